@@ -1,0 +1,76 @@
+/* answer/answer.h: what to say of one recipient. The daemon, the lookup server and movedctl test all ask here, so they cannot
+ * disagree. No libmilter, no socket, no clock: the time is an argument. */
+#ifndef ANSWER_ANSWER_H
+#define ANSWER_ANSWER_H
+
+#include "answer/limit.h"
+#include "answer/settings.h"
+#include "base/error.h"
+#include "base/network.h"
+#include "mail/reply.h"
+#include "table/table.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Who asks. */
+struct client {
+    bool has_ip;        /* without one it is local submission: trusted (non_smtpd_milters, sendmail -bs) */
+    struct ip ip;
+    bool authenticated; /* as the MTA says (RFC 4954) */
+    bool smtputf8;      /* this transaction may carry UTF-8 (RFC 6531) */
+};
+
+struct question {
+    const char *recipient; /* as the client wrote it: "<al@old.example>"; length octets */
+    size_t length;
+    struct client client;
+    int64_t now; /* seconds since 1970 */
+};
+
+enum verdict {
+    VERDICT_CONTINUE, /* none of our business */
+    VERDICT_REPLY,    /* refuse with the reply */
+    VERDICT_FORWARD,  /* accept, and deliver to forward_to instead */
+};
+
+/* Which rule decided: the words for a log line, for movedctl test, and for the maps of the lookup socket. */
+enum rule {
+    RULE_NOT_LISTED,
+    RULE_NOT_AN_ADDRESS, /* cannot be read, so it cannot be in the table: the MTA's own business */
+    RULE_NO_DOMAIN,
+    RULE_STAY,
+    RULE_MOVED,
+    RULE_FORWARD,
+    RULE_GONE,
+    RULE_LOOP,          /* a chain that ends in itself or is longer than 8: answered as gone, 451 where it says forward */
+    RULE_NOT_DISCLOSED,
+    RULE_OVER_LIMIT,
+    RULE_NEEDS_UTF8,
+    RULE_TABLE_ERROR,
+};
+
+struct answer {
+    enum verdict verdict;
+    enum rule rule;
+    struct reply reply;                   /* VERDICT_REPLY */
+    char old[ADDRESS_TEXT_SIZE];          /* the recipient, in plain spelling; "" for RULE_NOT_AN_ADDRESS */
+    char new[ADDRESS_TEXT_SIZE];          /* where to, even where it is not disclosed: not for clients; "" for none */
+    char entry[ADDRESS_TEXT_SIZE];        /* the old address of the entry that matched first; "" for none */
+    unsigned steps;                       /* entries on the way: 1, more for a chain */
+    struct error error;                   /* RULE_TABLE_ERROR, RULE_NOT_AN_ADDRESS: why */
+};
+
+/* Decides. table may be NULL where it cannot be opened: then table_error says why. limit may be NULL for a limit that is unused and
+ * stays so. Mode is the caller's affair: an observing daemon asks the same and says nothing. */
+void answer_ask(struct answer *out, const struct question *question, const struct settings *settings,
+                struct table *table, const struct error *table_error, struct limit *limit);
+
+/* "moved", "gone", "over limit": a word or two for each rule. */
+const char *answer_rule_name(enum rule rule);
+
+/* A sentence for each rule, for movedctl test. */
+const char *answer_rule_explain(enum rule rule);
+
+#endif

@@ -1,0 +1,69 @@
+/* answer/settings.h: all that the configuration file says, read and checked. milter-moved.conf(5) is its manual. */
+#ifndef ANSWER_SETTINGS_H
+#define ANSWER_SETTINGS_H
+
+#include "base/conf.h"
+#include "base/error.h"
+#include "base/network.h"
+#include "mail/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum settings_mode { MODE_ENFORCE, MODE_OBSERVE };
+enum settings_on_table_error { TABLE_ERROR_TEMPFAIL, TABLE_ERROR_ACCEPT };
+enum settings_over_limit { OVER_LIMIT_WITHHOLD, OVER_LIMIT_DEFER };
+enum settings_log_target { LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_JOURNAL };
+
+/* One owner of everything in it; read-only once made, so threads may share it. */
+struct settings {
+    char *file; /* where they were read from; NULL: defaults alone */
+
+    char *socket, *lookup_socket; /* "unix:PATH", "inet:PORT@HOST", "inet6:PORT@HOST"; or "fd:N" */
+    bool allow_remote;
+    char *socket_group;           /* "": postfix where there is such a group, else the daemon's own */
+    char *socket_mode_text;
+    unsigned socket_mode;
+    char *table;
+    char *user; /* "": whoever started it */
+
+    int mode;           /* enum settings_mode */
+    int on_table_error; /* enum settings_on_table_error */
+
+    struct address_rules addresses; /* lends the two strings below */
+    bool fold_case;
+    char *delimiters, *local_domain;
+
+    char *reply_moved, *reply_withheld, *reply_gone, *reply_deferred, *reply_table_error;
+
+    int disclose; /* index of "anyone", "trusted", "nobody" */
+    struct conf_list trusted_text;
+    struct network *trusted; /* trusted_count of them */
+    size_t trusted_count;
+    int limit;  /* new addresses a client and period; 0: no limit */
+    int period; /* seconds */
+    int over_limit; /* enum settings_over_limit */
+
+    int log_target; /* enum settings_log_target */
+    int log_facility, log_level; /* values of syslog(3) */
+
+    /* Keys that the file sets and this version does nothing with yet, parted by ", "; "" for none. Whoever starts says so. */
+    char *unused;
+};
+
+/* The defaults, with nothing read. Returns NULL where memory is out. */
+struct settings *settings_new(void);
+
+/* Reads and checks file. Returns 0 with *out, which the caller gives to settings_free; or -1 with err: EX_NOINPUT, EX_NOPERM,
+ * EX_CONFIG with the file, the line and the key. */
+int settings_read(struct settings **out, const char *file, struct error *err);
+
+/* NULL is fine. */
+void settings_free(struct settings *settings);
+
+/* Asks for each thing worth a second look that is no error (a reply that programs cannot read the new address from). say is
+ * called with one line each. */
+void settings_warn(const struct settings *settings, void (*say)(const char *line, void *data),
+                   void *data);
+
+#endif

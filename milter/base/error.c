@@ -1,0 +1,49 @@
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+int error_set(struct error *err, int status, const char *format, ...)
+{
+    if (err != NULL) {
+        va_list args;
+        err->status = status;
+        va_start(args, format);
+        vsnprintf(err->text, sizeof err->text, format, args);
+        va_end(args);
+        make_printable(err->text);
+    }
+    return -1;
+}
+
+int error_at(struct error *err, const char *file, unsigned long line)
+{
+    if (err != NULL) {
+        struct error inner = *err;
+        if (line > 0)
+            error_set(err, inner.status, "%s:%lu: %s", file, line, inner.text);
+        else
+            error_set(err, inner.status, "%s: %s", file, inner.text);
+    }
+    return -1;
+}
+
+int error_status(int errno_value)
+{
+    switch (errno_value) {
+    case ENOENT: return EX_NOINPUT;
+    case EACCES:
+    case EPERM:
+    case EROFS: return EX_NOPERM;
+    default: return EX_IOERR;
+    }
+}

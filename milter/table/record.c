@@ -1,0 +1,122 @@
+#include "table/record.h"
+
+#include <string.h>
+
+size_t record_key(char *key, enum entry_scope scope, const char *local, const char *domain)
+{
+    size_t local_length = scope == ENTRY_MAILBOX ? strlen(local) : 0;
+    size_t domain_length = strlen(domain);
+    size_t dot = scope == ENTRY_SUBDOMAINS ? 1 : 0;
+
+    if (dot + domain_length + 1 + local_length > RECORD_KEY_MAX)
+        return 0;
+    if (dot == 1)
+        key[0] = '.';
+    memcpy(key + dot, domain, domain_length);
+    key[dot + domain_length] = '@';
+    if (local_length > 0)
+        memcpy(key + dot + domain_length + 1, local, local_length);
+    return dot + domain_length + 1 + local_length;
+}
+
+static unsigned char *put_moment(unsigned char *at, int64_t moment)
+{
+    uint64_t bits = (uint64_t)moment;
+    for (int i = 0; i < 8; i++, bits >>= 8)
+        *at++ = (unsigned char)(bits & 0xff);
+    return at;
+}
+
+static int64_t get_moment(const unsigned char *at)
+{
+    uint64_t bits = 0;
+    for (int i = 7; i >= 0; i--)
+        bits = bits << 8 | at[i];
+    return (int64_t)bits;
+}
+
+size_t record_encode(unsigned char *value, const struct entry *entry)
+{
+    const int64_t moments[] = {entry->from, entry->until, entry->forward_until};
+    size_t new_length = strlen(entry->new), note_length = strlen(entry->note);
+    unsigned char *at = value + 3;
+
+    value[0] = (unsigned char)entry->action;
+    value[1] = (unsigned char)entry->disclose;
+    value[2] = 0;
+    for (int i = 0; i < 3; i++) {
+        if (moments[i] != TIMESTAMP_NONE) {
+            value[2] |= (unsigned char)(1 << i);
+            at = put_moment(at, moments[i]);
+        }
+    }
+    *at++ = (unsigned char)(new_length & 0xff);
+    *at++ = (unsigned char)(new_length >> 8);
+    memcpy(at, entry->new, new_length);
+    memcpy(at + new_length, entry->note, note_length);
+    return (size_t)(at - value) + new_length + note_length;
+}
+
+static int decode_key(struct entry *out, const char *key, size_t length)
+{
+    const char *at = length == 0 ? NULL : memchr(key, '@', length);
+    size_t dot = length > 0 && key[0] == '.' ? 1 : 0;
+    if (at == NULL || (size_t)(at - key) < dot)
+        return -1;
+
+    size_t domain_length = (size_t)(at - key) - dot;
+    size_t local_length = length - dot - domain_length - 1;
+    if (domain_length == 0 || domain_length > ADDRESS_DOMAIN_MAX ||
+        local_length > ADDRESS_LOCAL_MAX)
+        return -1;
+
+    memcpy(out->domain, key + dot, domain_length);
+    out->domain[domain_length] = '\0';
+    memcpy(out->local, at + 1, local_length);
+    out->local[local_length] = '\0';
+    out->scope = dot == 1 ? ENTRY_SUBDOMAINS : local_length == 0 ? ENTRY_DOMAIN : ENTRY_MAILBOX;
+    return dot == 1 && local_length > 0 ? -1 : 0;
+}
+
+static int decode_value(struct entry *out, const unsigned char *value, size_t length)
+{
+    int64_t *moments[] = {&out->from, &out->until, &out->forward_until};
+    const unsigned char *end = value + length;
+    if (length < 3 || value[0] > ENTRY_STAY || value[1] > ENTRY_NOBODY || value[2] > 7)
+        return -1;
+
+    out->action = value[0];
+    out->disclose = value[1];
+    const unsigned char *at = value + 3;
+    for (int i = 0; i < 3; i++) {
+        *moments[i] = TIMESTAMP_NONE;
+        if ((value[2] & (1 << i)) == 0)
+            continue;
+        if (end - at < 8)
+            return -1;
+        *moments[i] = get_moment(at);
+        at += 8;
+    }
+    if (end - at < 2)
+        return -1;
+    size_t new_length = (size_t)at[0] | (size_t)at[1] << 8;
+    at += 2;
+    if (new_length > ADDRESS_NEW_MAX || (size_t)(end - at) < new_length ||
+        (size_t)(end - at) - new_length > ENTRY_NOTE_MAX)
+        return -1;
+
+    memcpy(out->new, at, new_length);
+    out->new[new_length] = '\0';
+    size_t note_length = (size_t)(end - at) - new_length;
+    memcpy(out->note, at + new_length, note_length);
+    out->note[note_length] = '\0';
+    return 0;
+}
+
+int record_decode(struct entry *out, const void *key, size_t key_length, const void *value,
+                  size_t value_length, struct error *err)
+{
+    if (decode_key(out, key, key_length) != 0 || decode_value(out, value, value_length) != 0)
+        return error_set(err, EX_DATAERR, "an entry of the table is damaged: restore a copy of it");
+    return 0;
+}
