@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define ANSWER_STEPS_MAX 8 /* entries that a chain may have */
+
 /* Who asks. */
 struct client {
     bool has_ip;        /* without one it is local submission: trusted (non_smtpd_milters, sendmail -bs) */
@@ -47,7 +49,8 @@ enum rule {
     RULE_LOOP,          /* a chain that ends in itself or is longer than 8: answered as gone, 451 where it says forward */
     RULE_NOT_DISCLOSED,
     RULE_OVER_LIMIT,
-    RULE_NEEDS_UTF8,
+    RULE_UNWRITABLE,    /* the new address needs SMTPUTF8, or is too long for a path */
+    RULE_LOCAL,         /* would be refused, but for local submission: then it would stay in the maildrop for ever */
     RULE_TABLE_ERROR,
 };
 

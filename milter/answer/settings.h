@@ -10,6 +10,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The default replies: each fits in a line whatever the addresses are, so that a longer text of the
+ * administrator's can fall back to it. */
+#define SETTINGS_MOVED       "551 5.1.6 User not local; please try <${new}>"
+#define SETTINGS_WITHHELD    "550 5.1.6 User not local; forwarding address withheld"
+#define SETTINGS_GONE        "550 5.1.6 User not local; no forwarding address"
+#define SETTINGS_DEFERRED    "450 4.7.1 Too many moved recipients; try again later"
+#define SETTINGS_TABLE_ERROR "451 4.3.0 Table of moved mailboxes unavailable"
+
 enum settings_mode { MODE_ENFORCE, MODE_OBSERVE };
 enum settings_on_table_error { TABLE_ERROR_TEMPFAIL, TABLE_ERROR_ACCEPT };
 enum settings_over_limit { OVER_LIMIT_WITHHOLD, OVER_LIMIT_DEFER };
@@ -61,7 +69,7 @@ int settings_read(struct settings **out, const char *file, struct error *err);
 /* NULL is fine. */
 void settings_free(struct settings *settings);
 
-/* Asks for each thing worth a second look that is no error (a reply that programs cannot read the new address from). say is
+/* Names each thing worth a second look that is no error (a reply that programs cannot read the new address from). say is
  * called with one line each. */
 void settings_warn(const struct settings *settings, void (*say)(const char *line, void *data),
                    void *data);

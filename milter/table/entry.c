@@ -1,7 +1,5 @@
 #include "table/entry.h"
 
-#include "mail/timestamp.h"
-
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "mail/address.h"
+#include "mail/timestamp.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -9,7 +9,6 @@
 #define TABLE_RECORD_H
 
 #include "base/error.h"
-#include "mail/timestamp.h"
 #include "table/entry.h"
 
 #include <stddef.h>

@@ -1,0 +1,383 @@
+#include "answer/answer.h"
+
+#include <string.h>
+
+/* A loop may be mended while the sender tries again (RFC 3463: X.4.6, routing loop detected). */
+#define LOOP_WHILE_FORWARDING "451 4.4.6 Forwarding loop; try again later"
+
+/* Where the chain of entries has led. */
+struct trail {
+    enum rule
+        rule;     /* RULE_MOVED, RULE_GONE, RULE_LOOP, RULE_STAY, RULE_NOT_LISTED, RULE_TABLE_ERROR,
+                     * RULE_UNWRITABLE */
+    bool forward; /* as the first entry says */
+    int disclose; /* the strictest on the way: 0 anyone, 1 trusted, 2 nobody */
+    unsigned steps;
+    struct address end; /* RULE_MOVED: the new address */
+};
+
+/* What all steps of one question share. */
+struct search {
+    struct table_view *view;
+    const struct settings *settings;
+    int64_t now;
+    struct error *err;
+};
+
+/* ---- one entry */
+
+/* As table_find, but an entry out of force is as if absent. */
+static enum table_result find(const struct search *search, enum entry_scope scope,
+                              const char *local, const char *domain, struct entry *out)
+{
+    enum table_result result = table_find(search->view, scope, local, domain, out, search->err);
+    if (result == TABLE_FOUND && !entry_in_force(out, search->now))
+        return TABLE_ABSENT;
+    return result;
+}
+
+/* The domain's own entries: user+ext@domain, user@domain, @domain. */
+static enum table_result match_domain(const struct search *search, const struct address *address,
+                                      struct entry *out, bool *without_extension)
+{
+    enum table_result result =
+        table_has_domain(search->view, ENTRY_DOMAIN, address->domain, search->err);
+    if (result != TABLE_FOUND)
+        return result;
+
+    result = find(search, ENTRY_MAILBOX, address->local, address->domain, out);
+    size_t base = address_base_length(address->local, &search->settings->addresses);
+    if (result == TABLE_ABSENT && address->local[base] != '\0') {
+        char local[ADDRESS_LOCAL_MAX + 1];
+        memcpy(local, address->local, base);
+        local[base] = '\0';
+        result = find(search, ENTRY_MAILBOX, local, address->domain, out);
+        *without_extension = result == TABLE_FOUND;
+    }
+    if (result == TABLE_ABSENT && !address_is_reserved(address->local))
+        result = find(search, ENTRY_DOMAIN, "", address->domain, out);
+    return result;
+}
+
+/* @.parent, from the nearest parent up. */
+static enum table_result match_parents(const struct search *search, const struct address *address,
+                                       struct entry *out)
+{
+    enum table_result result = table_has_domain(search->view, ENTRY_SUBDOMAINS, NULL, search->err);
+    if (result != TABLE_FOUND)
+        return result;
+    if (address_is_reserved(address->local) || address->domain[0] == '[')
+        return TABLE_ABSENT;
+
+    const char *parent = address->domain;
+    result = TABLE_ABSENT;
+    while (result == TABLE_ABSENT && (parent = strchr(parent, '.')) != NULL) {
+        parent++;
+        result = find(search, ENTRY_SUBDOMAINS, "", parent, out);
+    }
+    return result;
+}
+
+/* The first entry in force in the order of look-up. without_extension tells that the address has an
+ * extension and the entry has not. */
+static enum table_result match(const struct search *search, const struct address *address,
+                               struct entry *out, bool *without_extension)
+{
+    *without_extension = false;
+    enum table_result result = match_domain(search, address, out, without_extension);
+    return result == TABLE_ABSENT ? match_parents(search, address, out) : result;
+}
+
+/* ---- the chain */
+
+/* Writes local, and after it the extension of from, with domain, as a new address. Returns -1 where that is
+ * longer than a path may be (RFC 5321 section 4.5.3.1.3). */
+static int join(char *out, const char *local, const char *extension, const char *domain)
+{
+    char whole[2 * ADDRESS_LOCAL_MAX + 1], text[ADDRESS_TEXT_SIZE];
+    size_t local_length = strlen(local), extension_length = strlen(extension);
+
+    if (local_length + extension_length > ADDRESS_LOCAL_MAX)
+        return -1;
+    memcpy(whole, local, local_length);
+    memcpy(whole + local_length, extension, extension_length + 1);
+    if (address_format(text, sizeof text, whole, domain) != 0 || strlen(text) > ADDRESS_NEW_MAX)
+        return -1;
+    memcpy(out, text, strlen(text) + 1);
+    return 0;
+}
+
+/* Makes of the address what the entry says. Returns -1 where the outcome cannot be written. */
+static int step(const struct search *search, struct address *address, const struct entry *entry,
+                bool without_extension)
+{
+    /* The new server's mailbox: our local domain has no say in it. */
+    const struct address_rules rules = {.fold_case = search->settings->addresses.fold_case,
+                                        .delimiters = ""};
+    char text[ADDRESS_NEW_MAX + 1];
+    struct address next;
+
+    if (entry->new[0] == '@') {
+        if (join(text, address->written, "", entry->new + 1) != 0)
+            return -1;
+        return address_parse(address, text, strlen(text), &rules, NULL);
+    }
+    if (address_parse(&next, entry->new, strlen(entry->new), &rules, NULL) != 0)
+        return -1;
+    if (without_extension) {
+        size_t base = address_base_length(address->written, &search->settings->addresses);
+        /* Without the extension it is still the mailbox: better than no address at all. */
+        if (join(text, next.written, address->written + base, next.domain) == 0 &&
+            address_parse(address, text, strlen(text), &rules, NULL) == 0)
+            return 0;
+    }
+    *address = next;
+    return 0;
+}
+
+static int strictest(int so_far, const struct entry *entry, const struct settings *settings)
+{
+    int own = entry->disclose == ENTRY_DEFAULT ? settings->disclose
+                                               : (int)entry->disclose - (int)ENTRY_ANYONE;
+    return own > so_far ? own : so_far;
+}
+
+static bool forwards(const struct entry *entry, int64_t now)
+{
+    return entry->action == ENTRY_FORWARD &&
+           (entry->forward_until == TIMESTAMP_NONE || now < entry->forward_until);
+}
+
+/* Follows the entries from trail->end on. first gets the old address of the entry that matched first. */
+static void follow(struct trail *trail, const struct search *search, char *first)
+{
+    struct entry entry;
+    bool without_extension;
+
+    trail->rule = RULE_NOT_LISTED;
+    for (;; trail->rule = RULE_MOVED) {
+        switch (match(search, &trail->end, &entry, &without_extension)) {
+        case TABLE_ABSENT: return;
+        case TABLE_FAILED: trail->rule = RULE_TABLE_ERROR; return;
+        case TABLE_FOUND: break;
+        }
+        if (trail->steps == 0) {
+            entry_format_old(first, ADDRESS_TEXT_SIZE, &entry);
+            trail->forward = forwards(&entry, search->now);
+        }
+        if (entry.action == ENTRY_STAY) {
+            trail->rule = trail->steps == 0 ? RULE_STAY : RULE_MOVED;
+            return;
+        }
+        trail->disclose = strictest(trail->disclose, &entry, search->settings);
+        if (entry.new[0] == '\0' || trail->steps == ANSWER_STEPS_MAX) {
+            trail->rule = entry.new[0] == '\0' ? RULE_GONE : RULE_LOOP;
+            return;
+        }
+        trail->steps++;
+        if (step(search, &trail->end, &entry, without_extension) != 0) {
+            trail->rule = RULE_UNWRITABLE;
+            return;
+        }
+    }
+}
+
+/* ---- the reply */
+
+static void reply_with(struct answer *out, const char *template, const char *fallback,
+                       const struct client *client, const char *new)
+{
+    /* An old address that this session cannot carry is not echoed into it. */
+    const char *old = address_needs_utf8(out->old) && !client->smtputf8 ? NULL : out->old;
+    if (old == NULL && strstr(template, "${old}") != NULL)
+        template = fallback;
+    out->verdict = VERDICT_REPLY;
+    if (reply_fill(&out->reply, template, old, new) != 0)
+        (void)reply_fill(&out->reply, fallback, old, new);
+}
+
+static void withhold(struct answer *out, enum rule rule, const struct question *question,
+                     const struct settings *settings)
+{
+    out->rule = rule;
+    reply_with(out, settings->reply_withheld, SETTINGS_WITHHELD, &question->client, NULL);
+}
+
+static bool is_trusted(const struct client *client, const struct settings *settings)
+{
+    return !client->has_ip || client->authenticated ||
+           network_contains(settings->trusted, settings->trusted_count, &client->ip);
+}
+
+/* Writes the new address in the way that this session can carry: in UTF-8 throughout, or in A-labels.
+ * Returns -1 where neither does. RFC 6531 section 3.7.4.2. */
+static int write_new(struct answer *out, const struct address *end, const struct client *client)
+{
+    char unicode[4 * ADDRESS_DOMAIN_MAX + 1];
+    const char *domain = end->domain;
+
+    if (client->smtputf8 && address_domain_to_unicode(unicode, sizeof unicode, domain) == 0)
+        domain = unicode;
+    if (address_format(out->new, sizeof out->new, end->written, domain) != 0)
+        return -1;
+    /* U-labels can be longer in octets: a path that no longer fits has to do with A-labels. */
+    if (strlen(out->new) > ADDRESS_NEW_MAX &&
+        address_format(out->new, sizeof out->new, end->written, end->domain) != 0)
+        return -1;
+    return address_needs_utf8(out->new) && !client->smtputf8 ? -1 : 0;
+}
+
+static void disclose(struct answer *out, const struct question *question,
+                     const struct settings *settings, int rule_of_entry, struct limit *limit)
+{
+    bool trusted = is_trusted(&question->client, settings);
+    if (rule_of_entry == 2 || (rule_of_entry == 1 && !trusted)) {
+        withhold(out, RULE_NOT_DISCLOSED, question, settings);
+    } else if (!trusted && limit != NULL &&
+               !limit_allows(limit, &question->client.ip, out->new, question->now)) {
+        withhold(out, RULE_OVER_LIMIT, question, settings);
+        if (settings->over_limit == OVER_LIMIT_DEFER)
+            reply_with(out, settings->reply_deferred, SETTINGS_DEFERRED, &question->client, NULL);
+    } else {
+        reply_with(out, settings->reply_moved, SETTINGS_MOVED, &question->client, out->new);
+    }
+}
+
+static void gone(struct answer *out, const struct question *question,
+                 const struct settings *settings)
+{
+    reply_with(out, settings->reply_gone, SETTINGS_GONE, &question->client, NULL);
+}
+
+static void table_error(struct answer *out, const struct question *question,
+                        const struct settings *settings)
+{
+    out->rule = RULE_TABLE_ERROR;
+    if (settings->on_table_error == TABLE_ERROR_TEMPFAIL)
+        reply_with(out, settings->reply_table_error, SETTINGS_TABLE_ERROR, &question->client, NULL);
+}
+
+/* Of the end of the trail, the answer. */
+static void conclude(struct answer *out, const struct question *question,
+                     const struct settings *settings, const struct trail *trail,
+                     struct limit *limit)
+{
+    out->rule = trail->rule;
+    out->steps = trail->steps;
+    switch (trail->rule) {
+    case RULE_TABLE_ERROR: table_error(out, question, settings); break;
+    case RULE_GONE: gone(out, question, settings); break;
+    case RULE_UNWRITABLE: withhold(out, RULE_UNWRITABLE, question, settings); break;
+    case RULE_LOOP:
+        if (trail->forward)
+            reply_with(out, LOOP_WHILE_FORWARDING, LOOP_WHILE_FORWARDING, &question->client, NULL);
+        else
+            gone(out, question, settings);
+        break;
+    case RULE_MOVED:
+        if (write_new(out, &trail->end, &question->client) != 0) {
+            withhold(out, RULE_UNWRITABLE, question, settings);
+        } else if (trail->forward) {
+            out->rule = RULE_FORWARD;
+            out->verdict = VERDICT_FORWARD;
+        } else {
+            disclose(out, question, settings, trail->disclose, limit);
+        }
+        break;
+    case RULE_NOT_LISTED:
+    case RULE_STAY:
+    case RULE_NOT_AN_ADDRESS:
+    case RULE_NO_DOMAIN:
+    case RULE_FORWARD:
+    case RULE_NOT_DISCLOSED:
+    case RULE_OVER_LIMIT:
+    case RULE_LOCAL: break; /* not listed, or has not moved: continue */
+    }
+}
+
+static void ask_table(struct answer *out, const struct question *question,
+                      const struct settings *settings, struct table *table, struct trail *trail)
+{
+    struct table_view *view = table_view_open(table, &out->error);
+    if (view == NULL) {
+        trail->rule = RULE_TABLE_ERROR;
+        return;
+    }
+    const struct search search = {view, settings, question->now, &out->error};
+    follow(trail, &search, out->entry);
+    table_view_close(view);
+}
+
+void answer_ask(struct answer *out, const struct question *question,
+                const struct settings *settings, struct table *table, const struct error *table_err,
+                struct limit *limit)
+{
+    struct trail trail;
+
+    out->verdict =
+        VERDICT_CONTINUE; /* field by field: it is large, and asked for every recipient */
+    out->old[0] = out->new[0] = out->entry[0] = '\0';
+    out->steps = 0;
+    if (address_parse(&trail.end, question->recipient, question->length, &settings->addresses,
+                      &out->error) != 0) {
+        out->rule = RULE_NOT_AN_ADDRESS;
+        return;
+    }
+    if (trail.end.domain[0] == '\0') {
+        out->rule = RULE_NO_DOMAIN;
+        return;
+    }
+    (void)address_format(out->old, sizeof out->old, trail.end.written, trail.end.domain);
+
+    trail.forward = false;
+    trail.disclose = 0;
+    trail.steps = 0;
+    if (table != NULL) {
+        ask_table(out, question, settings, table, &trail);
+    } else {
+        trail.rule = RULE_TABLE_ERROR;
+        if (table_err != NULL)
+            out->error = *table_err;
+    }
+    conclude(out, question, settings, &trail, limit);
+
+    if (out->verdict == VERDICT_REPLY && !question->client.has_ip) {
+        out->verdict = VERDICT_CONTINUE;
+        out->rule = RULE_LOCAL;
+    }
+}
+
+/* ---- words */
+
+static const struct {
+    const char *name, *sentence;
+} words[] = {
+    [RULE_NOT_LISTED] = {"not listed", "no entry matches: none of our business"},
+    [RULE_NOT_AN_ADDRESS] = {"not an address",
+                             "cannot be read as an address: left to the mail server"},
+    [RULE_NO_DOMAIN] = {"no domain",
+                        "has no domain, and addresses.local_domain is not set or does not apply"},
+    [RULE_STAY] = {"stays", "the entry says that this mailbox has not moved"},
+    [RULE_MOVED] = {"moved", "moved, and this client may know where"},
+    [RULE_FORWARD] = {"forwarded", "moved, and mail is still delivered to the new address"},
+    [RULE_GONE] = {"gone", "moved, and there is no new address"},
+    [RULE_LOOP] = {"loop", "the new addresses lead in a circle or through more than 8 entries"},
+    [RULE_NOT_DISCLOSED] = {"not disclosed",
+                            "moved, and this client may not know where (disclose)"},
+    [RULE_OVER_LIMIT] = {"over limit",
+                         "moved, and this client has been told disclosure.limit addresses"},
+    [RULE_UNWRITABLE] = {"unwritable",
+                         "moved, and the new address needs SMTPUTF8 or is too long for a reply"},
+    [RULE_LOCAL] = {"local", "moved, but mail submitted on this host is never refused"},
+    [RULE_TABLE_ERROR] = {"table error", "the table cannot be read (on_table_error decides)"},
+};
+
+const char *answer_rule_name(enum rule rule)
+{
+    return words[rule].name;
+}
+
+const char *answer_rule_explain(enum rule rule)
+{
+    return words[rule].sentence;
+}

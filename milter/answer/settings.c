@@ -1,0 +1,347 @@
+#include "answer/settings.h"
+
+#include "mail/reply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+static const char *const modes[] = {"enforce", "observe", NULL};
+static const char *const table_errors[] = {"tempfail", "accept", NULL};
+static const char *const disclosures[] = {"anyone", "trusted", "nobody", NULL};
+static const char *const over_limits[] = {"withhold", "defer", NULL};
+static const char *const targets[] = {"syslog", "stderr", "journal", NULL};
+static const char *const facilities[] = {"mail",   "daemon", "user",   "local0", "local1", "local2",
+                                         "local3", "local4", "local5", "local6", "local7", NULL};
+static const int facility_values[] = {LOG_MAIL,   LOG_DAEMON, LOG_USER,   LOG_LOCAL0,
+                                      LOG_LOCAL1, LOG_LOCAL2, LOG_LOCAL3, LOG_LOCAL4,
+                                      LOG_LOCAL5, LOG_LOCAL6, LOG_LOCAL7};
+static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
+static const int level_values[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG};
+
+#define AT(member) offsetof(struct settings, member)
+#define STRING(path, member, text)                                                                 \
+    {                                                                                              \
+        path, CONF_STRING, AT(member), text, 0, 0, 0, NULL, NULL                                   \
+    }
+#define CHOICE(path, member, text, choices)                                                        \
+    {                                                                                              \
+        path, CONF_CHOICE, AT(member), text, 0, 0, 0, choices, NULL                                \
+    }
+#define BOOL(path, member, value)                                                                  \
+    {                                                                                              \
+        path, CONF_BOOL, AT(member), NULL, value, 0, 1, NULL, NULL                                 \
+    }
+#define INT(path, member, value, min, max, unit)                                                   \
+    {                                                                                              \
+        path, CONF_INT, AT(member), NULL, value, min, max, NULL, unit                              \
+    }
+#define IGNORED(path)                                                                              \
+    {                                                                                              \
+        path, CONF_IGNORED, 0, NULL, 0, 0, 0, NULL, NULL                                           \
+    }
+
+/* A new key is a row here and a paragraph in milter-moved.conf(5). */
+static const struct conf_key keys[] = {
+    STRING("socket", socket, "unix:/run/milter-moved/milter.sock"),
+    BOOL("allow_remote", allow_remote, false),
+    STRING("socket_group", socket_group, ""),
+    STRING("socket_mode", socket_mode_text, "0660"),
+    STRING("table", table, MILTER_MOVED_TABLE),
+    STRING("user", user, "milter-moved"),
+    CHOICE("mode", mode, "enforce", modes),
+    CHOICE("on_table_error", on_table_error, "tempfail", table_errors),
+    BOOL("addresses.fold_case", fold_case, true),
+    STRING("addresses.delimiters", delimiters, "+"),
+    STRING("addresses.local_domain", local_domain, ""),
+    STRING("replies.moved", reply_moved, SETTINGS_MOVED),
+    STRING("replies.withheld", reply_withheld, SETTINGS_WITHHELD),
+    STRING("replies.gone", reply_gone, SETTINGS_GONE),
+    STRING("replies.deferred", reply_deferred, SETTINGS_DEFERRED),
+    STRING("replies.table_error", reply_table_error, SETTINGS_TABLE_ERROR),
+    CHOICE("disclosure.default", disclose, "anyone", disclosures),
+    {"disclosure.trusted_networks", CONF_LIST, AT(trusted_text), "127.0.0.0/8 ::1", 0, 0, 0, NULL,
+     NULL},
+    INT("disclosure.limit", limit, 100, 0, 1000000, "addresses"),
+    INT("disclosure.period", period, 3600, 1, 31536000, "seconds"),
+    CHOICE("disclosure.over_limit", over_limit, "withhold", over_limits),
+    CHOICE("log.target", log_target, "syslog", targets),
+    CHOICE("log.facility", log_facility, "mail", facilities),
+    CHOICE("log.level", log_level, "info", levels),
+    STRING("lookup_socket", lookup_socket, "unix:/run/milter-moved/lookup.sock"),
+    IGNORED("hits"),
+    IGNORED("metrics"),
+    IGNORED("source"),
+};
+#define KEYS (sizeof keys / sizeof *keys)
+
+/* ---- what the rows cannot check */
+
+static int check_replies(const struct settings *s, struct error *err)
+{
+    const struct {
+        const char *path, *template;
+        enum reply_class class;
+        bool needs_new;
+    } replies[] = {
+        {"replies.moved", s->reply_moved, REPLY_PERMANENT, true},
+        {"replies.withheld", s->reply_withheld, REPLY_PERMANENT, false},
+        {"replies.gone", s->reply_gone, REPLY_PERMANENT, false},
+        {"replies.deferred", s->reply_deferred, REPLY_TRANSIENT, false},
+        {"replies.table_error", s->reply_table_error, REPLY_TRANSIENT, false},
+    };
+    for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
+        if (reply_check(replies[i].template, replies[i].class, replies[i].needs_new, err) != 0)
+            return error_at(err, replies[i].path, 0);
+        /* Whoever may not know the new address must not read it in the text that says so. */
+        if (!replies[i].needs_new && strstr(replies[i].template, "${new}") != NULL)
+            return error_set(err, EX_CONFIG,
+                             "%s: ${new} would disclose the new address: leave it out",
+                             replies[i].path);
+    }
+    return 0;
+}
+
+static int check_trusted(struct settings *s, struct error *err)
+{
+    s->trusted_count = 0;
+    free(s->trusted);
+    s->trusted = calloc(s->trusted_text.count + 1, sizeof *s->trusted);
+    if (s->trusted == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    for (size_t i = 0; i < s->trusted_text.count; i++) {
+        if (network_parse(&s->trusted[i], s->trusted_text.items[i], err) != 0) {
+            err->status = EX_CONFIG;
+            return error_at(err, "disclosure.trusted_networks", 0);
+        }
+        s->trusted_count++;
+    }
+    return 0;
+}
+
+static int check_addresses(struct settings *s, struct error *err)
+{
+    char domain[ADDRESS_DOMAIN_MAX + 1];
+    for (const char *at = s->delimiters; *at != '\0'; at++)
+        if (*at <= ' ' || *at == 0x7f || (unsigned char)*at > 0x7f ||
+            strchr("@\"\\<>", *at) != NULL)
+            return error_set(err, EX_CONFIG,
+                             "addresses.delimiters: '%s' has a character that cannot start an "
+                             "extension: write some of +-_=#",
+                             s->delimiters);
+    if (*s->local_domain != '\0') {
+        if (address_domain_parse(domain, s->local_domain, strlen(s->local_domain), err) != 0) {
+            err->status = EX_CONFIG;
+            return error_at(err, "addresses.local_domain", 0);
+        }
+        char *copy = strdup(domain);
+        if (copy == NULL)
+            return error_set(err, EX_OSERR, "out of memory");
+        free(s->local_domain);
+        s->local_domain = copy;
+    }
+    s->addresses = (struct address_rules){
+        .fold_case = s->fold_case,
+        .delimiters = s->delimiters,
+        .local_domain = *s->local_domain == '\0' ? NULL : s->local_domain,
+    };
+    return 0;
+}
+
+static int check_socket_mode(struct settings *s, struct error *err)
+{
+    char *end;
+    unsigned long mode = strtoul(s->socket_mode_text, &end, 8);
+    if (s->socket_mode_text[0] < '0' || s->socket_mode_text[0] > '7' || *end != '\0' || mode > 0777)
+        return error_set(err, EX_CONFIG, "socket_mode: '%s' is no mode: write one such as \"0660\"",
+                         s->socket_mode_text);
+    s->socket_mode = (unsigned)mode;
+    return 0;
+}
+
+static bool has_scheme(const char *socket, const char *scheme)
+{
+    return strncmp(socket, scheme, strlen(scheme)) == 0;
+}
+
+/* Whoever can reach the milter's socket can read the table and call himself trusted. */
+static bool is_loopback(const char *host)
+{
+    static const char *const loopback[] = {"127.0.0.0/8", "::1"};
+    struct network network;
+    struct ip ip;
+
+    if (strcmp(host, "localhost") == 0)
+        return true;
+    if (ip_parse(&ip, host, NULL) != 0)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (network_parse(&network, loopback[i], NULL) == 0 && network_contains(&network, 1, &ip))
+            return true;
+    return false;
+}
+
+static int check_inet(const struct settings *s, struct error *err)
+{
+    const char *port = strchr(s->socket, ':') + 1, *host = strchr(port, '@');
+    char *end;
+    unsigned long number = strtoul(port, &end, 10);
+    if (*port < '0' || *port > '9' || number == 0 || number > 65535 ||
+        (*end != '@' && *end != '\0'))
+        return error_set(err, EX_CONFIG, "socket: no port in '%s': write inet:9550@127.0.0.1",
+                         s->socket);
+    if (host == NULL || host[1] == '\0')
+        return error_set(err, EX_CONFIG,
+                         "socket: '%s' has no host and would listen on every address: "
+                         "write inet:%lu@127.0.0.1",
+                         s->socket, number);
+    if (!is_loopback(host + 1) && !s->allow_remote)
+        return error_set(err, EX_CONFIG,
+                         "socket: '%s' can be reached from other hosts: write 127.0.0.1, "
+                         "or allow_remote = true behind a packet filter",
+                         s->socket);
+    return 0;
+}
+
+static int check_unix(const char *key, const char *path, struct error *err)
+{
+    if (*path != '/')
+        return error_set(err, EX_CONFIG, "%s: '%s' is no absolute path: write unix:/PATH", key,
+                         path);
+    if (strlen(path) > 100) /* sun_path has 108 octets, and a new socket is made beside it first */
+        return error_set(err, EX_CONFIG, "%s: the path is over 100 octets: write a shorter one",
+                         key);
+    return 0;
+}
+
+static int check_sockets(const struct settings *s, struct error *err)
+{
+    if (!has_scheme(s->lookup_socket, "unix:"))
+        return error_set(err, EX_CONFIG, "lookup_socket: '%s' is no unix socket: write unix:/PATH",
+                         s->lookup_socket);
+    if (check_unix("lookup_socket", s->lookup_socket + strlen("unix:"), err) != 0)
+        return -1;
+    if (has_scheme(s->socket, "unix:"))
+        return check_unix("socket", s->socket + strlen("unix:"), err);
+    if (has_scheme(s->socket, "inet:") || has_scheme(s->socket, "inet6:"))
+        return check_inet(s, err);
+    return error_set(err, EX_CONFIG,
+                     "socket: no such kind '%s': write unix:/PATH, inet:PORT@HOST or "
+                     "inet6:PORT@HOST",
+                     s->socket);
+}
+
+static int check(struct settings *s, struct error *err)
+{
+    int rc = check_sockets(s, err);
+    if (rc == 0)
+        rc = check_socket_mode(s, err);
+    if (rc == 0)
+        rc = check_addresses(s, err);
+    if (rc == 0)
+        rc = check_trusted(s, err);
+    if (rc == 0)
+        rc = check_replies(s, err);
+    if (rc == 0 && *s->table != '/')
+        rc = error_set(err, EX_CONFIG, "table: '%s' is no absolute path: write one", s->table);
+    s->log_facility = facility_values[s->log_facility];
+    s->log_level = level_values[s->log_level];
+    return rc;
+}
+
+/* ---- reading */
+
+/* Where each key stands, so that a value refused after the file was read still gets its line. */
+struct places {
+    struct settings *settings;
+    unsigned lines[KEYS];
+};
+
+static void note_unused(struct settings *s, const char *path)
+{
+    size_t length = s->unused == NULL ? 0 : strlen(s->unused);
+    size_t size = length + 2 + strlen(path) + 1;
+    char *longer = realloc(s->unused, size);
+    if (longer == NULL)
+        return;
+    s->unused = longer;
+    snprintf(longer + length, size - length, "%s%s", length == 0 ? "" : ", ", path);
+}
+
+static void found(const struct conf_key *key, unsigned line, void *data)
+{
+    struct places *places = data;
+    places->lines[key - keys] = line;
+    if (key->type == CONF_IGNORED || strcmp(key->path, "lookup_socket") == 0)
+        note_unused(places->settings, key->path);
+}
+
+/* Puts the line of the key that the error's text begins with, and the file, in front of it. */
+static int locate(const struct places *places, struct error *err)
+{
+    for (size_t i = 0; err != NULL && i < KEYS; i++) {
+        size_t length = strlen(keys[i].path);
+        if (strncmp(err->text, keys[i].path, length) == 0 && err->text[length] == ':')
+            return error_at(err, places->settings->file, places->lines[i]);
+    }
+    return error_at(err, places->settings->file, 0);
+}
+
+struct settings *settings_new(void)
+{
+    struct settings *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    conf_defaults(s, keys, KEYS);
+    if (check(s, NULL) != 0) {
+        settings_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+int settings_read(struct settings **out, const char *file, struct error *err)
+{
+    struct settings *s = calloc(1, sizeof *s);
+    struct places places = {.settings = s};
+    if (s == NULL || (s->file = strdup(file)) == NULL) {
+        free(s);
+        return error_set(err, EX_OSERR, "out of memory");
+    }
+    conf_defaults(s, keys, KEYS);
+    int rc = conf_read(s, keys, KEYS, file, found, &places, err);
+    if (rc == 0 && (rc = check(s, err)) != 0)
+        locate(&places, err);
+    if (rc != 0) {
+        settings_free(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+void settings_free(struct settings *settings)
+{
+    if (settings == NULL)
+        return;
+    conf_free(settings, keys, KEYS);
+    free(settings->trusted);
+    free(settings->unused);
+    free(settings->file);
+    free(settings);
+}
+
+void settings_warn(const struct settings *settings, void (*say)(const char *line, void *data),
+                   void *data)
+{
+    char line[512];
+    if (strstr(settings->reply_moved, "please try <${new}>") == NULL)
+        say("replies.moved: programs look for 'please try <${new}>' and will not find the new "
+            "address",
+            data);
+    if (settings->unused != NULL) {
+        snprintf(line, sizeof line, "%s: this version does nothing with it yet", settings->unused);
+        say(line, data);
+    }
+}
