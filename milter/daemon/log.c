@@ -1,0 +1,155 @@
+#include "config.h"
+
+#include "daemon/log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-journal.h>
+#endif
+
+#define QUEUE_MAX 4096 /* lines */
+#define LINE_SIZE 2048 /* octets: a reply, two addresses and a host name fit */
+
+struct line {
+    int level;
+    char text[];
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    pthread_t thread;
+    struct line *lines[QUEUE_MAX]; /* a ring: count of them from first on */
+    size_t first, count;
+    unsigned long lost;
+    bool running, stopping;
+    int target, facility;
+    atomic_int level;
+} queue = {.lock = PTHREAD_MUTEX_INITIALIZER,
+           .more = PTHREAD_COND_INITIALIZER,
+           .target = LOG_TARGET_STDERR,
+           .level = LOG_INFO};
+
+static void write_line(int target, int facility, int level, const char *text)
+{
+    switch ((enum settings_log_target)target) {
+    case LOG_TARGET_STDERR: fprintf(stderr, "milter-moved: %s\n", text); return;
+    case LOG_TARGET_JOURNAL:
+#ifdef HAVE_SYSTEMD
+        sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", level, "SYSLOG_FACILITY=%i",
+                        facility >> 3, "SYSLOG_IDENTIFIER=milter-moved", NULL);
+        return;
+#endif
+    case LOG_TARGET_SYSLOG: syslog(facility | level, "%s", text); return;
+    }
+}
+
+static void *write_queue(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&queue.lock);
+    for (;;) {
+        while (queue.count == 0 && !queue.stopping)
+            pthread_cond_wait(&queue.more, &queue.lock);
+        if (queue.count == 0)
+            break;
+        struct line *line = queue.lines[queue.first];
+        queue.first = (queue.first + 1) % QUEUE_MAX;
+        queue.count--;
+        unsigned long lost = queue.lost;
+        queue.lost = 0;
+        int target = queue.target, facility = queue.facility;
+        pthread_mutex_unlock(&queue.lock);
+
+        write_line(target, facility, line->level, line->text);
+        free(line);
+        if (lost > 0) {
+            char text[64];
+            snprintf(text, sizeof text, "%lu log lines lost: the log is too slow", lost);
+            write_line(target, facility, LOG_WARNING, text);
+        }
+        pthread_mutex_lock(&queue.lock);
+    }
+    pthread_mutex_unlock(&queue.lock);
+    return NULL;
+}
+
+void log_reconfigure(const struct settings *settings)
+{
+    pthread_mutex_lock(&queue.lock);
+    queue.target = settings->log_target;
+    queue.facility = settings->log_facility;
+    pthread_mutex_unlock(&queue.lock);
+    atomic_store(&queue.level, settings->log_level);
+}
+
+int log_start(const struct settings *settings, struct error *err)
+{
+    openlog("milter-moved", LOG_PID | LOG_NDELAY,
+            settings->log_facility); /* libmilter logs there too */
+    log_reconfigure(settings);
+    int rc = pthread_create(&queue.thread, NULL, write_queue, NULL);
+    if (rc != 0)
+        return error_set(err, EX_OSERR, "cannot start a thread: %s", strerror(rc));
+    queue.running = true;
+    return 0;
+}
+
+void log_stop(void)
+{
+    pthread_mutex_lock(&queue.lock);
+    bool running = queue.running;
+    queue.running = false;
+    queue.stopping = true;
+    pthread_cond_signal(&queue.more);
+    pthread_mutex_unlock(&queue.lock);
+    if (running)
+        pthread_join(queue.thread, NULL);
+}
+
+bool log_wants(int level)
+{
+    return level <= atomic_load_explicit(&queue.level, memory_order_relaxed);
+}
+
+static struct line *make_line(int level, const char *format, va_list args)
+{
+    char text[LINE_SIZE];
+    vsnprintf(text, sizeof text, format, args);
+    size_t length = strlen(text);
+    struct line *line = malloc(sizeof *line + length + 1);
+    if (line == NULL)
+        return NULL;
+    line->level = level;
+    for (size_t i = 0; i <= length; i++)
+        line->text[i] =
+            ((unsigned char)text[i] < 0x20 && i < length) || text[i] == 0x7f ? '?' : text[i];
+    return line;
+}
+
+void log_line(int level, const char *format, ...)
+{
+    va_list args;
+    if (!log_wants(level))
+        return;
+    va_start(args, format);
+    struct line *line = make_line(level, format, args);
+    va_end(args);
+
+    pthread_mutex_lock(&queue.lock);
+    if (line == NULL || queue.count == QUEUE_MAX || queue.stopping) {
+        queue.lost++;
+        free(line);
+    } else {
+        queue.lines[(queue.first + queue.count) % QUEUE_MAX] = line;
+        queue.count++;
+        pthread_cond_signal(&queue.more);
+    }
+    pthread_mutex_unlock(&queue.lock);
+}

@@ -1,0 +1,27 @@
+/* daemon/log.h: log lines, through a bounded queue to one thread, since syslog(3) can block and a reply must not
+ * wait for it. What does not fit in the queue is counted, and said when there is room again. */
+#ifndef DAEMON_LOG_H
+#define DAEMON_LOG_H
+
+#include "answer/settings.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <syslog.h>
+
+/* Starts the thread. Lines written before this wait in the queue. Returns 0, or -1 with err. */
+int log_start(const struct settings *settings, struct error *err);
+
+/* Takes up another target, facility or level. */
+void log_reconfigure(const struct settings *settings);
+
+/* Whether a line of this level (LOG_ERR to LOG_DEBUG) would be written: to save the work of making it. */
+bool log_wants(int level);
+
+/* Queues one line; control characters in it become '?'. Never blocks for long and never fails. */
+void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes what is queued and ends the thread. */
+void log_stop(void);
+
+#endif

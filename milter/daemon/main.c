@@ -1,0 +1,259 @@
+/* daemon/main.c: milter-moved: options, privileges, background, and the order of the start. */
+#include "config.h"
+
+#include "answer/settings.h"
+#include "base/error.h"
+#include "daemon/log.h"
+#include "daemon/service.h"
+#include "daemon/session.h"
+#include "daemon/signals.h"
+#include "daemon/socket.h"
+#include "table/table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <libmilter/mfapi.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+struct options {
+    const char *file;
+    bool foreground, check_only;
+};
+
+/* Who the daemon runs as. */
+struct owner {
+    uid_t uid;
+    gid_t gid;
+    char *name; /* NULL: whoever started it */
+};
+
+static int fail(const struct error *err)
+{
+    fprintf(stderr, "milter-moved: %s\n", err->text);
+    return err->status;
+}
+
+static void usage(FILE *out)
+{
+    fputs("Usage: milter-moved [-c FILE] [-f] [-t] [-V]\n"
+          "Answers mail to moved mailboxes with 551 and the new address, as a milter of Postfix or "
+          "Sendmail.\n"
+          "\n"
+          "  -c FILE  configuration (" MILTER_MOVED_CONF ")\n"
+          "  -f       stay in the foreground\n"
+          "  -t       check the configuration and the table, and exit\n"
+          "  -V       print the version, and exit\n"
+          "\n"
+          "HUP reads the configuration again; TERM finishes the open sessions and ends.\n"
+          "See milter-moved(8), milter-moved.conf(5), movedctl(8).\n",
+          out);
+}
+
+static void read_options(struct options *options, int argc, char **argv)
+{
+    int letter;
+    while ((letter = getopt(argc, argv, "c:fthV")) != -1) {
+        switch (letter) {
+        case 'c': options->file = optarg; break;
+        case 'f': options->foreground = true; break;
+        case 't': options->check_only = true; break;
+        case 'h': usage(stdout); exit(EX_OK);
+        case 'V': puts("milter-moved " PACKAGE_VERSION); exit(EX_OK);
+        default: fputs("milter-moved: see milter-moved -h\n", stderr); exit(EX_USAGE);
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "milter-moved: '%s' is not an option: see milter-moved -h\n", argv[optind]);
+        exit(EX_USAGE);
+    }
+}
+
+/* ---- privileges */
+
+static int find_owner(struct owner *out, const struct settings *settings, struct error *err)
+{
+    *out = (struct owner){.uid = getuid(), .gid = getgid()};
+    if (getuid() != 0 || *settings->user == '\0')
+        return 0;
+    const struct passwd *user = getpwnam(settings->user);
+    if (user == NULL)
+        return error_set(err, EX_CONFIG,
+                         "user: no such user '%s': make it (useradd --system %s) or set another",
+                         settings->user, settings->user);
+    out->uid = user->pw_uid;
+    out->gid = user->pw_gid;
+    out->name = settings->user;
+    return 0;
+}
+
+static int drop_privileges(const struct owner *owner, struct error *err)
+{
+    if (owner->name == NULL)
+        return 0;
+    if (initgroups(owner->name, owner->gid) != 0 || setgid(owner->gid) != 0 ||
+        setuid(owner->uid) != 0)
+        return error_set(err, EX_OSERR, "user: cannot become '%s': %s", owner->name,
+                         strerror(errno));
+    if (owner->uid != 0 && setuid(0) == 0)
+        return error_set(err, EX_OSERR, "user: still root after becoming '%s'", owner->name);
+    return 0;
+}
+
+static void raise_open_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+/* ---- -t */
+
+static void warn(const char *line, void *data)
+{
+    (void)data;
+    fprintf(stderr, "milter-moved: warning: %s\n", line);
+}
+
+/* As the user that the daemon becomes: what root can read says nothing of that. */
+static int check(const struct settings *settings, const struct owner *owner)
+{
+    struct error err;
+    struct table *table;
+    size_t count;
+
+    if (drop_privileges(owner, &err) != 0)
+        return fail(&err);
+    settings_warn(settings, warn, NULL);
+    if (table_open(&table, settings->table, TABLE_READ, settings->fold_case, &err) != 0)
+        return fail(&err);
+    int rc = table_count(table, &count, &err);
+    table_free(table);
+    if (rc != 0)
+        return fail(&err);
+    printf("configuration: %s: good\ntable: %s: good, %zu entries\n", settings->file,
+           settings->table, count);
+    return EX_OK;
+}
+
+/* ---- background */
+
+/* Forks; in the parent waits for the child's word that it is ready, and exits with its status. In the
+ * child returns the descriptor to say it on. */
+static int go_into_background(void)
+{
+    int ends[2];
+    unsigned char status = EX_OSERR;
+
+    if (pipe(ends) != 0)
+        return -1;
+    pid_t child = fork();
+    if (child < 0)
+        return -1;
+    if (child == 0) {
+        close(ends[0]);
+        setsid();
+        return ends[1];
+    }
+    close(ends[1]);
+    while (read(ends[0], &status, 1) < 0 && errno == EINTR)
+        continue;
+    _exit(status); /* nothing said: the child died, and status is as it was */
+}
+
+static void say_ready(int ready_fd, int status)
+{
+    if (ready_fd >= 0) {
+        const unsigned char octet = (unsigned char)status;
+        int null = open("/dev/null", O_RDWR);
+        if (status == EX_OK && null >= 0) {
+            dup2(null, STDIN_FILENO);
+            dup2(null, STDOUT_FILENO);
+            dup2(null, STDERR_FILENO);
+        }
+        if (null > STDERR_FILENO)
+            close(null);
+        if (write(ready_fd, &octet, 1) != 1) /* whoever started us has gone: nobody to tell */
+            log_line(LOG_DEBUG, "nobody waits to hear that the daemon is ready");
+        close(ready_fd);
+    }
+#ifdef HAVE_SYSTEMD
+    if (status == EX_OK)
+        sd_notify(0, "READY=1");
+#endif
+}
+
+/* ---- the start, in the one order that works: the socket with root's rights, the table and the threads without
+ * them and after the last fork */
+
+static int start(struct settings *settings, const struct owner *owner, struct error *err)
+{
+    umask(027);
+    if (chdir("/") != 0)
+        return error_set(err, EX_OSERR, "/: %s", strerror(errno));
+    raise_open_files();
+    if (session_register(err) != 0 || socket_open(settings, owner->uid, owner->gid, err) != 0)
+        return -1;
+    if (drop_privileges(owner, err) != 0 || log_start(settings, err) != 0 ||
+        service_start(settings, err) != 0) {
+        socket_remove();
+        return -1;
+    }
+    return 0;
+}
+
+static int serve(struct settings *settings, const struct owner *owner, bool foreground)
+{
+    struct error err;
+    int ready_fd = foreground ? -1 : go_into_background();
+    if (!foreground && ready_fd < 0) {
+        error_set(&err, EX_OSERR, "cannot go into the background: %s", strerror(errno));
+        return fail(&err);
+    }
+    signals_block();
+    if (start(settings, owner, &err) != 0) {
+        fail(&err);
+        say_ready(ready_fd, err.status);
+        return err.status;
+    }
+    log_line(LOG_NOTICE, "milter-moved " PACKAGE_VERSION " ready on %s%s", settings->socket,
+             settings->mode == MODE_OBSERVE ? ", observing: nothing is refused" : "");
+    say_ready(ready_fd, EX_OK);
+
+    int rc = smfi_main(); /* its signal thread ends the process: see signals.h */
+    log_line(LOG_ERR, "libmilter stopped by itself (%d)", rc);
+    socket_remove();
+    log_stop();
+    return EX_SOFTWARE;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.file = MILTER_MOVED_CONF};
+    struct settings *settings;
+    struct owner owner;
+    struct error err;
+
+    read_options(&options, argc, argv);
+    char *file =
+        realpath(options.file, NULL); /* the daemon leaves this folder, and reads it again on HUP */
+    if (settings_read(&settings, file == NULL ? options.file : file, &err) != 0)
+        return fail(&err);
+    free(file);
+    if (find_owner(&owner, settings, &err) != 0)
+        return fail(&err);
+    return options.check_only ? check(settings, &owner)
+                              : serve(settings, &owner, options.foreground);
+}

@@ -1,0 +1,196 @@
+#include "daemon/service.h"
+
+#include "daemon/log.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Answers hold the lock for reading, a few microseconds each; only a reload and a table that comes or goes hold
+ * it for writing. */
+static struct {
+    pthread_rwlock_t lock;
+    struct settings *settings;
+    struct table *table; /* NULL: table_error says why */
+    struct error table_error;
+    struct limit *limit; /* NULL: none */
+} service;
+
+bool service_ask(struct answer *out, const struct question *question)
+{
+    pthread_rwlock_rdlock(&service.lock);
+    answer_ask(out, question, service.settings, service.table, &service.table_error, service.limit);
+    bool counts = service.settings->mode == MODE_ENFORCE;
+    pthread_rwlock_unlock(&service.lock);
+    return counts;
+}
+
+/* ---- the table; the caller holds the lock for writing */
+
+static int open_table(const struct settings *settings, struct error *err)
+{
+    int rc = table_open(&service.table, settings->table, TABLE_READ, settings->fold_case, err);
+    if (rc != 0)
+        service.table = NULL;
+    return rc;
+}
+
+static void close_table(void)
+{
+    table_free(service.table);
+    service.table = NULL;
+}
+
+static void say_table_error(void)
+{
+    log_line(LOG_ERR, "table: %s; answering %s meanwhile", service.table_error.text,
+             service.settings->on_table_error == TABLE_ERROR_ACCEPT
+                 ? "as if nothing had moved"
+                 : service.settings->reply_table_error);
+}
+
+/* A table that is not there is looked for; one that was replaced is left for the new one. */
+static void tend_table(void)
+{
+    struct error err;
+
+    pthread_rwlock_rdlock(&service.lock);
+    bool well = service.table != NULL && !table_is_replaced(service.table);
+    pthread_rwlock_unlock(&service.lock);
+    if (well)
+        return;
+
+    pthread_rwlock_wrlock(&service.lock);
+    close_table(); /* before the new one is opened: LMDB's locks are the process's, not the handle's */
+    if (open_table(service.settings, &err) == 0) {
+        log_line(LOG_NOTICE, "table: %s is open", service.settings->table);
+        service.table_error.text[0] = '\0';
+    } else if (strcmp(err.text, service.table_error.text) != 0) {
+        service.table_error = err;
+        say_table_error();
+    }
+    pthread_rwlock_unlock(&service.lock);
+}
+
+static void *tend(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        sleep(1);
+        tend_table();
+    }
+    return NULL;
+}
+
+/* ---- settings */
+
+static void warn(const char *line, void *data)
+{
+    (void)data;
+    log_line(LOG_WARNING, "%s", line);
+}
+
+static struct limit *make_limit(const struct settings *settings)
+{
+    return settings->limit == 0 ? NULL
+                                : limit_new((unsigned)settings->limit, (unsigned)settings->period);
+}
+
+static bool same_limit(const struct settings *a, const struct settings *b)
+{
+    return a->limit == b->limit && a->period == b->period;
+}
+
+static void say_needs_start(const struct settings *old, const struct settings *new)
+{
+    if (strcmp(old->socket, new->socket) != 0 || old->socket_mode != new->socket_mode ||
+        strcmp(old->socket_group, new->socket_group) != 0)
+        log_line(LOG_WARNING,
+                 "socket, socket_group, socket_mode: changed; in force from the next start on");
+    if (strcmp(old->user, new->user) != 0)
+        log_line(LOG_WARNING, "user: changed; in force from the next start on");
+}
+
+/* Changes over to the new table. Returns -1 where the new settings contradict it, and then the old
+ * table is open again. */
+static int change_table(const struct settings *new, struct error *err)
+{
+    const struct settings *old = service.settings;
+    if (service.table != NULL && strcmp(old->table, new->table) == 0 &&
+        old->fold_case == new->fold_case)
+        return 0;
+    close_table();
+    if (open_table(new, err) == 0) {
+        service.table_error.text[0] = '\0';
+        return 0;
+    }
+    if (err->status == EX_CONFIG) {
+        struct error old_error;
+        if (open_table(old, &old_error) != 0)
+            service.table_error = old_error;
+        return -1;
+    }
+    service.table_error = *err; /* missing or unreadable: looked for from now on, as at a start */
+    return 0;
+}
+
+int service_reload(struct error *err)
+{
+    struct settings *new, *old = service.settings; /* only this thread changes it */
+    if (settings_read(&new, old->file, err) != 0)
+        return -1;
+
+    pthread_rwlock_wrlock(&service.lock);
+    if (change_table(new, err) != 0) {
+        pthread_rwlock_unlock(&service.lock);
+        settings_free(new);
+        return -1;
+    }
+    if (!same_limit(old, new)) {
+        limit_free(service.limit);
+        service.limit = make_limit(new);
+    }
+    service.settings = new;
+    log_reconfigure(new);
+    if (service.table == NULL)
+        say_table_error();
+    pthread_rwlock_unlock(&service.lock);
+
+    say_needs_start(old, new);
+    settings_free(old);
+    settings_warn(new, warn, NULL);
+    return 0;
+}
+
+int service_start(struct settings *settings, struct error *err)
+{
+    pthread_rwlockattr_t attributes;
+    pthread_t thread;
+
+    pthread_rwlockattr_init(&attributes);
+#ifdef __GLIBC__
+    /* A steady stream of questions must not keep a reload waiting. */
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+    pthread_rwlock_init(&service.lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+
+    service.settings = settings;
+    service.limit = make_limit(settings);
+    settings_warn(settings, warn, NULL);
+    if (open_table(settings, &service.table_error) != 0) {
+        if (service.table_error.status == EX_CONFIG) {
+            *err = service.table_error;
+            return -1;
+        }
+        say_table_error();
+    }
+
+    int rc = pthread_create(&thread, NULL, tend, NULL);
+    if (rc != 0)
+        return error_set(err, EX_OSERR, "cannot start a thread: %s", strerror(rc));
+    pthread_detach(thread);
+    return 0;
+}

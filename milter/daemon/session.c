@@ -1,0 +1,437 @@
+#include "daemon/session.h"
+
+#include "daemon/log.h"
+#include "daemon/service.h"
+
+#include <libmilter/mfapi.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define HOST_SIZE    256  /* RFC 1035: 255 octets */
+#define FORWARDS_MAX 1000 /* recipients to replace in one message */
+
+/* What the callbacks want of libmilter: of these only what the MTA offers is asked for. */
+#define ACTIONS (SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_SETSYMLIST)
+#define STEPS                                                                                      \
+    (SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN |   \
+     SMFIP_NR_CONN | SMFIP_NR_MAIL)
+
+/* One recipient that is to be replaced at the end of the message. */
+struct forward {
+    struct forward *next;
+    char *old;        /* as the MTA gave it: smfi_delrcpt wants the same */
+    char *new;        /* "<al@new.example>" */
+    char *parameters; /* NOTIFY and ORCPT, for a DSN that names what the sender wrote (RFC 3461) */
+};
+
+struct session {
+    char host[HOST_SIZE];
+    struct client client;
+    bool has_port;    /* a client over TCP has one: local submission through Postfix has not */
+    bool can_forward; /* the MTA lets us replace recipients */
+    bool no_reply_connect, no_reply_mail;
+    struct forward *forwards;
+    unsigned forward_count;
+};
+
+/* ---- how many are open */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    unsigned open, enough; /* enough: at this number a warning is due */
+    time_t warned;
+} sessions = {.lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
+
+/* Out of descriptors, libmilter's listener spins without a word: the warning has to come earlier. */
+static void count_opened(void)
+{
+    time_t now = time(NULL);
+    pthread_mutex_lock(&sessions.lock);
+    bool warn = ++sessions.open >= sessions.enough && now - sessions.warned >= 60;
+    unsigned open = sessions.open;
+    if (warn)
+        sessions.warned = now;
+    pthread_mutex_unlock(&sessions.lock);
+    if (warn)
+        log_line(
+            LOG_WARNING,
+            "%u sessions are open, 80 %% of what the limit of open files allows: raise LimitNOFILE",
+            open);
+}
+
+static void count_closed(void)
+{
+    pthread_mutex_lock(&sessions.lock);
+    if (--sessions.open == 0)
+        pthread_cond_broadcast(&sessions.idle);
+    pthread_mutex_unlock(&sessions.lock);
+}
+
+unsigned session_wait_idle(unsigned seconds)
+{
+    struct timespec until;
+    int rc = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += seconds;
+    pthread_mutex_lock(&sessions.lock);
+    while (sessions.open > 0 && rc == 0)
+        rc = pthread_cond_timedwait(&sessions.idle, &sessions.lock, &until);
+    unsigned left = sessions.open;
+    pthread_mutex_unlock(&sessions.lock);
+    return left;
+}
+
+/* ---- memory */
+
+static void forget_forwards(struct session *session)
+{
+    while (session->forwards != NULL) {
+        struct forward *forward = session->forwards;
+        session->forwards = forward->next;
+        free(forward->old);
+        free(forward->new);
+        free(forward->parameters);
+        free(forward);
+    }
+    session->forward_count = 0;
+}
+
+static struct session *session_new(SMFICTX *ctx)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (session == NULL || smfi_setpriv(ctx, session) != MI_SUCCESS) {
+        free(session);
+        return NULL;
+    }
+    count_opened();
+    return session;
+}
+
+static sfsistat on_close(SMFICTX *ctx)
+{
+    struct session *session = smfi_getpriv(ctx);
+    if (session != NULL) {
+        smfi_setpriv(ctx, NULL);
+        forget_forwards(session);
+        free(session);
+        count_closed();
+    }
+    return SMFIS_CONTINUE;
+}
+
+/* ---- before the recipients */
+
+static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
+                             unsigned long offered_steps, unsigned long f2, unsigned long f3,
+                             unsigned long *actions, unsigned long *steps, unsigned long *pf2,
+                             unsigned long *pf3)
+{
+    struct session *session = session_new(ctx);
+    (void)f2;
+    (void)f3;
+    if (session == NULL)
+        return SMFIS_TEMPFAIL;
+
+    *actions = offered_actions & ACTIONS;
+    *steps = offered_steps & STEPS;
+    *pf2 = *pf3 = 0;
+    session->can_forward = (*actions & SMFIF_ADDRCPT_PAR) != 0 && (*actions & SMFIF_DELRCPT) != 0;
+    session->no_reply_connect = (*steps & SMFIP_NR_CONN) != 0;
+    session->no_reply_mail = (*steps & SMFIP_NR_MAIL) != 0;
+    if ((*actions & SMFIF_SETSYMLIST) != 0) {
+        (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *)"i {auth_authen}");
+        (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, (char *)"i");
+        (void)smfi_setsymlist(ctx, SMFIM_EOM, (char *)"i");
+    }
+    return SMFIS_CONTINUE;
+}
+
+/* RFC 5321 has no bare quotes in a host name, but a log line might be read by programs. */
+static void copy_host(char *out, const char *host)
+{
+    size_t i = 0;
+    for (; host != NULL && host[i] != '\0' && i < HOST_SIZE - 1; i++)
+        out[i] = host[i] <= ' ' || host[i] == 0x7f ? '?' : host[i];
+    out[i] = '\0';
+}
+
+static bool has_port(const struct sockaddr *address)
+{
+    if (address != NULL && address->sa_family == AF_INET)
+        return ((const struct sockaddr_in *)(const void *)address)->sin_port != 0;
+    if (address != NULL && address->sa_family == AF_INET6)
+        return ((const struct sockaddr_in6 *)(const void *)address)->sin6_port != 0;
+    return false;
+}
+
+static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
+{
+    struct session *session = smfi_getpriv(ctx);
+    if (session == NULL && (session = session_new(ctx)) == NULL)
+        return SMFIS_TEMPFAIL;
+    copy_host(session->host, host);
+    session->client.has_ip = ip_from_sockaddr(&session->client.ip, address);
+    session->has_port = has_port(address);
+    return session->no_reply_connect ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+/* The length of a path up to its closing '>': Sendmail up to 8.17.1 can leave the ESMTP parameters
+ * behind it in the same argument. */
+static size_t path_length(const char *text)
+{
+    bool quoted = false;
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        if (quoted && text[i] == '\\' && text[i + 1] != '\0')
+            i++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (text[i] == '>' && !quoted)
+            return i + 1;
+    }
+    return strlen(text);
+}
+
+/* Whether MAIL has the parameter SMTPUTF8 (RFC 6531 section 3.4), wherever the MTA has left it. */
+static bool asks_smtputf8(char **args)
+{
+    static const char name[] = "SMTPUTF8";
+    const char *rest = args[0] + path_length(args[0]);
+    while (*rest == ' ') {
+        rest += strspn(rest, " ");
+        size_t length = strcspn(rest, " ");
+        if (length == sizeof name - 1 && strncasecmp(rest, name, length) == 0)
+            return true;
+        rest += length;
+    }
+    for (int i = 1; args[i] != NULL; i++)
+        if (strcasecmp(args[i], name) == 0)
+            return true;
+    return false;
+}
+
+static sfsistat on_mail(SMFICTX *ctx, char **args)
+{
+    struct session *session = smfi_getpriv(ctx);
+    if (session == NULL)
+        return SMFIS_TEMPFAIL;
+    forget_forwards(session);
+
+    const char *user = smfi_getsymval(ctx, (char *)"{auth_authen}");
+    session->client.authenticated = user != NULL && *user != '\0';
+    session->client.smtputf8 = asks_smtputf8(args);
+    /* Postfix gives sendmail(1) mail the address 127.0.0.1, no port, and paths without brackets. */
+    if (!session->has_port && args[0][0] != '<')
+        session->client.has_ip = false;
+    return session->no_reply_mail ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+/* ---- a recipient */
+
+static void log_answer(SMFICTX *ctx, const struct session *session, const char *recipient,
+                       const struct answer *answer, bool counts)
+{
+    char ip[INET6_ADDRSTRLEN] = "local";
+    bool refused = answer->verdict == VERDICT_REPLY;
+    const char *id, *new = answer->verdict == VERDICT_FORWARD ? answer->new : "";
+    int level = answer->rule == RULE_TABLE_ERROR || answer->rule == RULE_LOOP ? LOG_WARNING
+                : refused || *new != '\0'                                     ? LOG_INFO
+                                                                              : LOG_DEBUG;
+    if (!log_wants(level))
+        return;
+    if (session->client.has_ip)
+        ip_format(ip, sizeof ip, &session->client.ip);
+    id = smfi_getsymval(ctx, (char *)"i");
+    log_line(level, "%s: to=<%s>, client=%s[%s], entry=%s, rule=%s, %s%s%s%s%s%s%s",
+             id == NULL || *id == '\0' ? "NOQUEUE" : id,
+             answer->old[0] != '\0' ? answer->old : recipient, session->host, ip,
+             answer->entry[0] != '\0' ? answer->entry : "none", answer_rule_name(answer->rule),
+             counts ? "" : "observed, ",
+             refused        ? "reply="
+             : *new != '\0' ? "forward="
+                            : "continue",
+             refused ? answer->reply.code : new, refused ? " " : "",
+             refused ? answer->reply.enhanced : "", refused ? " " : "",
+             refused ? answer->reply.text : "");
+}
+
+/* smfi_setreply takes the text as a format of which only "%%" is allowed: Postfix drops a single '%',
+ * Sendmail refuses the whole reply. */
+static void double_percent(char *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '%')
+            *out++ = '%';
+        *out++ = *text;
+    }
+    *out = '\0';
+}
+
+/* Our own trouble: the sender tries again. */
+static sfsistat tempfail(SMFICTX *ctx, const char *text)
+{
+    (void)smfi_setreply(ctx, (char *)"451", (char *)"4.3.0", (char *)text);
+    return SMFIS_TEMPFAIL;
+}
+
+/* A reply that libmilter will not take must not become a refusal for good: its own text would be 550. */
+static sfsistat refuse(SMFICTX *ctx, const struct reply *reply)
+{
+    char text[2 * REPLY_LINE_MAX + 1], code[sizeof reply->code], enhanced[sizeof reply->enhanced];
+
+    memcpy(code, reply->code, sizeof code); /* libmilter's arguments are not const */
+    memcpy(enhanced, reply->enhanced, sizeof enhanced);
+    double_percent(text, reply->text);
+    if (smfi_setreply(ctx, code, enhanced, text) == MI_SUCCESS)
+        return code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+
+    log_line(LOG_ERR, "libmilter does not take the reply %s %s %s: answered " TRANSIENT,
+             reply->code, reply->enhanced, reply->text);
+    (void)smfi_setreply(ctx, (char *)TRANSIENT
+}
+, (char[])
+{TRANSIENT_ENH,
+                        (char *)"Internal error");
+    return SMFIS_TEMPFAIL;
+}
+
+/* The parameters of RCPT that belong to the recipient whoever gets the mail; NULL for none. */
+static char *keep_parameters(char **args)
+{
+    char *kept = NULL;
+    for (int i = 1; args[i] != NULL; i++) {
+        if (strncasecmp(args[i], "NOTIFY=", 7) != 0 && strncasecmp(args[i], "ORCPT=", 6) != 0)
+            continue;
+        size_t length = kept == NULL ? 0 : strlen(kept);
+        char *longer = realloc(kept, length + strlen(args[i]) + 2);
+        if (longer == NULL)
+            break;
+        kept = longer;
+        if (length > 0)
+            kept[length++] = ' ';
+        memcpy(kept + length, args[i], strlen(args[i]) + 1);
+    }
+    return kept;
+}
+
+static char *in_brackets(const char *address)
+{
+    size_t length = strlen(address);
+    char *path = malloc(length + 3);
+    if (path == NULL)
+        return NULL;
+    path[0] = '<';
+    memcpy(path + 1, address, length);
+    memcpy(path + 1 + length, ">", 2);
+    return path;
+}
+
+/* Remembers to replace the recipient at the end of the message; 451 where that cannot be. */
+static sfsistat remember_forward(SMFICTX *ctx, struct session *session, char **args,
+                                 const char *new)
+{
+    struct forward *forward = NULL;
+    if (session->can_forward && session->forward_count < FORWARDS_MAX)
+        forward = calloc(1, sizeof *forward);
+    if (forward != NULL) {
+        forward->old = strndup(args[0], path_length(args[0]));
+        forward->new = in_brackets(new);
+        forward->parameters = keep_parameters(args);
+        forward->next = session->forwards;
+        session->forwards = forward;
+        session->forward_count++;
+        if (forward->old != NULL && forward->new != NULL)
+            return SMFIS_CONTINUE;
+    }
+    (void)smfi_setreply(ctx, (char *)TRANSIENT
+}
+, (char[])
+{TRANSIENT_ENH,
+                        (char *)"Cannot forward this recipient now; try again later");
+    return SMFIS_TEMPFAIL;
+}
+
+static sfsistat on_rcpt(SMFICTX *ctx, char **args)
+{
+    struct session *session = smfi_getpriv(ctx);
+    struct answer answer;
+    if (session == NULL)
+        return SMFIS_TEMPFAIL;
+
+    const struct question question = {.recipient = args[0],
+                                      .length = path_length(args[0]),
+                                      .client = session->client,
+                                      .now = time(NULL)};
+    bool counts = service_ask(&answer, &question);
+    log_answer(ctx, session, args[0], &answer, counts);
+    if (!counts)
+        return SMFIS_CONTINUE;
+    switch (answer.verdict) {
+    case VERDICT_CONTINUE: return SMFIS_CONTINUE;
+    case VERDICT_REPLY: return refuse(ctx, &answer.reply);
+    case VERDICT_FORWARD: return remember_forward(ctx, session, args, answer.new);
+    }
+    return SMFIS_TEMPFAIL;
+}
+
+/* ---- after the recipients */
+
+static sfsistat on_eom(SMFICTX *ctx)
+{
+    struct session *session = smfi_getpriv(ctx);
+    int rc = MI_SUCCESS;
+    if (session == NULL || session->forwards == NULL)
+        return SMFIS_CONTINUE;
+    for (struct forward *at = session->forwards; at != NULL && rc == MI_SUCCESS; at = at->next) {
+        rc = smfi_addrcpt_par(ctx, at->new, at->parameters);
+        if (rc == MI_SUCCESS)
+            rc = smfi_delrcpt(ctx, at->old);
+    }
+    forget_forwards(session);
+    if (rc == MI_SUCCESS)
+        return SMFIS_CONTINUE;
+    log_line(LOG_ERR, "the mail server does not let a recipient be replaced: message deferred");
+    (void)smfi_setreply(ctx, (char *)TRANSIENT
+}
+, (char[])
+{TRANSIENT_ENH,
+                        (char *)"Cannot forward this message now; try again later");
+    return SMFIS_TEMPFAIL;
+}
+
+static sfsistat on_abort(SMFICTX *ctx)
+{
+    struct session *session = smfi_getpriv(ctx);
+    if (session != NULL)
+        forget_forwards(session);
+    return SMFIS_CONTINUE;
+}
+
+int session_register(struct error *err)
+{
+    struct rlimit files;
+    struct smfiDesc description = {.xxfi_name = (char *)"milter-moved",
+                                   .xxfi_version = SMFI_VERSION,
+                                   .xxfi_flags = ACTIONS,
+                                   .xxfi_connect = on_connect,
+                                   .xxfi_envfrom = on_mail,
+                                   .xxfi_envrcpt = on_rcpt,
+                                   .xxfi_eom = on_eom,
+                                   .xxfi_abort = on_abort,
+                                   .xxfi_close = on_close,
+                                   .xxfi_negotiate = on_negotiate};
+
+    sessions.enough = ~0U;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < ~0U)
+        sessions.enough = (unsigned)(files.rlim_cur / 10 * 8);
+    if (smfi_register(description) != MI_SUCCESS)
+        return error_set(err, EX_SOFTWARE,
+                         "libmilter does not take the callbacks: use libmilter 8.14 or later");
+    return 0;
+}

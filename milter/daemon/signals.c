@@ -1,0 +1,108 @@
+#include "config.h"
+
+#include "daemon/signals.h"
+
+#include "daemon/log.h"
+#include "daemon/service.h"
+#include "daemon/session.h"
+#include "daemon/socket.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+static sigset_t taken_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return set;
+}
+
+void signals_block(void)
+{
+    const sigset_t set = taken_signals();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+#ifdef HAVE_SYSTEMD
+static void tell_systemd_reloading(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+               (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+}
+
+static void tell_systemd(const char *state)
+{
+    sd_notify(0, state);
+}
+#else
+static void tell_systemd_reloading(void)
+{
+}
+
+static void tell_systemd(const char *state)
+{
+    (void)state;
+}
+#endif
+
+static void reload(void)
+{
+    struct error err;
+    tell_systemd_reloading();
+    if (service_reload(&err) == 0)
+        log_line(LOG_NOTICE, "configuration read again and in force");
+    else
+        log_line(LOG_ERR, "configuration not taken up, the old one stays in force: %s", err.text);
+    tell_systemd("READY=1");
+}
+
+/* A session that was accepted just now is not counted yet: idle must hold for a moment. */
+static unsigned wait_idle(void)
+{
+    const struct timespec moment = {.tv_nsec = 100 * 1000 * 1000};
+    unsigned left = session_wait_idle(DRAIN_SECONDS);
+    if (left == 0) {
+        nanosleep(&moment, NULL);
+        left = session_wait_idle(1);
+    }
+    return left;
+}
+
+/* smfi_stop() cuts sessions off, and its own way out can take 5 s more: with nothing left to serve the process can end. */
+static void drain_and_exit(void)
+{
+    tell_systemd("STOPPING=1");
+    log_line(LOG_NOTICE, "stopping: no new sessions, %d s for those that are open", DRAIN_SECONDS);
+    socket_remove();
+    unsigned left = wait_idle();
+    if (left > 0)
+        log_line(LOG_WARNING, "%u sessions still open after %d s: cut off", left, DRAIN_SECONDS);
+    log_line(LOG_NOTICE, "stopped");
+    log_stop();
+    fflush(NULL);
+    _Exit(EX_OK); /* other threads still run: what exit(3) frees they may be using */
+}
+
+int sigwait(const sigset_t *set, int *signal_number)
+{
+    const sigset_t taken = taken_signals();
+    (void)set;
+    for (;;) {
+        *signal_number = sigwaitinfo(&taken, NULL);
+        if (*signal_number == SIGHUP)
+            reload();
+        else if (*signal_number == SIGTERM || *signal_number == SIGINT)
+            drain_and_exit();
+    }
+}
