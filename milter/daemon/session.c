@@ -291,14 +291,9 @@ static sfsistat refuse(SMFICTX *ctx, const struct reply *reply)
     if (smfi_setreply(ctx, code, enhanced, text) == MI_SUCCESS)
         return code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
 
-    log_line(LOG_ERR, "libmilter does not take the reply %s %s %s: answered " TRANSIENT,
-             reply->code, reply->enhanced, reply->text);
-    (void)smfi_setreply(ctx, (char *)TRANSIENT
-}
-, (char[])
-{TRANSIENT_ENH,
-                        (char *)"Internal error");
-    return SMFIS_TEMPFAIL;
+    log_line(LOG_ERR, "libmilter does not take the reply %s %s %s: answered 451", reply->code,
+             reply->enhanced, reply->text);
+    return tempfail(ctx, "Internal error");
 }
 
 /* The parameters of RCPT that belong to the recipient whoever gets the mail; NULL for none. */
@@ -349,12 +344,7 @@ static sfsistat remember_forward(SMFICTX *ctx, struct session *session, char **a
         if (forward->old != NULL && forward->new != NULL)
             return SMFIS_CONTINUE;
     }
-    (void)smfi_setreply(ctx, (char *)TRANSIENT
-}
-, (char[])
-{TRANSIENT_ENH,
-                        (char *)"Cannot forward this recipient now; try again later");
-    return SMFIS_TEMPFAIL;
+    return tempfail(ctx, "Cannot forward this recipient now; try again later");
 }
 
 static sfsistat on_rcpt(SMFICTX *ctx, char **args)
@@ -397,12 +387,7 @@ static sfsistat on_eom(SMFICTX *ctx)
     if (rc == MI_SUCCESS)
         return SMFIS_CONTINUE;
     log_line(LOG_ERR, "the mail server does not let a recipient be replaced: message deferred");
-    (void)smfi_setreply(ctx, (char *)TRANSIENT
-}
-, (char[])
-{TRANSIENT_ENH,
-                        (char *)"Cannot forward this message now; try again later");
-    return SMFIS_TEMPFAIL;
+    return tempfail(ctx, "Cannot forward this message now; try again later");
 }
 
 static sfsistat on_abort(SMFICTX *ctx)
