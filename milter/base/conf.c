@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <libconfig.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +217,14 @@ static bool group_exists(const struct reading *reading, const char *path)
 static int read_group(const struct reading *reading, const config_setting_t *group,
                       const char *prefix, struct error *err);
 
+static int at_setting(const struct reading *reading, const config_setting_t *setting,
+                      struct error *err)
+{
+    const char *included = config_setting_source_file(setting);
+    return error_at(err, included == NULL ? reading->file : included,
+                    config_setting_source_line(setting));
+}
+
 static int read_setting(const struct reading *reading, const config_setting_t *setting,
                         const char *prefix, struct error *err)
 {
@@ -229,17 +238,17 @@ static int read_setting(const struct reading *reading, const config_setting_t *s
         if (!group_exists(reading, path)) {
             error_set(err, EX_CONFIG,
                       "%s: unknown key: see milter-moved.conf(5) for those there are", path);
-            return error_at(err, reading->file, line);
+            return at_setting(reading, setting, err);
         }
         if (!config_setting_is_group(setting)) {
             wrong_type(err, path, "a group: { key = value; … }");
-            return error_at(err, reading->file, line);
+            return at_setting(reading, setting, err);
         }
         return read_group(reading, setting, path, err);
     }
 
     if (store(reading->settings, key, setting, err) != 0)
-        return error_at(err, reading->file, line);
+        return at_setting(reading, setting, err);
     if (reading->found != NULL)
         reading->found(key, line, reading->data);
     return 0;
@@ -252,6 +261,15 @@ static int read_group(const struct reading *reading, const config_setting_t *gro
     for (int i = 0; rc == 0 && i < config_setting_length(group); i++)
         rc = read_setting(reading, config_setting_get_elem(group, (unsigned)i), prefix, err);
     return rc;
+}
+
+/* What @include names is sought beside the file, wherever the program was started. */
+static void set_include_folder(config_t *config, const char *file)
+{
+    char *copy = strdup(file);
+    if (copy != NULL)
+        config_set_include_dir(config, dirname(copy));
+    free(copy);
 }
 
 int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *file,
@@ -275,12 +293,14 @@ int conf_read(void *settings, const struct conf_key *keys, size_t count, const c
     }
 
     config_init(&config);
+    set_include_folder(&config, file);
     int rc = -1;
     if (config_read(&config, in) == CONFIG_TRUE) {
         rc = read_group(&reading, config_root_setting(&config), "", err);
     } else {
+        const char *included = config_error_file(&config);
         error_set(err, EX_CONFIG, "%s: write key = value;", config_error_text(&config));
-        error_at(err, file, (unsigned)config_error_line(&config));
+        error_at(err, included == NULL ? file : included, (unsigned)config_error_line(&config));
     }
     fclose(in);
     config_destroy(&config);
