@@ -6,6 +6,7 @@
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -234,31 +235,44 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
 
 /* ---- a recipient */
 
+static int log_level(const struct answer *answer)
+{
+    if (answer->rule == RULE_TABLE_ERROR || answer->rule == RULE_LOOP)
+        return LOG_WARNING;
+    return answer->verdict == VERDICT_CONTINUE && answer->rule != RULE_LOCAL ? LOG_DEBUG : LOG_INFO;
+}
+
+/* What became of the recipient: "reply=551 …", "forward=<…>", "continue". */
+static void describe(char *out, size_t size, const struct answer *answer)
+{
+    switch (answer->verdict) {
+    case VERDICT_CONTINUE: snprintf(out, size, "continue"); break;
+    case VERDICT_FORWARD: snprintf(out, size, "forward=<%s>", answer->new); break;
+    case VERDICT_REPLY:
+        snprintf(out, size, "reply=%s %s %s", answer->reply.code, answer->reply.enhanced,
+                 answer->reply.text);
+        break;
+    }
+}
+
 static void log_answer(SMFICTX *ctx, const struct session *session, const char *recipient,
                        const struct answer *answer, bool counts)
 {
-    char ip[INET6_ADDRSTRLEN] = "local";
-    bool refused = answer->verdict == VERDICT_REPLY;
-    const char *id, *new = answer->verdict == VERDICT_FORWARD ? answer->new : "";
-    int level = answer->rule == RULE_TABLE_ERROR || answer->rule == RULE_LOOP ? LOG_WARNING
-                : refused || *new != '\0'                                     ? LOG_INFO
-                                                                              : LOG_DEBUG;
+    int level = log_level(answer);
+    char ip[INET6_ADDRSTRLEN] = "local", outcome[sizeof answer->new + 16];
     if (!log_wants(level))
         return;
+
+    const char *id = smfi_getsymval(ctx, (char *)"i");
+    const char *error = answer->rule == RULE_TABLE_ERROR ? answer->error.text : "";
     if (session->client.has_ip)
         ip_format(ip, sizeof ip, &session->client.ip);
-    id = smfi_getsymval(ctx, (char *)"i");
-    log_line(level, "%s: to=<%s>, client=%s[%s], entry=%s, rule=%s, %s%s%s%s%s%s%s",
+    describe(outcome, sizeof outcome, answer);
+    log_line(level, "%s: to=<%s>, client=%s[%s], entry=%s, rule=%s, %s%s%s%s",
              id == NULL || *id == '\0' ? "NOQUEUE" : id,
-             answer->old[0] != '\0' ? answer->old : recipient, session->host, ip,
-             answer->entry[0] != '\0' ? answer->entry : "none", answer_rule_name(answer->rule),
-             counts ? "" : "observed, ",
-             refused        ? "reply="
-             : *new != '\0' ? "forward="
-                            : "continue",
-             refused ? answer->reply.code : new, refused ? " " : "",
-             refused ? answer->reply.enhanced : "", refused ? " " : "",
-             refused ? answer->reply.text : "");
+             answer->old[0] == '\0' ? recipient : answer->old, session->host, ip,
+             answer->entry[0] == '\0' ? "none" : answer->entry, answer_rule_name(answer->rule),
+             counts ? "" : "observed ", outcome, *error == '\0' ? "" : ", error=", error);
 }
 
 /* smfi_setreply takes the text as a format of which only "%%" is allowed: Postfix drops a single '%',
