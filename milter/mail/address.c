@@ -1,0 +1,357 @@
+#include "mail/address.h"
+
+#include <idn2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unicase.h>
+#include <uninorm.h>
+#include <unistr.h>
+
+/* How much foreign text an error line quotes, in octets. */
+#define QUOTE_MAX 60
+
+/* What is left to read. */
+struct cursor {
+    const char *at, *end;
+};
+
+static int refuse(struct error *err, const char *text, size_t length, const char *what)
+{
+    return error_set(err, EX_DATAERR, "'%.*s%s': %s",
+                     (int)(length > QUOTE_MAX ? QUOTE_MAX : length), text,
+                     length > QUOTE_MAX ? "…" : "", what);
+}
+
+bool address_needs_utf8(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text > 0x7f)
+            return true;
+    return false;
+}
+
+/* ---- the domain */
+
+static bool is_label_octet(unsigned char octet)
+{
+    return (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9') || octet == '-' ||
+           octet == '_'; /* no host name has '_' (RFC 1123), but the wild has */
+}
+
+static char lower(char octet)
+{
+    return octet >= 'A' && octet <= 'Z' ? (char)(octet - 'A' + 'a') : octet;
+}
+
+/* Whether name is made of labels of 1 to 63 octets (RFC 1035 section 2.3.4). */
+static bool are_labels(const char *name)
+{
+    size_t length = 0;
+    for (;; name++) {
+        if (*name == '.' || *name == '\0') {
+            if (length == 0 || length > 63)
+                return false;
+            if (*name == '\0')
+                return true;
+            length = 0;
+        } else {
+            if (!is_label_octet((unsigned char)*name))
+                return false;
+            length++;
+        }
+    }
+}
+
+static bool is_literal_octet(unsigned char octet)
+{
+    return octet > ' ' && octet < 0x7f && octet != '[' && octet != ']' && octet != '\\';
+}
+
+/* [192.0.2.1], [IPv6:2001:db8::1]: RFC 5321 section 4.1.3. */
+static int parse_literal(char *out, const char *text, size_t length, struct error *err)
+{
+    if (length < 3 || length > ADDRESS_DOMAIN_MAX || text[length - 1] != ']')
+        return refuse(err, text, length, "not an address literal: write [192.0.2.1]");
+    for (size_t i = 1; i < length - 1; i++)
+        if (!is_literal_octet((unsigned char)text[i]))
+            return refuse(err, text, length, "not an address literal: write [192.0.2.1]");
+    for (size_t i = 0; i < length; i++)
+        out[i] = lower(text[i]);
+    out[length] = '\0';
+    return 0;
+}
+
+/* U-labels to A-labels. A name that has only A-labels is checked by the same way there and back; one that
+ * IDNA refuses stays as it is, since the mail server may well take it. */
+static int to_ascii(char *name, const char *text, size_t length, struct error *err)
+{
+    uint8_t *ascii = NULL;
+    bool foreign = address_needs_utf8(name);
+    char unicode[4 * ADDRESS_DOMAIN_MAX + 1];
+
+    if (!foreign) {
+        if (address_domain_to_unicode(unicode, sizeof unicode, name) != 0)
+            return 0;
+    } else {
+        snprintf(unicode, sizeof unicode, "%s", name);
+    }
+    int rc =
+        idn2_lookup_u8((const uint8_t *)unicode, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    if (rc == IDN2_OK && strlen((char *)ascii) <= ADDRESS_DOMAIN_MAX)
+        memcpy(name, ascii, strlen((char *)ascii) + 1);
+    else if (foreign)
+        rc = refuse(err, text, length,
+                    "not a domain name (IDNA2008): write letters and digits of one script");
+    else
+        rc = 0;
+    idn2_free(ascii);
+    return rc == IDN2_OK ? 0 : -1;
+}
+
+/* The whole name in lower case; the ASCII letters alone are enough where there are no others. */
+static int lower_name(char *out, const char *text, size_t length)
+{
+    if (u8_check((const uint8_t *)text, length) != NULL)
+        return -1;
+    size_t size = ADDRESS_DOMAIN_MAX;
+    uint8_t *made =
+        u8_tolower((const uint8_t *)text, length, NULL, UNINORM_NFC, (uint8_t *)out, &size);
+    if (made != (uint8_t *)out) {
+        free(made);
+        return -1;
+    }
+    out[size] = '\0';
+    return memchr(out, '\0', size) == NULL ? 0 : -1;
+}
+
+static bool has_a_label(const char *name)
+{
+    for (const char *at = name; at != NULL; at = strchr(at, '.'), at = at == NULL ? NULL : at + 1)
+        if (strncmp(at, "xn--", 4) == 0)
+            return true;
+    return false;
+}
+
+int address_domain_parse(char *out, const char *text, size_t length, struct error *err)
+{
+    char name[ADDRESS_DOMAIN_MAX + 1];
+    bool ascii = true;
+
+    if (length > 0 && text[0] == '[')
+        return parse_literal(out, text, length, err);
+    size_t used = length > 1 && text[length - 1] == '.' ? length - 1 : length;
+    if (used == 0 || used > ADDRESS_DOMAIN_MAX)
+        return refuse(err, text, length,
+                      used == 0 ? "no domain: write one after the '@'"
+                                : "the domain is over 255 octets: write a shorter one");
+    for (size_t i = 0; i < used; i++) {
+        name[i] = lower(text[i]);
+        ascii = ascii && (unsigned char)text[i] < 0x80;
+    }
+    name[used] = '\0';
+    if (memchr(text, '\0', used) != NULL || (!ascii && lower_name(name, text, used) != 0))
+        return refuse(err, text, length,
+                      "not a domain name in UTF-8: write one such as old.example");
+    if ((!ascii || has_a_label(name)) && to_ascii(name, text, length, err) != 0)
+        return -1;
+    if (!are_labels(name))
+        return refuse(err, text, length, "not a domain name: write one such as old.example");
+    memcpy(out, name, strlen(name) + 1);
+    return 0;
+}
+
+int address_domain_to_unicode(char *out, size_t size, const char *domain)
+{
+    char *unicode = NULL;
+    const char *shown = domain;
+    if (has_a_label(domain) && idn2_to_unicode_8z8z(domain, &unicode, 0) == IDN2_OK)
+        shown = unicode;
+    int rc = strlen(shown) < size ? 0 : -1;
+    if (rc == 0)
+        memcpy(out, shown, strlen(shown) + 1);
+    idn2_free(unicode);
+    return rc;
+}
+
+/* ---- the local-part */
+
+static bool is_atom_octet(unsigned char octet)
+{
+    return octet > 0x7f || (octet > ' ' && octet < 0x7f && strchr("()<>[]:;@\\,\"", octet) == NULL);
+}
+
+/* Quoted-string of RFC 5321 section 4.1.2, its text into out. */
+static int read_quoted(struct cursor *in, char *out, size_t *used)
+{
+    in->at++;
+    while (in->at < in->end && *in->at != '"') {
+        if (*in->at == '\\' && ++in->at == in->end)
+            return -1;
+        unsigned char octet = (unsigned char)*in->at++;
+        if (octet < ' ' || octet == 0x7f || *used == ADDRESS_LOCAL_MAX)
+            return -1;
+        out[(*used)++] = (char)octet;
+    }
+    if (in->at == in->end)
+        return -1;
+    in->at++;
+    return 0;
+}
+
+/* Dot-string, with dots anywhere: some providers hand out such mailboxes. */
+static int read_dot_string(struct cursor *in, char *out, size_t *used)
+{
+    while (in->at < in->end && is_atom_octet((unsigned char)*in->at)) {
+        if (*used == ADDRESS_LOCAL_MAX)
+            return -1;
+        out[(*used)++] = *in->at++;
+    }
+    return 0;
+}
+
+static int read_local(struct cursor *in, char *out)
+{
+    size_t used = 0;
+    int rc = in->at < in->end && *in->at == '"' ? read_quoted(in, out, &used)
+                                                : read_dot_string(in, out, &used);
+    out[used] = '\0';
+    return rc != 0 || used == 0 ? -1 : 0;
+}
+
+static int normalise(char *out, const char *written, const struct address_rules *rules)
+{
+    size_t length = strlen(written), size = ADDRESS_LOCAL_MAX;
+    if (!address_needs_utf8(written)) {
+        for (size_t i = 0; i <= length; i++)
+            out[i] = rules->fold_case ? lower(written[i]) : written[i];
+        return 0;
+    }
+    if (u8_check((const uint8_t *)written, length) != NULL)
+        return -1;
+    uint8_t *made = rules->fold_case ? u8_casefold((const uint8_t *)written, length, NULL,
+                                                   UNINORM_NFC, (uint8_t *)out, &size)
+                                     : u8_normalize(UNINORM_NFC, (const uint8_t *)written, length,
+                                                    (uint8_t *)out, &size);
+    if (made != (uint8_t *)out) {
+        free(made);
+        return -1;
+    }
+    out[size] = '\0';
+    return 0;
+}
+
+/* ---- the whole */
+
+/* Passes over "@a,@b:" in front of the mailbox (RFC 5321 appendix C). */
+static void skip_route(struct cursor *in)
+{
+    if (in->at < in->end && *in->at == '@') {
+        const char *colon = memchr(in->at, ':', (size_t)(in->end - in->at));
+        if (colon != NULL)
+            in->at = colon + 1;
+    }
+}
+
+static int unwrap(struct cursor *in, const char *text, size_t length, struct error *err)
+{
+    if (length == 0 || text[0] != '<')
+        return 0;
+    if (length < 2 || text[length - 1] != '>')
+        return refuse(err, text, length, "no closing '>': write <user@domain>");
+    in->at++;
+    in->end--;
+    return 0;
+}
+
+static int complete(struct address *out, const struct address_rules *rules)
+{
+    if (rules->local_domain == NULL || strcasecmp(out->written, "postmaster") == 0)
+        out->domain[0] = '\0'; /* <postmaster> is every server's own: RFC 5321 section 4.5.1 */
+    else
+        snprintf(out->domain, sizeof out->domain, "%s", rules->local_domain);
+    return 0;
+}
+
+static int read_domain(struct address *out, struct cursor *in, const char *text, size_t length,
+                       const struct address_rules *rules, struct error *err)
+{
+    if (in->at == in->end)
+        return complete(out, rules);
+    if (*in->at != '@')
+        return refuse(err, text, length,
+                      "a character that needs quotes: write user@domain or \"user\"@domain");
+    in->at++;
+    if (memchr(in->at, '@', (size_t)(in->end - in->at)) != NULL)
+        return refuse(err, text, length, "a second '@': write user@domain");
+    return address_domain_parse(out->domain, in->at, (size_t)(in->end - in->at), err);
+}
+
+int address_parse(struct address *out, const char *text, size_t length,
+                  const struct address_rules *rules, struct error *err)
+{
+    struct address address;
+    struct cursor in = {text, text + length};
+
+    if (unwrap(&in, text, length, err) != 0)
+        return -1;
+    skip_route(&in);
+    if (read_local(&in, address.written) != 0)
+        return refuse(err, text, length,
+                      "no mailbox name of 1 to 255 printable characters: write user@domain");
+    if (normalise(address.local, address.written, rules) != 0)
+        return refuse(err, text, length, "the mailbox name is not UTF-8: write it in UTF-8");
+    if (read_domain(&address, &in, text, length, rules, err) != 0)
+        return -1;
+    memcpy(out->local, address.local, strlen(address.local) + 1);
+    memcpy(out->written, address.written, strlen(address.written) + 1);
+    memcpy(out->domain, address.domain, strlen(address.domain) + 1);
+    return 0;
+}
+
+bool address_is_reserved(const char *local)
+{
+    return strcasecmp(local, "postmaster") == 0 || strcasecmp(local, "mailer-daemon") == 0 ||
+           strcasecmp(local, "double-bounce") == 0;
+}
+
+size_t address_base_length(const char *text, const struct address_rules *rules)
+{
+    size_t whole = strlen(text);
+    if (whole == 0 || address_is_reserved(text))
+        return whole;
+    return 1 + strcspn(text + 1, rules->delimiters);
+}
+
+/* Whether local can be written without quotes: atoms with single dots between them. */
+static bool is_dot_string(const char *local)
+{
+    char before = '.';
+    for (; *local != '\0'; before = *local++)
+        if (!is_atom_octet((unsigned char)*local) || (*local == '.' && before == '.'))
+            return false;
+    return before != '.';
+}
+
+int address_format(char *out, size_t size, const char *local, const char *domain)
+{
+    size_t domain_length = strlen(domain), used = 0;
+    bool quotes = !is_dot_string(local);
+
+    if (2 * strlen(local) + 2 + 1 + domain_length + 1 > size &&
+        (quotes || strlen(local) + 1 + domain_length + 1 > size))
+        return -1;
+    if (quotes)
+        out[used++] = '"';
+    for (; *local != '\0'; local++) {
+        if (quotes && (*local == '"' || *local == '\\'))
+            out[used++] = '\\';
+        out[used++] = *local;
+    }
+    if (quotes)
+        out[used++] = '"';
+    out[used++] = '@';
+    memcpy(out + used, domain, domain_length + 1);
+    return 0;
+}
