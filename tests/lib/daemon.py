@@ -1,0 +1,163 @@
+"""milter-moved and movedctl as a test runs them: in a folder of their own, with a configuration written as a dict."""
+
+import csv
+import io
+import os
+import pathlib
+import pwd
+import signal
+import socket
+import subprocess
+
+from lib import place
+
+USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+
+
+def write(value, indent=""):
+    """A dict as libconfig text; a list is an array."""
+    if isinstance(value, dict):
+        return "".join(
+            f"{indent}{key}: {{\n{write(item, indent + '  ')}{indent}}};\n" if isinstance(item, dict) else
+            f"{indent}{key} = {write(item)};\n" for key, item in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[ " + ", ".join(write(item) for item in value) + " ]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)
+
+
+class Socket:
+    """Where a daemon listens, as each program wants it written."""
+
+    def __init__(self, way, folder):
+        self.way = way
+        if way == "unix":
+            self.address = folder / "milter.sock"
+            self.ours = self.sendmail = f"unix:{self.address}"
+            self.postfix = f"unix:{self.address}"
+            return
+        host = {"inet": "127.0.0.1", "inet6": "::1"}[way]
+        (port,) = place.free_ports(1, host)
+        written = f"[{host}]" if way == "inet6" else host
+        self.address = (host, port)
+        self.ours = f"{way}:{port}@{written}"
+        self.sendmail = f"{way}:{port}@{host}"  # Sendmail does not take [::1]
+        self.postfix = f"inet:{written}:{port}"
+
+
+class Daemon:
+    """One milter-moved with its table and its configuration. Started by start() or as a context, ended with the context."""
+
+    def __init__(self, folder, way="unix", group=None, **settings):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(self.folder, *pwd.getpwnam(USER)[2:4])
+        self.socket = Socket(way, self.folder)
+        self.address = self.socket.address
+        self.table = pathlib.Path(settings.get("table", self.folder / "table"))
+        self.conf = self.folder / "milter-moved.conf"
+        self.process = None
+        self.settings = {
+            "socket": self.socket.ours,
+            "table": str(self.table),
+            "user": USER,
+            "log": {"target": "stderr", "level": "info"},
+            # Every test's client has the same address, and some tests are told many new ones.
+            "disclosure": {"limit": 0},
+        }
+        if way == "unix" and group:
+            self.settings["socket_group"] = group
+        self.configure(**settings)
+
+    def configure(self, **settings):
+        """Sets keys in the file; None takes one out. In force from the next start, or SIGHUP, on."""
+        self.settings.update(settings)
+        self.settings = {key: value for key, value in self.settings.items() if value is not None}
+        self.conf.write_text(write(self.settings))
+
+    # ---- movedctl
+
+    def ctl(self, *args, stdin=""):
+        """Runs movedctl; returns what subprocess.run does."""
+        command = place.program("movedctl") + ["-c", str(self.conf), *map(str, args)]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=place.PATIENCE)
+
+    def movedctl(self, *args, stdin=""):
+        """Runs movedctl, which has to succeed; returns what it printed."""
+        done = self.ctl(*args, stdin=stdin)
+        if done.returncode != 0:
+            raise AssertionError(f"movedctl {' '.join(map(str, args))}: exit {done.returncode}: {done.stderr}")
+        return done.stdout
+
+    def hold(self, *entries):
+        """Makes these, and no others, the table's entries: (old, new, action) each, the action left out for reject."""
+        text = io.StringIO()
+        csv.writer(text).writerows([("old", "new", "action"), *((*entry, "reject")[:3] for entry in entries)])
+        self.movedctl("import", "--replace-all", "-", stdin=text.getvalue())
+
+    # ---- the process
+
+    def command(self):
+        return place.program("milter-moved") + ["-f", "-c", str(self.conf)]
+
+    def launch(self, **how):
+        """Starts it without waiting."""
+        return place.Process(self.command(), self.folder / "log", **how)
+
+    def start(self):
+        self.process = self.launch()
+        place.until(self.answers, f"milter-moved answers:\n{self.log()}")
+        return self
+
+    def answers(self):
+        if not self.process.lives():
+            raise AssertionError(f"milter-moved ended with {self.process.wait()}:\n{self.log()}")
+        return place.listens(self.address)
+
+    def log(self):
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def count(self, words):
+        """How often these words stand in the log."""
+        return self.log().count(words)
+
+    def reload(self, words="configuration read again"):
+        """SIGHUP, and waits for its log line."""
+        before = self.count(words)
+        self.process.kill(signal.SIGHUP)
+        place.until(lambda: self.count(words) > before, f"'{words}' in the log:\n{self.log()}")
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends it and returns its exit status."""
+        return self.process.end(number)
+
+    def __enter__(self):
+        if not self.table.exists():
+            self.movedctl("init")
+        return self.start()
+
+    def __exit__(self, *_):
+        if self.process:
+            self.process.end()
+
+
+def handed_over(listener, command, log):
+    """Starts the command as systemd would, with the listening socket as descriptor 3."""
+    def as_descriptor_3():
+        os.dup2(listener.fileno(), 3)
+    with_pid = ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh"]
+    return place.Process(with_pid + command, log, preexec_fn=as_descriptor_3, pass_fds=(3,))
+
+
+def listening(path):
+    """A unix socket that listens, for handed_over."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(64)
+    path.chmod(0o666)
+    return listener

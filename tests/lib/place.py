@@ -1,0 +1,135 @@
+"""Where things are on this machine, what it can do, and how to wait for what happens on it."""
+
+import contextlib
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+PATIENCE = 30  # seconds; only a failing test ever waits so long
+
+
+def in_ci():
+    return os.environ.get("CI", "") not in ("", "0", "false")
+
+
+def lacking(reason):
+    """Skips the test, since this machine truly cannot run it; where CI is set every machine has to."""
+    if in_ci():
+        raise AssertionError(f"CI is set, and this machine cannot run the test: {reason}")
+    raise unittest.SkipTest(reason)
+
+
+def program(name):
+    """The command that runs one of our programs: $MILTER_MOVED, $MOVEDCTL (which may have words, for valgrind), or from $top_builddir."""
+    command = os.environ.get(name.upper().replace("-", "_"))
+    if command:
+        return shlex.split(command)
+    path = pathlib.Path(os.environ.get("top_builddir", SOURCE), name).resolve()
+    if not path.is_file():
+        raise AssertionError(f"{path} is not there: run make, or set top_builddir to the folder of the build")
+    return [str(path)]
+
+
+def unpacked(mta):
+    """The folder with the programs of 'postfix' or 'sendmail', from mta-fetch."""
+    if os.geteuid() != 0:
+        lacking("a private mail server needs root: its parts run under accounts of their own")
+    done = subprocess.run([SOURCE / "tests/lib/mta-fetch", mta], capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        lacking(done.stderr.strip())
+    return pathlib.Path(done.stdout.strip())
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def free_ports(count, host="127.0.0.1"):
+    """Ports of loopback that nobody listens on; all are held until the last is found, so no two are equal."""
+    with contextlib.ExitStack() as stack:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        probes = [stack.enter_context(socket.socket(family)) for _ in range(count)]
+        for probe in probes:
+            probe.bind((host, 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+@contextlib.contextmanager
+def folder():
+    """A temporary folder that every account may pass through (mkdtemp alone keeps daemons under other accounts out)."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="mm-"))  # short: a unix socket's path has 107 octets at most
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def until(condition, what, seconds=PATIENCE):
+    """Waits for the condition and returns what it came to; what says in words what did not happen."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"did not happen within {seconds} s: {what}")
+        time.sleep(0.01)
+
+
+def listens(address):
+    """Whether somebody takes connections at (host, port), or at a path."""
+    family = socket.AF_UNIX if not isinstance(address, tuple) else \
+        socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.settimeout(5)
+        try:
+            probe.connect(address if isinstance(address, tuple) else str(address))
+        except OSError:
+            return False
+    return True
+
+
+class Process:
+    """A program in the foreground, with what it prints in a file."""
+
+    def __init__(self, command, log, **how):
+        self.log = pathlib.Path(log)
+        with open(self.log, "ab") as out:
+            self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **how)
+        self.pid = self.popen.pid
+
+    def lives(self):
+        return self.popen.poll() is None
+
+    def kill(self, number):
+        self.popen.send_signal(number)
+
+    def wait(self, seconds=PATIENCE):
+        return self.popen.wait(seconds)
+
+    def printed(self):
+        return self.log.read_text(errors="replace")
+
+    def end(self, number=signal.SIGTERM):
+        """Ends it, in the hard way if need be, and returns its exit status."""
+        if self.lives():
+            self.kill(number)
+        try:
+            return self.wait()
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            return self.wait()

@@ -1,0 +1,126 @@
+"""A private Sendmail on 127.0.0.1: its own sendmail.cf and queue. It keeps what it accepts in the queue and delivers nothing."""
+
+import pathlib
+import re
+import subprocess
+
+from lib import place
+
+MC = """\
+divert(-1)
+include(`{root}/usr/share/sendmail/cf/m4/cf.m4')
+divert(0)dnl
+OSTYPE(`linux')dnl
+define(`confDOMAIN_NAME', `mx.old.example')dnl
+define(`confPID_FILE', `{folder}/sendmail.pid')dnl
+define(`QUEUE_DIR', `{folder}/queue')dnl
+define(`STATUS_FILE', `{folder}/statistics')dnl
+define(`HELP_FILE', `')dnl
+define(`ALIAS_FILE', `')dnl
+define(`confHOST_STATUS_DIRECTORY', `')dnl
+define(`confSERVICE_SWITCH_FILE', `{folder}/service.switch')dnl
+define(`confDEF_USER_ID', `nobody:nogroup')dnl
+define(`confDELIVERY_MODE', `queueonly')dnl
+define(`confDONT_BLAME_SENDMAIL', `TrustStickyBit')dnl
+define(`confDONT_PROBE_INTERFACES', `True')dnl
+define(`confTO_IDENT', `0')dnl
+define(`confLOG_LEVEL', `14')dnl
+define(`confQUEUE_LA', `0')dnl
+define(`confREFUSE_LA', `0')dnl
+define(`confCONNECTION_RATE_THROTTLE', `0')dnl
+define(`confMAX_DAEMON_CHILDREN', `0')dnl
+define(`LOCAL_MAILER_PATH', `/bin/false')dnl
+FEATURE(`no_default_msa')dnl
+FEATURE(`nocanonify')dnl
+FEATURE(`accept_unresolvable_domains')dnl
+FEATURE(`accept_unqualified_senders')dnl
+MODIFY_MAILER_FLAGS(`LOCAL', `-w')dnl
+{doors}define(`confINPUT_MAIL_FILTERS', `{first}')dnl
+MAILER(`local')dnl
+MAILER(`smtp')dnl
+LOCAL_CONFIG
+Cwold.example bulk.example xn--bcher-kva.example
+"""
+
+
+class Sendmail:
+    """A context. Doors are ports, each with its own milter: doors={'unix': (milter, {})}."""
+
+    mta = "sendmail"
+    group = "root"
+
+    def __init__(self, folder, doors, local_milter=None):
+        self.folder = pathlib.Path(folder)
+        self.doors = doors
+        self.ports = dict(zip(doors, place.free_ports(len(doors))))
+        self.process = None
+
+    def _write(self):
+        doors = ""
+        for door, (milter, _) in self.doors.items():
+            doors += f"MAIL_FILTER(`{door}', `S={milter}, F=T, T=C:10s;S:30s;R:30s;E:60s')dnl\n"
+            doors += f"DAEMON_OPTIONS(`Name=D{door}, Addr=127.0.0.1, Port={self.ports[door]}, InputMailFilters={door}')dnl\n"
+        (self.folder / "queue").mkdir(mode=0o700)
+        (self.folder / "statistics").touch()
+        (self.folder / "service.switch").write_text("hosts files\naliases files\n")
+        (self.folder / "sendmail.mc").write_text(MC.format(root=self.root, folder=self.folder, doors=doors,
+                                                           first=next(iter(self.doors))))
+        m4 = subprocess.run(["m4", f"-D_CF_DIR_={self.root}/usr/share/sendmail/cf/", self.folder / "sendmail.mc"],
+                            capture_output=True, text=True, env=self.env, check=True)
+        (self.folder / "sendmail.cf").write_text(m4.stdout)
+
+    def command(self, *args):
+        """Under a host name with a dot: it sleeps a minute over one without."""
+        named = ["unshare", "--uts", "sh", "-c", 'hostname mx.old.example; exec "$0" "$@"']
+        return named + [f"{self.root}/usr/libexec/sendmail/sendmail", "-C", f"{self.folder}/sendmail.cf", *args]
+
+    def __enter__(self):
+        self.root = place.unpacked("sendmail")
+        self.env = {
+            "PATH": f"/usr/sbin:/usr/bin:/sbin:/bin:{self.root}/usr/bin",
+            "LD_LIBRARY_PATH": (self.root / "lib-path").read_text().strip(),
+        }
+        self.folder.mkdir(exist_ok=True)
+        self._write()
+        self.process = place.Process(self.command("-bD", "-X", f"{self.folder}/traffic"),
+                                     self.folder / "log", env=self.env)
+        try:
+            for port in self.ports.values():
+                place.until(lambda: self._listens(port), f"Sendmail listens:\n{self.log()}")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def submit(self, recipient, subject):
+        """sendmail -bs, as programs on this host talk to it; the last reply."""
+        lines = ["HELO localhost", "MAIL FROM:<cron@old.example>", f"RCPT TO:<{recipient}>", "DATA",
+                 f"Subject: {subject}", "", "Hello.", ".", "QUIT"]
+        done = subprocess.run(self.command("-bs"), input="".join(line + "\r\n" for line in lines), text=True,
+                              capture_output=True, env=self.env, timeout=place.PATIENCE)
+        return done.stdout
+
+    def _listens(self, port):
+        if not self.process.lives():
+            raise AssertionError(f"Sendmail ended:\n{self.log()}")
+        return place.listens(("127.0.0.1", port))
+
+    def __exit__(self, *_):
+        self.process.end()
+
+    def log(self):
+        return self.process.printed()
+
+    def recipients(self, subject):
+        """For whom the message is queued: the R lines of its envelope, flags before the colon."""
+        return re.findall(r"^R[A-Z]*:<?([^>\n]*)>?$", self.took(subject), re.MULTILINE)
+
+    def took(self, subject):
+        """Waits until the message with this subject lies in the queue; returns its envelope and header."""
+        def look():
+            for file in (self.folder / "queue").glob("qf*"):
+                text = file.read_text(errors="replace")
+                if f"Subject: {subject}\n" in text:
+                    return text
+            return None
+        return place.until(look, f"Sendmail queues '{subject}':\n{self.log()}")

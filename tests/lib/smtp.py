@@ -1,0 +1,39 @@
+"""An SMTP client that shows each reply exactly as it came."""
+
+import smtplib
+
+
+class Talk(smtplib.SMTP):
+    """A session with the server at 127.0.0.1:port. Each line said returns its reply: '250 2.1.0 Ok', lines parted by '\\n'."""
+
+    def __init__(self, port, hello=True, timeout=60):
+        super().__init__("127.0.0.1", port, local_hostname="client.example", timeout=timeout)
+        self.command_encoding = "utf-8"
+        if hello:
+            self.say("EHLO client.example")
+
+    def reply(self):
+        code, text = self.getreply()
+        return f"{code} {text.decode('utf-8', 'backslashreplace')}"
+
+    def say(self, line):
+        self.putcmd(line)
+        return self.reply()
+
+    def say_all(self, *lines):
+        """Pipelining (RFC 2920): all lines in one write, then all replies."""
+        self.send("".join(line + "\r\n" for line in lines))
+        return [self.reply() for _ in lines]
+
+    def mail(self, sender="sender@client.example", *parameters):
+        return self.say(" ".join((f"MAIL FROM:<{sender}>",) + parameters))
+
+    def rcpt(self, recipient):
+        return self.say(f"RCPT TO:<{recipient}>")
+
+    def message(self, subject="a message"):
+        """DATA to the final dot; the last reply."""
+        said = self.say("DATA")
+        if not said.startswith("354"):
+            return said
+        return self.say(f"From: <sender@client.example>\r\nSubject: {subject}\r\n\r\nHello.\r\n.")

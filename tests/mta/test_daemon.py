@@ -1,0 +1,409 @@
+"""The daemon alone, asked over the milter protocol: what no mail server would let a test do."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import unittest
+
+from lib import place
+from lib.daemon import USER, Daemon, handed_over, listening
+from lib.load import Load
+from lib.milter import Milter, ask
+
+MOVED = "551 5.1.6 User not local; please try <{}>"
+NEW = MOVED.format("alice@new.example")
+WITHHELD = "550 5.1.6 User not local; forwarding address withheld"
+DEFERRED = "450 4.7.1 Too many moved recipients; try again later"
+UNAVAILABLE = "451 4.3.0 Table of moved mailboxes unavailable"
+STRANGER, FRIEND = "198.51.100.7", "192.0.2.7"
+
+
+class Alone(unittest.TestCase):
+    """Each test has a daemon to itself."""
+
+    way = "unix"
+    settings = {}
+    maxDiff = None
+
+    def setUp(self):
+        folder = place.folder()
+        self.folder = folder.__enter__()
+        self.addCleanup(folder.__exit__, None, None, None)
+        self.daemon = self.run_daemon(self.way, **self.settings)
+        self.daemon.hold(("alice@old.example", "alice@new.example"))
+
+    def run_daemon(self, way="unix", **settings):
+        daemon = Daemon(self.folder / way, way, **settings)
+        daemon.__enter__()
+        self.addCleanup(daemon.__exit__, None, None, None)
+        return daemon
+
+    def ask(self, recipient="<alice@old.example>", client=STRANGER, *parameters, **who):
+        return ask(self.daemon.address, recipient, client, *parameters, **who)
+
+
+class Negotiation(Alone):
+    def test_it_asks_for_what_it_needs_and_no_more(self):
+        with Milter(self.daemon.address) as milter:
+            version, actions, steps = milter.negotiate()
+        self.assertEqual(version, 6)
+        self.assertEqual(actions & ~0x1FF, 0)
+        self.assertEqual(actions & 0x02 | actions & 0x10 | actions & 0x01, 0, "no right to touch header, body, quarantine")
+        no_helo, no_body, no_header, no_eoh, no_unknown, no_data = 0x02, 0x10, 0x20, 0x40, 0x100, 0x200
+        for step in (no_helo, no_body, no_header, no_eoh, no_unknown, no_data):
+            self.assertTrue(steps & step, f"step {step:#x} is sent for nothing")
+        no_mail, no_rcpt, rcpt_without_reply = 0x04, 0x08, 0x8000
+        for step in (no_mail, no_rcpt, rcpt_without_reply):
+            self.assertFalse(steps & step, f"step {step:#x} is needed")
+
+    def test_a_mail_server_that_offers_less_gets_the_same_answer(self):
+        for version, actions, steps in ((6, 0x1FF, 0), (6, 0x3F, 0x7F), (2, 0x1F, 0x7F)):
+            with Milter(self.daemon.address) as milter:
+                milter.negotiate(actions, steps, version)
+                self.assertEqual(milter.connect(STRANGER), "continue")
+                self.assertEqual(milter.helo(), "continue")
+                self.assertEqual(milter.start_mail(), "continue")
+                self.assertEqual(milter.rcpt("<alice@old.example>"), NEW)
+                self.assertEqual(milter.rcpt("<here@old.example>"), "continue")
+
+    def test_parameters_that_sendmail_left_in_the_path_are_not_part_of_it(self):
+        self.daemon.movedctl("add", "joerg@old.example", "jörg@new.example")
+        with Milter(self.daemon.address) as milter:
+            milter.negotiate()
+            milter.connect(STRANGER)
+            milter.mail("<sender@client.example> SMTPUTF8 SIZE=100")
+            self.assertEqual(milter.rcpt("<alice@old.example> NOTIFY=NEVER"), NEW)
+            self.assertEqual(milter.rcpt("<joerg@old.example>", "NOTIFY=NEVER"), MOVED.format("jörg@new.example"))
+
+    def test_a_client_that_shares_no_code_with_libmilter_reads_the_same(self):
+        go = shutil.which("go")
+        source = "/usr/share/gocode/src/github.com/emersion/go-milter"
+        if not go or not os.path.isdir(source):
+            place.lacking("golang-go and golang-github-emersion-go-milter-dev are not installed")
+        with Milter(self.daemon.address):
+            pass
+        program = self.folder / "goclient"
+        env = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "",
+               "GOCACHE": os.environ.get("GOCACHE", os.path.expanduser("~/.cache/go-build"))}
+        subprocess.run([go, "build", "-o", program, place.SOURCE / "tests/mta/goclient/main.go"], env=env, check=True,
+                       timeout=300)
+        self.daemon.movedctl("add", "percent@old.example", "a%b@new.example")
+        inet = self.run_daemon("inet", table=str(self.daemon.table))
+        for network, address in (("unix", str(self.daemon.address)), ("tcp", "{}:{}".format(*inet.address))):
+            done = subprocess.run([program, network, address, STRANGER, "alice@old.example", "percent@old.example",
+                                   "here@old.example", "alice@old.example"],
+                                  capture_output=True, text=True, timeout=place.PATIENCE)
+            self.assertEqual(done.stderr, "")
+            # '%%': as the mail server gets it, who makes '%' of it
+            self.assertEqual(done.stdout.splitlines(), [NEW, MOVED.format("a%%b@new.example"), "c", NEW])
+
+
+class Addresses(Alone):
+    HOSTILE = (b"", b"<>", b"<@>", b"<alice>", b"<alice@>", b"<@old.example>", b"<a@b@old.example>", b"<\"alice@old.example>",
+               b"<alice@old.example\r\n250 ok>", b"<al\x01ice@old.example>", b"<al\xffice@old.example>", b"<\xc3@old.example>",
+               b"<" + b"a" * 10_000 + b"@old.example>", b"<alice@" + b"o" * 10_000 + b">", b"<" * 5_000, b"\"" * 5_000,
+               b"<@a,@b:>", b"<alice@[127.0.0.1]>", b"<alice@old..example>", b"<%s%n@old.example>", b" ")
+
+    def test_what_is_no_address_is_left_to_the_mail_server(self):
+        with Milter(self.daemon.address) as milter:
+            milter.begin(STRANGER)
+            for recipient in self.HOSTILE:
+                self.assertEqual(milter.rcpt(recipient), "continue", recipient[:60])
+                self.assertEqual(milter.rcpt("<alice@old.example>"), NEW)
+
+    def test_a_mailbox_name_of_255_octets_is_found(self):
+        name = "l" * 255
+        self.daemon.hold((f"{name}@old.example", "l@new.example"))
+        self.assertEqual(self.ask(f"<{name}@old.example>"), MOVED.format("l@new.example"))
+        self.assertEqual(self.ask(f"<{name}l@old.example>"), "continue")
+
+
+class Disclosure(Alone):
+    settings = {"disclosure": {"default": "anyone", "trusted_networks": ["192.0.2.0/24"], "limit": 3, "period": 3600}}
+
+    def setUp(self):
+        super().setUp()
+        self.daemon.hold(*((f"m{n}@old.example", f"m{n}@new.example") for n in range(9)))
+
+    def ask_all(self, client, count=5, **who):
+        return [self.ask(f"<m{n}@old.example>", client, **who) for n in range(count)]
+
+    def test_above_the_limit_the_address_is_withheld_from_strangers(self):
+        told = [MOVED.format(f"m{n}@new.example") for n in range(5)]
+        self.assertEqual(self.ask_all(STRANGER), told[:3] + [WITHHELD] * 2)
+        self.assertEqual(self.ask("<m1@old.example>"), told[1], "one that it was told before costs nothing")
+        self.assertEqual(self.ask_all(FRIEND), told)
+        self.assertEqual(self.ask_all(STRANGER, auth="alice"), told)
+        self.assertEqual(self.ask_all("198.51.100.8"), told[:3] + [WITHHELD] * 2, "another client")
+        self.assertEqual(self.ask_all("2001:db8::1"), told[:3] + [WITHHELD] * 2)
+        self.assertEqual(self.ask("<m5@old.example>", "2001:db8::2"), WITHHELD, "of the same /64")
+        self.assertEqual(self.ask("<m5@old.example>", "2001:db8:0:1::2"), MOVED.format("m5@new.example"))
+
+    def test_above_the_limit_mail_is_put_off_where_the_configuration_says_so(self):
+        self.daemon.configure(disclosure={**self.settings["disclosure"], "over_limit": "defer"})
+        self.daemon.reload()
+        self.assertEqual(self.ask_all(STRANGER)[3:], [DEFERRED] * 2)
+
+    def test_a_reload_does_not_give_everyone_a_new_allowance(self):
+        self.ask_all(STRANGER, 3)
+        self.daemon.reload()
+        self.assertEqual(self.ask("<m4@old.example>"), WITHHELD)
+
+    def test_who_may_know(self):
+        entry = ("secret@old.example", "secret@new.example")
+        for disclose, of_stranger, of_friend in (
+                ("anyone", MOVED, MOVED), ("trusted", WITHHELD, MOVED), ("nobody", WITHHELD, WITHHELD)):
+            self.daemon.movedctl("add", *entry, "--disclose", disclose, "--replace")
+            self.assertEqual(self.ask("<secret@old.example>"), of_stranger.format(entry[1]), disclose)
+            self.assertEqual(self.ask("<secret@old.example>", FRIEND), of_friend.format(entry[1]), disclose)
+            self.assertEqual(self.ask("<secret@old.example>", auth="al"), of_friend.format(entry[1]), disclose)
+
+    def test_local_submission_is_never_refused(self):
+        with Milter(self.daemon.address) as milter:
+            milter.begin(None)
+            self.assertEqual(milter.rcpt("<m1@old.example>"), "continue")
+        with Milter(self.daemon.address) as milter:  # as Postfix shows non_smtpd_milters
+            milter.negotiate()
+            milter.connect("127.0.0.1", 0, "localhost")
+            milter.helo("localhost")
+            milter.mail("cron@old.example")
+            self.assertEqual(milter.rcpt("m1@old.example"), "continue")
+
+
+class Forward(Alone):
+    def forward(self, *recipients, actions=0x1FF):
+        with Milter(self.daemon.address) as milter:
+            milter.negotiate(actions)
+            milter.connect(STRANGER)
+            milter.start_mail()
+            said = [milter.rcpt(*words) for words in recipients]
+            return said, milter.data(), milter.changes
+
+    def test_the_recipient_is_replaced_at_the_end_of_the_message(self):
+        self.daemon.hold(("al@old.example", "al@new.example", "forward"), ("eva@old.example", "eva@new.example"))
+        said, end, changes = self.forward(("<al@old.example>", "NOTIFY=NEVER"), ("<eva@old.example>",), ("<here@old.example>",))
+        self.assertEqual(said, ["continue", MOVED.format("eva@new.example"), "continue"])
+        self.assertEqual(end, "continue")
+        self.assertEqual(sorted(changes), [("add", "<al@new.example>"), ("delete", "<al@old.example>")])
+
+    def test_a_server_that_lets_no_recipient_be_replaced_is_told_to_try_later(self):
+        self.daemon.hold(("al@old.example", "al@new.example", "forward"))
+        said, _, changes = self.forward(("<al@old.example>",), actions=0x01)
+        self.assertRegex(said[0], r"^451 4\.3\.0 ")
+        self.assertEqual(changes, [])
+
+    def test_nothing_is_left_of_it_for_the_next_message(self):
+        self.daemon.hold(("al@old.example", "al@new.example", "forward"))
+        with Milter(self.daemon.address) as milter:
+            milter.begin(STRANGER)
+            for end in (milter.abort, milter.data):
+                milter.rcpt("<al@old.example>")
+                end()
+                milter.start_mail()
+                self.assertEqual(milter.rcpt("<here@old.example>"), "continue")
+                self.assertEqual((milter.data(), milter.changes), ("continue", []))
+                milter.start_mail()
+
+
+class Observe(Alone):
+    settings = {"mode": "observe"}
+
+    def test_nothing_is_refused_and_the_log_says_what_would_have_been(self):
+        self.assertEqual(self.ask(), "continue")
+        place.until(lambda: self.daemon.count(NEW), "the reply in the log")
+
+
+class Vanishing(Alone):
+    def test_a_mail_server_that_vanishes_at_any_step_does_no_harm(self):
+        steps = ("negotiate", "connect", "helo", "start_mail")
+        for count in range(len(steps) + 3):
+            for reset in (True, False):
+                with Milter(self.daemon.address) as milter:
+                    for step in steps[:count]:
+                        getattr(milter, step)()
+                    if count > len(steps):
+                        milter.rcpt("<alice@old.example>")
+                    if count > len(steps) + 1:
+                        milter.send("E")
+                    if not reset:
+                        milter.socket.sendall(struct.pack(">I", 4000) + b"R<ali")  # in the middle of a packet
+        self.assertEqual(self.ask(), NEW)
+
+    def test_what_is_no_milter_protocol_does_no_harm(self):
+        for data in (b"GET / HTTP/1.0\r\n\r\n", b"\0\0\0\0", b"\xff\xff\xff\xffO", b"\0\0\0\1Z" * 50, b"\0\0\0\2RA", os.urandom(500)):
+            with Milter(self.daemon.address) as milter:
+                milter.socket.sendall(data)
+        for command, data in (("R", b""), ("R", b"<alice@old.example>"), ("M", b""), ("C", b""), ("D", b"R"), ("D", b"Ri"), ("E", b"")):
+            with Milter(self.daemon.address) as milter:
+                milter.negotiate()
+                milter.send(command, data)
+        self.assertEqual(self.ask(), NEW)
+
+    def test_a_hundred_sessions_at_once_are_all_answered(self):
+        sessions = [Milter(self.daemon.address).begin(STRANGER) for _ in range(100)]
+        for _ in range(3):
+            for milter in sessions:
+                milter.send("R", b"<alice@old.example>\0")
+            for milter in sessions:
+                self.assertEqual(milter.answer(), NEW)
+        for milter in sessions:
+            milter.close()
+
+
+class Stopping(Alone):
+    def test_the_sessions_that_are_open_are_served_to_their_end(self):
+        sessions = [Milter(self.daemon.address).begin(STRANGER) for _ in range(20)]
+        self.daemon.process.kill(signal.SIGTERM)
+        place.until(lambda: self.daemon.count("stopping"), "the daemon begins to stop")
+        for _ in range(50):
+            for milter in sessions:
+                self.assertEqual(milter.rcpt("<alice@old.example>"), NEW)
+        self.assertFalse(place.listens(self.daemon.address))
+        for milter in sessions:
+            milter.quit()
+            milter.close()
+        self.assertEqual(self.daemon.process.wait(), 0)
+        self.assertFalse(self.daemon.address.exists())
+
+    def test_a_session_that_never_ends_does_not_keep_it_for_ever(self):
+        with Milter(self.daemon.address) as milter:
+            milter.begin(STRANGER)
+            self.assertEqual(self.daemon.stop(), 0)
+        self.assertEqual(self.daemon.count("cut off"), 1)
+
+
+class Overlap(Alone):
+    def test_the_end_of_the_old_one_leaves_the_socket_of_the_new_one_alone(self):
+        for _ in range(5):
+            old, ready = self.daemon.process, self.daemon.count("ready on")
+            self.daemon.process = self.daemon.launch()
+            place.until(lambda: self.daemon.count("ready on") > ready, "the new daemon is ready")
+            self.assertEqual(old.end(), 0)
+            self.assertEqual(self.ask(), NEW)
+
+    def test_a_second_one_on_the_same_port_does_not_start_and_the_first_goes_on(self):
+        first = self.run_daemon("inet", table=str(self.daemon.table))
+        self.assertEqual(first.launch().wait(), 73)
+        self.assertEqual(ask(first.address, "<alice@old.example>"), NEW)
+
+    def test_a_file_that_is_no_socket_is_left_alone(self):
+        self.daemon.stop()
+        self.daemon.address.write_text("precious")
+        self.assertEqual(self.daemon.launch().wait(), 73)
+        self.assertEqual(self.daemon.address.read_text(), "precious")
+
+
+class HandedOver(Alone):
+    def test_a_socket_handed_over_by_systemd_outlives_each_restart(self):
+        self.daemon.stop()
+        path = self.folder / "handed.sock"
+        with listening(path) as listener:
+            with Load(lambda: ask(path, "<alice@old.example>")) as load:
+                for _ in range(4):
+                    process = handed_over(listener, self.daemon.command(), self.folder / "handed.log")
+                    self.addCleanup(process.end)
+                    load.hears(NEW)
+                    self.assertEqual(process.end(), 0)
+                last = handed_over(listener, self.daemon.command(), self.folder / "handed.log")
+                self.addCleanup(last.end)
+                load.hears(NEW)
+        self.assertEqual(set(load.said), {NEW})
+        self.assertTrue(path.exists())
+
+
+class Table(Alone):
+    """A table that cannot be read is answered as on_table_error says, never as 'not moved'; mended, it is taken up."""
+
+    def data(self):
+        return self.daemon.table / "data.mdb"
+
+    def missing(self):
+        shutil.rmtree(self.daemon.table)
+
+    def cut_short(self):
+        os.truncate(self.data(), 4096 * 2)
+
+    def empty(self):
+        os.truncate(self.data(), 0)
+
+    def not_lmdb(self):
+        self.data().write_bytes(b"old,new\n" * 4096)
+
+    def unreadable(self):
+        self.data().chmod(0)
+
+    def newer_format(self):
+        """The one digit behind the key 'format'."""
+        data, count = re.subn(rb"format1", b"format9", self.data().read_bytes())
+        self.assertGreater(count, 0)
+        self.data().write_bytes(data)
+
+    BREAKS = (("missing", 66), ("cut_short", 65), ("empty", 65), ("not_lmdb", 65), ("unreadable", 77), ("newer_format", 65))
+
+    def each_break(self):
+        """Breaks the table of the daemon, which does not run, in each way; then puts it back."""
+        good = self.folder / "good"
+        self.daemon.stop()
+        shutil.copytree(self.daemon.table, good)
+        for name, status in self.BREAKS:
+            if name == "unreadable" and USER == "root":
+                continue
+            getattr(self, name)()
+            yield name, status
+            self.daemon.stop()
+            self.put_back(good)
+
+    def put_back(self, good):
+        """As an administrator does it: the files that were saved, with the owner that they had."""
+        fresh = self.folder / "fresh"
+        shutil.copytree(good, fresh)
+        for path in (fresh, *fresh.iterdir()):
+            shutil.chown(path, USER)
+        shutil.rmtree(self.daemon.table, ignore_errors=True)
+        fresh.rename(self.daemon.table)
+
+    def test_check_names_what_is_wrong_with_the_table(self):
+        for name, status in self.each_break():
+            done = subprocess.run(place.program("milter-moved") + ["-t", "-c", self.daemon.conf], capture_output=True,
+                                  text=True, timeout=place.PATIENCE)
+            self.assertEqual(done.returncode, status, f"{name}: {done.stderr}")
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+    def test_mail_is_put_off_until_the_table_is_mended(self):
+        good = self.folder / "good"
+        for name, _ in self.each_break():
+            self.daemon.start()
+            self.assertEqual(self.ask(), UNAVAILABLE, name)
+            self.assertEqual(self.ask("<here@old.example>"), UNAVAILABLE, name)
+            self.put_back(good)
+            place.until(lambda: self.ask() == NEW, f"the table is taken up after: {name}")
+            self.assertEqual(self.ask("<here@old.example>"), "continue", name)
+
+    def test_with_accept_mail_is_let_through_until_the_table_is_mended(self):
+        good = self.folder / "good"
+        self.daemon.configure(on_table_error="accept")
+        for name, _ in self.each_break():
+            self.daemon.start()
+            self.assertEqual(self.ask(), "continue", name)
+            self.put_back(good)
+            place.until(lambda: self.ask() == NEW, f"the table is taken up after: {name}")
+
+    def test_a_table_that_is_cut_short_or_taken_away_under_the_daemon_does_not_kill_it(self):
+        good = self.folder / "good"
+        rows = [(f"m{n}@old.example", f"m{n}@new.example") for n in range(2000)]
+        self.daemon.hold(("alice@old.example", "alice@new.example"), *rows)
+        shutil.copytree(self.daemon.table, good)
+        for name in ("cut_short", "empty", "missing"):
+            getattr(self, name)()
+            place.until(lambda: self.ask("<m1999@old.example>") == UNAVAILABLE, f"the daemon notices: {name}")
+            self.put_back(good)
+            place.until(lambda: self.ask() == NEW, f"the table is taken up after: {name}")
+            self.assertTrue(self.daemon.process.lives())
+
+
+if __name__ == "__main__":
+    unittest.main()
