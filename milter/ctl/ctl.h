@@ -1,0 +1,83 @@
+/* ctl/ctl.h: what movedctl's commands share. A command is one file and one row in commands.c. */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include "answer/settings.h"
+#include "base/error.h"
+#include "table/entry.h"
+#include "table/table.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a command does with the table before it runs. */
+enum command_opens { TABLE_NONE, TABLE_TO_READ, TABLE_TO_WRITE };
+
+/* The options of all commands, each NULL or false where it was not given. Lent by argv. */
+struct options {
+    const char *from, *until, *forward_until, *disclose, *note;
+    const char *domain, *client, *at, *format;
+    bool json, forward, gone, stay, replace, authenticated, smtputf8;
+    bool replace_all, dry_run, skip_bad;
+};
+
+struct ctl {
+    const struct settings *settings;
+    const char *path;    /* of the table: -d, or the settings' */
+    struct table *table; /* as the command's row says; NULL for TABLE_NONE */
+    struct options options;
+};
+
+struct command {
+    const char *name;
+    const char *usage;   /* "get [--json] OLD" */
+    const char *summary; /* a sentence without its full stop, for the list of commands */
+    const char *details; /* more lines for help COMMAND; NULL: none */
+    const char *takes;   /* its long options, each with a blank behind: "json domain= " ('=': has an argument) */
+    int least, most;     /* operands; most -1: any number */
+    enum command_opens opens;
+    /* args is NULL-terminated. Returns an exit status of 0 or 1; or -1 with err. */
+    int (*run)(struct ctl *ctl, char **args, struct error *err);
+};
+
+extern const struct command *const commands[]; /* NULL-terminated */
+
+/* The command called name, or NULL with err (EX_USAGE) that names the nearest. */
+const struct command *command_find(const char *name, struct error *err);
+
+/* Reads the old address as the settings say. Returns 0, or -1 with err (EX_DATAERR). */
+int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, struct error *err);
+
+/* Finds the entry of exactly this old address. */
+enum table_result ctl_find(const struct ctl *ctl, const struct entry *old, struct entry *out,
+                           struct error *err);
+
+/* Puts a warning on standard error: "movedctl: warning: …". */
+void ctl_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- print.c */
+
+/* Prints the entry: on a terminal in columns, else its fields parted by tabs. Returns 0, or -1 with err (EX_IOERR). */
+int print_entry(const struct entry *entry, struct error *err);
+
+/* Prints all its fields, one a line, or as a JSON object. Returns 0, or -1 with err (EX_IOERR). */
+int print_details(const struct entry *entry, bool json, struct error *err);
+
+/* A list of entries: JSON as one array, written as it grows. */
+struct list {
+    bool json;
+    bool begun;
+};
+void list_begin(struct list *list, bool json);
+int list_add(struct list *list, const struct entry *entry, struct error *err);
+void list_end(struct list *list);
+
+/* Writes out what is still buffered. Returns 0, or -1 with err (EX_IOERR) where standard output is full or closed. */
+int print_flush(struct error *err);
+
+extern const struct command command_add, command_del, command_export, command_get, command_help,
+    command_import, command_init, command_list, command_test, command_version;
+
+#endif

@@ -1,0 +1,59 @@
+/* ctl/help.c: the list of commands, the help of one, and the version */
+#include "config.h"
+
+#include "ctl/ctl.h"
+
+#include <stdio.h>
+
+static void print_list(void)
+{
+    puts("Usage: movedctl [-c FILE] [-d TABLEDIR] COMMAND ...\n"
+         "Keeps the table of moved mailboxes that milter-moved answers from.\n");
+    for (size_t i = 0; commands[i] != NULL; i++)
+        printf("  %-8s  %s\n", commands[i]->name, commands[i]->summary);
+    puts("\n"
+         "  -c FILE      configuration (" MILTER_MOVED_CONF ")\n"
+         "  -d TABLEDIR  folder of the table (as the configuration says)\n"
+         "\n"
+         "movedctl help COMMAND explains one. Try: movedctl add al@old.example al@new.example");
+}
+
+static int help(struct ctl *ctl, char **args, struct error *err)
+{
+    (void)ctl;
+    if (args[0] == NULL) {
+        print_list();
+        return 0;
+    }
+    const struct command *command = command_find(args[0], err);
+    if (command == NULL)
+        return -1;
+    printf("Usage: movedctl %s\n%s.\n", command->usage, command->summary);
+    if (command->details != NULL)
+        printf("\n%s", command->details);
+    return 0;
+}
+
+static int version(struct ctl *ctl, char **args, struct error *err)
+{
+    (void)ctl;
+    (void)args;
+    (void)err;
+    puts("movedctl " PACKAGE_VERSION);
+    return 0;
+}
+
+const struct command command_help = {
+    .name = "help",
+    .usage = "help [COMMAND]",
+    .summary = "Lists the commands, or explains one",
+    .most = 1,
+    .run = help,
+};
+
+const struct command command_version = {
+    .name = "version",
+    .usage = "version",
+    .summary = "Prints the version",
+    .run = version,
+};

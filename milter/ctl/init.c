@@ -1,0 +1,48 @@
+/* ctl/init.c: make the table */
+#include "ctl/ctl.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Started by root, the table is handed to the daemon's user; otherwise it stays with whoever makes it. */
+static void find_owner(const struct settings *settings, uid_t *owner, gid_t *group)
+{
+    *owner = (uid_t)-1;
+    *group = (gid_t)-1;
+    if (getuid() != 0 || *settings->user == '\0')
+        return;
+    const struct passwd *user = getpwnam(settings->user);
+    if (user == NULL) {
+        ctl_warn("no such user '%s': the table stays with root, and the daemon needs chown later",
+                 settings->user);
+        return;
+    }
+    *owner = user->pw_uid;
+    *group = user->pw_gid;
+}
+
+static int init(struct ctl *ctl, char **args, struct error *err)
+{
+    uid_t owner;
+    gid_t group;
+    (void)args;
+
+    find_owner(ctl->settings, &owner, &group);
+    if (table_create(ctl->path, ctl->settings->fold_case, owner, group, err) != 0)
+        return -1;
+    printf("%s: an empty table\n", ctl->path);
+    return 0;
+}
+
+const struct command command_init = {
+    .name = "init",
+    .usage = "init",
+    .summary = "Makes the table, empty",
+    .details = "The folder and its files belong to the daemon's user, and its group may write "
+               "them. A table that is\n"
+               "there already stays as it is. Whether upper and lower case are one "
+               "(addresses.fold_case) is\n"
+               "recorded in it.\n",
+    .run = init,
+};

@@ -1,0 +1,228 @@
+/* ctl/main.c: movedctl: finds the command, reads its options, opens the table for it, prints its error. */
+#include "config.h"
+
+#include "ctl/ctl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct globals {
+    const char *file; /* -c */
+    const char *path; /* -d */
+};
+
+static int fail(const struct error *err)
+{
+    fflush(stdout);
+    fprintf(stderr, "movedctl: %s\n", err->text);
+    return err->status;
+}
+
+void ctl_warn(const char *format, ...)
+{
+    va_list args;
+    fputs("movedctl: warning: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, struct error *err)
+{
+    return entry_parse_old(out, old, &ctl->settings->addresses, err);
+}
+
+enum table_result ctl_find(const struct ctl *ctl, const struct entry *old, struct entry *out,
+                           struct error *err)
+{
+    struct table_view *view = table_view_open(ctl->table, err);
+    if (view == NULL)
+        return TABLE_FAILED;
+    enum table_result result = table_find(view, old->scope, old->local, old->domain, out, err);
+    table_view_close(view);
+    return result;
+}
+
+/* ---- options */
+
+/* Where each long option goes. Row n is option value 256 + n. */
+static const struct {
+    const char *name;
+    bool has_argument;
+    size_t offset;
+} rows[] = {
+#define TEXT(name, member)                                                                         \
+    {                                                                                              \
+        name, true, offsetof(struct options, member)                                               \
+    }
+#define FLAG(name, member)                                                                         \
+    {                                                                                              \
+        name, false, offsetof(struct options, member)                                              \
+    }
+    TEXT("from", from),
+    TEXT("until", until),
+    TEXT("forward-until", forward_until),
+    TEXT("disclose", disclose),
+    TEXT("note", note),
+    TEXT("domain", domain),
+    TEXT("client", client),
+    TEXT("at", at),
+    TEXT("format", format),
+    FLAG("json", json),
+    FLAG("forward", forward),
+    FLAG("gone", gone),
+    FLAG("stay", stay),
+    FLAG("replace", replace),
+    FLAG("authenticated", authenticated),
+    FLAG("smtputf8", smtputf8),
+    FLAG("replace-all", replace_all),
+    FLAG("dry-run", dry_run),
+    FLAG("skip-bad", skip_bad),
+};
+#define ROWS      (sizeof rows / sizeof *rows)
+#define FIRST_ROW 256
+
+static bool takes(const struct command *command, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = command->takes; at != NULL && (at = strstr(at, name)) != NULL; at++)
+        if ((at == command->takes || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+static void store(struct options *options, size_t row, char *argument)
+{
+    char *at = (char *)options + rows[row].offset;
+    if (rows[row].has_argument)
+        *(const char **)(void *)at = argument;
+    else
+        *(bool *)(void *)at = true;
+}
+
+/* Reads the command's options; its operands come to stand from argv[optind] on. Returns 0, 1 where help is asked for, or -1. */
+static int read_options(struct options *out, const struct command *command, int argc, char **argv,
+                        struct error *err)
+{
+    struct option known[ROWS + 2] = {{"help", no_argument, NULL, 'h'}};
+    size_t count = 1;
+    int value;
+
+    for (size_t i = 0; i < ROWS; i++)
+        if (takes(command, rows[i].name))
+            known[count++] =
+                (struct option){rows[i].name, rows[i].has_argument, NULL, FIRST_ROW + (int)i};
+    opterr = 0;
+    optind = 0; /* glibc: scan anew */
+    while ((value = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
+        if (value == 'h')
+            return 1;
+        if (value == ':')
+            return error_set(err, EX_USAGE, "'%s' wants an argument: usage: movedctl %s",
+                             argv[optind - 1], command->usage);
+        if (value < FIRST_ROW)
+            return error_set(err, EX_USAGE, "'%s' is no option of %s: usage: movedctl %s",
+                             argv[optind - 1], command->name, command->usage);
+        store(out, (size_t)(value - FIRST_ROW), optarg);
+    }
+    int operands = argc - optind;
+    if (operands < command->least || (command->most >= 0 && operands > command->most))
+        return error_set(err, EX_USAGE, "%s operands: usage: movedctl %s",
+                         operands < command->least ? "too few" : "too many", command->usage);
+    return 0;
+}
+
+/* ---- running */
+
+static int read_settings(struct settings **out, const char *file, struct error *err)
+{
+    if (file == NULL && access(MILTER_MOVED_CONF, F_OK) != 0) {
+        *out = settings_new();
+        return *out == NULL ? error_set(err, EX_OSERR, "out of memory") : 0;
+    }
+    return settings_read(out, file == NULL ? MILTER_MOVED_CONF : file, err);
+}
+
+static int run_with_table(struct ctl *ctl, const struct command *command, char **args,
+                          struct error *err)
+{
+    if (command->opens != TABLE_NONE &&
+        table_open(&ctl->table, ctl->path,
+                   command->opens == TABLE_TO_WRITE ? TABLE_WRITE : TABLE_READ,
+                   ctl->settings->fold_case, err) != 0)
+        return -1;
+    int status = command->run(ctl, args, err);
+    if (status >= 0 && print_flush(err) != 0)
+        status = -1;
+    table_free(ctl->table);
+    return status;
+}
+
+static int run(const struct command *command, const struct globals *globals, int argc, char **argv,
+               struct error *err)
+{
+    struct settings *settings;
+    struct ctl ctl = {.table = NULL};
+
+    int rc = read_options(&ctl.options, command, argc, argv, err);
+    if (rc < 0)
+        return -1;
+    if (rc == 1) {
+        char *help[] = {(char *)command->name, NULL}; /* only read */
+        return command_help.run(&ctl, help, err);
+    }
+    if (read_settings(&settings, globals->file, err) != 0)
+        return -1;
+    ctl.settings = settings;
+    ctl.path = globals->path == NULL ? settings->table : globals->path;
+    int status = run_with_table(&ctl, command, argv + optind, err);
+    settings_free(settings);
+    return status;
+}
+
+/* Reads what stands before the command, and returns where that is in argv. */
+static int read_globals(struct globals *out, int argc, char **argv, struct error *err)
+{
+    static const struct option known[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+    static char *help[] = {NULL};
+    int letter;
+
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, "+:c:d:hV", known, NULL)) != -1) {
+        switch (letter) {
+        case 'c': out->file = optarg; break;
+        case 'd': out->path = optarg; break;
+        case 'h': exit(command_help.run(NULL, help, err));
+        case 'V': exit(command_version.run(NULL, help, err));
+        case ':':
+            return error_set(err, EX_USAGE, "'%s' wants an argument: see movedctl help",
+                             argv[optind - 1]);
+        default:
+            return error_set(err, EX_USAGE, "'%s' is no option: see movedctl help",
+                             argv[optind - 1]);
+        }
+    }
+    if (optind == argc)
+        return error_set(err, EX_USAGE, "no command: see movedctl help");
+    return optind;
+}
+
+int main(int argc, char **argv)
+{
+    struct globals globals = {NULL, NULL};
+    const struct command *command = NULL;
+    struct error err;
+
+    int at = read_globals(&globals, argc, argv, &err);
+    if (at > 0)
+        command = command_find(argv[at], &err);
+    if (command == NULL)
+        return fail(&err);
+    int status = run(command, &globals, argc - at, argv + at, &err);
+    return status < 0 ? fail(&err) : status;
+}

@@ -1,0 +1,108 @@
+/* ctl/test.c: what the daemon would say of a recipient, and why */
+#include "ctl/ctl.h"
+
+#include "answer/answer.h"
+#include "mail/timestamp.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Nobody's: RFC 5737. Stands for a client that is a stranger. */
+#define STRANGER "192.0.2.1"
+
+static int read_question(struct question *out, const struct options *options, const char *recipient,
+                         struct error *err)
+{
+    *out = (struct question){.recipient = recipient,
+                             .length = strlen(recipient),
+                             .client = {.has_ip = true,
+                                        .authenticated = options->authenticated,
+                                        .smtputf8 = options->smtputf8},
+                             .now = time(NULL)};
+    if (options->at != NULL && timestamp_parse(&out->now, options->at, err) != 0)
+        return error_at(err, "--at", 0);
+    if (ip_parse(&out->client.ip, options->client == NULL ? STRANGER : options->client, err) != 0)
+        return error_at(err, "--client", 0);
+    return 0;
+}
+
+static void describe(char *out, size_t size, const struct answer *answer)
+{
+    switch (answer->verdict) {
+    case VERDICT_CONTINUE: snprintf(out, size, "continue"); break;
+    case VERDICT_FORWARD: snprintf(out, size, "forward <%s>", answer->new); break;
+    case VERDICT_REPLY:
+        snprintf(out, size, "%s %s %s", answer->reply.code, answer->reply.enhanced,
+                 answer->reply.text);
+        break;
+    }
+}
+
+static void print_words(const struct answer *answer, const char *line)
+{
+    puts(line);
+    if (answer->entry[0] != '\0')
+        printf("entry: %s%s\n", answer->entry, answer->steps > 1 ? ", and on from there" : "");
+    if (answer->new[0] != '\0')
+        printf("new:   %s\n", answer->new);
+    printf("rule:  %s: %s\n", answer_rule_name(answer->rule), answer_rule_explain(answer->rule));
+}
+
+static int print_json(const struct answer *answer, const char *line, struct error *err)
+{
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "answer", line, "recipient",
+                               answer->old, "rule", answer_rule_name(answer->rule), "entry",
+                               answer->entry, "new", answer->new, "steps", (int)answer->steps);
+    int rc = object == NULL ? -1 : json_dumpf(object, stdout, 0);
+    json_decref(object);
+    if (rc != 0)
+        return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
+    putchar('\n');
+    return 0;
+}
+
+static int test(struct ctl *ctl, char **args, struct error *err)
+{
+    struct question question;
+    struct answer answer;
+    struct error table_error;
+    char line[sizeof answer.new + 16];
+
+    if (read_question(&question, &ctl->options, args[0], err) != 0)
+        return -1;
+    /* Opened here: an unreadable table has an answer too. */
+    if (table_open(&ctl->table, ctl->path, TABLE_READ, ctl->settings->fold_case, &table_error) != 0)
+        ctl->table = NULL;
+    answer_ask(&answer, &question, ctl->settings, ctl->table, &table_error, NULL);
+    describe(line, sizeof line, &answer);
+    if (ctl->options.json && print_json(&answer, line, err) != 0)
+        return -1;
+    if (!ctl->options.json)
+        print_words(&answer, line);
+    if (answer.rule == RULE_TABLE_ERROR || answer.rule == RULE_NOT_AN_ADDRESS) {
+        *err = answer.error;
+        return -1;
+    }
+    return answer.verdict == VERDICT_CONTINUE;
+}
+
+const struct command command_test = {
+    .name = "test",
+    .usage = "test [--json] [OPTION...] RCPT",
+    .summary = "Shows what the daemon would answer, and why",
+    .details = "Line 1 is the exact reply, or continue (exit status 1), or forward <NEW>.\n"
+               "\n"
+               "  --client IP      asks as this client; without it as a stranger who has asked "
+               "nothing before\n"
+               "  --authenticated  as a client who has logged in\n"
+               "  --smtputf8       in a session with SMTPUTF8\n"
+               "  --at TIME        at that moment: 2026-09-01, or with T06:00:00+02:00\n",
+    .takes = "json client authenticated smtputf8 at",
+    .least = 1,
+    .most = 1,
+    .opens = TABLE_NONE,
+    .run = test,
+};

@@ -1,0 +1,289 @@
+/* table/csv.c: the table as CSV (RFC 4180), UTF-8, a header line that names the columns. Read with libcsv, in
+ * its strict mode: bad quoting is an error and never a guess. */
+#include "mail/timestamp.h"
+#include "table/format.h"
+
+#include <csv.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROW_MAX    (64 * 1024) /* octets of a row; the longest sound one has under 4,000 */
+#define FIELDS_MAX 32
+
+enum column { OLD, NEW, ACTION, FROM, UNTIL, FORWARD_UNTIL, DISCLOSE, NOTE, COLUMNS };
+static const char *const names[COLUMNS] = {"old",   "new",           "action",   "from",
+                                           "until", "forward_until", "disclose", "note"};
+#define ALL_NAMES "old, new, action, from, until, forward_until, disclose, note"
+
+struct row {
+    char text[ROW_MAX];
+    size_t used;
+    const char *fields[FIELDS_MAX];
+    size_t count;
+    bool complete, too_long, has_nul;
+    bool has_cr; /* a bare one in the line, which libcsv takes for the end of the row */
+};
+
+struct reader {
+    struct row row;
+    int columns[FIELDS_MAX]; /* enum column of each field */
+    size_t column_count;     /* 0: the header line is still to come */
+    unsigned long line;      /* of the file, the last one read */
+    unsigned long first;     /* the line in which the row begins */
+    const struct address_rules *rules;
+    format_entry *entry;
+    format_bad *bad;
+    void *data;
+};
+
+/* ---- what libcsv calls */
+
+static void end_field(void *text, size_t length, void *data)
+{
+    struct row *row = data;
+    row->has_cr = row->has_cr || row->complete;
+    if (row->count == FIELDS_MAX || row->used + length + 1 > sizeof row->text) {
+        row->too_long = true;
+        return;
+    }
+    row->has_nul = row->has_nul || (length > 0 && memchr(text, '\0', length) != NULL);
+    row->fields[row->count++] = row->text + row->used;
+    if (length > 0)
+        memcpy(row->text + row->used, text, length);
+    row->used += length;
+    row->text[row->used++] = '\0';
+}
+
+static void end_row(int terminator, void *data)
+{
+    struct row *row = data;
+    (void)terminator;
+    row->complete = true;
+}
+
+static void start_row(struct row *row)
+{
+    row->used = row->count = 0;
+    row->complete = row->too_long = row->has_nul = row->has_cr = false;
+}
+
+/* ---- a row */
+
+static int bad_row(const struct reader *reader, const char *what)
+{
+    struct error err;
+    error_set(&err, EX_DATAERR, "%s", what);
+    return reader->bad(&err, reader->first, reader->data);
+}
+
+static int find_column(const char *name)
+{
+    for (int i = 0; i < COLUMNS; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+/* Without sound columns no row means anything: the file as a whole is refused. */
+static int read_header(struct reader *reader, struct error *err)
+{
+    bool seen[COLUMNS] = {false};
+    for (size_t i = 0; i < reader->row.count; i++) {
+        const char *name = reader->row.fields[i];
+        int column = find_column(name);
+        if (column < 0)
+            return error_set(err, EX_DATAERR,
+                             "no such column '%.60s': the header line names some of " ALL_NAMES,
+                             name);
+        if (seen[column])
+            return error_set(err, EX_DATAERR, "column '%s' twice: name each once", name);
+        seen[column] = true;
+        reader->columns[i] = column;
+    }
+    if (!seen[OLD] || !seen[NEW])
+        return error_set(err, EX_DATAERR,
+                         "no column '%s': begin with a header line such as old,new",
+                         seen[OLD] ? names[NEW] : names[OLD]);
+    reader->column_count = reader->row.count;
+    return 0;
+}
+
+static int read_row(const struct reader *reader)
+{
+    const struct row *row = &reader->row;
+    const char *values[COLUMNS] = {NULL};
+    struct entry entry;
+    struct error err;
+
+    if (row->has_nul)
+        return bad_row(reader, "a NUL octet: write text");
+    if (row->count != reader->column_count) {
+        error_set(&err, EX_DATAERR, "%zu fields: write %zu, as in the header line", row->count,
+                  reader->column_count);
+        return reader->bad(&err, reader->first, reader->data);
+    }
+    for (size_t i = 0; i < row->count; i++)
+        values[reader->columns[i]] = row->fields[i];
+    const struct entry_text text = {values[OLD],      values[NEW],   values[ACTION],
+                                    values[FROM],     values[UNTIL], values[FORWARD_UNTIL],
+                                    values[DISCLOSE], values[NOTE]};
+    if (entry_parse(&entry, &text, reader->rules, &err) != 0)
+        return reader->bad(&err, reader->first, reader->data);
+    return reader->entry(&entry, reader->first, reader->data);
+}
+
+static int take_row(struct reader *reader, struct error *err)
+{
+    if (reader->row.too_long)
+        return bad_row(reader, "over 32 fields or 64 KiB: is a quote not closed?");
+    if (reader->row.has_cr)
+        return bad_row(reader,
+                       "a carriage return within the line: write LF or CRLF at its end alone");
+    if (reader->column_count > 0)
+        return read_row(reader);
+    return read_header(reader, err);
+}
+
+/* ---- the file */
+
+static const char bom[] = "\xef\xbb\xbf"; /* some programs begin UTF-8 with it */
+
+static int start_parser(struct csv_parser *parser, struct error *err)
+{
+    if (csv_init(parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
+        return error_set(err, EX_OSERR, "out of memory");
+    return 0;
+}
+
+/* libcsv has no other way to ask: its ROW_NOT_BEGUN is 0. */
+static bool is_between_rows(const struct csv_parser *parser)
+{
+    return parser->pstate == 0;
+}
+
+/* Gives libcsv one line; it may hold a row, the middle of one (a quoted line break), or nothing. */
+static int read_line(struct reader *reader, struct csv_parser *parser, const char *line,
+                     size_t length, struct error *err)
+{
+    struct row *row = &reader->row;
+    if (is_between_rows(parser))
+        reader->first = reader->line;
+
+    if (csv_parse(parser, line, length, end_field, end_row, row) != length ||
+        parser->entry_pos > ROW_MAX) {
+        int rc =
+            reader->column_count == 0
+                ? error_set(err, EX_DATAERR, "bad quoting in the header line: write old,new")
+                : bad_row(
+                      reader,
+                      "bad quoting: write \"…\" round the whole field, and \"\" for a quote in it");
+        csv_free(parser);
+        start_row(row);
+        return rc != 0 ? rc : start_parser(parser, err);
+    }
+    if (!row->complete)
+        return 0;
+    int rc = take_row(reader, err);
+    start_row(row);
+    return rc;
+}
+
+static int read_rest(struct reader *reader, struct csv_parser *parser, struct error *err)
+{
+    struct row *row = &reader->row;
+    if (csv_fini(parser, end_field, end_row, row) != 0)
+        return bad_row(reader, "a quote that is never closed: write \"…\" round the whole field");
+    if (row->complete)
+        return take_row(reader, err);
+    return 0;
+}
+
+static int read_lines(struct reader *reader, FILE *in, struct csv_parser *parser, struct error *err)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+    int rc = 0;
+
+    while (rc == 0 && (length = getline(&line, &size, in)) >= 0) {
+        size_t skip = reader->line++ == 0 && strncmp(line, bom, 3) == 0 ? 3 : 0;
+        rc = read_line(reader, parser, line + skip, (size_t)length - skip, err);
+    }
+    free(line);
+    if (rc == 0 && ferror(in))
+        return error_set(err, EX_IOERR, "%s", strerror(errno));
+    if (rc == 0)
+        rc = read_rest(reader, parser, err);
+    if (rc == 0 && reader->column_count == 0)
+        rc = error_set(err, EX_DATAERR, "empty: begin with a header line such as old,new");
+    return rc;
+}
+
+static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
+                     format_bad *bad, void *data, struct error *err)
+{
+    struct csv_parser parser;
+    struct reader *reader = calloc(1, sizeof *reader);
+    if (reader == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    reader->rules = rules;
+    reader->entry = entry;
+    reader->bad = bad;
+    reader->data = data;
+
+    int rc = start_parser(&parser, err);
+    if (rc == 0) {
+        rc = read_lines(reader, in, &parser, err);
+        csv_free(&parser);
+    }
+    free(reader);
+    return rc;
+}
+
+/* ---- writing */
+
+static int write_error(struct error *err)
+{
+    return error_set(err, EX_IOERR, "%s", strerror(errno));
+}
+
+static int write_head(FILE *out, struct error *err)
+{
+    return fputs("old,new,action,from,until,forward_until,disclose,note\n", out) < 0
+               ? write_error(err)
+               : 0;
+}
+
+static int write_field(FILE *out, const char *text, char end)
+{
+    bool quotes = text[strcspn(text, ",\"\r\n")] != '\0' || *text == ' ' ||
+                  (*text != '\0' && text[strlen(text) - 1] == ' ');
+    int rc = quotes ? csv_fwrite(out, text, strlen(text)) : fputs(text, out);
+    return rc == EOF || putc(end, out) == EOF ? -1 : 0;
+}
+
+static int write_entry(FILE *out, const struct entry *entry, struct error *err)
+{
+    char old[ADDRESS_TEXT_SIZE], moments[3][TIMESTAMP_TEXT_SIZE];
+    entry_format_old(old, sizeof old, entry);
+    timestamp_format(moments[0], sizeof moments[0], entry->from);
+    timestamp_format(moments[1], sizeof moments[1], entry->until);
+    timestamp_format(moments[2], sizeof moments[2], entry->forward_until);
+
+    const char *const values[COLUMNS] = {
+        old,        entry->new, entry_action_name(entry->action),     moments[0],
+        moments[1], moments[2], entry_disclose_name(entry->disclose), entry->note};
+    for (int i = 0; i < COLUMNS; i++)
+        if (write_field(out, values[i], i == COLUMNS - 1 ? '\n' : ',') != 0)
+            return write_error(err);
+    return 0;
+}
+
+const struct format format_csv = {
+    .name = "csv",
+    .read = read_file,
+    .write_head = write_head,
+    .write = write_entry,
+};
