@@ -1,0 +1,19 @@
+/* tests/unit/suites.h: every suite, one for each module. A new one is a row here, its file, and a line in Makefile.am. */
+#ifndef UNIT_SUITES_H
+#define UNIT_SUITES_H
+
+#include <check.h>
+
+Suite *address_suite(void);
+Suite *answer_suite(void);
+Suite *csv_suite(void);
+Suite *entry_suite(void);
+Suite *limit_suite(void);
+Suite *network_suite(void);
+Suite *record_suite(void);
+Suite *reply_suite(void);
+Suite *settings_suite(void);
+Suite *table_suite(void);
+Suite *timestamp_suite(void);
+
+#endif

@@ -1,0 +1,69 @@
+#include "suites.h"
+
+#include "mail/timestamp.h"
+
+#include <string.h>
+
+#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
+
+static const struct {
+    const char *text;
+    int64_t when;
+    const char *back;
+} good[] = {
+    {"2026-09-01", 1788220800, "2026-09-01T00:00:00Z"},
+    {"2026-09-01T06:00:00+02:00", 1788235200, "2026-09-01T04:00:00Z"},
+    {"2026-09-01 06:00", 1788242400, "2026-09-01T06:00:00Z"},
+    {"2026-09-01t06:00:00.75z", 1788242400, "2026-09-01T06:00:00Z"},
+    {"2024-02-29T23:59:60Z", 1709251200, "2024-03-01T00:00:00Z"},
+    {"2026-08-31T22:00:00-05:30", 1788233400, "2026-09-01T03:30:00Z"},
+    {"1970-01-02", 86400, "1970-01-02T00:00:00Z"},
+    {"9999-12-31T23:59:59Z", 253402300799, "9999-12-31T23:59:59Z"},
+};
+START_TEST(moments_are_read_and_written)
+{
+    int64_t when = -1;
+    char text[TIMESTAMP_TEXT_SIZE];
+    struct error err;
+    ck_assert_msg(timestamp_parse(&when, good[_i].text, &err) == 0, "%s", err.text);
+    ck_assert_int_eq(when, good[_i].when);
+    timestamp_format(text, sizeof text, when);
+    ck_assert_str_eq(text, good[_i].back);
+}
+END_TEST
+
+static const char *const bad[] = {
+    "",           "tomorrow",         "2026-13-01",          "2026-02-29",       "2026-00-01",
+    "2026-09-31", "2026-9-1",         "2026-09-01T24:00",    "2026-09-01T06:60", "2026-09-01T06:00:61",
+    "20260901",   "2026-09-01T06",    "2026-09-01T06:00+25:00", "2026-09-01x",   "1969-12-31",
+    "1970-01-01", "2026-09-01T06:00:00.", "2026-09-01T06:00 +02:00",
+};
+START_TEST(what_is_no_moment_is_refused)
+{
+    int64_t when = 7;
+    struct error err;
+    ck_assert_msg(timestamp_parse(&when, bad[_i], &err) == -1, "%s", bad[_i]);
+    ck_assert_int_eq(when, 7);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    ck_assert_ptr_nonnull(strstr(err.text, ": write 2026-09-01"));
+}
+END_TEST
+
+START_TEST(no_moment_is_an_empty_text)
+{
+    char text[TIMESTAMP_TEXT_SIZE] = "x";
+    timestamp_format(text, sizeof text, TIMESTAMP_NONE);
+    ck_assert_str_eq(text, "");
+}
+END_TEST
+
+Suite *timestamp_suite(void)
+{
+    Suite *suite = suite_create("timestamp");
+    TCase *tcase = tcase_create("timestamp");
+    tcase_add_loop_test(tcase, moments_are_read_and_written, 0, ROWS(good));
+    tcase_add_loop_test(tcase, what_is_no_moment_is_refused, 0, ROWS(bad));
+    tcase_add_test(tcase, no_moment_is_an_empty_text);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
