@@ -115,7 +115,8 @@ static int parse_new_domain(struct entry *out, const char *new, struct error *er
         return too_long(err, new);
     if (out->scope == ENTRY_DOMAIN && strcmp(domain, out->domain) == 0)
         return same_as_old(err, new);
-    snprintf(out->new, sizeof out->new, "@%s", domain);
+    out->new[0] = '@';
+    memcpy(out->new + 1, domain, strlen(domain) + 1);
     return 0;
 }
 

@@ -1,0 +1,91 @@
+#include "scratch.h"
+
+#include <check.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const struct address_rules rules = {.fold_case = true, .delimiters = "+", .local_domain = NULL};
+
+char scratch[64] = "";
+char scratch_table[80] = "";
+
+void scratch_setup(void)
+{
+    snprintf(scratch, sizeof scratch, "/tmp/unit-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(scratch));
+    snprintf(scratch_table, sizeof scratch_table, "%s/table", scratch);
+}
+
+static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *ftw)
+{
+    (void)status;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+void scratch_teardown(void)
+{
+    nftw(scratch, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    scratch[0] = '\0';
+}
+
+static int put(const struct entry_text *text)
+{
+    struct error err;
+    struct table *table;
+    struct entry entry;
+    if (entry_parse(&entry, text, &rules, &err) != 0 ||
+        table_open(&table, scratch_table, TABLE_WRITE, true, &err) != 0)
+        return 1;
+    struct table_edit *edit = table_edit_begin(table, &err);
+    if (edit == NULL || table_edit_put(edit, &entry, true, &err) == TABLE_FAILED ||
+        table_edit_commit(edit, &err) != 0)
+        return 1;
+    table_free(table);
+    return 0;
+}
+
+/* In a process of its own, as movedctl is: LMDB must not be open twice in one. */
+void scratch_put(const struct entry_text *text)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(put(text));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(status == 0, "cannot put '%s'", text->old);
+}
+
+void scratch_fill(const char *const *pairs)
+{
+    struct error err;
+    ck_assert_msg(table_create(scratch_table, true, (uid_t)-1, (gid_t)-1, &err) == 0, "%s", err.text);
+    for (; pairs != NULL && pairs[0] != NULL; pairs += 2) {
+        struct entry_text text = {.old = pairs[0], .new = pairs[1]};
+        if (strcmp(pairs[1], "gone") == 0 || strcmp(pairs[1], "stay") == 0)
+            text = (struct entry_text){.old = pairs[0], .action = pairs[1]};
+        if (strncmp(pairs[1], "forward:", 8) == 0)
+            text = (struct entry_text){.old = pairs[0], .new = pairs[1] + 8, .action = "forward"};
+        scratch_put(&text);
+    }
+}
+
+const char *scratch_file(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", scratch_table, name);
+    return path;
+}
+
+struct table *scratch_open(void)
+{
+    struct table *table;
+    struct error err;
+    ck_assert_msg(table_open(&table, scratch_table, TABLE_READ, true, &err) == 0, "%s", err.text);
+    return table;
+}

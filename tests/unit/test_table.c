@@ -1,0 +1,473 @@
+#include "suites.h"
+
+#include "scratch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <lmdb.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
+
+static const char *const some[] = {"alice@old.example", "alice@new.example", "@old.example", "@new.example",
+                                   "@.sub.example", "x@new.example", "zoe@other.example", "gone", NULL};
+
+static enum table_result find(struct table *table, enum entry_scope scope, const char *local, const char *domain,
+                              struct entry *out)
+{
+    struct error err;
+    struct table_view *view = table_view_open(table, &err);
+    ck_assert_msg(view != NULL, "%s", err.text);
+    enum table_result result = table_find(view, scope, local, domain, out, &err);
+    table_view_close(view);
+    return result;
+}
+
+START_TEST(entries_are_found_by_scope)
+{
+    struct entry entry;
+    scratch_fill(some);
+    struct table *table = scratch_open();
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &entry), TABLE_FOUND);
+    ck_assert_str_eq(entry.new, "alice@new.example");
+    ck_assert_int_eq(find(table, ENTRY_DOMAIN, "", "old.example", &entry), TABLE_FOUND);
+    ck_assert_str_eq(entry.new, "@new.example");
+    ck_assert_int_eq(find(table, ENTRY_SUBDOMAINS, "", "sub.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "bob", "old.example", &entry), TABLE_ABSENT);
+    ck_assert_int_eq(find(table, ENTRY_DOMAIN, "", "sub.example", &entry), TABLE_ABSENT);
+    ck_assert_int_eq(find(table, ENTRY_SUBDOMAINS, "", "old.example", &entry), TABLE_ABSENT);
+    table_free(table);
+}
+END_TEST
+
+START_TEST(a_domain_is_known_by_one_seek)
+{
+    struct error err;
+    scratch_fill(some);
+    struct table *table = scratch_open();
+    struct table_view *view = table_view_open(table, &err);
+    ck_assert_int_eq(table_has_domain(view, ENTRY_DOMAIN, "old.example", &err), TABLE_FOUND);
+    ck_assert_int_eq(table_has_domain(view, ENTRY_DOMAIN, "other.example", &err), TABLE_FOUND);
+    ck_assert_int_eq(table_has_domain(view, ENTRY_DOMAIN, "sub.example", &err), TABLE_ABSENT);
+    ck_assert_int_eq(table_has_domain(view, ENTRY_DOMAIN, "old.exampl", &err), TABLE_ABSENT);
+    ck_assert_int_eq(table_has_domain(view, ENTRY_SUBDOMAINS, "sub.example", &err), TABLE_FOUND);
+    ck_assert_int_eq(table_has_domain(view, ENTRY_SUBDOMAINS, NULL, &err), TABLE_FOUND);
+    table_view_close(view);
+    table_free(table);
+}
+END_TEST
+
+START_TEST(what_is_committed_is_seen_by_the_next_view)
+{
+    static const char *const nothing[] = {NULL};
+    struct entry entry;
+    struct error err;
+    scratch_fill(nothing);
+    struct table *table = scratch_open();
+    for (int i = 0; i < 2; i++) { /* the answer about subdomains is remembered: only until something is committed */
+        struct table_view *view = table_view_open(table, &err);
+        ck_assert_int_eq(table_has_domain(view, ENTRY_SUBDOMAINS, NULL, &err), TABLE_ABSENT);
+        table_view_close(view);
+    }
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "a", "old.example", &entry), TABLE_ABSENT);
+    scratch_put(&(struct entry_text){.old = "a@old.example", .new = "b@new.example"});
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "a", "old.example", &entry), TABLE_FOUND);
+    scratch_put(&(struct entry_text){.old = "@.old.example", .new = "b@new.example"});
+    struct table_view *view = table_view_open(table, &err);
+    ck_assert_int_eq(table_has_domain(view, ENTRY_SUBDOMAINS, NULL, &err), TABLE_FOUND);
+    table_view_close(view);
+    table_free(table);
+}
+END_TEST
+
+static int count_each(const struct entry *entry, void *data, struct error *err)
+{
+    char *all = data, old[ADDRESS_TEXT_SIZE];
+    (void)err;
+    entry_format_old(old, sizeof old, entry);
+    strcat(strcat(all, old), " ");
+    return 0;
+}
+
+START_TEST(entries_are_walked_by_domain)
+{
+    char all[512] = "", one[512] = "";
+    size_t count;
+    struct error err;
+    scratch_fill(some);
+    struct table *table = scratch_open();
+    struct table_view *view = table_view_open(table, &err);
+    ck_assert_int_eq(table_each(view, NULL, count_each, all, &err), 0);
+    ck_assert_str_eq(all, "@.sub.example @old.example alice@old.example zoe@other.example ");
+    ck_assert_int_eq(table_each(view, "old.example", count_each, one, &err), 0);
+    ck_assert_str_eq(one, "@old.example alice@old.example ");
+    table_view_close(view);
+    ck_assert_int_eq(table_count(table, &count, &err), 0);
+    ck_assert_uint_eq(count, 4);
+    table_free(table);
+}
+END_TEST
+
+START_TEST(an_edit_is_all_or_nothing)
+{
+    struct table *table;
+    struct error err;
+    struct entry entry, other;
+    size_t count;
+    scratch_fill(some);
+    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_WRITE, true, &err), 0);
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &entry), TABLE_FOUND);
+
+    struct table_edit *edit = table_edit_begin(table, &err);
+    ck_assert_int_eq(table_edit_put(edit, &entry, false, &err), TABLE_FOUND);
+    strcpy(entry.new, "replaced@new.example");
+    ck_assert_int_eq(table_edit_put(edit, &entry, false, &err), TABLE_FOUND);
+    ck_assert_int_eq(table_edit_del(edit, &entry, &err), TABLE_FOUND);
+    ck_assert_int_eq(table_edit_del(edit, &entry, &err), TABLE_ABSENT);
+    ck_assert_int_eq(table_edit_clear(edit, &err), 0);
+    table_edit_abort(edit);
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &other), TABLE_FOUND);
+    ck_assert_str_eq(other.new, "alice@new.example");
+
+    edit = table_edit_begin(table, &err);
+    ck_assert_int_eq(table_edit_put(edit, &entry, true, &err), TABLE_FOUND);
+    ck_assert_int_eq(table_edit_commit(edit, &err), 0);
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &other), TABLE_FOUND);
+    ck_assert_str_eq(other.new, "replaced@new.example");
+    ck_assert_int_eq(table_count(table, &count, &err), 0);
+    ck_assert_uint_eq(count, 4);
+    table_free(table);
+}
+END_TEST
+
+START_TEST(a_table_that_is_there_stays)
+{
+    struct error err;
+    struct entry entry;
+    scratch_fill(some);
+    ck_assert_int_eq(table_create(scratch_table, true, (uid_t)-1, (gid_t)-1, &err), -1);
+    ck_assert_int_eq(err.status, EX_CANTCREAT);
+    struct table *table = scratch_open();
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &entry), TABLE_FOUND);
+    table_free(table);
+}
+END_TEST
+
+START_TEST(folder_and_files_are_for_user_and_group)
+{
+    struct stat status;
+    scratch_fill(some);
+    ck_assert_int_eq(stat(scratch_table, &status), 0);
+    ck_assert_int_eq(status.st_mode & 07777, 02770);
+    ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
+    ck_assert_int_eq(status.st_mode & 07777, 0660);
+    ck_assert_int_eq(stat(scratch_file("lock.mdb"), &status), 0);
+    ck_assert_int_eq(status.st_mode & 07777, 0660);
+}
+END_TEST
+
+/* ---- tables that cannot be read */
+
+static void refused(int status, const char *text)
+{
+    struct table *table = NULL;
+    struct error err = {.status = 0};
+    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_READ, true, &err), -1);
+    ck_assert_msg(err.status == status && strstr(err.text, text) != NULL, "%d %s", err.status, err.text);
+    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_WRITE, true, &err), -1);
+    ck_assert_int_eq(err.status, status);
+}
+
+START_TEST(a_missing_table)
+{
+    refused(EX_NOINPUT, "movedctl init");
+    ck_assert_int_eq(mkdir(scratch_table, 0755), 0);
+    refused(EX_NOINPUT, "movedctl init");
+    ck_assert_int_ne(access(scratch_file("data.mdb"), F_OK), 0);
+}
+END_TEST
+
+START_TEST(an_empty_file)
+{
+    scratch_fill(some);
+    ck_assert_int_eq(truncate(scratch_file("data.mdb"), 0), 0);
+    refused(EX_DATAERR, "empty");
+}
+END_TEST
+
+static void overwrite(long at, const void *octets, size_t length)
+{
+    int fd = open(scratch_file("data.mdb"), O_WRONLY);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pwrite(fd, octets, length, at), (ssize_t)length);
+    close(fd);
+}
+
+START_TEST(no_lmdb_file)
+{
+    char text[8192];
+    scratch_fill(some);
+    memset(text, 'x', sizeof text);
+    overwrite(0, text, sizeof text);
+    refused(EX_DATAERR, "not an LMDB file");
+}
+END_TEST
+
+START_TEST(a_short_text_file)
+{
+    scratch_fill(some);
+    ck_assert_int_eq(truncate(scratch_file("data.mdb"), 0), 0);
+    overwrite(0, "old,new\n", 8);
+    refused(EX_DATAERR, "not an LMDB file");
+}
+END_TEST
+
+static void foreign_environment(const char *format)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi meta, entries;
+    ck_assert_int_eq(mkdir(scratch_table, 0755), 0);
+    ck_assert_int_eq(mdb_env_create(&env), 0);
+    mdb_env_set_maxdbs(env, 2);
+    ck_assert_int_eq(mdb_env_open(env, scratch_table, 0, 0644), 0);
+    ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    if (format != NULL) {
+        MDB_val key = {6, (void *)"format"}, value = {strlen(format), (void *)format};
+        MDB_val fold = {9, (void *)"fold_case"}, yes = {1, (void *)"1"};
+        ck_assert_int_eq(mdb_dbi_open(txn, "meta", MDB_CREATE, &meta), 0);
+        ck_assert_int_eq(mdb_dbi_open(txn, "entries", MDB_CREATE, &entries), 0);
+        ck_assert_int_eq(mdb_put(txn, meta, &key, &value, 0), 0);
+        ck_assert_int_eq(mdb_put(txn, meta, &fold, &yes, 0), 0);
+    }
+    ck_assert_int_eq(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+}
+
+START_TEST(an_lmdb_file_of_someone_else)
+{
+    foreign_environment(NULL);
+    refused(EX_DATAERR, "no table of moved mailboxes");
+}
+END_TEST
+
+START_TEST(a_newer_format)
+{
+    foreign_environment("2");
+    refused(EX_DATAERR, "format 2 is newer");
+}
+END_TEST
+
+START_TEST(the_other_rule_of_case)
+{
+    struct table *table;
+    struct error err;
+    scratch_fill(some);
+    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_READ, false, &err), -1);
+    ck_assert_int_eq(err.status, EX_CONFIG);
+}
+END_TEST
+
+static void fill_many(int count)
+{
+    struct table *table;
+    struct error err;
+    scratch_fill(NULL);
+    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_WRITE, true, &err), 0);
+    struct table_edit *edit = table_edit_begin(table, &err);
+    for (int i = 0; i < count; i++) {
+        struct entry entry = {.scope = ENTRY_MAILBOX, .domain = "old.example", .new = "a@new.example"};
+        snprintf(entry.local, sizeof entry.local, "u%06d", i);
+        ck_assert_int_eq(table_edit_put(edit, &entry, false, &err), TABLE_ABSENT);
+    }
+    ck_assert_int_eq(table_edit_commit(edit, &err), 0);
+    table_free(table);
+}
+
+/* Sixteenths of the file that are left. */
+START_TEST(a_file_that_was_cut_short)
+{
+    struct stat status;
+    fill_many(20000);
+    ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
+    ck_assert_int_eq(truncate(scratch_file("data.mdb"), status.st_size / 16 * _i), 0);
+    refused(EX_DATAERR, "");
+}
+END_TEST
+
+START_TEST(a_file_that_is_cut_short_while_it_is_open)
+{
+    struct stat status;
+    struct error err;
+    struct entry entry;
+    fill_many(20000);
+    struct table *table = scratch_open();
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "u000001", "old.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
+    ck_assert_int_eq(truncate(scratch_file("data.mdb"), status.st_size / 2), 0);
+    ck_assert_ptr_null(table_view_open(table, &err));
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    ck_assert_ptr_nonnull(strstr(err.text, "cut short"));
+    table_free(table);
+}
+END_TEST
+
+/* In a child, since it gives up its rights: returns its exit status. */
+static int in_child(int (*does)(void))
+{
+    int status;
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        _exit(does());
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status), "the child was killed by signal %d", WTERMSIG(status));
+    return WEXITSTATUS(status);
+}
+
+static int open_status(void)
+{
+    struct table *table;
+    struct error err;
+    return table_open(&table, scratch_table, TABLE_READ, true, &err) == 0 ? 0 : err.status;
+}
+
+static int open_as_nobody(void)
+{
+    return setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0 ? 255 : open_status();
+}
+
+START_TEST(a_table_that_this_user_may_not_read)
+{
+    if (geteuid() != 0)
+        return; /* whoever is not root cannot make a file that he may not read and then read it as another */
+    scratch_fill(some);
+    ck_assert_int_eq(chmod(scratch, 0755), 0);
+    ck_assert_int_eq(in_child(open_as_nobody), EX_NOPERM);
+    ck_assert_int_eq(chmod(scratch_table, 0755), 0);
+    ck_assert_int_eq(in_child(open_as_nobody), EX_NOPERM);
+    ck_assert_int_eq(chmod(scratch_file("data.mdb"), 0644), 0);
+    ck_assert_int_eq(in_child(open_as_nobody), EX_NOPERM); /* the lock file cannot be written */
+    ck_assert_int_eq(chmod(scratch_file("lock.mdb"), 0666), 0);
+    ck_assert_int_eq(in_child(open_as_nobody), 0);
+}
+END_TEST
+
+static int open_on_read_only_mount(void)
+{
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount(scratch_table, scratch_table, NULL, MS_BIND, NULL) != 0 ||
+        mount(NULL, scratch_table, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) != 0)
+        return errno == EPERM ? 254 : 255;
+    return open_status();
+}
+
+START_TEST(a_read_only_mount)
+{
+    scratch_fill(some);
+    int status = in_child(open_on_read_only_mount);
+    ck_assert_msg(status == EX_NOPERM || (status == 254 && getenv("CI") == NULL), "%d", status);
+}
+END_TEST
+
+/* ---- a writer that is killed */
+
+static void write_until_killed(int ready)
+{
+    struct table *table;
+    struct error err;
+    if (table_open(&table, scratch_table, TABLE_WRITE, true, &err) != 0)
+        _exit(1);
+    struct table_edit *edit = table_edit_begin(table, &err);
+    for (int i = 0;; i++) {
+        struct entry entry = {.scope = ENTRY_MAILBOX, .domain = "killed.example", .new = "a@new.example"};
+        snprintf(entry.local, sizeof entry.local, "u%06d", i);
+        if (table_edit_put(edit, &entry, false, &err) != TABLE_ABSENT)
+            _exit(1);
+        if (i == 1000 && write(ready, "", 1) != 1)
+            _exit(1);
+        if (i == 50000)
+            pause();
+    }
+}
+
+START_TEST(a_writer_that_is_killed_leaves_the_table_whole)
+{
+    struct error err;
+    size_t count;
+    scratch_fill(some);
+    for (int i = 0; i < 20; i++) {
+        int ends[2];
+        char octet;
+        ck_assert_int_eq(pipe(ends), 0);
+        pid_t child = fork();
+        if (child == 0)
+            write_until_killed(ends[1]);
+        ck_assert_int_eq(read(ends[0], &octet, 1), 1);
+        ck_assert_int_eq(kill(child, SIGKILL), 0);
+        ck_assert_int_eq(waitpid(child, NULL, 0), child);
+        close(ends[0]);
+        close(ends[1]);
+        struct table *table = scratch_open();
+        ck_assert_int_eq(table_count(table, &count, &err), 0);
+        ck_assert_uint_eq(count, 4);
+        table_free(table);
+    }
+    scratch_put(&(struct entry_text){.old = "a@old.example", .new = "b@new.example"}); /* the lock is free again */
+}
+END_TEST
+
+START_TEST(another_table_in_its_place_is_seen)
+{
+    char aside[128];
+    struct error err;
+    scratch_fill(some);
+    struct table *table = scratch_open();
+    ck_assert(!table_is_replaced(table));
+    snprintf(aside, sizeof aside, "%s/aside", scratch);
+    ck_assert_int_eq(rename(scratch_table, aside), 0);
+    ck_assert(table_is_replaced(table));
+    ck_assert_int_eq(table_create(scratch_table, true, (uid_t)-1, (gid_t)-1, &err), 0);
+    ck_assert(table_is_replaced(table));
+    table_free(table);
+}
+END_TEST
+
+Suite *table_suite(void)
+{
+    Suite *suite = suite_create("table");
+    TCase *tcase = tcase_create("table");
+    tcase_add_checked_fixture(tcase, scratch_setup, scratch_teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, entries_are_found_by_scope);
+    tcase_add_test(tcase, a_domain_is_known_by_one_seek);
+    tcase_add_test(tcase, what_is_committed_is_seen_by_the_next_view);
+    tcase_add_test(tcase, entries_are_walked_by_domain);
+    tcase_add_test(tcase, an_edit_is_all_or_nothing);
+    tcase_add_test(tcase, a_table_that_is_there_stays);
+    tcase_add_test(tcase, folder_and_files_are_for_user_and_group);
+    tcase_add_test(tcase, a_missing_table);
+    tcase_add_test(tcase, an_empty_file);
+    tcase_add_test(tcase, no_lmdb_file);
+    tcase_add_test(tcase, a_short_text_file);
+    tcase_add_test(tcase, an_lmdb_file_of_someone_else);
+    tcase_add_test(tcase, a_newer_format);
+    tcase_add_test(tcase, the_other_rule_of_case);
+    tcase_add_loop_test(tcase, a_file_that_was_cut_short, 1, 14);
+    tcase_add_test(tcase, a_file_that_is_cut_short_while_it_is_open);
+    tcase_add_test(tcase, a_table_that_this_user_may_not_read);
+    tcase_add_test(tcase, a_read_only_mount);
+    tcase_add_test(tcase, a_writer_that_is_killed_leaves_the_table_whole);
+    tcase_add_test(tcase, another_table_in_its_place_is_seen);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
