@@ -97,7 +97,7 @@ static int check_replies(const struct settings *s, struct error *err)
         /* Whoever may not know the new address must not read it in the text that says so. */
         if (!replies[i].needs_new && strstr(replies[i].template, "${new}") != NULL)
             return error_set(err, EX_CONFIG,
-                             "%s: ${new} would disclose the new address: leave it out",
+                             "%s: ${new} would disclose the new address: write a text without it",
                              replies[i].path);
     }
     return 0;

@@ -1,0 +1,334 @@
+#include "suites.h"
+
+#include "answer/answer.h"
+#include "scratch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
+#define NOW         1788220800 /* 2026-09-01 */
+
+#define LONG50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+static const char *const table_rows[] = {
+    "alice@old.example", "alice@new.example",
+    "alice+known@old.example", "known@new.example",
+    "percent@old.example", "a%b@new.example",
+    "\"quo ted\"@old.example", "\"quo ted\"@new.example",
+    "bob@old.example", "gone",
+    "root@moved.example", "stay",
+    "@moved.example", "@new.example",
+    "@.sub.example", "x@new.example",
+    "@.deep.sub.example", "deep@new.example",
+    "postmaster@own.example", "pm@new.example",
+    "same@old.example", "@new.example",
+    "j\xc3\xb6rg@old.example", "j\xc3\xb6rg@new.example",
+    "idn@old.example", "idn@b\xc3\xbc" "cher.example",
+    "fwd@old.example", "forward:fwd@new.example",
+    /* chains */
+    "chain@old.example", "step@moved.example",
+    "togone@old.example", "bob@old.example",
+    "tostay@old.example", "root@moved.example",
+    "loop1@old.example", "loop2@old.example",
+    "loop2@old.example", "loop1@old.example",
+    "fwdloop@old.example", "forward:loop1@old.example",
+    "c1@c.example", "c2@c.example", "c2@c.example", "c3@c.example", "c3@c.example", "c4@c.example",
+    "c4@c.example", "c5@c.example", "c5@c.example", "c6@c.example", "c6@c.example", "c7@c.example",
+    "c7@c.example", "c8@c.example", "c8@c.example", "c9@c.example", "c0@c.example", "c1@c.example",
+    NULL,
+};
+
+static struct settings *settings;
+static struct table *table;
+
+static void put(struct entry_text text)
+{
+    scratch_put(&text);
+}
+
+/* Once for all: the tests only read it. */
+static void make_table(void)
+{
+    scratch_setup();
+    scratch_fill(table_rows);
+    put((struct entry_text){.old = "timed@old.example", .new = "t@new.example", .from = "2026-09-01", .until = "2026-09-02"});
+    put((struct entry_text){.old = "timed@moved.example", .new = "t@new.example", .until = "2026-08-01"});
+    put((struct entry_text){.old = "grace@old.example", .new = "g@new.example", .forward_until = "2026-09-02"});
+    put((struct entry_text){.old = "shy@old.example", .new = "shy@new.example", .disclose = "trusted"});
+    put((struct entry_text){.old = "secret@old.example", .new = "secret@new.example", .disclose = "nobody"});
+    put((struct entry_text){.old = "viashy@old.example", .new = "shy@old.example", .disclose = "anyone"});
+    put((struct entry_text){.old = LONG50 "@old.example", .new = LONG50 LONG50 "@" LONG50 "." LONG50 ".example"});
+}
+
+/* In each test's own process, since LMDB wants to be opened behind fork(2). */
+static void setup(void)
+{
+    settings = settings_new();
+    table = scratch_open();
+}
+
+static void teardown(void)
+{
+    table_free(table);
+    settings_free(settings);
+}
+
+static struct answer ask(const char *recipient, struct client client, int64_t now)
+{
+    struct answer answer;
+    const struct question question = {recipient, strlen(recipient), client, now};
+    answer_ask(&answer, &question, settings, table, NULL, NULL);
+    return answer;
+}
+
+static const char *line_of(const struct answer *answer)
+{
+    static char line[2 * ADDRESS_TEXT_SIZE];
+    switch (answer->verdict) {
+    case VERDICT_CONTINUE: return "continue";
+    case VERDICT_FORWARD: snprintf(line, sizeof line, "forward %s", answer->new); break;
+    case VERDICT_REPLY:
+        snprintf(line, sizeof line, "%s %s %s", answer->reply.code, answer->reply.enhanced, answer->reply.text);
+        break;
+    }
+    return line;
+}
+
+static const struct client stranger = {.has_ip = true, .ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 7}}};
+
+#define MOVED(new)  "551 5.1.6 User not local; please try <" new ">"
+#define GONE        "550 5.1.6 User not local; no forwarding address"
+#define WITHHELD    "550 5.1.6 User not local; forwarding address withheld"
+#define TABLE_ERROR "451 4.3.0 Table of moved mailboxes unavailable"
+
+static const struct {
+    const char *recipient, *line;
+    enum rule rule;
+} rows[] = {
+    {"<alice@old.example>", MOVED("alice@new.example"), RULE_MOVED},
+    {"<ALICE@Old.Example.>", MOVED("alice@new.example"), RULE_MOVED},
+    {"<\"alice\"@old.example>", MOVED("alice@new.example"), RULE_MOVED},
+    {"<@a.example,@b.example:alice@old.example>", MOVED("alice@new.example"), RULE_MOVED},
+    {"<alice+List@old.example>", MOVED("alice+List@new.example"), RULE_MOVED},
+    {"<alice+known@old.example>", MOVED("known@new.example"), RULE_MOVED},
+    {"<percent@old.example>", MOVED("a%b@new.example"), RULE_MOVED},
+    {"<\"quo ted\"@old.example>", MOVED("\"quo ted\"@new.example"), RULE_MOVED},
+    {"<same@old.example>", MOVED("same@new.example"), RULE_MOVED},
+    {"<same+x@old.example>", MOVED("same+x@new.example"), RULE_MOVED},
+    {"<bob@old.example>", GONE, RULE_GONE},
+    {"<nobody@old.example>", "continue", RULE_NOT_LISTED},
+    {"<nobody@elsewhere.example>", "continue", RULE_NOT_LISTED},
+    {"<Any.Body+x@moved.example>", MOVED("Any.Body+x@new.example"), RULE_MOVED},
+    {"<root@moved.example>", "continue", RULE_STAY},
+    {"<postmaster@moved.example>", "continue", RULE_NOT_LISTED},
+    {"<MAILER-DAEMON@moved.example>", "continue", RULE_NOT_LISTED},
+    {"<double-bounce@moved.example>", "continue", RULE_NOT_LISTED},
+    {"<postmaster@own.example>", MOVED("pm@new.example"), RULE_MOVED},
+    {"<postmaster>", "continue", RULE_NO_DOMAIN},
+    {"<alice>", "continue", RULE_NO_DOMAIN},
+    {"<a@sub.example>", "continue", RULE_NOT_LISTED},
+    {"<a@b.sub.example>", MOVED("x@new.example"), RULE_MOVED},
+    {"<a@c.b.sub.example>", MOVED("x@new.example"), RULE_MOVED},
+    {"<a@c.deep.sub.example>", MOVED("deep@new.example"), RULE_MOVED},
+    {"<postmaster@b.sub.example>", "continue", RULE_NOT_LISTED},
+    {"<idn@old.example>", MOVED("idn@xn--bcher-kva.example"), RULE_MOVED},
+    {"<j\xc3\xb6rg@old.example>", WITHHELD, RULE_UNWRITABLE},
+    {"<fwd@old.example>", "forward fwd@new.example", RULE_FORWARD},
+    {"<chain@old.example>", MOVED("step@new.example"), RULE_MOVED},
+    {"<togone@old.example>", GONE, RULE_GONE},
+    {"<tostay@old.example>", MOVED("root@moved.example"), RULE_MOVED},
+    {"<loop1@old.example>", GONE, RULE_LOOP},
+    {"<fwdloop@old.example>", "451 4.4.6 Forwarding loop; try again later", RULE_LOOP},
+    {"<c1@c.example>", MOVED("c9@c.example"), RULE_MOVED},
+    {"<c0@c.example>", GONE, RULE_LOOP},
+    {"<timed@old.example>", MOVED("t@new.example"), RULE_MOVED},
+    {"<timed@moved.example>", MOVED("timed@new.example"), RULE_MOVED},
+    {"<grace@old.example>", "forward g@new.example", RULE_FORWARD},
+    {"<shy@old.example>", WITHHELD, RULE_NOT_DISCLOSED},
+    {"<secret@old.example>", WITHHELD, RULE_NOT_DISCLOSED},
+    {"<viashy@old.example>", WITHHELD, RULE_NOT_DISCLOSED},
+    {"<al\001ice@old.example>", "continue", RULE_NOT_AN_ADDRESS},
+    {"<>", "continue", RULE_NOT_AN_ADDRESS},
+    {"<a@b@moved.example>", "continue", RULE_NOT_AN_ADDRESS},
+};
+START_TEST(a_stranger_is_answered)
+{
+    struct answer answer = ask(rows[_i].recipient, stranger, NOW);
+    ck_assert_msg(strcmp(line_of(&answer), rows[_i].line) == 0, "%s: %s", rows[_i].recipient, line_of(&answer));
+    ck_assert_msg(answer.rule == rows[_i].rule, "%s: %s", rows[_i].recipient, answer_rule_name(answer.rule));
+}
+END_TEST
+
+static void expect(const char *recipient, struct client client, int64_t now, const char *line)
+{
+    struct answer answer = ask(recipient, client, now);
+    ck_assert_msg(strcmp(line_of(&answer), line) == 0, "%s: %s", recipient, line_of(&answer));
+}
+
+START_TEST(time_decides)
+{
+    expect("<timed@old.example>", stranger, NOW - 1, "continue");
+    expect("<timed@old.example>", stranger, NOW + 86399, MOVED("t@new.example"));
+    expect("<timed@old.example>", stranger, NOW + 86400, "continue");
+    expect("<grace@old.example>", stranger, NOW + 86399, "forward g@new.example");
+    expect("<grace@old.example>", stranger, NOW + 86400, MOVED("g@new.example"));
+}
+END_TEST
+
+START_TEST(trusted_clients_are_told_more)
+{
+    struct client user = stranger, near = stranger;
+    user.authenticated = true;
+    ck_assert_int_eq(ip_parse(&near.ip, "127.0.0.1", NULL), 0);
+    expect("<shy@old.example>", user, NOW, MOVED("shy@new.example"));
+    expect("<shy@old.example>", near, NOW, MOVED("shy@new.example"));
+    expect("<secret@old.example>", user, NOW, WITHHELD);
+    settings->disclose = 2;
+    expect("<alice@old.example>", user, NOW, WITHHELD);
+}
+END_TEST
+
+START_TEST(utf8_goes_into_sessions_that_carry_it)
+{
+    struct client modern = stranger;
+    modern.smtputf8 = true;
+    expect("<j\xc3\xb6rg@old.example>", modern, NOW, MOVED("j\xc3\xb6rg@new.example"));
+    expect("<J\xc3\x96RG@old.example>", modern, NOW, MOVED("j\xc3\xb6rg@new.example"));
+    expect("<idn@old.example>", modern, NOW, MOVED("idn@b\xc3\xbc" "cher.example"));
+}
+END_TEST
+
+START_TEST(local_submission_is_never_refused)
+{
+    const struct client local = {.has_ip = false};
+    struct answer answer = ask("<alice@old.example>", local, NOW);
+    ck_assert_int_eq(answer.verdict, VERDICT_CONTINUE);
+    ck_assert_int_eq(answer.rule, RULE_LOCAL);
+    answer = ask("<fwd@old.example>", local, NOW);
+    ck_assert_int_eq(answer.verdict, VERDICT_FORWARD);
+}
+END_TEST
+
+START_TEST(a_limit_is_kept)
+{
+    struct limit *limit = limit_new(1, 60);
+    struct answer answer;
+    struct question question = {"<alice@old.example>", 19, stranger, NOW};
+    answer_ask(&answer, &question, settings, table, NULL, limit);
+    ck_assert_int_eq(answer.rule, RULE_MOVED);
+    question.recipient = "<percent@old.example>";
+    question.length = 21;
+    answer_ask(&answer, &question, settings, table, NULL, limit);
+    ck_assert_int_eq(answer.rule, RULE_OVER_LIMIT);
+    ck_assert_str_eq(line_of(&answer), WITHHELD);
+    settings->over_limit = OVER_LIMIT_DEFER;
+    answer_ask(&answer, &question, settings, table, NULL, limit);
+    ck_assert_str_eq(line_of(&answer), "450 4.7.1 Too many moved recipients; try again later");
+    question.client.authenticated = true;
+    answer_ask(&answer, &question, settings, table, NULL, limit);
+    ck_assert_int_eq(answer.rule, RULE_MOVED);
+    limit_free(limit);
+}
+END_TEST
+
+static void set(char **text, const char *value)
+{
+    free(*text);
+    *text = strdup(value);
+}
+
+START_TEST(texts_of_the_administrator)
+{
+    set(&settings->reply_moved, "551 5.7.1 ${old} is now ${new}, please try <${new}>");
+    expect("<Alice+X@old.example>", stranger, NOW, "551 5.7.1 Alice+X@old.example is now alice+X@new.example, please try <alice+X@new.example>");
+    set(&settings->reply_gone, "550 5.1.6 ${old} has left");
+    expect("<bob@old.example>", stranger, NOW, "550 5.1.6 bob@old.example has left");
+}
+END_TEST
+
+START_TEST(a_line_over_512_octets_falls_back)
+{
+    set(&settings->reply_moved, "551 5.1.6 ${new} ${new} ${new} please try <${new}>");
+    expect("<" LONG50 "@old.example>", stranger, NOW, MOVED(LONG50 LONG50 "@" LONG50 "." LONG50 ".example"));
+}
+END_TEST
+
+START_TEST(a_new_address_too_long_for_a_path_is_withheld)
+{
+    char recipient[400];
+    snprintf(recipient, sizeof recipient, "<%s%s%s%s%s@moved.example>", LONG50, LONG50, LONG50, LONG50, LONG50);
+    struct answer answer = ask(recipient, stranger, NOW);
+    ck_assert_int_eq(answer.rule, RULE_UNWRITABLE);
+    ck_assert_str_eq(line_of(&answer), WITHHELD);
+    snprintf(recipient, sizeof recipient, "<alice+%s%s%s%s%s@old.example>", LONG50, LONG50, LONG50, LONG50, "x");
+    answer = ask(recipient, stranger, NOW);
+    ck_assert_int_eq(answer.rule, RULE_MOVED);
+    snprintf(recipient, sizeof recipient, "<alice+%s%s%s%s%s@old.example>", LONG50, LONG50, LONG50, LONG50, LONG50 + 10);
+    expect(recipient, stranger, NOW, MOVED("alice@new.example")); /* without the extension it is still the mailbox */
+}
+END_TEST
+
+START_TEST(a_table_that_cannot_be_read_is_never_not_moved)
+{
+    struct answer answer;
+    const struct error why = {EX_NOINPUT, "missing"};
+    const struct question question = {"<nobody@elsewhere.example>", 26, stranger, NOW};
+    answer_ask(&answer, &question, settings, NULL, &why, NULL);
+    ck_assert_int_eq(answer.rule, RULE_TABLE_ERROR);
+    ck_assert_str_eq(line_of(&answer), TABLE_ERROR);
+    ck_assert_str_eq(answer.error.text, "missing");
+    settings->on_table_error = TABLE_ERROR_ACCEPT;
+    answer_ask(&answer, &question, settings, NULL, &why, NULL);
+    ck_assert_int_eq(answer.verdict, VERDICT_CONTINUE);
+    ck_assert_int_eq(answer.rule, RULE_TABLE_ERROR);
+}
+END_TEST
+
+START_TEST(the_local_domain_counts)
+{
+    set(&settings->local_domain, "old.example");
+    settings->addresses.local_domain = settings->local_domain;
+    expect("<alice>", stranger, NOW, MOVED("alice@new.example"));
+    expect("<postmaster>", stranger, NOW, "continue");
+}
+END_TEST
+
+/* Whatever octet a client or a table can bring, a reply stays one line of the right code. */
+START_TEST(no_octet_breaks_a_reply)
+{
+    char recipient[] = "<a?b@moved.example>";
+    struct client modern = stranger;
+    modern.smtputf8 = true;
+    recipient[2] = (char)_i;
+    struct answer answer = ask(recipient, modern, NOW);
+    if (answer.verdict != VERDICT_REPLY)
+        return;
+    ck_assert_str_eq(answer.reply.code, "551");
+    for (const char *at = answer.reply.text; *at != '\0'; at++)
+        ck_assert((unsigned char)*at >= 0x20 && *at != 0x7f);
+}
+END_TEST
+
+Suite *answer_suite(void)
+{
+    Suite *suite = suite_create("answer");
+    TCase *tcase = tcase_create("answer");
+    tcase_add_unchecked_fixture(tcase, make_table, scratch_teardown);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 30);
+    tcase_add_loop_test(tcase, a_stranger_is_answered, 0, ROWS(rows));
+    tcase_add_test(tcase, time_decides);
+    tcase_add_test(tcase, trusted_clients_are_told_more);
+    tcase_add_test(tcase, utf8_goes_into_sessions_that_carry_it);
+    tcase_add_test(tcase, local_submission_is_never_refused);
+    tcase_add_test(tcase, a_limit_is_kept);
+    tcase_add_test(tcase, texts_of_the_administrator);
+    tcase_add_test(tcase, a_line_over_512_octets_falls_back);
+    tcase_add_test(tcase, a_new_address_too_long_for_a_path_is_withheld);
+    tcase_add_test(tcase, a_table_that_cannot_be_read_is_never_not_moved);
+    tcase_add_test(tcase, the_local_domain_counts);
+    tcase_add_loop_test(tcase, no_octet_breaks_a_reply, 1, 256);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

@@ -1,0 +1,218 @@
+#include "suites.h"
+
+#include "answer/settings.h"
+#include "scratch.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <stdlib.h>
+#include <syslog.h>
+
+#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
+
+static char file[128];
+
+static int read_text(struct settings **out, const char *text, struct error *err)
+{
+    snprintf(file, sizeof file, "%s/milter-moved.conf", scratch);
+    FILE *to = fopen(file, "w");
+    ck_assert_ptr_nonnull(to);
+    fputs(text, to);
+    fclose(to);
+    return settings_read(out, file, err);
+}
+
+START_TEST(defaults)
+{
+    struct settings *settings = settings_new();
+    ck_assert_ptr_nonnull(settings);
+    ck_assert_str_eq(settings->socket, "unix:/run/milter-moved/milter.sock");
+    ck_assert_uint_eq(settings->socket_mode, 0660);
+    ck_assert_int_eq(settings->limit, 100);
+    ck_assert_int_eq(settings->period, 3600);
+    ck_assert_uint_eq(settings->trusted_count, 2);
+    ck_assert_int_eq(settings->log_facility, LOG_MAIL);
+    ck_assert_int_eq(settings->log_level, LOG_INFO);
+    ck_assert(settings->addresses.fold_case && settings->addresses.local_domain == NULL);
+    ck_assert_str_eq(settings->reply_moved, SETTINGS_MOVED);
+    ck_assert_ptr_null(settings->unused);
+    settings_free(settings);
+}
+END_TEST
+
+START_TEST(every_key_is_read)
+{
+    struct settings *settings;
+    struct error err;
+    ck_assert_msg(read_text(&settings,
+                            "socket = \"inet6:9550@[::1]\"; socket_group = \"mail\"; socket_mode = \"0666\";\n"
+                            "table = \"/t\"; user = \"nobody\"; mode = \"observe\"; on_table_error = \"accept\";\n"
+                            "addresses: { fold_case = false; delimiters = \"+-\"; local_domain = \"Old.Example.\"; };\n"
+                            "replies: { moved = \"551 5.1.6 now <${new}>\"; withheld = \"550 5.1.6 w\"; gone = \"550 5.1.6 g\";\n"
+                            "  deferred = \"450 4.7.1 d\"; table_error = \"451 4.3.0 t\"; };\n"
+                            "disclosure: { default = \"trusted\"; trusted_networks = [ \"192.0.2.0/24\" ]; limit = 0; period = 60;\n"
+                            "  over_limit = \"defer\"; };\n"
+                            "log: { target = \"stderr\"; facility = \"local7\"; level = \"debug\"; };\n"
+                            "lookup_socket = \"unix:/l\"; hits: { enabled = true; }; metrics: { listen = \"127.0.0.1:1\"; };\n",
+                            &err) == 0, "%s", err.text);
+    ck_assert_str_eq(settings->socket, "inet6:9550@[::1]");
+    ck_assert_uint_eq(settings->socket_mode, 0666);
+    ck_assert_int_eq(settings->mode, MODE_OBSERVE);
+    ck_assert_int_eq(settings->on_table_error, TABLE_ERROR_ACCEPT);
+    ck_assert_str_eq(settings->addresses.local_domain, "old.example");
+    ck_assert_str_eq(settings->addresses.delimiters, "+-");
+    ck_assert(!settings->addresses.fold_case);
+    ck_assert_int_eq(settings->disclose, 1);
+    ck_assert_uint_eq(settings->trusted_count, 1);
+    ck_assert_int_eq(settings->over_limit, OVER_LIMIT_DEFER);
+    ck_assert_int_eq(settings->log_facility, LOG_LOCAL7);
+    ck_assert_int_eq(settings->log_target, LOG_TARGET_STDERR);
+    ck_assert_str_eq(settings->unused, "lookup_socket, hits, metrics");
+    settings_free(settings);
+}
+END_TEST
+
+static const struct {
+    const char *why, *text;
+    unsigned line;
+    const char *key;
+} bad[] = {
+    {"unknown key", "\nsokcet = \"unix:/x\";\n", 2, "sokcet"},
+    {"unknown key in a group", "log: {\n  colour = true;\n};\n", 2, "log.colour"},
+    {"unknown group", "logs: { level = \"info\"; };\n", 1, "logs"},
+    {"group as a value", "log = 1;\n", 1, "log"},
+    {"number for a string", "\n\ntable = 1;\n", 3, "table"},
+    {"string for a number", "disclosure: { limit = \"100\"; };\n", 1, "disclosure.limit"},
+    {"string for a bool", "addresses: { fold_case = \"yes\"; };\n", 1, "addresses.fold_case"},
+    {"string for a list", "disclosure: { trusted_networks = \"::1\"; };\n", 1, "disclosure.trusted_networks"},
+    {"numbers in a list", "disclosure: { trusted_networks = [ 1 ]; };\n", 1, "disclosure.trusted_networks"},
+    {"float for a number", "disclosure: { limit = 1.5; };\n", 1, "disclosure.limit"},
+    {"below the range", "disclosure: { limit = -1; };\n", 1, "disclosure.limit"},
+    {"above the range", "disclosure: { period = 99999999999L; };\n", 1, "disclosure.period"},
+    {"no such choice", "mode = \"off\";\n", 1, "mode"},
+    {"a reply with a line break", "\nreplies: {\n  moved = \"551 5.1.6 <${new}>\\r\\n250 2.0.0 ok\"; };\n", 3, "replies.moved"},
+    {"a 2yz code", "replies: { moved = \"251 2.1.6 <${new}>\"; };\n", 1, "replies.moved"},
+    {"codes that disagree", "replies: { gone = \"550 4.1.6 x\"; };\n", 1, "replies.gone"},
+    {"421", "replies: { deferred = \"421 4.7.1 x\"; };\n", 1, "replies.deferred"},
+    {"5yz for a failure", "replies: { table_error = \"550 5.3.0 x\"; };\n", 1, "replies.table_error"},
+    {"no ${new}", "replies: { moved = \"551 5.1.6 gone\"; };\n", 1, "replies.moved"},
+    {"${new} where it is withheld", "replies: { withheld = \"550 5.1.6 not ${new}\"; };\n", 1, "replies.withheld"},
+    {"no host", "socket = \"inet:9550\";\n", 1, "socket"},
+    {"no port", "socket = \"inet:x@127.0.0.1\";\n", 1, "socket"},
+    {"another host", "socket = \"inet:9550@192.0.2.1\";\n", 1, "socket"},
+    {"every host", "socket = \"inet:9550@0.0.0.0\";\n", 1, "socket"},
+    {"no scheme", "socket = \"/run/x\";\n", 1, "socket"},
+    {"no absolute path", "socket = \"unix:x\";\n", 1, "socket"},
+    {"lookup over TCP", "lookup_socket = \"inet:1@127.0.0.1\";\n", 1, "lookup_socket"},
+    {"no mode", "socket_mode = \"rw\";\n", 1, "socket_mode"},
+    {"no network", "disclosure: { trusted_networks = [ \"192.0.2.1/24\" ]; };\n", 1, "disclosure.trusted_networks"},
+    {"no domain", "addresses: { local_domain = \"a b\"; };\n", 1, "addresses.local_domain"},
+    {"a bad delimiter", "addresses: { delimiters = \"@\"; };\n", 1, "addresses.delimiters"},
+    {"a relative table", "table = \"t\";\n", 1, "table"},
+    {"bad syntax", "mode = ;\n", 1, "syntax error"},
+    {"a key twice", "mode = \"enforce\";\nmode = \"observe\";\n", 2, "duplicate"},
+};
+START_TEST(bad_input_names_file_line_and_key)
+{
+    char where[160];
+    struct settings *settings = NULL;
+    struct error err = {.status = 0};
+    ck_assert_msg(read_text(&settings, bad[_i].text, &err) == -1, "%s", bad[_i].why);
+    ck_assert_ptr_null(settings);
+    ck_assert_int_eq(err.status, EX_CONFIG);
+    snprintf(where, sizeof where, "%s:%u: %s", file, bad[_i].line, bad[_i].key);
+    ck_assert_msg(strncmp(err.text, where, strlen(where)) == 0, "%s: %s", bad[_i].why, err.text);
+    ck_assert_msg(strstr(err.text, "write ") != NULL || strstr(err.text, "see ") != NULL, "%s: %s", bad[_i].why, err.text);
+}
+END_TEST
+
+START_TEST(remote_clients_want_a_word)
+{
+    struct settings *settings;
+    struct error err;
+    ck_assert_int_eq(read_text(&settings, "socket = \"inet:9550@192.0.2.1\"; allow_remote = true;", &err), 0);
+    settings_free(settings);
+    ck_assert_int_eq(read_text(&settings, "socket = \"inet:9550@localhost\";", &err), 0);
+    settings_free(settings);
+}
+END_TEST
+
+START_TEST(no_file_and_a_folder)
+{
+    struct settings *settings;
+    struct error err;
+    ck_assert_int_eq(settings_read(&settings, "/nonexistent/x.conf", &err), -1);
+    ck_assert_int_eq(err.status, EX_NOINPUT);
+    ck_assert_int_eq(settings_read(&settings, scratch, &err), -1);
+    ck_assert_int_eq(err.status, EX_CONFIG);
+}
+END_TEST
+
+static void count_warning(const char *line, void *data)
+{
+    (void)line;
+    ++*(int *)data;
+}
+
+START_TEST(a_text_that_programs_cannot_read_is_warned_of)
+{
+    struct settings *settings;
+    struct error err;
+    int count = 0;
+    ck_assert_int_eq(read_text(&settings, "replies: { moved = \"551 5.1.6 now at ${new}\"; };", &err), 0);
+    settings_warn(settings, count_warning, &count);
+    ck_assert_int_eq(count, 1);
+    settings_free(settings);
+    ck_assert_int_eq(read_text(&settings, "hits: { enabled = true; };", &err), 0);
+    settings_warn(settings, count_warning, &count);
+    ck_assert_int_eq(count, 2);
+    settings_free(settings);
+}
+END_TEST
+
+START_TEST(the_sample_is_the_defaults)
+{
+    const char *source = getenv("top_srcdir");
+    char path[512], line[512], text[16384] = "";
+    struct settings *settings;
+    struct error err;
+    snprintf(path, sizeof path, "%s/etc/milter-moved.conf", source == NULL ? "." : source);
+    ck_assert_msg(settings_read(&settings, path, &err) == 0, "%s", err.text);
+    settings_free(settings);
+
+    FILE *in = fopen(path, "r"); /* every line that begins with '#' and no blank, or is within such a group */
+    while (fgets(line, sizeof line, in) != NULL)
+        if (line[0] == '#' && (line[1] != ' ' || line[2] == ' ') && strlen(text) + strlen(line) < sizeof text &&
+            strstr(line, "   socket = ") == NULL)
+            strcat(text, line + 1);
+    fclose(in);
+    ck_assert_msg(read_text(&settings, text, &err) == 0, "%s\n%s", err.text, text);
+    struct settings *plain = settings_new();
+    ck_assert_str_eq(settings->socket, plain->socket);
+    ck_assert_str_eq(settings->table, "/var/lib/milter-moved");
+    ck_assert_str_eq(settings->reply_moved, plain->reply_moved);
+    ck_assert_str_eq(settings->reply_deferred, plain->reply_deferred);
+    ck_assert_int_eq(settings->limit, plain->limit);
+    ck_assert_int_eq(settings->period, plain->period);
+    ck_assert_int_eq(settings->log_level, plain->log_level);
+    ck_assert_str_eq(settings->user, plain->user);
+    settings_free(plain);
+    settings_free(settings);
+}
+END_TEST
+
+Suite *settings_suite(void)
+{
+    Suite *suite = suite_create("settings");
+    TCase *tcase = tcase_create("settings");
+    tcase_add_checked_fixture(tcase, scratch_setup, scratch_teardown);
+    tcase_add_test(tcase, defaults);
+    tcase_add_test(tcase, every_key_is_read);
+    tcase_add_loop_test(tcase, bad_input_names_file_line_and_key, 0, ROWS(bad));
+    tcase_add_test(tcase, remote_clients_want_a_word);
+    tcase_add_test(tcase, no_file_and_a_folder);
+    tcase_add_test(tcase, a_text_that_programs_cannot_read_is_warned_of);
+    tcase_add_test(tcase, the_sample_is_the_defaults);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
