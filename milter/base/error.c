@@ -4,12 +4,24 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistr.h>
 
+/* A terminal must not obey foreign text, and a reader of the log must not stumble over octets that are no
+ * UTF-8 (also where the text was cut in the middle of a character). */
 static void make_printable(char *text)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
+    uint8_t *at = (uint8_t *)text;
+    size_t left = strlen(text);
+    while (left > 0) {
+        ucs4_t character;
+        int length = u8_mbtoucr(&character, at, left);
+        if (length < 1 || character < 0x20 || (character >= 0x7f && character < 0xa0)) {
+            *at = '?';
+            length = 1;
+        }
+        at += length;
+        left -= (size_t)length;
+    }
 }
 
 int error_set(struct error *err, int status, const char *format, ...)

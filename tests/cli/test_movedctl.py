@@ -1,0 +1,307 @@
+"""movedctl as an administrator and a script meet it: the real program, a real table, exit statuses and error lines."""
+
+import concurrent.futures
+import json
+import os
+import pty
+import signal
+import subprocess
+import unittest
+
+from lib import place
+from lib.daemon import Daemon
+
+HEAD = "old,new,action,from,until,forward_until,disclose,note\n"
+MOVED = "551 5.1.6 User not local; please try <{}>"
+
+
+class MovedctlCase(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        folder = place.folder()
+        self.folder = folder.__enter__()
+        self.addCleanup(folder.__exit__, None, None, None)
+        self.daemon = Daemon(self.folder / "d")
+        self.movedctl, self.ctl = self.daemon.movedctl, self.daemon.ctl
+        self.movedctl("init")
+
+    def refused(self, status, words, *args, stdin=""):
+        """The command fails with this status and one line on standard error that has these words, and the table stays."""
+        before = self.movedctl("export")
+        done = self.ctl(*args, stdin=stdin)
+        self.assertEqual(done.returncode, status, f"{args}: {done.stderr}")
+        self.assertIn(words, done.stderr, args)
+        for line in done.stderr.splitlines():
+            self.assertRegex(line, r"^movedctl: ", args)
+        self.assertEqual(self.movedctl("export"), before, args)
+        return done
+
+
+class Commands(MovedctlCase):
+    def test_an_entry_is_added_shown_and_deleted(self):
+        self.movedctl("add", "Alice@OLD.example", "alice@new.example", "--note", "since May", "--from", "2026-01-01")
+        self.assertEqual(json.loads(self.movedctl("get", "--json", "alice@old.example")),
+                         {"old": "alice@old.example", "new": "alice@new.example", "action": "reject",
+                          "from": "2026-01-01T00:00:00Z", "until": "", "forward_until": "", "disclose": "",
+                          "note": "since May"})
+        self.assertIn("alice@new.example", self.movedctl("get", "alice@old.example"))
+        self.movedctl("del", "ALICE@old.example")
+        done = self.ctl("get", "alice@old.example")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", ""))
+
+    def test_options_stand_anywhere_and_a_dash_dash_ends_them(self):
+        self.movedctl("add", "--disclose=nobody", "a@old.example", "--until", "2027-01-01", "a@new.example")
+        self.movedctl("add", "--", "-b@old.example", "-b@new.example")
+        self.assertIn("-b@new.example", self.movedctl("get", "--", "-b@old.example"))
+
+    def test_what_is_there_is_replaced_only_when_asked(self):
+        self.movedctl("add", "a@old.example", "a@new.example")
+        self.refused(65, "is there already", "add", "A@old.example.", "b@new.example")
+        self.movedctl("add", "--replace", "a@old.example", "b@new.example")
+        self.assertIn("b@new.example", self.movedctl("get", "a@old.example"))
+
+    def test_del_is_all_or_nothing(self):
+        self.movedctl("add", "a@old.example", "--gone")
+        self.refused(1, "'b@old.example'", "del", "a@old.example", "b@old.example")
+        self.movedctl("add", "b@old.example", "--gone")
+        self.movedctl("del", "a@old.example", "b@old.example")
+        self.assertEqual(self.movedctl("export"), HEAD)
+
+    def test_each_kind_of_entry(self):
+        self.movedctl("add", "gone@old.example", "--gone")
+        self.movedctl("add", "stay@old.example", "--stay")
+        self.movedctl("add", "fwd@old.example", "f@new.example", "--forward")
+        self.movedctl("add", "grace@old.example", "g@new.example", "--forward-until", "2999-01-01")
+        self.movedctl("add", "@old.example", "@new.example")
+        self.movedctl("add", "@.old.example", "x@new.example")
+        answers = {"gone@old.example": "550 5.1.6 User not local; no forwarding address", "stay@old.example": "continue",
+                   "fwd@old.example": "forward <f@new.example>", "grace@old.example": "forward <g@new.example>",
+                   "any@old.example": MOVED.format("any@new.example"), "any@sub.old.example": MOVED.format("x@new.example")}
+        for recipient, answer in answers.items():
+            done = self.ctl("test", recipient)
+            self.assertEqual(done.stdout.splitlines()[0], answer)
+            self.assertEqual(done.returncode, 1 if answer == "continue" else 0)
+
+    def test_list_is_sorted_by_domain_and_filtered(self):
+        for old in ("z@a.example", "a@b.example", "B@a.example", "@a.example"):
+            self.movedctl("add", old, "x@new.example")
+
+        def olds(*args):
+            return [line.split("\t")[0] for line in self.movedctl("list", *args).splitlines()]
+        self.assertEqual(olds(), ["@a.example", "b@a.example", "z@a.example", "a@b.example"])
+        self.assertEqual(olds("--domain", "A.example."), ["@a.example", "b@a.example", "z@a.example"])
+        self.assertEqual(olds("?@*"), ["b@a.example", "z@a.example", "a@b.example"])
+        self.assertEqual([entry["old"] for entry in json.loads(self.movedctl("list", "--json"))], olds())
+        self.assertEqual(json.loads(self.movedctl("list", "--json", "nothing*")), [])
+
+    def test_test_says_what_the_daemon_would_say_and_why(self):
+        self.movedctl("add", "shy@old.example", "shy@new.example", "--disclose", "trusted")
+        self.movedctl("add", "soon@old.example", "s@new.example", "--from", "2030-01-01")
+        self.movedctl("add", "jörg@old.example", "jörg@new.example")
+        withheld = "550 5.1.6 User not local; forwarding address withheld"
+
+        def line(*args):
+            return self.ctl("test", *args).stdout.splitlines()[0]
+        self.assertEqual(line("shy@old.example"), withheld)
+        self.assertEqual(line("shy@old.example", "--client", "127.0.0.1"), MOVED.format("shy@new.example"))
+        self.assertEqual(line("shy@old.example", "--client", "2001:db8::1"), withheld)
+        self.assertEqual(line("shy@old.example", "--authenticated"), MOVED.format("shy@new.example"))
+        self.assertEqual(line("soon@old.example"), "continue")
+        self.assertEqual(line("soon@old.example", "--at", "2030-01-01"), MOVED.format("s@new.example"))
+        self.assertEqual(line("jörg@old.example"), withheld)
+        self.assertEqual(line("jörg@old.example", "--smtputf8"), MOVED.format("jörg@new.example"))
+        why = self.movedctl("test", "shy+x@old.example", "--authenticated")
+        self.assertIn("entry: shy@old.example", why)
+        self.assertIn("shy+x@new.example", why)
+        told = json.loads(self.movedctl("test", "--json", "shy@old.example"))
+        self.assertEqual((told["answer"], told["rule"], told["entry"]), (withheld, "not disclosed", "shy@old.example"))
+
+    def test_init_leaves_a_table_that_is_there(self):
+        self.movedctl("add", "a@old.example", "--gone")
+        self.refused(73, "already", "init")
+
+    def test_help_for_each_command(self):
+        listed = [line.split()[0] for line in self.movedctl("help").splitlines() if line.startswith("  ") and line[2].isalpha()]
+        for command in ("init", "add", "del", "get", "list", "test", "import", "export", "help"):
+            self.assertIn(command, listed)
+            self.assertTrue(self.movedctl("help", command).startswith(f"Usage: movedctl {command}"))
+            self.assertEqual(self.movedctl(command, "--help"), self.movedctl("help", command))
+        plain = subprocess.run([*place.program("movedctl"), "--version"], capture_output=True, text=True, timeout=place.PATIENCE)
+        self.assertRegex(plain.stdout, r"^movedctl \d+\.\d+")
+
+
+class BadInput(MovedctlCase):
+    def test_usage(self):
+        for words, args in ((" did you mean import", ["imprt"]), ("usage: movedctl add", ["add"]), ("--gone", ["add", "a@old.example"]),
+                            ("usage: movedctl get", ["get"]), ("usage: movedctl get", ["get", "a@b", "c@d"]),
+                            ("'--colour'", ["list", "--colour"]), ("wants an argument", ["list", "--domain"]),
+                            ("exclude each other", ["add", "a@old.example", "--gone", "--stay"]),
+                            ("no such format", ["import", "--format", "xml", "-"]), ("see movedctl help", [])):
+            self.refused(64, words, *args)
+
+    def test_addresses(self):
+        bad = ["", "alice", "alice@", "@", "a@b@old.example", "al ice@old.example", "al\001ice@old.example", "a\nb@old.example",
+               "x" * 10000, "x" * 10000 + "@old.example", "a@" + "x" * 64 + ".example", "a@old..example", '"a@old.example', b"\xff@old.example"]
+        for address in map(os.fsdecode, bad):
+            with self.subTest(address=address[:40]):
+                done = self.ctl_bytes("add", address, "a@new.example")
+                self.assertEqual(done.returncode, 65, done.stderr)
+                self.assertRegex(done.stderr, rb"^movedctl: old: [^\n]*write [^\n]*\n$")
+                if address:
+                    done = self.ctl_bytes("add", "a@old.example", address)
+                    self.assertEqual(done.returncode, 65, done.stderr)
+                    self.assertRegex(done.stderr, rb"^movedctl: new: [^\n]*\n$")
+        self.assertEqual(self.movedctl("export"), HEAD)
+
+    def ctl_bytes(self, *args):
+        command = place.program("movedctl") + ["-c", str(self.daemon.conf), *args]
+        return subprocess.run(command, capture_output=True, timeout=place.PATIENCE)
+
+    def test_fields(self):
+        for words, args in (("from: ", ["--from", "soon"]), ("until: ", ["--until", "2026-02-30"]), ("disclose: ", ["--disclose", "all"]),
+                            ("until: ", ["--from", "2026-02-02", "--until", "2026-02-01"]), ("action: ", ["--stay"]), ("note: ", ["--note", "a\nb"])):
+            self.refused(65, words, "add", "a@old.example", "a@new.example", *args)
+        for words, args in (("--at: ", ["--at", "soon"]), ("--client: ", ["--client", "localhost"])):
+            self.refused(65, words, "test", "a@old.example", *args)
+
+    def test_tables_that_cannot_be_read(self):
+        data = self.daemon.table / "data.mdb"
+        self.movedctl("add", "a@old.example", "a@new.example")
+        whole = data.read_bytes()
+        for status, words, octets in ((65, "empty file", b""), (65, "not an LMDB file", b"old,new\n" * 2000),
+                                      (65, "cut short", whole[:3 * 4096]), (66, "movedctl init", None)):
+            if octets is None:
+                data.unlink()
+            else:
+                data.write_bytes(octets)
+            for args in (["get", "a@old.example"], ["list"], ["add", "b@old.example", "--gone"], ["export"], ["import", "-"]):
+                done = self.ctl(*args, stdin="old,new\n")
+                self.assertEqual(done.returncode, status, f"{args}: {done.stderr}")
+                self.assertIn(words, done.stderr)
+                self.assertEqual(done.stdout, "")
+            done = self.ctl("test", "a@old.example")
+            self.assertEqual((done.returncode, done.stdout.splitlines()[0]), (status, "451 4.3.0 Table of moved mailboxes unavailable"))
+        self.assertFalse(data.exists(), "nothing makes a table but init")
+
+    def test_configurations(self):
+        self.daemon.conf.write_text('table = "/t";\nmood = "good";\n')
+        done = self.ctl("list")
+        self.assertEqual((done.returncode, done.stderr),
+                         (78, f"movedctl: {self.daemon.conf}:2: mood: unknown key: see milter-moved.conf(5) for those there are\n"))
+        self.daemon.conf.unlink()
+        self.assertEqual(self.ctl("list").returncode, 66)
+
+    def test_the_other_rule_of_case_is_refused(self):
+        self.daemon.configure(addresses={"fold_case": False})
+        done = self.ctl("add", "a@old.example", "--gone")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("fold_case = true", done.stderr)
+
+    def test_a_full_disk(self):
+        for command in (["export", "/dev/full"], ["list"], ["export"], ["get", "a@old.example"]):
+            self.movedctl("add", "--replace", "a@old.example", "--gone")
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run(place.program("movedctl") + ["-c", str(self.daemon.conf), *command], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=place.PATIENCE)
+            self.assertEqual(done.returncode, 74, command)
+            self.assertIn("No space left on device", done.stderr)
+
+
+class Csv(MovedctlCase):
+    def file(self, text, name="moved.csv"):
+        path = self.folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    def test_there_and_back(self):
+        text = HEAD + ('@a.example,@new.example,reject,,,,,\n'
+                       '"""al ice""@a.example","""al ice""@new.example",reject,,,,nobody,\n'
+                       'a@b.example,,reject,2026-01-01T00:00:00Z,2027-01-01T00:00:00Z,,trusted,"so, ""it"" is"\n'
+                       'b@b.example,x@new.example,forward,,,2027-01-01T00:00:00Z,,Grüße\n'
+                       'c@b.example,,stay,,,,,\n')
+        self.assertEqual(self.movedctl("import", self.file(text)), "5 added, 0 replaced\n")
+        self.assertEqual(self.movedctl("export"), text)
+        self.movedctl("add", "more@b.example", "--gone")
+        self.assertEqual(self.movedctl("import", "--replace-all", "-", stdin=text), "5 entries in place of 6\n")
+        target = self.folder / "out.csv"
+        self.movedctl("export", target)
+        self.assertEqual(target.read_text(), text)
+        self.assertEqual([path.name for path in self.folder.glob("out.csv*")], ["out.csv"])
+
+    def test_entries_that_are_there_are_replaced_and_others_stay(self):
+        self.movedctl("add", "a@old.example", "a@new.example")
+        self.movedctl("add", "b@old.example", "b@new.example")
+        self.assertEqual(self.movedctl("import", "-", stdin="new,old\nx@new.example,A@old.example\n"), "0 added, 1 replaced\n")
+        self.assertIn("x@new.example", self.movedctl("get", "a@old.example"))
+        self.assertIn("b@new.example", self.movedctl("get", "b@old.example"))
+
+    def test_a_dry_run_changes_nothing(self):
+        before = self.movedctl("export")
+        self.assertEqual(self.movedctl("import", "--dry-run", "-", stdin="old,new\na@old.example,\n"), "dry run: 1 added, 0 replaced\n")
+        self.assertEqual(self.movedctl("export"), before)
+
+    def test_crlf_and_a_byte_order_mark(self):
+        self.movedctl("import", self.file(b"\xef\xbb\xbfold,new\r\na@old.example,b@new.example\r\n"))
+        self.assertIn("b@new.example", self.movedctl("get", "a@old.example"))
+
+    def test_bad_files_change_nothing_and_name_the_line(self):
+        good = "a@old.example,a@new.example\n"
+        for why, text, line in (("missing column", "old,note\n" + good, ""), ("unknown column", "old,new,x\n", ""), ("empty", "", ""),
+                                ("no header", good, ""), ("bad quoting", "old,new\n" + good + '"b"x@old.example,c@d.example\n', ":3"),
+                                ("never closed", "old,new\n" + good + '"b@old.example,c@d.example\n', ":3"),
+                                ("too few fields", "old,new\nb@old.example\n" + good, ":2"), ("bad address", "old,new\n" + good + "b,c@d.example\n", ":3"),
+                                ("twice", "old,new\n" + good + "b@old.example,\nA@OLD.example,c@d.example\n", ":4"),
+                                ("UTF-8", b"old,new\n\xff@old.example,a@new.example\n", ":2"), ("NUL", b"old,new\na\0@old.example,a@new.example\n", ":2")):
+            with self.subTest(why):
+                path = self.file(text)
+                done = self.refused(65, f"{path}{line}: ", "import", path)
+                self.assertEqual(done.stdout, "")
+        done = self.refused(65, "in line 2 already", "import", "-", stdin="old,new\n" + good + good)
+        self.assertIn("standard input:3: ", done.stderr)
+        self.refused(66, "nosuch.csv", "import", "nosuch.csv")
+
+    def test_bad_lines_can_be_skipped(self):
+        done = self.ctl("import", "--skip-bad", "-", stdin="old,new\na@old.example,a@new.example\nbad,\nb@old.example,\n")
+        self.assertEqual((done.returncode, done.stdout), (0, "2 added, 0 replaced, 1 bad lines skipped\n"))
+        self.assertIn("standard input:3: old: no '@'", done.stderr)
+
+    def test_every_bad_line_is_reported(self):
+        done = self.refused(65, "3 bad lines, nothing is changed", "import", "-", stdin="old,new\nx,\na@old.example,\ny,\nz,\n")
+        self.assertEqual([line.split(":")[2] for line in done.stderr.splitlines()[:3]], ["2", "4", "5"])
+
+    def test_the_sample_table(self):
+        self.assertRegex(self.movedctl("import", place.SOURCE / "etc/moved.csv"), r"^6 added")
+
+
+class Together(MovedctlCase):
+    def test_many_at_once(self):
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda i: self.movedctl("add", f"u{i}@old.example", "--gone"), range(60)))
+        self.assertEqual(len(self.movedctl("list").splitlines()), 60)
+
+    def test_an_import_that_is_killed_leaves_the_old_table(self):
+        self.movedctl("add", "a@old.example", "--gone")
+        before = self.movedctl("export")
+        for _ in range(5):
+            process = subprocess.Popen(place.program("movedctl") + ["-c", str(self.daemon.conf), "import", "--replace-all", "-"],
+                                       stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+            with process:
+                process.stdin.write("old,new\n" + "".join(f"u{i}@old.example,\n" for i in range(20000)))
+                process.stdin.flush()
+                process.send_signal(signal.SIGKILL)
+            self.assertEqual(self.movedctl("export"), before)
+        self.movedctl("add", "b@old.example", "--gone")
+
+
+class Terminal(MovedctlCase):
+    def test_a_person_sees_columns(self):
+        self.movedctl("add", "alice@old.example", "alice@new.example")
+        self.movedctl("add", "bob@old.example", "--gone")
+        ours, theirs = pty.openpty()
+        done = subprocess.run(place.program("movedctl") + ["-c", str(self.daemon.conf), "list"], stdout=theirs, timeout=place.PATIENCE, check=True)
+        os.close(theirs)
+        shown = os.read(ours, 10000).decode().replace("\r\n", "\n")
+        os.close(ours)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(shown, r"^alice@old\.example +alice@new\.example *\nbob@old\.example +\(gone\) *\n$")
