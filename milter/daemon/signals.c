@@ -67,16 +67,11 @@ static void reload(void)
     tell_systemd("READY=1");
 }
 
-/* A session that was accepted just now is not counted yet: idle must hold for a moment. */
-static unsigned wait_idle(void)
+/* Long enough for libmilter to accept what waits at the socket, and for a session to be counted. */
+static void give_a_moment(void)
 {
     const struct timespec moment = {.tv_nsec = 100 * 1000 * 1000};
-    unsigned left = session_wait_idle(DRAIN_SECONDS);
-    if (left == 0) {
-        nanosleep(&moment, NULL);
-        left = session_wait_idle(1);
-    }
-    return left;
+    nanosleep(&moment, NULL);
 }
 
 /* smfi_stop() cuts sessions off, and its own way out can take 5 s more: with nothing left to serve the process can end. */
@@ -85,7 +80,10 @@ static void drain_and_exit(void)
     tell_systemd("STOPPING=1");
     log_line(LOG_NOTICE, "stopping: no new sessions, %d s for those that are open", DRAIN_SECONDS);
     socket_remove();
-    unsigned left = wait_idle();
+    give_a_moment();
+    socket_stop_accepting();
+    give_a_moment();
+    unsigned left = session_wait_idle(DRAIN_SECONDS);
     if (left > 0)
         log_line(LOG_WARNING, "%u sessions still open after %d s: cut off", left, DRAIN_SECONDS);
     log_line(LOG_NOTICE, "stopped");

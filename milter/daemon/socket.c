@@ -7,6 +7,7 @@
 #include <libgen.h>
 #include <libmilter/mfapi.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -136,4 +137,26 @@ void socket_remove(void)
         status.st_ino == ours.inode)
         (void)unlink(ours.path);
     ours.path[0] = '\0';
+}
+
+static bool is_listening(int fd)
+{
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+}
+
+/* libmilter has no call for this, and does not tell its descriptor; it is the one listening socket of the process, opened
+ * among the first. In its place comes a socket that nobody can connect to: libmilter goes on waiting there, and
+ * takes an accept() that finds nothing for a passing trouble (EAGAIN). */
+void socket_stop_accepting(void)
+{
+    int nobody = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const struct sockaddr_un unnamed = {.sun_family = AF_UNIX};
+    if (nobody < 0 || bind(nobody, (const struct sockaddr *)&unnamed, sizeof(sa_family_t)) != 0 ||
+        listen(nobody, 1) != 0)
+        return; /* then new sessions are served as long as the open ones are */
+    for (int fd = STDERR_FILENO + 1; fd < nobody; fd++)
+        if (is_listening(fd))
+            (void)dup2(nobody, fd);
 }

@@ -16,4 +16,7 @@ int socket_open(const struct settings *settings, uid_t owner, gid_t group, struc
 /* Takes the unix socket away, unless another instance has put its own there meanwhile. */
 void socket_remove(void);
 
+/* From now on no new session is accepted; those that wait for it stay in the queue of a socket that systemd holds. */
+void socket_stop_accepting(void);
+
 #endif

@@ -127,13 +127,15 @@ static long long needed_size(const struct table *table)
 }
 
 /* LMDB opens a file that was cut short without a word and is killed by SIGBUS when it reads the missing
- * part. So whoever reads compares the sizes first, each time that the file has another size. */
+ * part. So whoever reads compares the sizes first, each time that the file has another size. A data file
+ * never shrinks: one that has must not even be asked for its last page. */
 static int check_size(struct table *table, struct error *err)
 {
-    long long size = file_size(table);
-    if (size == atomic_load_explicit(&table->size, memory_order_relaxed))
+    long long size = file_size(table),
+              known = atomic_load_explicit(&table->size, memory_order_relaxed);
+    if (size == known)
         return 0;
-    if (size < needed_size(table))
+    if (size < known || size < needed_size(table))
         return error_set(err, EX_DATAERR, "%s/data.mdb: cut short: restore a copy of the table",
                          table->path);
     atomic_store_explicit(&table->size, size, memory_order_relaxed);

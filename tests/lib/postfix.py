@@ -26,6 +26,7 @@ sendmail_path = {root}/usr/sbin/sendmail
 mail_owner = {owner}
 setgid_group = {group}
 import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C LD_LIBRARY_PATH
+export_environment = TZ MAIL_CONFIG LANG LD_LIBRARY_PATH
 maillog_file = {folder}/postfix.log
 maillog_file_prefixes = {folder}
 inet_interfaces = 127.0.0.1
@@ -34,7 +35,7 @@ mynetworks = 127.0.0.0/8
 myhostname = mx.old.example
 myorigin = old.example
 mydestination =
-virtual_mailbox_domains = old.example, bulk.example, xn--bcher-kva.example
+virtual_mailbox_domains = old.example, bulk.example, xn--bcher-kva.example, bücher.example
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = static:all/
 virtual_uid_maps = static:{uid}
@@ -83,7 +84,7 @@ class Postfix:
     """A context. Doors are smtpd services, each with its own port and milter: doors={'unix': (milter, settings)}."""
 
     mta = "postfix"
-    group = GROUP  # whose members may open a milter socket: smtpd runs as OWNER
+    group = OWNER  # smtpd runs as the owner, in the owner's group, and that one has to open the milter socket
 
     def __init__(self, folder, doors, local_milter=None):
         self.folder = pathlib.Path(folder)

@@ -31,9 +31,12 @@ class Talk(smtplib.SMTP):
     def rcpt(self, recipient):
         return self.say(f"RCPT TO:<{recipient}>")
 
+    def text(self, subject):
+        """What follows a 354, to the final dot; its reply. (putcmd takes no line breaks.)"""
+        self.send(f"From: <sender@client.example>\r\nSubject: {subject}\r\n\r\nHello.\r\n.\r\n")
+        return self.reply()
+
     def message(self, subject="a message"):
         """DATA to the final dot; the last reply."""
         said = self.say("DATA")
-        if not said.startswith("354"):
-            return said
-        return self.say(f"From: <sender@client.example>\r\nSubject: {subject}\r\n\r\nHello.\r\n.")
+        return self.text(subject) if said.startswith("354") else said

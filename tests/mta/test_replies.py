@@ -11,6 +11,22 @@ WITHHELD = "550 5.1.6 User not local; forwarding address withheld"
 GONE = "550 5.1.6 User not local; no forwarding address"
 ACCEPTED = "250 2.1.5 "
 
+
+def as_550(site, reply, recipient):
+    """Sendmail puts the recipient before the text of a milter's 550 (not of its 551)."""
+    if not isinstance(site.server, Sendmail):
+        return reply
+    return reply.replace("550 5.1.6 ", f"550 5.1.6 <{recipient}>... ")
+
+
+def gone(site, recipient):
+    return as_550(site, GONE, recipient)
+
+
+def withheld(site, recipient):
+    return as_550(site, WITHHELD, recipient)
+
+
 LABEL = "d" * 63
 LONGEST_NEW = f"{'n' * 64}@{LABEL}.{LABEL}.{'d' * 53}.example"  # 254 octets
 assert len(LONGEST_NEW) == 254
@@ -57,16 +73,14 @@ class Replies(SiteCase):
                 self.assertEqual(talk.rcpt("alice@old.example"), MOVED.format("alice@new.example"))
                 self.assertTrue(talk.rcpt("here@old.example").startswith(ACCEPTED))
                 self.assertTrue(talk.message(f"stays, {site.way}").startswith("250 2.0.0 "))
-            message = site.server.took(f"stays, {site.way}")
-            self.assertIn("here@old.example", message)
-            self.assertNotIn("alice", message)
+            self.assertEqual(site.server.recipients(f"stays, {site.way}"), ["here@old.example"])
 
     def test_every_spelling_of_a_moved_mailbox_is_known(self):
         for site in self.sites():
             site.hold(*TABLE)
             for why, written, new in SPELLINGS:
                 self.assertEqual(site.rcpt(written), MOVED.format(new), why)
-            self.assertEqual(site.rcpt("gone@old.example"), GONE)
+            self.assertEqual(site.rcpt("gone@old.example"), gone(site, "gone@old.example"))
             self.assertTrue(site.rcpt("stays@bulk.example").startswith(ACCEPTED))
 
     def test_a_source_route_and_a_trailing_dot_change_nothing(self):
@@ -128,7 +142,7 @@ class Utf8(SiteCase):
     table = (
         ("jörg@old.example", "jörg@new.example"),
         ("joerg@old.example", "jörg@new.example"),
-        ("idn@old.example", "idn@bücher.example"),
+        ("idn@old.example", "idn@müller.example"),
         ("@xn--bcher-kva.example", "@new.example"),
     )
 
@@ -140,7 +154,7 @@ class Utf8(SiteCase):
                     ("JÖRG@old.example", "jörg@new.example"),
                     ("jo\u0308rg@old.example", "jörg@new.example"),  # not in NFC
                     ("joerg@old.example", "jörg@new.example"),
-                    ("idn@old.example", "idn@bücher.example"),
+                    ("idn@old.example", "idn@müller.example"),
                     ("eva@bücher.example", "eva@new.example"),
                     ("eva@BÜCHER.example", "eva@new.example"),
                     ("eva@xn--bcher-kva.example", "eva@new.example")):
@@ -149,8 +163,8 @@ class Utf8(SiteCase):
     def test_without_smtputf8_nothing_but_ascii_is_sent(self):
         for site in self.sites():
             site.hold(*self.table)
-            self.assertEqual(site.rcpt("joerg@old.example"), WITHHELD)
-            self.assertEqual(site.rcpt("idn@old.example"), MOVED.format("idn@xn--bcher-kva.example"))
+            self.assertEqual(site.rcpt("joerg@old.example"), withheld(site, "joerg@old.example"))
+            self.assertEqual(site.rcpt("idn@old.example"), MOVED.format("idn@xn--mller-kva.example"))
             self.assertEqual(site.rcpt("eva@xn--bcher-kva.example"), MOVED.format("eva@new.example"))
 
 
@@ -184,7 +198,7 @@ class Recipients(SiteCase):
                 self.assertEqual([reply[:len(expected)] for reply, (_, expected) in zip(said[1:], recipients)],
                                  [expected for _, expected in recipients])
                 self.assertTrue(said[-1].startswith("354"), said[-1])
-                self.assertTrue(talk.say("Subject: pipelined\r\n\r\nHello.\r\n.").startswith("250 2.0.0 "))
+                self.assertTrue(talk.text("pipelined").startswith("250 2.0.0 "))
 
     def test_with_postfixs_default_limits_the_21st_moved_recipient_ends_the_session(self):
         for site in self.sites(Postfix, ways=("unix",)):
