@@ -36,6 +36,21 @@ static enum table_result find(const struct search *search, enum entry_scope scop
     return result;
 }
 
+static enum table_result match_without_extension(const struct search *search,
+                                                 const struct address *address, struct entry *out,
+                                                 bool *without_extension)
+{
+    char local[ADDRESS_LOCAL_MAX + 1];
+    size_t base = address_base_length(address->local, &search->settings->addresses);
+    if (address->local[base] == '\0')
+        return TABLE_ABSENT;
+    memcpy(local, address->local, base);
+    local[base] = '\0';
+    enum table_result result = find(search, ENTRY_MAILBOX, local, address->domain, out);
+    *without_extension = result == TABLE_FOUND;
+    return result;
+}
+
 /* The domain's own entries: user+ext@domain, user@domain, @domain. */
 static enum table_result match_domain(const struct search *search, const struct address *address,
                                       struct entry *out, bool *without_extension)
@@ -46,14 +61,8 @@ static enum table_result match_domain(const struct search *search, const struct 
         return result;
 
     result = find(search, ENTRY_MAILBOX, address->local, address->domain, out);
-    size_t base = address_base_length(address->local, &search->settings->addresses);
-    if (result == TABLE_ABSENT && address->local[base] != '\0') {
-        char local[ADDRESS_LOCAL_MAX + 1];
-        memcpy(local, address->local, base);
-        local[base] = '\0';
-        result = find(search, ENTRY_MAILBOX, local, address->domain, out);
-        *without_extension = result == TABLE_FOUND;
-    }
+    if (result == TABLE_ABSENT)
+        result = match_without_extension(search, address, out, without_extension);
     if (result == TABLE_ABSENT && !address_is_reserved(address->local))
         result = find(search, ENTRY_DOMAIN, "", address->domain, out);
     return result;

@@ -51,13 +51,14 @@ static void say_table_error(void)
                  : service.settings->reply_table_error);
 }
 
-/* A table that is not there is looked for; one that was replaced is left for the new one. */
+/* A table that is not there is looked for; one that was replaced or cut short is left for what is there now. */
 static void tend_table(void)
 {
     struct error err;
 
     pthread_rwlock_rdlock(&service.lock);
-    bool well = service.table != NULL && !table_is_replaced(service.table);
+    bool well = service.table != NULL && !table_is_replaced(service.table) &&
+                table_check(service.table, &err) == 0;
     pthread_rwlock_unlock(&service.lock);
     if (well)
         return;

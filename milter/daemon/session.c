@@ -279,12 +279,15 @@ static void log_answer(SMFICTX *ctx, const struct session *session, const char *
  * Sendmail refuses the whole reply. */
 static void double_percent(char *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        if (*text == '%')
-            *out++ = '%';
-        *out++ = *text;
+    const char *percent;
+    while ((percent = strchr(text, '%')) != NULL) {
+        size_t length = (size_t)(percent - text) + 1;
+        memcpy(out, text, length);
+        out[length] = '%';
+        out += length + 1;
+        text += length;
     }
-    *out = '\0';
+    memcpy(out, text, strlen(text) + 1);
 }
 
 /* Our own trouble: the sender tries again. */

@@ -177,9 +177,25 @@ int address_domain_to_unicode(char *out, size_t size, const char *domain)
 
 /* ---- the local-part */
 
+/* What may stand in an atom (RFC 5322 section 3.2.3; RFC 6531 section 3.3): asked for each octet of each recipient. */
 static bool is_atom_octet(unsigned char octet)
 {
-    return octet > 0x7f || (octet > ' ' && octet < 0x7f && strchr("()<>[]:;@\\,\"", octet) == NULL);
+    switch (octet) {
+    case '(':
+    case ')':
+    case '<':
+    case '>':
+    case '[':
+    case ']':
+    case ':':
+    case ';':
+    case '@':
+    case '\\':
+    case ',':
+    case '"':
+    case 0x7f: return false;
+    default: return octet > ' ';
+    }
 }
 
 /* Quoted-string of RFC 5321 section 4.1.2, its text into out. */

@@ -90,14 +90,27 @@ static int put(struct room *room, const char *text, size_t length)
 {
     if (length > (size_t)(room->end - room->at))
         return -1;
-    for (size_t i = 0; i < length; i++)
-        *room->at++ = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+    memcpy(room->at, text, length);
+    room->at += length;
     return 0;
 }
 
-static int put_optional(struct room *room, const char *text)
+/* What the administrator wrote is printable; addresses come from a table or a client. */
+static void make_printable(char *from, const char *end)
 {
-    return text == NULL ? 0 : put(room, text, strlen(text));
+    for (; from < end; from++)
+        if ((unsigned char)*from < ' ' || *from == 0x7f)
+            *from = '?';
+}
+
+static int put_address(struct room *room, const char *text)
+{
+    char *from = room->at;
+    if (text == NULL)
+        return 0;
+    int rc = put(room, text, strlen(text));
+    make_printable(from, room->at);
+    return rc;
 }
 
 int reply_fill(struct reply *out, const char *template, const char *old, const char *new)
@@ -118,7 +131,7 @@ int reply_fill(struct reply *out, const char *template, const char *old, const c
             break;
         bool is_old = strncmp(at, "${old}", 6) == 0;
         if (is_old || strncmp(at, "${new}", 6) == 0) {
-            rc = put_optional(&room, is_old ? old : new);
+            rc = put_address(&room, is_old ? old : new);
             at += 6;
         } else {
             rc = put(&room, at++, 1);

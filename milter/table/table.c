@@ -1,5 +1,6 @@
 #include "table/table.h"
 
+#include "table/guard.h"
 #include "table/record.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Address space, not memory or disk: a map opened this large never has to grow under its readers. */
@@ -23,20 +25,34 @@
 #define SPARE                                                                                      \
     (256 * 1024) /* octets by which the file is longer than it needs to be when an edit begins */
 
+/* Beside LMDB's own codes, which are below -30000, and errno's: a page is not in the file. */
+#define PAGE_MISSING (-1)
+
+/* What the table says of itself stands among the entries, under names that no domain begins with: an LMDB database of its
+ * own would cost a search in each transaction. */
+#define META_FORMAT    "\0format"
+#define META_FOLD_CASE "\0fold_case"
+#define META_COUNT     2
+
 struct table_view {
     struct table *table;
     MDB_txn *txn;
     MDB_cursor *cursor;
     struct table_view *next; /* in table->idle */
+    bool faulted;            /* a page was missing: not to be used again */
 };
 
 struct table {
     char path[PATH_MAX];
     MDB_env *env;
     MDB_dbi entries;
-    pthread_mutex_t lock;    /* of idle */
-    struct table_view *idle; /* reset views: they keep a reader slot, and hold no page back */
+    bool fold_case;
+    _Atomic(struct table_view *)
+        spare;            /* a reset view at hand: it keeps a reader slot, and holds no page back */
+    pthread_mutex_t lock; /* of idle */
+    struct table_view *idle; /* more of them, in use when several threads ask at once */
     atomic_llong size;       /* of the data file when it was last seen to be whole, in octets */
+    atomic_llong checked;    /* the tick of the clock at which that was */
     atomic_ullong
         has_subdomains; /* twice the transaction it was asked in, plus whether it has any */
 };
@@ -53,6 +69,11 @@ static int lmdb_error(struct error *err, const struct table *table, int rc)
     case MDB_READERS_FULL:
         return error_set(err, EX_TEMPFAIL, "%s: more than %d readers: stop some", table->path,
                          READERS_MAX);
+    case PAGE_MISSING:
+        return error_set(
+            err, EX_DATAERR,
+            "%s/data.mdb: cut short, or on a disk that fails: restore a copy of the table",
+            table->path);
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
     case MDB_CORRUPTED:
@@ -101,20 +122,20 @@ static int open_env(struct table *table, unsigned flags, struct error *err)
     if (rc == 0)
         rc = mdb_env_set_maxreaders(table->env, READERS_MAX);
     if (rc == 0)
-        rc = mdb_env_set_maxdbs(table->env, 2);
-    if (rc == 0)
         rc = mdb_env_set_mapsize(table->env, MAP_SIZE);
     if (rc == 0)
         rc = mdb_env_open(table->env, table->path, flags | MDB_NOTLS, 0660);
     return rc == 0 ? 0 : lmdb_error(err, table, rc);
 }
 
-/* In octets; -1 where it cannot be asked. Asked at every view, and lseek takes a third of fstat's time. Nothing
- * relies on where it leaves the descriptor: LMDB seeks before each write. */
+/* In octets; -1 where it cannot be asked. */
 static long long file_size(const struct table *table)
 {
     int fd;
-    return mdb_env_get_fd(table->env, &fd) == 0 ? (long long)lseek(fd, 0, SEEK_END) : -1;
+    struct stat status;
+    return mdb_env_get_fd(table->env, &fd) == 0 && fstat(fd, &status) == 0
+               ? (long long)status.st_size
+               : -1;
 }
 
 static long long needed_size(const struct table *table)
@@ -126,10 +147,9 @@ static long long needed_size(const struct table *table)
     return (long long)(info.me_last_pgno + 1) * status.ms_psize;
 }
 
-/* LMDB opens a file that was cut short without a word and is killed by SIGBUS when it reads the missing
- * part. So whoever reads compares the sizes first, each time that the file has another size. A data file
- * never shrinks: one that has must not even be asked for its last page. */
-static int check_size(struct table *table, struct error *err)
+/* LMDB opens a file that was cut short without a word. A data file never shrinks: one that has must not even
+ * be asked for its last page. */
+int table_check(struct table *table, struct error *err)
 {
     long long size = file_size(table),
               known = atomic_load_explicit(&table->size, memory_order_relaxed);
@@ -142,10 +162,10 @@ static int check_size(struct table *table, struct error *err)
     return 0;
 }
 
-static int meta_get(MDB_txn *txn, MDB_dbi meta, const char *name, int *out)
+static int meta_get(MDB_txn *txn, MDB_dbi entries, const char *name, size_t length, int *out)
 {
-    MDB_val value, key = {.mv_size = strlen(name), .mv_data = (void *)name}; /* only read */
-    int rc = mdb_get(txn, meta, &key, &value);
+    MDB_val value, key = {.mv_size = length, .mv_data = (void *)name}; /* only read */
+    int rc = mdb_get(txn, entries, &key, &value);
     if (rc != 0 || value.mv_size == 0 || value.mv_size > 9)
         return -1;
     *out = 0;
@@ -154,27 +174,32 @@ static int meta_get(MDB_txn *txn, MDB_dbi meta, const char *name, int *out)
     return 0;
 }
 
-static int meta_put(MDB_txn *txn, MDB_dbi meta, const char *name, int number)
+static int meta_put(MDB_txn *txn, MDB_dbi entries, const char *name, size_t length, int number)
 {
     char text[12];
     snprintf(text, sizeof text, "%d", number);
-    MDB_val key = {.mv_size = strlen(name), .mv_data = (void *)name}; /* only read */
+    MDB_val key = {.mv_size = length, .mv_data = (void *)name}; /* only read */
     MDB_val value = {.mv_size = strlen(text), .mv_data = text};
-    return mdb_put(txn, meta, &key, &value, 0);
+    return mdb_put(txn, entries, &key, &value, 0);
+}
+
+static int put_metas(MDB_txn *txn, const struct table *table)
+{
+    int rc = meta_put(txn, table->entries, META_FORMAT, sizeof META_FORMAT - 1, TABLE_FORMAT);
+    if (rc == 0)
+        rc = meta_put(txn, table->entries, META_FOLD_CASE, sizeof META_FOLD_CASE - 1,
+                      table->fold_case);
+    return rc;
 }
 
 static int check_meta(struct table *table, MDB_txn *txn, bool fold_case, struct error *err)
 {
-    MDB_dbi meta;
     int format, folded;
-
-    int rc = mdb_dbi_open(txn, "meta", 0, &meta);
-    if (rc == 0)
-        rc = mdb_dbi_open(txn, "entries", 0, &table->entries);
-    if (rc != 0 && rc != MDB_NOTFOUND)
+    int rc = mdb_dbi_open(txn, NULL, 0, &table->entries);
+    if (rc != 0)
         return lmdb_error(err, table, rc);
-    if (rc == MDB_NOTFOUND || meta_get(txn, meta, "format", &format) != 0 ||
-        meta_get(txn, meta, "fold_case", &folded) != 0)
+    if (meta_get(txn, table->entries, META_FORMAT, sizeof META_FORMAT - 1, &format) != 0 ||
+        meta_get(txn, table->entries, META_FOLD_CASE, sizeof META_FOLD_CASE - 1, &folded) != 0)
         return error_set(err, EX_DATAERR,
                          "%s: an LMDB file, but no table of moved mailboxes: "
                          "write the folder of the table",
@@ -184,7 +209,8 @@ static int check_meta(struct table *table, MDB_txn *txn, bool fold_case, struct 
                          "%s: format %d is newer than this program's %d: "
                          "use the milter-moved that wrote it",
                          table->path, format, TABLE_FORMAT);
-    if ((folded != 0) != fold_case)
+    table->fold_case = folded != 0;
+    if (table->fold_case != fold_case)
         return error_set(err, EX_CONFIG,
                          "%s: made with addresses.fold_case = %s: set it so, or "
                          "export, init and import to change it",
@@ -211,7 +237,7 @@ static int check_reader_locks(const struct table *table, struct error *err)
 static int check_table(struct table *table, bool fold_case, struct error *err)
 {
     MDB_txn *txn = NULL;
-    if (check_size(table, err) != 0)
+    if (table_check(table, err) != 0)
         return -1;
     int rc = mdb_txn_begin(table->env, NULL, MDB_RDONLY, &txn);
     if (rc != 0)
@@ -234,6 +260,7 @@ static struct table *table_new(const char *path, struct error *err)
     }
     snprintf(table->path, sizeof table->path, "%s", path);
     pthread_mutex_init(&table->lock, NULL);
+    guard_install();
     return table;
 }
 
@@ -253,16 +280,25 @@ int table_open(struct table **out, const char *path, enum table_mode mode, bool 
     return 0;
 }
 
+static void view_free(struct table_view *view)
+{
+    if (view == NULL)
+        return;
+    if (view->cursor != NULL)
+        mdb_cursor_close(view->cursor);
+    mdb_txn_abort(view->txn); /* NULL is fine */
+    free(view);
+}
+
 void table_free(struct table *table)
 {
     if (table == NULL)
         return;
+    view_free(atomic_load(&table->spare));
     while (table->idle != NULL) {
         struct table_view *view = table->idle;
         table->idle = view->next;
-        mdb_cursor_close(view->cursor);
-        mdb_txn_abort(view->txn);
-        free(view);
+        view_free(view);
     }
     if (table->env != NULL)
         mdb_env_close(table->env);
@@ -300,20 +336,14 @@ static int hand_over(const char *folder, uid_t owner, gid_t group, struct error 
     return 0;
 }
 
-static int write_first(struct table *table, bool fold_case, struct error *err)
+static int write_first(struct table *table, struct error *err)
 {
     MDB_txn *txn = NULL;
-    MDB_dbi meta;
-
     int rc = mdb_txn_begin(table->env, NULL, 0, &txn);
     if (rc == 0)
-        rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta);
+        rc = mdb_dbi_open(txn, NULL, 0, &table->entries);
     if (rc == 0)
-        rc = mdb_dbi_open(txn, "entries", MDB_CREATE, &table->entries);
-    if (rc == 0)
-        rc = meta_put(txn, meta, "format", TABLE_FORMAT);
-    if (rc == 0)
-        rc = meta_put(txn, meta, "fold_case", fold_case);
+        rc = put_metas(txn, table);
     if (rc != 0)
         mdb_txn_abort(txn);
     else
@@ -336,9 +366,10 @@ int table_create(const char *path, bool fold_case, uid_t owner, gid_t group, str
 
     if ((table = table_new(path, err)) == NULL)
         return -1;
+    table->fold_case = fold_case;
     int rc = open_env(table, 0, err);
     if (rc == 0)
-        rc = write_first(table, fold_case, err);
+        rc = write_first(table, err);
     if (rc == 0)
         rc = hand_over(path, owner, group, err);
     table_free(table);
@@ -352,26 +383,41 @@ int table_create(const char *path, bool fold_case, uid_t owner, gid_t group, str
 
 /* ---- a view */
 
+/* All that touches the file goes through here: touch returns one of LMDB's codes. A view that a fault has left in
+ * the middle of something is not used again. */
+static int guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
+                   void *data)
+{
+    struct guard guard;
+    int rc;
+    guard_push(&guard);
+    if (sigsetjmp(guard.place, 0) == 0) {
+        rc = touch(view, data);
+    } else {
+        view->faulted = true;
+        rc = PAGE_MISSING;
+    }
+    guard_pop(&guard);
+    return rc;
+}
+
 static struct table_view *idle_view(struct table *table)
 {
+    struct table_view *view = atomic_exchange(&table->spare, NULL);
+    if (view != NULL)
+        return view;
     pthread_mutex_lock(&table->lock);
-    struct table_view *view = table->idle;
+    view = table->idle;
     if (view != NULL)
         table->idle = view->next;
     pthread_mutex_unlock(&table->lock);
     return view;
 }
 
-static void view_free(struct table_view *view)
-{
-    if (view->cursor != NULL)
-        mdb_cursor_close(view->cursor);
-    mdb_txn_abort(view->txn); /* NULL is fine */
-    free(view);
-}
-
 static struct table_view *new_view(struct table *table, struct error *err)
 {
+    if (table_check(table, err) != 0) /* mdb_txn_begin takes memory, and so has no guard */
+        return NULL;
     struct table_view *view = calloc(1, sizeof *view);
     if (view == NULL) {
         error_set(err, EX_OSERR, "out of memory");
@@ -389,17 +435,36 @@ static struct table_view *new_view(struct table *table, struct error *err)
     return view;
 }
 
+static int renew(struct table_view *view, void *unused)
+{
+    (void)unused;
+    int rc = mdb_txn_renew(view->txn);
+    return rc == 0 ? mdb_cursor_renew(view->txn, view->cursor) : rc;
+}
+
+/* Where a file was cut in the middle of a page the rest of that page reads as zeros, and an entry there as absent: so
+ * the size is asked again at each tick of the clock, every few milliseconds, which costs less than at each view. */
+static int check_each_tick(struct table *table, struct error *err)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    long long tick = (long long)now.tv_sec * 1000000000 + now.tv_nsec;
+    if (atomic_load_explicit(&table->checked, memory_order_relaxed) == tick)
+        return 0;
+    if (table_check(table, err) != 0)
+        return -1;
+    atomic_store_explicit(&table->checked, tick, memory_order_relaxed);
+    return 0;
+}
+
 struct table_view *table_view_open(struct table *table, struct error *err)
 {
-    if (check_size(table, err) != 0)
+    if (check_each_tick(table, err) != 0)
         return NULL;
     struct table_view *view = idle_view(table);
     if (view == NULL)
         return new_view(table, err);
-
-    int rc = mdb_txn_renew(view->txn);
-    if (rc == 0)
-        rc = mdb_cursor_renew(view->txn, view->cursor);
+    int rc = guarded(view, renew, NULL);
     if (rc != 0) {
         lmdb_error(err, table, rc);
         view_free(view);
@@ -410,52 +475,80 @@ struct table_view *table_view_open(struct table *table, struct error *err)
 
 void table_view_close(struct table_view *view)
 {
+    struct table_view *none = NULL;
     if (view == NULL)
         return;
+    if (view->faulted) {
+        view_free(view);
+        return;
+    }
     struct table *table = view->table;
     mdb_txn_reset(view->txn);
+    if (atomic_compare_exchange_strong(&table->spare, &none, view))
+        return;
     pthread_mutex_lock(&table->lock);
     view->next = table->idle;
     table->idle = view;
     pthread_mutex_unlock(&table->lock);
 }
 
+/* ---- looking up */
+
+struct lookup {
+    MDB_val key;
+    struct entry *out;
+    struct error *err;
+    bool found; /* of a prefix */
+};
+
+static int touch_entry(struct table_view *view, void *data)
+{
+    const struct lookup *lookup = data;
+    MDB_val value, key = lookup->key;
+    int rc = mdb_get(view->txn, view->table->entries, &key, &value);
+    if (rc == 0 && record_decode(lookup->out, key.mv_data, key.mv_size, value.mv_data,
+                                 value.mv_size, lookup->err) != 0)
+        rc = MDB_CORRUPTED;
+    return rc;
+}
+
 enum table_result table_find(struct table_view *view, enum entry_scope scope, const char *local,
                              const char *domain, struct entry *out, struct error *err)
 {
     char key[RECORD_KEY_MAX];
-    MDB_val value, name = {.mv_size = record_key(key, scope, local, domain), .mv_data = key};
-    if (name.mv_size == 0)
+    struct lookup lookup = {
+        .key = {.mv_size = record_key(key, scope, local, domain), .mv_data = key},
+        .out = out,
+        .err = err};
+    if (lookup.key.mv_size == 0)
         return TABLE_ABSENT;
+    int rc = guarded(view, touch_entry, &lookup);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
+    lmdb_error(err, view->table, rc);
+    return TABLE_FAILED;
+}
 
-    int rc = mdb_get(view->txn, view->table->entries, &name, &value);
-    if (rc == MDB_NOTFOUND)
-        return TABLE_ABSENT;
-    if (rc != 0) {
-        lmdb_error(err, view->table, rc);
-        return TABLE_FAILED;
-    }
-    if (record_decode(out, key, name.mv_size, value.mv_data, value.mv_size, err) != 0) {
-        error_at(err, view->table->path, 0);
-        return TABLE_FAILED;
-    }
-    return TABLE_FOUND;
+static int touch_prefix(struct table_view *view, void *data)
+{
+    struct lookup *lookup = data;
+    MDB_val value, key = lookup->key;
+    int rc = mdb_cursor_get(view->cursor, &key, &value, MDB_SET_RANGE);
+    lookup->found = rc == 0 && key.mv_size >= lookup->key.mv_size &&
+                    memcmp(key.mv_data, lookup->key.mv_data, lookup->key.mv_size) == 0;
+    return rc;
 }
 
 /* Whether any key begins with prefix. */
 static enum table_result has_prefix(struct table_view *view, const char *prefix, size_t length,
                                     struct error *err)
 {
-    MDB_val value, key = {.mv_size = length, .mv_data = (void *)prefix}; /* only read */
-    int rc = mdb_cursor_get(view->cursor, &key, &value, MDB_SET_RANGE);
-    if (rc == MDB_NOTFOUND)
-        return TABLE_ABSENT;
-    if (rc != 0) {
-        lmdb_error(err, view->table, rc);
-        return TABLE_FAILED;
-    }
-    return key.mv_size >= length && memcmp(key.mv_data, prefix, length) == 0 ? TABLE_FOUND
-                                                                             : TABLE_ABSENT;
+    struct lookup lookup = {.key = {.mv_size = length, .mv_data = (void *)prefix}}; /* only read */
+    int rc = guarded(view, touch_prefix, &lookup);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        return lookup.found ? TABLE_FOUND : TABLE_ABSENT;
+    lmdb_error(err, view->table, rc);
+    return TABLE_FAILED;
 }
 
 /* Asked for nearly every recipient that has not moved, and seldom different: remembered for as long as
@@ -485,24 +578,53 @@ enum table_result table_has_domain(struct table_view *view, enum entry_scope sco
     return length == 0 ? TABLE_ABSENT : has_prefix(view, key, length, err);
 }
 
+/* ---- walking */
+
+struct walk {
+    MDB_val prefix;
+    MDB_cursor_op op;
+    struct entry *out;
+    struct error *err;
+};
+
+/* The next entry into walk->out; MDB_NOTFOUND behind the last. */
+static int touch_next(struct table_view *view, void *data)
+{
+    const struct walk *walk = data;
+    MDB_val value, key = walk->prefix;
+    bool all = walk->prefix.mv_size ==
+               1; /* the octet behind the NUL of the metas: where the entries begin */
+    int rc = mdb_cursor_get(view->cursor, &key, &value, walk->op);
+    if (rc != 0)
+        return rc;
+    if (!all && (key.mv_size < walk->prefix.mv_size ||
+                 memcmp(key.mv_data, walk->prefix.mv_data, walk->prefix.mv_size) != 0))
+        return MDB_NOTFOUND;
+    return record_decode(walk->out, key.mv_data, key.mv_size, value.mv_data, value.mv_size,
+                         walk->err) == 0
+               ? 0
+               : MDB_CORRUPTED;
+}
+
 int table_each(struct table_view *view, const char *domain,
                int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
                struct error *err)
 {
-    char prefix[RECORD_KEY_MAX];
-    size_t length = domain == NULL ? 0 : record_key(prefix, ENTRY_DOMAIN, "", domain);
-    MDB_val value, key = {.mv_size = length, .mv_data = prefix};
+    char prefix[RECORD_KEY_MAX] = "\1";
     struct entry entry;
-    int rc = mdb_cursor_get(view->cursor, &key, &value, length == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    struct walk walk = {.prefix = {.mv_size = 1, .mv_data = prefix},
+                        .op = MDB_SET_RANGE,
+                        .out = &entry,
+                        .err = err};
+    int rc;
 
-    for (; rc == 0; rc = mdb_cursor_get(view->cursor, &key, &value, MDB_NEXT)) {
-        if (key.mv_size < length || memcmp(key.mv_data, prefix, length) != 0)
-            return 0;
-        if (record_decode(&entry, key.mv_data, key.mv_size, value.mv_data, value.mv_size, err) != 0)
-            return error_at(err, view->table->path, 0);
+    if (domain != NULL)
+        walk.prefix.mv_size = record_key(prefix, ENTRY_DOMAIN, "", domain);
+    while ((rc = guarded(view, touch_next, &walk)) == 0) {
         int said = each(&entry, data, err);
         if (said != 0)
             return said;
+        walk.op = MDB_NEXT;
     }
     return rc == MDB_NOTFOUND ? 0 : lmdb_error(err, view->table, rc);
 }
@@ -517,14 +639,14 @@ int table_count(struct table *table, size_t *out, struct error *err)
     table_view_close(view);
     if (rc != 0)
         return lmdb_error(err, table, rc);
-    *out = status.ms_entries;
+    *out = status.ms_entries - META_COUNT;
     return 0;
 }
 
 /* ---- an edit */
 
 /* Pages that a transaction took at the end of the file and freed again are never written, so the file can
- * end before its last page, which check_size would call cut short. So an edit begins with some pages to
+ * end before its last page, which table_check would call cut short. So an edit begins with some pages to
  * spare, and a great one is filled up when it is done. Only for the holder of the writer's lock. */
 static void fill_up(struct table *table, size_t spare)
 {
@@ -607,6 +729,8 @@ enum table_result table_edit_del(struct table_edit *edit, const struct entry *ol
 int table_edit_clear(struct table_edit *edit, struct error *err)
 {
     int rc = mdb_drop(edit->txn, edit->table->entries, 0);
+    if (rc == 0)
+        rc = put_metas(edit->txn, edit->table);
     return rc == 0 ? 0 : lmdb_error(err, edit->table, rc);
 }
 

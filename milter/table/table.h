@@ -39,6 +39,10 @@ void table_free(struct table *table);
 /* Whether the files at its path are no longer the ones that are open: removed, or another table in their place. */
 bool table_is_replaced(const struct table *table);
 
+/* Whether the data file is as long as it says: 0; or -1 with err (EX_DATAERR). What is read beyond its end is an error too, and
+ * never ends the process. */
+int table_check(struct table *table, struct error *err);
+
 /* How many entries. Returns 0, or -1 with err. */
 int table_count(struct table *table, size_t *out, struct error *err);
 
