@@ -131,16 +131,15 @@ static int step(const struct search *search, struct address *address, const stru
             return -1;
         return address_parse(address, text, strlen(text), &rules, NULL);
     }
+    if (!without_extension)
+        return address_parse(address, entry->new, strlen(entry->new), &rules, NULL);
+
+    size_t base = address_base_length(address->written, &search->settings->addresses);
     if (address_parse(&next, entry->new, strlen(entry->new), &rules, NULL) != 0)
         return -1;
-    if (without_extension) {
-        size_t base = address_base_length(address->written, &search->settings->addresses);
-        /* Without the extension it is still the mailbox: better than no address at all. */
-        if (join(text, next.written, address->written + base, next.domain) == 0 &&
-            address_parse(address, text, strlen(text), &rules, NULL) == 0)
-            return 0;
-    }
-    *address = next;
+    if (join(text, next.written, address->written + base, next.domain) == 0)
+        return address_parse(address, text, strlen(text), &rules, NULL);
+    *address = next; /* too long with the extension: without it it is still the mailbox */
     return 0;
 }
 

@@ -350,24 +350,31 @@ static bool is_dot_string(const char *local)
     return before != '.';
 }
 
-int address_format(char *out, size_t size, const char *local, const char *domain)
+static size_t quote(char *out, const char *local)
 {
-    size_t domain_length = strlen(domain), used = 0;
-    bool quotes = !is_dot_string(local);
-
-    if (2 * strlen(local) + 2 + 1 + domain_length + 1 > size &&
-        (quotes || strlen(local) + 1 + domain_length + 1 > size))
-        return -1;
-    if (quotes)
-        out[used++] = '"';
+    size_t used = 0;
+    out[used++] = '"';
     for (; *local != '\0'; local++) {
-        if (quotes && (*local == '"' || *local == '\\'))
+        if (*local == '"' || *local == '\\')
             out[used++] = '\\';
         out[used++] = *local;
     }
+    out[used++] = '"';
+    return used;
+}
+
+int address_format(char *out, size_t size, const char *local, const char *domain)
+{
+    size_t local_length = strlen(local), domain_length = strlen(domain);
+    bool quotes = !is_dot_string(local);
+
+    if ((quotes ? 2 * local_length + 2 : local_length) + 1 + domain_length + 1 > size)
+        return -1;
     if (quotes)
-        out[used++] = '"';
-    out[used++] = '@';
-    memcpy(out + used, domain, domain_length + 1);
+        local_length = quote(out, local);
+    else
+        memcpy(out, local, local_length);
+    out[local_length] = '@';
+    memcpy(out + local_length + 1, domain, domain_length + 1);
     return 0;
 }

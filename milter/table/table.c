@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +22,8 @@
 
 /* The first process to open the table fixes how many may read at once; LMDB's own default is 126. */
 #define READERS_MAX 4096
+
+#define KNOWN_MAX 256 /* domains whose having entries is remembered at a time */
 
 #define SPARE                                                                                      \
     (256 * 1024) /* octets by which the file is longer than it needs to be when an edit begins */
@@ -39,6 +42,7 @@ struct table_view {
     MDB_txn *txn;
     MDB_cursor *cursor;
     struct table_view *next; /* in table->idle */
+    bool cursor_is_old;      /* of an earlier transaction: renewed when it is first needed */
     bool faulted;            /* a page was missing: not to be used again */
 };
 
@@ -53,8 +57,8 @@ struct table {
     struct table_view *idle; /* more of them, in use when several threads ask at once */
     atomic_llong size;       /* of the data file when it was last seen to be whole, in octets */
     atomic_llong checked;    /* the tick of the clock at which that was */
-    atomic_ullong
-        has_subdomains; /* twice the transaction it was asked in, plus whether it has any */
+    atomic_ullong known[KNOWN_MAX]; /* prefixes, and whether any key begins so: see remembered */
+    uint64_t secret; /* so that nobody can choose domains that are taken for each other */
 };
 
 struct table_edit {
@@ -260,6 +264,8 @@ static struct table *table_new(const char *path, struct error *err)
     }
     snprintf(table->path, sizeof table->path, "%s", path);
     pthread_mutex_init(&table->lock, NULL);
+    if (getrandom(&table->secret, sizeof table->secret, GRND_NONBLOCK) < 0)
+        table->secret = (uint64_t)(uintptr_t)table;
     guard_install();
     return table;
 }
@@ -438,8 +444,15 @@ static struct table_view *new_view(struct table *table, struct error *err)
 static int renew(struct table_view *view, void *unused)
 {
     (void)unused;
-    int rc = mdb_txn_renew(view->txn);
-    return rc == 0 ? mdb_cursor_renew(view->txn, view->cursor) : rc;
+    view->cursor_is_old = true;
+    return mdb_txn_renew(view->txn);
+}
+
+static int move_cursor(struct table_view *view, MDB_val *key, MDB_val *value, MDB_cursor_op op)
+{
+    int rc = view->cursor_is_old ? mdb_cursor_renew(view->txn, view->cursor) : 0;
+    view->cursor_is_old = false;
+    return rc == 0 ? mdb_cursor_get(view->cursor, key, value, op) : rc;
 }
 
 /* Where a file was cut in the middle of a page the rest of that page reads as zeros, and an entry there as absent: so
@@ -533,15 +546,14 @@ static int touch_prefix(struct table_view *view, void *data)
 {
     struct lookup *lookup = data;
     MDB_val value, key = lookup->key;
-    int rc = mdb_cursor_get(view->cursor, &key, &value, MDB_SET_RANGE);
+    int rc = move_cursor(view, &key, &value, MDB_SET_RANGE);
     lookup->found = rc == 0 && key.mv_size >= lookup->key.mv_size &&
                     memcmp(key.mv_data, lookup->key.mv_data, lookup->key.mv_size) == 0;
     return rc;
 }
 
-/* Whether any key begins with prefix. */
-static enum table_result has_prefix(struct table_view *view, const char *prefix, size_t length,
-                                    struct error *err)
+static enum table_result seek_prefix(struct table_view *view, const char *prefix, size_t length,
+                                     struct error *err)
 {
     struct lookup lookup = {.key = {.mv_size = length, .mv_data = (void *)prefix}}; /* only read */
     int rc = guarded(view, touch_prefix, &lookup);
@@ -551,19 +563,31 @@ static enum table_result has_prefix(struct table_view *view, const char *prefix,
     return TABLE_FAILED;
 }
 
-/* Asked for nearly every recipient that has not moved, and seldom different: remembered for as long as
- * nothing is committed. */
-static enum table_result has_any_subdomains(struct table_view *view, struct error *err)
+/* A hash of the prefix and of the transaction that was asked, so that a commit makes all that is remembered
+ * strange. The lowest bit is left for the answer; a false match has a chance of 2^-63 (FNV-1a with a secret,
+ * mixed at the end). */
+static uint64_t fingerprint(const struct table_view *view, const char *prefix, size_t length)
 {
-    unsigned long long txn = mdb_txn_id(view->txn);
-    unsigned long long known =
-        atomic_load_explicit(&view->table->has_subdomains, memory_order_relaxed);
-    if (known >> 1 == txn)
-        return (known & 1) != 0 ? TABLE_FOUND : TABLE_ABSENT;
+    uint64_t hash = view->table->secret ^ mdb_txn_id(view->txn);
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)prefix[i]) * 0x100000001b3ULL;
+    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15ULL;
+    return (hash ^ (hash >> 29)) | 1;
+}
 
-    enum table_result result = has_prefix(view, ".", 1, err);
+/* Whether any key begins with prefix: asked twice for nearly every recipient, and seldom different. */
+static enum table_result has_prefix(struct table_view *view, const char *prefix, size_t length,
+                                    struct error *err)
+{
+    uint64_t hash = fingerprint(view, prefix, length);
+    atomic_ullong *known = &view->table->known[(hash >> 1) % KNOWN_MAX];
+    uint64_t there = atomic_load_explicit(known, memory_order_relaxed);
+    if ((there | 1) == hash)
+        return (there & 1) != 0 ? TABLE_FOUND : TABLE_ABSENT;
+
+    enum table_result result = seek_prefix(view, prefix, length, err);
     if (result != TABLE_FAILED)
-        atomic_store_explicit(&view->table->has_subdomains, txn << 1 | (result == TABLE_FOUND),
+        atomic_store_explicit(known, result == TABLE_FOUND ? hash : hash & ~1ULL,
                               memory_order_relaxed);
     return result;
 }
@@ -573,7 +597,7 @@ enum table_result table_has_domain(struct table_view *view, enum entry_scope sco
 {
     char key[RECORD_KEY_MAX];
     if (scope == ENTRY_SUBDOMAINS && domain == NULL)
-        return has_any_subdomains(view, err);
+        return has_prefix(view, ".", 1, err);
     size_t length = record_key(key, scope == ENTRY_SUBDOMAINS ? scope : ENTRY_DOMAIN, "", domain);
     return length == 0 ? TABLE_ABSENT : has_prefix(view, key, length, err);
 }
@@ -594,7 +618,7 @@ static int touch_next(struct table_view *view, void *data)
     MDB_val value, key = walk->prefix;
     bool all = walk->prefix.mv_size ==
                1; /* the octet behind the NUL of the metas: where the entries begin */
-    int rc = mdb_cursor_get(view->cursor, &key, &value, walk->op);
+    int rc = move_cursor(view, &key, &value, walk->op);
     if (rc != 0)
         return rc;
     if (!all && (key.mv_size < walk->prefix.mv_size ||
