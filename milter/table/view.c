@@ -1,0 +1,315 @@
+/* table/view.c: reading: one consistent state of the table, look-ups in it, and the walk through it */
+#include "table/guard.h"
+#include "table/record.h"
+#include "table/table_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct table_view {
+    struct table *table;
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    struct table_view *next; /* in table->idle */
+    bool cursor_is_old;      /* of an earlier transaction: renewed when it is first needed */
+    bool faulted;            /* a page was missing: not to be used again */
+};
+
+static void view_free(struct table_view *view)
+{
+    if (view == NULL)
+        return;
+    if (view->cursor != NULL)
+        mdb_cursor_close(view->cursor);
+    mdb_txn_abort(view->txn); /* NULL is fine */
+    free(view);
+}
+
+void table_views_free(struct table *table)
+{
+    view_free(atomic_load(&table->spare));
+    while (table->idle != NULL) {
+        struct table_view *view = table->idle;
+        table->idle = view->next;
+        view_free(view);
+    }
+}
+
+/* All that touches the file goes through here: touch returns one of LMDB's codes. A view that a fault has left in
+ * the middle of something is not used again. */
+static int guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
+                   void *data)
+{
+    struct guard guard;
+    int rc;
+    guard_push(&guard);
+    if (sigsetjmp(guard.place, 0) == 0) {
+        rc = touch(view, data);
+    } else {
+        view->faulted = true;
+        rc = PAGE_MISSING;
+    }
+    guard_pop(&guard);
+    return rc;
+}
+
+static struct table_view *idle_view(struct table *table)
+{
+    struct table_view *view = atomic_exchange(&table->spare, NULL);
+    if (view != NULL)
+        return view;
+    pthread_mutex_lock(&table->lock);
+    view = table->idle;
+    if (view != NULL)
+        table->idle = view->next;
+    pthread_mutex_unlock(&table->lock);
+    return view;
+}
+
+static struct table_view *new_view(struct table *table, struct error *err)
+{
+    if (table_check(table, err) != 0) /* mdb_txn_begin takes memory, and so has no guard */
+        return NULL;
+    struct table_view *view = calloc(1, sizeof *view);
+    if (view == NULL) {
+        error_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    view->table = table;
+    int rc = mdb_txn_begin(table->env, NULL, MDB_RDONLY, &view->txn);
+    if (rc == 0)
+        rc = mdb_cursor_open(view->txn, table->entries, &view->cursor);
+    if (rc != 0) {
+        table_lmdb_error(err, table, rc);
+        view_free(view);
+        return NULL;
+    }
+    return view;
+}
+
+static int renew(struct table_view *view, void *unused)
+{
+    (void)unused;
+    view->cursor_is_old = true;
+    return mdb_txn_renew(view->txn);
+}
+
+static int move_cursor(struct table_view *view, MDB_val *key, MDB_val *value, MDB_cursor_op op)
+{
+    int rc = view->cursor_is_old ? mdb_cursor_renew(view->txn, view->cursor) : 0;
+    view->cursor_is_old = false;
+    return rc == 0 ? mdb_cursor_get(view->cursor, key, value, op) : rc;
+}
+
+/* Where a file was cut in the middle of a page the rest of that page reads as zeros, and an entry there as absent: so
+ * the size is asked again at each tick of the clock, every few milliseconds, which costs less than at each view. */
+static int check_each_tick(struct table *table, struct error *err)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    long long tick = (long long)now.tv_sec * 1000000000 + now.tv_nsec;
+    if (atomic_load_explicit(&table->checked, memory_order_relaxed) == tick)
+        return 0;
+    if (table_check(table, err) != 0)
+        return -1;
+    atomic_store_explicit(&table->checked, tick, memory_order_relaxed);
+    return 0;
+}
+
+struct table_view *table_view_open(struct table *table, struct error *err)
+{
+    if (check_each_tick(table, err) != 0)
+        return NULL;
+    struct table_view *view = idle_view(table);
+    if (view == NULL)
+        return new_view(table, err);
+    int rc = guarded(view, renew, NULL);
+    if (rc != 0) {
+        table_lmdb_error(err, table, rc);
+        view_free(view);
+        return NULL;
+    }
+    return view;
+}
+
+void table_view_close(struct table_view *view)
+{
+    struct table_view *none = NULL;
+    if (view == NULL)
+        return;
+    if (view->faulted) {
+        view_free(view);
+        return;
+    }
+    struct table *table = view->table;
+    mdb_txn_reset(view->txn);
+    if (atomic_compare_exchange_strong(&table->spare, &none, view))
+        return;
+    pthread_mutex_lock(&table->lock);
+    view->next = table->idle;
+    table->idle = view;
+    pthread_mutex_unlock(&table->lock);
+}
+
+/* ---- looking up */
+
+struct lookup {
+    MDB_val key;
+    struct entry *out;
+    struct error *err;
+    bool found; /* of a prefix */
+};
+
+static int touch_entry(struct table_view *view, void *data)
+{
+    const struct lookup *lookup = data;
+    MDB_val value, key = lookup->key;
+    int rc = mdb_get(view->txn, view->table->entries, &key, &value);
+    if (rc == 0 && record_decode(lookup->out, key.mv_data, key.mv_size, value.mv_data,
+                                 value.mv_size, lookup->err) != 0)
+        rc = MDB_CORRUPTED;
+    return rc;
+}
+
+enum table_result table_find(struct table_view *view, enum entry_scope scope, const char *local,
+                             const char *domain, struct entry *out, struct error *err)
+{
+    char key[RECORD_KEY_MAX];
+    struct lookup lookup = {
+        .key = {.mv_size = record_key(key, scope, local, domain), .mv_data = key},
+        .out = out,
+        .err = err};
+    if (lookup.key.mv_size == 0)
+        return TABLE_ABSENT;
+    int rc = guarded(view, touch_entry, &lookup);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
+    table_lmdb_error(err, view->table, rc);
+    return TABLE_FAILED;
+}
+
+static int touch_prefix(struct table_view *view, void *data)
+{
+    struct lookup *lookup = data;
+    MDB_val value, key = lookup->key;
+    int rc = move_cursor(view, &key, &value, MDB_SET_RANGE);
+    lookup->found = rc == 0 && key.mv_size >= lookup->key.mv_size &&
+                    memcmp(key.mv_data, lookup->key.mv_data, lookup->key.mv_size) == 0;
+    return rc;
+}
+
+static enum table_result seek_prefix(struct table_view *view, const char *prefix, size_t length,
+                                     struct error *err)
+{
+    struct lookup lookup = {.key = {.mv_size = length, .mv_data = (void *)prefix}}; /* only read */
+    int rc = guarded(view, touch_prefix, &lookup);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        return lookup.found ? TABLE_FOUND : TABLE_ABSENT;
+    table_lmdb_error(err, view->table, rc);
+    return TABLE_FAILED;
+}
+
+/* A hash of the prefix and of the transaction that was asked, so that a commit makes all that is remembered
+ * strange. The lowest bit is left for the answer; a false match has a chance of 2^-63 (FNV-1a with a secret,
+ * mixed at the end). */
+static uint64_t fingerprint(const struct table_view *view, const char *prefix, size_t length)
+{
+    uint64_t hash = view->table->secret ^ mdb_txn_id(view->txn);
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)prefix[i]) * 0x100000001b3ULL;
+    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15ULL;
+    return (hash ^ (hash >> 29)) | 1;
+}
+
+/* Whether any key begins with prefix: asked twice for nearly every recipient, and seldom different. */
+static enum table_result has_prefix(struct table_view *view, const char *prefix, size_t length,
+                                    struct error *err)
+{
+    uint64_t hash = fingerprint(view, prefix, length);
+    atomic_ullong *known = &view->table->known[(hash >> 1) % KNOWN_MAX];
+    uint64_t there = atomic_load_explicit(known, memory_order_relaxed);
+    if ((there | 1) == hash)
+        return (there & 1) != 0 ? TABLE_FOUND : TABLE_ABSENT;
+
+    enum table_result result = seek_prefix(view, prefix, length, err);
+    if (result != TABLE_FAILED)
+        atomic_store_explicit(known, result == TABLE_FOUND ? hash : hash & ~1ULL,
+                              memory_order_relaxed);
+    return result;
+}
+
+enum table_result table_has_domain(struct table_view *view, enum entry_scope scope,
+                                   const char *domain, struct error *err)
+{
+    char key[RECORD_KEY_MAX];
+    if (scope == ENTRY_SUBDOMAINS && domain == NULL)
+        return has_prefix(view, ".", 1, err);
+    size_t length = record_key(key, scope == ENTRY_SUBDOMAINS ? scope : ENTRY_DOMAIN, "", domain);
+    return length == 0 ? TABLE_ABSENT : has_prefix(view, key, length, err);
+}
+
+/* ---- walking */
+
+struct walk {
+    MDB_val prefix;
+    MDB_cursor_op op;
+    struct entry *out;
+    struct error *err;
+};
+
+/* The next entry into walk->out; MDB_NOTFOUND behind the last. */
+static int touch_next(struct table_view *view, void *data)
+{
+    const struct walk *walk = data;
+    MDB_val value, key = walk->prefix;
+    bool all = walk->prefix.mv_size ==
+               1; /* the octet behind the NUL of the metas: where the entries begin */
+    int rc = move_cursor(view, &key, &value, walk->op);
+    if (rc != 0)
+        return rc;
+    if (!all && (key.mv_size < walk->prefix.mv_size ||
+                 memcmp(key.mv_data, walk->prefix.mv_data, walk->prefix.mv_size) != 0))
+        return MDB_NOTFOUND;
+    return record_decode(walk->out, key.mv_data, key.mv_size, value.mv_data, value.mv_size,
+                         walk->err) == 0
+               ? 0
+               : MDB_CORRUPTED;
+}
+
+int table_each(struct table_view *view, const char *domain,
+               int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
+               struct error *err)
+{
+    char prefix[RECORD_KEY_MAX] = "\1";
+    struct entry entry;
+    struct walk walk = {.prefix = {.mv_size = 1, .mv_data = prefix},
+                        .op = MDB_SET_RANGE,
+                        .out = &entry,
+                        .err = err};
+    int rc;
+
+    if (domain != NULL)
+        walk.prefix.mv_size = record_key(prefix, ENTRY_DOMAIN, "", domain);
+    while ((rc = guarded(view, touch_next, &walk)) == 0) {
+        int said = each(&entry, data, err);
+        if (said != 0)
+            return said;
+        walk.op = MDB_NEXT;
+    }
+    return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
+}
+
+int table_count(struct table *table, size_t *out, struct error *err)
+{
+    MDB_stat status;
+    struct table_view *view = table_view_open(table, err);
+    if (view == NULL)
+        return -1;
+    int rc = mdb_stat(view->txn, table->entries, &status);
+    table_view_close(view);
+    if (rc != 0)
+        return table_lmdb_error(err, table, rc);
+    *out = status.ms_entries - META_COUNT;
+    return 0;
+}
