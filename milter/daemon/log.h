@@ -21,7 +21,7 @@ bool log_wants(int level);
 /* Queues one line; control characters in it become '?'. Never blocks for long and never fails. */
 void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Writes what is queued and ends the thread. */
+/* Writes what is queued and ends the thread; where log_start was not called what is queued is forgotten. */
 void log_stop(void);
 
 #endif

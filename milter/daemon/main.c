@@ -219,21 +219,24 @@ static int serve(struct settings *settings, const struct owner *owner, bool fore
 {
     struct error err;
     int ready_fd = foreground ? -1 : go_into_background();
-    if (!foreground && ready_fd < 0) {
-        error_set(&err, EX_OSERR, "cannot go into the background: %s", strerror(errno));
-        return fail(&err);
-    }
+    int rc = 0;
+    if (!foreground && ready_fd < 0)
+        rc = error_set(&err, EX_OSERR, "cannot go into the background: %s", strerror(errno));
     signals_block();
-    if (start(settings, owner, &err) != 0) {
+    if (rc != 0 || start(settings, owner, &err) != 0) {
+        if (settings->log_target != LOG_TARGET_STDERR) /* there it is said below */
+            log_line(LOG_ERR, "not started: %s", err.text);
+        log_stop();
         fail(&err);
         say_ready(ready_fd, err.status);
+        settings_free(settings);
         return err.status;
     }
     log_line(LOG_NOTICE, "milter-moved " PACKAGE_VERSION " ready on %s%s", settings->socket,
              settings->mode == MODE_OBSERVE ? ", observing: nothing is refused" : "");
     say_ready(ready_fd, EX_OK);
 
-    int rc = smfi_main(); /* its signal thread ends the process: see signals.h */
+    rc = smfi_main(); /* its signal thread ends the process: see signals.h */
     log_line(LOG_ERR, "libmilter stopped by itself (%d)", rc);
     socket_remove();
     log_stop();
@@ -248,13 +251,16 @@ int main(int argc, char **argv)
     struct error err;
 
     read_options(&options, argc, argv);
-    char *file =
-        realpath(options.file, NULL); /* the daemon leaves this folder, and reads it again on HUP */
-    if (settings_read(&settings, file == NULL ? options.file : file, &err) != 0)
-        return fail(&err);
+    /* The daemon leaves this folder, and reads the file again on HUP. */
+    char *file = realpath(options.file, NULL);
+    int rc = settings_read(&settings, file == NULL ? options.file : file, &err);
     free(file);
-    if (find_owner(&owner, settings, &err) != 0)
+    if (rc != 0)
         return fail(&err);
-    return options.check_only ? check(settings, &owner)
-                              : serve(settings, &owner, options.foreground);
+    rc = find_owner(&owner, settings, &err);
+    if (rc == 0 && !options.check_only)
+        return serve(settings, &owner, options.foreground); /* the settings are the service's now */
+    rc = rc == 0 ? check(settings, &owner) : fail(&err);
+    settings_free(settings);
+    return rc;
 }
