@@ -235,6 +235,15 @@ static int write_new(struct answer *out, const struct address *end, const struct
     return address_needs_utf8(out->new) && !client->smtputf8 ? -1 : 0;
 }
 
+static void over_limit(struct answer *out, const struct question *question,
+                       const struct settings *settings)
+{
+    bool defers = settings->over_limit == OVER_LIMIT_DEFER;
+    out->rule = RULE_OVER_LIMIT;
+    reply_with(out, defers ? settings->reply_deferred : settings->reply_withheld,
+               defers ? SETTINGS_DEFERRED : SETTINGS_WITHHELD, &question->client, NULL);
+}
+
 static void disclose(struct answer *out, const struct question *question,
                      const struct settings *settings, int rule_of_entry, struct limit *limit)
 {
@@ -243,9 +252,7 @@ static void disclose(struct answer *out, const struct question *question,
         withhold(out, RULE_NOT_DISCLOSED, question, settings);
     } else if (!trusted && limit != NULL &&
                !limit_allows(limit, &question->client.ip, out->new, question->now)) {
-        withhold(out, RULE_OVER_LIMIT, question, settings);
-        if (settings->over_limit == OVER_LIMIT_DEFER)
-            reply_with(out, settings->reply_deferred, SETTINGS_DEFERRED, &question->client, NULL);
+        over_limit(out, question, settings);
     } else {
         reply_with(out, settings->reply_moved, SETTINGS_MOVED, &question->client, out->new);
     }

@@ -27,7 +27,10 @@ const struct command *command_find(const char *name, struct error *err)
         if (distance(name, commands[i]->name) < distance(name, nearest->name))
             nearest = commands[i];
     }
-    error_set(err, EX_USAGE, "no such command '%s': did you mean %s? see movedctl help", name,
-              nearest->name);
+    if (distance(name, nearest->name) > 2)
+        error_set(err, EX_USAGE, "no such command '%s': see movedctl help", name);
+    else
+        error_set(err, EX_USAGE, "no such command '%s': did you mean %s? see movedctl help", name,
+                  nearest->name);
     return NULL;
 }

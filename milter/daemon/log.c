@@ -42,10 +42,11 @@ static void write_line(int target, int facility, int level, const char *text)
     case LOG_TARGET_STDERR: fprintf(stderr, "milter-moved: %s\n", text); return;
     case LOG_TARGET_JOURNAL:
 #ifdef HAVE_SYSTEMD
-        sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", level, "SYSLOG_FACILITY=%i",
-                        facility >> 3, "SYSLOG_IDENTIFIER=milter-moved", NULL);
-        return;
+        if (sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", level, "SYSLOG_FACILITY=%i",
+                            facility >> 3, "SYSLOG_IDENTIFIER=milter-moved", NULL) >= 0)
+            return;
 #endif
+        /* fall through */ /* no journal here: the line must not be lost */
     case LOG_TARGET_SYSLOG: syslog(facility | level, "%s", text); return;
     }
 }

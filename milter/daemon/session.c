@@ -255,6 +255,12 @@ static void describe(char *out, size_t size, const struct answer *answer)
     }
 }
 
+/* Whether entry and outcome tell which rule decided. */
+static bool is_plain(enum rule rule)
+{
+    return rule == RULE_MOVED || rule == RULE_GONE || rule == RULE_FORWARD;
+}
+
 static void log_answer(SMFICTX *ctx, const struct session *session, const char *recipient,
                        const struct answer *answer, bool counts)
 {
@@ -265,14 +271,16 @@ static void log_answer(SMFICTX *ctx, const struct session *session, const char *
 
     const char *id = smfi_getsymval(ctx, (char *)"i");
     const char *error = answer->rule == RULE_TABLE_ERROR ? answer->error.text : "";
+    const char *rule = is_plain(answer->rule) ? "" : answer_rule_name(answer->rule);
     if (session->client.has_ip)
         ip_format(ip, sizeof ip, &session->client.ip);
     describe(outcome, sizeof outcome, answer);
-    log_line(level, "%s: to=<%s>, client=%s[%s], entry=%s, rule=%s, %s%s%s%s",
+    log_line(level, "%s: to=<%s>, client=%s[%s], entry=%s%s%s, %s%s%s%s",
              id == NULL || *id == '\0' ? "NOQUEUE" : id,
              answer->old[0] == '\0' ? recipient : answer->old, session->host, ip,
-             answer->entry[0] == '\0' ? "none" : answer->entry, answer_rule_name(answer->rule),
-             counts ? "" : "observed ", outcome, *error == '\0' ? "" : ", error=", error);
+             answer->entry[0] == '\0' ? "none" : answer->entry,
+             *rule == '\0' ? "" : ", rule=", rule, counts ? "" : "observed ", outcome,
+             *error == '\0' ? "" : ", error=", error);
 }
 
 /* smfi_setreply takes the text as a format of which only "%%" is allowed: Postfix drops a single '%',
