@@ -99,8 +99,8 @@ static enum table_result match(const struct search *search, const struct address
 
 /* ---- the chain */
 
-/* Writes local, and after it the extension of from, with domain, as a new address. Returns -1 where that is
- * longer than a path may be (RFC 5321 section 4.5.3.1.3). */
+/* Writes local, and after it the extension of from, with domain, as a new address. Returns -1
+ * where that is longer than a path may be (RFC 5321 section 4.5.3.1.3). */
 static int join(char *out, const char *local, const char *extension, const char *domain)
 {
     char whole[2 * ADDRESS_LOCAL_MAX + 1], text[ADDRESS_TEXT_SIZE];
@@ -156,7 +156,8 @@ static bool forwards(const struct entry *entry, int64_t now)
            (entry->forward_until == TIMESTAMP_NONE || now < entry->forward_until);
 }
 
-/* Follows the entries from trail->end on. first gets the old address of the entry that matched first. */
+/* Follows the entries from trail->end on. first gets the old address of the entry that matched
+ * first. */
 static void follow(struct trail *trail, const struct search *search, char *first)
 {
     struct entry entry;
@@ -217,8 +218,8 @@ static bool is_trusted(const struct client *client, const struct settings *setti
            network_contains(settings->trusted, settings->trusted_count, &client->ip);
 }
 
-/* Writes the new address in the way that this session can carry: in UTF-8 throughout, or in A-labels.
- * Returns -1 where neither does. RFC 6531 section 3.7.4.2. */
+/* Writes the new address in the way that this session can carry: in UTF-8 throughout, or in
+ * A-labels. Returns -1 where neither does. RFC 6531 section 3.7.4.2. */
 static int write_new(struct answer *out, const struct address *end, const struct client *client)
 {
     char unicode[4 * ADDRESS_DOMAIN_MAX + 1];

@@ -1,5 +1,6 @@
-/* answer/answer.h: what to say of one recipient. The daemon, the lookup server and movedctl test all ask here, so they cannot
- * disagree. No libmilter, no socket, no clock: the time is an argument. */
+/* answer/answer.h: what to say of one recipient. The daemon, the lookup server and movedctl test
+ * all ask here, so they cannot disagree. No libmilter, no socket, no clock: the time is an
+ * argument. */
 #ifndef ANSWER_ANSWER_H
 #define ANSWER_ANSWER_H
 
@@ -18,7 +19,7 @@
 
 /* Who asks. */
 struct client {
-    bool has_ip;        /* without one it is local submission: trusted (non_smtpd_milters, sendmail -bs) */
+    bool has_ip; /* without one it is local submission: trusted (non_smtpd_milters, sendmail -bs) */
     struct ip ip;
     bool authenticated; /* as the MTA says (RFC 4954) */
     bool smtputf8;      /* this transaction may carry UTF-8 (RFC 6531) */
@@ -34,10 +35,11 @@ struct question {
 enum verdict {
     VERDICT_CONTINUE, /* none of our business */
     VERDICT_REPLY,    /* refuse with the reply */
-    VERDICT_FORWARD,  /* accept, and deliver to forward_to instead */
+    VERDICT_FORWARD,  /* accept, and deliver to new instead */
 };
 
-/* Which rule decided: the words for a log line, for movedctl test, and for the maps of the lookup socket. */
+/* Which rule decided: the words for a log line, for movedctl test, and for the maps of the
+ * lookup socket. */
 enum rule {
     RULE_NOT_LISTED,
     RULE_NOT_AN_ADDRESS, /* cannot be read, so it cannot be in the table: the MTA's own business */
@@ -46,29 +48,31 @@ enum rule {
     RULE_MOVED,
     RULE_FORWARD,
     RULE_GONE,
-    RULE_LOOP,          /* a chain that ends in itself or is longer than 8: answered as gone, 451 where it says forward */
+    RULE_LOOP, /* a chain in a circle, or longer than 8: as gone, 451 where it says forward */
     RULE_NOT_DISCLOSED,
     RULE_OVER_LIMIT,
-    RULE_UNWRITABLE,    /* the new address needs SMTPUTF8, or is too long for a path */
-    RULE_LOCAL,         /* would be refused, but for local submission: then it would stay in the maildrop for ever */
+    RULE_UNWRITABLE, /* the new address needs SMTPUTF8, or is too long for a path */
+    RULE_LOCAL, /* would be refused, but then local submission stays in the maildrop for ever */
     RULE_TABLE_ERROR,
 };
 
 struct answer {
     enum verdict verdict;
     enum rule rule;
-    struct reply reply;                   /* VERDICT_REPLY */
-    char old[ADDRESS_TEXT_SIZE];          /* the recipient, in plain spelling; "" for RULE_NOT_AN_ADDRESS */
-    char new[ADDRESS_TEXT_SIZE];          /* where to, even where it is not disclosed: not for clients; "" for none */
-    char entry[ADDRESS_TEXT_SIZE];        /* the old address of the entry that matched first; "" for none */
-    unsigned steps;                       /* entries on the way: 1, more for a chain */
-    struct error error;                   /* RULE_TABLE_ERROR, RULE_NOT_AN_ADDRESS: why */
+    struct reply reply;            /* VERDICT_REPLY */
+    char old[ADDRESS_TEXT_SIZE];   /* the recipient in plain spelling, "" if it is no address */
+    char new[ADDRESS_TEXT_SIZE];   /* where to, disclosed or not: not for clients; "" for none */
+    char entry[ADDRESS_TEXT_SIZE]; /* the old address of the entry that matched first, or "" */
+    unsigned steps;                /* entries on the way: 1, more for a chain */
+    struct error error;            /* RULE_TABLE_ERROR, RULE_NOT_AN_ADDRESS: why */
 };
 
-/* Decides. table may be NULL where it cannot be opened: then table_error says why. limit may be NULL for a limit that is unused and
- * stays so. Mode is the caller's affair: an observing daemon asks the same and says nothing. */
-void answer_ask(struct answer *out, const struct question *question, const struct settings *settings,
-                struct table *table, const struct error *table_error, struct limit *limit);
+/* Decides. table may be NULL where it cannot be opened: then table_error says why. limit may be
+ * NULL for a limit that is unused and stays so. Mode is the caller's affair: an observing daemon
+ * asks the same and says nothing. */
+void answer_ask(struct answer *out, const struct question *question,
+                const struct settings *settings, struct table *table,
+                const struct error *table_error, struct limit *limit);
 
 /* "moved", "gone", "over limit": a word or two for each rule. */
 const char *answer_rule_name(enum rule rule);

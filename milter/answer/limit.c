@@ -5,9 +5,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Two tables of fixed size, each cut into stripes with a lock of their own. A stripe is a few sets; a client or
- * a told address has one set where it may be, and takes the place of the oldest there. What is forgotten so
- * costs a client a little more or less than its due, never memory. */
+/* Two tables of fixed size, each cut into stripes with a lock of their own. A stripe is a few
+ * sets; a client or a told address has one set where it may be, and takes the place of the
+ * oldest there. What is forgotten so costs a client a little more or less than its due, never
+ * memory. */
 #define STRIPES     64
 #define CLIENT_SETS 128 /* a stripe */
 #define TOLD_SETS   512
@@ -79,7 +80,8 @@ static uint64_t mix(uint64_t state, const void *data, size_t length)
     return state == 0 ? 1 : state;
 }
 
-/* An IPv4 client is one address; an IPv6 client its /64, since all of that is one subscriber's (RFC 6177). */
+/* An IPv4 client is one address; an IPv6 client its /64, since all of that is one subscriber's
+ * (RFC 6177). */
 static uint64_t client_hash(const struct limit *limit, const struct ip *client)
 {
     return mix(limit->secret, client->octets, ip_is_v4(client) ? 16 : 8);
@@ -103,7 +105,8 @@ static struct client_count *client_row(struct stripe *stripe, uint64_t client, i
     return oldest;
 }
 
-/* Whether the pair was told in the period that began at since; if not, and note is set, it is now. */
+/* Whether the pair was told in the period that began at since; if not, and note is set, it is
+ * now. */
 static bool was_told(struct stripe *stripe, uint64_t pair, int64_t since, bool note)
 {
     struct told *set = stripe->told[(pair >> 8) % TOLD_SETS], *oldest = &set[0];

@@ -1,4 +1,5 @@
-/* answer/settings.h: all that the configuration file says, read and checked. milter-moved.conf(5) is its manual. */
+/* answer/settings.h: all that the configuration file says, read and checked.
+ * milter-moved.conf(5) is its manual. */
 #ifndef ANSWER_SETTINGS_H
 #define ANSWER_SETTINGS_H
 
@@ -29,7 +30,7 @@ struct settings {
 
     char *socket, *lookup_socket; /* "unix:PATH", "inet:PORT@HOST", "inet6:PORT@HOST"; or "fd:N" */
     bool allow_remote;
-    char *socket_group;           /* "": postfix where there is such a group, else the daemon's own */
+    char *socket_group; /* "": postfix where there is such a group, else the daemon's own */
     char *socket_mode_text;
     unsigned socket_mode;
     char *table;
@@ -48,29 +49,30 @@ struct settings {
     struct conf_list trusted_text;
     struct network *trusted; /* trusted_count of them */
     size_t trusted_count;
-    int limit;  /* new addresses a client and period; 0: no limit */
-    int period; /* seconds */
+    int limit;      /* new addresses a client and period; 0: no limit */
+    int period;     /* seconds */
     int over_limit; /* enum settings_over_limit */
 
-    int log_target; /* enum settings_log_target */
+    int log_target;              /* enum settings_log_target */
     int log_facility, log_level; /* values of syslog(3) */
 
-    /* Keys that the file sets and this version does nothing with yet, parted by ", "; "" for none. Whoever starts says so. */
+    /* Keys that the file sets and this version does nothing with yet, parted by ", "; "" for
+     * none. Whoever starts says so. */
     char *unused;
 };
 
 /* The defaults, with nothing read. Returns NULL where memory is out. */
 struct settings *settings_new(void);
 
-/* Reads and checks file. Returns 0 with *out, which the caller gives to settings_free; or -1 with err: EX_NOINPUT, EX_NOPERM,
- * EX_CONFIG with the file, the line and the key. */
+/* Reads and checks file. Returns 0 with *out, which the caller gives to settings_free; or -1
+ * with err: EX_NOINPUT, EX_NOPERM, EX_CONFIG with the file, the line and the key. */
 int settings_read(struct settings **out, const char *file, struct error *err);
 
 /* NULL is fine. */
 void settings_free(struct settings *settings);
 
-/* Names each thing worth a second look that is no error (a reply that programs cannot read the new address from). say is
- * called with one line each. */
+/* Names each thing worth a second look that is no error (a reply that programs cannot read the
+ * new address from). say is called with one line each. */
 void settings_warn(const struct settings *settings, void (*say)(const char *line, void *data),
                    void *data);
 

@@ -1,5 +1,5 @@
-/* base/conf.h: reads a libconfig file by a table of keys, one row a key, and refuses whatever is not in it.
- * libconfig: https://hyperrealm.github.io/libconfig/ */
+/* base/conf.h: reads a libconfig file by a table of keys, one row a key, and refuses whatever is
+ * not in it. libconfig: https://hyperrealm.github.io/libconfig/ */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
 
@@ -26,9 +26,9 @@ struct conf_list {
 struct conf_key {
     const char *path; /* "disclosure.limit" */
     enum conf_type type;
-    size_t offset;              /* of its value in the settings struct */
-    const char *text;           /* the default of a string, choice or list (items parted by blanks); NULL: none */
-    int number, min, max;       /* the default and the range of an int; number is the default of a bool */
+    size_t offset;    /* of its value in the settings struct */
+    const char *text; /* the default of a string, choice or list (parted by blanks); NULL: none */
+    int number, min, max; /* the default and the range of an int; number is the default of a bool */
     const char *const *choices; /* NULL-terminated */
     const char *unit;           /* for the error line and the manual: "seconds" */
 };
@@ -36,12 +36,12 @@ struct conf_key {
 /* Sets every key of keys[count] in settings to its default. */
 void conf_defaults(void *settings, const struct conf_key *keys, size_t count);
 
-/* Reads file over what settings holds. found, where not NULL, is called for each key that the file sets, with its line number.
- * Returns 0; or -1 with err: EX_NOINPUT, EX_NOPERM, EX_CONFIG with file, line and key. settings then are half
- * read: free them. */
+/* Reads file over what settings holds. found, where not NULL, is called for each key that the
+ * file sets, with its line number. Returns 0; or -1 with err: EX_NOINPUT, EX_NOPERM, EX_CONFIG
+ * with file, line and key. settings then are half read: free them. */
 int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *file,
-                void (*found)(const struct conf_key *key, unsigned line, void *data), void *data,
-                struct error *err);
+              void (*found)(const struct conf_key *key, unsigned line, void *data), void *data,
+              struct error *err);
 
 /* Frees the strings and lists that keys name in settings. */
 void conf_free(void *settings, const struct conf_key *keys, size_t count);

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistr.h>
 
-/* A terminal must not obey foreign text, and a reader of the log must not stumble over octets that are no
- * UTF-8 (also where the text was cut in the middle of a character). */
+/* A terminal must not obey foreign text, and a reader of the log must not stumble over octets
+ * that are no UTF-8 (also where the text was cut in the middle of a character). */
 static void make_printable(char *text)
 {
     uint8_t *at = (uint8_t *)text;

@@ -9,8 +9,8 @@ struct error {
     char text[512]; /* one printable line: what is wrong: what would be right */
 };
 
-/* Fills err, cutting the text to fit and turning control characters and what is no UTF-8 into '?', so that
- * foreign text cannot break a log line. err may be NULL. Always returns -1. */
+/* Fills err, cutting the text to fit and turning control characters and what is no UTF-8 into
+ * '?', so that foreign text cannot break a log line. err may be NULL. Always returns -1. */
 int error_set(struct error *err, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,8 +1,8 @@
 /* ctl/add.c: put one entry */
 #include "ctl/ctl.h"
 
-/* What the operands and the flags say together; contradictions are entry_parse's affair, save those of the
- * command line alone. */
+/* What the operands and the flags say together; contradictions are entry_parse's affair, save
+ * those of the command line alone. */
 static int read_words(struct entry_text *out, const struct options *options, char **args,
                       struct error *err)
 {

@@ -35,7 +35,7 @@ struct command {
     const char *usage;   /* "get [--json] OLD" */
     const char *summary; /* a sentence without its full stop, for the list of commands */
     const char *details; /* more lines for help COMMAND; NULL: none */
-    const char *takes;   /* its long options, each with a blank behind: "json domain= " ('=': has an argument) */
+    const char *takes;   /* the long options that it knows, parted by blanks; NULL: none */
     int least, most;     /* operands; most -1: any number */
     enum command_opens opens;
     /* args is NULL-terminated. Returns an exit status of 0 or 1; or -1 with err. */
@@ -59,7 +59,8 @@ void ctl_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- print.c */
 
-/* Prints the entry: on a terminal in columns, else its fields parted by tabs. Returns 0, or -1 with err (EX_IOERR). */
+/* Prints the entry: on a terminal in columns, else its fields parted by tabs. Returns 0, or -1
+ * with err (EX_IOERR). */
 int print_entry(const struct entry *entry, struct error *err);
 
 /* Prints all its fields, one a line, or as a JSON object. Returns 0, or -1 with err (EX_IOERR). */
@@ -74,7 +75,8 @@ void list_begin(struct list *list, bool json);
 int list_add(struct list *list, const struct entry *entry, struct error *err);
 void list_end(struct list *list);
 
-/* Writes out what is still buffered. Returns 0, or -1 with err (EX_IOERR) where standard output is full or closed. */
+/* Writes out what is still buffered. Returns 0, or -1 with err (EX_IOERR) where standard output
+ * is full or closed. */
 int print_flush(struct error *err);
 
 extern const struct command command_add, command_del, command_export, command_get, command_help,

@@ -31,7 +31,8 @@ struct import {
 
 /* ---- lines seen */
 
-/* FNV-1a; two old addresses of one hash would be called one: at 10 million entries, 3 in a million. */
+/* FNV-1a; two old addresses of one hash would be called one: at 10 million entries, 3 in a
+ * million. */
 static uint64_t hash_old(const struct entry *entry)
 {
     char old[ADDRESS_TEXT_SIZE];

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Started by root, the table is handed to the daemon's user; otherwise it stays with whoever makes it. */
+/* Started by root, the table is handed to the daemon's user; otherwise it stays with whoever
+ * makes it. */
 static void find_owner(const struct settings *settings, uid_t *owner, gid_t *group)
 {
     *owner = (uid_t)-1;

@@ -1,4 +1,5 @@
-/* ctl/main.c: movedctl: finds the command, reads its options, opens the table for it, prints its error. */
+/* ctl/main.c: movedctl: finds the command, reads its options, opens the table for it, prints its
+ * error. */
 #include "config.h"
 
 #include "ctl/ctl.h"
@@ -104,7 +105,8 @@ static void store(struct options *options, size_t row, char *argument)
         *(bool *)(void *)at = true;
 }
 
-/* Reads the command's options; its operands come to stand from argv[optind] on. Returns 0, 1 where help is asked for, or -1. */
+/* Reads the command's options; its operands come to stand from argv[optind] on. Returns 0, 1
+ * where help is asked for, or -1. */
 static int read_options(struct options *out, const struct command *command, int argc, char **argv,
                         struct error *err)
 {

@@ -1,5 +1,6 @@
-/* daemon/log.h: log lines, through a bounded queue to one thread, since syslog(3) can block and a reply must not
- * wait for it. What does not fit in the queue is counted, and said when there is room again. */
+/* daemon/log.h: log lines, through a bounded queue to one thread, since syslog(3) can block and
+ * a reply must not wait for it. What does not fit in the queue is counted, and said when there
+ * is room again. */
 #ifndef DAEMON_LOG_H
 #define DAEMON_LOG_H
 
@@ -15,13 +16,15 @@ int log_start(const struct settings *settings, struct error *err);
 /* Takes up another target, facility or level. */
 void log_reconfigure(const struct settings *settings);
 
-/* Whether a line of this level (LOG_ERR to LOG_DEBUG) would be written: to save the work of making it. */
+/* Whether a line of this level (LOG_ERR to LOG_DEBUG) would be written: to save the work of
+ * making it. */
 bool log_wants(int level);
 
 /* Queues one line; control characters in it become '?'. Never blocks for long and never fails. */
 void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Writes what is queued and ends the thread; where log_start was not called what is queued is forgotten. */
+/* Writes what is queued and ends the thread; where log_start was not called what is queued is
+ * forgotten. */
 void log_stop(void);
 
 #endif

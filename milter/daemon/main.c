@@ -151,8 +151,8 @@ static int check(const struct settings *settings, const struct owner *owner)
 
 /* ---- background */
 
-/* Forks; in the parent waits for the child's word that it is ready, and exits with its status. In the
- * child returns the descriptor to say it on. */
+/* Forks; in the parent waits for the child's word that it is ready, and exits with its status.
+ * In the child returns the descriptor to say it on. */
 static int go_into_background(void)
 {
     int ends[2];

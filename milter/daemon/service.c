@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Answers hold the lock for reading, a few microseconds each; only a reload and a table that comes or goes hold
- * it for writing. */
+/* Answers hold the lock for reading, a few microseconds each; only a reload and a table that
+ * comes or goes hold it for writing. */
 static struct {
     pthread_rwlock_t lock;
     struct settings *settings;
@@ -51,7 +51,8 @@ static void say_table_error(void)
                  : service.settings->reply_table_error);
 }
 
-/* A table that is not there is looked for; one that was replaced or cut short is left for what is there now. */
+/* A table that is not there is looked for; one that was replaced or cut short is left for what
+ * is there now. */
 static void tend_table(void)
 {
     struct error err;

@@ -1,5 +1,5 @@
-/* daemon/service.h: what the daemon answers from: the settings and the table in force, and their change while
- * sessions go on. */
+/* daemon/service.h: what the daemon answers from: the settings and the table in force, and their
+ * change while sessions go on. */
 #ifndef DAEMON_SERVICE_H
 #define DAEMON_SERVICE_H
 
@@ -9,16 +9,17 @@
 
 #include <stdbool.h>
 
-/* Takes the settings over and opens the table. A table that cannot be opened is no error: it is logged and tried again every second,
- * and meanwhile on_table_error is answered. Returns 0; or -1 with err where the table contradicts the settings (EX_CONFIG) or a thread
- * cannot be started. Call it when privileges are dropped and nothing forks any more. */
+/* Takes the settings over and opens the table. A table that cannot be opened is no error: it is
+ * logged and tried again every second, and meanwhile on_table_error is answered. Returns 0; or
+ * -1 with err where the table contradicts the settings (EX_CONFIG) or a thread cannot be
+ * started. Call it when privileges are dropped and nothing forks any more. */
 int service_start(struct settings *settings, struct error *err);
 
 /* Answers a question from what is in force now. Returns whether it counts: not in observe mode. */
 bool service_ask(struct answer *out, const struct question *question);
 
-/* Reads the configuration again and puts it in force, whole or not at all: then the old one stays. What only a start can
- * change (socket, user) is said. Returns 0; or -1 with err. */
+/* Reads the configuration again and puts it in force, whole or not at all: then the old one
+ * stays. What only a start can change (socket, user) is said. Returns 0; or -1 with err. */
 int service_reload(struct error *err);
 
 #endif

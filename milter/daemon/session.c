@@ -49,7 +49,8 @@ static struct {
     time_t warned;
 } sessions = {.lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
 
-/* Out of descriptors, libmilter's listener spins without a word: the warning has to come earlier. */
+/* Out of descriptors, libmilter's listener spins without a word: the warning has to come
+ * earlier. */
 static void count_opened(void)
 {
     time_t now = time(NULL);
@@ -283,8 +284,8 @@ static void log_answer(SMFICTX *ctx, const struct session *session, const char *
              *error == '\0' ? "" : ", error=", error);
 }
 
-/* smfi_setreply takes the text as a format of which only "%%" is allowed: Postfix drops a single '%',
- * Sendmail refuses the whole reply. */
+/* smfi_setreply takes the text as a format of which only "%%" is allowed: Postfix drops a single
+ * '%', Sendmail refuses the whole reply. */
 static void double_percent(char *out, const char *text)
 {
     const char *percent;
@@ -305,7 +306,8 @@ static sfsistat tempfail(SMFICTX *ctx, const char *text)
     return SMFIS_TEMPFAIL;
 }
 
-/* A reply that libmilter will not take must not become a refusal for good: its own text would be 550. */
+/* A reply that libmilter will not take must not become a refusal for good: its own text would be
+ * 550. */
 static sfsistat refuse(SMFICTX *ctx, const struct reply *reply)
 {
     char text[2 * REPLY_LINE_MAX + 1], code[sizeof reply->code], enhanced[sizeof reply->enhanced];

@@ -1,5 +1,6 @@
-/* daemon/session.h: one SMTP session as libmilter shows it. Its callbacks unpack what the MTA says, ask the service, and write the
- * verdict; no rule lives in them. libmilter runs one session's callbacks one after another, though on changing threads. */
+/* daemon/session.h: one SMTP session as libmilter shows it. Its callbacks unpack what the MTA
+ * says, ask the service, and write the verdict; no rule lives in them. libmilter runs one
+ * session's callbacks one after another, though on changing threads. */
 #ifndef DAEMON_SESSION_H
 #define DAEMON_SESSION_H
 

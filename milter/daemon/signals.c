@@ -74,7 +74,8 @@ static void give_a_moment(void)
     nanosleep(&moment, NULL);
 }
 
-/* smfi_stop() cuts sessions off, and its own way out can take 5 s more: with nothing left to serve the process can end. */
+/* smfi_stop() cuts sessions off, and its own way out can take 5 s more: with nothing left to
+ * serve the process can end. */
 static void drain_and_exit(void)
 {
     tell_systemd("STOPPING=1");

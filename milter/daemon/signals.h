@@ -6,12 +6,14 @@
 
 #define DRAIN_SECONDS 10 /* for open sessions, after TERM: systemd would wait for 90 */
 
-/* Blocks the signals that the daemon takes, in this thread and those that it starts. Call it before the first thread. */
+/* Blocks the signals that the daemon takes, in this thread and those that it starts. Call it
+ * before the first thread. */
 void signals_block(void);
 
-/* libmilter's smfi_main() starts a thread that waits with sigwait(3) for HUP, TERM and INT, ends on the first, at once, and
- * cuts the open sessions off. Whoever else waits for the same signals races with that thread. So this
- * is the sigwait that libmilter's thread calls: it serves the signals in our way, and never returns. */
+/* libmilter's smfi_main() starts a thread that waits with sigwait(3) for HUP, TERM and INT, ends
+ * on the first, at once, and cuts the open sessions off. Whoever else waits for the same signals
+ * races with that thread. So this is the sigwait that libmilter's thread calls: it serves the
+ * signals in our way, and never returns. */
 int sigwait(const sigset_t *set, int *signal_number);
 
 #endif

@@ -49,7 +49,8 @@ static int listen_on(const char *connection, const char *name, struct error *err
                      errno == 0 ? "libmilter does not take it" : strerror(errno));
 }
 
-/* In a fresh /run the folder is missing: made for the daemon's user, who has to remove the socket from it. */
+/* In a fresh /run the folder is missing: made for the daemon's user, who has to remove the
+ * socket from it. */
 static int make_folder(const char *path, uid_t owner, gid_t group, struct error *err)
 {
     char copy[PATH_MAX];
@@ -65,7 +66,8 @@ static int make_folder(const char *path, uid_t owner, gid_t group, struct error 
     return 0;
 }
 
-/* A socket that someone listens on is an instance that is being replaced; any other file was not meant. */
+/* A socket that someone listens on is an instance that is being replaced; any other file was not
+ * meant. */
 static int check_place(const char *path, struct error *err)
 {
     struct stat status;
@@ -146,9 +148,10 @@ static bool is_listening(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
 }
 
-/* libmilter has no call for this, and does not tell its descriptor; it is the one listening socket of the process, opened
- * among the first. In its place comes a socket that nobody can connect to: libmilter goes on waiting there, and
- * takes an accept() that finds nothing for a passing trouble (EAGAIN). */
+/* libmilter has no call for this, and does not tell its descriptor; it is the one listening
+ * socket of the process, opened among the first. In its place comes a socket that nobody can
+ * connect to: libmilter goes on waiting there, and takes an accept() that finds nothing for a
+ * passing trouble (EAGAIN). */
 void socket_stop_accepting(void)
 {
     int nobody = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -83,8 +83,8 @@ static int parse_literal(char *out, const char *text, size_t length, struct erro
     return 0;
 }
 
-/* U-labels to A-labels. A name that has only A-labels is checked by the same way there and back; one that
- * IDNA refuses stays as it is, since the mail server may well take it. */
+/* U-labels to A-labels. A name that has only A-labels is checked by the same way there and back;
+ * one that IDNA refuses stays as it is, since the mail server may well take it. */
 static int to_ascii(char *name, const char *text, size_t length, struct error *err)
 {
     uint8_t *ascii = NULL;
@@ -177,7 +177,8 @@ int address_domain_to_unicode(char *out, size_t size, const char *domain)
 
 /* ---- the local-part */
 
-/* What may stand in an atom (RFC 5322 section 3.2.3; RFC 6531 section 3.3): asked for each octet of each recipient. */
+/* What may stand in an atom (RFC 5322 section 3.2.3; RFC 6531 section 3.3): asked for each octet
+ * of each recipient. */
 static bool is_atom_octet(unsigned char octet)
 {
     switch (octet) {

@@ -1,5 +1,6 @@
-/* mail/address.h: a mailbox as SMTP writes it, and the one spelling that the table keeps it under.
- * RFC 5321 section 4.1.2, RFC 6531 section 3.3, RFC 5891. No I/O, no locale; memory is the caller's. */
+/* mail/address.h: a mailbox as SMTP writes it, and the one spelling that the table keeps it
+ * under. RFC 5321 section 4.1.2, RFC 6531 section 3.3, RFC 5891. No I/O, no locale; memory is
+ * the caller's. */
 #ifndef MAIL_ADDRESS_H
 #define MAIL_ADDRESS_H
 
@@ -8,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* In octets, the NUL not counted. RFC 5321 section 4.5.3.1.1 lets a server take more than 64: VERP needs it. */
+/* In octets, the NUL not counted. RFC 5321 section 4.5.3.1.1 lets a server take more than 64:
+ * VERP needs it. */
 #define ADDRESS_LOCAL_MAX  255
 #define ADDRESS_DOMAIN_MAX 255
 
@@ -22,10 +24,15 @@
 
 /* One mailbox. Holds its own bytes: copy it freely, there is nothing to free. */
 struct address {
-    char local[ADDRESS_LOCAL_MAX + 1];   /* unquoted, NFC, folded if the rules fold it: for comparing */
-    char written[ADDRESS_LOCAL_MAX + 1]; /* unquoted, else as it was written: for passing on, since the
-                                          * case of a local-part is its own server's (RFC 5321 2.4) */
-    char domain[ADDRESS_DOMAIN_MAX + 1]; /* A-labels, lower case, no trailing dot; "" where none was */
+    /* Unquoted, NFC, folded if the rules fold it: for comparing. */
+    char local[ADDRESS_LOCAL_MAX + 1];
+
+    /* Unquoted, else as it was written: for passing on, since the case of a local-part is its own
+     * server's affair (RFC 5321 section 2.4). */
+    char written[ADDRESS_LOCAL_MAX + 1];
+
+    /* A-labels, lower case, no trailing dot; "" where there was none. */
+    char domain[ADDRESS_DOMAIN_MAX + 1];
 };
 
 /* Which spellings are the same mailbox. The strings are the configuration's and outlive it. */
@@ -36,36 +43,39 @@ struct address_rules {
 };
 
 /* Reads a recipient: a path or mailbox of length octets, NUL not needed:
- * <@relay.example:"al"@OLD.example.>, and without brackets too, since programs write it so.
- * Of a source route the last mailbox counts (RFC 5321 appendix C). An address without a domain gets
- * rules->local_domain if there is one, and else keeps domain "" (<postmaster> keeps it always: RFC
- * 5321 section 4.5.1). A local-part of up to ADDRESS_LOCAL_MAX octets is taken.
- * Returns 0; or -1 with *out untouched and err (EX_DATAERR) naming what is wrong and what would be right. */
+ * <@relay.example:"al"@OLD.example.>, and without brackets too, since programs write it so. Of a
+ * source route the last mailbox counts (RFC 5321 appendix C). An address without a domain gets
+ * rules->local_domain if there is one, and else keeps domain "" (<postmaster> keeps it always:
+ * RFC 5321 section 4.5.1). A local-part of up to ADDRESS_LOCAL_MAX octets is taken. Returns 0;
+ * or -1 with *out untouched and err (EX_DATAERR) naming what is wrong and what would be right. */
 int address_parse(struct address *out, const char *text, size_t length,
                   const struct address_rules *rules, struct error *err);
 
 /* Finds the extension: the length in octets of text (a local or written of an address) up to its
- * first delimiter, or its whole length where it has none. A delimiter in the first place starts no
- * extension (there would be no mailbox name), and the reserved names of RFC 5321 and Postfix have none. */
+ * first delimiter, or its whole length where it has none. A delimiter in the first place starts
+ * no extension (there would be no mailbox name), and the reserved names of RFC 5321 and Postfix
+ * have none. */
 size_t address_base_length(const char *text, const struct address_rules *rules);
 
 /* Whether local is postmaster, mailer-daemon or double-bounce, which no wildcard may match. */
 bool address_is_reserved(const char *local);
 
-/* Writes local@domain into out[size], NUL-terminated; the local-part gets quotes and backslashes where
- * RFC 5321 needs them. local is unquoted. Returns 0, or -1 where it does not fit. */
+/* Writes local@domain into out[size], NUL-terminated; the local-part gets quotes and backslashes
+ * where RFC 5321 needs them. local is unquoted. Returns 0, or -1 where it does not fit. */
 int address_format(char *out, size_t size, const char *local, const char *domain);
 
-/* Turns the domain (A-labels) into U-labels in out[size]; a label that is no valid A-label stays as it
- * is. Returns 0, or -1 where it does not fit. RFC 5891 section 5. */
+/* Turns the domain (A-labels) into U-labels in out[size]; a label that is no valid A-label stays
+ * as it is. Returns 0, or -1 where it does not fit. RFC 5891 section 5. */
 int address_domain_to_unicode(char *out, size_t size, const char *domain);
 
-/* Reads a domain of length octets (U-labels or A-labels, any case, with or without a trailing dot; or an address
- * literal) into out[ADDRESS_DOMAIN_MAX + 1] in the spelling of struct address.
- * Returns 0; or -1 with *out untouched and err (EX_DATAERR). RFC 5891, RFC 1123 section 2.1. */
+/* Reads a domain of length octets (U-labels or A-labels, any case, with or without a trailing
+ * dot; or an address literal) into out[ADDRESS_DOMAIN_MAX + 1] in the spelling of struct
+ * address. Returns 0; or -1 with *out untouched and err (EX_DATAERR). RFC 5891, RFC 1123 section
+ * 2.1. */
 int address_domain_parse(char *out, const char *text, size_t length, struct error *err);
 
-/* Whether text has an octet over 127, which only an SMTPUTF8 session may carry (RFC 6531 section 3.1). */
+/* Whether text has an octet over 127, which only an SMTPUTF8 session may carry (RFC 6531 section
+ * 3.1). */
 bool address_needs_utf8(const char *text);
 
 #endif

@@ -1,5 +1,5 @@
-/* table/csv.c: the table as CSV (RFC 4180), UTF-8, a header line that names the columns. Read with libcsv, in
- * its strict mode: bad quoting is an error and never a guess. */
+/* table/csv.c: the table as CSV (RFC 4180), UTF-8, a header line that names the columns. Read
+ * with libcsv, in its strict mode: bad quoting is an error and never a guess. */
 #include "mail/timestamp.h"
 #include "table/format.h"
 

@@ -13,9 +13,10 @@ struct table_edit {
     MDB_txn *txn;
 };
 
-/* Pages that a transaction took at the end of the file and freed again are never written, so the file can
- * end before its last page, which table_check would call cut short. So an edit begins with some pages to
- * spare, and a great one is filled up when it is done. Only for the holder of the writer's lock. */
+/* Pages that a transaction took at the end of the file and freed again are never written, so the
+ * file can end before its last page, which table_check would call cut short. So an edit begins
+ * with some pages to spare, and a great one is filled up when it is done. Only for the holder of
+ * the writer's lock. */
 static void fill_up(struct table *table, size_t spare)
 {
     int fd;

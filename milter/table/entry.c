@@ -207,7 +207,8 @@ static int parse_note(struct entry *out, const char *note, struct error *err)
     return 0;
 }
 
-/* An entry whose fields contradict each other was meant otherwise: it is refused, not guessed at. */
+/* An entry whose fields contradict each other was meant otherwise: it is refused, not guessed
+ * at. */
 static int check_whole(struct entry *out, const struct entry_text *text, struct error *err)
 {
     bool gone_asked = strcmp(or_empty(text->action), "gone") == 0;

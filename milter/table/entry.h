@@ -1,4 +1,5 @@
-/* table/entry.h: one row of the table of moved mailboxes: an old address, and what has become of it. */
+/* table/entry.h: one row of the table of moved mailboxes: an old address, and what has become of
+ * it. */
 #ifndef TABLE_ENTRY_H
 #define TABLE_ENTRY_H
 
@@ -9,8 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ENTRY_OLD_MAX  (ADDRESS_LOCAL_MAX + 1 + ADDRESS_DOMAIN_MAX) /* unquoted: 511, LMDB's greatest key */
-#define ENTRY_NOTE_MAX 1000                                         /* octets */
+#define ENTRY_NOTE_MAX 1000 /* octets */
 
 /* What the server does with mail to the old address. */
 enum entry_action {
@@ -32,14 +32,24 @@ enum entry_scope {
 /* Holds its own bytes: copy it freely, there is nothing to free. */
 struct entry {
     enum entry_scope scope;
-    char local[ADDRESS_LOCAL_MAX + 1];   /* of the old address, unquoted, in the table's spelling; "" for a wildcard */
-    char domain[ADDRESS_DOMAIN_MAX + 1]; /* of the old address, A-labels; of "@.domain" without the dot */
-    char new[ADDRESS_NEW_MAX + 1];       /* user@domain (quoted where needed, A-labels), @domain, or "": gone */
+
+    /* The old address: unquoted, in the table's spelling; local "" for a wildcard, domain in
+     * A-labels and without the dot of "@.domain". */
+    char local[ADDRESS_LOCAL_MAX + 1];
+    char domain[ADDRESS_DOMAIN_MAX + 1];
+
+    /* user@domain (quoted where needed, A-labels), @domain, or "": gone. */
+    char new[ADDRESS_NEW_MAX + 1];
+
     enum entry_action action;
     enum entry_disclose disclose;
-    int64_t from, until;      /* in force from <= now < until; seconds, TIMESTAMP_NONE for always */
-    int64_t forward_until;    /* ENTRY_FORWARD up to this moment, then as ENTRY_REJECT; TIMESTAMP_NONE for always */
-    char note[ENTRY_NOTE_MAX + 1]; /* the administrator's own words, UTF-8; never sent to a client */
+
+    /* In seconds; TIMESTAMP_NONE for always. In force from <= now < until; ENTRY_FORWARD up to
+     * forward_until, and then as ENTRY_REJECT. */
+    int64_t from, until, forward_until;
+
+    /* The administrator's own words, UTF-8; never sent to a client. */
+    char note[ENTRY_NOTE_MAX + 1];
 };
 
 /* An entry as people write it, in a CSV row or on a command line; NULL or "" where nothing is said.
@@ -48,15 +58,17 @@ struct entry_text {
     const char *old, *new, *action, *from, *until, *forward_until, *disclose, *note;
 };
 
-/* Checks and reads an entry. action is "reject" (also "" and "gone" with an empty new), "forward" or "stay"; forward_until implies
- * "forward"; disclose is "anyone", "trusted", "nobody" or "". Refuses contradictions (a stay with a new address, until not after from,
- * a new address that is the old one or is too long for a reply), an old address without a domain, and control characters.
- * Returns 0; or -1 with *out untouched and err (EX_DATAERR) naming the field. */
+/* Checks and reads an entry. action is "reject" (also "" and "gone" with an empty new),
+ * "forward" or "stay"; forward_until implies "forward"; disclose is "anyone", "trusted",
+ * "nobody" or "". Refuses contradictions (a stay with a new address, until not after from, a new
+ * address that is the old one or is too long for a reply), an old address without a domain, and
+ * control characters. Returns 0; or -1 with *out untouched and err (EX_DATAERR) naming the
+ * field. */
 int entry_parse(struct entry *out, const struct entry_text *text, const struct address_rules *rules,
                 struct error *err);
 
-/* Reads the old address alone, into scope, local and domain; the rest of *out becomes that of an empty
- * entry. Returns 0; or -1 with *out untouched and err (EX_DATAERR). */
+/* Reads the old address alone, into scope, local and domain; the rest of *out becomes that of an
+ * empty entry. Returns 0; or -1 with *out untouched and err (EX_DATAERR). */
 int entry_parse_old(struct entry *out, const char *old, const struct address_rules *rules,
                     struct error *err);
 

@@ -17,8 +17,8 @@ void guard_pop(struct guard *guard)
     innermost = guard->outer;
 }
 
-/* SIGBUS of a missing page comes to the thread that touched it, in the middle of that access: jumping out is as safe as the
- * code that is left. */
+/* SIGBUS of a missing page comes to the thread that touched it, in the middle of that access:
+ * jumping out is as safe as the code that is left. */
 static void on_fault(int number)
 {
     struct guard *guard = innermost;

@@ -19,7 +19,8 @@ struct guard {
     struct guard *outer; /* NULL: none */
 };
 
-/* Makes SIGBUS come to the guards; where a thread has none it ends the process, as ever. Once is enough; more do no harm. */
+/* Makes SIGBUS come to the guards; where a thread has none it ends the process, as ever. Once is
+ * enough; more do no harm. */
 void guard_install(void);
 
 /* Begins and ends a guard of this thread; the last begun ends first. */

@@ -13,18 +13,19 @@
 
 #include <stddef.h>
 
-#define RECORD_KEY_MAX   511 /* LMDB's; '.', 253 octets of domain (RFC 1035), '@' and 255 of local-part fit */
+#define RECORD_KEY_MAX                                                                             \
+    511 /* LMDB's; '.', 253 octets of domain (RFC 1035), '@' and 255 of local-part fit */
 #define RECORD_VALUE_MAX (3 + 3 * 8 + 2 + ADDRESS_NEW_MAX + ENTRY_NOTE_MAX)
 
-/* Writes the key of such an old address into key[RECORD_KEY_MAX] and returns its length; 0 where it does not
- * fit, and then no table can hold it. local counts for ENTRY_MAILBOX alone. */
+/* Writes the key of such an old address into key[RECORD_KEY_MAX] and returns its length; 0 where
+ * it does not fit, and then no table can hold it. local counts for ENTRY_MAILBOX alone. */
 size_t record_key(char *key, enum entry_scope scope, const char *local, const char *domain);
 
 /* Writes the value of entry into value[RECORD_VALUE_MAX] and returns its length. */
 size_t record_encode(unsigned char *value, const struct entry *entry);
 
-/* Reads both back. Trusts neither: returns 0; or -1 with *out undefined and err (EX_DATAERR) where they
- * were not written by record_key and record_encode. */
+/* Reads both back. Trusts neither: returns 0; or -1 with *out undefined and err (EX_DATAERR)
+ * where they were not written by record_key and record_encode. */
 int record_decode(struct entry *out, const void *key, size_t key_length, const void *value,
                   size_t value_length, struct error *err);
 

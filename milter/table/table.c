@@ -15,14 +15,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Address space, not memory or disk: a map opened this large never has to grow under its readers. */
+/* Address space, not memory or disk: a map opened this large never has to grow under its
+ * readers. */
 #define MAP_SIZE (sizeof(size_t) >= 8 ? (size_t)1 << 36 : (size_t)1 << 30)
 
-/* The first process to open the table fixes how many may read at once; LMDB's own default is 126. */
+/* The first process to open the table fixes how many may read at once; LMDB's own default is
+ * 126. */
 #define READERS_MAX 4096
 
-/* What the table says of itself stands among the entries, under names that no domain begins with: an LMDB database of its
- * own would cost a search in each transaction. */
+/* What the table says of itself stands among the entries, under names that no domain begins
+ * with: an LMDB database of its own would cost a search in each transaction. */
 #define META_FORMAT    "\0format"
 #define META_FOLD_CASE "\0fold_case"
 
@@ -110,8 +112,8 @@ long long table_needed_size(const struct table *table)
     return (long long)(info.me_last_pgno + 1) * status.ms_psize;
 }
 
-/* LMDB opens a file that was cut short without a word. A data file never shrinks: one that has must not even
- * be asked for its last page. */
+/* LMDB opens a file that was cut short without a word. A data file never shrinks: one that has
+ * must not even be asked for its last page. */
 int table_check(struct table *table, struct error *err)
 {
     long long size = table_file_size(table),
@@ -181,8 +183,9 @@ static int check_meta(struct table *table, MDB_txn *txn, bool fold_case, struct 
     return 0;
 }
 
-/* On a read-only mount LMDB goes on without reader locks, and a writer elsewhere could then reuse pages
- * that are being read: seen by the count of readers staying 0 in the middle of a read transaction. */
+/* On a read-only mount LMDB goes on without reader locks, and a writer elsewhere could then
+ * reuse pages that are being read: seen by the count of readers staying 0 in the middle of a
+ * read transaction. */
 static int check_reader_locks(const struct table *table, struct error *err)
 {
     MDB_envinfo info;

@@ -1,8 +1,9 @@
-/* table/table.h: the table of moved mailboxes, an LMDB environment on disk. Many processes read it at any
- * time; one at a time writes; a writer never holds a reader up, and what is committed is seen by the next view.
+/* table/table.h: the table of moved mailboxes, an LMDB environment on disk. Many processes read it
+ * at any time; one at a time writes; a writer never holds a reader up, and what is committed is
+ * seen by the next view.
  *
- * Keys are "domain@local": the entries of a domain stand together, its wildcard first, and one seek
- * tells whether a domain has any. A wildcard for subdomains is kept under ".domain@". */
+ * Keys are "domain@local": the entries of a domain stand together, its wildcard first, and one
+ * seek tells whether a domain has any. A wildcard for subdomains is kept under ".domain@". */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H
 
@@ -21,26 +22,29 @@ struct table; /* may be shared between threads; open it after fork(2) (lmdb.h) *
 enum table_result { TABLE_FOUND, TABLE_ABSENT, TABLE_FAILED };
 enum table_mode { TABLE_READ, TABLE_WRITE };
 
-/* Makes an empty table in the folder path, and the folder (its parent must be there); a table that is there already is an
- * error (EX_CANTCREAT) and stays as it is. fold_case is recorded: keys are stored folded. With owner and group (else -1)
- * the folder is handed to them; folder 2770, files 0660: the daemon's user and the group of those who administer it.
- * Returns 0; or -1 with err. */
+/* Makes an empty table in the folder path, and the folder (its parent must be there); a table
+ * that is there already is an error (EX_CANTCREAT) and stays as it is. fold_case is recorded:
+ * keys are stored folded. With owner and group (else -1) the folder is handed to them; folder
+ * 2770, files 0660: the daemon's user and the group of those who administer it. Returns 0; or -1
+ * with err. */
 int table_create(const char *path, bool fold_case, uid_t owner, gid_t group, struct error *err);
 
-/* Opens the table in the folder path. Returns 0 with *out, which the caller gives to table_free; or -1 with err: EX_NOINPUT missing,
- * EX_DATAERR not ours, cut short, empty or of a newer format, EX_NOPERM unreadable or on a read-only mount (reader locks need a file
- * that can be written), EX_CONFIG where it was made with the other fold_case. */
+/* Opens the table in the folder path. Returns 0 with *out, which the caller gives to table_free;
+ * or -1 with err: EX_NOINPUT missing, EX_DATAERR not ours, cut short, empty or of a newer
+ * format, EX_NOPERM unreadable or on a read-only mount (reader locks need a file that can be
+ * written), EX_CONFIG where it was made with the other fold_case. */
 int table_open(struct table **out, const char *path, enum table_mode mode, bool fold_case,
                struct error *err);
 
 /* Closes; no view, walk or edit of it may be open. NULL is fine. */
 void table_free(struct table *table);
 
-/* Whether the files at its path are no longer the ones that are open: removed, or another table in their place. */
+/* Whether the files at its path are no longer the ones that are open: removed, or another table
+ * in their place. */
 bool table_is_replaced(const struct table *table);
 
-/* Whether the data file is as long as it says: 0; or -1 with err (EX_DATAERR). What is read beyond its end is an error too, and
- * never ends the process. */
+/* Whether the data file is as long as it says: 0; or -1 with err (EX_DATAERR). What is read
+ * beyond its end is an error too, and never ends the process. */
 int table_check(struct table *table, struct error *err);
 
 /* How many entries. Returns 0, or -1 with err. */
@@ -53,18 +57,20 @@ struct table_view;
 struct table_view *table_view_open(struct table *table, struct error *err);
 void table_view_close(struct table_view *view);
 
-/* Finds the entry of exactly this scope, local-part (ignored but for ENTRY_MAILBOX) and domain, in the table's spelling.
- * *out is the caller's, complete, and outlives the view. */
+/* Finds the entry of exactly this scope, local-part (ignored but for ENTRY_MAILBOX) and domain,
+ * in the table's spelling. *out is the caller's, complete, and outlives the view. */
 enum table_result table_find(struct table_view *view, enum entry_scope scope, const char *local,
                              const char *domain, struct entry *out, struct error *err);
 
-/* Whether the domain has any entry (a wildcard for subdomains counts for scope ENTRY_SUBDOMAINS alone): TABLE_FOUND or TABLE_ABSENT. With domain NULL and
- * ENTRY_SUBDOMAINS: whether there is any such wildcard at all. Saves looking for every spelling of what cannot be there. */
+/* Whether the domain has any entry (a wildcard for subdomains counts for scope ENTRY_SUBDOMAINS
+ * alone): TABLE_FOUND or TABLE_ABSENT. With domain NULL and ENTRY_SUBDOMAINS: whether there is
+ * any such wildcard at all. Saves looking for every spelling of what cannot be there. */
 enum table_result table_has_domain(struct table_view *view, enum entry_scope scope,
                                    const char *domain, struct error *err);
 
-/* Goes through the entries in key order: sorted by domain, then local-part; with domain (A-labels, no dot in front) only that domain's own. Calls each
- * until it returns other than 0. Returns what each returned last, or -1 with err. Memory does not grow with the table. */
+/* Goes through the entries in key order: sorted by domain, then local-part; with domain
+ * (A-labels, no dot in front) only that domain's own. Calls each until it returns other than 0.
+ * Returns what each returned last, or -1 with err. Memory does not grow with the table. */
 int table_each(struct table_view *view, const char *domain,
                int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
                struct error *err);
@@ -75,18 +81,20 @@ struct table_edit;
 /* Returns the edit, or NULL with err. End it with table_edit_commit or table_edit_abort. */
 struct table_edit *table_edit_begin(struct table *table, struct error *err);
 
-/* Puts the entry. TABLE_FOUND where the old address is there already: without replace nothing is changed then;
- * TABLE_ABSENT where it is new. */
+/* Puts the entry. TABLE_FOUND where the old address is there already: without replace nothing is
+ * changed then; TABLE_ABSENT where it is new. */
 enum table_result table_edit_put(struct table_edit *edit, const struct entry *entry, bool replace,
                                  struct error *err);
 
 /* Deletes the entry of the same old address: TABLE_FOUND and gone, or TABLE_ABSENT. */
-enum table_result table_edit_del(struct table_edit *edit, const struct entry *old, struct error *err);
+enum table_result table_edit_del(struct table_edit *edit, const struct entry *old,
+                                 struct error *err);
 
 /* Deletes every entry. Returns 0, or -1 with err. */
 int table_edit_clear(struct table_edit *edit, struct error *err);
 
-/* Commits (on disk when it returns) and frees the edit, whatever comes out. Returns 0, or -1 with err and nothing changed. */
+/* Commits (on disk when it returns) and frees the edit, whatever comes out. Returns 0, or -1
+ * with err and nothing changed. */
 int table_edit_commit(struct table_edit *edit, struct error *err);
 void table_edit_abort(struct table_edit *edit);
 

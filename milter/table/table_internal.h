@@ -1,4 +1,5 @@
-/* table/table_internal.h: what table.c, view.c and edit.c share of a table that is open; nobody else includes it. */
+/* table/table_internal.h: what table.c, view.c and edit.c share of a table that is open; nobody
+ * else includes it. */
 #ifndef TABLE_TABLE_INTERNAL_H
 #define TABLE_TABLE_INTERNAL_H
 
@@ -22,7 +23,8 @@ struct table {
     MDB_dbi entries;
     bool fold_case;
 
-    /* Reset views keep a reader slot, and hold no page back: one at hand, and more where threads ask at once. */
+    /* Reset views keep a reader slot, and hold no page back: one at hand, and more where threads
+     * ask at once. */
     _Atomic(struct table_view *) spare;
     pthread_mutex_t lock; /* of idle */
     struct table_view *idle;
@@ -31,13 +33,15 @@ struct table {
     atomic_llong checked; /* the tick of the clock at which that was */
 
     atomic_ullong known[KNOWN_MAX]; /* which prefixes there are: see has_prefix in view.c */
-    uint64_t secret;                /* so that nobody can choose domains that are taken for each other */
+    uint64_t secret; /* so that nobody can choose domains that are taken for each other */
 };
 
-/* Says in err what one of LMDB's codes, errno's or PAGE_MISSING means for this table. Always returns -1. */
+/* Says in err what one of LMDB's codes, errno's or PAGE_MISSING means for this table. Always
+ * returns -1. */
 int table_lmdb_error(struct error *err, const struct table *table, int rc);
 
-/* The size of the data file, and the one that it must have at least, in octets; -1 and LLONG_MAX where it cannot be asked. */
+/* The size of the data file, and the one that it must have at least, in octets; -1 and LLONG_MAX
+ * where it cannot be asked. */
 long long table_file_size(const struct table *table);
 long long table_needed_size(const struct table *table);
 

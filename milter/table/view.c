@@ -1,4 +1,5 @@
-/* table/view.c: reading: one consistent state of the table, look-ups in it, and the walk through it */
+/* table/view.c: reading: one consistent state of the table, look-ups in it, and the walk through
+ * it */
 #include "table/guard.h"
 #include "table/record.h"
 #include "table/table_internal.h"
@@ -36,8 +37,8 @@ void table_views_free(struct table *table)
     }
 }
 
-/* All that touches the file goes through here: touch returns one of LMDB's codes. A view that a fault has left in
- * the middle of something is not used again. */
+/* All that touches the file goes through here: touch returns one of LMDB's codes. A view that a
+ * fault has left in the middle of something is not used again. */
 static int guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
                    void *data)
 {
@@ -102,8 +103,9 @@ static int move_cursor(struct table_view *view, MDB_val *key, MDB_val *value, MD
     return rc == 0 ? mdb_cursor_get(view->cursor, key, value, op) : rc;
 }
 
-/* Where a file was cut in the middle of a page the rest of that page reads as zeros, and an entry there as absent: so
- * the size is asked again at each tick of the clock, every few milliseconds, which costs less than at each view. */
+/* Where a file was cut in the middle of a page the rest of that page reads as zeros, and an
+ * entry there as absent: so the size is asked again at each tick of the clock, every few
+ * milliseconds, which costs less than at each view. */
 static int check_each_tick(struct table *table, struct error *err)
 {
     struct timespec now;
@@ -210,9 +212,9 @@ static enum table_result seek_prefix(struct table_view *view, const char *prefix
     return TABLE_FAILED;
 }
 
-/* A hash of the prefix and of the transaction that was asked, so that a commit makes all that is remembered
- * strange. The lowest bit is left for the answer; a false match has a chance of 2^-63 (FNV-1a with a secret,
- * mixed at the end). */
+/* A hash of the prefix and of the transaction that was asked, so that a commit makes all that is
+ * remembered strange. The lowest bit is left for the answer; a false match has a chance of 2^-63
+ * (FNV-1a with a secret, mixed at the end). */
 static uint64_t fingerprint(const struct table_view *view, const char *prefix, size_t length)
 {
     uint64_t hash = view->table->secret ^ mdb_txn_id(view->txn);
@@ -222,7 +224,8 @@ static uint64_t fingerprint(const struct table_view *view, const char *prefix, s
     return (hash ^ (hash >> 29)) | 1;
 }
 
-/* Whether any key begins with prefix: asked twice for nearly every recipient, and seldom different. */
+/* Whether any key begins with prefix: asked twice for nearly every recipient, and seldom
+ * different. */
 static enum table_result has_prefix(struct table_view *view, const char *prefix, size_t length,
                                     struct error *err)
 {

@@ -1,6 +1,6 @@
-/* tests/bench/fixed.c: the reference: a libmilter program that answers each RCPT with a fixed 551 and looks nothing up. It
- * negotiates the same steps as milter-moved, so that the difference of the two is what milter-moved does.
- * usage: fixed unix:PATH */
+/* tests/bench/fixed.c: the reference: a libmilter program that answers each RCPT with a fixed
+ * 551 and looks nothing up. It negotiates the same steps as milter-moved, so that the difference
+ * of the two is what milter-moved does. usage: fixed unix:PATH */
 #include <libmilter/mfapi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +9,9 @@
     (SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN |   \
      SMFIP_NR_CONN | SMFIP_NR_MAIL)
 
-static sfsistat on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2, unsigned long f3,
-                             unsigned long *p0, unsigned long *p1, unsigned long *p2, unsigned long *p3)
+static sfsistat on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
+                             unsigned long f3, unsigned long *p0, unsigned long *p1,
+                             unsigned long *p2, unsigned long *p3)
 {
     (void)ctx, (void)f2, (void)f3;
     *p0 = f0 & (SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_SETSYMLIST);
@@ -39,8 +40,10 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
 static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 {
     (void)args;
-    return smfi_setreply(ctx, (char *)"551", (char *)"5.1.6", (char *)"User not local; please try <fixed@new.example>") ==
-                   MI_SUCCESS ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+    return smfi_setreply(ctx, (char *)"551", (char *)"5.1.6",
+                         (char *)"User not local; please try <fixed@new.example>") == MI_SUCCESS
+               ? SMFIS_REJECT
+               : SMFIS_TEMPFAIL;
 }
 
 static sfsistat on_end(SMFICTX *ctx)
@@ -51,13 +54,20 @@ static sfsistat on_end(SMFICTX *ctx)
 
 int main(int argc, char **argv)
 {
-    struct smfiDesc description = {.xxfi_name = (char *)"fixed", .xxfi_version = SMFI_VERSION,
-                                   .xxfi_flags = SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_SETSYMLIST,
-                                   .xxfi_connect = on_connect, .xxfi_envfrom = on_mail, .xxfi_envrcpt = on_rcpt,
-                                   .xxfi_eom = on_end, .xxfi_abort = on_end, .xxfi_close = on_end,
+    struct smfiDesc description = {.xxfi_name = (char *)"fixed",
+                                   .xxfi_version = SMFI_VERSION,
+                                   .xxfi_flags =
+                                       SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_SETSYMLIST,
+                                   .xxfi_connect = on_connect,
+                                   .xxfi_envfrom = on_mail,
+                                   .xxfi_envrcpt = on_rcpt,
+                                   .xxfi_eom = on_end,
+                                   .xxfi_abort = on_end,
+                                   .xxfi_close = on_end,
                                    .xxfi_negotiate = on_negotiate};
-    if (argc != 2 || smfi_register(description) != MI_SUCCESS || smfi_setconn(argv[1]) != MI_SUCCESS ||
-        smfi_setbacklog(1024) != MI_SUCCESS || smfi_opensocket(1) != MI_SUCCESS)
+    if (argc != 2 || smfi_register(description) != MI_SUCCESS ||
+        smfi_setconn(argv[1]) != MI_SUCCESS || smfi_setbacklog(1024) != MI_SUCCESS ||
+        smfi_opensocket(1) != MI_SUCCESS)
         return EXIT_FAILURE;
     return smfi_main() == MI_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -23,8 +23,8 @@
 
 struct connection {
     int fd;
-    unsigned asked, left; /* recipients; of this message */
-    unsigned skip;        /* replies to pass over: to MAIL, where the milter answers it */
+    unsigned asked, left;          /* recipients; of this message */
+    unsigned skip;                 /* replies to pass over: to MAIL, where the milter answers it */
     bool sends_mail, mail_replies; /* as negotiated */
     uint64_t sent_ns;
     char buffer[1024];
@@ -113,13 +113,15 @@ static void check_reply(const struct connection *c, const char *reply, uint32_t 
 {
     static const char same[] = "y551 5.1.6 User not local; please try <fixed@new.example>";
     char own[128];
-    snprintf(own, sizeof own, "y551 5.1.6 User not local; please try <u%07u@new.example>", recipient_of(c));
+    snprintf(own, sizeof own, "y551 5.1.6 User not local; please try <u%07u@new.example>",
+             recipient_of(c));
     const char *expected = fixed ? same : own;
     if (size < strlen(expected) || memcmp(reply, expected, strlen(expected)) != 0)
         wrong++;
 }
 
-/* Takes what has come; whether the reply to the recipient is there, which then is checked and counted. */
+/* Takes what has come; whether the reply to the recipient is there, which then is checked and
+ * counted. */
 static bool take(struct connection *c)
 {
     char reply[1024];
@@ -146,7 +148,8 @@ static void open_session(struct connection *c, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     uint32_t offer[3] = {htonl(6), htonl(0x1ff), htonl(0x1fffff)};
-    char out[128], client[] = "localhost\0004\x30\x39" "127.0.0.1";
+    char out[128], client[] = "localhost\0004\x30\x39"
+                              "127.0.0.1";
 
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     *c = (struct connection){.fd = socket(AF_UNIX, SOCK_STREAM, 0)};
@@ -155,7 +158,8 @@ static void open_session(struct connection *c, const char *path)
     send_all(c, out, packet(out, 'O', offer, sizeof offer));
     uint32_t size;
     if (recv(c->fd, &size, 4, MSG_WAITALL) != 4 || ntohl(size) > sizeof c->buffer ||
-        recv(c->fd, c->buffer, ntohl(size), MSG_WAITALL) != (ssize_t)ntohl(size) || c->buffer[0] != 'O')
+        recv(c->fd, c->buffer, ntohl(size), MSG_WAITALL) != (ssize_t)ntohl(size) ||
+        c->buffer[0] != 'O')
         fail("negotiation");
     uint32_t steps;
     memcpy(&steps, c->buffer + 9, 4);
@@ -165,8 +169,9 @@ static void open_session(struct connection *c, const char *path)
     if ((steps & 0x1) != 0)
         return;
     send_all(c, out, packet(out, 'C', client, sizeof client));
-    if ((steps & 0x1000) == 0 && (recv(c->fd, &size, 4, MSG_WAITALL) != 4 ||
-                                  recv(c->fd, c->buffer, ntohl(size), MSG_WAITALL) != (ssize_t)ntohl(size)))
+    if ((steps & 0x1000) == 0 &&
+        (recv(c->fd, &size, 4, MSG_WAITALL) != 4 ||
+         recv(c->fd, c->buffer, ntohl(size), MSG_WAITALL) != (ssize_t)ntohl(size)))
         fail("reply to the connection");
 }
 

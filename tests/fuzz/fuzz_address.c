@@ -1,4 +1,5 @@
-/* Whatever a client writes as a recipient: read or refused, and what is read can be written and read again. */
+/* Whatever a client writes as a recipient: read or refused, and what is read can be written and
+ * read again. */
 #include "mail/address.h"
 
 #include <stdint.h>

@@ -7,7 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct address_rules rules = {.fold_case = true, .delimiters = "+", .local_domain = NULL};
+static const struct address_rules rules = {
+    .fold_case = true, .delimiters = "+", .local_domain = NULL};
 
 struct seen {
     unsigned long line;

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t key_length = (size_t)(nul - data), value_length = size - key_length - 1;
     if (record_decode(&entry, data, key_length, nul + 1, value_length, NULL) != 0)
         return 0;
-    if (record_key(key, entry.scope, entry.local, entry.domain) != key_length || memcmp(key, data, key_length) != 0)
+    if (record_key(key, entry.scope, entry.local, entry.domain) != key_length ||
+        memcmp(key, data, key_length) != 0)
         abort();
     (void)record_encode(value, &entry);
     return 0;

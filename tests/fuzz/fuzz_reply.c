@@ -1,5 +1,5 @@
-/* A template from the administrator, an address from anywhere: refused, or filled in as one printable line. The input is a
- * template, a NUL, and the address. */
+/* A template from the administrator, an address from anywhere: refused, or filled in as one
+ * printable line. The input is a template, a NUL, and the address. */
 #include "mail/reply.h"
 
 #include <stdint.h>
@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct reply reply;
     struct error err = {.status = 0};
     const uint8_t *nul = size == 0 ? NULL : memchr(data, '\0', size);
-    size_t first = nul == NULL ? size : (size_t)(nul - data), rest = nul == NULL ? 0 : size - first - 1;
+    size_t first = nul == NULL ? size : (size_t)(nul - data),
+           rest = nul == NULL ? 0 : size - first - 1;
 
     if (first >= sizeof template || rest >= sizeof new)
         return 0;

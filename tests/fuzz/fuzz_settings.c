@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct settings *settings;
     struct error err = {.status = 0};
 
-    if (memmem(data, size, "@include", 8) != NULL) /* files of this machine are not the test's affair */
+    if (memmem(data, size, "@include", 8) !=
+        NULL) /* files of this machine are not the test's affair */
         return 0;
     int fd = memfd_create("settings", 0);
     if (fd < 0 || write(fd, data, size) != (ssize_t)size)

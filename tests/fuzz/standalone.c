@@ -1,5 +1,6 @@
-/* tests/fuzz/standalone.c: runs a fuzz target without a fuzzer: first every file of its corpus, then a bounded
- * number of mutations of them, the same at each run. With clang, link the target with -fsanitize=fuzzer instead. */
+/* tests/fuzz/standalone.c: runs a fuzz target without a fuzzer: first every file of its corpus,
+ * then a bounded number of mutations of them, the same at each run. With clang, link the target
+ * with -fsanitize=fuzzer instead. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

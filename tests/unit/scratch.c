@@ -8,7 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const struct address_rules rules = {.fold_case = true, .delimiters = "+", .local_domain = NULL};
+static const struct address_rules rules = {
+    .fold_case = true, .delimiters = "+", .local_domain = NULL};
 
 char scratch[64] = "";
 char scratch_table[80] = "";
@@ -64,7 +65,8 @@ void scratch_put(const struct entry_text *text)
 void scratch_fill(const char *const *pairs)
 {
     struct error err;
-    ck_assert_msg(table_create(scratch_table, true, (uid_t)-1, (gid_t)-1, &err) == 0, "%s", err.text);
+    ck_assert_msg(table_create(scratch_table, true, (uid_t)-1, (gid_t)-1, &err) == 0, "%s",
+                  err.text);
     for (; pairs != NULL && pairs[0] != NULL; pairs += 2) {
         struct entry_text text = {.old = pairs[0], .new = pairs[1]};
         if (strcmp(pairs[1], "gone") == 0 || strcmp(pairs[1], "stay") == 0)

@@ -1,4 +1,5 @@
-/* tests/unit/scratch.h: a temporary folder with a table in it, for the tests that need a real one. */
+/* tests/unit/scratch.h: a temporary folder with a table in it, for the tests that need a real
+ * one. */
 #ifndef UNIT_SCRATCH_H
 #define UNIT_SCRATCH_H
 
@@ -11,7 +12,8 @@ extern char scratch_table[]; /* the table's folder in it */
 void scratch_setup(void);
 void scratch_teardown(void);
 
-/* Makes the table; NULL-terminated pairs of old and new: "gone" and "stay" as new are actions, and "forward:NEW" too. */
+/* Makes the table; NULL-terminated pairs of old and new: "gone" and "stay" as new are actions,
+ * and "forward:NEW" too. */
 void scratch_fill(const char *const *pairs);
 
 /* Puts one entry into it. */

@@ -1,4 +1,5 @@
-/* tests/unit/suites.h: every suite, one for each module. A new one is a row here, its file, and a line in Makefile.am. */
+/* tests/unit/suites.h: every suite, one for each module. A new one is a row here, its file, and
+ * a line in Makefile.am. */
 #ifndef UNIT_SUITES_H
 #define UNIT_SUITES_H
 

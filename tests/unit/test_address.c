@@ -6,9 +6,12 @@
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
-static const struct address_rules rules = {.fold_case = true, .delimiters = "+", .local_domain = NULL};
-static const struct address_rules home = {.fold_case = true, .delimiters = "+-", .local_domain = "home.example"};
-static const struct address_rules exact = {.fold_case = false, .delimiters = "", .local_domain = NULL};
+static const struct address_rules rules = {
+    .fold_case = true, .delimiters = "+", .local_domain = NULL};
+static const struct address_rules home = {
+    .fold_case = true, .delimiters = "+-", .local_domain = "home.example"};
+static const struct address_rules exact = {
+    .fold_case = false, .delimiters = "", .local_domain = NULL};
 
 static const struct {
     const char *why, *text, *local, *domain;
@@ -24,12 +27,22 @@ static const struct {
     {"extension stays in the local-part", "<alice+x@old.example>", "alice+x", "old.example"},
     {"percent", "<a%b@old.example>", "a%b", "old.example"},
     {"dots of the wild", "<.a..b.@old.example>", ".a..b.", "old.example"},
-    {"U-label", "<alice@B\xc3\x9c" "CHER.example>", "alice", "xn--bcher-kva.example"},
+    {"U-label",
+     "<alice@B\xc3\x9c"
+     "CHER.example>",
+     "alice", "xn--bcher-kva.example"},
     {"A-label", "<alice@XN--bcher-KVA.example>", "alice", "xn--bcher-kva.example"},
-    {"decomposed U-label", "<alice@bu\xcc\x88" "cher.example>", "alice", "xn--bcher-kva.example"},
-    {"no valid A-label is left alone", "<a@xn--zzzzzzzz99999.example>", "a", "xn--zzzzzzzz99999.example"},
+    {"decomposed U-label",
+     "<alice@bu\xcc\x88"
+     "cher.example>",
+     "alice", "xn--bcher-kva.example"},
+    {"no valid A-label is left alone", "<a@xn--zzzzzzzz99999.example>", "a",
+     "xn--zzzzzzzz99999.example"},
     {"UTF-8 local-part folded", "<J\xc3\x96RG@old.example>", "j\xc3\xb6rg", "old.example"},
-    {"full case folding", "<stra\xc3\x9f" "e@old.example>", "strasse", "old.example"},
+    {"full case folding",
+     "<stra\xc3\x9f"
+     "e@old.example>",
+     "strasse", "old.example"},
     {"NFC", "<jo\xcc\x88rg@old.example>", "j\xc3\xb6rg", "old.example"},
     {"address literal", "<alice@[192.0.2.1]>", "alice", "[192.0.2.1]"},
     {"underscore", "<alice@a_b.example>", "alice", "a_b.example"},
@@ -70,9 +83,18 @@ static const struct {
     {"empty label", "<alice@old..example>", 0},
     {"long label", "<alice@" A50 A50 ".example>", 0},
     {"a blank in the domain", "<alice@old example>", 0},
-    {"local-part not UTF-8", "<\xff" "alice@old.example>", 0},
-    {"overlong UTF-8", "<\xc0\xaf" "alice@old.example>", 0},
-    {"surrogate", "<\xed\xa0\x80" "alice@old.example>", 0},
+    {"local-part not UTF-8",
+     "<\xff"
+     "alice@old.example>",
+     0},
+    {"overlong UTF-8",
+     "<\xc0\xaf"
+     "alice@old.example>",
+     0},
+    {"surrogate",
+     "<\xed\xa0\x80"
+     "alice@old.example>",
+     0},
     {"domain not UTF-8", "<alice@\xff.example>", 0},
     {"no IDNA letter", "<alice@\xe2\x98\x83\xef\xbf\xbd.example>", 0},
     {"literal not closed", "<alice@[192.0.2.1>", 0},
@@ -86,9 +108,11 @@ START_TEST(bad_addresses_get_one_line)
     size_t length = bad[_i].length == 0 ? strlen(bad[_i].text) : bad[_i].length;
     ck_assert_msg(address_parse(&got, bad[_i].text, length, &rules, &err) == -1, "%s", bad[_i].why);
     ck_assert_int_eq(err.status, EX_DATAERR);
-    ck_assert_msg(strstr(err.text, ": write ") != NULL || strstr(err.text, "write") != NULL, "%s", err.text);
+    ck_assert_msg(strstr(err.text, ": write ") != NULL || strstr(err.text, "write") != NULL, "%s",
+                  err.text);
     for (const char *at = err.text; *at != '\0'; at++)
-        ck_assert_msg((unsigned char)*at >= 0x20 && *at != 0x7f, "%s: control character", bad[_i].why);
+        ck_assert_msg((unsigned char)*at >= 0x20 && *at != 0x7f, "%s: control character",
+                      bad[_i].why);
     ck_assert_str_eq(got.local, "untouched");
 }
 END_TEST
@@ -164,9 +188,9 @@ END_TEST
 static const struct {
     const char *local, *text;
 } written[] = {
-    {"alice", "alice@d"},       {"a.b", "a.b@d"},           {".a", "\".a\"@d"},
-    {"a..b", "\"a..b\"@d"},     {"a b", "\"a b\"@d"},       {"a\"b\\", "\"a\\\"b\\\\\"@d"},
-    {"a@b", "\"a@b\"@d"},       {"a%b", "a%b@d"},           {"j\xc3\xb6rg", "j\xc3\xb6rg@d"},
+    {"alice", "alice@d"},   {"a.b", "a.b@d"},     {".a", "\".a\"@d"},
+    {"a..b", "\"a..b\"@d"}, {"a b", "\"a b\"@d"}, {"a\"b\\", "\"a\\\"b\\\\\"@d"},
+    {"a@b", "\"a@b\"@d"},   {"a%b", "a%b@d"},     {"j\xc3\xb6rg", "j\xc3\xb6rg@d"},
 };
 START_TEST(quotes_are_written_where_they_are_needed)
 {
@@ -184,7 +208,8 @@ START_TEST(domains_are_shown_in_unicode)
 {
     char text[64];
     ck_assert_int_eq(address_domain_to_unicode(text, sizeof text, "xn--bcher-kva.example"), 0);
-    ck_assert_str_eq(text, "b\xc3\xbc" "cher.example");
+    ck_assert_str_eq(text, "b\xc3\xbc"
+                           "cher.example");
     ck_assert_int_eq(address_domain_to_unicode(text, sizeof text, "xn--zzzzzzzz99999.example"), 0);
     ck_assert_str_eq(text, "xn--zzzzzzzz99999.example");
     ck_assert_int_eq(address_domain_to_unicode(text, 5, "old.example"), -1);

@@ -12,30 +12,66 @@
 
 #define LONG50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 static const char *const table_rows[] = {
-    "alice@old.example", "alice@new.example",
-    "alice+known@old.example", "known@new.example",
-    "percent@old.example", "a%b@new.example",
-    "\"quo ted\"@old.example", "\"quo ted\"@new.example",
-    "bob@old.example", "gone",
-    "root@moved.example", "stay",
-    "@moved.example", "@new.example",
-    "@.sub.example", "x@new.example",
-    "@.deep.sub.example", "deep@new.example",
-    "postmaster@own.example", "pm@new.example",
-    "same@old.example", "@new.example",
-    "j\xc3\xb6rg@old.example", "j\xc3\xb6rg@new.example",
-    "idn@old.example", "idn@b\xc3\xbc" "cher.example",
-    "fwd@old.example", "forward:fwd@new.example",
+    "alice@old.example",
+    "alice@new.example",
+    "alice+known@old.example",
+    "known@new.example",
+    "percent@old.example",
+    "a%b@new.example",
+    "\"quo ted\"@old.example",
+    "\"quo ted\"@new.example",
+    "bob@old.example",
+    "gone",
+    "root@moved.example",
+    "stay",
+    "@moved.example",
+    "@new.example",
+    "@.sub.example",
+    "x@new.example",
+    "@.deep.sub.example",
+    "deep@new.example",
+    "postmaster@own.example",
+    "pm@new.example",
+    "same@old.example",
+    "@new.example",
+    "j\xc3\xb6rg@old.example",
+    "j\xc3\xb6rg@new.example",
+    "idn@old.example",
+    "idn@b\xc3\xbc"
+    "cher.example",
+    "fwd@old.example",
+    "forward:fwd@new.example",
     /* chains */
-    "chain@old.example", "step@moved.example",
-    "togone@old.example", "bob@old.example",
-    "tostay@old.example", "root@moved.example",
-    "loop1@old.example", "loop2@old.example",
-    "loop2@old.example", "loop1@old.example",
-    "fwdloop@old.example", "forward:loop1@old.example",
-    "c1@c.example", "c2@c.example", "c2@c.example", "c3@c.example", "c3@c.example", "c4@c.example",
-    "c4@c.example", "c5@c.example", "c5@c.example", "c6@c.example", "c6@c.example", "c7@c.example",
-    "c7@c.example", "c8@c.example", "c8@c.example", "c9@c.example", "c0@c.example", "c1@c.example",
+    "chain@old.example",
+    "step@moved.example",
+    "togone@old.example",
+    "bob@old.example",
+    "tostay@old.example",
+    "root@moved.example",
+    "loop1@old.example",
+    "loop2@old.example",
+    "loop2@old.example",
+    "loop1@old.example",
+    "fwdloop@old.example",
+    "forward:loop1@old.example",
+    "c1@c.example",
+    "c2@c.example",
+    "c2@c.example",
+    "c3@c.example",
+    "c3@c.example",
+    "c4@c.example",
+    "c4@c.example",
+    "c5@c.example",
+    "c5@c.example",
+    "c6@c.example",
+    "c6@c.example",
+    "c7@c.example",
+    "c7@c.example",
+    "c8@c.example",
+    "c8@c.example",
+    "c9@c.example",
+    "c0@c.example",
+    "c1@c.example",
     NULL,
 };
 
@@ -52,13 +88,22 @@ static void make_table(void)
 {
     scratch_setup();
     scratch_fill(table_rows);
-    put((struct entry_text){.old = "timed@old.example", .new = "t@new.example", .from = "2026-09-01", .until = "2026-09-02"});
-    put((struct entry_text){.old = "timed@moved.example", .new = "t@new.example", .until = "2026-08-01"});
-    put((struct entry_text){.old = "grace@old.example", .new = "g@new.example", .forward_until = "2026-09-02"});
-    put((struct entry_text){.old = "shy@old.example", .new = "shy@new.example", .disclose = "trusted"});
-    put((struct entry_text){.old = "secret@old.example", .new = "secret@new.example", .disclose = "nobody"});
-    put((struct entry_text){.old = "viashy@old.example", .new = "shy@old.example", .disclose = "anyone"});
-    put((struct entry_text){.old = LONG50 "@old.example", .new = LONG50 LONG50 "@" LONG50 "." LONG50 ".example"});
+    put((struct entry_text){.old = "timed@old.example",
+                            .new = "t@new.example",
+                            .from = "2026-09-01",
+                            .until = "2026-09-02"});
+    put((struct entry_text){
+        .old = "timed@moved.example", .new = "t@new.example", .until = "2026-08-01"});
+    put((struct entry_text){
+        .old = "grace@old.example", .new = "g@new.example", .forward_until = "2026-09-02"});
+    put((struct entry_text){
+        .old = "shy@old.example", .new = "shy@new.example", .disclose = "trusted"});
+    put((struct entry_text){
+        .old = "secret@old.example", .new = "secret@new.example", .disclose = "nobody"});
+    put((struct entry_text){
+        .old = "viashy@old.example", .new = "shy@old.example", .disclose = "anyone"});
+    put((struct entry_text){.old = LONG50 "@old.example",
+                            .new = LONG50 LONG50 "@" LONG50 "." LONG50 ".example"});
 }
 
 /* In each test's own process, since LMDB wants to be opened behind fork(2). */
@@ -89,13 +134,15 @@ static const char *line_of(const struct answer *answer)
     case VERDICT_CONTINUE: return "continue";
     case VERDICT_FORWARD: snprintf(line, sizeof line, "forward %s", answer->new); break;
     case VERDICT_REPLY:
-        snprintf(line, sizeof line, "%s %s %s", answer->reply.code, answer->reply.enhanced, answer->reply.text);
+        snprintf(line, sizeof line, "%s %s %s", answer->reply.code, answer->reply.enhanced,
+                 answer->reply.text);
         break;
     }
     return line;
 }
 
-static const struct client stranger = {.has_ip = true, .ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 7}}};
+static const struct client stranger = {
+    .has_ip = true, .ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 7}}};
 
 #define MOVED(new)  "551 5.1.6 User not local; please try <" new ">"
 #define GONE        "550 5.1.6 User not local; no forwarding address"
@@ -155,8 +202,10 @@ static const struct {
 START_TEST(a_stranger_is_answered)
 {
     struct answer answer = ask(rows[_i].recipient, stranger, NOW);
-    ck_assert_msg(strcmp(line_of(&answer), rows[_i].line) == 0, "%s: %s", rows[_i].recipient, line_of(&answer));
-    ck_assert_msg(answer.rule == rows[_i].rule, "%s: %s", rows[_i].recipient, answer_rule_name(answer.rule));
+    ck_assert_msg(strcmp(line_of(&answer), rows[_i].line) == 0, "%s: %s", rows[_i].recipient,
+                  line_of(&answer));
+    ck_assert_msg(answer.rule == rows[_i].rule, "%s: %s", rows[_i].recipient,
+                  answer_rule_name(answer.rule));
 }
 END_TEST
 
@@ -195,7 +244,9 @@ START_TEST(utf8_goes_into_sessions_that_carry_it)
     modern.smtputf8 = true;
     expect("<j\xc3\xb6rg@old.example>", modern, NOW, MOVED("j\xc3\xb6rg@new.example"));
     expect("<J\xc3\x96RG@old.example>", modern, NOW, MOVED("j\xc3\xb6rg@new.example"));
-    expect("<idn@old.example>", modern, NOW, MOVED("idn@b\xc3\xbc" "cher.example"));
+    expect("<idn@old.example>", modern, NOW,
+           MOVED("idn@b\xc3\xbc"
+                 "cher.example"));
 }
 END_TEST
 
@@ -241,7 +292,9 @@ static void set(char **text, const char *value)
 START_TEST(texts_of_the_administrator)
 {
     set(&settings->reply_moved, "551 5.7.1 ${old} is now ${new}, please try <${new}>");
-    expect("<Alice+X@old.example>", stranger, NOW, "551 5.7.1 Alice+X@old.example is now alice+X@new.example, please try <alice+X@new.example>");
+    expect("<Alice+X@old.example>", stranger, NOW,
+           "551 5.7.1 Alice+X@old.example is now alice+X@new.example, please try "
+           "<alice+X@new.example>");
     set(&settings->reply_gone, "550 5.1.6 ${old} has left");
     expect("<bob@old.example>", stranger, NOW, "550 5.1.6 bob@old.example has left");
 }
@@ -250,22 +303,27 @@ END_TEST
 START_TEST(a_line_over_512_octets_falls_back)
 {
     set(&settings->reply_moved, "551 5.1.6 ${new} ${new} ${new} please try <${new}>");
-    expect("<" LONG50 "@old.example>", stranger, NOW, MOVED(LONG50 LONG50 "@" LONG50 "." LONG50 ".example"));
+    expect("<" LONG50 "@old.example>", stranger, NOW,
+           MOVED(LONG50 LONG50 "@" LONG50 "." LONG50 ".example"));
 }
 END_TEST
 
 START_TEST(a_new_address_too_long_for_a_path_is_withheld)
 {
     char recipient[400];
-    snprintf(recipient, sizeof recipient, "<%s%s%s%s%s@moved.example>", LONG50, LONG50, LONG50, LONG50, LONG50);
+    snprintf(recipient, sizeof recipient, "<%s%s%s%s%s@moved.example>", LONG50, LONG50, LONG50,
+             LONG50, LONG50);
     struct answer answer = ask(recipient, stranger, NOW);
     ck_assert_int_eq(answer.rule, RULE_UNWRITABLE);
     ck_assert_str_eq(line_of(&answer), WITHHELD);
-    snprintf(recipient, sizeof recipient, "<alice+%s%s%s%s%s@old.example>", LONG50, LONG50, LONG50, LONG50, "x");
+    snprintf(recipient, sizeof recipient, "<alice+%s%s%s%s%s@old.example>", LONG50, LONG50, LONG50,
+             LONG50, "x");
     answer = ask(recipient, stranger, NOW);
     ck_assert_int_eq(answer.rule, RULE_MOVED);
-    snprintf(recipient, sizeof recipient, "<alice+%s%s%s%s%s@old.example>", LONG50, LONG50, LONG50, LONG50, LONG50 + 10);
-    expect(recipient, stranger, NOW, MOVED("alice@new.example")); /* without the extension it is still the mailbox */
+    snprintf(recipient, sizeof recipient, "<alice+%s%s%s%s%s@old.example>", LONG50, LONG50, LONG50,
+             LONG50, LONG50 + 10);
+    expect(recipient, stranger, NOW,
+           MOVED("alice@new.example")); /* without the extension it is still the mailbox */
 }
 END_TEST
 

@@ -8,7 +8,8 @@
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
-static const struct address_rules rules = {.fold_case = true, .delimiters = "+", .local_domain = NULL};
+static const struct address_rules rules = {
+    .fold_case = true, .delimiters = "+", .local_domain = NULL};
 
 /* What a reader said, one word each: "2:alice@old.example>alice@new.example" or "3!". */
 struct said {
@@ -57,11 +58,15 @@ static const struct {
     {"no line end at the end", HEAD A, "2:" A_OK, 0},
     {"CRLF", "old,new\r\n" A "\r\nb@old.example,\r\n", "2:" A_OK "3:b@old.example> ", 0},
     {"byte order mark", "\xef\xbb\xbf" HEAD A "\n", "2:" A_OK, 0},
-    {"columns in another order", "note,new,old\nhi,a@new.example,alice@old.example\n", "2:alice@old.example>a@new.example#hi ", 0},
-    {"quotes", "old,new,note\n\"alice@old.example\",a@new.example,\"a \"\"b\"\", c\"\n", "2:alice@old.example>a@new.example#a \"b\", c ", 0},
+    {"columns in another order", "note,new,old\nhi,a@new.example,alice@old.example\n",
+     "2:alice@old.example>a@new.example#hi ", 0},
+    {"quotes", "old,new,note\n\"alice@old.example\",a@new.example,\"a \"\"b\"\", c\"\n",
+     "2:alice@old.example>a@new.example#a \"b\", c ", 0},
     {"empty lines", HEAD "\n\n" A "\n\n", "4:" A_OK, 0},
-    {"quoted local-part", HEAD "\"\"\"al ice\"\"@old.example\",a@new.example\n", "2:\"al ice\"@old.example>a@new.example ", 0},
-    {"a bad address between good ones", HEAD A "\nbad,x@y.example\nb@old.example,\n", "2:" A_OK "3! 4:b@old.example> ", 0},
+    {"quoted local-part", HEAD "\"\"\"al ice\"\"@old.example\",a@new.example\n",
+     "2:\"al ice\"@old.example>a@new.example ", 0},
+    {"a bad address between good ones", HEAD A "\nbad,x@y.example\nb@old.example,\n",
+     "2:" A_OK "3! 4:b@old.example> ", 0},
     {"bad quoting", HEAD "\"a\"b@old.example,x@y.example\n" A "\n", "2! 3:" A_OK, 0},
     {"a quote in the middle", HEAD "a\"b@old.example,x@y.example\n" A "\n", "2! 3:" A_OK, 0},
     {"a quote never closed", HEAD A "\n\"b@old.example,x\ny\n", "2:" A_OK "3! ", 0},
@@ -70,15 +75,18 @@ static const struct {
     {"a bare CR", HEAD A "\r" A "\n" A "\n", "2! 3:" A_OK, 0},
     {"NUL", HEAD "ali\0ce@old.example,a@new.example\n", "2! ", 8 + 33},
     {"invalid UTF-8", HEAD "\xff@old.example,a@new.example\n", "2! ", 0},
-    {"a quoted line break shifts the lines", "old,new,note\na@old.example,,\"x\ny\"\nbad,,\n", "2! 4! ", 0},
+    {"a quoted line break shifts the lines", "old,new,note\na@old.example,,\"x\ny\"\nbad,,\n",
+     "2! 4! ", 0},
 };
 START_TEST(rows_are_read_with_their_lines)
 {
     struct said said;
     struct error err;
     size_t length = rows[_i].length == 0 ? strlen(rows[_i].text) : rows[_i].length;
-    ck_assert_msg(read_text(&said, rows[_i].text, length, &err) == 0, "%s: %s", rows[_i].why, err.text);
-    ck_assert_msg(strcmp(said.text, rows[_i].said) == 0, "%s: '%s' %s", rows[_i].why, said.text, said.why);
+    ck_assert_msg(read_text(&said, rows[_i].text, length, &err) == 0, "%s: %s", rows[_i].why,
+                  err.text);
+    ck_assert_msg(strcmp(said.text, rows[_i].said) == 0, "%s: '%s' %s", rows[_i].why, said.text,
+                  said.why);
 }
 END_TEST
 
@@ -123,14 +131,22 @@ START_TEST(what_is_written_is_read_again)
     char text[4096] = "";
     struct said said;
     struct error err;
-    const struct entry entry = {.scope = ENTRY_MAILBOX, .local = "a \"b\"", .domain = "old.example", .new = "x@new.example",
-                                .action = ENTRY_FORWARD, .disclose = ENTRY_TRUSTED, .from = 86400, .note = "so, \"it\" is"};
+    const struct entry entry = {.scope = ENTRY_MAILBOX,
+                                .local = "a \"b\"",
+                                .domain = "old.example",
+                                .new = "x@new.example",
+                                .action = ENTRY_FORWARD,
+                                .disclose = ENTRY_TRUSTED,
+                                .from = 86400,
+                                .note = "so, \"it\" is"};
     FILE *out = fmemopen(text, sizeof text, "w");
     ck_assert_int_eq(format_csv.write_head(out, &err), 0);
     ck_assert_int_eq(format_csv.write(out, &entry, &err), 0);
     fclose(out);
     ck_assert_str_eq(text, "old,new,action,from,until,forward_until,disclose,note\n"
-                           "\"\"\"a \\\"\"b\\\"\"\"\"@old.example\",x@new.example,forward,1970-01-02T00:00:00Z,,,trusted,\"so, \"\"it\"\" is\"\n");
+                           "\"\"\"a "
+                           "\\\"\"b\\\"\"\"\"@old.example\",x@new.example,forward,1970-01-02T00:00:"
+                           "00Z,,,trusted,\"so, \"\"it\"\" is\"\n");
     ck_assert_int_eq(read_text(&said, text, strlen(text), &err), 0);
     ck_assert_str_eq(said.text, "2:\"a \\\"b\\\"\"@old.example>x@new.example#so, \"it\" is ");
 }

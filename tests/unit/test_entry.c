@@ -6,24 +6,48 @@
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
-static const struct address_rules rules = {.fold_case = true, .delimiters = "+", .local_domain = NULL};
+static const struct address_rules rules = {
+    .fold_case = true, .delimiters = "+", .local_domain = NULL};
 
 static const struct {
     struct entry_text text;
     const char *old, *new;
     enum entry_action action;
 } good[] = {
-    {{.old = "Alice@OLD.example", .new = "Alice@New.Example"}, "alice@old.example", "Alice@new.example", ENTRY_REJECT},
+    {{.old = "Alice@OLD.example", .new = "Alice@New.Example"},
+     "alice@old.example",
+     "Alice@new.example",
+     ENTRY_REJECT},
     {{.old = "@Old.Example.", .new = "@new.example"}, "@old.example", "@new.example", ENTRY_REJECT},
-    {{.old = "@.old.example", .new = "x@new.example"}, "@.old.example", "x@new.example", ENTRY_REJECT},
+    {{.old = "@.old.example", .new = "x@new.example"},
+     "@.old.example",
+     "x@new.example",
+     ENTRY_REJECT},
     {{.old = "bob@old.example"}, "bob@old.example", "", ENTRY_REJECT},
     {{.old = "bob@old.example", .action = "gone"}, "bob@old.example", "", ENTRY_REJECT},
     {{.old = "bob@old.example", .action = "stay"}, "bob@old.example", "", ENTRY_STAY},
-    {{.old = "a@o.example", .new = "a@n.example", .action = "forward"}, "a@o.example", "a@n.example", ENTRY_FORWARD},
-    {{.old = "a@o.example", .new = "a@n.example", .forward_until = "2026-09-01"}, "a@o.example", "a@n.example", ENTRY_FORWARD},
-    {{.old = "\"al ice\"@o.example", .new = "\"al ice\"@n.example"}, "\"al ice\"@o.example", "\"al ice\"@n.example", ENTRY_REJECT},
-    {{.old = "a@o.example", .new = "a%b@n.example", .disclose = "trusted", .note = "J\xc3\xb6rg"}, "a@o.example", "a%b@n.example", ENTRY_REJECT},
-    {{.old = "a@o.example", .new = "a@b\xc3\xbc" "cher.example"}, "a@o.example", "a@xn--bcher-kva.example", ENTRY_REJECT},
+    {{.old = "a@o.example", .new = "a@n.example", .action = "forward"},
+     "a@o.example",
+     "a@n.example",
+     ENTRY_FORWARD},
+    {{.old = "a@o.example", .new = "a@n.example", .forward_until = "2026-09-01"},
+     "a@o.example",
+     "a@n.example",
+     ENTRY_FORWARD},
+    {{.old = "\"al ice\"@o.example", .new = "\"al ice\"@n.example"},
+     "\"al ice\"@o.example",
+     "\"al ice\"@n.example",
+     ENTRY_REJECT},
+    {{.old = "a@o.example", .new = "a%b@n.example", .disclose = "trusted", .note = "J\xc3\xb6rg"},
+     "a@o.example",
+     "a%b@n.example",
+     ENTRY_REJECT},
+    {{.old = "a@o.example",
+      .new = "a@b\xc3\xbc"
+             "cher.example"},
+     "a@o.example",
+     "a@xn--bcher-kva.example",
+     ENTRY_REJECT},
     {{.old = "<a@o.example>", .new = "<b@o.example>"}, "a@o.example", "b@o.example", ENTRY_REJECT},
 };
 START_TEST(entries_are_read)
@@ -39,7 +63,9 @@ START_TEST(entries_are_read)
 }
 END_TEST
 
-#define A100 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A100                                                                                       \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+    "aaaaaaaa"
 static const struct {
     const char *field;
     struct entry_text text;
@@ -56,7 +82,9 @@ static const struct {
     {"new", {.old = "@o.example", .new = "@O.example"}},
     {"new", {.old = "a@o.example", .new = "a\r\n@n.example"}},
     {"new", {.old = "a@o.example", .new = A100 A100 "@" A100}},
-    {"new", {.old = "a@o.example", .new = A100 A100 "@nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.nnnnnnnnnnnnnnnnnnnnnnnn"}},
+    {"new",
+     {.old = "a@o.example",
+      .new = A100 A100 "@nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.nnnnnnnnnnnnnnnnnnnnnnnn"}},
     {"new", {.old = "a@o.example", .action = "forward"}},
     {"action", {.old = "a@o.example", .new = "a@n.example", .action = "vanish"}},
     {"action", {.old = "a@o.example", .new = "a@n.example", .action = "stay"}},
@@ -64,7 +92,8 @@ static const struct {
     {"disclose", {.old = "a@o.example", .new = "a@n.example", .disclose = "everyone"}},
     {"from", {.old = "a@o.example", .new = "a@n.example", .from = "soon"}},
     {"until", {.old = "a@o.example", .new = "a@n.example", .until = "later"}},
-    {"until", {.old = "a@o.example", .new = "a@n.example", .from = "2026-09-02", .until = "2026-09-02"}},
+    {"until",
+     {.old = "a@o.example", .new = "a@n.example", .from = "2026-09-02", .until = "2026-09-02"}},
     {"forward_until", {.old = "a@o.example", .new = "a@n.example", .forward_until = "x"}},
     {"note", {.old = "a@o.example", .new = "a@n.example", .note = "two\nlines"}},
     {"note", {.old = "a@o.example", .new = "a@n.example", .note = "\xff"}},
@@ -73,9 +102,11 @@ START_TEST(bad_entries_name_the_field)
 {
     struct entry entry = {.local = "untouched"};
     struct error err;
-    ck_assert_msg(entry_parse(&entry, &bad[_i].text, &rules, &err) == -1, "%s, row %d", bad[_i].field, _i);
+    ck_assert_msg(entry_parse(&entry, &bad[_i].text, &rules, &err) == -1, "%s, row %d",
+                  bad[_i].field, _i);
     ck_assert_int_eq(err.status, EX_DATAERR);
-    ck_assert_msg(strncmp(err.text, bad[_i].field, strlen(bad[_i].field)) == 0 && err.text[strlen(bad[_i].field)] == ':',
+    ck_assert_msg(strncmp(err.text, bad[_i].field, strlen(bad[_i].field)) == 0 &&
+                      err.text[strlen(bad[_i].field)] == ':',
                   "%s", err.text);
     ck_assert_str_eq(entry.local, "untouched");
 }

@@ -28,8 +28,10 @@ START_TEST(a_client_is_told_so_many_and_no_more)
 {
     struct limit *limit = limit_new(5, 60);
     ck_assert_int_eq(count_allowed(limit, "192.0.2.7", 20, 1000), 5);
-    ck_assert_int_eq(count_allowed(limit, "192.0.2.7", 5, 1001), 5); /* the same again costs nothing */
-    ck_assert_int_eq(count_allowed(limit, "192.0.2.8", 20, 1001), 5); /* another client has its own */
+    ck_assert_int_eq(count_allowed(limit, "192.0.2.7", 5, 1001),
+                     5); /* the same again costs nothing */
+    ck_assert_int_eq(count_allowed(limit, "192.0.2.8", 20, 1001),
+                     5); /* another client has its own */
     ck_assert_int_eq(count_allowed(limit, "192.0.2.7", 20, 1059), 5);
     limit_free(limit);
 }
@@ -49,7 +51,8 @@ END_TEST
 
 START_TEST(an_ipv6_client_is_its_64)
 {
-    const struct ip one = client("2001:db8::1"), two = client("2001:db8::ffff:1"), other = client("2001:db8:0:1::1");
+    const struct ip one = client("2001:db8::1"), two = client("2001:db8::ffff:1"),
+                    other = client("2001:db8:0:1::1");
     struct limit *limit = limit_new(1, 60);
     ck_assert(limit_allows(limit, &one, "a@new.example", 1000));
     ck_assert(!limit_allows(limit, &two, "b@new.example", 1000));
@@ -73,7 +76,8 @@ START_TEST(a_thousand_clients_keep_their_counts)
         const struct ip ip = client(from);
         leaked += limit_allows(limit, &ip, new, 1001);
     }
-    ck_assert_int_le(leaked, 20); /* 8 places in each set of the table: hardly any client is forgotten */
+    ck_assert_int_le(leaked,
+                     20); /* 8 places in each set of the table: hardly any client is forgotten */
     limit_free(limit);
 }
 END_TEST

@@ -12,13 +12,20 @@ static const struct {
     const char *network, *ip;
     bool inside;
 } rows[] = {
-    {"192.0.2.0/24", "192.0.2.255", true},    {"192.0.2.0/24", "192.0.3.0", false},
-    {"192.0.2.7", "192.0.2.7", true},         {"192.0.2.7", "192.0.2.8", false},
-    {"0.0.0.0/0", "203.0.113.9", true},       {"0.0.0.0/0", "2001:db8::1", false},
-    {"10.0.0.0/9", "10.127.255.255", true},   {"10.0.0.0/9", "10.128.0.0", false},
-    {"2001:db8::/33", "2001:db8:7fff::1", true}, {"2001:db8::/33", "2001:db8:8000::1", false},
-    {"::1", "::1", true},                     {"127.0.0.0/8", "::ffff:127.0.0.1", true},
-    {"::/0", "192.0.2.1", true},              {"[2001:db8::1]", "IPv6:2001:db8::1", true},
+    {"192.0.2.0/24", "192.0.2.255", true},
+    {"192.0.2.0/24", "192.0.3.0", false},
+    {"192.0.2.7", "192.0.2.7", true},
+    {"192.0.2.7", "192.0.2.8", false},
+    {"0.0.0.0/0", "203.0.113.9", true},
+    {"0.0.0.0/0", "2001:db8::1", false},
+    {"10.0.0.0/9", "10.127.255.255", true},
+    {"10.0.0.0/9", "10.128.0.0", false},
+    {"2001:db8::/33", "2001:db8:7fff::1", true},
+    {"2001:db8::/33", "2001:db8:8000::1", false},
+    {"::1", "::1", true},
+    {"127.0.0.0/8", "::ffff:127.0.0.1", true},
+    {"::/0", "192.0.2.1", true},
+    {"[2001:db8::1]", "IPv6:2001:db8::1", true},
 };
 START_TEST(a_network_has_its_addresses)
 {
@@ -27,13 +34,24 @@ START_TEST(a_network_has_its_addresses)
     struct error err;
     ck_assert_msg(network_parse(&network, rows[_i].network, &err) == 0, "%s", err.text);
     ck_assert_msg(ip_parse(&ip, rows[_i].ip, &err) == 0, "%s", err.text);
-    ck_assert_msg(network_contains(&network, 1, &ip) == rows[_i].inside, "%s, %s", rows[_i].network, rows[_i].ip);
+    ck_assert_msg(network_contains(&network, 1, &ip) == rows[_i].inside, "%s, %s", rows[_i].network,
+                  rows[_i].ip);
 }
 END_TEST
 
 static const char *const bad[] = {
-    "", "x", "192.0.2.0/33", "192.0.2.0/", "192.0.2.0/-1", "192.0.2.0/2x", "192.0.2.1/24", "2001:db8::1/64",
-    "2001:db8::/129", "192.0.2", "192.0.2.0/24/8", "localhost",
+    "",
+    "x",
+    "192.0.2.0/33",
+    "192.0.2.0/",
+    "192.0.2.0/-1",
+    "192.0.2.0/2x",
+    "192.0.2.1/24",
+    "2001:db8::1/64",
+    "2001:db8::/129",
+    "192.0.2",
+    "192.0.2.0/24/8",
+    "localhost",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 };
 START_TEST(what_is_no_network_is_refused)

@@ -10,8 +10,15 @@ static const struct entry entries[] = {
     {.scope = ENTRY_MAILBOX, .local = "alice", .domain = "old.example", .new = "a@new.example"},
     {.scope = ENTRY_DOMAIN, .domain = "old.example", .new = "@new.example", .note = "J\xc3\xb6rg"},
     {.scope = ENTRY_SUBDOMAINS, .domain = "old.example", .action = ENTRY_STAY},
-    {.scope = ENTRY_MAILBOX, .local = "a@b", .domain = "[192.0.2.1]", .new = "x@y", .action = ENTRY_FORWARD,
-     .disclose = ENTRY_NOBODY, .from = 1, .until = INT64_MAX, .forward_until = 1788220800},
+    {.scope = ENTRY_MAILBOX,
+     .local = "a@b",
+     .domain = "[192.0.2.1]",
+     .new = "x@y",
+     .action = ENTRY_FORWARD,
+     .disclose = ENTRY_NOBODY,
+     .from = 1,
+     .until = INT64_MAX,
+     .forward_until = 1788220800},
     {.scope = ENTRY_MAILBOX, .local = "x", .domain = "d", .until = 0x0102030405060708},
 };
 START_TEST(what_is_encoded_is_decoded)
@@ -30,7 +37,8 @@ START_TEST(what_is_encoded_is_decoded)
     ck_assert_str_eq(back.note, entry->note);
     ck_assert_int_eq(back.action, entry->action);
     ck_assert_int_eq(back.disclose, entry->disclose);
-    ck_assert(back.from == entry->from && back.until == entry->until && back.forward_until == entry->forward_until);
+    ck_assert(back.from == entry->from && back.until == entry->until &&
+              back.forward_until == entry->forward_until);
 }
 END_TEST
 
@@ -77,7 +85,8 @@ START_TEST(damage_is_an_error)
     struct entry entry;
     struct error err;
     ck_assert_msg(record_decode(&entry, damaged[_i].key, strlen(damaged[_i].key), damaged[_i].value,
-                                damaged[_i].value_length, &err) == -1, "%s", damaged[_i].why);
+                                damaged[_i].value_length, &err) == -1,
+                  "%s", damaged[_i].why);
     ck_assert_int_eq(err.status, EX_DATAERR);
 }
 END_TEST

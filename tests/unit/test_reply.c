@@ -19,7 +19,8 @@ static const struct {
 START_TEST(sound_templates_are_taken)
 {
     struct error err;
-    ck_assert_msg(reply_check(good[_i].template, good[_i].class, good[_i].needs_new, &err) == 0, "%s", err.text);
+    ck_assert_msg(reply_check(good[_i].template, good[_i].class, good[_i].needs_new, &err) == 0,
+                  "%s", err.text);
 }
 END_TEST
 
@@ -48,7 +49,8 @@ static const struct {
 START_TEST(others_are_refused_with_one_line)
 {
     struct error err;
-    ck_assert_msg(reply_check(bad[_i].template, bad[_i].class, bad[_i].needs_new, &err) == -1, "%s", bad[_i].why);
+    ck_assert_msg(reply_check(bad[_i].template, bad[_i].class, bad[_i].needs_new, &err) == -1, "%s",
+                  bad[_i].why);
     ck_assert_int_eq(err.status, EX_CONFIG);
     ck_assert_msg(strstr(err.text, ": write ") != NULL, "%s: %s", bad[_i].why, err.text);
 }
@@ -57,7 +59,8 @@ END_TEST
 START_TEST(variables_are_filled_in)
 {
     struct reply reply;
-    ck_assert_int_eq(reply_fill(&reply, "551 5.1.6 ${old} is <${new}>${new} $ %s", "a@b", "c%d@e"), 0);
+    ck_assert_int_eq(reply_fill(&reply, "551 5.1.6 ${old} is <${new}>${new} $ %s", "a@b", "c%d@e"),
+                     0);
     ck_assert_str_eq(reply.code, "551");
     ck_assert_str_eq(reply.enhanced, "5.1.6");
     ck_assert_str_eq(reply.text, "a@b is <c%d@e>c%d@e $ %s");

@@ -4,8 +4,8 @@
 #include "scratch.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 #include <syslog.h>
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
@@ -44,17 +44,24 @@ START_TEST(every_key_is_read)
 {
     struct settings *settings;
     struct error err;
-    ck_assert_msg(read_text(&settings,
-                            "socket = \"inet6:9550@[::1]\"; socket_group = \"mail\"; socket_mode = \"0666\";\n"
-                            "table = \"/t\"; user = \"nobody\"; mode = \"observe\"; on_table_error = \"accept\";\n"
-                            "addresses: { fold_case = false; delimiters = \"+-\"; local_domain = \"Old.Example.\"; };\n"
-                            "replies: { moved = \"551 5.1.6 now <${new}>\"; withheld = \"550 5.1.6 w\"; gone = \"550 5.1.6 g\";\n"
-                            "  deferred = \"450 4.7.1 d\"; table_error = \"451 4.3.0 t\"; };\n"
-                            "disclosure: { default = \"trusted\"; trusted_networks = [ \"192.0.2.0/24\" ]; limit = 0; period = 60;\n"
-                            "  over_limit = \"defer\"; };\n"
-                            "log: { target = \"stderr\"; facility = \"local7\"; level = \"debug\"; };\n"
-                            "lookup_socket = \"unix:/l\"; hits: { enabled = true; }; metrics: { listen = \"127.0.0.1:1\"; };\n",
-                            &err) == 0, "%s", err.text);
+    ck_assert_msg(
+        read_text(
+            &settings,
+            "socket = \"inet6:9550@[::1]\"; socket_group = \"mail\"; socket_mode = \"0666\";\n"
+            "table = \"/t\"; user = \"nobody\"; mode = \"observe\"; on_table_error = \"accept\";\n"
+            "addresses: { fold_case = false; delimiters = \"+-\"; local_domain = \"Old.Example.\"; "
+            "};\n"
+            "replies: { moved = \"551 5.1.6 now <${new}>\"; withheld = \"550 5.1.6 w\"; gone = "
+            "\"550 5.1.6 g\";\n"
+            "  deferred = \"450 4.7.1 d\"; table_error = \"451 4.3.0 t\"; };\n"
+            "disclosure: { default = \"trusted\"; trusted_networks = [ \"192.0.2.0/24\" ]; limit = "
+            "0; period = 60;\n"
+            "  over_limit = \"defer\"; };\n"
+            "log: { target = \"stderr\"; facility = \"local7\"; level = \"debug\"; };\n"
+            "lookup_socket = \"unix:/l\"; hits: { enabled = true; }; metrics: { listen = "
+            "\"127.0.0.1:1\"; };\n",
+            &err) == 0,
+        "%s", err.text);
     ck_assert_str_eq(settings->socket, "inet6:9550@[::1]");
     ck_assert_uint_eq(settings->socket_mode, 0666);
     ck_assert_int_eq(settings->mode, MODE_OBSERVE);
@@ -84,19 +91,24 @@ static const struct {
     {"number for a string", "\n\ntable = 1;\n", 3, "table"},
     {"string for a number", "disclosure: { limit = \"100\"; };\n", 1, "disclosure.limit"},
     {"string for a bool", "addresses: { fold_case = \"yes\"; };\n", 1, "addresses.fold_case"},
-    {"string for a list", "disclosure: { trusted_networks = \"::1\"; };\n", 1, "disclosure.trusted_networks"},
-    {"numbers in a list", "disclosure: { trusted_networks = [ 1 ]; };\n", 1, "disclosure.trusted_networks"},
+    {"string for a list", "disclosure: { trusted_networks = \"::1\"; };\n", 1,
+     "disclosure.trusted_networks"},
+    {"numbers in a list", "disclosure: { trusted_networks = [ 1 ]; };\n", 1,
+     "disclosure.trusted_networks"},
     {"float for a number", "disclosure: { limit = 1.5; };\n", 1, "disclosure.limit"},
     {"below the range", "disclosure: { limit = -1; };\n", 1, "disclosure.limit"},
     {"above the range", "disclosure: { period = 99999999999L; };\n", 1, "disclosure.period"},
     {"no such choice", "mode = \"off\";\n", 1, "mode"},
-    {"a reply with a line break", "\nreplies: {\n  moved = \"551 5.1.6 <${new}>\\r\\n250 2.0.0 ok\"; };\n", 3, "replies.moved"},
+    {"a reply with a line break",
+     "\nreplies: {\n  moved = \"551 5.1.6 <${new}>\\r\\n250 2.0.0 ok\"; };\n", 3, "replies.moved"},
     {"a 2yz code", "replies: { moved = \"251 2.1.6 <${new}>\"; };\n", 1, "replies.moved"},
     {"codes that disagree", "replies: { gone = \"550 4.1.6 x\"; };\n", 1, "replies.gone"},
     {"421", "replies: { deferred = \"421 4.7.1 x\"; };\n", 1, "replies.deferred"},
-    {"5yz for a failure", "replies: { table_error = \"550 5.3.0 x\"; };\n", 1, "replies.table_error"},
+    {"5yz for a failure", "replies: { table_error = \"550 5.3.0 x\"; };\n", 1,
+     "replies.table_error"},
     {"no ${new}", "replies: { moved = \"551 5.1.6 gone\"; };\n", 1, "replies.moved"},
-    {"${new} where it is withheld", "replies: { withheld = \"550 5.1.6 not ${new}\"; };\n", 1, "replies.withheld"},
+    {"${new} where it is withheld", "replies: { withheld = \"550 5.1.6 not ${new}\"; };\n", 1,
+     "replies.withheld"},
     {"no host", "socket = \"inet:9550\";\n", 1, "socket"},
     {"no port", "socket = \"inet:x@127.0.0.1\";\n", 1, "socket"},
     {"another host", "socket = \"inet:9550@192.0.2.1\";\n", 1, "socket"},
@@ -105,7 +117,8 @@ static const struct {
     {"no absolute path", "socket = \"unix:x\";\n", 1, "socket"},
     {"lookup over TCP", "lookup_socket = \"inet:1@127.0.0.1\";\n", 1, "lookup_socket"},
     {"no mode", "socket_mode = \"rw\";\n", 1, "socket_mode"},
-    {"no network", "disclosure: { trusted_networks = [ \"192.0.2.1/24\" ]; };\n", 1, "disclosure.trusted_networks"},
+    {"no network", "disclosure: { trusted_networks = [ \"192.0.2.1/24\" ]; };\n", 1,
+     "disclosure.trusted_networks"},
     {"no domain", "addresses: { local_domain = \"a b\"; };\n", 1, "addresses.local_domain"},
     {"a bad delimiter", "addresses: { delimiters = \"@\"; };\n", 1, "addresses.delimiters"},
     {"a relative table", "table = \"t\";\n", 1, "table"},
@@ -122,7 +135,8 @@ START_TEST(bad_input_names_file_line_and_key)
     ck_assert_int_eq(err.status, EX_CONFIG);
     snprintf(where, sizeof where, "%s:%u: %s", file, bad[_i].line, bad[_i].key);
     ck_assert_msg(strncmp(err.text, where, strlen(where)) == 0, "%s: %s", bad[_i].why, err.text);
-    ck_assert_msg(strstr(err.text, "write ") != NULL || strstr(err.text, "see ") != NULL, "%s: %s", bad[_i].why, err.text);
+    ck_assert_msg(strstr(err.text, "write ") != NULL || strstr(err.text, "see ") != NULL, "%s: %s",
+                  bad[_i].why, err.text);
 }
 END_TEST
 
@@ -130,7 +144,8 @@ START_TEST(remote_clients_want_a_word)
 {
     struct settings *settings;
     struct error err;
-    ck_assert_int_eq(read_text(&settings, "socket = \"inet:9550@192.0.2.1\"; allow_remote = true;", &err), 0);
+    ck_assert_int_eq(
+        read_text(&settings, "socket = \"inet:9550@192.0.2.1\"; allow_remote = true;", &err), 0);
     settings_free(settings);
     ck_assert_int_eq(read_text(&settings, "socket = \"inet:9550@localhost\";", &err), 0);
     settings_free(settings);
@@ -159,7 +174,8 @@ START_TEST(a_text_that_programs_cannot_read_is_warned_of)
     struct settings *settings;
     struct error err;
     int count = 0;
-    ck_assert_int_eq(read_text(&settings, "replies: { moved = \"551 5.1.6 now at ${new}\"; };", &err), 0);
+    ck_assert_int_eq(
+        read_text(&settings, "replies: { moved = \"551 5.1.6 now at ${new}\"; };", &err), 0);
     settings_warn(settings, count_warning, &count);
     ck_assert_int_eq(count, 1);
     settings_free(settings);
@@ -180,10 +196,11 @@ START_TEST(the_sample_is_the_defaults)
     ck_assert_msg(settings_read(&settings, path, &err) == 0, "%s", err.text);
     settings_free(settings);
 
-    FILE *in = fopen(path, "r"); /* every line that begins with '#' and no blank, or is within such a group */
+    FILE *in = fopen(
+        path, "r"); /* every line that begins with '#' and no blank, or is within such a group */
     while (fgets(line, sizeof line, in) != NULL)
-        if (line[0] == '#' && (line[1] != ' ' || line[2] == ' ') && strlen(text) + strlen(line) < sizeof text &&
-            strstr(line, "   socket = ") == NULL)
+        if (line[0] == '#' && (line[1] != ' ' || line[2] == ' ') &&
+            strlen(text) + strlen(line) < sizeof text && strstr(line, "   socket = ") == NULL)
             strcat(text, line + 1);
     fclose(in);
     ck_assert_msg(read_text(&settings, text, &err) == 0, "%s\n%s", err.text, text);

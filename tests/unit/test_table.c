@@ -19,11 +19,18 @@
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
-static const char *const some[] = {"alice@old.example", "alice@new.example", "@old.example", "@new.example",
-                                   "@.sub.example", "x@new.example", "zoe@other.example", "gone", NULL};
+static const char *const some[] = {"alice@old.example",
+                                   "alice@new.example",
+                                   "@old.example",
+                                   "@new.example",
+                                   "@.sub.example",
+                                   "x@new.example",
+                                   "zoe@other.example",
+                                   "gone",
+                                   NULL};
 
-static enum table_result find(struct table *table, enum entry_scope scope, const char *local, const char *domain,
-                              struct entry *out)
+static enum table_result find(struct table *table, enum entry_scope scope, const char *local,
+                              const char *domain, struct entry *out)
 {
     struct error err;
     struct table_view *view = table_view_open(table, &err);
@@ -74,7 +81,8 @@ START_TEST(what_is_committed_is_seen_by_the_next_view)
     struct error err;
     scratch_fill(nothing);
     struct table *table = scratch_open();
-    for (int i = 0; i < 2; i++) { /* the answer about subdomains is remembered: only until something is committed */
+    for (int i = 0; i < 2;
+         i++) { /* the answer about subdomains is remembered: only until something is committed */
         struct table_view *view = table_view_open(table, &err);
         ck_assert_int_eq(table_has_domain(view, ENTRY_SUBDOMAINS, NULL, &err), TABLE_ABSENT);
         table_view_close(view);
@@ -183,7 +191,8 @@ static void refused(int status, const char *text)
     struct table *table = NULL;
     struct error err = {.status = 0};
     ck_assert_int_eq(table_open(&table, scratch_table, TABLE_READ, true, &err), -1);
-    ck_assert_msg(err.status == status && strstr(err.text, text) != NULL, "%d %s", err.status, err.text);
+    ck_assert_msg(err.status == status && strstr(err.text, text) != NULL, "%d %s", err.status,
+                  err.text);
     ck_assert_int_eq(table_open(&table, scratch_table, TABLE_WRITE, true, &err), -1);
     ck_assert_int_eq(err.status, status);
 }
@@ -286,7 +295,8 @@ static void fill_many(int count)
     ck_assert_int_eq(table_open(&table, scratch_table, TABLE_WRITE, true, &err), 0);
     struct table_edit *edit = table_edit_begin(table, &err);
     for (int i = 0; i < count; i++) {
-        struct entry entry = {.scope = ENTRY_MAILBOX, .domain = "old.example", .new = "a@new.example"};
+        struct entry entry = {
+            .scope = ENTRY_MAILBOX, .domain = "old.example", .new = "a@new.example"};
         snprintf(entry.local, sizeof entry.local, "u%06d", i);
         ck_assert_int_eq(table_edit_put(edit, &entry, false, &err), TABLE_ABSENT);
     }
@@ -305,7 +315,8 @@ START_TEST(a_file_that_was_cut_short)
 }
 END_TEST
 
-/* Sixteenths of the file that are left: what is gone is an error for whoever looks there, and never a signal. */
+/* Sixteenths of the file that are left: what is gone is an error for whoever looks there, and
+ * never a signal. */
 START_TEST(a_file_that_is_cut_short_while_it_is_open)
 {
     struct stat status;
@@ -319,7 +330,8 @@ START_TEST(a_file_that_is_cut_short_while_it_is_open)
     ck_assert_int_eq(find(table, ENTRY_MAILBOX, "u000001", "old.example", &entry), TABLE_FOUND);
     ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
     ck_assert_int_eq(truncate(scratch_file("data.mdb"), status.st_size / 16 * _i), 0);
-    for (int i = 0; i < 20000; i += 1000) { /* within the same tick of the clock perhaps: no signal */
+    for (int i = 0; i < 20000;
+         i += 1000) { /* within the same tick of the clock perhaps: no signal */
         snprintf(local, sizeof local, "u%06d", i);
         struct table_view *view = table_view_open(table, &err);
         if (view != NULL)
@@ -330,7 +342,9 @@ START_TEST(a_file_that_is_cut_short_while_it_is_open)
     for (int i = 0; i < 20000; i += 100) {
         snprintf(local, sizeof local, "u%06d", i);
         struct table_view *view = table_view_open(table, &err);
-        enum table_result result = view == NULL ? TABLE_FAILED : table_find(view, ENTRY_MAILBOX, local, "old.example", &entry, &err);
+        enum table_result result =
+            view == NULL ? TABLE_FAILED
+                         : table_find(view, ENTRY_MAILBOX, local, "old.example", &entry, &err);
         ck_assert_int_ne(result, TABLE_ABSENT);
         failed += result == TABLE_FAILED;
         table_view_close(view);
@@ -365,7 +379,8 @@ static int open_status(void)
 
 static int open_as_nobody(void)
 {
-    return setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0 ? 255 : open_status();
+    return setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0 ? 255
+                                                                               : open_status();
 }
 
 START_TEST(a_table_that_this_user_may_not_read)
@@ -411,7 +426,8 @@ static void write_until_killed(int ready)
         _exit(1);
     struct table_edit *edit = table_edit_begin(table, &err);
     for (int i = 0;; i++) {
-        struct entry entry = {.scope = ENTRY_MAILBOX, .domain = "killed.example", .new = "a@new.example"};
+        struct entry entry = {
+            .scope = ENTRY_MAILBOX, .domain = "killed.example", .new = "a@new.example"};
         snprintf(entry.local, sizeof entry.local, "u%06d", i);
         if (table_edit_put(edit, &entry, false, &err) != TABLE_ABSENT)
             _exit(1);
@@ -444,7 +460,8 @@ START_TEST(a_writer_that_is_killed_leaves_the_table_whole)
         ck_assert_uint_eq(count, 4);
         table_free(table);
     }
-    scratch_put(&(struct entry_text){.old = "a@old.example", .new = "b@new.example"}); /* the lock is free again */
+    scratch_put(&(struct entry_text){.old = "a@old.example",
+                                     .new = "b@new.example"}); /* the lock is free again */
 }
 END_TEST
 
