@@ -112,15 +112,72 @@ long long table_needed_size(const struct table *table)
     return (long long)(info.me_last_pgno + 1) * status.ms_psize;
 }
 
+/* How many of the pages from first on are free, by LMDB's own list of them: database 0, whose values
+ * are a count and so many page numbers. -1 where the list cannot be read. */
+static long long touch_free(MDB_cursor *cursor, size_t first)
+{
+    MDB_val key, value;
+    long long count = 0;
+    int rc;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        size_t page, listed = value.mv_size / sizeof page;
+        for (size_t i = 1; i < listed; i++) {
+            memcpy(&page, (const char *)value.mv_data + i * sizeof page, sizeof page);
+            count += page >= first;
+        }
+    }
+    return rc == MDB_NOTFOUND ? count : -1;
+}
+
+static long long count_free(MDB_cursor *cursor, size_t first)
+{
+    struct guard guard;
+    long long count;
+    guard_push(&guard);
+    if (sigsetjmp(guard.place, 0) == 0)
+        count = touch_free(cursor, first);
+    else
+        count = -1;
+    guard_pop(&guard);
+    return count;
+}
+
+/* Pages that a transaction took at the end of the file and freed again are never written: a table
+ * whose writer was killed before fill_up has all its entries, though it ends before its last page. */
+static bool lacks_free_pages_alone(struct table *table)
+{
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    MDB_envinfo info;
+    MDB_stat status;
+    bool alone = false;
+
+    if (mdb_txn_begin(table->env, NULL, MDB_RDONLY, &txn) != 0)
+        return false;
+    if (mdb_cursor_open(txn, 0, &cursor) == 0 && mdb_env_info(table->env, &info) == 0 &&
+        mdb_env_stat(table->env, &status) == 0) {
+        size_t first = (size_t)table_file_size(table) / status.ms_psize,
+               end = info.me_last_pgno + 1;
+        alone = info.me_last_txnid != mdb_txn_id(txn) || /* a writer is there, and fills it up */
+                first >= end || count_free(cursor, first) == (long long)(end - first);
+    }
+    if (cursor != NULL)
+        mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    return alone;
+}
+
 /* LMDB opens a file that was cut short without a word. A data file never shrinks: one that has
- * must not even be asked for its last page. */
+ * must not even be asked for its last page. It grows while it is asked, under a great import: so
+ * what its size is compared with is always asked first. */
 int table_check(struct table *table, struct error *err)
 {
-    long long size = table_file_size(table),
-              known = atomic_load_explicit(&table->size, memory_order_relaxed);
+    long long known = atomic_load_explicit(&table->size, memory_order_relaxed);
+    long long size = table_file_size(table);
     if (size == known)
         return 0;
-    if (size < known || size < table_needed_size(table))
+    long long needed = size < known ? LLONG_MAX : table_needed_size(table);
+    if (table_file_size(table) < needed && (size < known || !lacks_free_pages_alone(table)))
         return error_set(err, EX_DATAERR, "%s/data.mdb: cut short: restore a copy of the table",
                          table->path);
     atomic_store_explicit(&table->size, size, memory_order_relaxed);

@@ -399,12 +399,17 @@ START_TEST(a_table_that_this_user_may_not_read)
 }
 END_TEST
 
+enum { NO_RIGHT_TO_MOUNT = 200, IN_A_CHROOT, NO_MOUNT };
+
 static int open_on_read_only_mount(void)
 {
-    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount(scratch_table, scratch_table, NULL, MS_BIND, NULL) != 0 ||
+    if (unshare(CLONE_NEWNS) != 0)
+        return NO_RIGHT_TO_MOUNT;
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        return errno == EINVAL ? IN_A_CHROOT : NO_MOUNT; /* whose root is no mount of its own */
+    if (mount(scratch_table, scratch_table, NULL, MS_BIND, NULL) != 0 ||
         mount(NULL, scratch_table, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) != 0)
-        return errno == EPERM ? 254 : 255;
+        return NO_MOUNT;
     return open_status();
 }
 
@@ -412,7 +417,9 @@ START_TEST(a_read_only_mount)
 {
     scratch_fill(some);
     int status = in_child(open_on_read_only_mount);
-    ck_assert_msg(status == EX_NOPERM || (status == 254 && getenv("CI") == NULL), "%d", status);
+    if (status == IN_A_CHROOT || (status == NO_RIGHT_TO_MOUNT && getenv("CI") == NULL))
+        return;
+    ck_assert_int_eq(status, EX_NOPERM);
 }
 END_TEST
 
