@@ -112,17 +112,20 @@ long long table_needed_size(const struct table *table)
     return (long long)(info.me_last_pgno + 1) * status.ms_psize;
 }
 
-/* How many of the pages from first on are free, by LMDB's own list of them: database 0, whose values
- * are a count and so many page numbers. -1 where the list cannot be read. */
+/* How many of the pages from first on are free, by LMDB's own list of them: database 0, whose
+ * values are a count and so many page numbers. -1 where the list cannot be read. */
 static long long touch_free(MDB_cursor *cursor, size_t first)
 {
     MDB_val key, value;
     long long count = 0;
     int rc;
     while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-        size_t page, listed = value.mv_size / sizeof page;
-        for (size_t i = 1; i < listed; i++) {
-            memcpy(&page, (const char *)value.mv_data + i * sizeof page, sizeof page);
+        const char *at = value.mv_data; /* not aligned */
+        size_t page, listed = 0, room = value.mv_size / sizeof page;
+        if (room > 0)
+            memcpy(&listed, at, sizeof listed);
+        for (size_t i = 1; i <= listed && i < room; i++) {
+            memcpy(&page, at + i * sizeof page, sizeof page);
             count += page >= first;
         }
     }
@@ -143,7 +146,7 @@ static long long count_free(MDB_cursor *cursor, size_t first)
 }
 
 /* Pages that a transaction took at the end of the file and freed again are never written: a table
- * whose writer was killed before fill_up has all its entries, though it ends before its last page. */
+ * whose writer was killed before fill_up is whole, though it ends before its last page. */
 static bool lacks_free_pages_alone(struct table *table)
 {
     MDB_txn *txn = NULL;

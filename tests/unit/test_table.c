@@ -8,6 +8,7 @@
 #include <lmdb.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,6 +288,32 @@ START_TEST(the_other_rule_of_case)
 }
 END_TEST
 
+static bool in_commit;
+
+/* Puts count entries in no order, and deletes all but the first kept again, in one edit; 0: none. */
+static void put_many(unsigned count, unsigned kept)
+{
+    struct table *table;
+    struct error err;
+    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_WRITE, true, &err), 0);
+    struct table_edit *edit = table_edit_begin(table, &err);
+    for (unsigned i = 0; i < count; i++) {
+        struct entry entry = {
+            .scope = ENTRY_MAILBOX, .domain = "old.example", .new = "a@new.example"};
+        snprintf(entry.local, sizeof entry.local, "m%09u", i * 2654435761U >> 4);
+        ck_assert_int_ne(table_edit_put(edit, &entry, true, &err), TABLE_FAILED);
+    }
+    for (unsigned i = count; kept > 0 && i-- > kept;) {
+        struct entry entry = {.scope = ENTRY_MAILBOX, .domain = "old.example"};
+        snprintf(entry.local, sizeof entry.local, "m%09u", i * 2654435761U >> 4);
+        ck_assert_int_eq(table_edit_del(edit, &entry, &err), TABLE_FOUND);
+    }
+    in_commit = true;
+    ck_assert_int_eq(table_edit_commit(edit, &err), 0);
+    in_commit = false;
+    table_free(table);
+}
+
 static void fill_many(int count)
 {
     struct table *table;
@@ -354,6 +381,89 @@ START_TEST(a_file_that_is_cut_short_while_it_is_open)
     ck_assert_ptr_nonnull(strstr(err.text, "cut short"));
     ck_assert_int_eq(table_check(table, &err), -1);
     table_free(table);
+}
+END_TEST
+
+/* ---- calls that something happens behind, or in place of */
+
+static void (*behind_fstat)(void);
+static bool dies_in_place_of_filling_up;
+
+/* Ours instead of the C library's, for the whole program. */
+int fstat(int fd, struct stat *status)
+{
+    int rc = fstatat(fd, "", status, AT_EMPTY_PATH);
+    void (*does)(void) = behind_fstat;
+    behind_fstat = NULL; /* once */
+    if (does != NULL)
+        does();
+    return rc;
+}
+
+int posix_fallocate(int fd, off_t from, off_t length)
+{
+    if (dies_in_place_of_filling_up && in_commit)
+        raise(SIGKILL);
+    return fallocate(fd, 0, from, length) == 0 ? 0 : errno;
+}
+
+/* In a process of its own, as movedctl is. */
+static void grow_to(unsigned count)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        put_many(count, 0);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+
+static void grow_more(void)
+{
+    grow_to(40000);
+}
+
+START_TEST(a_file_that_grows_while_it_is_asked_is_whole)
+{
+    struct error err = {.text = ""};
+    scratch_fill(some);
+    struct table *table = scratch_open();
+    grow_to(10000);
+    behind_fstat = grow_more;
+    ck_assert_msg(table_check(table, &err) == 0, "%s", err.text);
+    ck_assert_ptr_null(behind_fstat);
+    ck_assert_msg(table_check(table, &err) == 0, "%s", err.text);
+    table_free(table);
+}
+END_TEST
+
+/* Nine of ten entries are put and deleted again: their pages at the end of the file are never written. */
+START_TEST(a_writer_that_is_killed_behind_its_commit_leaves_the_table_whole)
+{
+    struct error err;
+    struct stat status;
+    size_t count;
+    int how;
+    scratch_fill(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        dies_in_place_of_filling_up = true;
+        for (int i = 0; i < 10; i++)
+            put_many(20000, 2000);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(child, &how, 0), child);
+    ck_assert(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+
+    struct table *table = scratch_open();
+    ck_assert_int_eq(table_count(table, &count, &err), 0);
+    ck_assert_uint_eq(count, 2000);
+    table_free(table);
+    ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
+    ck_assert_int_eq(truncate(scratch_file("data.mdb"), status.st_size - 4096), 0);
+    refused(EX_DATAERR, "cut short");
 }
 END_TEST
 
@@ -510,6 +620,8 @@ Suite *table_suite(void)
     tcase_add_test(tcase, the_other_rule_of_case);
     tcase_add_loop_test(tcase, a_file_that_was_cut_short, 1, 14);
     tcase_add_loop_test(tcase, a_file_that_is_cut_short_while_it_is_open, 0, 14);
+    tcase_add_test(tcase, a_file_that_grows_while_it_is_asked_is_whole);
+    tcase_add_test(tcase, a_writer_that_is_killed_behind_its_commit_leaves_the_table_whole);
     tcase_add_test(tcase, a_table_that_this_user_may_not_read);
     tcase_add_test(tcase, a_read_only_mount);
     tcase_add_test(tcase, a_writer_that_is_killed_leaves_the_table_whole);
