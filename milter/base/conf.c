@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libconfig.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,13 @@ static int store_string(void *value, const struct conf_key *key, const config_se
     return 0;
 }
 
+static int out_of_range(struct error *err, const struct conf_key *key, long long number)
+{
+    return error_set(err, EX_CONFIG, "%s: %lld is out of range: write %d to %d%s%s", key->path,
+                     number, key->min, key->max, key->unit == NULL ? "" : " ",
+                     key->unit == NULL ? "" : key->unit);
+}
+
 static int store_int(void *value, const struct conf_key *key, const config_setting_t *setting,
                      struct error *err)
 {
@@ -115,9 +123,7 @@ static int store_int(void *value, const struct conf_key *key, const config_setti
         return wrong_type(err, key->path, "a whole number");
     long long number = config_setting_get_int64(setting);
     if (number < key->min || number > key->max)
-        return error_set(err, EX_CONFIG, "%s: %lld is out of range: write %d to %d%s%s", key->path,
-                         number, key->min, key->max, key->unit == NULL ? "" : " ",
-                         key->unit == NULL ? "" : key->unit);
+        return out_of_range(err, key, number);
     *(int *)value = (int)number;
     return 0;
 }
@@ -225,6 +231,37 @@ static int at_setting(const struct reading *reading, const config_setting_t *set
                     config_setting_source_line(setting));
 }
 
+/* The number that the line gives to name; 0 where it gives none. */
+static long long written_number(const char *line, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = line; (at = strstr(at, name)) != NULL; at++) {
+        const char *value = at + length + strspn(at + length, " \t");
+        if ((at == line || strchr(" \t{;,", at[-1]) != NULL) && (*value == '=' || *value == ':'))
+            return strtoll(value + 1, NULL, 0);
+    }
+    return 0;
+}
+
+/* libconfig before 1.7 keeps the low 32 bits of a number that is greater: what was meant as far too
+ * much would count as something else, as "no limit" perhaps. So it is read once more, here. */
+static int check_written(const struct reading *reading, const struct conf_key *key,
+                         const config_setting_t *setting, struct error *err)
+{
+    const char *included = config_setting_source_file(setting);
+    char line[1024] = "";
+
+    FILE *in = fopen(included == NULL ? reading->file : included, "r");
+    if (in == NULL)
+        return 0;
+    for (unsigned left = config_setting_source_line(setting); left > 0; left--)
+        if (fgets(line, sizeof line, in) == NULL)
+            break;
+    fclose(in);
+    long long number = written_number(line, config_setting_name(setting));
+    return number < INT_MIN || number > INT_MAX ? out_of_range(err, key, number) : 0;
+}
+
 static int read_setting(const struct reading *reading, const config_setting_t *setting,
                         const char *prefix, struct error *err)
 {
@@ -247,7 +284,8 @@ static int read_setting(const struct reading *reading, const config_setting_t *s
         return read_group(reading, setting, path, err);
     }
 
-    if (store(reading->settings, key, setting, err) != 0)
+    if (store(reading->settings, key, setting, err) != 0 ||
+        (key->type == CONF_INT && check_written(reading, key, setting, err) != 0))
         return at_setting(reading, setting, err);
     if (reading->found != NULL)
         reading->found(key, line, reading->data);
