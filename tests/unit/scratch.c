@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,10 +14,19 @@ static const struct address_rules rules = {
 
 char scratch[64] = "";
 char scratch_table[80] = "";
+static char all[32] = "/tmp/unit-XXXXXX"; /* the folder of all the folders */
+
+void scratch_begin(void)
+{
+    if (mkdtemp(all) == NULL || chmod(all, 0755) != 0) {
+        perror(all);
+        exit(EXIT_FAILURE);
+    }
+}
 
 void scratch_setup(void)
 {
-    snprintf(scratch, sizeof scratch, "/tmp/unit-XXXXXX");
+    snprintf(scratch, sizeof scratch, "%s/XXXXXX", all);
     ck_assert_ptr_nonnull(mkdtemp(scratch));
     snprintf(scratch_table, sizeof scratch_table, "%s/table", scratch);
 }
@@ -33,6 +43,11 @@ void scratch_teardown(void)
 {
     nftw(scratch, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     scratch[0] = '\0';
+}
+
+void scratch_end(void)
+{
+    nftw(all, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static int put(const struct entry_text *text)

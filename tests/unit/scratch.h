@@ -8,6 +8,10 @@
 extern char scratch[];       /* the folder; "" outside a test */
 extern char scratch_table[]; /* the table's folder in it */
 
+/* Around all tests: a test that fails ends without its teardown. */
+void scratch_begin(void);
+void scratch_end(void);
+
 /* Makes and removes the folder: a checked fixture. */
 void scratch_setup(void);
 void scratch_teardown(void);

@@ -1,5 +1,7 @@
 #include "suites.h"
 
+#include "scratch.h"
+
 #include <stdlib.h>
 
 int main(void)
@@ -11,8 +13,10 @@ int main(void)
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
         srunner_add_suite(runner, suites[i]());
+    scratch_begin();
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    scratch_end();
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
