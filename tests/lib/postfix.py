@@ -86,10 +86,11 @@ class Postfix:
     mta = "postfix"
     group = OWNER  # smtpd runs as the owner, in the owner's group, and that one has to open the milter socket
 
-    def __init__(self, folder, doors, local_milter=None):
+    def __init__(self, folder, doors, local_milter=None, more_services=""):
         self.folder = pathlib.Path(folder)
         self.doors = doors
         self.local_milter = local_milter
+        self.more_services = more_services  # lines for master.cf
         self.ports = dict(zip(doors, place.free_ports(len(doors))))
 
     def _write(self):
@@ -98,7 +99,7 @@ class Postfix:
                            gid=nobody.pw_gid)
         if self.local_milter:
             main += f"non_smtpd_milters = {self.local_milter}\n"
-        master = MASTER
+        master = MASTER + self.more_services
         for door, (milter, settings) in self.doors.items():
             master += f"127.0.0.1:{self.ports[door]} inet n - n - 200 smtpd\n"
             milter = f"{{ {milter}, default_action=tempfail, connect_timeout=10s }}"
