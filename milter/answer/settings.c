@@ -186,6 +186,7 @@ static int check_inet(const struct settings *s, struct error *err)
 {
     const char *port = strchr(s->socket, ':') + 1, *host = strchr(port, '@');
     char *end;
+    struct ip ip;
     unsigned long number = strtoul(port, &end, 10);
     if (*port < '0' || *port > '9' || number == 0 || number > 65535 ||
         (*end != '@' && *end != '\0'))
@@ -196,6 +197,10 @@ static int check_inet(const struct settings *s, struct error *err)
                          "socket: '%s' has no host and would listen on every address: "
                          "write inet:%lu@127.0.0.1",
                          s->socket, number);
+    bool six = has_scheme(s->socket, "inet6:");
+    if (ip_parse(&ip, host + 1, NULL) == 0 && (strchr(host, ':') != NULL) != six)
+        return error_set(err, EX_CONFIG, "socket: '%s' is of the other kind: write %s:%lu%s",
+                         s->socket, six ? "inet" : "inet6", number, host);
     if (!is_loopback(host + 1) && !s->allow_remote)
         return error_set(err, EX_CONFIG,
                          "socket: '%s' can be reached from other hosts: write 127.0.0.1, "
