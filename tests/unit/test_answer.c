@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 #define NOW         1788220800 /* 2026-09-01 */
@@ -83,11 +84,43 @@ static void put(struct entry_text text)
     scratch_put(&text);
 }
 
+/* Chains, and entries that look over each other. */
+static void put_more(void)
+{
+    static const struct entry_text more[] = {
+        {.old = "dated@moved.example", .action = "stay", .from = "2026-09-02"},
+        {.old = "ext+one@old.example", .new = "one@new.example", .until = "2026-09-01"},
+        {.old = "ext@old.example", .new = "all@new.example"},
+        {.old = "@b.over.example", .action = "stay"},
+        {.old = "@.over.example", .new = "@new.example"},
+        {.old = "@old-idn.b\xc3\xbc"
+                "cher.example",
+         .new = "@new.example"},
+        {.old = "toext@old.example", .new = "ext+two@old.example"},
+        {.old = "toexpired@old.example", .new = "ext+one@old.example"},
+        {.old = "strictfirst@old.example", .new = "open@old.example", .disclose = "nobody"},
+        {.old = "open@old.example", .new = "open@new.example", .disclose = "anyone"},
+        {.old = "trustedfirst@old.example", .new = "secret@old.example", .disclose = "trusted"},
+        {.old = "fwdchain@old.example", .new = "open@old.example", .action = "forward"},
+        {.old = "tofwd@old.example", .new = "fwd@old.example"},
+        {.old = "fwdgone@old.example", .new = "bob@old.example", .action = "forward"},
+        {.old = "fwdstay@old.example", .new = "root@moved.example", .action = "forward"},
+        {.old = "fwdlong@c.example", .new = "c1@c.example", .action = "forward"},
+        {.old = "graceloop@old.example", .new = "loop1@old.example", .forward_until = "2026-09-02"},
+        {.old = "selfish@turn.example", .new = "other@turn.example"},
+        {.old = "@turn.example", .new = "@turned.example"},
+        {.old = "@turned.example", .new = "@turn.example"},
+    };
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        put(more[i]);
+}
+
 /* Once for all: the tests only read it. */
 static void make_table(void)
 {
     scratch_setup();
     scratch_fill(table_rows);
+    put_more();
     put((struct entry_text){.old = "timed@old.example",
                             .new = "t@new.example",
                             .from = "2026-09-01",
@@ -195,6 +228,42 @@ static const struct {
     {"<shy@old.example>", WITHHELD, RULE_NOT_DISCLOSED},
     {"<secret@old.example>", WITHHELD, RULE_NOT_DISCLOSED},
     {"<viashy@old.example>", WITHHELD, RULE_NOT_DISCLOSED},
+    /* an entry out of force is as if absent: the next in the order counts */
+    {"<dated@moved.example>", MOVED("dated@new.example"), RULE_MOVED},
+    {"<ext+one@old.example>", MOVED("all+one@new.example"), RULE_MOVED},
+    {"<toexpired@old.example>", MOVED("all+one@new.example"), RULE_MOVED},
+    /* the extension: kept as written, whatever the quotes, and through a chain */
+    {"<\"ext+Two\"@old.example>", MOVED("all+Two@new.example"), RULE_MOVED},
+    {"<ext+a+b@old.example>", MOVED("all+a+b@new.example"), RULE_MOVED},
+    {"<ext+@old.example>", MOVED("all+@new.example"), RULE_MOVED},
+    {"<\"ext+a b\"@old.example>", MOVED("\"all+a b\"@new.example"), RULE_MOVED},
+    {"<+ext@old.example>", "continue", RULE_NOT_LISTED},
+    {"<toext+x@old.example>", MOVED("all+two+x@new.example"), RULE_MOVED},
+    {"<root+x@moved.example>", "continue", RULE_STAY},
+    {"<\"al\\ice\"@old.example>", MOVED("alice@new.example"), RULE_MOVED},
+    {"<\"alice\"+x@old.example>", "continue", RULE_NOT_AN_ADDRESS},
+    {"<@x.example:\"Alice+X\"@OLD.example.>", MOVED("alice+X@new.example"), RULE_MOVED},
+    {"alice@old.example", MOVED("alice@new.example"), RULE_MOVED},
+    /* the nearer entry, and what no wildcard is for */
+    {"<a@b.over.example>", "continue", RULE_STAY},
+    {"<a@c.b.over.example>", MOVED("a@new.example"), RULE_MOVED},
+    {"<a@over.example>", "continue", RULE_NOT_LISTED},
+    {"<a@notover.example>", "continue", RULE_NOT_LISTED},
+    {"<a@[192.0.2.1]>", "continue", RULE_NOT_LISTED},
+    {"<\"PostMaster\"@moved.example>", "continue", RULE_NOT_LISTED},
+    {"<a@OLD-IDN.xn--bcher-kva.example>", MOVED("a@new.example"), RULE_MOVED},
+    /* chains: the strictest disclose, the first entry's forward, and no end */
+    {"<strictfirst@old.example>", WITHHELD, RULE_NOT_DISCLOSED},
+    {"<trustedfirst@old.example>", WITHHELD, RULE_NOT_DISCLOSED},
+    {"<fwdchain@old.example>", "forward open@new.example", RULE_FORWARD},
+    {"<tofwd@old.example>", MOVED("fwd@new.example"), RULE_MOVED},
+    {"<fwdgone@old.example>", GONE, RULE_GONE},
+    {"<fwdstay@old.example>", "forward root@moved.example", RULE_FORWARD},
+    {"<fwdlong@c.example>", "451 4.4.6 Forwarding loop; try again later", RULE_LOOP},
+    {"<graceloop@old.example>", "451 4.4.6 Forwarding loop; try again later", RULE_LOOP},
+    {"<selfish@turn.example>", GONE, RULE_LOOP},
+    {"<alice@old.example\">", "continue", RULE_NOT_AN_ADDRESS},
+    {"<alice@old.example", "continue", RULE_NOT_AN_ADDRESS},
     {"<al\001ice@old.example>", "continue", RULE_NOT_AN_ADDRESS},
     {"<>", "continue", RULE_NOT_AN_ADDRESS},
     {"<a@b@moved.example>", "continue", RULE_NOT_AN_ADDRESS},
@@ -222,6 +291,10 @@ START_TEST(time_decides)
     expect("<timed@old.example>", stranger, NOW + 86400, "continue");
     expect("<grace@old.example>", stranger, NOW + 86399, "forward g@new.example");
     expect("<grace@old.example>", stranger, NOW + 86400, MOVED("g@new.example"));
+    expect("<dated@moved.example>", stranger, NOW + 86399, MOVED("dated@new.example"));
+    expect("<dated@moved.example>", stranger, NOW + 86400, "continue");
+    expect("<ext+one@old.example>", stranger, NOW - 1, MOVED("one@new.example"));
+    expect("<graceloop@old.example>", stranger, NOW + 86400, GONE);
 }
 END_TEST
 
@@ -233,6 +306,12 @@ START_TEST(trusted_clients_are_told_more)
     expect("<shy@old.example>", user, NOW, MOVED("shy@new.example"));
     expect("<shy@old.example>", near, NOW, MOVED("shy@new.example"));
     expect("<secret@old.example>", user, NOW, WITHHELD);
+    expect("<viashy@old.example>", user, NOW, MOVED("shy@new.example"));
+    expect("<trustedfirst@old.example>", user, NOW, WITHHELD);
+    settings->disclose = 1;
+    expect("<alice@old.example>", stranger, NOW, WITHHELD);
+    expect("<open@old.example>", stranger, NOW, MOVED("open@new.example"));
+    expect("<alice@old.example>", user, NOW, MOVED("alice@new.example"));
     settings->disclose = 2;
     expect("<alice@old.example>", user, NOW, WITHHELD);
 }
@@ -256,6 +335,12 @@ START_TEST(local_submission_is_never_refused)
     struct answer answer = ask("<alice@old.example>", local, NOW);
     ck_assert_int_eq(answer.verdict, VERDICT_CONTINUE);
     ck_assert_int_eq(answer.rule, RULE_LOCAL);
+    expect("<fwdloop@old.example>", local, NOW, "continue");
+    expect("<bob@old.example>", local, NOW, "continue");
+    expect("<j\xc3\xb6rg@old.example>", local, NOW, "continue");
+    const struct question question = {"<x@elsewhere.example>", 21, local, NOW};
+    answer_ask(&answer, &question, settings, NULL, NULL, NULL);
+    ck_assert_int_eq(answer.verdict, VERDICT_CONTINUE);
     answer = ask("<fwd@old.example>", local, NOW);
     ck_assert_int_eq(answer.verdict, VERDICT_FORWARD);
 }
@@ -297,6 +382,65 @@ START_TEST(texts_of_the_administrator)
            "<alice+X@new.example>");
     set(&settings->reply_gone, "550 5.1.6 ${old} has left");
     expect("<bob@old.example>", stranger, NOW, "550 5.1.6 bob@old.example has left");
+}
+END_TEST
+
+START_TEST(an_old_address_in_utf8_is_not_echoed_into_a_session_without)
+{
+    set(&settings->reply_withheld, "550 5.1.6 ${old} has moved");
+    expect("<j\xc3\xb6rg@old.example>", stranger, NOW, WITHHELD);
+    expect("<shy@old.example>", stranger, NOW, "550 5.1.6 shy@old.example has moved");
+}
+END_TEST
+
+START_TEST(delimiters_are_the_configurations)
+{
+    settings->addresses.delimiters = "+-";
+    expect("<alice-x@old.example>", stranger, NOW, MOVED("alice-x@new.example"));
+    expect("<alice-x+y@old.example>", stranger, NOW, MOVED("alice-x+y@new.example"));
+    settings->addresses.delimiters = "";
+    expect("<alice+x@old.example>", stranger, NOW, "continue");
+    expect("<alice+known@old.example>", stranger, NOW, MOVED("known@new.example"));
+}
+END_TEST
+
+/* On the open file: what the daemon meets where a restore goes wrong. */
+START_TEST(a_table_that_is_damaged_is_never_not_moved)
+{
+    char copy[256];
+    struct error err;
+    struct table *other;
+    struct answer answer;
+    const struct question question = {"<nobody@elsewhere.example>", 26, stranger, NOW};
+    snprintf(copy, sizeof copy, "mkdir %s/cut && cp %s/*.mdb %s/cut", scratch, scratch_table,
+             scratch);
+    ck_assert_int_eq(system(copy), 0);
+    snprintf(copy, sizeof copy, "%s/cut", scratch);
+    ck_assert_msg(table_open(&other, copy, TABLE_READ, true, &err) == 0, "%s", err.text);
+    answer_ask(&answer, &question, settings, other, NULL, NULL);
+    ck_assert_int_eq(answer.rule, RULE_NOT_LISTED);
+    snprintf(copy, sizeof copy, "%s/cut/data.mdb", scratch);
+    ck_assert_int_eq(truncate(copy, 2 * 4096), 0);
+    scratch_next_tick();
+    answer_ask(&answer, &question, settings, other, NULL, NULL);
+    ck_assert_int_eq(answer.rule, RULE_TABLE_ERROR);
+    ck_assert_str_eq(line_of(&answer), TABLE_ERROR);
+    ck_assert_int_eq(answer.error.status, EX_DATAERR);
+    table_free(other);
+}
+END_TEST
+
+START_TEST(a_mailbox_name_of_255_octets_is_found)
+{
+    char recipient[400];
+    memset(recipient, 'v', sizeof recipient);
+    memcpy(recipient, "<alice+", 7);
+    memcpy(recipient + 1 + 255, "@old.example>", 14);
+    struct answer answer = ask(recipient, stranger, NOW);
+    ck_assert_int_eq(answer.rule, RULE_MOVED);
+    memcpy(recipient + 1 + 255, "v@old.example>", 15);
+    answer = ask(recipient, stranger, NOW);
+    ck_assert_int_eq(answer.rule, RULE_NOT_AN_ADDRESS);
 }
 END_TEST
 
@@ -382,6 +526,10 @@ Suite *answer_suite(void)
     tcase_add_test(tcase, local_submission_is_never_refused);
     tcase_add_test(tcase, a_limit_is_kept);
     tcase_add_test(tcase, texts_of_the_administrator);
+    tcase_add_test(tcase, an_old_address_in_utf8_is_not_echoed_into_a_session_without);
+    tcase_add_test(tcase, delimiters_are_the_configurations);
+    tcase_add_test(tcase, a_table_that_is_damaged_is_never_not_moved);
+    tcase_add_test(tcase, a_mailbox_name_of_255_octets_is_found);
     tcase_add_test(tcase, a_line_over_512_octets_falls_back);
     tcase_add_test(tcase, a_new_address_too_long_for_a_path_is_withheld);
     tcase_add_test(tcase, a_table_that_cannot_be_read_is_never_not_moved);

@@ -15,7 +15,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
@@ -331,6 +330,60 @@ static void fill_many(int count)
     table_free(table);
 }
 
+/* Octets that are left, and of the last row that are missing from what the file needs. */
+static const long cuts[] = {1, 100, 4095, 4096, 4097, 8191, 8192, 8193, 12288, -4097, -4096, -1};
+START_TEST(a_file_that_ends_anywhere)
+{
+    MDB_env *env;
+    MDB_envinfo info;
+    fill_many(2000);
+    ck_assert_int_eq(mdb_env_create(&env), 0);
+    ck_assert_int_eq(mdb_env_open(env, scratch_table, MDB_RDONLY, 0), 0);
+    ck_assert_int_eq(mdb_env_info(env, &info), 0);
+    mdb_env_close(env);
+    long needed = (long)(info.me_last_pgno + 1) * 4096;
+    ck_assert_int_eq(truncate(scratch_file("data.mdb"), needed), 0);
+    table_free(scratch_open());
+    ck_assert_int_eq(
+        truncate(scratch_file("data.mdb"), cuts[_i] > 0 ? cuts[_i] : needed + cuts[_i]), 0);
+    refused(EX_DATAERR, "");
+}
+END_TEST
+
+/* A file that was cut and made long again, or a disk that lost power: absent is never the answer. */
+START_TEST(pages_of_zeros)
+{
+    static const char zeros[4096];
+    struct error err = {.status = 0};
+    struct stat status;
+    struct entry entry;
+    char local[16];
+    int failed = 0;
+    fill_many(20000);
+    ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
+    for (long at = status.st_size / 4; at < status.st_size; at += 4096)
+        overwrite(at / 4096 * 4096, zeros, sizeof zeros);
+    struct table *table;
+    if (table_open(&table, scratch_table, TABLE_READ, true, &err) != 0) {
+        ck_assert_int_eq(err.status, EX_DATAERR);
+        return;
+    }
+    for (int i = 0; i < 20000; i += 100) {
+        snprintf(local, sizeof local, "u%06d", i);
+        struct table_view *view = table_view_open(table, &err);
+        enum table_result result = table_has_domain(view, ENTRY_DOMAIN, "old.example", &err);
+        ck_assert_int_ne(result, TABLE_ABSENT);
+        result = table_find(view, ENTRY_MAILBOX, local, "old.example", &entry, &err);
+        ck_assert_int_ne(result, TABLE_ABSENT);
+        failed += result == TABLE_FAILED;
+        table_view_close(view);
+    }
+    ck_assert_int_gt(failed, 0);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    table_free(table);
+}
+END_TEST
+
 /* Sixteenths of the file that are left. */
 START_TEST(a_file_that_was_cut_short)
 {
@@ -351,7 +404,6 @@ START_TEST(a_file_that_is_cut_short_while_it_is_open)
     struct entry entry;
     char local[16];
     int failed = 0;
-    const struct timespec ticks = {.tv_nsec = 20 * 1000 * 1000};
     fill_many(20000);
     struct table *table = scratch_open();
     ck_assert_int_eq(find(table, ENTRY_MAILBOX, "u000001", "old.example", &entry), TABLE_FOUND);
@@ -365,7 +417,7 @@ START_TEST(a_file_that_is_cut_short_while_it_is_open)
             (void)table_find(view, ENTRY_MAILBOX, local, "old.example", &entry, &err);
         table_view_close(view);
     }
-    nanosleep(&ticks, NULL);
+    scratch_next_tick();
     for (int i = 0; i < 20000; i += 100) {
         snprintf(local, sizeof local, "u%06d", i);
         struct table_view *view = table_view_open(table, &err);
@@ -619,6 +671,8 @@ Suite *table_suite(void)
     tcase_add_test(tcase, a_newer_format);
     tcase_add_test(tcase, the_other_rule_of_case);
     tcase_add_loop_test(tcase, a_file_that_was_cut_short, 1, 14);
+    tcase_add_loop_test(tcase, a_file_that_ends_anywhere, 0, ROWS(cuts));
+    tcase_add_test(tcase, pages_of_zeros);
     tcase_add_loop_test(tcase, a_file_that_is_cut_short_while_it_is_open, 0, 14);
     tcase_add_test(tcase, a_file_that_grows_while_it_is_asked_is_whole);
     tcase_add_test(tcase, a_writer_that_is_killed_behind_its_commit_leaves_the_table_whole);
