@@ -222,10 +222,13 @@ static int check_unix(const char *key, const char *path, struct error *err)
 
 static int check_sockets(const struct settings *s, struct error *err)
 {
-    if (!has_scheme(s->lookup_socket, "unix:"))
-        return error_set(err, EX_CONFIG, "lookup_socket: '%s' is no unix socket: write unix:/PATH",
-                         s->lookup_socket);
-    if (check_unix("lookup_socket", s->lookup_socket + strlen("unix:"), err) != 0)
+    if (*s->lookup_socket != '\0' && !has_scheme(s->lookup_socket, "unix:"))
+        return error_set(
+            err, EX_CONFIG,
+            "lookup_socket: '%s' is no unix socket: write unix:/PATH, or \"\" for none",
+            s->lookup_socket);
+    if (*s->lookup_socket != '\0' &&
+        check_unix("lookup_socket", s->lookup_socket + strlen("unix:"), err) != 0)
         return -1;
     if (has_scheme(s->socket, "unix:"))
         return check_unix("socket", s->socket + strlen("unix:"), err);
@@ -278,7 +281,9 @@ static void found(const struct conf_key *key, unsigned line, void *data)
 {
     struct places *places = data;
     places->lines[key - keys] = line;
-    if (key->type == CONF_IGNORED || strcmp(key->path, "lookup_socket") == 0)
+    if (strcmp(key->path, "lookup_socket") == 0)
+        places->settings->lookup_socket_is_set = true;
+    if (key->type == CONF_IGNORED)
         note_unused(places->settings, key->path);
 }
 

@@ -28,7 +28,9 @@ enum settings_log_target { LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_JOUR
 struct settings {
     char *file; /* where they were read from; NULL: defaults alone */
 
-    char *socket, *lookup_socket; /* "unix:PATH", "inet:PORT@HOST", "inet6:PORT@HOST"; or "fd:N" */
+    char *socket;        /* "unix:PATH", "inet:PORT@HOST", "inet6:PORT@HOST" */
+    char *lookup_socket; /* "unix:PATH", or "" for none */
+    bool lookup_socket_is_set;
     bool allow_remote;
     char *socket_group; /* "": postfix where there is such a group, else the daemon's own */
     char *socket_mode_text;

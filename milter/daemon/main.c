@@ -4,6 +4,7 @@
 #include "answer/settings.h"
 #include "base/error.h"
 #include "daemon/log.h"
+#include "daemon/lookup.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
 #include "daemon/signals.h"
@@ -208,7 +209,7 @@ static int start(struct settings *settings, const struct owner *owner, struct er
     if (session_register(err) != 0 || socket_open(settings, owner->uid, owner->gid, err) != 0)
         return -1;
     if (drop_privileges(owner, err) != 0 || log_start(settings, err) != 0 ||
-        service_start(settings, err) != 0) {
+        service_start(settings, err) != 0 || lookup_start(socket_lookup(), err) != 0) {
         socket_remove();
         return -1;
     }

@@ -27,6 +27,16 @@ bool service_ask(struct answer *out, const struct question *question)
     return counts;
 }
 
+bool service_map(struct map_answer *out, const char *request, size_t length)
+{
+    pthread_rwlock_rdlock(&service.lock);
+    map_ask(out, request, length, time(NULL), service.settings, service.table, &service.table_error,
+            service.limit);
+    bool counts = service.settings->mode == MODE_ENFORCE;
+    pthread_rwlock_unlock(&service.lock);
+    return counts;
+}
+
 /* ---- the table; the caller holds the lock for writing */
 
 static int open_table(const struct settings *settings, struct error *err)
@@ -107,10 +117,11 @@ static bool same_limit(const struct settings *a, const struct settings *b)
 
 static void say_needs_start(const struct settings *old, const struct settings *new)
 {
-    if (strcmp(old->socket, new->socket) != 0 || old->socket_mode != new->socket_mode ||
-        strcmp(old->socket_group, new->socket_group) != 0)
-        log_line(LOG_WARNING,
-                 "socket, socket_group, socket_mode: changed; in force from the next start on");
+    if (strcmp(old->socket, new->socket) != 0 ||
+        strcmp(old->lookup_socket, new->lookup_socket) != 0 ||
+        old->socket_mode != new->socket_mode || strcmp(old->socket_group, new->socket_group) != 0)
+        log_line(LOG_WARNING, "socket, lookup_socket, socket_group, socket_mode: changed; in force "
+                              "from the next start on");
     if (strcmp(old->user, new->user) != 0)
         log_line(LOG_WARNING, "user: changed; in force from the next start on");
 }

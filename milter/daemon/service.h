@@ -4,6 +4,7 @@
 #define DAEMON_SERVICE_H
 
 #include "answer/answer.h"
+#include "answer/map.h"
 #include "answer/settings.h"
 #include "base/error.h"
 
@@ -17,6 +18,9 @@ int service_start(struct settings *settings, struct error *err);
 
 /* Answers a question from what is in force now. Returns whether it counts: not in observe mode. */
 bool service_ask(struct answer *out, const struct question *question);
+
+/* Looks a request of length octets up (map_ask) in what is in force now. Returns whether it counts. */
+bool service_map(struct map_answer *out, const char *request, size_t length);
 
 /* Reads the configuration again and puts it in force, whole or not at all: then the old one
  * stays. What only a start can change (socket, user) is said. Returns 0; or -1 with err. */

@@ -1,6 +1,7 @@
 #include "daemon/session.h"
 
 #include "daemon/log.h"
+#include "daemon/report.h"
 #include "daemon/service.h"
 
 #include <libmilter/mfapi.h>
@@ -236,52 +237,18 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
 
 /* ---- a recipient */
 
-static int log_level(const struct answer *answer)
-{
-    if (answer->rule == RULE_TABLE_ERROR || answer->rule == RULE_LOOP)
-        return LOG_WARNING;
-    return answer->verdict == VERDICT_CONTINUE && answer->rule != RULE_LOCAL ? LOG_DEBUG : LOG_INFO;
-}
-
-/* What became of the recipient: "reply=551 …", "forward=<…>", "continue". */
-static void describe(char *out, size_t size, const struct answer *answer)
-{
-    switch (answer->verdict) {
-    case VERDICT_CONTINUE: snprintf(out, size, "continue"); break;
-    case VERDICT_FORWARD: snprintf(out, size, "forward=<%s>", answer->new); break;
-    case VERDICT_REPLY:
-        snprintf(out, size, "reply=%s %s %s", answer->reply.code, answer->reply.enhanced,
-                 answer->reply.text);
-        break;
-    }
-}
-
-/* Whether entry and outcome tell which rule decided. */
-static bool is_plain(enum rule rule)
-{
-    return rule == RULE_MOVED || rule == RULE_GONE || rule == RULE_FORWARD;
-}
-
 static void log_answer(SMFICTX *ctx, const struct session *session, const char *recipient,
                        const struct answer *answer, bool counts)
 {
-    int level = log_level(answer);
-    char ip[INET6_ADDRSTRLEN] = "local", outcome[sizeof answer->new + 16];
-    if (!log_wants(level))
+    if (!report_wants(answer))
         return;
-
-    const char *id = smfi_getsymval(ctx, (char *)"i");
-    const char *error = answer->rule == RULE_TABLE_ERROR ? answer->error.text : "";
-    const char *rule = is_plain(answer->rule) ? "" : answer_rule_name(answer->rule);
-    if (session->client.has_ip)
-        ip_format(ip, sizeof ip, &session->client.ip);
-    describe(outcome, sizeof outcome, answer);
-    log_line(level, "%s: to=<%s>, client=%s[%s], entry=%s%s%s, %s%s%s%s",
-             id == NULL || *id == '\0' ? "NOQUEUE" : id,
-             answer->old[0] == '\0' ? recipient : answer->old, session->host, ip,
-             answer->entry[0] == '\0' ? "none" : answer->entry,
-             *rule == '\0' ? "" : ", rule=", rule, counts ? "" : "observed ", outcome,
-             *error == '\0' ? "" : ", error=", error);
+    const struct report report = {.id = smfi_getsymval(ctx, (char *)"i"),
+                                  .host = session->host,
+                                  .client = &session->client,
+                                  .recipient = recipient,
+                                  .answer = answer,
+                                  .counts = counts};
+    report_answer(&report);
 }
 
 /* smfi_setreply takes the text as a format of which only "%%" is allowed: Postfix drops a single

@@ -80,13 +80,14 @@ static void drain_and_exit(void)
 {
     tell_systemd("STOPPING=1");
     log_line(LOG_NOTICE, "stopping: no new sessions, %d s for those that are open", DRAIN_SECONDS);
-    socket_remove();
+    socket_remove_milter();
     give_a_moment();
     socket_stop_accepting();
     give_a_moment();
     unsigned left = session_wait_idle(DRAIN_SECONDS);
     if (left > 0)
         log_line(LOG_WARNING, "%u sessions still open after %d s: cut off", left, DRAIN_SECONDS);
+    socket_remove();
     log_line(LOG_NOTICE, "stopped");
     log_stop();
     fflush(NULL);

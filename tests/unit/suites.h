@@ -10,6 +10,8 @@ Suite *answer_suite(void);
 Suite *csv_suite(void);
 Suite *entry_suite(void);
 Suite *limit_suite(void);
+Suite *map_suite(void);
+Suite *netstring_suite(void);
 Suite *network_suite(void);
 Suite *record_suite(void);
 Suite *reply_suite(void);

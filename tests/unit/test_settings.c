@@ -74,7 +74,7 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq(settings->over_limit, OVER_LIMIT_DEFER);
     ck_assert_int_eq(settings->log_facility, LOG_LOCAL7);
     ck_assert_int_eq(settings->log_target, LOG_TARGET_STDERR);
-    ck_assert_str_eq(settings->unused, "lookup_socket, hits, metrics");
+    ck_assert_str_eq(settings->unused, "hits, metrics");
     settings_free(settings);
 }
 END_TEST

@@ -1,0 +1,74 @@
+#include "daemon/report.h"
+
+#include "daemon/log.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+
+static int level_of(const struct answer *answer)
+{
+    if (answer->rule == RULE_TABLE_ERROR || answer->rule == RULE_LOOP)
+        return LOG_WARNING;
+    return answer->verdict == VERDICT_CONTINUE && answer->rule != RULE_LOCAL ? LOG_DEBUG : LOG_INFO;
+}
+
+/* What became of the recipient: "reply=551 …", "forward=<…>", "continue". */
+static void describe(char *out, size_t size, const struct answer *answer)
+{
+    switch (answer->verdict) {
+    case VERDICT_CONTINUE: snprintf(out, size, "continue"); break;
+    case VERDICT_FORWARD: snprintf(out, size, "forward=<%s>", answer->new); break;
+    case VERDICT_REPLY:
+        snprintf(out, size, "reply=%s %s %s", answer->reply.code, answer->reply.enhanced,
+                 answer->reply.text);
+        break;
+    }
+}
+
+/* Whether entry and outcome tell which rule decided. */
+static bool is_plain(enum rule rule)
+{
+    return rule == RULE_MOVED || rule == RULE_GONE || rule == RULE_FORWARD;
+}
+
+static void write_line(int level, const struct report *report)
+{
+    const struct answer *answer = report->answer;
+    char ip[INET6_ADDRSTRLEN] = "local", outcome[sizeof answer->new + 16];
+    const char *error = answer->rule == RULE_TABLE_ERROR ? answer->error.text : "";
+    const char *rule = is_plain(answer->rule) ? "" : answer_rule_name(answer->rule);
+    const char *map = report->map == NULL ? "" : report->map;
+
+    if (report->client->has_ip)
+        ip_format(ip, sizeof ip, &report->client->ip);
+    describe(outcome, sizeof outcome, answer);
+    log_line(level, "%s: to=<%s>, client=%s[%s]%s%s, entry=%s%s%s, %s%s%s%s",
+             report->id == NULL || *report->id == '\0' ? "NOQUEUE" : report->id,
+             answer->old[0] == '\0' ? report->recipient : answer->old, report->host, ip,
+             *map == '\0' ? "" : ", map=", map, answer->entry[0] == '\0' ? "none" : answer->entry,
+             *rule == '\0' ? "" : ", rule=", rule, report->counts ? "" : "observed ", outcome,
+             *error == '\0' ? "" : ", error=", error);
+}
+
+bool report_wants(const struct answer *answer)
+{
+    return log_wants(level_of(answer));
+}
+
+void report_answer(const struct report *report)
+{
+    write_line(level_of(report->answer), report);
+}
+
+void report_lookup(const struct map_answer *found, bool counts)
+{
+    int level = found->map == MAP_LISTED ? LOG_DEBUG : level_of(&found->answer);
+    const struct report report = {.host = "unknown",
+                                  .map = map_name(found->map),
+                                  .recipient = "",
+                                  .client = &found->client,
+                                  .answer = &found->answer,
+                                  .counts = counts};
+    if (log_wants(level))
+        write_line(level, &report);
+}

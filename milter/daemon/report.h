@@ -1,0 +1,31 @@
+/* daemon/report.h: the log line of an answer, in the words that postmasters grep for:
+ * QUEUE-ID: to=<old>, client=host[ip], entry=E, reply=551 … */
+#ifndef DAEMON_REPORT_H
+#define DAEMON_REPORT_H
+
+#include "answer/answer.h"
+#include "answer/map.h"
+
+#include <stdbool.h>
+
+/* What a line tells. All of it is lent. */
+struct report {
+    const char *id;        /* the MTA's queue id; NULL or "" where there is none yet */
+    const char *host;      /* the client's name as the MTA knows it */
+    const char *map;       /* NULL: the milter was asked, no map */
+    const char *recipient; /* as the client wrote it: for what is no address */
+    const struct client *client;
+    const struct answer *answer;
+    bool counts; /* false: it was observed, and nothing came of it */
+};
+
+/* Whether a line would be written of this answer: to save the work of making it. */
+bool report_wants(const struct answer *answer);
+
+void report_answer(const struct report *report);
+
+/* A look-up that decided what a sender reads (reply, relocated) at the level of an answer, one of
+ * listed for LOG_DEBUG: the milter is asked of the same recipient in a moment. */
+void report_lookup(const struct map_answer *found, bool counts);
+
+#endif

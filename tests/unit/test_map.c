@@ -1,0 +1,191 @@
+#include "suites.h"
+
+#include "answer/map.h"
+#include "scratch.h"
+
+#include <string.h>
+
+#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
+#define NOW         1788220800 /* 2026-09-01 */
+
+static struct settings *settings;
+static struct table *table;
+
+static const struct entry_text entries[] = {
+    {.old = "alice@old.example", .new = "alice@new.example"},
+    {.old = "shy@old.example", .new = "shy@new.example", .disclose = "trusted"},
+    {.old = "secret@old.example", .new = "secret@new.example", .disclose = "nobody"},
+    {.old = "gone@old.example"},
+    {.old = "fwd@old.example", .new = "fwd@new.example", .action = "forward"},
+    {.old = "fwdloop@old.example", .new = "fwdloop2@old.example", .action = "forward"},
+    {.old = "fwdloop2@old.example", .new = "fwdloop@old.example"},
+    {.old = "loop@old.example", .new = "loop2@old.example"},
+    {.old = "loop2@old.example", .new = "loop@old.example"},
+    {.old = "j\xc3\xb6rg@old.example", .new = "j\xc3\xb6rg@new.example"},
+    {.old = "expired@old.example", .new = "e@new.example", .until = "2026-09-01"},
+    {.old = "\"two words\"@old.example", .new = "two@new.example"},
+    {.old = "@moved.example", .new = "@new.example"},
+    {.old = "here@moved.example", .action = "stay"},
+};
+
+static void setup(void)
+{
+    scratch_setup();
+    scratch_fill(NULL);
+    for (int i = 0; i < ROWS(entries); i++)
+        scratch_put(&entries[i]);
+    table = scratch_open();
+    settings = settings_new();
+    ck_assert_ptr_nonnull(settings);
+    settings->limit = 0;
+    settings->addresses.local_domain = "old.example";
+}
+
+static void teardown(void)
+{
+    settings_free(settings);
+    table_free(table);
+}
+
+static struct map_answer ask(const char *request, struct limit *limit)
+{
+    struct map_answer found;
+    map_ask(&found, request, strlen(request), NOW, settings, table, NULL, limit);
+    return found;
+}
+
+/* NULL for not found. */
+static const struct {
+    const char *request, *value;
+} lookups[] = {
+    {"listed alice@old.example", "alice@old.example"},
+    {"listed Alice+X@OLD.example.", "Alice+X@OLD.example."},
+    {"listed \"two words\"@old.example", "\"two words\"@old.example"},
+    {"listed @relay.example:alice@old.example", "@relay.example:alice@old.example"},
+    {"listed shy@old.example", "shy@old.example"},
+    {"listed secret@old.example", "secret@old.example"},
+    {"listed gone@old.example", "gone@old.example"},
+    {"listed fwd@old.example", "fwd@old.example"},
+    {"listed loop@old.example", "loop@old.example"},
+    {"listed j\xc3\xb6rg@old.example", "j\xc3\xb6rg@old.example"},
+    {"listed anyone@moved.example", "anyone@moved.example"},
+    {"listed here@moved.example", NULL},
+    {"listed postmaster@moved.example", NULL},
+    {"listed expired@old.example", NULL},
+    {"listed nobody@old.example", NULL},
+    /* what Postfix asks beside the whole address */
+    {"listed alice", NULL},
+    {"listed @moved.example", NULL},
+    {"listed moved.example", NULL},
+    {"listed alice@", NULL},
+    {"listed \"alice@old.example\"", NULL},
+    {"listed ", NULL},
+    {"listed", NULL},
+    {"listed al\001ice@old.example", NULL},
+
+    {"relocated alice@old.example", "alice@new.example"},
+    {"relocated alice+x@old.example", "alice+x@new.example"},
+    {"relocated shy@old.example", NULL},
+    {"relocated secret@old.example", NULL},
+    {"relocated gone@old.example", NULL},
+    {"relocated fwd@old.example", NULL},
+    {"relocated j\xc3\xb6rg@old.example", NULL},
+    {"relocated alice", NULL},
+    {"relocated @moved.example", NULL},
+
+    {"reply 192.0.2.7 0 0 alice@old.example", "moved alice@new.example"},
+    {"reply 192.0.2.7 0 0 <alice@old.example>", "moved alice@new.example"},
+    {"reply 192.0.2.7 0 0 alice", "moved alice@new.example"},
+    {"reply IPv6:2001:db8::7 0 0 alice@old.example", "moved alice@new.example"},
+    {"reply 192.0.2.7 0 0 \"two words\"@old.example", "moved two@new.example"},
+    {"reply 192.0.2.7 0 0 shy@old.example", "withheld shy@old.example"},
+    {"reply 192.0.2.7 1 0 shy@old.example", "moved shy@new.example"},
+    {"reply 127.0.0.1 0 0 shy@old.example", "moved shy@new.example"},
+    {"reply 192.0.2.7 1 0 secret@old.example", "withheld secret@old.example"},
+    {"reply 192.0.2.7 0 0 gone@old.example", "gone gone@old.example"},
+    {"reply 192.0.2.7 0 0 loop@old.example", "gone loop@old.example"},
+    {"reply 192.0.2.7 0 0 fwdloop@old.example", "deferred fwdloop@old.example"},
+    {"reply 192.0.2.7 0 0 fwd@old.example", NULL},
+    {"reply 192.0.2.7 0 1 j\xc3\xb6rg@old.example", "moved j\xc3\xb6rg@new.example"},
+    {"reply 192.0.2.7 0 0 j\xc3\xb6rg@old.example", "withheld j\xc3\xb6rg@old.example"},
+    {"reply 0 0 0 alice@old.example", NULL}, /* mail of this host */
+    {"reply 192.0.2.7 0 0 nobody@old.example", NULL},
+    {"reply 192.0.2.7 2 0 alice@old.example", NULL},
+    {"reply nonsense 0 0 alice@old.example", NULL},
+    {"reply alice@old.example", NULL},
+    {"reply", NULL},
+};
+START_TEST(a_look_up)
+{
+    struct map_answer found = ask(lookups[_i].request, NULL);
+    ck_assert_int_eq(found.result, lookups[_i].value == NULL ? MAP_NOTFOUND : MAP_OK);
+    ck_assert_str_eq(found.value, lookups[_i].value == NULL ? "" : lookups[_i].value);
+}
+END_TEST
+
+START_TEST(while_observing_nothing_is_found)
+{
+    settings->mode = MODE_OBSERVE;
+    struct map_answer found = ask(lookups[_i].request, NULL);
+    ck_assert_int_eq(found.result, MAP_NOTFOUND);
+    ck_assert_str_eq(found.value, "");
+}
+END_TEST
+
+START_TEST(a_table_that_cannot_be_read)
+{
+    static const char *const requests[] = {
+        "listed alice@old.example",
+        "relocated alice@old.example",
+        "reply 192.0.2.7 0 0 alice@old.example",
+    };
+    const struct error why = {.status = EX_DATAERR, .text = "cut short"};
+    struct map_answer found;
+    map_ask(&found, requests[_i], strlen(requests[_i]), NOW, settings, NULL, &why, NULL);
+    ck_assert_int_eq(found.result, MAP_TEMP);
+    ck_assert_str_ne(found.value, "");
+    settings->on_table_error = TABLE_ERROR_ACCEPT;
+    map_ask(&found, requests[_i], strlen(requests[_i]), NOW, settings, NULL, &why, NULL);
+    ck_assert_int_eq(found.result, MAP_NOTFOUND);
+    map_ask(&found, "listed alice", 12, NOW, settings, NULL, &why, NULL);
+    ck_assert_int_eq(found.result, MAP_NOTFOUND);
+}
+END_TEST
+
+START_TEST(an_unknown_map_is_no_answer)
+{
+    ck_assert_int_eq(ask("liste alice@old.example", NULL).result, MAP_TEMP);
+    ck_assert_int_eq(ask("", NULL).result, MAP_TEMP);
+}
+END_TEST
+
+START_TEST(the_limit_counts_for_reply_alone)
+{
+    struct limit *limit = limit_new(1, 60);
+    const char *second = "reply 192.0.2.7 0 0 x@moved.example";
+    ck_assert_str_eq(ask("relocated y@moved.example", limit).value, "y@new.example");
+    ck_assert_str_eq(ask("reply 192.0.2.7 0 0 alice@old.example", limit).value,
+                     "moved alice@new.example");
+    ck_assert_str_eq(ask("relocated x@moved.example", limit).value, "x@new.example");
+    ck_assert_str_eq(ask(second, limit).value, "withheld x@moved.example");
+    settings->over_limit = OVER_LIMIT_DEFER;
+    ck_assert_str_eq(ask(second, limit).value, "deferred x@moved.example");
+    ck_assert_str_eq(ask("reply 192.0.2.7 1 0 x@moved.example", limit).value,
+                     "moved x@new.example");
+    limit_free(limit);
+}
+END_TEST
+
+Suite *map_suite(void)
+{
+    Suite *suite = suite_create("map");
+    TCase *tcase = tcase_create("map");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_loop_test(tcase, a_look_up, 0, ROWS(lookups));
+    tcase_add_loop_test(tcase, while_observing_nothing_is_found, 0, ROWS(lookups));
+    tcase_add_loop_test(tcase, a_table_that_cannot_be_read, 0, 3);
+    tcase_add_test(tcase, an_unknown_map_is_no_answer);
+    tcase_add_test(tcase, the_limit_counts_for_reply_alone);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
