@@ -19,6 +19,8 @@ enum command_opens { TABLE_NONE, TABLE_TO_READ, TABLE_TO_WRITE };
 struct options {
     const char *from, *until, *forward_until, *disclose, *note;
     const char *domain, *client, *at, *format;
+    const char *config_dir, *smtp;
+    bool yes, observe, unserved, raise_limits;
     bool json, forward, gone, stay, replace, authenticated, smtputf8;
     bool replace_all, dry_run, skip_bad;
 };
@@ -79,7 +81,8 @@ void list_end(struct list *list);
  * is full or closed. */
 int print_flush(struct error *err);
 
-extern const struct command command_add, command_del, command_export, command_get, command_help,
-    command_import, command_init, command_list, command_test, command_version;
+extern const struct command command_add, command_attach, command_del, command_detach,
+    command_export, command_get, command_help, command_import, command_init, command_list,
+    command_test, command_version;
 
 #endif

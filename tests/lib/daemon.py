@@ -58,11 +58,13 @@ class Daemon:
             os.chown(self.folder, *pwd.getpwnam(USER)[2:4])
         self.socket = Socket(way, self.folder)
         self.address = self.socket.address
+        self.lookups = self.folder / "lookup.sock"
         self.table = pathlib.Path(settings.get("table", self.folder / "table"))
         self.conf = self.folder / "milter-moved.conf"
         self.process = None
         self.settings = {
             "socket": self.socket.ours,
+            "lookup_socket": f"unix:{self.lookups}",
             "table": str(self.table),
             "user": USER,
             "log": {"target": "stderr", "level": "info"},
@@ -146,12 +148,14 @@ class Daemon:
             self.process.end()
 
 
-def handed_over(listener, command, log):
-    """Starts the command as systemd would, with the listening socket as descriptor 3."""
-    def as_descriptor_3():
-        os.dup2(listener.fileno(), 3)
-    with_pid = ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh"]
-    return place.Process(with_pid + command, log, preexec_fn=as_descriptor_3, pass_fds=(3,))
+def handed_over(listeners, command, log):
+    """Starts the command as systemd would, with the listening sockets as descriptors from 3 on."""
+    def as_descriptors():
+        for number, copy in enumerate([os.dup(listener.fileno()) for listener in listeners], 3):
+            os.dup2(copy, number)
+    with_pid = ["sh", "-c", f'LISTEN_FDS={len(listeners)} LISTEN_PID=$$ exec "$@"', "sh"]
+    return place.Process(with_pid + command, log, preexec_fn=as_descriptors,
+                         pass_fds=tuple(range(3, 3 + len(listeners))))
 
 
 def listening(path):

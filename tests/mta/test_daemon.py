@@ -304,11 +304,11 @@ class HandedOver(Alone):
         with listening(path) as listener:
             with Load(lambda: ask(path, "<alice@old.example>")) as load:
                 for _ in range(4):
-                    process = handed_over(listener, self.daemon.command(), self.folder / "handed.log")
+                    process = handed_over([listener], self.daemon.command(), self.folder / "handed.log")
                     self.addCleanup(process.end)
                     load.hears(NEW)
                     self.assertEqual(process.end(), 0)
-                last = handed_over(listener, self.daemon.command(), self.folder / "handed.log")
+                last = handed_over([listener], self.daemon.command(), self.folder / "handed.log")
                 self.addCleanup(last.end)
                 load.hears(NEW)
         self.assertEqual(set(load.said), {NEW})

@@ -1,0 +1,174 @@
+/* ctl/attach.c: attach and detach: which mail server, the question, and the change with what follows it */
+#include "ctl/attach.h"
+
+#include "ctl/process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct mta *const mtas[] = {&mta_postfix, &mta_sendmail};
+
+static const struct mta *find_mta(const char *name, struct error *err)
+{
+    for (size_t i = 0; i < sizeof mtas / sizeof *mtas; i++)
+        if (strcmp(mtas[i]->name, name) == 0)
+            return mtas[i];
+    error_set(err, EX_USAGE, "no such mail server '%s': write postfix or sendmail", name);
+    return NULL;
+}
+
+/* ---- carrying it out */
+
+static int ask(const struct ctl *ctl, struct error *err)
+{
+    char line[16];
+    if (ctl->options.yes)
+        return 0;
+    if (!isatty(STDIN_FILENO))
+        return error_set(err, EX_USAGE, "nobody to ask: say --yes to make these changes");
+    fputs("\nMake these changes? [y/N] ", stdout);
+    fflush(stdout);
+    if (fgets(line, sizeof line, stdin) != NULL && (*line == 'y' || *line == 'Y'))
+        return 0;
+    return error_set(err, EX_TEMPFAIL, "nothing was changed");
+}
+
+static int run_all(const char *const *const *argvs, struct error *err)
+{
+    for (; argvs != NULL && *argvs != NULL; argvs++) {
+        char *printed = process_read(*argvs, err);
+        if (printed == NULL)
+            return -1;
+        free(printed);
+    }
+    return 0;
+}
+
+static int run_aftermath(struct changes *changes, const struct aftermath *aftermath,
+                         struct error *err)
+{
+    struct error second;
+    if (run_all(aftermath->checks, err) == 0 && run_all(aftermath->reloads, err) == 0)
+        return 0;
+    if (changes_take_back(changes, &second) != 0)
+        ctl_warn("%s", second.text);
+    else
+        ctl_warn("the change was taken back");
+    (void)run_all(aftermath->reloads, &second);
+    return -1;
+}
+
+static void say_copies(const struct changes *changes)
+{
+    for (size_t i = 0; i < changes->count; i++)
+        if (changes->files[i].copy != NULL)
+            printf("kept: %s\n", changes->files[i].copy);
+}
+
+int attach_carry_out(const struct ctl *ctl, struct changes *changes,
+                     const struct aftermath *aftermath, const char *nothing, const char *done,
+                     struct error *err)
+{
+    if (changes->count == 0) {
+        puts(nothing);
+        return 0;
+    }
+    if (changes_show(changes, err) != 0)
+        return -1;
+    if (ctl->options.dry_run)
+        return 0;
+    if (ask(ctl, err) != 0 || changes_apply(changes, err) != 0 ||
+        run_aftermath(changes, aftermath, err) != 0)
+        return -1;
+    say_copies(changes);
+    puts(done);
+    return 0;
+}
+
+/* ---- blocks */
+
+static bool is_marker(const char *line, const char *comment, const char *marker)
+{
+    size_t length = strlen(comment);
+    line += strspn(line, " \t");
+    return strncmp(line, comment, length) == 0 &&
+           strncmp(line + length, marker, strlen(marker)) == 0;
+}
+
+char *attach_strip(const char *text, const char *comment)
+{
+    char *out = malloc(strlen(text) + 1), *end = out;
+    bool ours = false;
+    if (out == NULL)
+        return NULL;
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        length += text[length] == '\n';
+        bool begins = is_marker(text, comment, ATTACH_BEGIN);
+        bool ends = is_marker(text, comment, ATTACH_END);
+        ours = ours || begins;
+        if (!ours && !ends) {
+            memcpy(end, text, length);
+            end += length;
+        }
+        ours = ours && !ends;
+        text += length;
+    }
+    *end = '\0';
+    return out;
+}
+
+/* ---- the commands */
+
+static int attach(struct ctl *ctl, char **args, struct error *err)
+{
+    const struct mta *mta = find_mta(args[0], err);
+    return mta == NULL ? -1 : mta->attach(ctl, err);
+}
+
+static int detach(struct ctl *ctl, char **args, struct error *err)
+{
+    const struct mta *mta = find_mta(args[0], err);
+    return mta == NULL ? -1 : mta->detach(ctl, err);
+}
+
+const struct command command_attach = {
+    .name = "attach",
+    .usage = "attach [OPTION...] postfix|sendmail",
+    .summary = "Puts the milter into a mail server's configuration",
+    .details =
+        "Shows the change as a diff and asks; keeps a dated copy of each file; changes nothing "
+        "the\n"
+        "second time. movedctl detach takes all of it out again.\n"
+        "\n"
+        "  --config-dir DIR  of the mail server (/etc/postfix as postconf says, /etc/mail)\n"
+        "  --dry-run         only shows the change\n"
+        "  --yes             does not ask\n"
+        "  --observe         starts with mode = \"observe\": all is logged, nothing refused\n"
+        "  --unserved        answers too for domains that the server no longer takes mail for\n"
+        "  --raise-limits    raises Postfix's error limits, for lists with many moved recipients\n",
+    .takes = "config-dir dry-run yes observe unserved raise-limits",
+    .least = 1,
+    .most = 1,
+    .opens = TABLE_TO_READ,
+    .run = attach,
+};
+
+const struct command command_detach = {
+    .name = "detach",
+    .usage = "detach [OPTION...] postfix|sendmail",
+    .summary = "Takes the milter out of a mail server's configuration",
+    .details =
+        "Shows the change as a diff and asks; what attach had added is gone, all else stays.\n"
+        "\n"
+        "  --config-dir DIR  of the mail server (/etc/postfix as postconf says, /etc/mail)\n"
+        "  --dry-run         only shows the change\n"
+        "  --yes             does not ask\n",
+    .takes = "config-dir dry-run yes",
+    .least = 1,
+    .most = 1,
+    .opens = TABLE_NONE,
+    .run = detach,
+};

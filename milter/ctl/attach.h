@@ -1,0 +1,40 @@
+/* ctl/attach.h: puts our milter and maps into a mail server's configuration, and takes them out. One
+ * file for each mail server: attach_postfix.c, attach_sendmail.c. */
+#ifndef CTL_ATTACH_H
+#define CTL_ATTACH_H
+
+#include "ctl/change.h"
+#include "ctl/ctl.h"
+
+/* Every block that attach writes stands between two such lines, in the comment style of its file; detach
+ * takes out what stands between them, and them. */
+#define ATTACH_BEGIN "milter-moved begin: by movedctl attach, to be taken out by movedctl detach"
+#define ATTACH_END   "milter-moved end"
+
+/* A mail server that can be attached to. */
+struct mta {
+    const char *name;
+    /* Each returns an exit status, or -1 with err. */
+    int (*attach)(struct ctl *ctl, struct error *err);
+    int (*detach)(struct ctl *ctl, struct error *err);
+};
+extern const struct mta mta_postfix, mta_sendmail;
+
+/* What is run when the files are changed: NULL-terminated lists of argv, each NULL-terminated. */
+struct aftermath {
+    const char *const *const *checks;  /* one that fails takes the change back */
+    const char *const *const *reloads; /* so that the running server takes it up; likewise */
+};
+
+/* Shows the changes, asks (or has --yes, or ends here with --dry-run), makes them, runs the
+ * aftermath. done is what is said when all is well. Returns 0 (also where nothing is to be changed, which is said
+ * with nothing), or -1 with err and all files as they were. */
+int attach_carry_out(const struct ctl *ctl, struct changes *changes,
+                     const struct aftermath *aftermath, const char *nothing, const char *done,
+                     struct error *err);
+
+/* Without the blocks between ATTACH_BEGIN and ATTACH_END in comments of this file's style ("# ", "dnl # "):
+ * on the heap; NULL where memory is out. */
+char *attach_strip(const char *text, const char *comment);
+
+#endif
