@@ -1,0 +1,227 @@
+"""The lookup socket: what the maps say, to Postfix and on the socket itself, and what clients can do to each other."""
+
+import contextlib
+import signal
+import socket
+import unittest
+
+from lib import place
+from lib.daemon import Daemon, handed_over, listening
+from lib.load import Load
+from lib.postfix import Postfix
+from lib.socketmap import Socketmap, frame
+
+MOVED = "551 5.1.6 User not local; please try <{}>"
+
+
+class Lookups(unittest.TestCase):
+    settings = {}
+
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.folder = self.stack.enter_context(place.folder())
+        self.daemon = self.stack.enter_context(Daemon(self.folder / "d", **self.settings))
+        self.daemon.hold(("alice@old.example", "alice@new.example"), ("@bulk.example", "@new.example"))
+
+    def client(self, **how):
+        return self.stack.enter_context(Socketmap(self.daemon.lookups, **how))
+
+    def test_each_map_says_what_the_milter_would(self):
+        client = self.client()
+        self.assertEqual(client.ask("listed Alice+x@OLD.example"), "OK Alice+x@OLD.example")
+        self.assertEqual(client.ask("listed nobody@old.example"), "NOTFOUND ")
+        self.assertEqual(client.ask("listed alice"), "NOTFOUND ")
+        self.assertEqual(client.ask("relocated bob@bulk.example"), "OK bob@new.example")
+        self.assertEqual(client.ask("reply 192.0.2.7 0 0 alice@old.example"), "OK moved alice@new.example")
+        self.assertEqual(client.ask("reply 0 0 0 alice@old.example"), "NOTFOUND ")
+
+    def test_an_answer_that_a_sender_reads_is_logged(self):
+        self.client().ask("reply 192.0.2.7 0 0 alice@old.example")
+        line = "to=<alice@old.example>, client=unknown[192.0.2.7], map=reply, entry=alice@old.example, reply=551 5.1.6"
+        place.until(lambda: self.daemon.count(line) == 1, f"the line in the log:\n{self.daemon.log()}")
+
+    def test_a_new_entry_is_found_by_the_next_look_up(self):
+        client = self.client()
+        self.assertEqual(client.ask("listed carol@old.example"), "NOTFOUND ")
+        self.daemon.movedctl("add", "carol@old.example", "carol@new.example")
+        self.assertEqual(client.ask("listed carol@old.example"), "OK carol@old.example")
+
+    def test_requests_in_pieces_and_in_one(self):
+        client = self.client()
+        request = frame("listed alice@old.example")
+        for octet in request:
+            client.send(bytes([octet]))
+        self.assertEqual(client.receive(), "OK alice@old.example")
+        client.send(request * 3000 + request[:10])
+        for _ in range(3000):
+            self.assertEqual(client.receive(), "OK alice@old.example")
+        client.send(request[10:])
+        self.assertEqual(client.receive(), "OK alice@old.example")
+
+    def test_a_request_too_long_for_an_address_is_not_found_and_the_next_one_is_answered(self):
+        client = self.client()
+        for length in (1990, 2048, 5000, 99_990):
+            client.send(frame("listed " + "a" * length) + frame("listed alice@old.example"))
+            self.assertEqual(client.receive(), "NOTFOUND ")
+            self.assertEqual(client.receive(), "OK alice@old.example")
+
+    def test_what_is_no_request_ends_that_connection_alone(self):
+        other = self.client()
+        for nonsense in (b"GET / HTTP/1.1\r\n\r\n", b"100001:", b"5:abcdeX", b"x", b"\0" * 100, b"-1:,"):
+            client = self.client()
+            client.send(nonsense)
+            self.assertTrue(client.is_closed(), nonsense)
+            self.assertEqual(other.ask("listed alice@old.example"), "OK alice@old.example")
+        self.assertTrue(self.daemon.process.lives())
+
+    def test_an_unknown_map_is_no_answer_and_is_logged(self):
+        self.assertTrue(self.client().ask("liste alice@old.example").startswith("TEMP no such map"))
+        place.until(lambda: self.daemon.count("'liste alice@old.example'") == 1, "the name in the log")
+
+    def test_half_a_request_and_answers_nobody_takes_are_given_up_and_silence_between_requests_is_not(self):
+        half, greedy, silent = self.client(), self.client(timeout=60), self.client()
+        silent.ask("listed alice@old.example")
+        half.send(b"24:listed ali")
+        greedy.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            while True:  # until its answers fill every buffer on the way
+                greedy.socket.send(frame("listed alice@old.example") * 100)
+        with Load(lambda: self.client().ask("listed alice@old.example")) as load:
+            load.goes_on(50)
+        half.socket.settimeout(60)
+        self.assertTrue(half.is_closed())
+        self.assertEqual(silent.ask("listed alice@old.example"), "OK alice@old.example")
+
+    def test_so_many_connections_as_a_large_mail_server_opens(self):
+        clients = [self.client() for _ in range(600)]
+        for _ in range(3):
+            for client in clients:
+                client.send(frame("listed alice@old.example"))
+            for client in clients:
+                self.assertEqual(client.receive(), "OK alice@old.example")
+        for client in clients[:300]:
+            client.socket.close()
+        self.assertEqual(clients[-1].ask("listed alice@old.example"), "OK alice@old.example")
+
+    def test_clients_that_vanish_at_every_moment(self):
+        request = frame("listed alice@old.example")
+        for length in range(len(request) + 1):
+            with Socketmap(self.daemon.lookups) as client:
+                client.send(request[:length])
+        self.assertEqual(self.client().ask("listed alice@old.example"), "OK alice@old.example")
+
+    def test_a_reload_and_a_table_that_cannot_be_read(self):
+        client = self.client()
+        (self.daemon.table / "data.mdb").rename(self.folder / "away")
+        place.until(lambda: client.ask("listed alice@old.example").startswith("TEMP "), "TEMP")
+        self.assertEqual(client.ask("listed alice"), "NOTFOUND ")
+        self.daemon.configure(on_table_error="accept")
+        self.daemon.reload()
+        self.assertEqual(client.ask("listed alice@old.example"), "NOTFOUND ")
+        (self.folder / "away").rename(self.daemon.table / "data.mdb")
+        place.until(lambda: client.ask("listed alice@old.example") == "OK alice@old.example", "OK")
+
+    def test_in_observe_mode_nothing_is_found_and_the_log_says_what_would_have_been(self):
+        self.daemon.configure(mode="observe")
+        self.daemon.reload()
+        client = self.client()
+        for request in ("listed alice@old.example", "relocated alice@old.example",
+                        "reply 192.0.2.7 0 0 alice@old.example"):
+            self.assertEqual(client.ask(request), "NOTFOUND ")
+        place.until(lambda: self.daemon.count("map=reply, entry=alice@old.example, observed reply=551") == 1,
+                    f"the line in the log:\n{self.daemon.log()}")
+
+    def test_an_open_connection_is_served_while_sessions_are_drained_and_holds_the_end_up_no_longer(self):
+        client = self.client()
+        client.ask("listed alice@old.example")
+        self.assertEqual(self.daemon.stop(signal.SIGTERM), 0)
+        self.assertTrue(client.is_closed())
+        self.assertFalse(self.daemon.lookups.exists())
+
+    def test_a_restart_that_overlaps_leaves_the_new_socket(self):
+        other = self.daemon.launch()
+        self.addCleanup(other.end)
+        place.until(lambda: self.daemon.count("ready on") == 2, f"both are ready:\n{self.daemon.log()}")
+        self.daemon.stop()
+        self.assertEqual(self.client().ask("listed alice@old.example"), "OK alice@old.example")
+
+    def test_sockets_handed_over_by_systemd_are_told_apart_by_their_path(self):
+        self.daemon.stop()
+        with listening(self.folder / "m.sock") as milter, listening(self.daemon.lookups) as lookups:
+            for listeners in ([milter, lookups], [lookups, milter]):
+                process = handed_over(listeners, self.daemon.command(), self.folder / "handed.log")
+                self.addCleanup(process.end)
+                self.assertEqual(self.client().ask("listed alice@old.example"), "OK alice@old.example")
+                self.assertEqual(process.end(), 0)
+                self.assertTrue(self.daemon.lookups.exists())
+
+
+class WithoutSocket(unittest.TestCase):
+    def test_no_lookup_socket_where_none_is_wanted(self):
+        with place.folder() as folder, Daemon(folder / "d", lookup_socket="") as daemon:
+            self.assertFalse(daemon.lookups.exists())
+
+    def test_one_that_is_wanted_and_cannot_be_made_is_an_error(self):
+        with place.folder() as folder:
+            daemon = Daemon(folder / "d")
+            daemon.movedctl("init")
+            daemon.lookups.write_text("precious")
+            self.assertEqual(daemon.launch().wait(), 73)
+            self.assertIn("lookup_socket: ", daemon.log())
+            self.assertEqual(daemon.lookups.read_text(), "precious")
+            self.assertFalse(daemon.address.exists())
+
+
+class ThroughPostfix(unittest.TestCase):
+    """Mailboxes that Postfix itself no longer knows; each address class that has a list of mailboxes."""
+
+    # door: the domain's class, and the list that knows here@old.example alone
+    LISTS = {
+        "local": {"mydestination": "old.example", "local_recipient_maps": "inline:{here@old.example=here} LISTED"},
+        "virtual": {"virtual_mailbox_domains": "old.example",
+                    "virtual_mailbox_maps": "inline:{here@old.example=all/} LISTED"},
+        "alias": {"virtual_alias_domains": "old.example",
+                  "virtual_alias_maps": "inline:{here@old.example=here@bulk.example} LISTED"},
+        "relay": {"relay_domains": "old.example", "relay_recipient_maps": "inline:{here@old.example=here} LISTED"},
+    }
+
+    def test_a_removed_mailbox_is_answered_with_551_and_an_unknown_one_is_unknown(self):
+        with place.folder() as folder, Daemon(folder / "d", group=Postfix.group) as daemon:
+            daemon.hold(("alice@old.example", "alice@new.example"), ('"two words"@old.example', "two@new.example"))
+            listed = f"socketmap:unix:{daemon.lookups}:listed"
+            services, doors = "", {}
+            for door, lists in self.LISTS.items():
+                # The class is trivial-rewrite's to tell: each door has one of its own.
+                lists = {"virtual_mailbox_domains": "", **lists}
+                options = "".join(f"  -o {{ {name} = {value.replace(' LISTED', '')} }}\n" for name, value in lists.items())
+                services += f"rewrite-{door} unix - - n - - trivial-rewrite\n{options}"
+                doors[door] = (daemon.socket.postfix, {
+                    "rewrite_service_name": f"rewrite-{door}",
+                    **{name: value.replace("LISTED", listed) for name, value in lists.items()}})
+            with Postfix(folder / "postfix", doors, more_services=services) as postfix:
+                for door in doors:
+                    with self.subTest(door), postfix.talk(door) as talk:
+                        talk.mail()
+                        self.assertEqual(talk.rcpt("Alice+x@OLD.example"), MOVED.format("alice+x@new.example"))
+                        self.assertEqual(talk.rcpt('"two words"@old.example'), MOVED.format("two@new.example"))
+                        self.assertTrue(talk.rcpt("here@old.example").startswith("250 2.1.5 "))
+                        self.assertTrue(talk.rcpt("nobody@old.example").startswith("550 5.1.1 "))
+                daemon.configure(mode="observe")
+                daemon.reload()
+                for door in doors:
+                    with self.subTest(f"{door}, observing"), postfix.talk(door) as talk:
+                        talk.mail()
+                        self.assertTrue(talk.rcpt("alice@old.example").startswith("550 5.1.1 "))
+
+    def test_postmap_asks_it_too(self):
+        with place.folder() as folder, Daemon(folder / "d", group=Postfix.group) as daemon:
+            daemon.hold(("alice@old.example", "alice@new.example"))
+            with Postfix(folder / "postfix", {"unix": (daemon.socket.postfix, {})}) as postfix:
+                done = postfix.run("postmap", "-q", "-", f"socketmap:unix:{daemon.lookups}:relocated",
+                                   stdin="alice@old.example\nbob@old.example\n")
+                self.assertEqual(done.stdout, "alice@old.example\talice@new.example\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
