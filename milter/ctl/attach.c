@@ -1,8 +1,11 @@
 /* ctl/attach.c: attach and detach: which mail server, the question, and the change with what follows it */
 #include "ctl/attach.h"
 
+#include "ctl/conf_edit.h"
+#include "ctl/probe.h"
 #include "ctl/process.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +63,21 @@ static int run_aftermath(struct changes *changes, const struct aftermath *afterm
     return -1;
 }
 
+/* Before the mail server knows us: else the first answers would count. */
+static void reload_daemon(const struct ctl *ctl)
+{
+    char path[32], name[32] = "";
+    pid_t pid = probe_listener(ctl->settings->lookup_socket);
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    FILE *file = pid > 1 ? fopen(path, "re") : NULL;
+    bool ours = file != NULL && fgets(name, sizeof name, file) != NULL &&
+                strcmp(name, "milter-moved\n") == 0;
+    if (file != NULL)
+        fclose(file);
+    if (!ours || kill(pid, SIGHUP) != 0)
+        ctl_warn("milter-moved is to read its configuration again: systemctl reload milter-moved");
+}
+
 static void say_copies(const struct changes *changes)
 {
     for (size_t i = 0; i < changes->count; i++)
@@ -79,12 +97,38 @@ int attach_carry_out(const struct ctl *ctl, struct changes *changes,
         return -1;
     if (ctl->options.dry_run)
         return 0;
-    if (ask(ctl, err) != 0 || changes_apply(changes, err) != 0 ||
-        run_aftermath(changes, aftermath, err) != 0)
+    if (ask(ctl, err) != 0 || changes_apply(changes, err) != 0)
+        return -1;
+    if (ctl->options.observe)
+        reload_daemon(ctl);
+    if (run_aftermath(changes, aftermath, err) != 0)
         return -1;
     say_copies(changes);
     puts(done);
     return 0;
+}
+
+/* ---- our own configuration */
+
+int attach_set_key(const struct ctl *ctl, struct changes *changes, const char *key,
+                   const char *value, struct error *err)
+{
+    const char *path = ctl->settings->file == NULL ? MILTER_MOVED_CONF : ctl->settings->file;
+    char *old = ctl->settings->file == NULL ? strdup("") : file_read(path, err);
+    if (old == NULL)
+        return -1;
+    char *text = conf_edit_set(old, key, value);
+    free(old);
+    if (text == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    return changes_add(changes, path, text, err);
+}
+
+int attach_mode(const struct ctl *ctl, struct changes *changes, struct error *err)
+{
+    if (!ctl->options.observe || ctl->settings->mode == MODE_OBSERVE)
+        return 0;
+    return attach_set_key(ctl, changes, "mode", "observe", err);
 }
 
 /* ---- blocks */
@@ -105,10 +149,11 @@ char *attach_strip(const char *text, const char *comment)
         return NULL;
     while (*text != '\0') {
         size_t length = strcspn(text, "\n");
-        length += text[length] == '\n';
-        bool begins = is_marker(text, comment, ATTACH_BEGIN);
         bool ends = is_marker(text, comment, ATTACH_END);
-        ours = ours || begins;
+        ours = ours || is_marker(text, comment, ATTACH_BEGIN);
+        if (ours && end > out && is_marker(text, comment, ATTACH_BEGIN ATTACH_NEWLINE))
+            end--;
+        length += text[length] == '\n';
         if (!ours && !ends) {
             memcpy(end, text, length);
             end += length;

@@ -11,6 +11,9 @@
 #define ATTACH_BEGIN "milter-moved begin: by movedctl attach, to be taken out by movedctl detach"
 #define ATTACH_END   "milter-moved end"
 
+/* Behind ATTACH_BEGIN where the file did not end with a newline, which detach then takes out too. */
+#define ATTACH_NEWLINE " (a newline before this too)"
+
 /* A mail server that can be attached to. */
 struct mta {
     const char *name;
@@ -25,6 +28,14 @@ struct aftermath {
     const char *const *const *checks;  /* one that fails takes the change back */
     const char *const *const *reloads; /* so that the running server takes it up; likewise */
 };
+
+/* Plans that our own configuration says this. Returns 0, or -1 with err. */
+int attach_set_key(const struct ctl *ctl, struct changes *changes, const char *key,
+                   const char *value, struct error *err);
+
+/* Plans mode = "observe" where --observe was given; attach_carry_out then has the daemon read it
+ * (HUP). Returns 0, or -1 with err. */
+int attach_mode(const struct ctl *ctl, struct changes *changes, struct error *err);
 
 /* Shows the changes, asks (or has --yes, or ends here with --dry-run), makes them, runs the
  * aftermath. done is what is said when all is well. Returns 0 (also where nothing is to be changed, which is said

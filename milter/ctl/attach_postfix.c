@@ -1,10 +1,435 @@
-/* ctl/attach_postfix.c: Postfix: main.cf and master.cf */
+/* ctl/attach_postfix.c: Postfix: what is there, the plan, and what is said about it */
 #include "ctl/attach.h"
+
+#include "ctl/postfix.h"
+#include "ctl/postfix_plan.h"
+#include "ctl/probe.h"
+#include "ctl/process.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COMMENT "# "
+
+/* All that one run works with. */
+struct work {
+    struct ctl *ctl;
+    struct postfix postfix;
+    char main_path[PATH_MAX], master_path[PATH_MAX];
+    struct cf *main, *master; /* without us, and then with what is planned */
+    char scratch[32];         /* a folder with both as they are without us; "" before it is made */
+    char **domains;
+    enum postfix_class *classes;
+    size_t domain_count;
+    struct service *services;
+    size_t service_count;
+    char milter[PATH_MAX + 8]; /* our socket, as smtpd_milters writes it */
+    struct changes changes;
+};
+
+/* ---- reading what is there */
+
+static int out_of_memory(struct error *err)
+{
+    return error_set(err, EX_OSERR, "out of memory");
+}
+
+/* Reads a file of the configuration without our blocks, and puts it into the scratch folder. */
+static int read_file(struct cf **out, const char *path, const struct work *work, const char *name,
+                     struct error *err)
+{
+    char copy[PATH_MAX];
+    char *text = file_read(path, err), *stripped = NULL;
+    if (text == NULL)
+        return -1;
+    stripped = attach_strip(text, COMMENT);
+    *out = stripped == NULL ? NULL : cf_read(stripped);
+    free(text);
+    int rc = *out == NULL ? out_of_memory(err) : 0;
+    snprintf(copy, sizeof copy, "%s/%s", work->scratch, name);
+    if (rc == 0)
+        rc = file_write(copy, stripped, err);
+    free(stripped);
+    return rc;
+}
+
+static int read_configuration(struct work *work, struct error *err)
+{
+    char scratch[] = "/tmp/movedctl-XXXXXX";
+    if (mkdtemp(scratch) == NULL)
+        return error_set(err, EX_CANTCREAT, "/tmp: %s", strerror(errno));
+    memcpy(work->scratch, scratch, sizeof scratch);
+    snprintf(work->main_path, sizeof work->main_path, "%s/main.cf", work->postfix.dir);
+    snprintf(work->master_path, sizeof work->master_path, "%s/master.cf", work->postfix.dir);
+    if (read_file(&work->main, work->main_path, work, "main.cf", err) != 0 ||
+        read_file(&work->master, work->master_path, work, "master.cf", err) != 0)
+        return -1;
+    work->services = plan_services(work->master, work->scratch, &work->service_count, err);
+    return work->services == NULL ? -1 : 0;
+}
+
+static int add_domain(const struct entry *first, void *data, struct error *err)
+{
+    struct work *work = data;
+    if (first->scope == ENTRY_SUBDOMAINS) /* of which nobody can say what they are called */
+        return 0;
+    char **more = realloc(work->domains, (work->domain_count + 1) * sizeof *more);
+    if (more == NULL)
+        return out_of_memory(err);
+    work->domains = more;
+    more[work->domain_count] = strdup(first->domain);
+    if (more[work->domain_count] == NULL)
+        return out_of_memory(err);
+    work->domain_count++;
+    return 0;
+}
+
+static int read_domains(struct work *work, struct error *err)
+{
+    struct table_view *view = table_view_open(work->ctl->table, err);
+    if (view == NULL)
+        return -1;
+    int rc = table_each_domain(view, add_domain, work, err);
+    table_view_close(view);
+    if (rc != 0)
+        return -1;
+    work->classes = calloc(work->domain_count + 1, sizeof *work->classes);
+    if (work->classes == NULL)
+        return out_of_memory(err);
+    return postfix_classify(&work->postfix, (const char *const *)work->domains, work->domain_count,
+                            work->classes, err);
+}
+
+static void remove_scratch(const struct work *work)
+{
+    char path[PATH_MAX];
+    static const char *const names[] = {"main.cf", "master.cf", ""};
+    for (size_t i = 0; *work->scratch != '\0' && i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", work->scratch, names[i]);
+        (void)remove(path);
+    }
+}
+
+static void free_work(struct work *work)
+{
+    remove_scratch(work);
+    for (size_t i = 0; i < work->domain_count; i++)
+        free(work->domains[i]);
+    free(work->domains);
+    free(work->classes);
+    free(work->services);
+    cf_free(work->main);
+    cf_free(work->master);
+    changes_free(&work->changes);
+    postfix_free(&work->postfix);
+}
+
+/* ---- our sockets */
+
+static bool is_unix(const char *socket)
+{
+    return strncmp(socket, "unix:", 5) == 0;
+}
+
+/* The part of a path inside the folder; NULL where it is not in it. */
+static const char *inside(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+    return strncmp(path, folder, length) == 0 && path[length] == '/' ? path + length + 1 : NULL;
+}
+
+static const struct service *chrooted(const struct work *work)
+{
+    for (size_t i = 0; i < work->service_count; i++)
+        if (work->services[i].attached && work->services[i].chroot)
+            return &work->services[i];
+    return NULL;
+}
+
+/* As Postfix writes it: a path in the queue folder is relative to it, which holds with chroot and
+ * without; inet:HOST:PORT. */
+static int name_milter(struct work *work, struct error *err)
+{
+    const char *socket = work->ctl->settings->socket, *path = socket + 5, *at;
+    if (!is_unix(socket)) {
+        const char *port = strchr(socket, ':') + 1, *host = strchr(port, '@');
+        snprintf(work->milter, sizeof work->milter, "inet:%s:%.*s", host + 1, (int)(host - port),
+                 port);
+        return 0;
+    }
+    at = inside(path, work->postfix.queue);
+    snprintf(work->milter, sizeof work->milter, "unix:%s", at == NULL ? path : at);
+    if (at == NULL && chrooted(work) != NULL)
+        return error_set(err, EX_CONFIG,
+                         "the service %s is confined to %s (chroot in master.cf), and socket '%s' "
+                         "lies outside",
+                         chrooted(work)->name, work->postfix.queue, socket);
+    return 0;
+}
+
+/* With a daemon that is not there every recipient would be deferred from now on. */
+static int check_daemon(const struct work *work, struct error *err)
+{
+    const struct settings *settings = work->ctl->settings;
+    const char *const sockets[] = {settings->socket, settings->lookup_socket};
+    for (int i = 0; i < 2; i++) {
+        int fd = probe_connect(sockets[i], err);
+        if (fd < 0)
+            return error_set(err, EX_UNAVAILABLE,
+                             "milter-moved does not answer on %s: start it first", sockets[i]);
+        close(fd);
+    }
+    return 0;
+}
+
+/* Whether Postfix's own account may open the socket: its owner, its group (which smtpd has as its main
+ * group), or anyone. */
+static void check_access(const struct work *work, const char *socket)
+{
+    struct stat status;
+    struct error err;
+    char *owner = postfix_value(work->postfix.dir, "mail_owner", true, &err);
+    const struct passwd *user = owner == NULL ? NULL : getpwnam(owner);
+    if (is_unix(socket) && user != NULL && stat(socket + 5, &status) == 0 &&
+        (status.st_mode & S_IWOTH) == 0 &&
+        !(status.st_uid == user->pw_uid && (status.st_mode & S_IWUSR) != 0) &&
+        !(status.st_gid == user->pw_gid && (status.st_mode & S_IWGRP) != 0))
+        ctl_warn("%s: %s may not open it: set socket_group to a group of %s and start milter-moved "
+                 "anew",
+                 socket, owner, owner);
+    free(owner);
+}
+
+/* ---- the socket where a chrooted smtpd reaches it */
+
+static bool wants_new_socket(const struct work *work)
+{
+    const char *socket = work->ctl->settings->socket;
+    return is_unix(socket) && chrooted(work) != NULL &&
+           inside(socket + 5, work->postfix.queue) == NULL;
+}
+
+static int make_socket_folder(const struct work *work, struct error *err)
+{
+    char folder[PATH_MAX];
+    const struct passwd *user = getpwnam(work->ctl->settings->user);
+    snprintf(folder, sizeof folder, "%s/milter-moved", work->postfix.queue);
+    if (mkdir(folder, 0755) != 0 && errno != EEXIST)
+        return error_set(err, EX_CANTCREAT, "%s: %s", folder, strerror(errno));
+    if (user != NULL && chown(folder, user->pw_uid, user->pw_gid) != 0)
+        return error_set(err, EX_CANTCREAT, "%s: %s", folder, strerror(errno));
+    return 0;
+}
+
+/* Under systemd the daemon is started anew by us; elsewhere by whoever started it. */
+static bool runs_as_unit(void)
+{
+    static const char *const argv[] = {"systemctl", "is-active", "--quiet", "milter-moved", NULL};
+    struct output output = {.out = NULL};
+    struct error err;
+    if (access("/run/systemd/system", F_OK) != 0)
+        return false;
+    int rc = process_run(&output, argv, NULL, &err);
+    process_free(&output);
+    return rc == 0 && output.status == 0;
+}
+
+/* Moves our socket into the queue folder, as the first of two steps. Returns an exit status, or -1 with err. */
+static int move_socket(struct work *work, struct error *err)
+{
+    static const char *const restart[] = {"systemctl", "restart", "milter-moved", NULL};
+    static const char *const *const restarts[] = {restart, NULL};
+    struct changes changes = {.count = 0};
+    bool unit = runs_as_unit();
+    const struct aftermath aftermath = {.reloads = unit ? restarts : NULL};
+    char socket[PATH_MAX];
+
+    snprintf(socket, sizeof socket, "unix:%s/milter-moved/milter.sock", work->postfix.queue);
+    printf("Step 1 of 2: %s is confined to %s (chroot in master.cf): the milter's socket moves "
+           "there.\n\n",
+           chrooted(work)->name, work->postfix.queue);
+    int rc = attach_set_key(work->ctl, &changes, "socket", socket, err);
+    if (rc == 0 && !work->ctl->options.dry_run)
+        rc = make_socket_folder(work, err);
+    if (rc == 0)
+        rc = attach_carry_out(work->ctl, &changes, &aftermath, "", "", err);
+    changes_free(&changes);
+    if (rc == 0 && !work->ctl->options.dry_run)
+        rc = error_set(err, EX_TEMPFAIL,
+                       unit ? "milter-moved has been started anew: now the same "
+                              "command again, for step 2"
+                            : "start milter-moved anew, and then the same command "
+                              "again, for step 2");
+    return rc;
+}
+
+/* ---- what is said */
+
+static void say_classes(const struct work *work)
+{
+    size_t counts[POSTFIX_NONE + 1] = {0};
+    for (size_t i = 0; i < work->domain_count; i++)
+        counts[work->classes[i]]++;
+    for (int kind = 0; kind <= POSTFIX_NONE; kind++)
+        if (counts[kind] > 0)
+            printf("%zu domain%s of class %s%s%s\n", counts[kind], counts[kind] == 1 ? "" : "s",
+                   postfix_class_name((enum postfix_class)kind), kind == POSTFIX_NONE ? "" : ": ",
+                   kind == POSTFIX_NONE ? "" : postfix_class_maps((enum postfix_class)kind));
+}
+
+static void say_unserved(const struct work *work)
+{
+    if (work->ctl->options.unserved)
+        return;
+    for (size_t i = 0; i < work->domain_count; i++)
+        if (work->classes[i] == POSTFIX_NONE) {
+            ctl_warn("%s%s not served by this Postfix: mail to it is answered 'Relay access "
+                     "denied'; attach --unserved has it answered with 551",
+                     work->domains[i],
+                     i + 1 < work->domain_count ? " and perhaps others are" : " is");
+            return;
+        }
+}
+
+static void say_services(const struct work *work)
+{
+    for (size_t i = 0; i < work->service_count; i++)
+        if (!work->services[i].attached)
+            printf("%s has its milters switched off in master.cf, and is left alone\n",
+                   work->services[i].name);
+}
+
+/* What a mailing list meets on the day after a migration. */
+static void say_limits(const struct work *work)
+{
+    struct error err;
+    char *soft = postfix_value(work->postfix.dir, "smtpd_soft_error_limit", true, &err);
+    char *hard = postfix_value(work->postfix.dir, "smtpd_hard_error_limit", true, &err);
+    if (soft != NULL && hard != NULL && !work->ctl->options.raise_limits)
+        printf(
+            "Postfix counts each 551 as an error: after %s in a session it waits a second before "
+            "each reply,\nafter %s it ends the session with 421, good recipients with it (they "
+            "are tried again);\na list with many moved recipients meets that: --raise-limits\n",
+            soft, hard);
+    free(soft);
+    free(hard);
+}
+
+/* ---- the plan, and carrying it out */
+
+static int make_plan(struct work *work, struct error *err)
+{
+    const struct plan_input input = {
+        .postfix = &work->postfix,
+        .scratch = work->scratch,
+        .milter = work->milter,
+        .lookups = work->ctl->settings->lookup_socket + 5,
+        .domains = (const char *const *)work->domains,
+        .classes = work->classes,
+        .count = work->domain_count,
+        .unserved = work->ctl->options.unserved,
+        .raise_limits = work->ctl->options.raise_limits,
+    };
+    return plan_make(&input, work->main, work->master, work->services, work->service_count, err);
+}
+
+static int add_changes(struct work *work, struct error *err)
+{
+    char *main = cf_text(work->main), *master = cf_text(work->master);
+    int rc = main == NULL || master == NULL ? out_of_memory(err) : 0;
+    if (rc == 0) {
+        rc = changes_add(&work->changes, work->main_path, main, err);
+        main = NULL;
+    }
+    if (rc == 0) {
+        rc = changes_add(&work->changes, work->master_path, master, err);
+        master = NULL;
+    }
+    free(main);
+    free(master);
+    return rc;
+}
+
+static bool is_running(const char *postfix, const char *dir)
+{
+    const char *const argv[] = {postfix, "-c", dir, "status", NULL};
+    struct output output;
+    struct error err;
+    int rc = process_run(&output, argv, NULL, &err);
+    process_free(&output);
+    return rc == 0 && output.status == 0;
+}
+
+static int carry_out(struct work *work, const char *nothing, const char *done, struct error *err)
+{
+    char program[PATH_MAX];
+    const char *const check[] = {program, "-c", work->postfix.dir, "check", NULL};
+    const char *const reload[] = {program, "-c", work->postfix.dir, "reload", NULL};
+    const char *const *const checks[] = {check, NULL};
+    const char *const *const reloads[] = {reload, NULL};
+    snprintf(program, sizeof program, "%s/postfix", work->postfix.programs);
+    const struct aftermath aftermath = {checks,
+                                        is_running(program, work->postfix.dir) ? reloads : NULL};
+    return attach_carry_out(work->ctl, &work->changes, &aftermath, nothing, done, err);
+}
+
+static int attach_with(struct work *work, struct error *err)
+{
+    const struct settings *settings = work->ctl->settings;
+    if (*settings->lookup_socket == '\0')
+        return error_set(err, EX_CONFIG,
+                         "lookup_socket: is \"\": without it Postfix refuses "
+                         "mailboxes that it no longer has: set it");
+    if (read_configuration(work, err) != 0 || read_domains(work, err) != 0)
+        return -1;
+    if (wants_new_socket(work))
+        return move_socket(work, err);
+    if (name_milter(work, err) != 0 || make_plan(work, err) != 0 || add_changes(work, err) != 0 ||
+        attach_mode(work->ctl, &work->changes, err) != 0)
+        return -1;
+    if (!work->ctl->options.dry_run && work->changes.count > 0 && check_daemon(work, err) != 0)
+        return -1;
+    check_access(work, settings->socket);
+    check_access(work, settings->lookup_socket);
+    say_classes(work);
+    say_services(work);
+    say_limits(work);
+    say_unserved(work);
+    putchar('\n');
+    fflush(stdout);
+    return carry_out(work, "Attached already: nothing to change.",
+                     "Attached. movedctl doctor shows what a sender now gets.", err);
+}
 
 static int attach(struct ctl *ctl, struct error *err)
 {
-    (void)ctl;
-    return error_set(err, EX_UNAVAILABLE, "postfix: this version cannot do that");
+    struct work work = {.ctl = ctl};
+    int rc = postfix_find(&work.postfix, ctl->options.config_dir, err);
+    if (rc == 0)
+        rc = attach_with(&work, err);
+    free_work(&work);
+    return rc;
 }
 
-const struct mta mta_postfix = {"postfix", attach, attach};
+static int detach(struct ctl *ctl, struct error *err)
+{
+    struct work work = {.ctl = ctl};
+    int rc = postfix_find(&work.postfix, ctl->options.config_dir, err);
+    if (rc == 0)
+        rc = read_configuration(&work, err);
+    if (rc == 0)
+        rc = add_changes(&work, err);
+    if (rc == 0)
+        rc = carry_out(&work, "Not attached: nothing to change.",
+                       "Detached. milter-moved itself can be stopped now.", err);
+    free_work(&work);
+    return rc;
+}
+
+const struct mta mta_postfix = {"postfix", attach, detach};

@@ -45,6 +45,15 @@ char *file_read(const char *path, struct error *err)
     return NULL;
 }
 
+int file_write(const char *path, const char *text, struct error *err)
+{
+    FILE *file = fopen(path, "we");
+    if (file == NULL)
+        return file_error(err, path);
+    bool bad = fputs(text, file) == EOF;
+    return fclose(file) != 0 || bad ? file_error(err, path) : 0;
+}
+
 /* ---- the plan */
 
 static bool same(const char *a, const char *b)
@@ -115,7 +124,7 @@ static int show(const struct change *change, struct error *err)
                  : 0;
     close(fd);
     if (rc == 0)
-        rc = process_run(&output, argv, err);
+        rc = process_run(&output, argv, NULL, err);
     unlink(planned);
     if (rc != 0)
         return -1;

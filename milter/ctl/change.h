@@ -30,6 +30,9 @@ struct changes {
  * (missing), EX_NOPERM, EX_IOERR, EX_DATAERR where it has a NUL in it. */
 char *file_read(const char *path, struct error *err);
 
+/* Writes a new file, or over an old one, as it comes: for files of our own. Returns 0, or -1 with err. */
+int file_write(const char *path, const char *text, struct error *err);
+
 /* Plans that the file at path shall have this text (on the heap: the changes own it from now on,
  * also where this fails); NULL: that it shall not be there. A file that has it already is left out.
  * Returns 0, or -1 with err. */

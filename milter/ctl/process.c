@@ -54,11 +54,12 @@ static void close_streams(struct streams *s)
 }
 
 /* The program's ends of the pipes become its standard streams. */
-static int start(pid_t *pid, struct streams *s, const char *const *argv)
+static int start(pid_t *pid, struct streams *s, const char *const *argv, const char *input)
 {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input == NULL ? "/dev/null" : input,
+                                     O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, s->pipes[OUT][1], STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, s->pipes[ERR][1], STDERR_FILENO);
     int rc = posix_spawnp(pid, argv[0], &actions, NULL, (char *const *)argv, environ);
@@ -115,7 +116,7 @@ static int wait_for(pid_t pid, bool ends)
     return WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
 }
 
-int process_run(struct output *out, const char *const *argv, struct error *err)
+int process_run(struct output *out, const char *const *argv, const char *input, struct error *err)
 {
     struct streams streams = {.pipes = {{-1, -1}, {-1, -1}}};
     pid_t pid;
@@ -125,7 +126,7 @@ int process_run(struct output *out, const char *const *argv, struct error *err)
     if (open_streams(&streams, out) != 0) {
         error_set(err, EX_OSERR, "%s: %s", argv[0], strerror(errno));
     } else {
-        int rc = start(&pid, &streams, argv);
+        int rc = start(&pid, &streams, argv, input);
         result = rc == 0 ? attend(&streams) : -1;
         if (rc == 0)
             out->status = wait_for(pid, result == 0);
@@ -152,7 +153,7 @@ char *process_read(const char *const *argv, struct error *err)
 {
     struct output output;
     char *text = NULL;
-    if (process_run(&output, argv, err) == 0 && output.status == 0) {
+    if (process_run(&output, argv, NULL, err) == 0 && output.status == 0) {
         text = output.out;
         output.out = NULL;
         (void)last_line(text); /* trims the end */

@@ -14,10 +14,10 @@ struct output {
     int status; /* its exit status; 128 and more: the signal that ended it */
 };
 
-/* Runs argv[0], looked for in PATH, with the NULL-terminated argv and nothing on standard input.
- * Returns 0, whatever its exit status; or -1 with err (EX_UNAVAILABLE)
+/* Runs argv[0], looked for in PATH, with the NULL-terminated argv and the file input on standard
+ * input (NULL: nothing). Returns 0, whatever its exit status; or -1 with err (EX_UNAVAILABLE)
  * where it cannot be started or does not end in PROCESS_SECONDS. *out is set in either case. */
-int process_run(struct output *out, const char *const *argv, struct error *err);
+int process_run(struct output *out, const char *const *argv, const char *input, struct error *err);
 
 /* As process_run, but an exit status other than 0 is an error too (EX_UNAVAILABLE), with the last
  * line that it printed. Returns what it wrote on standard output, without the newline at its end, on the heap;

@@ -261,6 +261,23 @@ struct walk {
     struct error *err;
 };
 
+static int decode(const struct walk *walk, const MDB_val *key, const MDB_val *value)
+{
+    return record_decode(walk->out, key->mv_data, key->mv_size, value->mv_data, value->mv_size,
+                         walk->err) == 0
+               ? 0
+               : MDB_CORRUPTED;
+}
+
+/* The first entry whose key is not before the prefix. */
+static int touch_from(struct table_view *view, void *data)
+{
+    const struct walk *walk = data;
+    MDB_val value, key = walk->prefix;
+    int rc = move_cursor(view, &key, &value, walk->op);
+    return rc == 0 ? decode(walk, &key, &value) : rc;
+}
+
 /* The next entry into walk->out; MDB_NOTFOUND behind the last. */
 static int touch_next(struct table_view *view, void *data)
 {
@@ -274,10 +291,7 @@ static int touch_next(struct table_view *view, void *data)
     if (!all && (key.mv_size < walk->prefix.mv_size ||
                  memcmp(key.mv_data, walk->prefix.mv_data, walk->prefix.mv_size) != 0))
         return MDB_NOTFOUND;
-    return record_decode(walk->out, key.mv_data, key.mv_size, value.mv_data, value.mv_size,
-                         walk->err) == 0
-               ? 0
-               : MDB_CORRUPTED;
+    return decode(walk, &key, &value);
 }
 
 int table_each(struct table_view *view, const char *domain,
@@ -299,6 +313,29 @@ int table_each(struct table_view *view, const char *domain,
         if (said != 0)
             return said;
         walk.op = MDB_NEXT;
+    }
+    return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
+}
+
+int table_each_domain(struct table_view *view,
+                      int (*each)(const struct entry *first, void *data, struct error *err),
+                      void *data, struct error *err)
+{
+    char prefix[RECORD_KEY_MAX + 1] = "\1";
+    struct entry entry;
+    struct walk walk = {.prefix = {.mv_size = 1, .mv_data = prefix},
+                        .op = MDB_SET_RANGE,
+                        .out = &entry,
+                        .err = err};
+    int rc;
+
+    while ((rc = guarded(view, touch_from, &walk)) == 0) {
+        int said = each(&entry, data, err);
+        if (said != 0)
+            return said;
+        walk.prefix.mv_size = record_key(
+            prefix, entry.scope == ENTRY_SUBDOMAINS ? entry.scope : ENTRY_DOMAIN, "", entry.domain);
+        prefix[walk.prefix.mv_size - 1]++; /* behind the last "domain@…" */
     }
     return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
 }

@@ -83,10 +83,11 @@ class Daemon:
 
     # ---- movedctl
 
-    def ctl(self, *args, stdin=""):
-        """Runs movedctl; returns what subprocess.run does."""
+    def ctl(self, *args, stdin="", env=None):
+        """Runs movedctl; returns what subprocess.run does. env: beside the test's own."""
         command = place.program("movedctl") + ["-c", str(self.conf), *map(str, args)]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=place.PATIENCE)
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=place.PATIENCE,
+                              env={**os.environ, **(env or {})})
 
     def movedctl(self, *args, stdin=""):
         """Runs movedctl, which has to succeed; returns what it printed."""

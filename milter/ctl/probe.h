@@ -1,0 +1,16 @@
+/* ctl/probe.h: asks a running daemon whether it is there. Bounded to a few seconds. */
+#ifndef CTL_PROBE_H
+#define CTL_PROBE_H
+
+#include "base/error.h"
+
+#include <sys/types.h>
+
+/* Connects to a socket as the configuration writes it: "unix:PATH", "inet:PORT@HOST",
+ * "inet6:PORT@HOST". Returns the descriptor, or -1 with err (EX_UNAVAILABLE, EX_NOPERM). */
+int probe_connect(const char *socket, struct error *err);
+
+/* The process that listens on a unix socket (unix(7), SO_PEERCRED); 0 where that cannot be told. */
+pid_t probe_listener(const char *socket);
+
+#endif
