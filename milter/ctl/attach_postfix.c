@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+#include <utime.h>
 
 #define COMMENT "# "
 
@@ -55,6 +57,9 @@ static int read_file(struct cf **out, const char *path, const struct work *work,
     snprintf(copy, sizeof copy, "%s/%s", work->scratch, name);
     if (rc == 0)
         rc = file_write(copy, stripped, err);
+    /* Postfix waits a second or two before it reads a file that was written just now. */
+    if (rc == 0)
+        (void)utime(copy, &(struct utimbuf){.modtime = time(NULL) - 60});
     free(stripped);
     return rc;
 }

@@ -1,0 +1,368 @@
+"""movedctl attach postfix, on Postfix as Debian sets it up and on what administrators have made of it."""
+
+import contextlib
+import os
+import pwd
+import unittest
+
+from lib import place
+from lib.daemon import USER, Daemon
+from lib.postfix import OWNER, Postfix
+from lib.smtp import Talk
+from lib.stock import DEBIAN, Stock
+
+MOVED = "551 5.1.6 User not local; please try <{}>"
+
+# One domain of every class; each has here@ and not nobody@. The accounts of class local are the host's.
+CLASSES = """\
+virtual_mailbox_domains = virt.example
+virtual_mailbox_base = {folder}/spool
+virtual_mailbox_maps = inline:{{here@virt.example=virt/}}
+virtual_uid_maps = static:65534
+virtual_gid_maps = static:65534
+virtual_minimum_uid = 1
+virtual_alias_domains = alias.example
+virtual_alias_maps = inline:{{here@alias.example=here@virt.example}}
+relay_domains = relay.example
+relay_recipient_maps = inline:{{here@relay.example=x}}
+transport_maps = inline:{{relay.example=discard: retired.example=discard: other.example=discard:}}
+"""
+SERVED = {"old.example": "daemon", "virt.example": "here", "alias.example": "here", "relay.example": "here"}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.folder = self.stack.enter_context(place.folder())
+
+    def start(self, more="", inside=True, daemon=None, **how):
+        """A Postfix, and our daemon with its socket in the queue folder or outside of it."""
+        self.postfix = Stock(self.folder / "p", more.format(folder=self.folder / "p"), **how)
+        self.stack.enter_context(self.postfix)
+        self.daemon = Daemon(self.folder / "d", group=Postfix.group, **(daemon or {}))
+        if inside:
+            place_in_queue(self.daemon, self.postfix)
+        self.stack.enter_context(self.daemon)
+        self.daemon.hold(*[(f"gone@{domain}", "gone@new.example") for domain in [*SERVED, "retired.example"]])
+
+    def ctl(self, *args):
+        command, *rest = args
+        return self.daemon.ctl(command, "--config-dir", self.postfix.conf, *rest, env=self.postfix.env)
+
+    def attach(self, *args, status=0):
+        done = self.ctl("attach", "--yes", *args, "postfix")
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def detach(self):
+        done = self.ctl("detach", "--yes", "postfix")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def hears(self, recipient, expected):
+        """A reload is seen by each smtpd when it is done with what it has: so it is waited for."""
+        try:
+            place.until(lambda: self.postfix.rcpt(recipient).startswith(expected), expected, seconds=20)
+        except AssertionError:
+            self.assertEqual(self.postfix.rcpt(recipient), expected, self.postfix.log()[-2000:])
+
+    def restart(self, **settings):
+        self.daemon.stop()
+        self.daemon.configure(**settings)
+        self.daemon.start()
+
+    def replies(self, port=None):
+        return {recipient: self.postfix.rcpt(recipient, port)
+                for domain, here in SERVED.items()
+                for recipient in (f"{here}@{domain}", f"nobody-at-all@{domain}", f"gone@{domain}")}
+
+    def outcomes(self, mark):
+        return {recipient: self.postfix.outcome(recipient, f"{mark} {recipient}")
+                for domain, here in SERVED.items()
+                for recipient in (f"{here}@{domain}", f"nobody-at-all@{domain}", f"gone@{domain}")}
+
+
+def place_in_queue(daemon, postfix):
+    folder = postfix.folder / "queue/milter-moved"
+    folder.mkdir()
+    os.chown(folder, *pwd.getpwnam(USER)[2:4])
+    daemon.address = daemon.socket.address = folder / "milter.sock"
+    daemon.configure(socket=f"unix:{daemon.address}")
+
+
+class StockPostfix(Case):
+    def test_a_removed_mailbox_of_every_class_and_all_else_stays_as_it_was(self):
+        self.start(CLASSES)
+        before, sent_before, files = self.replies(), self.outcomes("before"), self.postfix.files()
+        for domain in SERVED:
+            self.assertTrue(before[f"gone@{domain}"].startswith("550 5.1.1 "), before)
+
+        self.attach()
+        self.hears("gone@old.example", MOVED.format("gone@new.example"))
+        expected = {recipient: MOVED.format("gone@new.example") if recipient.startswith("gone@") else reply
+                    for recipient, reply in before.items()}
+        self.assertEqual(self.replies(), expected)
+        self.assertEqual(self.outcomes("attached"), sent_before)
+
+        self.daemon.stop()
+        stopped = self.replies()
+        for recipient, reply in stopped.items():
+            known = before[recipient].startswith("250")
+            self.assertTrue(reply.startswith("4") or (not known and reply == before[recipient]), (recipient, reply))
+            if recipient.startswith("gone@"):
+                self.assertTrue(reply.startswith("451 4."), (recipient, reply))
+        self.assertEqual(self.outcomes("stopped"), sent_before)
+        self.daemon.start()
+
+        self.detach()
+        self.assertEqual(self.postfix.files(), files)
+        self.hears("gone@old.example", "550 5.1.1 ")
+        self.assertEqual(self.replies(), before)
+        self.assertEqual(self.outcomes("detached"), sent_before)
+
+    def test_debians_own_configuration_and_nothing_the_second_time(self):
+        self.start()
+        files = self.postfix.files()
+        said = self.attach()
+        self.assertIn("+smtpd_milters = { unix:milter-moved/milter.sock, default_action=tempfail }", said)
+        self.hears("gone@old.example", MOVED.format("gone@new.example"))
+        self.assertTrue(self.postfix.rcpt("nobody-at-all@old.example").startswith("550 5.1.1 "))
+        self.assertTrue(self.postfix.rcpt("daemon@old.example").startswith("250 "))
+        attached, there = self.postfix.files(), sorted(self.postfix.conf.iterdir())
+        self.assertIn("Attached already: nothing to change.", self.attach())
+        self.assertEqual(self.postfix.files(), attached)
+        self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
+        self.detach()
+        self.assertEqual(self.postfix.files(), files)
+        self.assertIn("Not attached", self.ctl("detach", "--yes", "postfix").stdout)
+
+    def test_a_dated_copy_is_kept_with_its_owner_and_mode(self):
+        self.start()
+        (self.postfix.conf / "main.cf").chmod(0o640)
+        files = self.postfix.files()
+        self.attach()
+        (copy,) = self.postfix.conf.glob("main.cf.2*Z")
+        self.assertEqual(copy.read_bytes(), files["main.cf"])
+        self.assertEqual((self.postfix.conf / "main.cf").stat().st_mode & 0o7777, 0o640)
+        self.assertEqual(copy.stat().st_mode & 0o7777, 0o640)
+
+    def test_a_dry_run_and_an_unanswered_question_change_nothing(self):
+        self.start()
+        files, there = self.postfix.files(), sorted(self.postfix.conf.iterdir())
+        done = self.ctl("attach", "--dry-run", "postfix")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("+moved_listed = proxy:socketmap:unix:", done.stdout)
+        done = self.ctl("attach", "postfix")
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("--yes", done.stderr)
+        self.assertEqual(self.postfix.files(), files)
+        self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
+
+    def test_without_the_daemon_nothing_is_attached(self):
+        self.start()
+        files = self.postfix.files()
+        self.daemon.stop()
+        self.assertIn("start it first", self.attach(status=69))
+        self.assertEqual(self.postfix.files(), files)
+
+    def test_a_socket_outside_the_chroot_moves_into_it_in_a_first_step(self):
+        self.start(inside=False)
+        files = self.postfix.files()
+        socket = self.postfix.folder / "queue/milter-moved/milter.sock"
+        said = self.attach(status=75)
+        self.assertIn(f'+socket = "unix:{socket}";', said.replace('-socket', ''))
+        self.assertEqual(self.postfix.files(), files)
+        self.daemon.stop()
+        self.daemon.address = socket
+        self.daemon.start()
+        self.attach()
+        self.hears("gone@old.example", MOVED.format("gone@new.example"))
+
+    def test_a_domain_that_is_no_longer_served_is_answered_only_where_that_is_asked_for(self):
+        self.start("relay_domains = other.example\nrelay_recipient_maps =\n"
+                   "transport_maps = inline:{{other.example=discard:}}\n")
+        files = self.postfix.files()
+        self.assertIn("--unserved", self.attach())
+        self.hears("gone@old.example", MOVED.format("gone@new.example"))
+        denied = self.postfix.rcpt("gone@retired.example")
+        self.assertIn("Relay access denied", denied)
+        self.attach("--unserved")
+        self.hears("gone@retired.example", MOVED.format("gone@new.example"))
+        self.assertEqual(self.postfix.rcpt("nobody@retired.example"), denied.replace("gone@", "nobody@"))
+        self.assertIn("Relay access denied", self.postfix.rcpt("gone@elsewhere.example"))
+        self.assertTrue(self.postfix.rcpt("anyone@other.example").startswith("250 "))
+        self.daemon.configure(mode="observe")
+        self.daemon.reload()
+        self.assertEqual(self.postfix.rcpt("gone@retired.example"), denied)
+        self.restart(lookup_socket="")
+        self.assertTrue(self.postfix.rcpt("gone@retired.example").startswith("451 "))
+        self.assertIn("Relay access denied", self.postfix.rcpt("gone@elsewhere.example"))
+        self.assertTrue(self.postfix.rcpt("anyone@other.example").startswith("250 "))
+        self.detach()
+        self.assertEqual(self.postfix.files(), files)
+
+    def test_an_empty_list_stays_empty_and_the_milter_is_heard(self):
+        self.start("local_recipient_maps =\n")
+        self.attach()
+        self.assertNotIn(b"local_recipient_maps = $moved_listed", self.postfix.files()["master.cf"])
+        self.hears("gone@old.example", MOVED.format("gone@new.example"))
+        self.assertTrue(self.postfix.rcpt("anyone@old.example").startswith("250 "))
+
+    def test_error_limits_are_raised_only_where_that_is_asked_for(self):
+        self.start()
+        self.daemon.hold(*[(f"u{i}@old.example", f"u{i}@new.example") for i in range(40)])
+
+        def session():
+            with self.postfix.stranger() as talk:
+                talk.mail()
+                for i in range(40):
+                    said = talk.rcpt(f"u{i}@old.example")
+                    if not said.startswith("551"):
+                        return i, said
+            return 40, ""
+        self.assertIn("--raise-limits", self.attach())
+        self.hears("u1@old.example", MOVED.format("u1@new.example"))
+        count, said = session()
+        self.assertEqual((count, said[:9]), (20, "421 4.7.0"))
+        self.attach("--raise-limits")
+        place.until(lambda: session() == (40, ""), "all 40 are answered")
+
+    def test_observe_refuses_nothing_and_accepts_nothing_that_was_refused(self):
+        self.start(CLASSES)
+        before = self.replies()
+        self.attach("--observe")
+        self.assertIn('mode = "observe"', self.daemon.conf.read_text())
+        place.until(lambda: self.daemon.count("configuration read again") == 1, "the daemon reads it")
+        place.until(lambda: "reload" in self.postfix.log(), "Postfix reloads")
+        self.assertEqual(self.replies(), before)
+        place.until(lambda: self.daemon.count("to=<daemon@old.example>") == 0 and self.replies() == before, "as before")
+
+    def test_every_way_of_being_down(self):
+        """The table of movedctl(8): what a removed, a present and an unknown mailbox get."""
+        self.start()
+        self.attach()
+        self.hears("gone@old.example", MOVED.format("gone@new.example"))
+        removed, present, unknown = "gone@old.example", "daemon@old.example", "nobody-at-all@old.example"
+
+        known = (MOVED.format("gone@new.example"), "250 2.1.5 Ok", "550 5.1.1 ")
+
+        def expect(why, *replies):
+            for recipient, reply in zip((removed, present, unknown), replies):
+                self.assertEqual(self.postfix.rcpt(recipient)[:len(reply)], reply, f"{why}: {recipient}")
+
+        def without(path, why, *replies):
+            path.rename(self.folder / "away")
+            expect(why, *replies)
+            (self.folder / "away").rename(path)
+            expect(f"{why}, and mended", *known)
+        expect("all is well", *known)
+        self.daemon.stop()
+        expect("the daemon is stopped", *3 * ["451 4.7.1 Service unavailable"])
+        self.daemon.start()
+        without(self.daemon.address, "no milter socket", *3 * ["451 4.7.1 Service unavailable"])
+        self.restart(lookup_socket="")
+        expect("no lookup socket", *3 * ["451 4.3.0 "])
+        self.restart(lookup_socket=f"unix:{self.daemon.lookups}")
+        expect("the lookup socket is there again", *known)
+        data = self.daemon.table / "data.mdb"
+        data.rename(self.folder / "table")
+        place.until(lambda: self.postfix.rcpt(removed).startswith("451 4.3.0 "), "the daemon misses its table")
+        expect("no table", *3 * ["451 4.3.0 "])
+        self.daemon.configure(on_table_error="accept")
+        self.daemon.reload()
+        expect("no table, on_table_error = accept", "550 5.1.1 ", *known[1:])
+
+    def test_non_smtpd_milters_are_left_alone(self):
+        self.start("non_smtpd_milters = inet:127.0.0.1:9\nmilter_default_action = accept\n")
+        self.attach()
+        self.assertIn(b"\nnon_smtpd_milters = inet:127.0.0.1:9\n", self.postfix.files()["main.cf"])
+
+
+ODD_MAIN = """\
+# an administrator's own
+smtpd_milters = inet:127.0.0.1:9,
+\t# one that signs
+  { inet:127.0.0.1:10, default_action=accept,
+    connect_timeout=1s }
+
+  $more_milters
+more_milters = unix:/none/such
+virtual_mailbox_domains = $my_domains
+my_domains = virt.example,
+   bulk.example
+virtual_mailbox_maps =
+    # first
+    inline:{ here@virt.example=x }
+\tinline:{
+ here@bulk.example=x }
+milter_default_action = accept
+virtual_mailbox_base = {folder}/spool
+virtual_uid_maps = static:65534
+virtual_gid_maps = static:65534"""
+
+ODD_MASTER = """\
+127.0.0.1:{other} inet n - n - - smtpd
+  # its own milters
+  -o smtpd_milters=inet:127.0.0.1:9
+  -o {{ syslog_name = postfix/other }}
+    -o virtual_mailbox_maps=inline:{{here@virt.example=x}}
+#  -o smtpd_milters=inet:127.0.0.1:11
+
+127.0.0.1:{filtered} inet n - n - - smtpd
+  -o smtpd_milters=
+127.0.0.1:{unchecked} inet n - n - - smtpd
+  -o receive_override_options=no_milters"""
+
+
+class OddPostfix(Case):
+    def test_what_an_administrator_wrote_survives_byte_for_byte(self):
+        other, filtered, unchecked = place.free_ports(3)
+        self.start(ODD_MAIN.replace("{ ", "{{ ").replace(" }", " }}").replace("{\n", "{{\n"),
+                   services=ODD_MASTER.format(other=other, filtered=filtered, unchecked=unchecked))
+        self.daemon.hold(("gone@virt.example", "gone@new.example"), ("gone@bulk.example", "gone@new.example"))
+        files = self.postfix.files()
+        for name, text in files.items():
+            self.assertFalse(text.endswith(b"\n"), name)
+        said = self.attach()
+        self.assertIn(f"127.0.0.1:{filtered}/inet has its milters switched off", said)
+        self.assertIn(f"127.0.0.1:{unchecked}/inet has its milters switched off", said)
+        self.hears("gone@virt.example", MOVED.format("gone@new.example"))
+        self.hears("gone@bulk.example", MOVED.format("gone@new.example"))
+        self.assertTrue(self.postfix.rcpt("here@virt.example").startswith("250 "))
+        self.assertTrue(self.postfix.rcpt("here@bulk.example").startswith("250 "))
+        self.assertEqual(self.postfix.rcpt("gone@virt.example", other), MOVED.format("gone@new.example"))
+        self.assertTrue(self.postfix.rcpt("here@bulk.example", other).startswith("550 5.1.1 "))
+        # Where no milter of ours listens, no recipient of ours is known.
+        for port in (filtered, unchecked):
+            self.assertTrue(self.postfix.rcpt("gone@virt.example", port).startswith("550 5.1.1 "))
+        attached = self.postfix.files()
+        self.attach()
+        self.assertEqual(self.postfix.files(), attached)
+        self.detach()
+        self.assertEqual(self.postfix.files(), files)
+
+    def test_a_broken_change_is_taken_back(self):
+        self.start()
+        with open(self.postfix.conf / "main.cf", "a") as main:
+            main.write("meta_directory = /none/such\n")  # 'postfix check' refuses it, postconf does not
+        files, there = self.postfix.files(), sorted(self.postfix.conf.iterdir())
+        self.assertIn("the change was taken back", self.attach(status=69))
+        self.assertEqual(self.postfix.files(), files)
+        self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
+
+    def test_what_postconf_cannot_read_is_left_as_it_is(self):
+        self.start()
+        with open(self.postfix.conf / "main.cf", "a") as main:
+            main.write("smtpd_milters = ${broken\n")
+        files = self.postfix.files()
+        self.attach(status=69)
+        self.assertEqual(self.postfix.files(), files)
+
+    def test_a_milter_put_in_by_hand_is_not_put_in_twice(self):
+        self.start("smtpd_milters = {{ unix:milter-moved/milter.sock, default_action=tempfail }}\n")
+        self.attach()
+        self.assertEqual(self.postfix.files()["main.cf"].count(b"unix:milter-moved/milter.sock"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
