@@ -84,6 +84,26 @@ static bool has_both_parts(const char *key, size_t length, const struct settings
     return address_parse(&address, key, length, &rules, NULL) == 0 && address.domain[0] != '\0';
 }
 
+/* Sendmail takes the quotes out of a key: "two words"@old.example comes without them. Writes the
+ * path with what stands before its last '@' as an unquoted mailbox name. Returns its length, 0 where
+ * that makes no address either. */
+static size_t requote(char *out, size_t size, const char *key, size_t length)
+{
+    char local[ADDRESS_LOCAL_MAX + 1], domain[ADDRESS_DOMAIN_MAX + 1];
+    bool bracketed = length > 1 && key[0] == '<' && key[length - 1] == '>';
+    const char *text = key + bracketed, *end = key + length - bracketed;
+    const char *at = memrchr(text, '@', (size_t)(end - text));
+
+    if (at == NULL || (size_t)(at - text) >= sizeof local ||
+        (size_t)(end - at - 1) >= sizeof domain)
+        return 0;
+    memcpy(local, text, (size_t)(at - text));
+    local[at - text] = '\0';
+    memcpy(domain, at + 1, (size_t)(end - at - 1));
+    domain[end - at - 1] = '\0';
+    return address_format(out, size, local, domain) == 0 ? strlen(out) : 0;
+}
+
 /* ---- the outcome */
 
 static void found(struct map_answer *out, const char *verdict, const char *address)
@@ -123,7 +143,8 @@ static void reply(struct map_answer *out)
     const struct answer *answer = &out->answer;
     if (answer->verdict != VERDICT_REPLY)
         return;
-    if (answer->rule == RULE_MOVED)
+    bool quoted = answer->new[0] == '"'; /* the quotes would be lost on the way to the sender */
+    if (answer->rule == RULE_MOVED && !quoted)
         found(out, "moved", answer->new);
     else if (answer->reply.code[0] == '4')
         found(out, "deferred", answer->old);
@@ -148,6 +169,22 @@ static void conclude(struct map_answer *out, const char *key, size_t length)
     }
 }
 
+static void ask_for_sendmail(struct answer *out, const struct question *question,
+                             const struct settings *settings, struct table *table,
+                             const struct error *table_error, struct limit *limit)
+{
+    char quoted[ADDRESS_TEXT_SIZE];
+    struct question again = *question;
+
+    answer_ask(out, question, settings, table, table_error, limit);
+    if (out->rule != RULE_NOT_AN_ADDRESS)
+        return;
+    again.recipient = quoted;
+    again.length = requote(quoted, sizeof quoted, question->recipient, question->length);
+    if (again.length > 0)
+        answer_ask(out, &again, settings, table, table_error, limit);
+}
+
 void map_ask(struct map_answer *out, const char *request, size_t length, int64_t now,
              const struct settings *settings, struct table *table, const struct error *table_error,
              struct limit *limit)
@@ -169,8 +206,10 @@ void map_ask(struct map_answer *out, const char *request, size_t length, int64_t
         return;
 
     const struct question question = {request, length, out->client, now};
-    answer_ask(&out->answer, &question, settings, table, table_error,
-               out->map == MAP_REPLY ? limit : NULL);
+    if (out->map == MAP_REPLY)
+        ask_for_sendmail(&out->answer, &question, settings, table, table_error, limit);
+    else
+        answer_ask(&out->answer, &question, settings, table, table_error, NULL);
     out->asked = true;
     if (settings->mode == MODE_ENFORCE)
         conclude(out, request, length);

@@ -24,6 +24,7 @@ static const struct entry_text entries[] = {
     {.old = "j\xc3\xb6rg@old.example", .new = "j\xc3\xb6rg@new.example"},
     {.old = "expired@old.example", .new = "e@new.example", .until = "2026-09-01"},
     {.old = "\"two words\"@old.example", .new = "two@new.example"},
+    {.old = "quoted@old.example", .new = "\"two words\"@new.example"},
     {.old = "@moved.example", .new = "@new.example"},
     {.old = "here@moved.example", .action = "stay"},
 };
@@ -98,6 +99,14 @@ static const struct {
     {"reply 192.0.2.7 0 0 alice", "moved alice@new.example"},
     {"reply IPv6:2001:db8::7 0 0 alice@old.example", "moved alice@new.example"},
     {"reply 192.0.2.7 0 0 \"two words\"@old.example", "moved two@new.example"},
+    {"reply 192.0.2.7 0 0 <two words@old.example>",
+     "moved two@new.example"}, /* as Sendmail has it */
+    {"reply 192.0.2.7 0 0 <a@b@c>", NULL},
+    {"reply 192.0.2.7 0 0 <", NULL},
+    {"reply 192.0.2.7 0 0 <>", NULL},
+    {"reply 192.0.2.7 0 0 @", NULL},
+    {"reply 192.0.2.7 0 0 quoted@old.example", "withheld quoted@old.example"},
+    {"listed two words@old.example", NULL},
     {"reply 192.0.2.7 0 0 shy@old.example", "withheld shy@old.example"},
     {"reply 192.0.2.7 1 0 shy@old.example", "moved shy@new.example"},
     {"reply 127.0.0.1 0 0 shy@old.example", "moved shy@new.example"},
