@@ -1,0 +1,15 @@
+/* ctl/sendmail_m4.h: the rules with which Sendmail asks the map reply of the lookup socket about each
+ * recipient, and answers in the texts of our configuration. cf.README of Sendmail, Local_check_rcpt. */
+#ifndef CTL_SENDMAIL_M4_H
+#define CTL_SENDMAIL_M4_H
+
+#include "answer/settings.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+
+/* The m4 file that sendmail.mc includes before its MAILER lines, on the heap; NULL with err. unserved: domains that
+ * Sendmail would refuse to relay to are answered for too. */
+char *sendmail_m4(const struct settings *settings, bool unserved, struct error *err);
+
+#endif
