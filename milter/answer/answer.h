@@ -55,6 +55,7 @@ enum rule {
     RULE_LOCAL, /* would be refused, but then local submission stays in the maildrop for ever */
     RULE_TABLE_ERROR,
 };
+#define RULES (RULE_TABLE_ERROR + 1)
 
 struct answer {
     enum verdict verdict;

@@ -14,6 +14,7 @@ const struct command *const commands[] = {
     &command_export,
     &command_attach,
     &command_detach,
+    &command_stats,
     &command_help,
     &command_version,
     NULL,

@@ -1,5 +1,7 @@
 #include "ctl/probe.h"
 
+#include "base/netstring.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <stdbool.h>
@@ -89,4 +91,59 @@ pid_t probe_listener(const char *socket)
         peer.pid = 0;
     close(fd);
     return peer.pid;
+}
+
+/* ---- questions on the lookup socket */
+
+static int send_request(int fd, const char *request)
+{
+    char frame[64];
+    size_t length = netstring_write(frame, sizeof frame, request, strlen(request));
+    return send(fd, frame, length, MSG_NOSIGNAL) == (ssize_t)length ? 0 : -1;
+}
+
+/* Reads one answer, NUL-terminated, into out[size]. */
+static int receive_answer(int fd, char *out, size_t size)
+{
+    char frame[2048];
+    size_t used = 0;
+    struct netstring answer;
+    enum netstring_result result = NETSTRING_PART;
+    while (result == NETSTRING_PART && used < sizeof frame) {
+        ssize_t got = recv(fd, frame + used, sizeof frame - used, 0);
+        if (got <= 0)
+            return -1;
+        used += (size_t)got;
+        result = netstring_parse(&answer, frame, used);
+    }
+    if (result != NETSTRING_WHOLE || answer.length >= size)
+        return -1;
+    memcpy(out, answer.payload, answer.length);
+    out[answer.length] = '\0';
+    return 0;
+}
+
+int probe_stats(const char *socket,
+                int (*each)(const char *name, const char *value, void *data, struct error *err),
+                void *data, struct error *err)
+{
+    char request[32], answer[2048];
+    int fd = probe_connect(socket, err), rc = fd < 0 ? -1 : 0;
+    for (unsigned number = 0; rc == 0; number++) {
+        snprintf(request, sizeof request, "stats %u", number);
+        if (send_request(fd, request) != 0 || receive_answer(fd, answer, sizeof answer) != 0) {
+            rc = error_set(err, EX_PROTOCOL,
+                           "%s: no answer: is it milter-moved that listens there?", socket);
+            break;
+        }
+        if (strncmp(answer, "OK ", 3) != 0)
+            break;
+        char *value = answer + 3 + strcspn(answer + 3, " ");
+        if (*value != '\0')
+            *value++ = '\0';
+        rc = each(answer + 3, value, data, err);
+    }
+    if (fd >= 0)
+        close(fd);
+    return rc;
 }

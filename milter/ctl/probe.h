@@ -13,4 +13,11 @@ int probe_connect(const char *socket, struct error *err);
 /* The process that listens on a unix socket (unix(7), SO_PEERCRED); 0 where that cannot be told. */
 pid_t probe_listener(const char *socket);
 
+/* Asks the daemon on its lookup socket ("unix:PATH") for its counters: each is called with "NAME VALUE"
+ * parted, in the daemon's order, until it returns other than 0. Returns what it returned last; or -1 with
+ * err (EX_UNAVAILABLE; EX_PROTOCOL where it is another program that answers). */
+int probe_stats(const char *socket,
+                int (*each)(const char *name, const char *value, void *data, struct error *err),
+                void *data, struct error *err);
+
 #endif

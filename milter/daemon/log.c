@@ -27,7 +27,7 @@ static struct {
     pthread_t thread;
     struct line *lines[QUEUE_MAX]; /* a ring: count of them from first on */
     size_t first, count;
-    unsigned long lost;
+    unsigned long lost, lost_ever; /* since it was last said, and since the start */
     bool running, stopping;
     int target, facility;
     atomic_int level;
@@ -146,6 +146,7 @@ void log_line(int level, const char *format, ...)
     pthread_mutex_lock(&queue.lock);
     if (line == NULL || queue.count == QUEUE_MAX || queue.stopping) {
         queue.lost++;
+        queue.lost_ever++;
         free(line);
     } else {
         queue.lines[(queue.first + queue.count) % QUEUE_MAX] = line;
@@ -153,4 +154,12 @@ void log_line(int level, const char *format, ...)
         pthread_cond_signal(&queue.more);
     }
     pthread_mutex_unlock(&queue.lock);
+}
+
+unsigned long log_count_lost(void)
+{
+    pthread_mutex_lock(&queue.lock);
+    unsigned long lost = queue.lost_ever;
+    pthread_mutex_unlock(&queue.lock);
+    return lost;
 }

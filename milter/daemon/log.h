@@ -27,4 +27,7 @@ void log_line(int level, const char *format, ...) __attribute__((format(printf, 
  * forgotten. */
 void log_stop(void);
 
+/* How many lines were lost since the start. */
+unsigned long log_count_lost(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include "daemon/log.h"
 #include "daemon/report.h"
 #include "daemon/service.h"
+#include "daemon/stats.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,10 +111,42 @@ static void answer_with(struct peer *peer, const struct map_answer *found)
                                  (size_t)length);
 }
 
+static void count_lookup(const struct map_answer *found)
+{
+    static const enum stats_group groups[] = {
+        [MAP_LISTED] = STATS_LISTED, [MAP_RELOCATED] = STATS_RELOCATED, [MAP_REPLY] = STATS_REPLY};
+    if (found->asked)
+        stats_count(groups[found->map], found->answer.rule);
+}
+
+/* "stats NUMBER": no map of a mail server, but for movedctl. */
+static bool is_about_stats(const char *request, size_t length)
+{
+    const size_t name = strlen(STATS_MAP);
+    return length > name && memcmp(request, STATS_MAP " ", name + 1) == 0;
+}
+
+static void tell_stats(struct peer *peer, const char *request, size_t length)
+{
+    struct map_answer found = {.result = MAP_NOTFOUND};
+    const size_t begin = strlen(STATS_MAP) + 1;
+    size_t number = 0, at = begin;
+    while (at < length && request[at] >= '0' && request[at] <= '9' && number < 1000000)
+        number = 10 * number + (size_t)(request[at++] - '0');
+    if (at > begin && at == length && stats_line(found.value, sizeof found.value, number))
+        found.result = MAP_OK;
+    answer_with(peer, &found);
+}
+
 static void look_up(struct peer *peer, const char *request, size_t length)
 {
     struct map_answer found;
+    if (is_about_stats(request, length)) {
+        tell_stats(peer, request, length);
+        return;
+    }
     bool counts = service_map(&found, request, length);
+    count_lookup(&found);
     log_lookup(&found, request, length, counts);
     answer_with(peer, &found);
 }

@@ -9,6 +9,7 @@
 #include "daemon/session.h"
 #include "daemon/signals.h"
 #include "daemon/socket.h"
+#include "daemon/stats.h"
 #include "table/table.h"
 
 #include <errno.h>
@@ -203,6 +204,7 @@ static void say_ready(int ready_fd, int status)
 static int start(struct settings *settings, const struct owner *owner, struct error *err)
 {
     umask(027);
+    stats_start();
     if (chdir("/") != 0)
         return error_set(err, EX_OSERR, "/: %s", strerror(errno));
     raise_open_files();

@@ -37,6 +37,16 @@ bool service_map(struct map_answer *out, const char *request, size_t length)
     return counts;
 }
 
+void service_describe(struct service_state *out)
+{
+    pthread_rwlock_rdlock(&service.lock);
+    *out = (struct service_state){.observes = service.settings->mode == MODE_OBSERVE,
+                                  .table_error = service.table_error};
+    if (service.table != NULL && table_count(service.table, &out->entries, &out->table_error) == 0)
+        out->table_error.text[0] = '\0';
+    pthread_rwlock_unlock(&service.lock);
+}
+
 /* ---- the table; the caller holds the lock for writing */
 
 static int open_table(const struct settings *settings, struct error *err)

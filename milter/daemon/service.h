@@ -22,6 +22,14 @@ bool service_ask(struct answer *out, const struct question *question);
 /* Looks a request of length octets up (map_ask) in what is in force now. Returns whether it counts. */
 bool service_map(struct map_answer *out, const char *request, size_t length);
 
+/* How the service is at this moment. */
+struct service_state {
+    bool observes;
+    size_t entries;           /* of the table; 0 where it cannot be read */
+    struct error table_error; /* text "": the table can be read */
+};
+void service_describe(struct service_state *out);
+
 /* Reads the configuration again and puts it in force, whole or not at all: then the old one
  * stays. What only a start can change (socket, user) is said. Returns 0; or -1 with err. */
 int service_reload(struct error *err);

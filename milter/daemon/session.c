@@ -3,6 +3,7 @@
 #include "daemon/log.h"
 #include "daemon/report.h"
 #include "daemon/service.h"
+#include "daemon/stats.h"
 
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
@@ -46,6 +47,7 @@ struct session {
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t idle;
+    unsigned long count;   /* since the start */
     unsigned open, enough; /* enough: at this number a warning is due */
     time_t warned;
 } sessions = {.lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
@@ -56,6 +58,7 @@ static void count_opened(void)
 {
     time_t now = time(NULL);
     pthread_mutex_lock(&sessions.lock);
+    sessions.count++;
     bool warn = ++sessions.open >= sessions.enough && now - sessions.warned >= 60;
     unsigned open = sessions.open;
     if (warn)
@@ -89,6 +92,22 @@ unsigned session_wait_idle(unsigned seconds)
     unsigned left = sessions.open;
     pthread_mutex_unlock(&sessions.lock);
     return left;
+}
+
+unsigned long session_count(void)
+{
+    pthread_mutex_lock(&sessions.lock);
+    unsigned long count = sessions.count;
+    pthread_mutex_unlock(&sessions.lock);
+    return count;
+}
+
+unsigned session_count_open(void)
+{
+    pthread_mutex_lock(&sessions.lock);
+    unsigned open = sessions.open;
+    pthread_mutex_unlock(&sessions.lock);
+    return open;
 }
 
 /* ---- memory */
@@ -353,6 +372,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
                                       .client = session->client,
                                       .now = time(NULL)};
     bool counts = service_ask(&answer, &question);
+    stats_count(counts ? STATS_MILTER : STATS_OBSERVED, answer.rule);
     log_answer(ctx, session, args[0], &answer, counts);
     if (!counts)
         return SMFIS_CONTINUE;

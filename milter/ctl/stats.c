@@ -1,0 +1,76 @@
+/* ctl/stats.c: what the running daemon says of itself */
+#include "ctl/ctl.h"
+
+#include "ctl/probe.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_number(const char *value)
+{
+    size_t digits = strspn(value, "0123456789");
+    return digits > 0 && value[digits] == '\0';
+}
+
+/* What was never counted would only hide the rest. */
+static int print(const char *name, const char *value, void *data, struct error *err)
+{
+    (void)data;
+    if (strchr(name, '.') != NULL && strcmp(value, "0") == 0)
+        return 0;
+    return printf("%-24s %s\n", name, value) < 0
+               ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno))
+               : 0;
+}
+
+static int collect(const char *name, const char *value, void *data, struct error *err)
+{
+    json_t *object = data;
+    json_t *item = is_number(value) ? json_integer(strtoll(value, NULL, 10)) : json_string(value);
+    return json_object_set_new(object, name, item) == 0 ? 0
+                                                        : error_set(err, EX_OSERR, "out of memory");
+}
+
+static int print_json(const char *socket, struct error *err)
+{
+    json_t *object = json_object();
+    int rc = object == NULL ? error_set(err, EX_OSERR, "out of memory")
+                            : probe_stats(socket, collect, object, err);
+    if (rc == 0 && json_dumpf(object, stdout, JSON_INDENT(2)) != 0)
+        rc = error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
+    if (rc == 0)
+        putchar('\n');
+    json_decref(object);
+    return rc;
+}
+
+static int stats(struct ctl *ctl, char **args, struct error *err)
+{
+    const char *socket = ctl->settings->lookup_socket;
+    (void)args;
+    if (*socket == '\0')
+        return error_set(err, EX_CONFIG,
+                         "lookup_socket: is \"\": set it, for the daemon to be asked");
+    return ctl->options.json ? print_json(socket, err) : probe_stats(socket, print, NULL, err);
+}
+
+const struct command command_stats = {
+    .name = "stats",
+    .usage = "stats [--json]",
+    .summary = "Prints what the running daemon has answered since it started",
+    .details =
+        "Asks on lookup_socket. A counter is GROUP.RULE: the group milter are recipients that a "
+        "mail server\n"
+        "asked about, observed the same with mode = \"observe\"; listed, relocated and reply are "
+        "the "
+        "maps.\n"
+        "Counters that are 0 are left out.\n"
+        "\n"
+        "  --json  as one object, with every counter\n",
+    .takes = "json",
+    .opens = TABLE_NONE,
+    .run = stats,
+};

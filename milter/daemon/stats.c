@@ -1,0 +1,123 @@
+#include "config.h"
+
+#include "daemon/stats.h"
+
+#include "daemon/log.h"
+#include "daemon/service.h"
+#include "daemon/session.h"
+#include "mail/timestamp.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const groups[STATS_GROUPS] = {
+    [STATS_MILTER] = "milter",       [STATS_OBSERVED] = "observed", [STATS_LISTED] = "listed",
+    [STATS_RELOCATED] = "relocated", [STATS_REPLY] = "reply",
+};
+
+static struct {
+    time_t started;
+    atomic_ulong answers[STATS_GROUPS][RULES];
+} stats;
+
+void stats_start(void)
+{
+    stats.started = time(NULL);
+}
+
+void stats_count(enum stats_group group, enum rule rule)
+{
+    atomic_fetch_add_explicit(&stats.answers[group][rule], 1, memory_order_relaxed);
+}
+
+/* ---- lines */
+
+static void version(char *out, size_t size)
+{
+    snprintf(out, size, "%s", PACKAGE_VERSION);
+}
+
+static void started(char *out, size_t size)
+{
+    char moment[TIMESTAMP_TEXT_SIZE];
+    timestamp_format(moment, sizeof moment, stats.started);
+    snprintf(out, size, "%s", moment);
+}
+
+static void mode(char *out, size_t size)
+{
+    struct service_state state;
+    service_describe(&state);
+    snprintf(out, size, "%s", state.observes ? "observe" : "enforce");
+}
+
+static void table(char *out, size_t size)
+{
+    struct service_state state;
+    service_describe(&state);
+    snprintf(out, size, "%s", state.table_error.text[0] == '\0' ? "good" : state.table_error.text);
+}
+
+static void entries(char *out, size_t size)
+{
+    struct service_state state;
+    service_describe(&state);
+    snprintf(out, size, "%zu", state.entries);
+}
+
+static void sessions(char *out, size_t size)
+{
+    snprintf(out, size, "%lu", session_count());
+}
+
+static void sessions_open(char *out, size_t size)
+{
+    snprintf(out, size, "%u", session_count_open());
+}
+
+static void log_lines_lost(char *out, size_t size)
+{
+    snprintf(out, size, "%lu", log_count_lost());
+}
+
+/* A new line is a row here; whoever reads them takes what comes. */
+static const struct {
+    const char *name;
+    void (*write)(char *out, size_t size);
+} lines[] = {
+    {"version", version},
+    {"started", started},
+    {"mode", mode},
+    {"table", table},
+    {"entries", entries},
+    {"sessions", sessions},
+    {"sessions_open", sessions_open},
+    {"log_lines_lost", log_lines_lost},
+};
+#define LINES (sizeof lines / sizeof *lines)
+
+/* "milter.not_disclosed 3" */
+static void write_count(char *out, size_t size, size_t group, size_t rule)
+{
+    int at = snprintf(out, size, "%s.%s", groups[group], answer_rule_name((enum rule)rule));
+    for (char *blank = out; (blank = strchr(blank, ' ')) != NULL;)
+        *blank = '_';
+    snprintf(out + at, size - (size_t)at, " %lu",
+             atomic_load_explicit(&stats.answers[group][rule], memory_order_relaxed));
+}
+
+bool stats_line(char *out, size_t size, size_t number)
+{
+    size_t count = number - LINES;
+    if (number < LINES) {
+        int at = snprintf(out, size, "%s ", lines[number].name);
+        lines[number].write(out + at, size - (size_t)at);
+        return true;
+    }
+    if (count >= (size_t)STATS_GROUPS * RULES)
+        return false;
+    write_count(out, size, count / RULES, count % RULES);
+    return true;
+}

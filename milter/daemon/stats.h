@@ -1,0 +1,32 @@
+/* daemon/stats.h: what the daemon has done since it started, and how it is. Threads may share it. */
+#ifndef DAEMON_STATS_H
+#define DAEMON_STATS_H
+
+#include "answer/answer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define STATS_MAP "stats" /* the name under which the lookup socket tells them */
+
+/* Who asked for an answer. */
+enum stats_group {
+    STATS_MILTER,   /* a mail server, of a recipient, in enforce mode */
+    STATS_OBSERVED, /* the same in observe mode: nothing came of it */
+    STATS_LISTED,   /* a look-up in one of the maps, in either mode */
+    STATS_RELOCATED,
+    STATS_REPLY,
+};
+#define STATS_GROUPS (STATS_REPLY + 1)
+
+/* Takes the moment of the start. Call it once, before the first answer. */
+void stats_start(void);
+
+/* Counts one answer. */
+void stats_count(enum stats_group group, enum rule rule);
+
+/* Writes the line with this number, from 0 on, into out[size]: "NAME VALUE", "milter.moved 12"; size
+ * ADDRESS_TEXT_SIZE cuts no name. Returns false behind the last. */
+bool stats_line(char *out, size_t size, size_t number);
+
+#endif
