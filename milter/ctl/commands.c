@@ -4,20 +4,13 @@
 
 /* In the order in which help lists them. */
 const struct command *const commands[] = {
-    &command_init,
-    &command_add,
-    &command_del,
-    &command_get,
-    &command_list,
-    &command_test,
-    &command_import,
-    &command_export,
-    &command_attach,
-    &command_detach,
-    &command_stats,
-    &command_help,
-    &command_version,
-    NULL,
+    &command_init,    &command_add,
+    &command_del,     &command_get,
+    &command_list,    &command_test,
+    &command_import,  &command_export,
+    &command_attach,  &command_detach,
+    &command_stats,   &command_help,
+    &command_version, NULL,
 };
 
 /* How many letters differ, a short way: those that b lacks, and the difference in length. */
