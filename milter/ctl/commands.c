@@ -2,16 +2,25 @@
 
 #include <string.h>
 
-/* In the order in which help lists them. */
+/* In the order in which help lists them, one a line. */
+/* clang-format off */
 const struct command *const commands[] = {
-    &command_init,    &command_add,
-    &command_del,     &command_get,
-    &command_list,    &command_test,
-    &command_import,  &command_export,
-    &command_attach,  &command_detach,
-    &command_stats,   &command_help,
-    &command_version, NULL,
+    &command_init,
+    &command_add,
+    &command_del,
+    &command_get,
+    &command_list,
+    &command_test,
+    &command_import,
+    &command_export,
+    &command_attach,
+    &command_detach,
+    &command_stats,
+    &command_help,
+    &command_version,
+    NULL,
 };
+/* clang-format on */
 
 /* How many letters differ, a short way: those that b lacks, and the difference in length. */
 static size_t distance(const char *a, const char *b)
