@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SPARE                                                                                      \
     (256 * 1024) /* octets by which the file is longer than it needs to be when an edit begins */
@@ -11,6 +12,7 @@
 struct table_edit {
     struct table *table;
     MDB_txn *txn;
+    MDB_cursor *cursor; /* ends with txn */
 };
 
 /* Pages that a transaction took at the end of the file and freed again are never written, so the
@@ -39,9 +41,11 @@ struct table_edit *table_edit_begin(struct table *table, struct error *err)
     edit->table = table;
     mdb_reader_check(table->env, &dead); /* a killed reader would hold old pages for ever */
     int rc = mdb_txn_begin(table->env, NULL, 0, &edit->txn);
+    if (rc == 0)
+        rc = mdb_cursor_open(edit->txn, table->entries, &edit->cursor);
     if (rc != 0) {
         table_lmdb_error(err, table, rc);
-        free(edit);
+        table_edit_abort(edit);
         return NULL;
     }
     fill_up(table, SPARE);
@@ -58,41 +62,63 @@ static int entry_key(MDB_val *out, char *key, const struct entry *entry, struct 
                      RECORD_KEY_MAX);
 }
 
+bool table_same(const MDB_val *a, const MDB_val *b)
+{
+    return a->mv_size == b->mv_size && memcmp(a->mv_data, b->mv_data, a->mv_size) == 0;
+}
+
+int table_edit_change(struct table_edit *edit, const MDB_val *key, const MDB_val *before,
+                      const MDB_val *after)
+{
+    MDB_val name = *key, value;
+    if (after != NULL) {
+        value = *after;
+        return mdb_cursor_put(edit->cursor, &name, &value, 0);
+    }
+    int rc =
+        before == NULL ? MDB_NOTFOUND : mdb_cursor_get(edit->cursor, &name, &value, MDB_SET_KEY);
+    return rc == 0 ? mdb_cursor_del(edit->cursor, 0) : rc;
+}
+
+static enum table_result edited(const struct table_edit *edit, int rc, struct error *err)
+{
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
+    table_lmdb_error(err, edit->table, rc);
+    return TABLE_FAILED;
+}
+
 enum table_result table_edit_put(struct table_edit *edit, const struct entry *entry, bool replace,
                                  struct error *err)
 {
     char name[RECORD_KEY_MAX];
     unsigned char record[RECORD_VALUE_MAX];
-    const MDB_val whole = {.mv_size = record_encode(record, entry), .mv_data = record};
-    MDB_val key, value = whole;
+    const MDB_val after = {.mv_size = record_encode(record, entry), .mv_data = record};
+    MDB_val key, before;
     if (entry_key(&key, name, entry, err) != 0)
         return TABLE_FAILED;
 
-    int rc = mdb_put(edit->txn, edit->table->entries, &key, &value, MDB_NOOVERWRITE);
-    if (rc == 0)
-        return TABLE_ABSENT;
-    if (rc == MDB_KEYEXIST && replace) {
-        value = whole; /* LMDB has pointed it at what is there */
-        rc = mdb_put(edit->txn, edit->table->entries, &key, &value, 0);
-    }
-    if (rc == 0 || rc == MDB_KEYEXIST)
-        return TABLE_FOUND;
-    table_lmdb_error(err, edit->table, rc);
-    return TABLE_FAILED;
+    enum table_result there =
+        edited(edit, mdb_get(edit->txn, edit->table->entries, &key, &before), err);
+    int rc = 0;
+    if (there == TABLE_ABSENT)
+        rc = table_edit_change(edit, &key, NULL, &after);
+    else if (there == TABLE_FOUND && replace && !table_same(&before, &after))
+        rc = table_edit_change(edit, &key, &before, &after);
+    return rc == 0 ? there : edited(edit, rc, err);
 }
 
 enum table_result table_edit_del(struct table_edit *edit, const struct entry *old,
                                  struct error *err)
 {
     char name[RECORD_KEY_MAX];
-    MDB_val key;
+    MDB_val key, before;
     if (entry_key(&key, name, old, err) != 0)
         return TABLE_FAILED;
-    int rc = mdb_del(edit->txn, edit->table->entries, &key, NULL);
-    if (rc == 0 || rc == MDB_NOTFOUND)
-        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
-    table_lmdb_error(err, edit->table, rc);
-    return TABLE_FAILED;
+    int rc = mdb_get(edit->txn, edit->table->entries, &key, &before);
+    if (rc == 0)
+        rc = table_edit_change(edit, &key, &before, NULL);
+    return edited(edit, rc, err);
 }
 
 int table_edit_clear(struct table_edit *edit, struct error *err)

@@ -89,7 +89,7 @@ struct table_edit;
 struct table_edit *table_edit_begin(struct table *table, struct error *err);
 
 /* Puts the entry. TABLE_FOUND where the old address is there already: without replace nothing is
- * changed then; TABLE_ABSENT where it is new. */
+ * changed then, and nothing is written where it is the same; TABLE_ABSENT where it is new. */
 enum table_result table_edit_put(struct table_edit *edit, const struct entry *entry, bool replace,
                                  struct error *err);
 

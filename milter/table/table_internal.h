@@ -48,6 +48,15 @@ long long table_needed_size(const struct table *table);
 /* Puts what the table says of itself. Returns one of LMDB's codes. */
 int table_put_metas(MDB_txn *txn, const struct table *table);
 
+/* Whether two keys, or two values, are the same. */
+bool table_same(const MDB_val *a, const MDB_val *b);
+
+/* Puts after under key, or with after NULL deletes what is there. before is what is there now,
+ * NULL for nothing; it is read before anything is written, so it may point into the table. Every
+ * change of an entry goes through here. Returns one of LMDB's codes. */
+int table_edit_change(struct table_edit *edit, const MDB_val *key, const MDB_val *before,
+                      const MDB_val *after);
+
 /* Ends the views that wait to be used again. */
 void table_views_free(struct table *table);
 
