@@ -31,7 +31,8 @@ struct work {
     size_t domain_count;
     struct service *services;
     size_t service_count;
-    char milter[PATH_MAX + 8]; /* our socket, as smtpd_milters writes it */
+    char socket[PATH_MAX + 32]; /* of the milter, as our configuration has it or will have it */
+    char milter[PATH_MAX + 32]; /* the same, as smtpd_milters writes it */
     struct changes changes;
 };
 
@@ -161,7 +162,7 @@ static const struct service *chrooted(const struct work *work)
  * without; inet:HOST:PORT. */
 static int name_milter(struct work *work, struct error *err)
 {
-    const char *socket = work->ctl->settings->socket, *path = socket + 5, *at;
+    const char *socket = work->socket, *path = socket + 5, *at;
     if (!is_unix(socket)) {
         const char *port = strchr(socket, ':') + 1, *host = strchr(port, '@');
         snprintf(work->milter, sizeof work->milter, "inet:%s:%.*s", host + 1, (int)(host - port),
@@ -181,8 +182,7 @@ static int name_milter(struct work *work, struct error *err)
 /* With a daemon that is not there every recipient would be deferred from now on. */
 static int check_daemon(const struct work *work, struct error *err)
 {
-    const struct settings *settings = work->ctl->settings;
-    const char *const sockets[] = {settings->socket, settings->lookup_socket};
+    const char *const sockets[] = {work->socket, work->ctl->settings->lookup_socket};
     for (int i = 0; i < 2; i++) {
         int fd = probe_connect(sockets[i], err);
         if (fd < 0)
@@ -215,9 +215,8 @@ static void check_access(const struct work *work, const char *socket)
 
 static bool wants_new_socket(const struct work *work)
 {
-    const char *socket = work->ctl->settings->socket;
-    return is_unix(socket) && chrooted(work) != NULL &&
-           inside(socket + 5, work->postfix.queue) == NULL;
+    return is_unix(work->socket) && chrooted(work) != NULL &&
+           inside(work->socket + 5, work->postfix.queue) == NULL;
 }
 
 static int make_socket_folder(const struct work *work, struct error *err)
@@ -238,40 +237,52 @@ static bool runs_as_unit(void)
     static const char *const argv[] = {"systemctl", "is-active", "--quiet", "milter-moved", NULL};
     struct output output = {.out = NULL};
     struct error err;
-    if (access("/run/systemd/system", F_OK) != 0)
-        return false;
     int rc = process_run(&output, argv, NULL, &err);
     process_free(&output);
     return rc == 0 && output.status == 0;
 }
 
-/* Moves our socket into the queue folder, as the first of two steps. Returns an exit status, or -1 with err. */
+/* systemd may hold the socket, and then the configuration does not say where it is. */
+static int check_moved(const struct work *work, struct error *err)
+{
+    int fd = probe_connect(work->socket, err);
+    if (fd >= 0)
+        return close(fd);
+    return error_set(
+        err, EX_UNAVAILABLE,
+        "milter-moved was started anew and does not answer on %s: if milter-moved.socket holds "
+        "its socket, set ListenStream there, or disable it, and run this again",
+        work->socket);
+}
+
+/* Moves our socket into the queue folder, as the first of two steps. Returns 0 where the second can
+ * follow, or -1 with err. */
 static int move_socket(struct work *work, struct error *err)
 {
     static const char *const restart[] = {"systemctl", "restart", "milter-moved", NULL};
     static const char *const *const restarts[] = {restart, NULL};
     struct changes changes = {.count = 0};
-    bool unit = runs_as_unit();
+    bool unit = runs_as_unit(), dry_run = work->ctl->options.dry_run;
     const struct aftermath aftermath = {.reloads = unit ? restarts : NULL};
-    char socket[PATH_MAX];
 
-    snprintf(socket, sizeof socket, "unix:%s/milter-moved/milter.sock", work->postfix.queue);
+    snprintf(work->socket, sizeof work->socket, "unix:%s/milter-moved/milter.sock",
+             work->postfix.queue);
     printf("Step 1 of 2: %s is confined to %s (chroot in master.cf): the milter's socket moves "
            "there.\n\n",
            chrooted(work)->name, work->postfix.queue);
-    int rc = attach_set_key(work->ctl, &changes, "socket", socket, err);
-    if (rc == 0 && !work->ctl->options.dry_run)
+    int rc = attach_set_key(work->ctl, &changes, "socket", work->socket, err);
+    if (rc == 0 && !dry_run)
         rc = make_socket_folder(work, err);
     if (rc == 0)
         rc = attach_carry_out(work->ctl, &changes, &aftermath, "", "", err);
     changes_free(&changes);
-    if (rc == 0 && !work->ctl->options.dry_run)
-        rc = error_set(err, EX_TEMPFAIL,
-                       unit ? "milter-moved has been started anew: now the same "
-                              "command again, for step 2"
-                            : "start milter-moved anew, and then the same command "
-                              "again, for step 2");
-    return rc;
+    if (rc == 0)
+        puts("\nStep 2 of 2: Postfix.\n");
+    if (rc != 0 || dry_run)
+        return rc;
+    return unit ? check_moved(work, err)
+                : error_set(err, EX_TEMPFAIL,
+                            "start milter-moved anew, and then the same command again, for step 2");
 }
 
 /* ---- what is said */
@@ -393,14 +404,15 @@ static int attach_with(struct work *work, struct error *err)
                          "mailboxes that it no longer has: set it");
     if (read_configuration(work, err) != 0 || read_domains(work, err) != 0)
         return -1;
-    if (wants_new_socket(work))
-        return move_socket(work, err);
+    snprintf(work->socket, sizeof work->socket, "%s", settings->socket);
+    if (wants_new_socket(work) && move_socket(work, err) != 0)
+        return -1;
     if (name_milter(work, err) != 0 || make_plan(work, err) != 0 || add_changes(work, err) != 0 ||
         attach_mode(work->ctl, &work->changes, err) != 0)
         return -1;
     if (!work->ctl->options.dry_run && work->changes.count > 0 && check_daemon(work, err) != 0)
         return -1;
-    check_access(work, settings->socket);
+    check_access(work, work->socket);
     check_access(work, settings->lookup_socket);
     say_classes(work);
     say_services(work);

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -101,6 +102,13 @@ def listens(address):
         except OSError:
             return False
     return True
+
+
+def listener(path):
+    """The pid of whoever listens on a unix socket (unix(7), SO_PEERCRED)."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(str(path))
+        return struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
 
 
 class Process:

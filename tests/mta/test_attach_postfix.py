@@ -3,6 +3,8 @@
 import contextlib
 import os
 import pwd
+import shlex
+import signal
 import unittest
 
 from lib import place
@@ -177,6 +179,43 @@ class StockPostfix(Case):
         self.daemon.start()
         self.attach()
         self.hears("gone@old.example", MOVED.format("gone@new.example"))
+
+    def systemctl(self):
+        """A folder for PATH with a systemctl that knows our unit alone: there is no systemd to ask in a test."""
+        (self.folder / "bin").mkdir()
+        program, again = self.folder / "bin/systemctl", shlex.join(c for c in self.daemon.command() if c != "-f")
+        program.write_text(f"""#!/bin/sh
+            case "$1" in
+            is-active) exec test "$3" = milter-moved ;;
+            restart) kill {self.daemon.process.pid} && exec {again} ;;
+            *) exit 4 ;;
+            esac""")
+        program.chmod(0o755)
+        return program.parent
+
+    def test_as_a_unit_of_systemd_the_daemon_is_started_anew_between_the_two_steps(self):
+        self.start(inside=False)
+        socket = self.postfix.folder / "queue/milter-moved/milter.sock"
+        env = {**self.postfix.env, "PATH": f"{self.systemctl()}:{self.postfix.env['PATH']}"}
+        done = self.daemon.ctl("attach", "--config-dir", self.postfix.conf, "--dry-run", "postfix", env=env)
+        self.assertIn("+smtpd_milters = { unix:milter-moved/milter.sock, ", done.stdout)
+        self.assertFalse(socket.parent.exists())
+        done = self.daemon.ctl("attach", "--config-dir", self.postfix.conf, "--yes", "postfix", env=env)
+        self.addCleanup(os.kill, place.listener(socket), signal.SIGTERM)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f'socket = "unix:{socket}";', self.daemon.conf.read_text())
+        self.hears("gone@old.example", MOVED.format("gone@new.example"))
+
+    def test_a_socket_that_systemd_holds_elsewhere_is_said(self):
+        self.start(inside=False)
+        files = self.postfix.files()
+        script = self.systemctl() / "systemctl"
+        script.write_text("#!/bin/sh\nexit 0\n")  # what systemd holds, a restart does not move
+        env = {**self.postfix.env, "PATH": f"{script.parent}:{self.postfix.env['PATH']}"}
+        done = self.daemon.ctl("attach", "--config-dir", self.postfix.conf, "--yes", "postfix", env=env)
+        self.assertEqual(done.returncode, 69, done.stderr)
+        self.assertIn("milter-moved.socket", done.stderr)
+        self.assertEqual(self.postfix.files(), files)
 
     def test_a_domain_that_is_no_longer_served_is_answered_only_where_that_is_asked_for(self):
         self.start("relay_domains = other.example\nrelay_recipient_maps =\n"
