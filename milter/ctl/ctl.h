@@ -34,11 +34,12 @@ struct ctl {
 
 struct command {
     const char *name;
-    const char *usage;   /* "get [--json] OLD" */
-    const char *summary; /* a sentence without its full stop, for the list of commands */
-    const char *details; /* more lines for help COMMAND; NULL: none */
-    const char *takes;   /* the long options that it knows, parted by blanks; NULL: none */
-    int least, most;     /* operands; most -1: any number */
+    const char *usage;     /* "get [--json] OLD" */
+    const char *summary;   /* a sentence without its full stop, for the list of commands */
+    const char *details;   /* more lines for help COMMAND; NULL: none */
+    void (*explain)(void); /* prints still more of it; NULL: nothing */
+    const char *takes;     /* the long options that it knows, parted by blanks; NULL: none */
+    int least, most;       /* operands; most -1: any number */
     enum command_opens opens;
     /* args is NULL-terminated. Returns an exit status of 0 or 1; or -1 with err. */
     int (*run)(struct ctl *ctl, char **args, struct error *err);
@@ -76,6 +77,9 @@ struct list {
 void list_begin(struct list *list, bool json);
 int list_add(struct list *list, const struct entry *entry, struct error *err);
 void list_end(struct list *list);
+
+/* Prints the lines of help for --format: the formats there are. */
+void print_formats(void);
 
 /* Writes out what is still buffered. Returns 0, or -1 with err (EX_IOERR) where standard output
  * is full or closed. */

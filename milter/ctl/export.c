@@ -14,74 +14,143 @@
 struct export
 {
     const struct format *format;
-    FILE *out;
+    const char *domain; /* only its entries; NULL: all */
+    struct format_out out;
+    size_t less, refused;
 };
+
+/* ---- the entries */
+
+static void warn_of(const struct entry *entry, const char *what, const struct error *why)
+{
+    char old[ADDRESS_TEXT_SIZE];
+    entry_format_old(old, sizeof old, entry);
+    ctl_warn("%s: %s: %s", old, what, why->text);
+}
 
 static int write_one(const struct entry *entry, void *data, struct error *err)
 {
-    const struct export *export = data;
-    return export->format->write(export->out, entry, err);
+    struct export *export = data;
+    switch (export->format->write(&export->out, entry, err)) {
+    case FORMAT_WHOLE: break;
+    case FORMAT_LESS:
+        export->less++;
+        warn_of(entry, "written without", err);
+        break;
+    case FORMAT_REFUSED:
+        export->refused++;
+        warn_of(entry, "left out", err);
+        break;
+    case FORMAT_FAILED: return -1;
+    }
+    return 0;
 }
 
-static int write_all(const struct ctl *ctl, const struct export *export, struct error *err)
+static int write_all(const struct ctl *ctl, struct export *export, struct error *err)
 {
-    struct table_view *view = table_view_open(ctl->table, err);
-    if (view == NULL)
+    int rc = 0;
+    export->out.view = table_view_open(ctl->table, err);
+    if (export->out.view == NULL)
         return -1;
-    int rc = export->format->write_head(export->out, err);
+    if (export->format->write_head != NULL)
+        rc = export->format->write_head(export->out.file, err);
     if (rc == 0)
-        rc = table_each(view, NULL, write_one, (void *)export, err);
-    table_view_close(view);
-    if (rc == 0 && (fflush(export->out) != 0 || ferror(export->out)))
+        rc = table_each(export->out.view, export->domain, write_one, export, err);
+    table_view_close(export->out.view);
+    if (rc == 0 && (fflush(export->out.file) != 0 || ferror(export->out.file)))
         rc = error_set(err, EX_IOERR, "%s", strerror(errno));
     return rc;
 }
 
+/* A script that goes on after an export takes it that all entries are there. */
+static int check_whole(const struct ctl *ctl, const struct export *export, struct error *err)
+{
+    if (export->less + export->refused == 0 || ctl->options.skip_bad)
+        return 0;
+    return error_set(err, EX_DATAERR,
+                     "%zu entries left out and %zu written without a part, see above: write "
+                     "--skip-bad where that is meant",
+                     export->refused, export->less);
+}
+
+/* ---- the file */
+
+static int write_and_move(const struct ctl *ctl, struct export *export, const char *file,
+                          const char *fresh, struct error *err)
+{
+    int rc = write_all(ctl, export, err);
+    if (rc == 0)
+        rc = check_whole(ctl, export, err);
+    if (rc == 0 && fresh != file && fsync(fileno(export->out.file)) != 0)
+        rc = error_set(err, EX_IOERR, "%s", strerror(errno));
+    if (fclose(export->out.file) != 0 && rc == 0)
+        rc = error_set(err, EX_IOERR, "%s", strerror(errno));
+    if (rc == 0 && fresh != file && rename(fresh, file) != 0)
+        rc = error_set(err, EX_CANTCREAT, "%s", strerror(errno));
+    if (rc != 0 && fresh != file)
+        unlink(fresh);
+    return rc;
+}
+
 /* A file appears whole or not at all: it is written beside its place and moved there. */
-static int write_file(const struct ctl *ctl, const struct format *format, const char *file,
+static int write_file(const struct ctl *ctl, struct export *export, const char *file,
                       struct error *err)
 {
-    char fresh[PATH_MAX];
+    char beside[PATH_MAX];
     struct stat status;
-    struct export export = {.format = format};
     bool special = stat(file, &status) == 0 && !S_ISREG(status.st_mode); /* a pipe, /dev/full */
+    const char *fresh = special ? file : beside;
 
-    snprintf(fresh, sizeof fresh, special ? "%s" : "%s.%ld", file, (long)getpid());
-    export.out = fopen(fresh, special ? "w" : "wx");
-    if (export.out == NULL)
+    snprintf(beside, sizeof beside, "%s.%ld", file, (long)getpid());
+    export->out.file = fopen(fresh, special ? "w" : "wx");
+    if (export->out.file == NULL)
         return error_set(err, EX_CANTCREAT, "%s: %s", file, strerror(errno));
-    int rc = write_all(ctl, &export, err);
-    if (rc == 0 && !special && fsync(fileno(export.out)) != 0)
-        rc = error_set(err, EX_IOERR, "%s", strerror(errno));
-    if (fclose(export.out) != 0 && rc == 0)
-        rc = error_set(err, EX_IOERR, "%s", strerror(errno));
-    if (rc == 0 && !special && rename(fresh, file) != 0)
-        rc = error_set(err, EX_CANTCREAT, "%s", strerror(errno));
-    if (rc != 0 && !special)
-        unlink(fresh);
-    return rc == 0 ? 0 : error_at(err, file, 0);
+    return write_and_move(ctl, export, file, fresh, err) == 0 ? 0 : error_at(err, file, 0);
+}
+
+static int write_stdout(const struct ctl *ctl, struct export *export, struct error *err)
+{
+    export->out.file = stdout;
+    if (write_all(ctl, export, err) == 0 && check_whole(ctl, export, err) == 0)
+        return 0;
+    return error_at(err, "standard output", 0);
 }
 
 static int export_table(struct ctl *ctl, char **args, struct error *err)
 {
-    const struct format *format =
-        format_find(ctl->options.format == NULL ? "csv" : ctl->options.format, err);
-    if (format == NULL)
+    const struct settings *settings = ctl->settings;
+    char domain[ADDRESS_DOMAIN_MAX + 1];
+    const char *file = args[0] == NULL || strcmp(args[0], "-") == 0 ? NULL : args[0];
+    struct export export = {
+        .format = format_find(ctl->options.format, file, err),
+        .out = {.local_domain = settings->addresses.local_domain,
+                .disclose = ENTRY_ANYONE + settings->disclose},
+    };
+
+    if (export.format == NULL)
         return -1;
-    if (args[0] != NULL && strcmp(args[0], "-") != 0)
-        return write_file(ctl, format, args[0], err);
-    const struct export export = {format, stdout};
-    return write_all(ctl, &export, err) == 0 ? 0 : error_at(err, "standard output", 0);
+    if (ctl->options.domain != NULL) {
+        if (address_domain_parse(domain, ctl->options.domain, strlen(ctl->options.domain), err) !=
+            0)
+            return error_at(err, "--domain", 0);
+        export.domain = export.out.local_domain = domain;
+    }
+    return file == NULL ? write_stdout(ctl, &export, err) : write_file(ctl, &export, file, err);
 }
 
 const struct command command_export = {
     .name = "export",
-    .usage = "export [--format F] [FILE]",
+    .usage = "export [--format F] [--domain D] [--skip-bad] [FILE]",
     .summary = "Writes all entries, as they were at one moment",
-    .details = "To standard output, or to FILE, which appears whole or not at all.\n"
-               "\n"
-               "  --format F  csv (the default)\n",
-    .takes = "format",
+    .details =
+        "To standard output, or to FILE, which appears whole or not at all. What the format has no "
+        "words for\n"
+        "is named, and then the exit status is 65 and FILE is left as it was.\n"
+        "\n"
+        "  --domain D    only the entries of this domain\n"
+        "  --skip-bad    writes what can be written\n",
+    .explain = print_formats,
+    .takes = "format domain skip-bad",
     .most = 1,
     .opens = TABLE_TO_READ,
     .run = export_table,

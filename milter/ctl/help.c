@@ -31,6 +31,8 @@ static int help(struct ctl *ctl, char **args, struct error *err)
     printf("Usage: movedctl %s\n%s.\n", command->usage, command->summary);
     if (command->details != NULL)
         printf("\n%s", command->details);
+    if (command->explain != NULL)
+        command->explain();
     return 0;
 }
 

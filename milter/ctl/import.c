@@ -25,7 +25,7 @@ struct import {
     struct table_edit *edit;
     struct seen seen;
     struct error *err;
-    size_t added, replaced, bad, before;
+    size_t added, replaced, bad, other, before;
     time_t started, told;
 };
 
@@ -86,6 +86,11 @@ static int on_bad(const struct error *why, unsigned long line, void *data)
     struct import *import = data;
     struct error err = *why;
     error_at(&err, import->file, line);
+    if (why->status == EX_OK) {
+        ctl_warn("%s", err.text);
+        import->other++;
+        return 0;
+    }
     fprintf(stderr, "movedctl: %s\n", err.text);
     import->bad++;
     return 0;
@@ -162,6 +167,8 @@ static int finish(struct import *import)
         printf("%zu added, %zu replaced", import->added, import->replaced);
     if (import->bad > 0)
         printf(", %zu bad lines skipped", import->bad);
+    if (import->other > 0)
+        printf(", %zu lines not carried over", import->other);
     putchar('\n');
     return 0;
 }
@@ -186,8 +193,7 @@ static int import_stream(struct ctl *ctl, FILE *in, const char *file, const stru
 
 static int import(struct ctl *ctl, char **args, struct error *err)
 {
-    const struct format *format =
-        format_find(ctl->options.format == NULL ? "csv" : ctl->options.format, err);
+    const struct format *format = format_find(ctl->options.format, args[0], err);
     if (format == NULL)
         return -1;
     if (strcmp(args[0], "-") == 0)
@@ -209,12 +215,10 @@ const struct command command_import = {
     .details = "Entries that are there already are replaced. Every bad line is named, and then "
                "nothing is changed.\n"
                "\n"
-               "  --format F     csv (the default): a header line with old,new and any of action, "
-               "from, until,\n"
-               "                 forward_until, disclose, note\n"
-               "  --replace-all  the table then has the entries of the file and no others\n"
-               "  --dry-run      says what it would do\n"
-               "  --skip-bad     imports the lines that are not bad\n",
+               "  --replace-all the table then has the entries of the file and no others\n"
+               "  --dry-run     says what it would do\n"
+               "  --skip-bad    imports the lines that are not bad\n",
+    .explain = print_formats,
     .takes = "format replace-all dry-run skip-bad",
     .least = 1,
     .most = 1,

@@ -1,6 +1,6 @@
 /* table/csv.c: the table as CSV (RFC 4180), UTF-8, a header line that names the columns. Read
  * with libcsv, in its strict mode: bad quoting is an error and never a guess. */
-#include "mail/timestamp.h"
+#include "table/fields.h"
 #include "table/format.h"
 
 #include <csv.h>
@@ -9,18 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_MAX    (64 * 1024) /* octets of a row; the longest sound one has under 4,000 */
-#define FIELDS_MAX 32
-
-enum column { OLD, NEW, ACTION, FROM, UNTIL, FORWARD_UNTIL, DISCLOSE, NOTE, COLUMNS };
-static const char *const names[COLUMNS] = {"old",   "new",           "action",   "from",
-                                           "until", "forward_until", "disclose", "note"};
-#define ALL_NAMES "old, new, action, from, until, forward_until, disclose, note"
+#define ROW_MAX     (64 * 1024) /* octets of a row; the longest sound one has under 4,000 */
+#define COLUMNS_MAX 32
 
 struct row {
     char text[ROW_MAX];
     size_t used;
-    const char *fields[FIELDS_MAX];
+    const char *fields[COLUMNS_MAX];
     size_t count;
     bool complete, too_long, has_nul;
     bool has_cr; /* a bare one in the line, which libcsv takes for the end of the row */
@@ -28,10 +23,10 @@ struct row {
 
 struct reader {
     struct row row;
-    int columns[FIELDS_MAX]; /* enum column of each field */
-    size_t column_count;     /* 0: the header line is still to come */
-    unsigned long line;      /* of the file, the last one read */
-    unsigned long first;     /* the line in which the row begins */
+    int columns[COLUMNS_MAX]; /* enum field of each column */
+    size_t column_count;      /* 0: the header line is still to come */
+    unsigned long line;       /* of the file, the last one read */
+    unsigned long first;      /* the line in which the row begins */
     const struct address_rules *rules;
     format_entry *entry;
     format_bad *bad;
@@ -44,7 +39,7 @@ static void end_field(void *text, size_t length, void *data)
 {
     struct row *row = data;
     row->has_cr = row->has_cr || row->complete;
-    if (row->count == FIELDS_MAX || row->used + length + 1 > sizeof row->text) {
+    if (row->count == COLUMNS_MAX || row->used + length + 1 > sizeof row->text) {
         row->too_long = true;
         return;
     }
@@ -78,34 +73,26 @@ static int bad_row(const struct reader *reader, const char *what)
     return reader->bad(&err, reader->first, reader->data);
 }
 
-static int find_column(const char *name)
-{
-    for (int i = 0; i < COLUMNS; i++)
-        if (strcmp(names[i], name) == 0)
-            return i;
-    return -1;
-}
-
 /* Without sound columns no row means anything: the file as a whole is refused. */
 static int read_header(struct reader *reader, struct error *err)
 {
-    bool seen[COLUMNS] = {false};
+    bool seen[FIELDS] = {false};
     for (size_t i = 0; i < reader->row.count; i++) {
         const char *name = reader->row.fields[i];
-        int column = find_column(name);
+        int column = field_find(name);
         if (column < 0)
             return error_set(err, EX_DATAERR,
-                             "no such column '%.60s': the header line names some of " ALL_NAMES,
+                             "no such column '%.60s': the header line names some of " FIELD_NAMES,
                              name);
         if (seen[column])
             return error_set(err, EX_DATAERR, "column '%s' twice: name each once", name);
         seen[column] = true;
         reader->columns[i] = column;
     }
-    if (!seen[OLD] || !seen[NEW])
+    if (!seen[FIELD_OLD] || !seen[FIELD_NEW])
         return error_set(err, EX_DATAERR,
                          "no column '%s': begin with a header line such as old,new",
-                         seen[OLD] ? names[NEW] : names[OLD]);
+                         field_names[seen[FIELD_OLD] ? FIELD_NEW : FIELD_OLD]);
     reader->column_count = reader->row.count;
     return 0;
 }
@@ -113,7 +100,7 @@ static int read_header(struct reader *reader, struct error *err)
 static int read_row(const struct reader *reader)
 {
     const struct row *row = &reader->row;
-    const char *values[COLUMNS] = {NULL};
+    const char *values[FIELDS] = {NULL};
     struct entry entry;
     struct error err;
 
@@ -126,10 +113,7 @@ static int read_row(const struct reader *reader)
     }
     for (size_t i = 0; i < row->count; i++)
         values[reader->columns[i]] = row->fields[i];
-    const struct entry_text text = {values[OLD],      values[NEW],   values[ACTION],
-                                    values[FROM],     values[UNTIL], values[FORWARD_UNTIL],
-                                    values[DISCLOSE], values[NOTE]};
-    if (entry_parse(&entry, &text, reader->rules, &err) != 0)
+    if (fields_parse(&entry, values, reader->rules, &err) != 0)
         return reader->bad(&err, reader->first, reader->data);
     return reader->entry(&entry, reader->first, reader->data);
 }
@@ -264,25 +248,25 @@ static int write_field(FILE *out, const char *text, char end)
     return rc == EOF || putc(end, out) == EOF ? -1 : 0;
 }
 
-static int write_entry(FILE *out, const struct entry *entry, struct error *err)
+static enum format_result write_entry(const struct format_out *out, const struct entry *entry,
+                                      struct error *why)
 {
-    char old[ADDRESS_TEXT_SIZE], moments[3][TIMESTAMP_TEXT_SIZE];
-    entry_format_old(old, sizeof old, entry);
-    timestamp_format(moments[0], sizeof moments[0], entry->from);
-    timestamp_format(moments[1], sizeof moments[1], entry->until);
-    timestamp_format(moments[2], sizeof moments[2], entry->forward_until);
-
-    const char *const values[COLUMNS] = {
-        old,        entry->new, entry_action_name(entry->action),     moments[0],
-        moments[1], moments[2], entry_disclose_name(entry->disclose), entry->note};
-    for (int i = 0; i < COLUMNS; i++)
-        if (write_field(out, values[i], i == COLUMNS - 1 ? '\n' : ',') != 0)
-            return write_error(err);
-    return 0;
+    struct fields fields;
+    fields_spell(&fields, entry);
+    for (int i = 0; i < FIELDS; i++) {
+        if (write_field(out->file, fields.values[i], i == FIELDS - 1 ? '\n' : ',') != 0) {
+            write_error(why);
+            return FORMAT_FAILED;
+        }
+    }
+    return FORMAT_WHOLE;
 }
 
 const struct format format_csv = {
     .name = "csv",
+    .ending = ".csv",
+    .summary = "a header line with old,new and any of action, from, until, forward_until,\n"
+               "disclose, note",
     .read = read_file,
     .write_head = write_head,
     .write = write_entry,

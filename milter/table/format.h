@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "table/entry.h"
+#include "table/table.h"
 
 #include <stdio.h>
 
@@ -12,12 +13,31 @@
  * to stop reading. */
 typedef int format_entry(const struct entry *entry, unsigned long line, void *data);
 
-/* Called by a reader for each bad line; why says all but file and line. Returns 0 to go on,
- * other to stop reading. */
+/* Called by a reader for each line that gives no entry; why says all but file and line. Its status
+ * is EX_DATAERR for a bad line, EX_OK for a sound one that is no entry of ours and is not carried
+ * over. Returns 0 to go on, other to stop reading. */
 typedef int format_bad(const struct error *why, unsigned long line, void *data);
 
+/* What a writer has done with an entry. */
+enum format_result {
+    FORMAT_WHOLE,   /* written, and reads back as it was */
+    FORMAT_LESS,    /* written, but for words that change no answer: why says which */
+    FORMAT_REFUSED, /* not written: why says what the format has no words for */
+    FORMAT_FAILED,  /* why has EX_IOERR */
+};
+
+/* Where a writer writes, and what it has to know. All is the caller's. */
+struct format_out {
+    FILE *file;
+    const char *local_domain;     /* of names without a domain; NULL: none */
+    enum entry_disclose disclose; /* who is told where an entry does not say */
+    struct table_view *view;      /* of the entries; NULL: there are no others */
+};
+
 struct format {
-    const char *name; /* for --format */
+    const char *name;    /* for --format */
+    const char *ending;  /* of a file's name that means this format; NULL: none */
+    const char *summary; /* for help: what a line looks like; parts of it by line ends */
 
     /* Reads in to its end, and calls entry or bad for each row. Memory does not grow with the
      * file. Returns 0, the non-zero value of a callback that stopped it, or -1 with err where
@@ -25,15 +45,24 @@ struct format {
     int (*read)(FILE *in, const struct address_rules *rules, format_entry *entry, format_bad *bad,
                 void *data, struct error *err);
 
-    /* Writes what comes before the first entry, and one entry. Return 0, or -1 with err
+    /* Writes what comes before the first entry; NULL: nothing. Returns 0, or -1 with err
      * (EX_IOERR). */
     int (*write_head)(FILE *out, struct error *err);
-    int (*write)(FILE *out, const struct entry *entry, struct error *err);
+
+    /* Writes one entry, whole or not at all; why is set but for FORMAT_WHOLE. */
+    enum format_result (*write)(const struct format_out *out, const struct entry *entry,
+                                struct error *why);
 };
 
-extern const struct format format_csv;
+extern const struct format format_csv, format_jsonl;
 
-/* The format called name, or NULL with err (EX_USAGE) that lists the names there are. */
-const struct format *format_find(const char *name, struct error *err);
+extern const struct format *const formats[]; /* NULL-terminated, in the order of help */
+
+/* The format called name; where name is NULL, the one that the ending of file (NULL: none) means,
+ * and else csv. Returns NULL with err (EX_USAGE) that lists the names there are. */
+const struct format *format_find(const char *name, const char *file, struct error *err);
+
+/* Writes the entry as a JSON object of all its fields, with no line end. Returns 0, or -1. */
+int format_json(FILE *out, const struct entry *entry);
 
 #endif

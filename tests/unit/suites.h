@@ -9,6 +9,7 @@ Suite *address_suite(void);
 Suite *answer_suite(void);
 Suite *csv_suite(void);
 Suite *entry_suite(void);
+Suite *format_suite(void);
 Suite *limit_suite(void);
 Suite *map_suite(void);
 Suite *netstring_suite(void);

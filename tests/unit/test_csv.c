@@ -1,6 +1,6 @@
 #include "suites.h"
 
-#include "table/format.h"
+#include "reading.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,40 +11,9 @@
 static const struct address_rules rules = {
     .fold_case = true, .delimiters = "+", .local_domain = NULL};
 
-/* What a reader said, one word each: "2:alice@old.example>alice@new.example" or "3!". */
-struct said {
-    char text[2048];
-    char why[2048];
-};
-
-static int on_entry(const struct entry *entry, unsigned long line, void *data)
-{
-    struct said *said = data;
-    char old[ADDRESS_TEXT_SIZE];
-    size_t used = strlen(said->text);
-    entry_format_old(old, sizeof old, entry);
-    snprintf(said->text + used, sizeof said->text - used, "%lu:%s>%s%s%s ", line, old, entry->new,
-             *entry->note == '\0' ? "" : "#", entry->note);
-    return 0;
-}
-
-static int on_bad(const struct error *why, unsigned long line, void *data)
-{
-    struct said *said = data;
-    size_t used = strlen(said->text), why_used = strlen(said->why);
-    snprintf(said->text + used, sizeof said->text - used, "%lu! ", line);
-    snprintf(said->why + why_used, sizeof said->why - why_used, "%s\n", why->text);
-    return 0;
-}
-
 static int read_text(struct said *said, const char *text, size_t length, struct error *err)
 {
-    FILE *in = fmemopen((void *)text, length, "r");
-    ck_assert_ptr_nonnull(in);
-    *said = (struct said){.text = ""};
-    int rc = format_csv.read(in, &rules, on_entry, on_bad, said, err);
-    fclose(in);
-    return rc;
+    return said_of(said, &format_csv, &rules, text, length, err);
 }
 
 #define HEAD "old,new\n"
@@ -139,25 +108,16 @@ START_TEST(what_is_written_is_read_again)
                                 .disclose = ENTRY_TRUSTED,
                                 .from = 86400,
                                 .note = "so, \"it\" is"};
-    FILE *out = fmemopen(text, sizeof text, "w");
-    ck_assert_int_eq(format_csv.write_head(out, &err), 0);
-    ck_assert_int_eq(format_csv.write(out, &entry, &err), 0);
-    fclose(out);
+    const struct format_out out = {.file = fmemopen(text, sizeof text, "w")};
+    ck_assert_int_eq(format_csv.write_head(out.file, &err), 0);
+    ck_assert_int_eq(format_csv.write(&out, &entry, &err), FORMAT_WHOLE);
+    fclose(out.file);
     ck_assert_str_eq(text, "old,new,action,from,until,forward_until,disclose,note\n"
                            "\"\"\"a "
                            "\\\"\"b\\\"\"\"\"@old.example\",x@new.example,forward,1970-01-02T00:00:"
                            "00Z,,,trusted,\"so, \"\"it\"\" is\"\n");
     ck_assert_int_eq(read_text(&said, text, strlen(text), &err), 0);
     ck_assert_str_eq(said.text, "2:\"a \\\"b\\\"\"@old.example>x@new.example#so, \"it\" is ");
-}
-END_TEST
-
-START_TEST(formats_are_found_by_name)
-{
-    struct error err;
-    ck_assert_ptr_eq(format_find("csv", &err), &format_csv);
-    ck_assert_ptr_null(format_find("xml", &err));
-    ck_assert_int_eq(err.status, EX_USAGE);
 }
 END_TEST
 
@@ -169,7 +129,6 @@ Suite *csv_suite(void)
     tcase_add_loop_test(tcase, a_file_without_its_columns_is_refused_whole, 0, ROWS(useless));
     tcase_add_test(tcase, an_endless_field_is_cut_off);
     tcase_add_test(tcase, what_is_written_is_read_again);
-    tcase_add_test(tcase, formats_are_found_by_name);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,0 +1,46 @@
+#include "table/fields.h"
+
+#include <string.h>
+
+const char *const field_names[FIELDS] = {"old",   "new",           "action",   "from",
+                                         "until", "forward_until", "disclose", "note"};
+
+int field_find(const char *name)
+{
+    for (int i = 0; i < FIELDS; i++)
+        if (strcmp(field_names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+void fields_spell(struct fields *out, const struct entry *entry)
+{
+    entry_format_old(out->old, sizeof out->old, entry);
+    timestamp_format(out->moments[0], sizeof out->moments[0], entry->from);
+    timestamp_format(out->moments[1], sizeof out->moments[1], entry->until);
+    timestamp_format(out->moments[2], sizeof out->moments[2], entry->forward_until);
+    out->values[FIELD_OLD] = out->old;
+    out->values[FIELD_NEW] = entry->new;
+    out->values[FIELD_ACTION] = entry_action_name(entry->action);
+    out->values[FIELD_FROM] = out->moments[0];
+    out->values[FIELD_UNTIL] = out->moments[1];
+    out->values[FIELD_FORWARD_UNTIL] = out->moments[2];
+    out->values[FIELD_DISCLOSE] = entry_disclose_name(entry->disclose);
+    out->values[FIELD_NOTE] = entry->note;
+}
+
+int fields_parse(struct entry *out, const char *const values[FIELDS],
+                 const struct address_rules *rules, struct error *err)
+{
+    const struct entry_text text = {
+        .old = values[FIELD_OLD],
+        .new = values[FIELD_NEW],
+        .action = values[FIELD_ACTION],
+        .from = values[FIELD_FROM],
+        .until = values[FIELD_UNTIL],
+        .forward_until = values[FIELD_FORWARD_UNTIL],
+        .disclose = values[FIELD_DISCLOSE],
+        .note = values[FIELD_NOTE],
+    };
+    return entry_parse(out, &text, rules, err);
+}

@@ -1,0 +1,130 @@
+/* table/jsonl.c: the table as JSON Lines: an object a line, UTF-8, with the names of the CSV
+ * columns (RFC 8259, read and written with jansson). */
+#include "table/fields.h"
+#include "table/format.h"
+#include "table/lines.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct reader {
+    struct lines lines;
+    const struct address_rules *rules;
+    format_entry *entry;
+    format_bad *bad;
+    void *data;
+};
+
+/* ---- reading */
+
+/* Finds the texts of the object; they are lent by it. Returns 0, or -1 with err. */
+static int read_object(const char **values, json_t *object, struct error *err)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(object, name, value)
+    {
+        int field = field_find(name);
+        if (field < 0)
+            return error_set(err, EX_DATAERR, "no such name '%.60s': write some of " FIELD_NAMES,
+                             name);
+        if (!json_is_string(value) && !json_is_null(value))
+            return error_set(err, EX_DATAERR, "%s: no string: write it in quotes", name);
+        values[field] = json_is_null(value) ? "" : json_string_value(value);
+    }
+    if (values[FIELD_OLD] == NULL || values[FIELD_NEW] == NULL)
+        return error_set(err, EX_DATAERR, "no '%s': write {\"old\": \"…\", \"new\": \"…\"}",
+                         field_names[values[FIELD_OLD] == NULL ? FIELD_OLD : FIELD_NEW]);
+    return 0;
+}
+
+static int parse_line(struct entry *out, const struct reader *reader, struct error *err)
+{
+    const char *values[FIELDS] = {NULL};
+    json_error_t why;
+    int rc;
+
+    if (lines_unreadable(&reader->lines, err))
+        return -1;
+    json_t *object =
+        json_loadb(reader->lines.text, reader->lines.length, JSON_REJECT_DUPLICATES, &why);
+    if (object == NULL)
+        rc = error_set(err, EX_DATAERR, "no JSON object: %s, column %d: write one in each line",
+                       why.text, why.column);
+    else if (!json_is_object(object))
+        rc = error_set(err, EX_DATAERR, "no JSON object: write {\"old\": \"…\", \"new\": \"…\"}");
+    else
+        rc = read_object(values, object, err);
+    if (rc == 0)
+        rc = fields_parse(out, values, reader->rules, err);
+    json_decref(object);
+    return rc;
+}
+
+static int take_line(const struct reader *reader)
+{
+    struct entry entry;
+    struct error err;
+    if (reader->lines.length == strspn(reader->lines.text, " \t\r"))
+        return 0;
+    return parse_line(&entry, reader, &err) == 0
+               ? reader->entry(&entry, reader->lines.first, reader->data)
+               : reader->bad(&err, reader->lines.first, reader->data);
+}
+
+static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
+                     format_bad *bad, void *data, struct error *err)
+{
+    struct reader *reader = calloc(1, sizeof *reader);
+    enum lines_result result = LINES_READ;
+    int rc = 0;
+
+    if (reader == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    reader->rules = rules;
+    reader->entry = entry;
+    reader->bad = bad;
+    reader->data = data;
+    lines_begin(&reader->lines, in);
+    while (rc == 0 && (result = lines_next(&reader->lines, err)) == LINES_READ)
+        rc = take_line(reader);
+    free(reader);
+    return result == LINES_FAILED ? -1 : rc;
+}
+
+/* ---- writing */
+
+int format_json(FILE *out, const struct entry *entry)
+{
+    struct fields fields;
+    json_t *object = json_object();
+    int rc = object == NULL ? -1 : 0;
+
+    fields_spell(&fields, entry);
+    for (int i = 0; i < FIELDS && rc == 0; i++)
+        rc = json_object_set_new(object, field_names[i], json_string(fields.values[i]));
+    if (rc == 0)
+        rc = json_dumpf(object, out, JSON_PRESERVE_ORDER);
+    json_decref(object);
+    return rc;
+}
+
+static enum format_result write_entry(const struct format_out *out, const struct entry *entry,
+                                      struct error *why)
+{
+    if (format_json(out->file, entry) == 0 && putc('\n', out->file) != EOF)
+        return FORMAT_WHOLE;
+    error_set(why, EX_IOERR, "%s", strerror(errno));
+    return FORMAT_FAILED;
+}
+
+const struct format format_jsonl = {
+    .name = "jsonl",
+    .ending = ".jsonl",
+    .summary = "an object a line, with the names of the CSV columns",
+    .read = read_file,
+    .write = write_entry,
+};

@@ -1,0 +1,40 @@
+/* table/lines.h: a text file line by line. Memory does not grow with the file, nor with a line. */
+#ifndef TABLE_LINES_H
+#define TABLE_LINES_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define LINES_MAX (64 * 1024) /* octets of a line with its continuations; a sound one has 4,000 */
+
+struct lines {
+    FILE *in;             /* the caller's */
+    unsigned long number; /* of the line read last, from 1 */
+    unsigned long first;  /* of the line in which text begins */
+    char text[LINES_MAX]; /* without line ends, NUL-terminated */
+    size_t length;
+    bool too_long; /* the rest was passed over */
+    bool has_nul;
+};
+
+enum lines_result { LINES_READ, LINES_END, LINES_FAILED };
+
+/* Begins: lines is large, keep it off the stack. A byte order mark is passed over. */
+void lines_begin(struct lines *lines, FILE *in);
+
+/* Reads the next line into text; LINES_FAILED with err (EX_IOERR). */
+enum lines_result lines_next(struct lines *lines, struct error *err);
+
+/* Reads the next line, and puts it behind text. */
+enum lines_result lines_join(struct lines *lines, struct error *err);
+
+/* The first octet of the line to come, or EOF. */
+int lines_peek(struct lines *lines);
+
+/* Whether text is longer than its room, or has a NUL octet: then err (EX_DATAERR) says so. */
+bool lines_unreadable(const struct lines *lines, struct error *err);
+
+#endif
