@@ -315,24 +315,37 @@ static void say_unserved(const struct work *work)
 
 static void say_services(const struct work *work)
 {
-    for (size_t i = 0; i < work->service_count; i++)
-        if (!work->services[i].attached)
+    for (size_t i = 0; i < work->service_count; i++) {
+        const struct service *service = &work->services[i];
+        if (!service->attached)
             printf("%s has its milters switched off in master.cf, and is left alone\n",
-                   work->services[i].name);
+                   service->name);
+        else if (service->choosy)
+            ctl_warn("%s asks other milters of some clients (smtpd_milter_maps): it is not told of "
+                     "removed "
+                     "mailboxes, which those clients could then send to; do without "
+                     "smtpd_milter_maps, and "
+                     "run attach again",
+                     service->name);
+    }
 }
 
 /* What a mailing list meets on the day after a migration. */
 static void say_limits(const struct work *work)
 {
     struct error err;
+    size_t entries = 0;
     char *soft = postfix_value(work->postfix.dir, "smtpd_soft_error_limit", true, &err);
     char *hard = postfix_value(work->postfix.dir, "smtpd_hard_error_limit", true, &err);
-    if (soft != NULL && hard != NULL && !work->ctl->options.raise_limits)
-        printf(
-            "Postfix counts each 551 as an error: after %s in a session it waits a second before "
-            "each reply,\nafter %s it ends the session with 421, good recipients with it (they "
-            "are tried again);\na list with many moved recipients meets that: --raise-limits\n",
-            soft, hard);
+    if (soft != NULL && hard != NULL && !work->ctl->options.raise_limits &&
+        table_count(work->ctl->table, &entries, &err) == 0)
+        printf("Postfix counts each 551 as an error: after %s in a session it waits a second "
+               "before each "
+               "reply,\nafter %s it ends the session with 421, good recipients with it (they are "
+               "tried "
+               "again).\nThis table has %zu %s: a list with so many moved recipients meets that: "
+               "--raise-limits\n",
+               soft, hard, entries, entries == 1 ? "entry" : "entries");
     free(soft);
     free(hard);
 }

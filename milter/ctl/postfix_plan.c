@@ -91,6 +91,19 @@ static bool is_attachable(const char *overrides, const char *service)
     return !off;
 }
 
+/* For a client of smtpd_milter_maps our milter may not be asked: a recipient of the maps would be
+ * accepted from it, and nobody would refuse it. postconf(5). */
+static bool is_choosy(const char *overrides, const char *service, const char *scratch)
+{
+    struct error err;
+    char *maps = override(overrides, service, "smtpd_milter_maps");
+    if (maps == NULL)
+        maps = postfix_value(scratch, "smtpd_milter_maps", true, &err);
+    bool choosy = maps != NULL && !is_empty(maps); /* unknown before Postfix 3.2 */
+    free(maps);
+    return choosy;
+}
+
 static bool read_service(struct service *out, struct cf_line *line, const char *overrides,
                          const char *scratch)
 {
@@ -103,6 +116,7 @@ static bool read_service(struct service *out, struct cf_line *line, const char *
         snprintf(out->name, sizeof out->name, "%s/%s", fields[NAME], fields[TYPE]);
         out->chroot = is_chroot(fields[CHROOT], scratch);
         out->attached = is_attachable(overrides, out->name);
+        out->choosy = is_choosy(overrides, out->name, scratch);
     }
     free(copy);
     return is_smtpd;
@@ -368,9 +382,9 @@ static int plan_service(struct options *o, struct cf *master, struct service *se
     if (o->out == NULL)
         return -1;
     int rc = option_milters(o);
-    if (rc == 0)
+    if (rc == 0 && !service->choosy)
         rc = option_maps(o);
-    if (rc == 0)
+    if (rc == 0 && !service->choosy)
         rc = option_unserved(o);
     if (rc == 0 && o->input->raise_limits) {
         option(o, "smtpd_soft_error_limit", SOFT_LIMIT);

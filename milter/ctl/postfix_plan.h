@@ -28,6 +28,8 @@ struct service {
     char name[128]; /* "smtp/inet" */
     bool chroot;
     bool attached; /* false: it has its milters switched off, and is left alone */
+    bool
+        choosy; /* smtpd_milter_maps: other milters or none for some clients, so that it gets no maps */
 };
 
 /* Reads master.cf's smtpd services, what is said of each, from the lines of master and postconf of the

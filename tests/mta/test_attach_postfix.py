@@ -311,6 +311,18 @@ class StockPostfix(Case):
         self.daemon.reload()
         expect("no table, on_table_error = accept", "550 5.1.1 ", *known[1:])
 
+    def test_where_some_clients_have_other_milters_nobody_is_told_of_removed_mailboxes(self):
+        self.start("smtpd_milter_maps = inline:{{192.0.2.8=DISABLE}}\n")
+        present, unknown = (self.postfix.rcpt(f"{name}@old.example") for name in ("daemon", "nobody-at-all"))
+        self.assertIn("smtpd_milter_maps", self.attach())
+        self.daemon.hold(("daemon@old.example", "d@new.example"), ("gone@old.example", "gone@new.example"))
+        self.hears("daemon@old.example", MOVED.format("d@new.example"))
+        for client, expected in (("192.0.2.7", MOVED.format("d@new.example")), ("192.0.2.8", present)):
+            with self.postfix.stranger(client) as talk:
+                talk.mail()
+                self.assertEqual(talk.rcpt("daemon@old.example"), expected)
+                self.assertEqual(talk.rcpt("gone@old.example"), unknown.replace("nobody-at-all@", "gone@"))
+
     def test_non_smtpd_milters_are_left_alone(self):
         self.start("non_smtpd_milters = inet:127.0.0.1:9\nmilter_default_action = accept\n")
         self.attach()
