@@ -20,18 +20,29 @@ struct trail {
 struct search {
     struct table_view *view;
     const struct settings *settings;
-    int64_t now;
+    int64_t now; /* or ANSWER_ANY_TIME */
     struct error *err;
+    struct answer_trace *trace;  /* NULL: nobody asks for the way */
+    const struct entry *without; /* one to pass over; NULL: none */
 };
 
 /* ---- one entry */
+
+static bool is_passed_over(const struct search *search, const struct entry *entry)
+{
+    const struct entry *without = search->without;
+    return (search->now != ANSWER_ANY_TIME && !entry_in_force(entry, search->now)) ||
+           (without != NULL && without->scope == entry->scope &&
+            strcmp(without->local, entry->local) == 0 &&
+            strcmp(without->domain, entry->domain) == 0);
+}
 
 /* As table_find, but an entry out of force is as if absent. */
 static enum table_result find(const struct search *search, enum entry_scope scope,
                               const char *local, const char *domain, struct entry *out)
 {
     enum table_result result = table_find(search->view, scope, local, domain, out, search->err);
-    if (result == TABLE_FOUND && !entry_in_force(out, search->now))
+    if (result == TABLE_FOUND && is_passed_over(search, out))
         return TABLE_ABSENT;
     return result;
 }
@@ -156,6 +167,13 @@ static bool forwards(const struct entry *entry, int64_t now)
            (entry->forward_until == TIMESTAMP_NONE || now < entry->forward_until);
 }
 
+static void note(const struct search *search, const struct entry *entry)
+{
+    struct answer_trace *trace = search->trace;
+    if (trace != NULL)
+        entry_format_old(trace->old[trace->met++], ADDRESS_TEXT_SIZE, entry);
+}
+
 /* Follows the entries from trail->end on. first gets the old address of the entry that matched
  * first. */
 static void follow(struct trail *trail, const struct search *search, char *first)
@@ -168,7 +186,7 @@ static void follow(struct trail *trail, const struct search *search, char *first
         switch (match(search, &trail->end, &entry, &without_extension)) {
         case TABLE_ABSENT: return;
         case TABLE_FAILED: trail->rule = RULE_TABLE_ERROR; return;
-        case TABLE_FOUND: break;
+        case TABLE_FOUND: note(search, &entry); break;
         }
         if (trail->steps == 0) {
             entry_format_old(first, ADDRESS_TEXT_SIZE, &entry);
@@ -319,7 +337,8 @@ static void ask_table(struct answer *out, const struct question *question,
         trail->rule = RULE_TABLE_ERROR;
         return;
     }
-    const struct search search = {view, settings, question->now, &out->error};
+    const struct search search = {
+        .view = view, .settings = settings, .now = question->now, .err = &out->error};
     follow(trail, &search, out->entry);
     table_view_close(view);
 }
@@ -361,6 +380,37 @@ void answer_ask(struct answer *out, const struct question *question,
         out->verdict = VERDICT_CONTINUE;
         out->rule = RULE_LOCAL;
     }
+}
+
+/* ---- the way, without an answer */
+
+void answer_trace(struct answer_trace *out, const struct address *from, int64_t now,
+                  const struct entry *without, const struct settings *settings,
+                  struct table_view *view, struct error *err)
+{
+    const struct search search = {.view = view,
+                                  .settings = settings,
+                                  .now = now,
+                                  .err = err,
+                                  .trace = out,
+                                  .without = without};
+    char first[ADDRESS_TEXT_SIZE];
+    struct trail trail = {.end = *from};
+
+    out->met = 0;
+    follow(&trail, &search, first);
+    out->rule = trail.rule;
+    out->steps = trail.steps;
+    out->end = trail.end;
+}
+
+bool answer_trace_circles(const struct answer_trace *trace)
+{
+    for (unsigned i = 1; i < trace->met; i++)
+        for (unsigned j = 0; j < i; j++)
+            if (strcmp(trace->old[i], trace->old[j]) == 0)
+                return trace->rule == RULE_LOOP;
+    return false;
 }
 
 /* ---- words */

@@ -75,6 +75,27 @@ void answer_ask(struct answer *out, const struct question *question,
                 const struct settings *settings, struct table *table,
                 const struct error *table_error, struct limit *limit);
 
+/* The way from an address through the table, whoever asks: for movedctl lint. */
+struct answer_trace {
+    enum rule rule; /* where it ends: RULE_NOT_LISTED, RULE_STAY, RULE_MOVED, RULE_GONE, RULE_LOOP,
+                     * RULE_UNWRITABLE, RULE_TABLE_ERROR */
+    unsigned steps; /* new addresses on the way: 1, more for a chain */
+    struct address end; /* RULE_MOVED: the last of them */
+    unsigned met;       /* entries that matched: a stay at the end too */
+    char old[ANSWER_STEPS_MAX + 1][ADDRESS_TEXT_SIZE]; /* their old addresses, in order */
+};
+
+#define ANSWER_ANY_TIME INT64_MIN /* each entry counts, whenever it is in force */
+
+/* Follows the entries as answer_ask does. without, where not NULL, is an entry to be passed over.
+ * err says why of RULE_TABLE_ERROR. */
+void answer_trace(struct answer_trace *out, const struct address *from, int64_t now,
+                  const struct entry *without, const struct settings *settings,
+                  struct table_view *view, struct error *err);
+
+/* Whether a RULE_LOOP is a circle, and not merely a chain that is too long. */
+bool answer_trace_circles(const struct answer_trace *trace);
+
 /* "moved", "gone", "over limit": a word or two for each rule. */
 const char *answer_rule_name(enum rule rule);
 

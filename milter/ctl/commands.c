@@ -13,6 +13,7 @@ const struct command *const commands[] = {
     &command_test,
     &command_import,
     &command_export,
+    &command_lint,
     &command_attach,
     &command_detach,
     &command_stats,

@@ -88,5 +88,6 @@ int print_flush(struct error *err);
 extern const struct command command_add, command_attach, command_del, command_detach,
     command_export, command_get, command_help, command_import, command_init, command_list,
     command_stats, command_test, command_version;
+extern const struct command command_lint;
 
 #endif

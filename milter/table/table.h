@@ -69,11 +69,18 @@ enum table_result table_has_domain(struct table_view *view, enum entry_scope sco
                                    const char *domain, struct error *err);
 
 /* Goes through the entries in key order: sorted by domain, then local-part; with domain
- * (A-labels, no dot in front) only that domain's own. Calls each until it returns other than 0.
- * Returns what each returned last, or -1 with err. Memory does not grow with the table. */
+ * (A-labels, no dot in front) only that domain's own. Calls each until it returns other than 0;
+ * each looks things up in another view, since the place of the walk is the view's. Returns what
+ * each returned last, or -1 with err. Memory does not grow with the table. */
 int table_each(struct table_view *view, const char *domain,
                int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
                struct error *err);
+
+/* As table_each for all entries, from behind the old address of after on, be that still there or not: so a
+ * long walk can be made through several short views. */
+int table_each_after(struct table_view *view, const struct entry *after,
+                     int (*each)(const struct entry *entry, void *data, struct error *err),
+                     void *data, struct error *err);
 
 /* Goes through the domains: calls each with the first entry of every domain, and with the wildcard
  * for the subdomains of one, in one step each however many entries it has. The rest is as for

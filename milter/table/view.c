@@ -254,8 +254,11 @@ enum table_result table_has_domain(struct table_view *view, enum entry_scope sco
 
 /* ---- walking */
 
+#define FIRST_OCTET "\1" /* behind the NUL of the metas: where the entries begin */
+
 struct walk {
     MDB_val prefix;
+    bool all; /* the prefix is where to begin, and no more */
     MDB_cursor_op op;
     struct entry *out;
     struct error *err;
@@ -283,45 +286,66 @@ static int touch_next(struct table_view *view, void *data)
 {
     const struct walk *walk = data;
     MDB_val value, key = walk->prefix;
-    bool all = walk->prefix.mv_size ==
-               1; /* the octet behind the NUL of the metas: where the entries begin */
     int rc = move_cursor(view, &key, &value, walk->op);
     if (rc != 0)
         return rc;
-    if (!all && (key.mv_size < walk->prefix.mv_size ||
-                 memcmp(key.mv_data, walk->prefix.mv_data, walk->prefix.mv_size) != 0))
+    if (!walk->all && (key.mv_size < walk->prefix.mv_size ||
+                       memcmp(key.mv_data, walk->prefix.mv_data, walk->prefix.mv_size) != 0))
         return MDB_NOTFOUND;
     return decode(walk, &key, &value);
+}
+
+/* From walk->prefix on. */
+static int go_on(struct table_view *view, struct walk *walk,
+                 int (*each)(const struct entry *entry, void *data, struct error *err), void *data)
+{
+    int rc;
+    walk->op = MDB_SET_RANGE;
+    while ((rc = guarded(view, touch_next, walk)) == 0) {
+        int said = each(walk->out, data, walk->err);
+        if (said != 0)
+            return said;
+        walk->op = MDB_NEXT;
+    }
+    return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(walk->err, view->table, rc);
 }
 
 int table_each(struct table_view *view, const char *domain,
                int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
                struct error *err)
 {
-    char prefix[RECORD_KEY_MAX] = "\1";
+    char prefix[RECORD_KEY_MAX] = FIRST_OCTET;
     struct entry entry;
     struct walk walk = {.prefix = {.mv_size = 1, .mv_data = prefix},
-                        .op = MDB_SET_RANGE,
+                        .all = domain == NULL,
                         .out = &entry,
                         .err = err};
-    int rc;
-
     if (domain != NULL)
         walk.prefix.mv_size = record_key(prefix, ENTRY_DOMAIN, "", domain);
-    while ((rc = guarded(view, touch_next, &walk)) == 0) {
-        int said = each(&entry, data, err);
-        if (said != 0)
-            return said;
-        walk.op = MDB_NEXT;
-    }
-    return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
+    return go_on(view, &walk, each, data);
+}
+
+int table_each_after(struct table_view *view, const struct entry *after,
+                     int (*each)(const struct entry *entry, void *data, struct error *err),
+                     void *data, struct error *err)
+{
+    char key[RECORD_KEY_MAX + 1];
+    struct entry entry;
+    struct walk walk = {
+        .prefix = {.mv_size = record_key(key, after->scope, after->local, after->domain),
+                   .mv_data = key},
+        .all = true,
+        .out = &entry,
+        .err = err};
+    key[walk.prefix.mv_size++] = '\0'; /* the least key that is greater */
+    return go_on(view, &walk, each, data);
 }
 
 int table_each_domain(struct table_view *view,
                       int (*each)(const struct entry *first, void *data, struct error *err),
                       void *data, struct error *err)
 {
-    char prefix[RECORD_KEY_MAX + 1] = "\1";
+    char prefix[RECORD_KEY_MAX + 1] = FIRST_OCTET;
     struct entry entry;
     struct walk walk = {.prefix = {.mv_size = 1, .mv_data = prefix},
                         .op = MDB_SET_RANGE,

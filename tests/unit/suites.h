@@ -16,6 +16,7 @@ Suite *netstring_suite(void);
 Suite *network_suite(void);
 Suite *record_suite(void);
 Suite *reply_suite(void);
+Suite *script_suite(void);
 Suite *settings_suite(void);
 Suite *table_suite(void);
 Suite *timestamp_suite(void);

@@ -512,6 +512,67 @@ START_TEST(no_octet_breaks_a_reply)
 }
 END_TEST
 
+/* Which entries an address leads through, and how that ends. */
+static const struct {
+    const char *from, *way;
+    enum rule rule;
+    bool circles;
+} ways[] = {
+    {"alice@old.example", "alice@old.example>", RULE_MOVED, false},
+    {"nobody@old.example", "", RULE_NOT_LISTED, false},
+    {"root@moved.example", "root@moved.example>", RULE_STAY, false},
+    {"chain@old.example", "chain@old.example>@moved.example>", RULE_MOVED, false},
+    {"tostay@old.example", "tostay@old.example>root@moved.example>", RULE_MOVED, false},
+    {"togone@old.example", "togone@old.example>bob@old.example>", RULE_GONE, false},
+    {"c2@c.example",
+     "c2@c.example>c3@c.example>c4@c.example>c5@c.example>c6@c.example>c7@c.example>c8@c.example>",
+     RULE_MOVED, false},
+    {"loop1@old.example",
+     "loop1@old.example>loop2@old.example>loop1@old.example>loop2@old.example>loop1@old.example>"
+     "loop2@old.example>loop1@old.example>loop2@old.example>loop1@old.example>",
+     RULE_LOOP, true},
+    {"fwdlong@c.example",
+     "fwdlong@c.example>c1@c.example>c2@c.example>c3@c.example>c4@c.example>c5@c.example>c6@c."
+     "example>c7@c.example>c8@c.example>",
+     RULE_LOOP, false},
+};
+START_TEST(the_way_of_an_address_is_told)
+{
+    static struct answer_trace trace;
+    struct address from;
+    struct error err;
+    char way[ADDRESS_TEXT_SIZE] = "";
+    ck_assert_int_eq(
+        address_parse(&from, ways[_i].from, strlen(ways[_i].from), &settings->addresses, &err), 0);
+    struct table_view *view = table_view_open(table, &err);
+    answer_trace(&trace, &from, NOW, NULL, settings, view, &err);
+    for (unsigned i = 0; i < trace.met; i++)
+        strcat(strcat(way, trace.old[i]), ">");
+    ck_assert_str_eq(way, ways[_i].way);
+    ck_assert_int_eq(trace.rule, ways[_i].rule);
+    ck_assert_int_eq(answer_trace_circles(&trace), ways[_i].circles);
+    table_view_close(view);
+}
+END_TEST
+
+START_TEST(an_entry_is_passed_over_when_asked)
+{
+    static struct answer_trace trace;
+    struct address from;
+    struct entry without;
+    struct error err;
+    const char *dated = "dated@moved.example";
+    ck_assert_int_eq(address_parse(&from, dated, strlen(dated), &settings->addresses, &err), 0);
+    ck_assert_int_eq(entry_parse_old(&without, dated, &settings->addresses, &err), 0);
+    struct table_view *view = table_view_open(table, &err);
+    answer_trace(&trace, &from, ANSWER_ANY_TIME, NULL, settings, view, &err);
+    ck_assert_str_eq(trace.old[0], dated); /* it counts from tomorrow on */
+    answer_trace(&trace, &from, ANSWER_ANY_TIME, &without, settings, view, &err);
+    ck_assert_str_eq(trace.old[0], "@moved.example");
+    table_view_close(view);
+}
+END_TEST
+
 Suite *answer_suite(void)
 {
     Suite *suite = suite_create("answer");
@@ -534,6 +595,8 @@ Suite *answer_suite(void)
     tcase_add_test(tcase, a_new_address_too_long_for_a_path_is_withheld);
     tcase_add_test(tcase, a_table_that_cannot_be_read_is_never_not_moved);
     tcase_add_test(tcase, the_local_domain_counts);
+    tcase_add_loop_test(tcase, the_way_of_an_address_is_told, 0, ROWS(ways));
+    tcase_add_test(tcase, an_entry_is_passed_over_when_asked);
     tcase_add_loop_test(tcase, no_octet_breaks_a_reply, 1, 256);
     suite_add_tcase(suite, tcase);
     return suite;

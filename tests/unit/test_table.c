@@ -119,6 +119,19 @@ START_TEST(entries_are_walked_by_domain)
     ck_assert_str_eq(all, "@.sub.example @old.example alice@old.example zoe@other.example ");
     ck_assert_int_eq(table_each(view, "old.example", count_each, one, &err), 0);
     ck_assert_str_eq(one, "@old.example alice@old.example ");
+
+    char rest[512] = "";
+    struct entry after;
+    ck_assert_int_eq(
+        entry_parse_old(&after, "@old.example", &(struct address_rules){.delimiters = ""}, &err),
+        0);
+    ck_assert_int_eq(table_each_after(view, &after, count_each, rest, &err), 0);
+    ck_assert_str_eq(rest, "alice@old.example zoe@other.example ");
+    snprintf(after.local, sizeof after.local, "bob"); /* is not there */
+    after.scope = ENTRY_MAILBOX;
+    rest[0] = '\0';
+    ck_assert_int_eq(table_each_after(view, &after, count_each, rest, &err), 0);
+    ck_assert_str_eq(rest, "zoe@other.example ");
     table_view_close(view);
     ck_assert_int_eq(table_count(table, &count, &err), 0);
     ck_assert_uint_eq(count, 4);

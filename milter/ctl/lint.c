@@ -1,0 +1,102 @@
+/* ctl/lint.c: look for entries that answer otherwise than they were meant */
+#include "ctl/lint.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* So many entries are looked at in one view: a view that is long open keeps every page that writers replace. */
+#define CHUNK 10000
+
+/* The walk, and how far it has come. */
+struct walk {
+    struct lint *lint;
+    struct entry last;
+    unsigned left; /* in this view */
+};
+
+static int walk_one(const struct entry *entry, void *data, struct error *err)
+{
+    struct walk *walk = data;
+    if (lint_entry(walk->lint, entry, err) != 0)
+        return -1;
+    walk->last = *entry;
+    return --walk->left == 0;
+}
+
+/* Returns 1 where there may be more, 0 at the end, or -1 with err. */
+static int walk_some(struct walk *walk, struct table *table, bool first, struct error *err)
+{
+    int rc = -1;
+    struct table_view *view = table_view_open(table, err);
+    if (view != NULL)
+        walk->lint->view = table_view_open(table, err);
+    walk->left = CHUNK;
+    if (view != NULL && walk->lint->view != NULL)
+        rc = first ? table_each(view, NULL, walk_one, walk, err)
+                   : table_each_after(view, &walk->last, walk_one, walk, err);
+    table_view_close(walk->lint->view);
+    walk->lint->view = NULL;
+    table_view_close(view);
+    return rc;
+}
+
+static int walk_all(struct lint *lint, struct table *table, struct error *err)
+{
+    struct walk walk = {.lint = lint};
+    int rc = walk_some(&walk, table, true, err);
+    while (rc == 1)
+        rc = walk_some(&walk, table, false, err);
+    return rc;
+}
+
+static void summarise(const struct lint *lint)
+{
+    size_t past = lint->past_forwarding, warnings = lint->report.warnings,
+           notes = lint->report.notes;
+    if (!isatty(STDERR_FILENO))
+        return;
+    fflush(stdout);
+    if (past == 1)
+        fputs("1 entry is past its forward_until: it forwards no more\n", stderr);
+    else if (past > 1)
+        fprintf(stderr, "%zu entries are past their forward_until: they forward no more\n", past);
+    fprintf(stderr, "%zu %s: %zu %s, %zu %s\n", lint->entries,
+            lint->entries == 1 ? "entry" : "entries", warnings,
+            warnings == 1 ? "warning" : "warnings", notes, notes == 1 ? "note" : "notes");
+}
+
+static int lint_table(struct ctl *ctl, char **args, struct error *err)
+{
+    struct lint lint = {.settings = ctl->settings, .now = time(NULL)};
+
+    (void)args;
+    report_begin(&lint.report, ctl->options.json);
+    if (walk_all(&lint, ctl->table, err) != 0)
+        return -1;
+    report_end(&lint.report);
+    summarise(&lint);
+    return lint.report.warnings + lint.report.notes > 0;
+}
+
+const struct command command_lint = {
+    .name = "lint",
+    .usage = "lint [--json]",
+    .summary = "Looks for entries that answer otherwise than they were meant",
+    .details = "Each finding is a line \"OLD: warning|note: what is wrong: what would be right\"; "
+               "exit status 1 where\n"
+               "there is one. A warning: senders get another answer than the entry was written "
+               "for. A note: they\n"
+               "get it, and something could be simpler.\n"
+               "\n"
+               "Looks for loops, chains, new addresses that have moved themselves, are gone or "
+               "will move, entries\n"
+               "that have expired or have no effect, and new addresses with letters of mixed "
+               "scripts, characters\n"
+               "that nobody sees or that turn the direction of writing.\n"
+               "\n"
+               "  --json  an array of objects: old, severity, kind, what, right, domain, entries\n",
+    .takes = "json",
+    .opens = TABLE_TO_READ,
+    .run = lint_table,
+};

@@ -1,0 +1,60 @@
+/* ctl/lint.h: what movedctl lint looks for. lint.c walks through the table, lint_entry.c looks at one entry,
+ * lint_dns.c asks name servers of the new domains, lint_report.c tells. */
+#ifndef CTL_LINT_H
+#define CTL_LINT_H
+
+#include "answer/answer.h"
+#include "ctl/ctl.h"
+
+/* Each has its row in lint_report.c. */
+enum finding {
+    FINDING_LOOP,
+    FINDING_CHAIN_TOO_LONG,
+    FINDING_CHAIN,
+    FINDING_NEW_HAS_MOVED,
+    FINDING_NEW_WILL_MOVE,
+    FINDING_NEW_IS_GONE,
+    FINDING_NEW_TOO_LONG,
+    FINDING_EXPIRED,
+    FINDING_STAY_ALONE,
+    FINDING_NEVER_MATCHES,
+    FINDING_DIRECTION,
+    FINDING_INVISIBLE,
+    FINDING_MIXED_SCRIPTS,
+    FINDING_LOOKALIKE,
+    FINDING_NOT_IDNA,
+};
+
+struct report {
+    bool json, begun;
+    size_t warnings, notes;
+};
+
+/* What a finding is about. */
+struct about {
+    const char *old;    /* of the entry, or of the first of them */
+    const char *domain; /* of a finding about a new domain; else "" */
+    size_t entries;     /* that lead there; else 1 */
+};
+
+void report_begin(struct report *report, bool json);
+void report_end(struct report *report);
+
+/* Prints one finding; format is the sentence that says what is wrong. Returns 0, or -1 with err (EX_IOERR). */
+int report_add(struct report *report, enum finding finding, const struct about *about,
+               struct error *err, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+struct lint {
+    const struct settings *settings;
+    struct table_view *view; /* to look things up in */
+    int64_t now;
+    struct report report;
+    size_t entries;          /* looked at */
+    size_t past_forwarding;  /* of them: forward_until is over */
+    struct answer_trace way; /* of the entry at hand: large, so not on the stack */
+};
+
+/* Looks at one entry. Returns 0, or -1 with err. */
+int lint_entry(struct lint *lint, const struct entry *entry, struct error *err);
+
+#endif

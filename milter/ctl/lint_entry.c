@@ -1,0 +1,289 @@
+/* ctl/lint_entry.c: what lint looks for in one entry */
+#include "ctl/lint.h"
+
+#include "mail/script.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Stands for the mailboxes, and the subdomains, that a wildcard is for. */
+#define SAMPLE "x-any"
+
+/* The entry at hand. */
+struct subject {
+    struct lint *lint;
+    const struct entry *entry;
+    struct about about;
+    int64_t at; /* the moment at which it is looked at: now, or where it begins later, then */
+    struct error *err;
+};
+
+/* Puts one finding in. */
+#define tell(subject, finding, ...)                                                                \
+    report_add(&(subject)->lint->report, finding, &(subject)->about, (subject)->err, __VA_ARGS__)
+
+/* ---- where it leads */
+
+/* A recipient that the entry is for. */
+static void sample(struct address *out, const struct entry *entry)
+{
+    const char *local = entry->scope == ENTRY_MAILBOX ? entry->local : SAMPLE;
+    snprintf(out->local, sizeof out->local, "%s", local);
+    snprintf(out->written, sizeof out->written, "%s", local);
+    snprintf(out->domain, sizeof out->domain, "%s%.*s",
+             entry->scope == ENTRY_SUBDOMAINS ? SAMPLE "." : "",
+             ADDRESS_DOMAIN_MAX - (int)sizeof SAMPLE, entry->domain);
+}
+
+static bool was_met_before(const struct answer_trace *way, unsigned place)
+{
+    for (unsigned i = 0; i < place; i++)
+        if (strcmp(way->old[i], way->old[place]) == 0)
+            return true;
+    return false;
+}
+
+/* "a@old > b@old > a@old": once around, and cut where it does not fit. */
+static void write_path(char *out, size_t size, const struct answer_trace *way)
+{
+    size_t used = 0;
+    for (unsigned i = 0; i < way->met && used < size; i++) {
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i == 0 ? "" : " > ", way->old[i]);
+        if (was_met_before(way, i))
+            return;
+    }
+}
+
+/* As the entry would have it: "@new.example" for a wildcard that leads to a wildcard. */
+static void write_end(char *out, size_t size, const struct entry *entry,
+                      const struct answer_trace *way)
+{
+    if (entry->scope != ENTRY_MAILBOX && strcmp(way->end.local, SAMPLE) == 0)
+        snprintf(out, size, "@%s", way->end.domain);
+    else if (address_format(out, size, way->end.written, way->end.domain) != 0)
+        out[0] = '\0';
+}
+
+static int tell_chain(const struct subject *subject)
+{
+    const struct answer_trace *way = &subject->lint->way;
+    char end[ADDRESS_TEXT_SIZE];
+
+    write_end(end, sizeof end, subject->entry, way);
+    if (way->steps > 2)
+        return tell(subject, FINDING_CHAIN, "leads through %u entries to %s", way->steps, end);
+    return tell(subject, FINDING_NEW_HAS_MOVED,
+                "its new address has moved too, to %s by the entry %s", end, way->old[1]);
+}
+
+static int tell_loop(const struct subject *subject)
+{
+    const struct answer_trace *way = &subject->lint->way;
+    bool forwards = subject->entry->action == ENTRY_FORWARD;
+    char path[2048];
+
+    write_path(path, sizeof path, way);
+    if (answer_trace_circles(way))
+        return tell(subject, FINDING_LOOP, "leads in a circle (%s), and %s", path,
+                    forwards ? "its mail is put off" : "senders are told no new address");
+    return tell(subject, FINDING_CHAIN_TOO_LONG, "leads through more than %d entries (%s), and %s",
+                ANSWER_STEPS_MAX, path,
+                forwards ? "its mail is put off" : "senders are told no new address");
+}
+
+/* The entry for this mailbox that counts from a later moment on, if any. */
+static enum table_result find_later(const struct subject *subject, const struct address *address,
+                                    struct entry *out)
+{
+    struct table_view *view = subject->lint->view;
+    enum table_result result = table_has_domain(view, ENTRY_DOMAIN, address->domain, subject->err);
+    if (result == TABLE_FOUND)
+        result =
+            table_find(view, ENTRY_MAILBOX, address->local, address->domain, out, subject->err);
+    if (result == TABLE_ABSENT && !address_is_reserved(address->local))
+        result = table_find(view, ENTRY_DOMAIN, "", address->domain, out, subject->err);
+    if (result == TABLE_FOUND && (out->from <= subject->at || out->action == ENTRY_STAY))
+        result = TABLE_ABSENT;
+    return result;
+}
+
+static int check_later(const struct subject *subject)
+{
+    struct entry later;
+    char old[ADDRESS_TEXT_SIZE], from[TIMESTAMP_TEXT_SIZE];
+
+    switch (find_later(subject, &subject->lint->way.end, &later)) {
+    case TABLE_ABSENT: return 0;
+    case TABLE_FAILED: return -1;
+    case TABLE_FOUND: break;
+    }
+    entry_format_old(old, sizeof old, &later);
+    timestamp_format(from, sizeof from, later.from);
+    return tell(subject, FINDING_NEW_WILL_MOVE,
+                "its new address will move too, from %s on by the entry %s", from, old);
+}
+
+static int check_way(const struct subject *subject)
+{
+    struct lint *lint = subject->lint;
+    struct address from;
+
+    sample(&from, subject->entry);
+    answer_trace(&lint->way, &from, subject->at, NULL, lint->settings, lint->view, subject->err);
+    switch ((int)lint->way.rule) {
+    case RULE_TABLE_ERROR: return -1;
+    case RULE_LOOP: return tell_loop(subject);
+    case RULE_UNWRITABLE:
+        return tell(subject, FINDING_NEW_TOO_LONG,
+                    "its new address has over %d octets in the end, and senders are not told it",
+                    ADDRESS_NEW_MAX);
+    case RULE_GONE:
+        if (lint->way.steps == 0)
+            return 0;
+        return tell(subject, FINDING_NEW_IS_GONE, "its new address is gone, by the entry %s",
+                    lint->way.old[lint->way.met - 1]);
+    case RULE_MOVED:
+        if (lint->way.steps > 1 && tell_chain(subject) != 0)
+            return -1;
+        return check_later(subject);
+    default: return 0;
+    }
+}
+
+/* A stay that nothing would move anyway, now or at another time. */
+static int check_stay(const struct subject *subject)
+{
+    struct lint *lint = subject->lint;
+    struct address from;
+
+    sample(&from, subject->entry);
+    answer_trace(&lint->way, &from, ANSWER_ANY_TIME, subject->entry, lint->settings, lint->view,
+                 subject->err);
+    if (lint->way.rule == RULE_TABLE_ERROR)
+        return -1;
+    if (lint->way.rule != RULE_NOT_LISTED)
+        return 0;
+    return tell(subject, FINDING_STAY_ALONE, "says that it stays, where no other entry moves it");
+}
+
+/* ---- how its new address reads */
+
+/* One mailbox name or label, length octets. */
+static int check_script(const struct subject *subject, const char *text, size_t length,
+                        bool latin_is_expected)
+{
+    char character[128];
+    uint32_t where;
+    enum script_trick trick = script_check(text, length, &where);
+
+    script_name_character(character, sizeof character, where);
+    switch (trick) {
+    case SCRIPT_PLAIN: return 0;
+    case SCRIPT_CONTROL:
+        return tell(subject, FINDING_DIRECTION,
+                    "its new address has a character that turns the direction of writing, %s",
+                    character);
+    case SCRIPT_DIRECTION:
+        return tell(subject, FINDING_DIRECTION,
+                    "its new address mixes directions of writing at %s, and shows in another order",
+                    character);
+    case SCRIPT_INVISIBLE:
+        return tell(subject, FINDING_INVISIBLE,
+                    "its new address has a character that nobody sees, %s", character);
+    case SCRIPT_MIXED:
+        return tell(subject, FINDING_MIXED_SCRIPTS,
+                    "its new address mixes scripts in '%.*s', with %s", (int)length, text,
+                    character);
+    case SCRIPT_DIGITS:
+        return tell(subject, FINDING_MIXED_SCRIPTS,
+                    "its new address mixes digits of scripts in '%.*s', with %s", (int)length, text,
+                    character);
+    case SCRIPT_LOOKALIKE:
+        if (!latin_is_expected)
+            return 0;
+        return tell(subject, FINDING_LOOKALIKE,
+                    "its new address has '%.*s', which looks like Latin letters and is %s",
+                    (int)length, text, script_of(where));
+    }
+    return 0;
+}
+
+/* Whether IDNA2008 takes it, there and back: what the table holds may be A-labels that it does not. */
+static bool is_idna(const char *domain, const char *unicode)
+{
+    char again[ADDRESS_DOMAIN_MAX + 1];
+    return address_needs_utf8(unicode) && strstr(unicode, "xn--") == NULL &&
+           address_domain_parse(again, unicode, strlen(unicode), NULL) == 0 &&
+           strcmp(again, domain) == 0;
+}
+
+static int check_labels(const struct subject *subject, const char *unicode, bool latin_is_expected)
+{
+    for (const char *at = unicode; *at != '\0';) {
+        size_t length = strcspn(at, ".");
+        if (check_script(subject, at, length, latin_is_expected) != 0)
+            return -1;
+        at += length + (at[length] == '.');
+    }
+    return 0;
+}
+
+/* Of the new address, which has at least an octet that is no ASCII, or an A-label. */
+static int check_spelling(const struct subject *subject, const char *local, const char *domain)
+{
+    char unicode[4 * ADDRESS_DOMAIN_MAX + 1];
+
+    if (domain[0] == '[' || address_domain_to_unicode(unicode, sizeof unicode, domain) != 0)
+        return 0;
+    const char *last = strrchr(unicode, '.');
+    bool latin_is_expected = !address_needs_utf8(last == NULL ? unicode : last);
+    if (check_script(subject, local, strlen(local), latin_is_expected) != 0)
+        return -1;
+    if (strstr(domain, "xn--") == NULL)
+        return 0;
+    if (!is_idna(domain, unicode))
+        return tell(subject, FINDING_NOT_IDNA, "its new domain '%s' is none of IDNA2008", domain);
+    return check_labels(subject, unicode, latin_is_expected);
+}
+
+static int check_new(const struct subject *subject)
+{
+    const char *new = subject->entry->new;
+    const struct address_rules rules = {.fold_case = false, .delimiters = ""};
+    struct address address;
+
+    if (!address_needs_utf8(new) && strstr(new, "xn--") == NULL)
+        return 0;
+    if (new[0] == '@')
+        return check_spelling(subject, "", new + 1);
+    if (address_parse(&address, new, strlen(new), &rules, NULL) != 0)
+        return 0;
+    return check_spelling(subject, address.written, address.domain);
+}
+
+/* ---- all of it */
+
+int lint_entry(struct lint *lint, const struct entry *entry, struct error *err)
+{
+    char old[ADDRESS_TEXT_SIZE], until[TIMESTAMP_TEXT_SIZE];
+    const struct subject subject = {.lint = lint,
+                                    .entry = entry,
+                                    .about = {.old = old, .domain = "", .entries = 1},
+                                    .at = entry->from > lint->now ? entry->from : lint->now,
+                                    .err = err};
+
+    lint->entries++;
+    entry_format_old(old, sizeof old, entry);
+    if (entry->until != TIMESTAMP_NONE && entry->until <= lint->now) {
+        timestamp_format(until, sizeof until, entry->until);
+        return tell(&subject, FINDING_EXPIRED, "has not counted since %s", until);
+    }
+    if (entry->scope == ENTRY_SUBDOMAINS && entry->domain[0] == '[')
+        return tell(&subject, FINDING_NEVER_MATCHES,
+                    "matches no recipient, since an address literal has no subdomains");
+    if (entry->action == ENTRY_STAY)
+        return check_stay(&subject);
+    if (entry->forward_until != TIMESTAMP_NONE && entry->forward_until <= lint->now)
+        lint->past_forwarding++;
+    return check_way(&subject) != 0 ? -1 : check_new(&subject);
+}

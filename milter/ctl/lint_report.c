@@ -1,0 +1,95 @@
+/* ctl/lint_report.c: how lint tells what it finds */
+#include "ctl/lint.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A warning: senders get another answer than the entry was written for. A note: they get it, and something could be
+ * simpler. */
+static const struct {
+    const char *name;
+    bool warning;
+    const char *right;
+} kinds[] = {
+    [FINDING_LOOP] = {"loop", true, "write in one of them where the mailbox is now"},
+    [FINDING_CHAIN_TOO_LONG] = {"chain-too-long", true, "write the last address itself"},
+    [FINDING_CHAIN] = {"chain", false, "write that address itself"},
+    [FINDING_NEW_HAS_MOVED] = {"new-has-moved", false, "write that address itself"},
+    [FINDING_NEW_WILL_MOVE] = {"new-will-move", false, "write where it will be then"},
+    [FINDING_NEW_IS_GONE] = {"new-is-gone", true, "write another one, or none"},
+    [FINDING_NEW_TOO_LONG] = {"new-too-long", true, "write a shorter one"},
+    [FINDING_EXPIRED] = {"expired", false, "delete it, or write a later until"},
+    [FINDING_STAY_ALONE] = {"stay-alone", false, "delete it"},
+    [FINDING_NEVER_MATCHES] = {"never-matches", true, "delete it"},
+    [FINDING_DIRECTION] = {"direction", true, "write it without, or make sure that it is meant"},
+    [FINDING_INVISIBLE] = {"invisible", true, "write it without"},
+    [FINDING_MIXED_SCRIPTS] = {"mixed-scripts", true, "write it in the letters of one script"},
+    [FINDING_LOOKALIKE] = {"lookalike", true, "make sure that it is the one that is meant"},
+    [FINDING_NOT_IDNA] = {"not-idna", true, "ask its owner how it is written"},
+};
+
+static int output_error(struct error *err)
+{
+    return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
+}
+
+static int print_text(enum finding finding, const struct about *about, const char *what)
+{
+    bool warning = kinds[finding].warning;
+    bool colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+    const char *on = !colour ? "" : warning ? "\033[1;31m" : "\033[1;36m";
+    return printf("%s: %s%s%s: %s: %s\n", about->old, on, warning ? "warning" : "note",
+                  colour ? "\033[0m" : "", what, kinds[finding].right);
+}
+
+static int print_json(struct report *report, enum finding finding, const struct about *about,
+                      const char *what)
+{
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "old", about->old, "severity",
+                               kinds[finding].warning ? "warning" : "note", "kind",
+                               kinds[finding].name, "what", what, "right", kinds[finding].right,
+                               "domain", about->domain, "entries", (json_int_t)about->entries);
+    fputs(report->begun ? ",\n" : "\n", stdout);
+    int rc = object == NULL ? -1 : json_dumpf(object, stdout, 0);
+    json_decref(object);
+    return rc;
+}
+
+int report_add(struct report *report, enum finding finding, const struct about *about,
+               struct error *err, const char *format, ...)
+{
+    char *what = NULL;
+    va_list args;
+    va_start(args, format);
+    int rc = vasprintf(&what, format, args);
+    va_end(args);
+    if (rc < 0)
+        return error_set(err, EX_OSERR, "out of memory");
+
+    rc = report->json ? print_json(report, finding, about, what) : print_text(finding, about, what);
+    free(what);
+    report->begun = true;
+    if (kinds[finding].warning)
+        report->warnings++;
+    else
+        report->notes++;
+    return rc < 0 ? output_error(err) : 0;
+}
+
+void report_begin(struct report *report, bool json)
+{
+    *report = (struct report){.json = json};
+    if (json)
+        putchar('[');
+}
+
+void report_end(struct report *report)
+{
+    if (report->json)
+        puts(report->begun ? "\n]" : "]");
+}
