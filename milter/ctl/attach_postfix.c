@@ -5,6 +5,7 @@
 #include "ctl/postfix_plan.h"
 #include "ctl/probe.h"
 #include "ctl/process.h"
+#include "ctl/reach.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -179,7 +180,19 @@ static int name_milter(struct work *work, struct error *err)
     return 0;
 }
 
-/* With a daemon that is not there every recipient would be deferred from now on. */
+/* Postfix's parts run as its own account. */
+static int check_access(const struct work *work, const char *socket, struct error *err)
+{
+    if (!is_unix(socket))
+        return 0;
+    char *owner = postfix_value(work->postfix.dir, "mail_owner", true, err);
+    int rc = owner == NULL ? -1 : reach_check(socket + strlen("unix:"), owner, err);
+    free(owner);
+    return rc;
+}
+
+/* With a daemon that is not there, or out of Postfix's reach, every recipient would be deferred from
+ * now on. */
 static int check_daemon(const struct work *work, struct error *err)
 {
     const char *const sockets[] = {work->socket, work->ctl->settings->lookup_socket};
@@ -189,26 +202,10 @@ static int check_daemon(const struct work *work, struct error *err)
             return error_set(err, EX_UNAVAILABLE,
                              "milter-moved does not answer on %s: start it first", sockets[i]);
         close(fd);
+        if (check_access(work, sockets[i], err) != 0)
+            return -1;
     }
     return 0;
-}
-
-/* Whether Postfix's own account may open the socket: its owner, its group (which smtpd has as its main
- * group), or anyone. */
-static void check_access(const struct work *work, const char *socket)
-{
-    struct stat status;
-    struct error err;
-    char *owner = postfix_value(work->postfix.dir, "mail_owner", true, &err);
-    const struct passwd *user = owner == NULL ? NULL : getpwnam(owner);
-    if (is_unix(socket) && user != NULL && stat(socket + 5, &status) == 0 &&
-        (status.st_mode & S_IWOTH) == 0 &&
-        !(status.st_uid == user->pw_uid && (status.st_mode & S_IWUSR) != 0) &&
-        !(status.st_gid == user->pw_gid && (status.st_mode & S_IWGRP) != 0))
-        ctl_warn("%s: %s may not open it: set socket_group to a group of %s and start milter-moved "
-                 "anew",
-                 socket, owner, owner);
-    free(owner);
 }
 
 /* ---- the socket where a chrooted smtpd reaches it */
@@ -226,7 +223,8 @@ static int make_socket_folder(const struct work *work, struct error *err)
     snprintf(folder, sizeof folder, "%s/milter-moved", work->postfix.queue);
     if (mkdir(folder, 0755) != 0 && errno != EEXIST)
         return error_set(err, EX_CANTCREAT, "%s: %s", folder, strerror(errno));
-    if (user != NULL && chown(folder, user->pw_uid, user->pw_gid) != 0)
+    if (chmod(folder, 0755) != 0 ||
+        (user != NULL && chown(folder, user->pw_uid, user->pw_gid) != 0))
         return error_set(err, EX_CANTCREAT, "%s: %s", folder, strerror(errno));
     return 0;
 }
@@ -425,8 +423,6 @@ static int attach_with(struct work *work, struct error *err)
         return -1;
     if (!work->ctl->options.dry_run && work->changes.count > 0 && check_daemon(work, err) != 0)
         return -1;
-    check_access(work, work->socket);
-    check_access(work, settings->lookup_socket);
     say_classes(work);
     say_services(work);
     say_limits(work);

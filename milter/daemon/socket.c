@@ -96,7 +96,8 @@ static int make_folder(const char *key, const char *path, uid_t owner, gid_t gro
 
     if (stat(folder, &status) == 0)
         return 0;
-    if (mkdir(folder, 0755) != 0 || chown(folder, owner, group) != 0)
+    /* The mail server has to pass through it, whatever the umask is. */
+    if (mkdir(folder, 0755) != 0 || chmod(folder, 0755) != 0 || chown(folder, owner, group) != 0)
         return error_set(err, EX_CANTCREAT, "%s: cannot make the folder '%s': %s", key, folder,
                          strerror(errno));
     return 0;

@@ -167,6 +167,24 @@ class StockPostfix(Case):
         self.assertIn("start it first", self.attach(status=69))
         self.assertEqual(self.postfix.files(), files)
 
+    def test_sockets_out_of_postfixs_reach_are_not_attached(self):
+        self.start()
+        files = self.postfix.files()
+        group = self.daemon.lookups.stat().st_gid
+        for path, mend, obstacle in ((self.daemon.folder, lambda: self.daemon.folder.chmod(0o755), "chmod o+x"),
+                                     (self.daemon.lookups, lambda: os.chown(self.daemon.lookups, -1, group), "socket_group"),
+                                     (self.daemon.address, lambda: os.chown(self.daemon.address, -1, group), "socket_group")):
+            if obstacle == "chmod o+x":
+                path.chmod(0o750)
+            else:
+                os.chown(path, -1, 0)
+            said = self.attach(status=77)
+            self.assertIn(f"movedctl: {path}: {OWNER} may not ", said)
+            self.assertIn(obstacle, said)
+            mend()
+        self.assertEqual(self.postfix.files(), files)
+        self.attach()
+
     def test_a_socket_outside_the_chroot_moves_into_it_in_a_first_step(self):
         self.start(inside=False)
         files = self.postfix.files()

@@ -290,6 +290,18 @@ class Overlap(Alone):
         self.assertEqual(first.launch().wait(), 73)
         self.assertEqual(ask(first.address, "<alice@old.example>"), NEW)
 
+    def test_a_folder_that_is_missing_is_made_so_that_a_mail_server_reaches_the_sockets(self):
+        self.daemon.stop()
+        folder = self.daemon.folder / "run"
+        for umask in (0o077, 0o022):
+            self.daemon.configure(socket=f"unix:{folder}/milter.sock", lookup_socket=f"unix:{folder}/lookup.sock")
+            process = self.daemon.launch(umask=umask)
+            self.addCleanup(process.end)
+            place.until(lambda: place.listens(folder / "lookup.sock"), f"it listens:\n{self.daemon.log()}")
+            self.assertEqual(folder.stat().st_mode & 0o777, 0o755)
+            process.end()
+            folder.rmdir()
+
     def test_a_file_that_is_no_socket_is_left_alone(self):
         self.daemon.stop()
         self.daemon.address.write_text("precious")
