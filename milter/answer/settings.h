@@ -55,6 +55,8 @@ struct settings {
     int period;     /* seconds */
     int over_limit; /* enum settings_over_limit */
 
+    int sort_buffer; /* MiB */
+
     int log_target;              /* enum settings_log_target */
     int log_facility, log_level; /* values of syslog(3) */
 

@@ -81,6 +81,10 @@ void list_end(struct list *list);
 /* Prints the lines of help for --format: the formats there are. */
 void print_formats(void);
 
+/* Prints what becomes of an old address: "+ OLD NEW" where before is NULL, "- OLD NEW" where after is,
+ * else "~ OLD" and the fields that differ. Returns 0, or -1 with err (EX_IOERR). */
+int print_difference(const struct entry *before, const struct entry *after, struct error *err);
+
 /* Writes out what is still buffered. Returns 0, or -1 with err (EX_IOERR) where standard output
  * is full or closed. */
 int print_flush(struct error *err);

@@ -26,7 +26,7 @@ class FormatCase(MovedctlCase):
 class Choice(FormatCase):
     def test_the_ending_of_the_name_tells_and_the_option_overrules_it(self):
         lines = self.file('{"old": "a@old.example", "new": "a@new.example"}\n', "moved.jsonl")
-        self.assertEqual(self.movedctl("import", lines), "1 added, 0 replaced\n")
+        self.assertEqual(self.movedctl("import", lines), "1 added, 0 changed, 0 removed, 0 unchanged\n")
         self.refused(65, "in the header line", "import", "--format", "csv", lines)
         out = self.folder / "out.jsonl"
         self.movedctl("export", out)
@@ -50,7 +50,7 @@ class Jsonl(FormatCase):
         self.movedctl("import", "-", stdin=FULL)
         lines = self.movedctl("export", "--format", "jsonl")
         self.assertEqual([json.loads(line) for line in lines.splitlines()], json.loads(self.movedctl("list", "--json")))
-        self.assertEqual(self.movedctl("import", "--replace-all", "--format", "jsonl", "-", stdin=lines), "5 entries in place of 5\n")
+        self.assertEqual(self.movedctl("import", "--replace-all", "--format", "jsonl", "-", stdin=lines), "0 added, 0 changed, 0 removed, 5 unchanged\n")
         self.assertEqual(self.movedctl("export"), FULL)
         self.assertEqual(self.movedctl("export", "--format", "jsonl"), lines)
 
