@@ -19,6 +19,7 @@ struct import {
     const char *file;
     FILE *in;
     off_t size; /* of the file in octets; 0: nobody knows */
+    struct address_rules rules;
     struct merge *merge;
     struct merge_counts counts;
     size_t entries, bad, other;
@@ -69,8 +70,7 @@ static int read_file(struct import *import, const struct format *format)
     if (fstat(fileno(import->in), &status) == 0 && S_ISREG(status.st_mode))
         import->size = status.st_size;
     progress_begin(&import->progress, "reading");
-    int rc = format->read(import->in, &import->ctl->settings->addresses, on_entry, on_bad, import,
-                          import->err);
+    int rc = format->read(import->in, &import->rules, on_entry, on_bad, import, import->err);
     progress_clear(&import->progress);
     return rc;
 }
@@ -186,9 +186,13 @@ static int import_stream(struct import *import, const struct format *format)
 static int import(struct ctl *ctl, char **args, struct error *err)
 {
     struct import import = {.ctl = ctl, .file = args[0], .in = stdin, .err = err};
+    char domain[ADDRESS_DOMAIN_MAX + 1];
     const struct format *format = format_find(ctl->options.format, args[0], err);
-    if (format == NULL)
+    if (format == NULL || ctl_parse_domain(ctl, domain, err) != 0)
         return -1;
+    import.rules = ctl->settings->addresses;
+    if (*domain != '\0')
+        import.rules.local_domain = domain;
     if (strcmp(args[0], "-") == 0) {
         import.file = "standard input";
         return import_stream(&import, format);
@@ -205,7 +209,7 @@ static int import(struct ctl *ctl, char **args, struct error *err)
 
 const struct command command_import = {
     .name = "import",
-    .usage = "import [--format F] [--replace-all] [--dry-run] [--skip-bad] FILE|-",
+    .usage = "import [--format F] [--domain D] [--replace-all] [--dry-run] [--skip-bad] FILE|-",
     .summary = "Puts the entries of a file, all or nothing",
     .details =
         "Entries that are there already are replaced. Every bad line is named, and then "
@@ -214,12 +218,13 @@ const struct command command_import = {
         "file in TMPDIR,\n"
         "or else in the folder of the table.\n"
         "\n"
+        "  --domain D    of the old names that have none\n"
         "  --replace-all the table then has the entries of the file and no others\n"
         "  --dry-run     writes nothing, and prints what would be added (+), changed (~) and "
         "removed (-)\n"
         "  --skip-bad    imports the lines that are not bad\n",
     .explain = print_formats,
-    .takes = "format replace-all dry-run skip-bad",
+    .takes = "format domain replace-all dry-run skip-bad",
     .least = 1,
     .most = 1,
     .opens = TABLE_TO_WRITE,
