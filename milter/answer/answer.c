@@ -1,6 +1,7 @@
 #include "answer/answer.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* A loop may be mended while the sender tries again (RFC 3463: X.4.6, routing loop detected). */
 #define LOOP_WHILE_FORWARDING "451 4.4.6 Forwarding loop; try again later"
@@ -11,7 +12,7 @@ struct trail {
         rule;     /* RULE_MOVED, RULE_GONE, RULE_LOOP, RULE_STAY, RULE_NOT_LISTED, RULE_TABLE_ERROR,
                      * RULE_UNWRITABLE */
     bool forward; /* as the first entry says */
-    int disclose; /* the strictest on the way: 0 anyone, 1 trusted, 2 nobody */
+    enum entry_disclose disclose; /* the strictest on the way */
     unsigned steps;
     struct address end; /* RULE_MOVED: the new address */
 };
@@ -154,10 +155,12 @@ static int step(const struct search *search, struct address *address, const stru
     return 0;
 }
 
-static int strictest(int so_far, const struct entry *entry, const struct settings *settings)
+static enum entry_disclose strictest(enum entry_disclose so_far, const struct entry *entry,
+                                     const struct settings *settings)
 {
-    int own = entry->disclose == ENTRY_DEFAULT ? settings->disclose
-                                               : (int)entry->disclose - (int)ENTRY_ANYONE;
+    enum entry_disclose own = entry->disclose == ENTRY_DEFAULT
+                                  ? (enum entry_disclose)(ENTRY_ANYONE + settings->disclose)
+                                  : entry->disclose;
     return own > so_far ? own : so_far;
 }
 
@@ -230,10 +233,32 @@ static void withhold(struct answer *out, enum rule rule, const struct question *
     reply_with(out, settings->reply_withheld, SETTINGS_WITHHELD, &question->client, NULL);
 }
 
-static bool is_trusted(const struct client *client, const struct settings *settings)
+/* Whether the name is one of the domains, or below it. */
+static bool is_below(const char *name, const struct conf_list *domains)
 {
-    return !client->has_ip || client->authenticated ||
-           network_contains(settings->trusted, settings->trusted_count, &client->ip);
+    size_t length = strlen(name);
+    for (size_t i = 0; i < domains->count; i++) {
+        size_t domain_length = strlen(domains->items[i]);
+        if (length >= domain_length &&
+            strcasecmp(name + length - domain_length, domains->items[i]) == 0 &&
+            (length == domain_length || name[length - domain_length - 1] == '.'))
+            return true;
+    }
+    return false;
+}
+
+static enum trust find_trust(const struct client *client, const struct settings *settings)
+{
+    if (!client->has_ip)
+        return TRUST_LOCAL;
+    if (client->authenticated)
+        return TRUST_AUTHENTICATED;
+    if (network_contains(settings->trusted, settings->trusted_count, &client->ip))
+        return TRUST_NETWORK;
+    if (client->confirmed_name != NULL &&
+        is_below(client->confirmed_name, &settings->trusted_domains))
+        return TRUST_DOMAIN;
+    return TRUST_NONE;
 }
 
 /* Writes the new address in the way that this session can carry: in UTF-8 throughout, or in
@@ -263,18 +288,35 @@ static void over_limit(struct answer *out, const struct question *question,
                defers ? SETTINGS_DEFERRED : SETTINGS_WITHHELD, &question->client, NULL);
 }
 
-static void disclose(struct answer *out, const struct question *question,
-                     const struct settings *settings, int rule_of_entry, struct limit *limit)
+static bool may_know(const struct answer *answer)
 {
-    bool trusted = is_trusted(&question->client, settings);
-    if (rule_of_entry == 2 || (rule_of_entry == 1 && !trusted)) {
+    return answer->disclose == ENTRY_ANYONE ||
+           (answer->disclose == ENTRY_TRUSTED && answer->trust != TRUST_NONE);
+}
+
+/* Whether the client may be told one more address. One mailbox is one address however this session
+ * writes it. */
+static bool is_within_limit(struct answer *out, const struct question *question,
+                            const struct address *end, struct limit *limit)
+{
+    char address[ADDRESS_TEXT_SIZE] = "";
+    if (out->trust != TRUST_NONE || limit == NULL)
+        return true;
+    (void)address_format(address, sizeof address, end->local, end->domain);
+    limit_ask(&out->limit, limit, &question->client.ip, address, question->now);
+    return out->limit.allowed;
+}
+
+static void disclose(struct answer *out, const struct question *question,
+                     const struct settings *settings, const struct address *end,
+                     struct limit *limit)
+{
+    if (!may_know(out))
         withhold(out, RULE_NOT_DISCLOSED, question, settings);
-    } else if (!trusted && limit != NULL &&
-               !limit_allows(limit, &question->client.ip, out->new, question->now)) {
+    else if (!is_within_limit(out, question, end, limit))
         over_limit(out, question, settings);
-    } else {
+    else
         reply_with(out, settings->reply_moved, SETTINGS_MOVED, &question->client, out->new);
-    }
 }
 
 static void gone(struct answer *out, const struct question *question,
@@ -298,6 +340,10 @@ static void conclude(struct answer *out, const struct question *question,
 {
     out->rule = trail->rule;
     out->steps = trail->steps;
+    if (trail->steps > 0 || trail->rule == RULE_GONE) {
+        out->disclose = trail->disclose;
+        out->trust = find_trust(&question->client, settings);
+    }
     switch (trail->rule) {
     case RULE_TABLE_ERROR: table_error(out, question, settings); break;
     case RULE_GONE: gone(out, question, settings); break;
@@ -315,7 +361,7 @@ static void conclude(struct answer *out, const struct question *question,
             out->rule = RULE_FORWARD;
             out->verdict = VERDICT_FORWARD;
         } else {
-            disclose(out, question, settings, trail->disclose, limit);
+            disclose(out, question, settings, &trail->end, limit);
         }
         break;
     case RULE_NOT_LISTED:
@@ -353,6 +399,9 @@ void answer_ask(struct answer *out, const struct question *question,
         VERDICT_CONTINUE; /* field by field: it is large, and asked for every recipient */
     out->old[0] = out->new[0] = out->entry[0] = '\0';
     out->steps = 0;
+    out->trust = TRUST_NONE;
+    out->disclose = ENTRY_DEFAULT;
+    out->limit = (struct limit_outcome){.allowed = true};
     if (address_parse(&trail.end, question->recipient, question->length, &settings->addresses,
                       &out->error) != 0) {
         out->rule = RULE_NOT_AN_ADDRESS;
@@ -365,7 +414,7 @@ void answer_ask(struct answer *out, const struct question *question,
     (void)address_format(out->old, sizeof out->old, trail.end.written, trail.end.domain);
 
     trail.forward = false;
-    trail.disclose = 0;
+    trail.disclose = ENTRY_ANYONE;
     trail.steps = 0;
     if (table != NULL) {
         ask_table(out, question, settings, table, &trail);
@@ -441,6 +490,26 @@ static const struct {
 const char *answer_rule_name(enum rule rule)
 {
     return words[rule].name;
+}
+
+static const struct {
+    const char *name, *setting;
+} trusts[] = {
+    [TRUST_NONE] = {"", ""},
+    [TRUST_LOCAL] = {"local", "mail of this host"},
+    [TRUST_AUTHENTICATED] = {"authenticated", "it has logged in"},
+    [TRUST_NETWORK] = {"network", "disclosure.trusted_networks"},
+    [TRUST_DOMAIN] = {"domain", "disclosure.trusted_domains"},
+};
+
+const char *answer_trust_name(enum trust trust)
+{
+    return trusts[trust].name;
+}
+
+const char *answer_trust_explain(enum trust trust)
+{
+    return trusts[trust].setting;
 }
 
 const char *answer_rule_explain(enum rule rule)

@@ -19,6 +19,8 @@
 
 /* Who asks. */
 struct client {
+    /* As the MTA gives it where the address has this name and the name this address; else NULL. Lent. */
+    const char *confirmed_name;
     bool has_ip; /* without one it is local submission: trusted (non_smtpd_milters, sendmail -bs) */
     struct ip ip;
     bool authenticated; /* as the MTA says (RFC 4954) */
@@ -30,6 +32,15 @@ struct question {
     size_t length;
     struct client client;
     int64_t now; /* seconds since 1970 */
+};
+
+/* Why a client is trusted. */
+enum trust {
+    TRUST_NONE,
+    TRUST_LOCAL, /* submitted on this host */
+    TRUST_AUTHENTICATED,
+    TRUST_NETWORK, /* disclosure.trusted_networks */
+    TRUST_DOMAIN,  /* disclosure.trusted_domains */
 };
 
 enum verdict {
@@ -65,7 +76,11 @@ struct answer {
     char new[ADDRESS_TEXT_SIZE];   /* where to, disclosed or not: not for clients; "" for none */
     char entry[ADDRESS_TEXT_SIZE]; /* the old address of the entry that matched first, or "" */
     unsigned steps;                /* entries on the way: 1, more for a chain */
-    struct error error;            /* RULE_TABLE_ERROR, RULE_NOT_AN_ADDRESS: why */
+    enum trust trust;
+    enum entry_disclose
+        disclose; /* the strictest on the way; ENTRY_DEFAULT where nothing has moved */
+    struct limit_outcome limit; /* RULE_OVER_LIMIT */
+    struct error error;         /* RULE_TABLE_ERROR, RULE_NOT_AN_ADDRESS: why */
 };
 
 /* Decides. table may be NULL where it cannot be opened: then table_error says why. limit may be
@@ -98,6 +113,12 @@ bool answer_trace_circles(const struct answer_trace *trace);
 
 /* "moved", "gone", "over limit": a word or two for each rule. */
 const char *answer_rule_name(enum rule rule);
+
+/* "authenticated", "network", "domain", "local"; "" for a client that is not trusted. */
+const char *answer_trust_name(enum trust trust);
+
+/* Which setting or macro says so, for movedctl test; "" for TRUST_NONE. */
+const char *answer_trust_explain(enum trust trust);
 
 /* A sentence for each rule, for movedctl test. */
 const char *answer_rule_explain(enum rule rule);

@@ -42,6 +42,8 @@ static const int level_values[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, L
         path, CONF_IGNORED, 0, NULL, 0, 0, 0, NULL, NULL                                           \
     }
 
+#define NOT_SET -1
+
 /* A new key is a row here and a paragraph in milter-moved.conf(5). */
 static const struct conf_key keys[] = {
     STRING("socket", socket, "unix:/run/milter-moved/milter.sock"),
@@ -63,13 +65,20 @@ static const struct conf_key keys[] = {
     CHOICE("disclosure.default", disclose, "anyone", disclosures),
     {"disclosure.trusted_networks", CONF_LIST, AT(trusted_text), "127.0.0.0/8 ::1", 0, 0, 0, NULL,
      NULL},
+    {"disclosure.trusted_domains", CONF_LIST, AT(trusted_domains), "", 0, 0, 0, NULL, NULL},
     INT("disclosure.limit", limit, 100, 0, 1000000, "addresses"),
+    INT("disclosure.network_limit", network_limit, NOT_SET, 0, 100000000, "addresses"),
+    INT("disclosure.total_limit", total_limit, 0, 0, 100000000, "addresses"),
+    INT("disclosure.ipv4_prefix", ipv4_prefix, 32, 1, 32, "bits"),
+    INT("disclosure.ipv6_prefix", ipv6_prefix, 64, 1, 128, "bits"),
+    INT("disclosure.ipv4_network_prefix", ipv4_network_prefix, NOT_SET, 1, 32, "bits"),
+    INT("disclosure.ipv6_network_prefix", ipv6_network_prefix, NOT_SET, 1, 128, "bits"),
+    INT("disclosure.memory", memory, 32, 1, 4096, "MiB"),
     INT("disclosure.period", period, 3600, 1, 31536000, "seconds"),
     CHOICE("disclosure.over_limit", over_limit, "withhold", over_limits),
     CHOICE("log.target", log_target, "syslog", targets),
     CHOICE("log.facility", log_facility, "mail", facilities),
     CHOICE("log.level", log_level, "info", levels),
-    INT("import.sort_buffer", sort_buffer, 128, 1, 16384, "MiB"),
     STRING("lookup_socket", lookup_socket, "unix:/run/milter-moved/lookup.sock"),
     IGNORED("hits"),
     IGNORED("metrics"),
@@ -118,6 +127,58 @@ static int check_trusted(struct settings *s, struct error *err)
         }
         s->trusted_count++;
     }
+    return 0;
+}
+
+static int check_trusted_domains(struct settings *s, struct error *err)
+{
+    char domain[ADDRESS_DOMAIN_MAX + 1];
+    for (size_t i = 0; i < s->trusted_domains.count; i++) {
+        char **item = &s->trusted_domains.items[i], *copy;
+        if (address_domain_parse(domain, *item, strlen(*item), err) != 0) {
+            err->status = EX_CONFIG;
+            return error_at(err, "disclosure.trusted_domains", 0);
+        }
+        if ((copy = strdup(domain)) == NULL)
+            return error_set(err, EX_OSERR, "out of memory");
+        free(*item);
+        *item = copy;
+    }
+    return 0;
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* A network is where several clients are: its prefix is not the longer one. */
+static int check_limits(struct settings *s, struct error *err)
+{
+    if (s->ipv4_network_prefix == NOT_SET)
+        s->ipv4_network_prefix = least(24, s->ipv4_prefix);
+    if (s->ipv6_network_prefix == NOT_SET)
+        s->ipv6_network_prefix = least(48, s->ipv6_prefix);
+    if (s->ipv4_network_prefix > s->ipv4_prefix)
+        return error_set(err, EX_CONFIG,
+                         "disclosure.ipv4_network_prefix: %d is longer than ipv4_prefix: write %d "
+                         "or less",
+                         s->ipv4_network_prefix, s->ipv4_prefix);
+    if (s->ipv6_network_prefix > s->ipv6_prefix)
+        return error_set(err, EX_CONFIG,
+                         "disclosure.ipv6_network_prefix: %d is longer than ipv6_prefix: write %d "
+                         "or less",
+                         s->ipv6_network_prefix, s->ipv6_prefix);
+    if (s->network_limit == NOT_SET)
+        s->network_limit = 10 * s->limit;
+    s->limits = (struct limit_rules){
+        .period = (unsigned)s->period,
+        .client = {(unsigned)s->limit, (unsigned)s->ipv4_prefix, (unsigned)s->ipv6_prefix},
+        .network = {(unsigned)s->network_limit, (unsigned)s->ipv4_network_prefix,
+                    (unsigned)s->ipv6_network_prefix},
+        .everyone = (unsigned)s->total_limit,
+        .memory = (size_t)s->memory << 20,
+    };
     return 0;
 }
 
@@ -250,6 +311,10 @@ static int check(struct settings *s, struct error *err)
         rc = check_addresses(s, err);
     if (rc == 0)
         rc = check_trusted(s, err);
+    if (rc == 0)
+        rc = check_trusted_domains(s, err);
+    if (rc == 0)
+        rc = check_limits(s, err);
     if (rc == 0)
         rc = check_replies(s, err);
     if (rc == 0 && *s->table != '/')

@@ -3,6 +3,7 @@
 #ifndef ANSWER_SETTINGS_H
 #define ANSWER_SETTINGS_H
 
+#include "answer/limit.h"
 #include "base/conf.h"
 #include "base/error.h"
 #include "base/network.h"
@@ -51,11 +52,14 @@ struct settings {
     struct conf_list trusted_text;
     struct network *trusted; /* trusted_count of them */
     size_t trusted_count;
-    int limit;      /* new addresses a client and period; 0: no limit */
-    int period;     /* seconds */
-    int over_limit; /* enum settings_over_limit */
-
-    int sort_buffer; /* MiB */
+    struct conf_list trusted_domains; /* A-labels, lower case */
+    int limit;                        /* new addresses a client and period; 0: no limit */
+    int network_limit, total_limit;   /* of a client's network, and of all; 0: no limit */
+    int ipv4_prefix, ipv6_prefix, ipv4_network_prefix, ipv6_network_prefix;
+    int memory;                /* MiB that the counts may take */
+    int period;                /* seconds */
+    int over_limit;            /* enum settings_over_limit */
+    struct limit_rules limits; /* made of the keys above */
 
     int log_target;              /* enum settings_log_target */
     int log_facility, log_level; /* values of syslog(3) */

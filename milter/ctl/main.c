@@ -37,15 +37,6 @@ int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, str
     return entry_parse_old(out, old, &ctl->settings->addresses, err);
 }
 
-int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err)
-{
-    const char *asked = ctl->options.domain;
-    domain[0] = '\0';
-    if (asked != NULL && address_domain_parse(domain, asked, strlen(asked), err) != 0)
-        return error_at(err, "--domain", 0);
-    return 0;
-}
-
 enum table_result ctl_find(const struct ctl *ctl, const struct entry *old, struct entry *out,
                            struct error *err)
 {
@@ -80,6 +71,7 @@ static const struct {
     TEXT("note", note),
     TEXT("domain", domain),
     TEXT("client", client),
+    TEXT("client-name", client_name),
     TEXT("at", at),
     TEXT("format", format),
     TEXT("config-dir", config_dir),

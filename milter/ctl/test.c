@@ -18,7 +18,8 @@ static int read_question(struct question *out, const struct options *options, co
 {
     *out = (struct question){.recipient = recipient,
                              .length = strlen(recipient),
-                             .client = {.has_ip = true,
+                             .client = {.confirmed_name = options->client_name,
+                                        .has_ip = true,
                                         .authenticated = options->authenticated,
                                         .smtputf8 = options->smtputf8},
                              .now = time(NULL)};
@@ -49,13 +50,19 @@ static void print_words(const struct answer *answer, const char *line)
     if (answer->new[0] != '\0')
         printf("new:   %s\n", answer->new);
     printf("rule:  %s: %s\n", answer_rule_name(answer->rule), answer_rule_explain(answer->rule));
+    if (answer->disclose != ENTRY_DEFAULT)
+        printf("told:  %s, and this client is %s%s\n", entry_disclose_name(answer->disclose),
+               answer->trust == TRUST_NONE ? "not trusted" : "trusted: ",
+               answer_trust_explain(answer->trust));
 }
 
 static int print_json(const struct answer *answer, const char *line, struct error *err)
 {
-    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "answer", line, "recipient",
-                               answer->old, "rule", answer_rule_name(answer->rule), "entry",
-                               answer->entry, "new", answer->new, "steps", (int)answer->steps);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "answer", line, "recipient", answer->old,
+        "rule", answer_rule_name(answer->rule), "entry", answer->entry, "new", answer->new, "steps",
+        (int)answer->steps, "disclose", entry_disclose_name(answer->disclose), "trusted",
+        answer_trust_name(answer->trust));
     int rc = object == NULL ? -1 : json_dumpf(object, stdout, 0);
     json_decref(object);
     if (rc != 0)
@@ -97,10 +104,11 @@ const struct command command_test = {
                "\n"
                "  --client IP      asks as this client; without it as a stranger who has asked "
                "nothing before\n"
+               "  --client-name H  as a client whose name the mail server has confirmed\n"
                "  --authenticated  as a client who has logged in\n"
                "  --smtputf8       in a session with SMTPUTF8\n"
                "  --at TIME        at that moment: 2026-09-01, or with T06:00:00+02:00\n",
-    .takes = "json client authenticated smtputf8 at",
+    .takes = "json client client-name authenticated smtputf8 at",
     .least = 1,
     .most = 1,
     .opens = TABLE_NONE,

@@ -1,6 +1,7 @@
 #include "daemon/report.h"
 
 #include "daemon/log.h"
+#include "daemon/stats.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -31,23 +32,58 @@ static bool is_plain(enum rule rule)
     return rule == RULE_MOVED || rule == RULE_GONE || rule == RULE_FORWARD;
 }
 
+/* Whether a stranger would have been told less. */
+static bool depends_on_trust(const struct answer *answer)
+{
+    return answer->rule == RULE_MOVED && answer->disclose == ENTRY_TRUSTED;
+}
+
 static void write_line(int level, const struct report *report)
 {
     const struct answer *answer = report->answer;
     char ip[INET6_ADDRSTRLEN] = "local", outcome[sizeof answer->new + 16];
     const char *error = answer->rule == RULE_TABLE_ERROR ? answer->error.text : "";
     const char *rule = is_plain(answer->rule) ? "" : answer_rule_name(answer->rule);
+    const char *trust = depends_on_trust(answer) ? answer_trust_name(answer->trust) : "";
     const char *map = report->map == NULL ? "" : report->map;
 
     if (report->client->has_ip)
         ip_format(ip, sizeof ip, &report->client->ip);
     describe(outcome, sizeof outcome, answer);
-    log_line(level, "%s: to=<%s>, client=%s[%s]%s%s, entry=%s%s%s, %s%s%s%s",
+    log_line(level, "%s: to=<%s>, client=%s[%s]%s%s, entry=%s%s%s%s%s, %s%s%s%s",
              report->id == NULL || *report->id == '\0' ? "NOQUEUE" : report->id,
              answer->old[0] == '\0' ? report->recipient : answer->old, report->host, ip,
              *map == '\0' ? "" : ", map=", map, answer->entry[0] == '\0' ? "none" : answer->entry,
-             *rule == '\0' ? "" : ", rule=", rule, report->counts ? "" : "observed ", outcome,
-             *error == '\0' ? "" : ", error=", error);
+             *rule == '\0' ? "" : ", rule=", rule, *trust == '\0' ? "" : ", trusted=", trust,
+             report->counts ? "" : "observed ", outcome, *error == '\0' ? "" : ", error=", error);
+}
+
+void report_limit(const struct answer *answer, const struct client *client, const char *host)
+{
+    static const char *const keys[] = {[LIMIT_CLIENT] = "limit",
+                                       [LIMIT_NETWORK] = "network_limit",
+                                       [LIMIT_EVERYONE] = "total_limit"};
+    static const char *const whose[] = {[LIMIT_CLIENT] = "",
+                                        [LIMIT_NETWORK] = "the network of ",
+                                        [LIMIT_EVERYONE] = "everyone, at last "};
+    const struct limit_outcome *limit = &answer->limit;
+    char ip[INET6_ADDRSTRLEN];
+
+    if (answer->rule != RULE_OVER_LIMIT || !limit->first)
+        return;
+    if (limit->crowded) {
+        log_line(
+            LOG_WARNING,
+            "disclosure.memory is too small for the clients of this period: those who come last "
+            "are treated as above the limit");
+        return;
+    }
+    stats_count_limit(limit->level);
+    ip_format(ip, sizeof ip, &client->ip);
+    log_line(
+        LOG_NOTICE,
+        "disclosure.%s is reached: %sclient=%s[%s] has been told %u new addresses in this period",
+        keys[limit->level], whose[limit->level], host, ip, limit->most);
 }
 
 bool report_wants(const struct answer *answer)
@@ -69,6 +105,7 @@ void report_lookup(const struct map_answer *found, bool counts)
                                   .client = &found->client,
                                   .answer = &found->answer,
                                   .counts = counts};
+    report_limit(&found->answer, &found->client, report.host);
     if (log_wants(level))
         write_line(level, &report);
 }

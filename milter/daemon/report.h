@@ -24,6 +24,10 @@ bool report_wants(const struct answer *answer);
 
 void report_answer(const struct report *report);
 
+/* Says that a limit is reached, where this answer is the first of which it decides in the period of the
+ * client or network: and counts it. host is the client's name as the MTA knows it. */
+void report_limit(const struct answer *answer, const struct client *client, const char *host);
+
 /* A look-up that decided what a sender reads (reply, relocated) at the level of an answer, one of
  * listed for LOG_DEBUG: the milter is asked of the same recipient in a moment. */
 void report_lookup(const struct map_answer *found, bool counts);

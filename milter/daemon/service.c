@@ -114,15 +114,41 @@ static void warn(const char *line, void *data)
     log_line(LOG_WARNING, "%s", line);
 }
 
-static struct limit *make_limit(const struct settings *settings)
+/* Makes what counts under these settings; NULL where nothing is limited. Returns -1 where memory is
+ * out. */
+static int make_limit(struct limit **out, const struct settings *settings, const struct limit *old)
 {
-    return settings->limit == 0 ? NULL
-                                : limit_new((unsigned)settings->limit, (unsigned)settings->period);
+    const struct limit_rules *rules = &settings->limits;
+    bool limits = rules->client.most > 0 || rules->network.most > 0 || rules->everyone > 0;
+    *out = limits ? limit_new(rules, old) : NULL;
+    return limits && *out == NULL ? -1 : 0;
 }
 
-static bool same_limit(const struct settings *a, const struct settings *b)
+static bool same_share(const struct limit_share *a, const struct limit_share *b)
 {
-    return a->limit == b->limit && a->period == b->period;
+    return a->most == b->most && a->ipv4_prefix == b->ipv4_prefix &&
+           a->ipv6_prefix == b->ipv6_prefix;
+}
+
+static bool same_limits(const struct limit_rules *a, const struct limit_rules *b)
+{
+    return a->period == b->period && same_share(&a->client, &b->client) &&
+           same_share(&a->network, &b->network) && a->everyone == b->everyone &&
+           a->memory == b->memory;
+}
+
+/* What clients have been told counts on under the new limits. */
+static void change_limit(const struct settings *old, const struct settings *new)
+{
+    if (same_limits(&old->limits, &new->limits))
+        return;
+    struct limit *made;
+    if (make_limit(&made, new, service.limit) != 0) {
+        log_line(LOG_ERR, "disclosure: no memory for the new limit: the old one stays in force");
+        return;
+    }
+    limit_free(service.limit);
+    service.limit = made;
 }
 
 static void say_needs_start(const struct settings *old, const struct settings *new)
@@ -171,10 +197,7 @@ int service_reload(struct error *err)
         settings_free(new);
         return -1;
     }
-    if (!same_limit(old, new)) {
-        limit_free(service.limit);
-        service.limit = make_limit(new);
-    }
+    change_limit(old, new);
     service.settings = new;
     log_reconfigure(new);
     if (service.table == NULL)
@@ -201,7 +224,9 @@ int service_start(struct settings *settings, struct error *err)
     pthread_rwlockattr_destroy(&attributes);
 
     service.settings = settings;
-    service.limit = make_limit(settings);
+    if (make_limit(&service.limit, settings, NULL) != 0)
+        return error_set(err, EX_OSERR, "disclosure.memory: no %d MiB are left: write less",
+                         settings->memory);
     settings_warn(settings, warn, NULL);
     if (open_table(settings, &service.table_error) != 0) {
         if (service.table_error.status == EX_CONFIG) {

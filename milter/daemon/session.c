@@ -168,6 +168,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
     session->no_reply_connect = (*steps & SMFIP_NR_CONN) != 0;
     session->no_reply_mail = (*steps & SMFIP_NR_MAIL) != 0;
     if ((*actions & SMFIF_SETSYMLIST) != 0) {
+        (void)smfi_setsymlist(ctx, SMFIM_CONNECT, (char *)"{client_resolve}");
         (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *)"i {auth_authen}");
         (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, (char *)"i");
         (void)smfi_setsymlist(ctx, SMFIM_EOM, (char *)"i");
@@ -199,6 +200,10 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
     if (session == NULL && (session = session_new(ctx)) == NULL)
         return SMFIS_TEMPFAIL;
     copy_host(session->host, host);
+    /* Sendmail gives the name of any PTR record; both say here whether it leads back to the address. */
+    const char *resolves = smfi_getsymval(ctx, (char *)"{client_resolve}");
+    bool confirmed = resolves != NULL && strcmp(resolves, "OK") == 0;
+    session->client.confirmed_name = confirmed ? session->host : NULL;
     session->client.has_ip = ip_from_sockaddr(&session->client.ip, address);
     session->has_port = has_port(address);
     return session->no_reply_connect ? SMFIS_NOREPLY : SMFIS_CONTINUE;
@@ -374,6 +379,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
     bool counts = service_ask(&answer, &question);
     stats_count(counts ? STATS_MILTER : STATS_OBSERVED, answer.rule);
     log_answer(ctx, session, args[0], &answer, counts);
+    report_limit(&answer, &session->client, session->host);
     if (!counts)
         return SMFIS_CONTINUE;
     switch (answer.verdict) {

@@ -20,6 +20,7 @@ static const char *const groups[STATS_GROUPS] = {
 static struct {
     time_t started;
     atomic_ulong answers[STATS_GROUPS][RULES];
+    atomic_ulong limits[LIMIT_LEVELS];
 } stats;
 
 void stats_start(void)
@@ -30,6 +31,11 @@ void stats_start(void)
 void stats_count(enum stats_group group, enum rule rule)
 {
     atomic_fetch_add_explicit(&stats.answers[group][rule], 1, memory_order_relaxed);
+}
+
+void stats_count_limit(enum limit_level level)
+{
+    atomic_fetch_add_explicit(&stats.limits[level], 1, memory_order_relaxed);
 }
 
 /* ---- lines */
@@ -82,6 +88,26 @@ static void log_lines_lost(char *out, size_t size)
     snprintf(out, size, "%lu", log_count_lost());
 }
 
+static void write_limit(char *out, size_t size, enum limit_level level)
+{
+    snprintf(out, size, "%lu", atomic_load_explicit(&stats.limits[level], memory_order_relaxed));
+}
+
+static void clients_at_limit(char *out, size_t size)
+{
+    write_limit(out, size, LIMIT_CLIENT);
+}
+
+static void networks_at_limit(char *out, size_t size)
+{
+    write_limit(out, size, LIMIT_NETWORK);
+}
+
+static void total_at_limit(char *out, size_t size)
+{
+    write_limit(out, size, LIMIT_EVERYONE);
+}
+
 /* A new line is a row here; whoever reads them takes what comes. */
 static const struct {
     const char *name;
@@ -95,6 +121,9 @@ static const struct {
     {"sessions", sessions},
     {"sessions_open", sessions_open},
     {"log_lines_lost", log_lines_lost},
+    {"limit_reached.client", clients_at_limit},
+    {"limit_reached.network", networks_at_limit},
+    {"limit_reached.everyone", total_at_limit},
 };
 #define LINES (sizeof lines / sizeof *lines)
 

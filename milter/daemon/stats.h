@@ -25,6 +25,9 @@ void stats_start(void);
 /* Counts one answer. */
 void stats_count(enum stats_group group, enum rule rule);
 
+/* Counts that a client or network has reached its limit: once a period each. */
+void stats_count_limit(enum limit_level level);
+
 /* Writes the line with this number, from 0 on, into out[size]: "NAME VALUE", "milter.moved 12"; size
  * ADDRESS_TEXT_SIZE cuts no name. Returns false behind the last. */
 bool stats_line(char *out, size_t size, size_t number);

@@ -6,7 +6,6 @@
 const struct format *const formats[] = {
     &format_csv,
     &format_jsonl,
-    &format_relocated,
     NULL,
 };
 

@@ -317,6 +317,53 @@ START_TEST(trusted_clients_are_told_more)
 }
 END_TEST
 
+static enum trust trust_of(const char *ip, const char *name)
+{
+    struct client client = stranger;
+    client.confirmed_name = name;
+    ck_assert_int_eq(ip_parse(&client.ip, ip, NULL), 0);
+    return ask("<shy@old.example>", client, NOW).trust;
+}
+
+START_TEST(a_client_is_trusted_by_its_confirmed_name)
+{
+    char *domains[] = {(char *)"partner.example", (char *)"xn--bcher-kva.example"};
+    struct client named = stranger;
+    named.confirmed_name = "mx.partner.example";
+    expect("<shy@old.example>", named, NOW, WITHHELD);
+
+    settings->trusted_domains = (struct conf_list){domains, 2};
+    expect("<shy@old.example>", named, NOW, MOVED("shy@new.example"));
+    expect("<secret@old.example>", named, NOW, WITHHELD);
+    ck_assert_int_eq(trust_of("192.0.2.1", "Partner.EXAMPLE"), TRUST_DOMAIN);
+    ck_assert_int_eq(trust_of("192.0.2.1", "a.b.xn--bcher-kva.example"), TRUST_DOMAIN);
+    ck_assert_int_eq(trust_of("192.0.2.1", "mypartner.example"), TRUST_NONE);
+    ck_assert_int_eq(trust_of("192.0.2.1", "partner.example.evil.example"), TRUST_NONE);
+    ck_assert_int_eq(trust_of("192.0.2.1", "example"), TRUST_NONE);
+    ck_assert_int_eq(trust_of("192.0.2.1", ""), TRUST_NONE);
+    ck_assert_int_eq(trust_of("192.0.2.1", NULL), TRUST_NONE);
+    ck_assert_int_eq(trust_of("127.0.0.1", "mx.partner.example"), TRUST_NETWORK);
+    settings->trusted_domains = (struct conf_list){.items = NULL};
+}
+END_TEST
+
+START_TEST(one_mailbox_is_one_new_address_in_either_spelling)
+{
+    const struct limit_rules one = {.period = 60, .client = {1, 32, 64}, .memory = 1 << 20};
+    struct limit *limit = limit_new(&one, NULL);
+    struct answer answer;
+    struct question question = {"<idn@old.example>", 17, stranger, NOW};
+    answer_ask(&answer, &question, settings, table, NULL, limit);
+    ck_assert_int_eq(answer.rule, RULE_MOVED);
+    question.client.smtputf8 = true;
+    answer_ask(&answer, &question, settings, table, NULL, limit);
+    ck_assert_int_eq(answer.rule, RULE_MOVED);
+    ck_assert_str_eq(answer.new, "idn@b\xc3\xbc"
+                                 "cher.example");
+    limit_free(limit);
+}
+END_TEST
+
 START_TEST(utf8_goes_into_sessions_that_carry_it)
 {
     struct client modern = stranger;
@@ -348,7 +395,8 @@ END_TEST
 
 START_TEST(a_limit_is_kept)
 {
-    struct limit *limit = limit_new(1, 60);
+    const struct limit_rules one = {.period = 60, .client = {1, 32, 64}, .memory = 1 << 20};
+    struct limit *limit = limit_new(&one, NULL);
     struct answer answer;
     struct question question = {"<alice@old.example>", 19, stranger, NOW};
     answer_ask(&answer, &question, settings, table, NULL, limit);
@@ -586,6 +634,8 @@ Suite *answer_suite(void)
     tcase_add_test(tcase, utf8_goes_into_sessions_that_carry_it);
     tcase_add_test(tcase, local_submission_is_never_refused);
     tcase_add_test(tcase, a_limit_is_kept);
+    tcase_add_test(tcase, a_client_is_trusted_by_its_confirmed_name);
+    tcase_add_test(tcase, one_mailbox_is_one_new_address_in_either_spelling);
     tcase_add_test(tcase, texts_of_the_administrator);
     tcase_add_test(tcase, an_old_address_in_utf8_is_not_echoed_into_a_session_without);
     tcase_add_test(tcase, delimiters_are_the_configurations);

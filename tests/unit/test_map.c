@@ -170,7 +170,8 @@ END_TEST
 
 START_TEST(the_limit_counts_for_reply_alone)
 {
-    struct limit *limit = limit_new(1, 60);
+    const struct limit_rules one = {.period = 60, .client = {1, 32, 64}, .memory = 1 << 20};
+    struct limit *limit = limit_new(&one, NULL);
     const char *second = "reply 192.0.2.7 0 0 x@moved.example";
     ck_assert_str_eq(ask("relocated y@moved.example", limit).value, "y@new.example");
     ck_assert_str_eq(ask("reply 192.0.2.7 0 0 alice@old.example", limit).value,

@@ -29,6 +29,7 @@ START_TEST(defaults)
     ck_assert_str_eq(settings->socket, "unix:/run/milter-moved/milter.sock");
     ck_assert_uint_eq(settings->socket_mode, 0660);
     ck_assert_int_eq(settings->limit, 100);
+    ck_assert_int_eq(settings->network_limit, 1000);
     ck_assert_int_eq(settings->period, 3600);
     ck_assert_uint_eq(settings->trusted_count, 2);
     ck_assert_int_eq(settings->log_facility, LOG_MAIL);
@@ -56,6 +57,9 @@ START_TEST(every_key_is_read)
             "  deferred = \"450 4.7.1 d\"; table_error = \"451 4.3.0 t\"; };\n"
             "disclosure: { default = \"trusted\"; trusted_networks = [ \"192.0.2.0/24\" ]; limit = "
             "0; period = 60;\n"
+            "  trusted_domains = [ \"B\xc3\xbc"
+            "cher.example.\" ]; network_limit = 9; total_limit = 8; ipv4_prefix = 24;\n"
+            "  ipv6_prefix = 56; ipv4_network_prefix = 16; ipv6_network_prefix = 32; memory = 2;\n"
             "  over_limit = \"defer\"; };\n"
             "log: { target = \"stderr\"; facility = \"local7\"; level = \"debug\"; };\n"
             "lookup_socket = \"unix:/l\"; hits: { enabled = true; }; metrics: { listen = "
@@ -72,6 +76,16 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq(settings->disclose, 1);
     ck_assert_uint_eq(settings->trusted_count, 1);
     ck_assert_int_eq(settings->over_limit, OVER_LIMIT_DEFER);
+    ck_assert_str_eq(settings->trusted_domains.items[0], "xn--bcher-kva.example");
+    ck_assert_uint_eq(settings->limits.client.most, 0);
+    ck_assert_uint_eq(settings->limits.network.most, 9);
+    ck_assert_uint_eq(settings->limits.everyone, 8);
+    ck_assert_uint_eq(settings->limits.client.ipv4_prefix, 24);
+    ck_assert_uint_eq(settings->limits.client.ipv6_prefix, 56);
+    ck_assert_uint_eq(settings->limits.network.ipv4_prefix, 16);
+    ck_assert_uint_eq(settings->limits.network.ipv6_prefix, 32);
+    ck_assert_uint_eq(settings->limits.memory, 2 << 20);
+    ck_assert_uint_eq(settings->limits.period, 60);
     ck_assert_int_eq(settings->log_facility, LOG_LOCAL7);
     ck_assert_int_eq(settings->log_target, LOG_TARGET_STDERR);
     ck_assert_str_eq(settings->unused, "hits, metrics");
@@ -148,6 +162,17 @@ static const struct {
      "disclosure.trusted_networks"},
     {"no network", "disclosure: { trusted_networks = [ \"192.0.2.1/24\" ]; };\n", 1,
      "disclosure.trusted_networks"},
+    {"a trusted domain that is none", "disclosure: { trusted_domains = [ \"a b\" ]; };\n", 1,
+     "disclosure.trusted_domains"},
+    {"a network within a client",
+     "disclosure:\n{\n  ipv4_network_prefix = 25; ipv4_prefix = 24; };\n", 3,
+     "disclosure.ipv4_network_prefix"},
+    {"a network within a client of IPv6",
+     "disclosure:\n{\n  ipv6_prefix = 64;\n  ipv6_network_prefix = 65; };\n", 4,
+     "disclosure.ipv6_network_prefix"},
+    {"a longer prefix than there is", "disclosure: { ipv4_prefix = 33; };\n", 1,
+     "disclosure.ipv4_prefix"},
+    {"no memory", "disclosure: { memory = 0; };\n", 1, "disclosure.memory"},
     {"no domain", "addresses: { local_domain = \"a b\"; };\n", 1, "addresses.local_domain"},
     {"a bad delimiter", "addresses: { delimiters = \"@\"; };\n", 1, "addresses.delimiters"},
     {"a relative table", "table = \"t\";\n", 1, "table"},

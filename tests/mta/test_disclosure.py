@@ -1,0 +1,144 @@
+"""Who is told the new address, and how many of them: the daemon's own rules, and what each mail server says of a client."""
+
+import contextlib
+import json
+import unittest
+
+from lib import milter, place
+from lib.daemon import Daemon
+from lib.milter import Milter
+from lib.postfix import Postfix
+from lib.sendmail import Sendmail
+from lib.site import SiteCase
+from lib.socketmap import Socketmap
+
+MOVED = "551 5.1.6 User not local; please try <{}>"
+WITHHELD = "550 5.1.6 User not local; forwarding address withheld"
+DEFERRED = "450 4.7.1 Too many moved recipients; try again later"
+
+
+class Limit(unittest.TestCase):
+    """Through the milter protocol, since no mail server has so many clients."""
+
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.folder = self.stack.enter_context(place.folder())
+        self.daemon = self.stack.enter_context(Daemon(self.folder / "d", disclosure=self.disclosure()))
+        self.daemon.movedctl("add", "@old.example", "@new.example")
+
+    def disclosure(self, **more):
+        return {"limit": 5, "network_limit": 12, **more}
+
+    def change(self, **more):
+        self.daemon.configure(disclosure=self.disclosure(**more))
+        self.daemon.reload()
+
+    def told(self, client, *names, auth=None):
+        """How many of these mailboxes' new addresses a session of this client is told."""
+        with Milter(self.daemon.address) as session:
+            session.begin(client, auth=auth)
+            said = [session.rcpt(f"<{name}@old.example>") for name in names]
+            session.quit()
+        for name, reply in zip(names, said):
+            self.assertIn(reply, (MOVED.format(f"{name}@new.example"), WITHHELD, DEFERRED))
+        return sum(reply.startswith("551") for reply in said)
+
+    def stats(self):
+        return json.loads(self.daemon.movedctl("stats", "--json"))
+
+    def test_a_harvest_gets_as_much_as_the_limits_allow(self):
+        names = iter(f"u{n}" for n in range(10000))
+        for who, clients, expected in (
+                ("one client", ["192.0.2.7"] * 30, 5),
+                ("a whole /64", [f"2001:db8::{n:x}" for n in range(1, 31)], 5),
+                ("256 clients of a /24", [f"198.51.100.{n}" for n in range(256)], 12),
+                ("clients of a /48", [f"2001:db8:1:{n:x}::1" for n in range(30)], 12),
+                ("clients from everywhere", [f"{n}.0.0.7" for n in range(1, 60)], 118)):
+            told = sum(self.told(client, next(names), next(names)) for client in clients)
+            self.assertEqual(told, expected, who)
+
+    def test_what_a_client_was_told_costs_nothing_and_trusted_clients_have_no_limit(self):
+        for _ in range(3):
+            self.assertEqual(self.told("192.0.2.7", "a", "b", "c", "d", "e"), 5)
+        self.assertEqual(self.told("192.0.2.7", "f", "a"), 1)
+        self.assertEqual(self.told("192.0.2.7", *"ghijklmnopqrstu", auth="alice"), 15)
+        self.assertEqual(self.told("127.0.0.1", *"ghijklmnopqrstu"), 15)
+        self.assertEqual(self.told("192.0.2.7", "f", "a"), 1)
+
+    def test_a_limit_that_is_reached_is_logged_once_and_counted(self):
+        self.told("192.0.2.7", *"abcdefghij")
+        self.told("192.0.2.7", *"abcdefghij")
+        self.assertEqual(self.daemon.count("disclosure.limit is reached: client=client.example[192.0.2.7] has been told 5 "), 1)
+        self.assertEqual(self.stats()["limit_reached.client"], 1)
+        self.told("192.0.2.8", *"klmno")
+        self.told("192.0.2.9", *"pqrst")
+        self.assertEqual(self.daemon.count("disclosure.network_limit is reached: the network of client="), 1)
+        self.assertEqual(self.stats()["limit_reached.network"], 1)
+        self.assertGreater(self.stats()["milter.over_limit"], 0)
+
+    def test_over_limit_defer_asks_to_come_back(self):
+        self.change(over_limit="defer")
+        self.told("192.0.2.7", *"abcde")
+        self.assertEqual(milter.ask(self.daemon.address, "<f@old.example>"), DEFERRED)
+
+    def test_a_reload_forgets_nothing_whatever_it_changes(self):
+        self.told("192.0.2.7", *"abcdefgh")
+        names = iter("klmnopqrstuvwxyz")
+        for more, told in (({}, 0), ({"period": 7200}, 0), ({"limit": 7}, 2), ({"limit": 3, "memory": 1}, 0),
+                           ({"limit": 8, "memory": 64}, 1)):
+            self.change(**more)
+            self.assertEqual(self.told("192.0.2.7", next(names), next(names), next(names)), told, more)
+
+    def test_the_prefixes_say_who_is_one_client(self):
+        self.change(ipv4_prefix=30, ipv6_prefix=56, network_limit=0)
+        self.assertEqual(self.told("192.0.2.4", *"abcde") + self.told("192.0.2.7", *"fghij"), 5)
+        self.assertEqual(self.told("192.0.2.8", *"fghij"), 5)
+        self.assertEqual(self.told("2001:db8:0:1::", *"abcde") + self.told("2001:db8:0:ff::", *"fghij"), 5)
+        self.assertEqual(self.told("2001:db8:0:100::", *"fghij"), 5)
+
+    def test_the_map_reply_and_the_milter_count_together(self):
+        with Socketmap(self.daemon.lookups) as client:
+            for name in "abc":
+                self.assertEqual(client.ask(f"reply 192.0.2.7 0 0 {name}@old.example"), f"OK moved {name}@new.example")
+            self.assertEqual(self.told("192.0.2.7", *"abcdefg"), 5)
+            self.assertEqual(client.ask("reply 192.0.2.7 0 0 z@old.example"), "OK withheld z@old.example")
+
+
+class ConfirmedName(SiteCase):
+    """trusted_domains: what each mail server says of its client's name."""
+
+    ways = ("unix",)
+    settings = {"disclosure": {"default": "trusted", "trusted_networks": [], "trusted_domains": ["partner.example", "localhost"],
+                               "limit": 0}}
+
+    def test_a_name_that_leads_back_to_the_address_is_trusted(self):
+        for site in self.sites(Postfix):
+            site.hold(("alice@old.example", "alice@new.example"))
+            for attributes, expected in (
+                    ("NAME=mx.partner.example", MOVED.format("alice@new.example")),
+                    ("NAME=partner.example", MOVED.format("alice@new.example")),
+                    ("NAME=mypartner.example", WITHHELD),
+                    ("NAME=[UNAVAILABLE] REVERSE_NAME=mx.partner.example", WITHHELD),  # a PTR record alone
+                    ("NAME=[TEMPUNAVAIL]", WITHHELD)):
+                with site.talk() as talk:
+                    said = talk.say(f"XCLIENT {attributes} ADDR=192.0.2.7 PORT=2500")
+                    self.assertTrue(said.startswith("220"), said)
+                    talk.say("EHLO mx.partner.example")
+                    talk.mail("someone@partner.example")
+                    self.assertEqual(talk.rcpt("alice@old.example"), expected, attributes)
+
+    def test_sendmail_confirms_a_name_too(self):
+        for site in self.sites(Sendmail):
+            site.hold(("alice@old.example", "alice@new.example"))
+            self.assertEqual(site.rcpt("alice@old.example"), MOVED.format("alice@new.example"))
+            site.daemon.configure(disclosure={**self.settings["disclosure"], "trusted_domains": ["partner.example"]})
+            site.daemon.reload()
+            with site.talk() as talk:
+                talk.mail("someone@partner.example")  # anybody can write that
+                self.assertEqual(talk.rcpt("alice@old.example"),
+                                 WITHHELD.replace("5.1.6 ", "5.1.6 <alice@old.example>... "))
+
+
+if __name__ == "__main__":
+    unittest.main()
