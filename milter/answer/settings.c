@@ -79,6 +79,7 @@ static const struct conf_key keys[] = {
     CHOICE("log.target", log_target, "syslog", targets),
     CHOICE("log.facility", log_facility, "mail", facilities),
     CHOICE("log.level", log_level, "info", levels),
+    INT("import.sort_buffer", sort_buffer, 128, 1, 16384, "MiB"),
     STRING("lookup_socket", lookup_socket, "unix:/run/milter-moved/lookup.sock"),
     IGNORED("hits"),
     IGNORED("metrics"),

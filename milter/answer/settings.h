@@ -61,6 +61,8 @@ struct settings {
     int over_limit;            /* enum settings_over_limit */
     struct limit_rules limits; /* made of the keys above */
 
+    int sort_buffer; /* MiB */
+
     int log_target;              /* enum settings_log_target */
     int log_facility, log_level; /* values of syslog(3) */
 

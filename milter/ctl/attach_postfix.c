@@ -274,13 +274,15 @@ static int move_socket(struct work *work, struct error *err)
     if (rc == 0)
         rc = attach_carry_out(work->ctl, &changes, &aftermath, "", "", err);
     changes_free(&changes);
-    if (rc == 0)
-        puts("\nStep 2 of 2: Postfix.\n");
-    if (rc != 0 || dry_run)
-        return rc;
-    return unit ? check_moved(work, err)
+    if (rc == 0 && !dry_run)
+        rc =
+            unit
+                ? check_moved(work, err)
                 : error_set(err, EX_TEMPFAIL,
                             "start milter-moved anew, and then the same command again, for step 2");
+    if (rc == 0)
+        puts("\nStep 2 of 2: Postfix.\n");
+    return rc;
 }
 
 /* ---- what is said */

@@ -53,6 +53,10 @@ const struct command *command_find(const char *name, struct error *err);
 /* Reads the old address as the settings say. Returns 0, or -1 with err (EX_DATAERR). */
 int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, struct error *err);
 
+/* Reads --domain into domain[ADDRESS_DOMAIN_MAX + 1]. Returns 0, with "" where it was not given; or -1
+ * with err (EX_DATAERR). */
+int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err);
+
 /* Finds the entry of exactly this old address. */
 enum table_result ctl_find(const struct ctl *ctl, const struct entry *old, struct entry *out,
                            struct error *err);
@@ -80,6 +84,10 @@ void list_end(struct list *list);
 
 /* Prints the lines of help for --format: the formats there are. */
 void print_formats(void);
+
+/* Prints what becomes of an old address: "+ OLD NEW" where before is NULL, "- OLD NEW" where after is,
+ * else "~ OLD" and the fields that differ. Returns 0, or -1 with err (EX_IOERR). */
+int print_difference(const struct entry *before, const struct entry *after, struct error *err);
 
 /* Writes out what is still buffered. Returns 0, or -1 with err (EX_IOERR) where standard output
  * is full or closed. */

@@ -129,12 +129,10 @@ static int export_table(struct ctl *ctl, char **args, struct error *err)
 
     if (export.format == NULL)
         return -1;
-    if (ctl->options.domain != NULL) {
-        if (address_domain_parse(domain, ctl->options.domain, strlen(ctl->options.domain), err) !=
-            0)
-            return error_at(err, "--domain", 0);
+    if (ctl_parse_domain(ctl, domain, err) != 0)
+        return -1;
+    if (*domain != '\0')
         export.domain = export.out.local_domain = domain;
-    }
     return file == NULL ? write_stdout(ctl, &export, err) : write_file(ctl, &export, file, err);
 }
 

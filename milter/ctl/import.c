@@ -1,91 +1,40 @@
 /* ctl/import.c: put the entries of a file, in one transaction */
 #include "ctl/ctl.h"
 
+#include "ctl/interrupt.h"
+#include "ctl/progress.h"
 #include "table/format.h"
+#include "table/merge.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-/* Which line of the file had an old address first: an open hash of 16 octets an entry. */
-struct seen {
-    struct place {
-        uint64_t hash; /* 0: free */
-        uint64_t line;
-    } * places;
-    size_t size, used; /* size is a power of two */
-};
+#define TELL_EACH 4096 /* lines between two words of progress */
 
 struct import {
     const struct ctl *ctl;
     const char *file;
-    struct table_edit *edit;
-    struct seen seen;
+    FILE *in;
+    off_t size; /* of the file in octets; 0: nobody knows */
+    struct address_rules rules;
+    struct merge *merge;
+    struct merge_counts counts;
+    size_t entries, bad, other;
+    struct progress progress;
     struct error *err;
-    size_t added, replaced, bad, other, before;
-    time_t started, told;
 };
 
-/* ---- lines seen */
-
-/* FNV-1a; two old addresses of one hash would be called one: at 10 million entries, 3 in a
- * million. */
-static uint64_t hash_old(const struct entry *entry)
-{
-    char old[ADDRESS_TEXT_SIZE];
-    uint64_t hash = 0xcbf29ce484222325ULL;
-    entry_format_old(old, sizeof old, entry);
-    for (const char *at = old; *at != '\0'; at++)
-        hash = (hash ^ (unsigned char)*at) * 0x100000001b3ULL;
-    return hash == 0 ? 1 : hash;
-}
-
-static struct place *place_of(const struct seen *seen, uint64_t hash)
-{
-    size_t at = hash & (seen->size - 1);
-    while (seen->places[at].hash != 0 && seen->places[at].hash != hash)
-        at = (at + 1) & (seen->size - 1);
-    return &seen->places[at];
-}
-
-static int grow(struct seen *seen)
-{
-    struct seen larger = {.size = seen->size == 0 ? 1024 : 2 * seen->size, .used = seen->used};
-    larger.places = calloc(larger.size, sizeof *larger.places);
-    if (larger.places == NULL)
-        return -1;
-    for (size_t i = 0; i < seen->size; i++)
-        if (seen->places[i].hash != 0)
-            *place_of(&larger, seen->places[i].hash) = seen->places[i];
-    free(seen->places);
-    *seen = larger;
-    return 0;
-}
-
-/* Returns the line that had it first; 0 where this one is the first; -1 where memory is out. */
-static long long note_line(struct seen *seen, const struct entry *entry, unsigned long line)
-{
-    if (4 * seen->used >= 3 * seen->size && grow(seen) != 0)
-        return -1;
-    uint64_t hash = hash_old(entry);
-    struct place *place = place_of(seen, hash);
-    if (place->hash != 0)
-        return (long long)place->line;
-    *place = (struct place){hash, line};
-    seen->used++;
-    return 0;
-}
-
-/* ---- rows */
+/* ---- what the file says */
 
 static int on_bad(const struct error *why, unsigned long line, void *data)
 {
     struct import *import = data;
     struct error err = *why;
     error_at(&err, import->file, line);
+    progress_clear(&import->progress);
     if (why->status == EX_OK) {
         ctl_warn("%s", err.text);
         import->other++;
@@ -96,130 +45,186 @@ static int on_bad(const struct error *why, unsigned long line, void *data)
     return 0;
 }
 
-static void show_progress(struct import *import)
+static void on_repeated(const struct entry *entry, unsigned long line, unsigned long first,
+                        void *data)
 {
-    time_t now = time(NULL);
-    size_t done = import->added + import->replaced;
-    if (now == import->told || !isatty(STDERR_FILENO))
-        return;
-    import->told = now;
-    if (now - import->started >= 1)
-        fprintf(stderr, "\r%zu entries, %zu a second ", done,
-                done / (size_t)(now - import->started));
+    struct error err;
+    char old[ADDRESS_TEXT_SIZE];
+    entry_format_old(old, sizeof old, entry);
+    error_set(&err, EX_DATAERR, "old: '%s' is in line %lu already: write it once", old, first);
+    on_bad(&err, line, data);
 }
 
 static int on_entry(const struct entry *entry, unsigned long line, void *data)
 {
     struct import *import = data;
-    struct error err;
-    long long first = note_line(&import->seen, entry, line);
-    if (first < 0)
-        return error_set(import->err, EX_OSERR, "out of memory");
-    if (first > 0) {
-        char old[ADDRESS_TEXT_SIZE];
-        entry_format_old(old, sizeof old, entry);
-        error_set(&err, EX_DATAERR, "old: '%s' is in line %lld already: write it once", old, first);
-        return on_bad(&err, line, import);
-    }
-    switch (table_edit_put(import->edit, entry, true, import->err)) {
-    case TABLE_ABSENT: import->added++; break;
-    case TABLE_FOUND: import->replaced++; break;
-    case TABLE_FAILED: return -1;
-    }
-    if ((import->added + import->replaced) % 1024 == 0)
-        show_progress(import);
-    return 0;
+    if (++import->entries % TELL_EACH == 0)
+        progress_tell(&import->progress, import->entries, (double)ftello(import->in),
+                      (double)import->size);
+    return merge_add(import->merge, entry, line, import->err);
 }
 
-/* ---- the file */
-
-static int read_file(struct import *import, FILE *in, const struct format *format)
+static int read_file(struct import *import, const struct format *format)
 {
-    const struct options *options = &import->ctl->options;
-    struct error *err = import->err;
-
-    if (options->replace_all && table_edit_clear(import->edit, err) != 0)
-        return -1;
-    err->text[0] = '\0';
-    if (format->read(in, &import->ctl->settings->addresses, on_entry, on_bad, import, err) != 0)
-        return error_at(err, import->file, 0);
-    if (import->told - import->started >= 1)
-        fputc('\n', stderr);
-    if (import->bad > 0 && !options->skip_bad)
-        return error_set(err, EX_DATAERR,
-                         "%s: %zu bad lines, nothing is changed: mend them, or write --skip-bad",
-                         import->file, import->bad);
-    return 0;
+    struct stat status;
+    if (fstat(fileno(import->in), &status) == 0 && S_ISREG(status.st_mode))
+        import->size = status.st_size;
+    progress_begin(&import->progress, "reading");
+    int rc = format->read(import->in, &import->rules, on_entry, on_bad, import, import->err);
+    progress_clear(&import->progress);
+    return rc;
 }
 
-static int finish(struct import *import)
+/* ---- what comes of it */
+
+static void on_progress(size_t done, size_t all, void *data)
 {
-    const struct options *options = &import->ctl->options;
-    if (options->dry_run)
-        table_edit_abort(import->edit);
-    else if (table_edit_commit(import->edit, import->err) != 0)
+    struct import *import = data;
+    progress_tell(&import->progress, done, (double)done, (double)all);
+}
+
+static int on_difference(enum merge_kind kind, const struct entry *before,
+                         const struct entry *after, void *data, struct error *err)
+{
+    (void)kind;
+    (void)data;
+    return print_difference(before, after, err);
+}
+
+static int compare(struct import *import, struct table_view *view)
+{
+    progress_begin(&import->progress, "comparing");
+    int rc = merge_compare(import->merge, view, &import->counts, import->err);
+    progress_clear(&import->progress);
+    if (rc == 0 && import->bad > 0 && !import->ctl->options.skip_bad)
+        rc = error_set(import->err, EX_DATAERR,
+                       "%s: %zu bad lines, nothing is changed: mend them, or write --skip-bad",
+                       import->file, import->bad);
+    return rc;
+}
+
+static int write_edit(struct import *import, struct table_edit *edit)
+{
+    struct table_view *view = table_view_open(import->ctl->table, import->err);
+    if (view == NULL)
         return -1;
-    if (options->dry_run)
+    int rc = compare(import, view);
+    if (rc == 0) {
+        progress_begin(&import->progress, "writing");
+        rc = merge_write(import->merge, view, edit, import->err);
+        progress_clear(&import->progress);
+    }
+    table_view_close(view);
+    return rc;
+}
+
+static int change(struct import *import)
+{
+    struct table_edit *edit = table_edit_begin(import->ctl->table, import->err);
+    if (edit == NULL)
+        return -1;
+    if (write_edit(import, edit) != 0) {
+        table_edit_abort(edit);
+        return -1;
+    }
+    interrupt_ignore();
+    return table_edit_commit(edit, import->err);
+}
+
+static int show(struct import *import)
+{
+    struct table_view *view = table_view_open(import->ctl->table, import->err);
+    if (view == NULL)
+        return -1;
+    int rc = compare(import, view);
+    table_view_close(view);
+    return rc;
+}
+
+static void print_counts(const struct import *import)
+{
+    const struct merge_counts *counts = &import->counts;
+    if (import->ctl->options.dry_run)
         fputs("dry run: ", stdout);
-    if (options->replace_all)
-        printf("%zu entries in place of %zu", import->added, import->before);
-    else
-        printf("%zu added, %zu replaced", import->added, import->replaced);
+    printf("%zu added, %zu changed, %zu removed, %zu unchanged", counts->added, counts->changed,
+           counts->removed, counts->same);
     if (import->bad > 0)
         printf(", %zu bad lines skipped", import->bad);
     if (import->other > 0)
         printf(", %zu lines not carried over", import->other);
     putchar('\n');
-    return 0;
 }
 
-static int import_stream(struct ctl *ctl, FILE *in, const char *file, const struct format *format,
-                         struct error *err)
+/* The writer's lock is taken when all has been read: a slow file holds nobody up. */
+static int import_stream(struct import *import, const struct format *format)
 {
-    struct import import = {.ctl = ctl, .file = file, .err = err, .started = time(NULL)};
-    import.told = import.started;
+    const struct ctl *ctl = import->ctl;
+    const char *folder = getenv("TMPDIR");
+    const struct merge_watch watch = {.repeated = on_repeated,
+                                      .difference = ctl->options.dry_run ? on_difference : NULL,
+                                      .progress = on_progress,
+                                      .data = import};
+    import->merge = merge_new((size_t)ctl->settings->sort_buffer * 1024 * 1024,
+                              folder == NULL || *folder == '\0' ? ctl->path : folder,
+                              ctl->options.replace_all, &watch);
+    if (import->merge == NULL)
+        return error_set(import->err, EX_OSERR, "out of memory");
 
-    if (table_count(ctl->table, &import.before, err) != 0 ||
-        (import.edit = table_edit_begin(ctl->table, err)) == NULL)
-        return -1;
-    int rc = read_file(&import, in, format);
-    if (rc == 0)
-        rc = finish(&import);
+    interrupt_says("nothing is changed", NULL);
+    import->err->text[0] = '\0';
+    int rc = read_file(import, format);
+    if (rc != 0)
+        error_at(import->err, import->file, 0);
     else
-        table_edit_abort(import.edit);
-    free(import.seen.places);
+        rc = ctl->options.dry_run ? show(import) : change(import);
+    if (rc == 0)
+        print_counts(import);
+    merge_free(import->merge);
     return rc;
 }
 
 static int import(struct ctl *ctl, char **args, struct error *err)
 {
+    struct import import = {.ctl = ctl, .file = args[0], .in = stdin, .err = err};
+    char domain[ADDRESS_DOMAIN_MAX + 1];
     const struct format *format = format_find(ctl->options.format, args[0], err);
-    if (format == NULL)
+    if (format == NULL || ctl_parse_domain(ctl, domain, err) != 0)
         return -1;
-    if (strcmp(args[0], "-") == 0)
-        return import_stream(ctl, stdin, "standard input", format, err);
-    FILE *in = fopen(args[0], "r");
-    if (in == NULL) {
+    import.rules = ctl->settings->addresses;
+    if (*domain != '\0')
+        import.rules.local_domain = domain;
+    if (strcmp(args[0], "-") == 0) {
+        import.file = "standard input";
+        return import_stream(&import, format);
+    }
+    import.in = fopen(args[0], "r");
+    if (import.in == NULL) {
         error_set(err, error_status(errno), "%s", strerror(errno));
         return error_at(err, args[0], 0);
     }
-    int rc = import_stream(ctl, in, args[0], format, err);
-    fclose(in);
+    int rc = import_stream(&import, format);
+    fclose(import.in);
     return rc;
 }
 
 const struct command command_import = {
     .name = "import",
-    .usage = "import [--format F] [--replace-all] [--dry-run] [--skip-bad] FILE|-",
+    .usage = "import [--format F] [--domain D] [--replace-all] [--dry-run] [--skip-bad] FILE|-",
     .summary = "Puts the entries of a file, all or nothing",
-    .details = "Entries that are there already are replaced. Every bad line is named, and then "
-               "nothing is changed.\n"
-               "\n"
-               "  --replace-all the table then has the entries of the file and no others\n"
-               "  --dry-run     says what it would do\n"
-               "  --skip-bad    imports the lines that are not bad\n",
+    .details =
+        "Entries that are there already are replaced. Every bad line is named, and then "
+        "nothing is changed.\n"
+        "What does not fit into import.sort_buffer MiB of memory goes through a temporary "
+        "file in TMPDIR,\n"
+        "or else in the folder of the table.\n"
+        "\n"
+        "  --domain D    of the old names that have none\n"
+        "  --replace-all the table then has the entries of the file and no others\n"
+        "  --dry-run     writes nothing, and prints what would be added (+), changed (~) and "
+        "removed (-)\n"
+        "  --skip-bad    imports the lines that are not bad\n",
     .explain = print_formats,
-    .takes = "format replace-all dry-run skip-bad",
+    .takes = "format domain replace-all dry-run skip-bad",
     .least = 1,
     .most = 1,
     .opens = TABLE_TO_WRITE,

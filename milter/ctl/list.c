@@ -2,7 +2,6 @@
 #include "ctl/ctl.h"
 
 #include <fnmatch.h>
-#include <string.h>
 
 struct wanted {
     const char *pattern; /* NULL: all */
@@ -24,15 +23,14 @@ static int list(struct ctl *ctl, char **args, struct error *err)
     struct list made;
     const struct wanted wanted = {args[0], &made};
     char domain[ADDRESS_DOMAIN_MAX + 1];
-    const char *asked = ctl->options.domain;
 
-    if (asked != NULL && address_domain_parse(domain, asked, strlen(asked), err) != 0)
-        return error_at(err, "--domain", 0);
+    if (ctl_parse_domain(ctl, domain, err) != 0)
+        return -1;
     struct table_view *view = table_view_open(ctl->table, err);
     if (view == NULL)
         return -1;
     list_begin(&made, ctl->options.json);
-    int rc = table_each(view, asked == NULL ? NULL : domain, list_one, (void *)&wanted, err);
+    int rc = table_each(view, *domain == '\0' ? NULL : domain, list_one, (void *)&wanted, err);
     table_view_close(view);
     if (rc == 0)
         list_end(&made);

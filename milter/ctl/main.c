@@ -37,6 +37,15 @@ int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, str
     return entry_parse_old(out, old, &ctl->settings->addresses, err);
 }
 
+int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err)
+{
+    const char *asked = ctl->options.domain;
+    domain[0] = '\0';
+    if (asked != NULL && address_domain_parse(domain, asked, strlen(asked), err) != 0)
+        return error_at(err, "--domain", 0);
+    return 0;
+}
+
 enum table_result ctl_find(const struct ctl *ctl, const struct entry *old, struct entry *out,
                            struct error *err)
 {

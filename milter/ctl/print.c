@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,6 +43,57 @@ int print_entry(const struct entry *entry, struct error *err)
 {
     int rc = isatty(STDOUT_FILENO) ? print_columns(entry) : print_tabs(entry);
     return rc < 0 ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno)) : 0;
+}
+
+/* Colours the line of a difference. */
+static const char *colour(char sign)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    if (!isatty(STDOUT_FILENO) || (no_colour != NULL && *no_colour != '\0'))
+        return "";
+    return sign == '+' ? "\033[32m" : sign == '-' ? "\033[31m" : "\033[33m";
+}
+
+/* The new address, and each other field that says something. */
+static void print_fields(const struct entry *entry, const struct fields *fields)
+{
+    printf(" %s", entry->new[0] != '\0'         ? entry->new
+                  : entry->action == ENTRY_STAY ? "(stays)"
+                                                : "(gone)");
+    for (int i = 2; i < FIELDS; i++)
+        if (*fields->values[i] != '\0' && (i > 2 || entry->action == ENTRY_FORWARD))
+            printf(" %s %s", field_names[i], fields->values[i]);
+}
+
+static void print_changes(const struct fields *before, const struct fields *after)
+{
+    const char *part = "";
+    for (int i = 1; i < FIELDS; i++)
+        if (strcmp(before->values[i], after->values[i]) != 0) {
+            printf("%s %s '%s' -> '%s'", part, field_names[i], before->values[i], after->values[i]);
+            part = ",";
+        }
+}
+
+int print_difference(const struct entry *before, const struct entry *after, struct error *err)
+{
+    struct fields fields, other;
+    const struct entry *shown = after == NULL ? before : after;
+    char sign = before == NULL ? '+' : after == NULL ? '-' : '~';
+    const char *on = colour(sign);
+
+    fields_spell(&fields, shown);
+    printf("%s%c %s", on, sign, fields.old);
+    if (sign == '~') {
+        fields_spell(&other, before);
+        print_changes(&other, &fields);
+    } else {
+        print_fields(shown, &fields);
+    }
+    int rc = printf("%s\n", *on == '\0' ? "" : "\033[0m");
+    return rc < 0 || ferror(stdout)
+               ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno))
+               : 0;
 }
 
 int print_details(const struct entry *entry, bool json, struct error *err)

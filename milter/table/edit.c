@@ -13,6 +13,8 @@ struct table_edit {
     struct table *table;
     MDB_txn *txn;
     MDB_cursor *cursor; /* ends with txn */
+    bool rebuilds;
+    unsigned put_flags;
 };
 
 /* Pages that a transaction took at the end of the file and freed again are never written, so the
@@ -73,8 +75,10 @@ int table_edit_change(struct table_edit *edit, const MDB_val *key, const MDB_val
     MDB_val name = *key, value;
     if (after != NULL) {
         value = *after;
-        return mdb_cursor_put(edit->cursor, &name, &value, 0);
+        return mdb_cursor_put(edit->cursor, &name, &value, edit->put_flags);
     }
+    if (edit->rebuilds)
+        return 0; /* it went with all the others */
     int rc =
         before == NULL ? MDB_NOTFOUND : mdb_cursor_get(edit->cursor, &name, &value, MDB_SET_KEY);
     return rc == 0 ? mdb_cursor_del(edit->cursor, 0) : rc;
@@ -121,12 +125,28 @@ enum table_result table_edit_del(struct table_edit *edit, const struct entry *ol
     return edited(edit, rc, err);
 }
 
-int table_edit_clear(struct table_edit *edit, struct error *err)
+int table_edit_rebuild(struct table_edit *edit)
 {
     int rc = mdb_drop(edit->txn, edit->table->entries, 0);
-    if (rc == 0)
-        rc = table_put_metas(edit->txn, edit->table);
-    return rc == 0 ? 0 : table_lmdb_error(err, edit->table, rc);
+    edit->rebuilds = true;
+    table_edit_append(edit);
+    return rc == 0 ? table_put_metas(edit->txn, edit->table) : rc;
+}
+
+int table_edit_keep(struct table_edit *edit, const MDB_val *key, const MDB_val *value)
+{
+    MDB_val name = *key, whole = *value;
+    return mdb_cursor_put(edit->cursor, &name, &whole, edit->put_flags);
+}
+
+void table_edit_append(struct table_edit *edit)
+{
+    edit->put_flags = MDB_APPEND;
+}
+
+int table_edit_error(struct error *err, const struct table_edit *edit, int rc)
+{
+    return table_lmdb_error(err, edit->table, rc);
 }
 
 int table_edit_commit(struct table_edit *edit, struct error *err)

@@ -6,6 +6,7 @@
 const struct format *const formats[] = {
     &format_csv,
     &format_jsonl,
+    &format_relocated,
     NULL,
 };
 

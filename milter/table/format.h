@@ -54,7 +54,7 @@ struct format {
                                 struct error *why);
 };
 
-extern const struct format format_csv, format_jsonl;
+extern const struct format format_csv, format_jsonl, format_relocated;
 
 extern const struct format *const formats[]; /* NULL-terminated, in the order of help */
 

@@ -57,6 +57,12 @@ enum lines_result lines_next(struct lines *lines, struct error *err)
     return lines_join(lines, err);
 }
 
+void lines_cut(struct lines *lines, size_t length)
+{
+    lines->length = length;
+    lines->text[length] = '\0';
+}
+
 bool lines_unreadable(const struct lines *lines, struct error *err)
 {
     if (lines->too_long)

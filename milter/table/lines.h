@@ -31,6 +31,9 @@ enum lines_result lines_next(struct lines *lines, struct error *err);
 /* Reads the next line, and puts it behind text. */
 enum lines_result lines_join(struct lines *lines, struct error *err);
 
+/* Takes back what was read behind the first length octets of text. */
+void lines_cut(struct lines *lines, size_t length);
+
 /* The first octet of the line to come, or EOF. */
 int lines_peek(struct lines *lines);
 

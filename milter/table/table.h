@@ -104,9 +104,6 @@ enum table_result table_edit_put(struct table_edit *edit, const struct entry *en
 enum table_result table_edit_del(struct table_edit *edit, const struct entry *old,
                                  struct error *err);
 
-/* Deletes every entry. Returns 0, or -1 with err. */
-int table_edit_clear(struct table_edit *edit, struct error *err);
-
 /* Commits (on disk when it returns) and frees the edit, whatever comes out. Returns 0, or -1
  * with err and nothing changed. */
 int table_edit_commit(struct table_edit *edit, struct error *err);

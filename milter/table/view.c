@@ -364,16 +364,64 @@ int table_each_domain(struct table_view *view,
     return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
 }
 
-int table_count(struct table *table, size_t *out, struct error *err)
+/* ---- records as they are */
+
+struct step {
+    const MDB_val *key; /* NULL: the next one */
+    struct table_record *out;
+};
+
+static int touch_record(struct table_view *view, void *data)
+{
+    const struct step *step = data;
+    struct table_record *out = step->out;
+    MDB_val value, key = step->key == NULL ? (MDB_val){0, NULL} : *step->key;
+    int rc = move_cursor(view, &key, &value, step->key == NULL ? MDB_NEXT : MDB_SET_RANGE);
+    if (rc != 0)
+        return rc;
+    if (key.mv_size > sizeof out->key_text || value.mv_size > sizeof out->value_text)
+        return MDB_CORRUPTED;
+    memcpy(out->key_text, key.mv_data, key.mv_size);
+    memcpy(out->value_text, value.mv_data, value.mv_size);
+    out->key = (MDB_val){key.mv_size, out->key_text};
+    out->value = (MDB_val){value.mv_size, out->value_text};
+    return 0;
+}
+
+int table_view_seek(struct table_view *view, const MDB_val *key, struct table_record *out)
+{
+    char first[] = "\1"; /* behind the NUL of the metas */
+    const MDB_val start = {1, first};
+    struct step step = {key == NULL ? &start : key, out};
+    return guarded(view, touch_record, &step);
+}
+
+int table_view_next(struct table_view *view, struct table_record *out)
+{
+    struct step step = {NULL, out};
+    return guarded(view, touch_record, &step);
+}
+
+const struct table *table_of(const struct table_view *view)
+{
+    return view->table;
+}
+
+int table_view_count(struct table_view *view, size_t *out)
 {
     MDB_stat status;
+    int rc = mdb_stat(view->txn, view->table->entries, &status);
+    if (rc == 0)
+        *out = status.ms_entries - META_COUNT;
+    return rc;
+}
+
+int table_count(struct table *table, size_t *out, struct error *err)
+{
     struct table_view *view = table_view_open(table, err);
     if (view == NULL)
         return -1;
-    int rc = mdb_stat(view->txn, table->entries, &status);
+    int rc = table_view_count(view, out);
     table_view_close(view);
-    if (rc != 0)
-        return table_lmdb_error(err, table, rc);
-    *out = status.ms_entries - META_COUNT;
-    return 0;
+    return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }

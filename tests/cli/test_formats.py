@@ -26,7 +26,7 @@ class FormatCase(MovedctlCase):
 class Choice(FormatCase):
     def test_the_ending_of_the_name_tells_and_the_option_overrules_it(self):
         lines = self.file('{"old": "a@old.example", "new": "a@new.example"}\n', "moved.jsonl")
-        self.assertEqual(self.movedctl("import", lines), "1 added, 0 replaced\n")
+        self.assertEqual(self.movedctl("import", lines), "1 added, 0 changed, 0 removed, 0 unchanged\n")
         self.refused(65, "in the header line", "import", "--format", "csv", lines)
         out = self.folder / "out.jsonl"
         self.movedctl("export", out)
@@ -50,7 +50,7 @@ class Jsonl(FormatCase):
         self.movedctl("import", "-", stdin=FULL)
         lines = self.movedctl("export", "--format", "jsonl")
         self.assertEqual([json.loads(line) for line in lines.splitlines()], json.loads(self.movedctl("list", "--json")))
-        self.assertEqual(self.movedctl("import", "--replace-all", "--format", "jsonl", "-", stdin=lines), "5 entries in place of 5\n")
+        self.assertEqual(self.movedctl("import", "--replace-all", "--format", "jsonl", "-", stdin=lines), "0 added, 0 changed, 0 removed, 5 unchanged\n")
         self.assertEqual(self.movedctl("export"), FULL)
         self.assertEqual(self.movedctl("export", "--format", "jsonl"), lines)
 
@@ -73,3 +73,63 @@ class OneDomain(FormatCase):
         self.assertEqual(self.movedctl("export", "--domain", "A.example."), "".join(FULL.splitlines(True)[:3]))
         self.assertEqual(self.movedctl("export", "--domain", "c.example"), HEAD)
         self.refused(65, "--domain: ", "export", "--domain", "a..b")
+
+
+class Losses(FormatCase):
+    """What a format has no words for."""
+
+    LOSSY = HEAD + ('@.a.example,x@new.example,,,,,,\n@a.example,@new.example,,,,,,\nfwd@b.example,x@new.example,forward,,,,,\n'
+                    'gone@b.example,,,,,,,\nlater@b.example,x@new.example,,2030-01-01,,,,\nnote@b.example,x@new.example,,,,,,since May\n'
+                    'plain@b.example,x@new.example,,,,,,\nshy@b.example,x@new.example,,,,,nobody,\nstay@b.example,,stay,,,,,\n')
+
+    def setUp(self):
+        super().setUp()
+        self.movedctl("import", "-", stdin=self.LOSSY)
+
+    def test_each_is_named_and_the_file_stays_as_it_was(self):
+        out = self.folder / "out"
+        out.write_text("old")
+        done = self.refused(65, "7 entries left out and 1 written without a part", "export", "--format", "relocated", out)
+        named = [line.removeprefix("movedctl: warning: ").split(": ")[0] for line in done.stderr.splitlines()[:-1]]
+        self.assertEqual(named, [line.split(",")[0] for line in self.LOSSY.splitlines()[1:] if not line.startswith("plain")])
+        self.assertIn("note@b.example: written without: its note", done.stderr)
+        self.assertEqual(out.read_text(), "old")
+        self.assertEqual([path.name for path in self.folder.glob("out*")], ["out"])
+
+    def test_what_can_be_written_is_written_where_that_is_meant(self):
+        written = "note@b.example\tx@new.example\nplain@b.example\tx@new.example\n"
+        out = self.folder / "out"
+        done = self.ctl("export", "--skip-bad", "--format", "relocated", out)
+        self.assertEqual((done.returncode, done.stdout, out.read_text()), (0, "", written))
+        self.assertEqual(len(done.stderr.splitlines()), 8)
+        done = self.ctl("export", "--format", "relocated")
+        self.assertEqual((done.returncode, done.stdout), (65, written))
+
+    def test_csv_and_jsonl_lose_nothing(self):
+        for name in ("csv", "jsonl"):
+            done = self.ctl("export", "--format", name)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_nothing_is_told_that_the_configuration_keeps_to_itself(self):
+        self.daemon.configure(disclosure={"default": "trusted"})
+        done = self.ctl("export", "--format", "relocated")
+        self.assertEqual((done.returncode, done.stdout), (65, ""))
+        self.assertIn("plain@b.example: left out: disclose: relocated tells everyone", done.stderr)
+
+
+class Relocated(FormatCase):
+    def test_there_and_back(self):
+        text = '@a.example\tw@new.example\n"al ice"@a.example\t"al ice"@new.example\nb+c@b.example\ta%b@new.example\n'
+        self.assertEqual(self.movedctl("import", "--format", "relocated", "-", stdin=text), "3 added, 0 changed, 0 removed, 0 unchanged\n")
+        self.assertEqual(self.movedctl("export", "--format", "relocated"), text)
+
+    def test_a_name_without_a_domain_needs_one(self):
+        self.refused(65, "1: 'bob' has no domain: name one with --domain", "import", "--format", "relocated", "-", stdin="bob b@new.example\n")
+        self.movedctl("import", "--format", "relocated", "--domain", "Old.Example.", "-", stdin="bob b@new.example\n")
+        self.daemon.configure(addresses={"local_domain": "here.example"})
+        self.movedctl("import", "--format", "relocated", "-", stdin="bob b@new.example\n")
+        self.assertEqual([line.split("\t")[0] for line in self.movedctl("list").splitlines()], ["bob@here.example", "bob@old.example"])
+
+    def test_what_is_no_address_is_named_and_nothing_changed(self):
+        self.refused(65, "standard input:2: new: ", "import", "--format", "relocated", "-",
+                     stdin="a@old.example a@new.example\nb@old.example +1 555 0100\n")

@@ -224,10 +224,10 @@ class Csv(MovedctlCase):
                        'a@b.example,,reject,2026-01-01T00:00:00Z,2027-01-01T00:00:00Z,,trusted,"so, ""it"" is"\n'
                        'b@b.example,x@new.example,forward,,,2027-01-01T00:00:00Z,,Grüße\n'
                        'c@b.example,,stay,,,,,\n')
-        self.assertEqual(self.movedctl("import", self.file(text)), "5 added, 0 replaced\n")
+        self.assertEqual(self.movedctl("import", self.file(text)), "5 added, 0 changed, 0 removed, 0 unchanged\n")
         self.assertEqual(self.movedctl("export"), text)
         self.movedctl("add", "more@b.example", "--gone")
-        self.assertEqual(self.movedctl("import", "--replace-all", "-", stdin=text), "5 entries in place of 6\n")
+        self.assertEqual(self.movedctl("import", "--replace-all", "-", stdin=text), "0 added, 0 changed, 1 removed, 5 unchanged\n")
         target = self.folder / "out.csv"
         self.movedctl("export", target)
         self.assertEqual(target.read_text(), text)
@@ -236,14 +236,45 @@ class Csv(MovedctlCase):
     def test_entries_that_are_there_are_replaced_and_others_stay(self):
         self.movedctl("add", "a@old.example", "a@new.example")
         self.movedctl("add", "b@old.example", "b@new.example")
-        self.assertEqual(self.movedctl("import", "-", stdin="new,old\nx@new.example,A@old.example\n"), "0 added, 1 replaced\n")
+        self.assertEqual(self.movedctl("import", "-", stdin="new,old\nx@new.example,A@old.example\n"), "0 added, 1 changed, 0 removed, 0 unchanged\n")
         self.assertIn("x@new.example", self.movedctl("get", "a@old.example"))
         self.assertIn("b@new.example", self.movedctl("get", "b@old.example"))
 
-    def test_a_dry_run_changes_nothing(self):
+    def test_a_dry_run_shows_each_difference_and_changes_nothing(self):
+        self.movedctl("add", "b@old.example", "b@new.example")
+        self.movedctl("add", "c@old.example", "c@new.example", "--note", "since May")
+        self.movedctl("add", "d@old.example", "d@new.example")
         before = self.movedctl("export")
-        self.assertEqual(self.movedctl("import", "--dry-run", "-", stdin="old,new\na@old.example,\n"), "dry run: 1 added, 0 replaced\n")
+        text = ("old,new,action,until,note\n@other.example,,stay,,\nd@old.example,d@new.example,,,\na@old.example,a@new.example,,2030-01-01,\n"
+                "c@old.example,x@new.example,forward,,since May\n")
+        shown = ["+ a@old.example a@new.example until 2030-01-01T00:00:00Z",
+                 "~ c@old.example new 'c@new.example' -> 'x@new.example', action 'reject' -> 'forward'",
+                 "+ @other.example (stays)"]
+        self.assertEqual(self.movedctl("import", "--dry-run", "-", stdin=text).splitlines(),
+                         [*shown, "dry run: 2 added, 1 changed, 0 removed, 1 unchanged"])
+        self.assertEqual(self.movedctl("import", "--dry-run", "--replace-all", "-", stdin=text).splitlines(),
+                         [shown[0], "- b@old.example b@new.example", *shown[1:], "dry run: 2 added, 1 changed, 1 removed, 1 unchanged"])
         self.assertEqual(self.movedctl("export"), before)
+
+    def test_what_is_the_same_is_not_written_again(self):
+        text = "old,new\n" + "".join(f"u{i}@old.example,u{i}@new.example\n" for i in range(1000))
+        self.movedctl("import", "-", stdin=text)
+        octets = (self.daemon.table / "data.mdb").read_bytes()
+        self.assertEqual(self.movedctl("import", "--replace-all", "-", stdin=text), "0 added, 0 changed, 0 removed, 1000 unchanged\n")
+        self.assertEqual((self.daemon.table / "data.mdb").read_bytes()[:len(octets)], octets)
+
+    def test_more_than_fits_into_the_sort_buffer(self):
+        self.daemon.configure(**{"import": {"sort_buffer": 1}})
+        olds = [f"u{i:05d}@d{i % 7}.example" for i in range(40000)]
+        mixed = [olds[i * 7919 % 40000] for i in range(40000)]
+        self.movedctl("add", "@gone.example", "--gone")
+        text = "old,new\n" + "".join(f"{old},x@new.example\n" for old in mixed)
+        self.assertEqual(self.movedctl("import", "--replace-all", "-", stdin=text), "40000 added, 0 changed, 1 removed, 0 unchanged\n")
+        listed = [line.split("\t")[0] for line in self.movedctl("list").splitlines()]
+        self.assertEqual(listed, sorted(olds, key=lambda old: old.split("@")[::-1]))
+        done = self.refused(65, "'u00000@d0.example' is in line 2 already", "import", "-", stdin=text + "U00000@D0.example,\n")
+        self.assertIn("standard input:40002: ", done.stderr)
+        self.assertEqual([path.name for path in self.daemon.table.iterdir() if path.suffix != ".mdb"], [])
 
     def test_crlf_and_a_byte_order_mark(self):
         self.movedctl("import", self.file(b"\xef\xbb\xbfold,new\r\na@old.example,b@new.example\r\n"))
@@ -267,7 +298,7 @@ class Csv(MovedctlCase):
 
     def test_bad_lines_can_be_skipped(self):
         done = self.ctl("import", "--skip-bad", "-", stdin="old,new\na@old.example,a@new.example\nbad,\nb@old.example,\n")
-        self.assertEqual((done.returncode, done.stdout), (0, "2 added, 0 replaced, 1 bad lines skipped\n"))
+        self.assertEqual((done.returncode, done.stdout), (0, "2 added, 0 changed, 0 removed, 0 unchanged, 1 bad lines skipped\n"))
         self.assertIn("standard input:3: old: no '@'", done.stderr)
 
     def test_every_bad_line_is_reported(self):

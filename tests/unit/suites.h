@@ -12,12 +12,14 @@ Suite *entry_suite(void);
 Suite *format_suite(void);
 Suite *limit_suite(void);
 Suite *map_suite(void);
+Suite *merge_suite(void);
 Suite *netstring_suite(void);
 Suite *network_suite(void);
 Suite *record_suite(void);
 Suite *reply_suite(void);
 Suite *script_suite(void);
 Suite *settings_suite(void);
+Suite *sort_suite(void);
 Suite *table_suite(void);
 Suite *timestamp_suite(void);
 

@@ -20,7 +20,7 @@ START_TEST(formats_are_found_by_name)
     ck_assert_ptr_eq(format_find(NULL, NULL, &err), &format_csv);
     ck_assert_ptr_null(format_find("xml", "moved.csv", &err));
     ck_assert_int_eq(err.status, EX_USAGE);
-    ck_assert_ptr_nonnull(strstr(err.text, "write csv or "));
+    ck_assert_ptr_nonnull(strstr(err.text, "write csv, "));
 }
 END_TEST
 
@@ -58,6 +58,62 @@ static const struct {
     {&format_jsonl, "a bad address",
      "{\"old\":\"a\",\"new\":\"\"}\n{\"old\":\"@b.example\",\"new\":\"b\"}\n",
      "1:a@local.example> 2! ", "new: no '@'"},
+    {&format_relocated, "blanks, comments, empty lines",
+     "# moved\n\n  # so\nalice@old.example \t a@new.example  \r\n\n",
+     "4:alice@old.example>a@new.example ", NULL},
+    {&format_relocated, "no line end at the end", "alice@old.example a@new.example",
+     "1:alice@old.example>a@new.example ", NULL},
+    {&format_relocated, "continued, over a comment and an empty line",
+     "alice@old.example\n# where?\n\n\ta@new.example\nb@old.example b@new.example\n",
+     "1:alice@old.example>a@new.example 5:b@old.example>b@new.example ", NULL},
+    {&format_relocated, "a continuation is put behind what is there",
+     "alice@old.example a@new.example\n  b@new.example\n", "1! ", "new: "},
+    {&format_relocated, "a line that continues nothing",
+     " alice@old.example a@new.example\nb@old.example b@new.example\n",
+     "1! 2:b@old.example>b@new.example ", "begins with a blank"},
+    {&format_relocated, "no value", "alice@old.example\n", "1! ", "no value"},
+    {&format_relocated, "quoted names",
+     "\"al ice\"@old.example \"a b\"@new.example\n\"a\\\"b\"@old.example x@new.example\n",
+     "1:\"al ice\"@old.example>\"a b\"@new.example 2:\"a\\\"b\"@old.example>x@new.example ", NULL},
+    {&format_relocated, "a quote never closed",
+     "a\"b@old.example x@new.example\nc@old.example d@new.example\n",
+     "1! 2:c@old.example>d@new.example ", "never closed"},
+    {&format_relocated, "a name without a domain",
+     "bob b@new.example\n\"bo b\" b@new.example\n\"b@b\" b@new.example\n",
+     "1:bob@local.example>b@new.example 2:\"bo b\"@local.example>b@new.example "
+     "3:\"b@b\"@local.example>b@new.example ",
+     NULL},
+    {&format_relocated, "postmaster without a domain", "postmaster b@new.example\n",
+     "1:postmaster@local.example>b@new.example ", NULL},
+    {&format_relocated, "a domain", "@old.example w@new.example\n", "1:@old.example>w@new.example ",
+     NULL},
+    {&format_relocated, "subdomains", "@.old.example w@new.example\n", "1! ",
+     "never looks '@.old.example' up"},
+    {&format_relocated, "in brackets", "a@old.example <a@new.example>\n",
+     "1:a@old.example>a@new.example ", NULL},
+    {&format_relocated, "with its own prefix",
+     "a@old.example 5.1.6 User has moved to a@new.example\nb@old.example 5.1.6 user has moved to "
+     "\"b b\"@new.example\n"
+     "c@old.example 5.1.6 User not local; please try <c@new.example>\n",
+     "1:a@old.example>a@new.example 2:b@old.example>\"b b\"@new.example "
+     "3:c@old.example>c@new.example ",
+     NULL},
+    {&format_relocated, "another code", "a@old.example 5.1.1 User has moved to a@new.example\n",
+     "1! ", "is told to senders as it is"},
+    {&format_relocated, "a code and no address", "a@old.example 5.1.6 Gone fishing\n", "1! ",
+     "is told to senders as it is"},
+    {&format_relocated, "a text", "a@old.example Room 5, Main Street\n", "1! ", "new: "},
+    {&format_relocated, "a domain for a value", "@old.example @new.example\n", "1! ",
+     "write user@domain"},
+    {&format_relocated, "a regular expression",
+     "/^a@old\\.example$/ a@new.example\n!/x/ a@new.example\n/S=Lee/@old.example a@new.example\n",
+     "1! 2! 3:/s=lee/@old.example>a@new.example ", "regular expression"},
+    {&format_relocated, "one domain in both spellings",
+     "a@xn--bcher-kva.example a@new.example\na@b\xc3\xbc"
+     "cher.example a@new.example\nb@old.example b@new.example\n",
+     "1:a@xn--bcher-kva.example>a@new.example 3:b@old.example>b@new.example ", NULL},
+    {&format_relocated, "no comment within a line", "a#b@old.example a@new.example # so\n", "1! ",
+     "new: "},
 };
 START_TEST(lines_are_read_with_their_numbers)
 {
@@ -72,7 +128,7 @@ START_TEST(lines_are_read_with_their_numbers)
 }
 END_TEST
 
-static const struct format *const by_line[] = {&format_jsonl};
+static const struct format *const by_line[] = {&format_jsonl, &format_relocated};
 START_TEST(an_endless_line_is_cut_off)
 {
     static char text[300000];
@@ -83,6 +139,85 @@ START_TEST(an_endless_line_is_cut_off)
     ck_assert_int_eq(said_of(&said, by_line[_i], &rules, text, sizeof text, &err), 0);
     ck_assert_msg(strncmp(said.text, "1! ", 3) == 0, "%s: %s", by_line[_i]->name, said.text);
     ck_assert_msg(strstr(said.why, "over 65535 octets") != NULL, "%s", said.why);
+}
+END_TEST
+
+#define A .old = "a@old.example"
+#define B .new = "b@new.example"
+static const struct {
+    const struct format *format;
+    const struct entry_text entry;
+    const char *text; /* NULL: refused */
+    const char *why;  /* words of it; NULL: written whole */
+} written[] = {
+    {&format_relocated, {A, B}, "a@old.example\tb@new.example\n", NULL},
+    {&format_relocated, {.old = "@old.example", B}, "@old.example\tb@new.example\n", NULL},
+    {&format_relocated,
+     {.old = "\"a \\\"\\\\b\"@old.example", B},
+     "\"a \\\"\\\\b\"@old.example\tb@new.example\n",
+     NULL},
+    {&format_relocated,
+     {.old = "a@b\xc3\xbc"
+             "cher.example",
+      B},
+     "a@xn--bcher-kva.example\tb@new.example\na@b\xc3\xbc"
+     "cher.example\tb@new.example\n",
+     NULL},
+    {&format_relocated, {A, B, .note = "so"}, "a@old.example\tb@new.example\n", "its note"},
+    {&format_relocated,
+     {A, B, .disclose = "anyone"},
+     "a@old.example\tb@new.example\n",
+     "its disclose"},
+    {&format_relocated, {A, B, .disclose = "trusted"}, NULL, "tells everyone"},
+    {&format_relocated, {A, .action = "stay"}, NULL, "it stays"},
+    {&format_relocated, {A, B, .action = "forward"}, NULL, "forward"},
+    {&format_relocated, {A, B, .forward_until = "2027-01-01"}, NULL, "forward"},
+    {&format_relocated, {A, B, .from = "2027-01-01"}, NULL, "dates"},
+    {&format_relocated, {A, B, .until = "2027-01-01"}, NULL, "dates"},
+    {&format_relocated, {A}, NULL, "no new address"},
+    {&format_relocated, {.old = "@old.example", .new = "@new.example"}, NULL, "the same name"},
+    {&format_relocated, {.old = "@.old.example", B}, NULL, "every subdomain"},
+    {&format_relocated, {.old = "#a@old.example", B}, NULL, "comment"},
+};
+
+/* Writes row of written, or of its like. */
+static enum format_result write_row(char *text, size_t size, const struct format *format,
+                                    const struct entry_text *row, enum entry_disclose disclose,
+                                    struct error *err)
+{
+    const struct format_out out = {
+        .file = fmemopen(text, size, "w"), .local_domain = "old.example", .disclose = disclose};
+    struct entry entry;
+    ck_assert_msg(entry_parse(&entry, row, &rules, err) == 0, "%s", err->text);
+    enum format_result result = format->write(&out, &entry, err);
+    fclose(out.file);
+    return result;
+}
+
+START_TEST(a_writer_says_what_it_cannot_say)
+{
+    char text[4096] = "";
+    struct error err = {.text = ""};
+    enum format_result result =
+        write_row(text, sizeof text, written[_i].format, &written[_i].entry, ENTRY_ANYONE, &err);
+    ck_assert_int_eq(result, written[_i].text == NULL  ? FORMAT_REFUSED
+                             : written[_i].why == NULL ? FORMAT_WHOLE
+                                                       : FORMAT_LESS);
+    ck_assert_str_eq(text, written[_i].text == NULL ? "" : written[_i].text);
+    ck_assert_msg(written[_i].why == NULL || strstr(err.text, written[_i].why) != NULL, "%s",
+                  err.text);
+}
+END_TEST
+
+static const struct format *const public[] = {&format_relocated};
+START_TEST(who_is_told_by_default_counts)
+{
+    char text[4096] = "";
+    struct error err;
+    const struct entry_text row = {A, B};
+    ck_assert_int_eq(write_row(text, sizeof text, public[_i], &row, ENTRY_NOBODY, &err),
+                     FORMAT_REFUSED);
+    ck_assert_str_eq(text, "");
 }
 END_TEST
 
@@ -116,6 +251,8 @@ Suite *format_suite(void)
     tcase_add_test(tcase, formats_are_found_by_name);
     tcase_add_loop_test(tcase, lines_are_read_with_their_numbers, 0, ROWS(rows));
     tcase_add_loop_test(tcase, an_endless_line_is_cut_off, 0, ROWS(by_line));
+    tcase_add_loop_test(tcase, a_writer_says_what_it_cannot_say, 0, ROWS(written));
+    tcase_add_loop_test(tcase, who_is_told_by_default_counts, 0, ROWS(public));
     tcase_add_test(tcase, json_is_written_as_get_shows_it);
     suite_add_tcase(suite, tcase);
     return suite;

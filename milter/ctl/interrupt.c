@@ -1,0 +1,51 @@
+#include "ctl/interrupt.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+static const char *said, *removed;
+
+static void say(const char *text)
+{
+    ssize_t written = write(STDERR_FILENO, text, strlen(text));
+    (void)written; /* nobody is left to be told */
+}
+
+static void on_signal(int number)
+{
+    if (removed != NULL)
+        unlink(removed);
+    if (isatty(STDERR_FILENO))
+        say("\r\033[K"); /* where a progress bar stands */
+    say("movedctl: interrupted: ");
+    say(said);
+    say("\n");
+    signal(number, SIG_DFL); /* so that a shell sees how it ended */
+    raise(number);
+}
+
+static void handle(void (*handler)(int))
+{
+    /* SA_NODEFER: the signal that the handler raises ends the process there and then. */
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_NODEFER | SA_RESTART}, old;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+}
+
+void interrupt_says(const char *what, const char *file)
+{
+    said = what;
+    removed = file;
+    handle(on_signal);
+}
+
+void interrupt_ignore(void)
+{
+    handle(SIG_IGN);
+}

@@ -1,0 +1,100 @@
+#include "ctl/progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define QUIET_MS 1000 /* what is over sooner shows no bar */
+#define EACH_MS  200
+#define BAR_MAX  40 /* columns */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void progress_begin(struct progress *progress, const char *what)
+{
+    const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    *progress = (struct progress){.what = what, .started = now_ms()};
+    progress->told = progress->started + QUIET_MS - EACH_MS;
+    progress->terminal =
+        isatty(STDERR_FILENO) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
+    progress->colour = no_colour == NULL || *no_colour == '\0';
+}
+
+static int columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/* "1,234,567" */
+static const char *grouped(char *out, size_t size, size_t number)
+{
+    char digits[24];
+    size_t used = 0, length = (size_t)snprintf(digits, sizeof digits, "%zu", number);
+    for (size_t i = 0; i < length && used + 2 < size; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            out[used++] = ',';
+        out[used++] = digits[i];
+    }
+    out[used] = '\0';
+    return out;
+}
+
+static void show_bar(const struct progress *progress, double part, int width)
+{
+    int done = (int)(part * width);
+    fputs(progress->colour ? " [\033[32m" : " [", stderr);
+    for (int i = 0; i < width; i++) {
+        if (i == done && progress->colour)
+            fputs("\033[0m", stderr);
+        fputc(i < done ? '#' : '-', stderr);
+    }
+    fputs(progress->colour ? "\033[0m]" : "]", stderr);
+}
+
+static void show(const struct progress *progress, size_t done, double part, int64_t passed_ms)
+{
+    char count[32], rate[32], left[32] = "";
+    long seconds = part > 0 ? (long)((double)passed_ms / 1000 * (1 - part) / part + 0.5) : 0;
+    grouped(count, sizeof count, done);
+    grouped(rate, sizeof rate, (size_t)((double)done * 1000 / (double)passed_ms));
+    if (part > 0)
+        snprintf(left, sizeof left, ", %ld:%02ld left", seconds / 60, seconds % 60);
+
+    fprintf(stderr, "\r%s", progress->what);
+    int width = columns() - (int)(strlen(progress->what) + strlen(count) + strlen(rate) +
+                                  strlen(left) + sizeof " [] 100% of  entries,  a second");
+    if (part > 0 && width >= 4)
+        show_bar(progress, part, width > BAR_MAX ? BAR_MAX : width);
+    if (part > 0)
+        fprintf(stderr, " %3d%%", (int)(part * 100));
+    fprintf(stderr, " %s entries, %s a second%s\033[K", count, rate, left);
+    fflush(stderr);
+}
+
+void progress_tell(struct progress *progress, size_t done, double at, double all)
+{
+    if (!progress->terminal)
+        return;
+    int64_t now = now_ms();
+    if (now - progress->told < EACH_MS)
+        return;
+    progress->told = now;
+    progress->shown = true;
+    show(progress, done, all <= 0 ? 0 : at >= all ? 1 : at / all, now - progress->started);
+}
+
+void progress_clear(struct progress *progress)
+{
+    if (progress->shown)
+        fputs("\r\033[K", stderr);
+    progress->shown = false;
+}

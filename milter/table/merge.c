@@ -1,0 +1,294 @@
+#include "table/merge.h"
+
+#include "table/record.h"
+#include "table/sort.h"
+#include "table/table_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TELL_EACH 4096 /* steps between two words of progress */
+
+struct merge {
+    struct sort *sort;
+    bool replaces_all;
+    const struct merge_watch *watch;
+    struct merge_counts counts;
+    bool compared;
+    size_t lines, done, all; /* entries of the file; of a pass, gone through and in all */
+
+    /* The file's next entry, and the table's; mv_data of the key is NULL: there is none. */
+    MDB_val key, value;
+    struct table_record there;
+
+    char last[RECORD_KEY_MAX]; /* the key before, and its line */
+    size_t last_length;
+    unsigned long last_line;
+};
+
+struct merge *merge_new(size_t memory, const char *folder, bool replaces_all,
+                        const struct merge_watch *watch)
+{
+    struct merge *merge = calloc(1, sizeof *merge);
+    if (merge == NULL)
+        return NULL;
+    merge->replaces_all = replaces_all;
+    merge->watch = watch;
+    merge->sort = sort_new(memory, folder);
+    if (merge->sort == NULL) {
+        free(merge);
+        return NULL;
+    }
+    return merge;
+}
+
+void merge_free(struct merge *merge)
+{
+    if (merge == NULL)
+        return;
+    sort_free(merge->sort);
+    free(merge);
+}
+
+int merge_add(struct merge *merge, const struct entry *entry, unsigned long line, struct error *err)
+{
+    char key[RECORD_KEY_MAX];
+    unsigned char value[RECORD_VALUE_MAX];
+    const struct sort_record record = {
+        .key = key,
+        .key_length = record_key(key, entry->scope, entry->local, entry->domain),
+        .value = value,
+        .value_length = record_encode(value, entry),
+        .line = line};
+    if (record.key_length == 0)
+        return error_set(err, EX_DATAERR, "old: over %d octets: no SMTP client could write it",
+                         RECORD_KEY_MAX);
+    merge->lines++;
+    return sort_add(merge->sort, &record, err);
+}
+
+/* ---- side by side */
+
+static int damaged(struct error *err)
+{
+    return error_set(err, EX_SOFTWARE, "an entry that was just written cannot be read");
+}
+
+/* The first pass tells of it; the others just pass over it. */
+static int tell_repeated(struct merge *merge, const struct sort_record *record, struct error *err)
+{
+    struct entry entry;
+    if (merge->compared)
+        return 0;
+    merge->counts.repeated++;
+    if (merge->watch->repeated == NULL)
+        return 0;
+    if (record_decode(&entry, record->key, record->key_length, record->value, record->value_length,
+                      NULL) != 0)
+        return damaged(err);
+    merge->watch->repeated(&entry, record->line, merge->last_line, merge->watch->data);
+    return 0;
+}
+
+/* The file's next entry whose old address is not the last one's. */
+static int next_of_file(struct merge *merge, struct error *err)
+{
+    struct sort_record record;
+    for (;;) {
+        switch (sort_next(merge->sort, &record, err)) {
+        case SORT_FAILED: return -1;
+        case SORT_END: merge->key.mv_data = NULL; return 0;
+        case SORT_RECORD: break;
+        }
+        merge->done++;
+        if (record.key_length != merge->last_length ||
+            memcmp(record.key, merge->last, record.key_length) != 0)
+            break;
+        if (tell_repeated(merge, &record, err) != 0)
+            return -1;
+    }
+    merge->key = (MDB_val){record.key_length, (void *)record.key}; /* only read */
+    merge->value = (MDB_val){record.value_length, (void *)record.value};
+    memcpy(merge->last, record.key, record.key_length);
+    merge->last_length = record.key_length;
+    merge->last_line = record.line;
+    return 0;
+}
+
+static int stepped(struct merge *merge, const struct table_view *view, int rc, struct error *err)
+{
+    if (rc == MDB_NOTFOUND)
+        merge->there.key.mv_data = NULL;
+    return rc == 0 || rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, table_of(view), rc);
+}
+
+/* Less than 0: the file's next entry is not in the table; more: the table's not in the file. */
+static int compare(const struct merge *merge)
+{
+    const MDB_val *ours = &merge->key, *theirs = &merge->there.key;
+    if (ours->mv_data == NULL || theirs->mv_data == NULL)
+        return (ours->mv_data == NULL) - (theirs->mv_data == NULL);
+    size_t less = ours->mv_size < theirs->mv_size ? ours->mv_size : theirs->mv_size;
+    int rc = memcmp(ours->mv_data, theirs->mv_data, less);
+    return rc != 0 ? rc : (ours->mv_size > theirs->mv_size) - (ours->mv_size < theirs->mv_size);
+}
+
+/* What a pass does about an old address: before in the table, after in the file or, if it stays, in
+ * the table again; NULL where there is none. Returns 0, or -1 with err. */
+typedef int visitor(struct merge *merge, const MDB_val *key, const MDB_val *before,
+                    const MDB_val *after, void *data, struct error *err);
+
+/* Takes one old address, and goes on to the next. With whole each of the table's is visited, else only
+ * those that may differ. */
+static int take(struct merge *merge, struct table_view *view, bool whole, visitor *visit,
+                void *data, struct error *err)
+{
+    struct table_record *there = &merge->there;
+    int order = compare(merge);
+
+    if (order > 0 && !whole) /* the table's may be far behind */
+        return merge->key.mv_data == NULL
+                   ? stepped(merge, view, MDB_NOTFOUND, err)
+                   : stepped(merge, view, table_view_seek(view, &merge->key, there), err);
+    int rc = visit(merge, order > 0 ? &there->key : &merge->key, order < 0 ? NULL : &there->value,
+                   order <= 0            ? &merge->value
+                   : merge->replaces_all ? NULL
+                                         : &there->value,
+                   data, err);
+    if (rc == 0 && order >= 0)
+        rc = stepped(merge, view, table_view_next(view, there), err);
+    merge->done += whole && order >= 0;
+    if (rc == 0 && order <= 0)
+        rc = next_of_file(merge, err);
+    return rc;
+}
+
+static int begin_pass(struct merge *merge, struct table_view *view, bool whole, struct error *err)
+{
+    size_t there = 0;
+    merge->last_length = merge->done = 0;
+    int rc = whole ? table_view_count(view, &there) : 0;
+    merge->all = merge->lines + there;
+    if (rc == 0)
+        rc = table_view_seek(view, NULL, &merge->there);
+    if (stepped(merge, view, rc, err) != 0 || sort_rewind(merge->sort, err) != 0)
+        return -1;
+    return next_of_file(merge, err);
+}
+
+static int pass(struct merge *merge, struct table_view *view, bool whole, visitor *visit,
+                void *data, struct error *err)
+{
+    size_t steps = 0;
+    int rc = begin_pass(merge, view, whole, err);
+    while (rc == 0 && (merge->key.mv_data != NULL || merge->there.key.mv_data != NULL)) {
+        rc = take(merge, view, whole, visit, data, err);
+        if (++steps % TELL_EACH == 0 && merge->watch->progress != NULL)
+            merge->watch->progress(merge->done, merge->all, merge->watch->data);
+    }
+    return rc;
+}
+
+/* ---- comparing */
+
+static int decode(struct entry *out, const MDB_val *key, const MDB_val *value, struct error *err)
+{
+    return value == NULL ? 0
+                         : record_decode(out, key->mv_data, key->mv_size, value->mv_data,
+                                         value->mv_size, err);
+}
+
+static int tell_difference(const struct merge *merge, enum merge_kind kind, const MDB_val *key,
+                           const MDB_val *before, const MDB_val *after, struct error *err)
+{
+    struct entry old, new;
+    if (merge->watch->difference == NULL)
+        return 0;
+    if (decode(&old, key, before, err) != 0 || decode(&new, key, after, err) != 0)
+        return -1;
+    return merge->watch->difference(kind, before == NULL ? NULL : &old, after == NULL ? NULL : &new,
+                                    merge->watch->data, err);
+}
+
+static int count(struct merge *merge, const MDB_val *key, const MDB_val *before,
+                 const MDB_val *after, void *data, struct error *err)
+{
+    struct merge_counts *counts = &merge->counts;
+    (void)data;
+    if (before == NULL) {
+        counts->added++;
+        return tell_difference(merge, MERGE_ADDED, key, before, after, err);
+    }
+    if (after == NULL) {
+        counts->removed++;
+        return tell_difference(merge, MERGE_REMOVED, key, before, after, err);
+    }
+    if (table_same(before, after)) {
+        counts->same++;
+        return 0;
+    }
+    counts->changed++;
+    return tell_difference(merge, MERGE_CHANGED, key, before, after, err);
+}
+
+int merge_compare(struct merge *merge, struct table_view *view, struct merge_counts *out,
+                  struct error *err)
+{
+    merge->counts = (struct merge_counts){0};
+    merge->compared = false;
+    if (pass(merge, view, merge->replaces_all, count, NULL, err) != 0)
+        return -1;
+    merge->compared = true;
+    *out = merge->counts;
+    return 0;
+}
+
+/* ---- writing */
+
+struct writing {
+    struct table_edit *edit;
+    bool rebuilds;
+};
+
+static int write_one(struct merge *merge, const MDB_val *key, const MDB_val *before,
+                     const MDB_val *after, void *data, struct error *err)
+{
+    const struct writing *writing = data;
+    int rc = 0;
+    if (merge->there.key.mv_data == NULL)
+        table_edit_append(writing->edit);
+    if (before == NULL || after == NULL || !table_same(before, after))
+        rc = table_edit_change(writing->edit, key, before, after);
+    else if (writing->rebuilds)
+        rc = table_edit_keep(writing->edit, key, after);
+    return rc == 0 ? 0 : table_edit_error(err, writing->edit, rc);
+}
+
+static size_t differences(const struct merge_counts *counts)
+{
+    return counts->added + counts->changed + counts->removed;
+}
+
+/* A page that is changed is written whole, so half of the entries mean nearly all of the pages; and
+ * entries that are put between others leave their pages half full. */
+static bool is_mostly_new(const struct merge_counts *counts, size_t before)
+{
+    return 2 * differences(counts) >= before + counts->added - counts->removed;
+}
+
+int merge_write(struct merge *merge, struct table_view *view, struct table_edit *edit,
+                struct error *err)
+{
+    struct writing writing = {.edit = edit};
+    size_t before;
+    if (differences(&merge->counts) == 0)
+        return 0;
+    int rc = table_view_count(view, &before);
+    if (rc == 0) {
+        writing.rebuilds = is_mostly_new(&merge->counts, before);
+        rc = writing.rebuilds ? table_edit_rebuild(edit) : 0;
+    }
+    if (rc != 0)
+        return table_edit_error(err, edit, rc);
+    return pass(merge, view, merge->replaces_all || writing.rebuilds, write_one, &writing, err);
+}

@@ -1,0 +1,31 @@
+/* table/plain.h: what is common to the tables of the mail servers themselves: they tell everyone
+ * where a mailbox has moved, from now on and for ever, and nothing else. */
+#ifndef TABLE_PLAIN_H
+#define TABLE_PLAIN_H
+
+#include "table/format.h"
+
+#include <stdbool.h>
+
+/* Whether such a table, called format, can say the entry: FORMAT_WHOLE; FORMAT_LESS where words
+ * of it are lost and the answers are the same; FORMAT_REFUSED where the answers would be others.
+ * why is set but for FORMAT_WHOLE. The new address is not looked at: gone is fine. */
+enum format_result plain_check(const struct entry *entry, const struct format_out *out,
+                               const char *format, struct error *why);
+
+/* Reads an old and a new address, and nothing else is said of them. Returns 0; or -1 with *out
+ * untouched and err (EX_DATAERR). An old address without a domain gets rules->local_domain; where
+ * that is NULL, err says how to name one. */
+int plain_parse(struct entry *out, const char *old, const char *new,
+                const struct address_rules *rules, struct error *err);
+
+/* Whether text ends in a mailbox name without a domain: bob, "b@b". */
+bool plain_is_bare(const char *text);
+
+/* The octets that blank text starts and ends with: those of isspace(3) in the C locale. */
+#define PLAIN_BLANKS " \t\r\n\v\f"
+
+/* Cuts blanks from the end of text, in place, and returns where it begins after those in front. */
+char *plain_trim(char *text);
+
+#endif
