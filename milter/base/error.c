@@ -8,7 +8,7 @@
 
 /* A terminal must not obey foreign text, and a reader of the log must not stumble over octets
  * that are no UTF-8 (also where the text was cut in the middle of a character). */
-static void make_printable(char *text)
+void error_make_printable(char *text)
 {
     uint8_t *at = (uint8_t *)text;
     size_t left = strlen(text);
@@ -32,7 +32,7 @@ int error_set(struct error *err, int status, const char *format, ...)
         va_start(args, format);
         vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
-        make_printable(err->text);
+        error_make_printable(err->text);
     }
     return -1;
 }

@@ -17,6 +17,9 @@ int error_set(struct error *err, int status, const char *format, ...)
 /* Puts "file:line: " in front of the text; line 0 puts "file: ". Always returns -1. */
 int error_at(struct error *err, const char *file, unsigned long line);
 
+/* Turns control characters and what is no UTF-8 into '?'. */
+void error_make_printable(char *text);
+
 /* The sysexits(3) status that says the same as errno_value: EX_NOINPUT for ENOENT, EX_NOPERM for
  * EACCES, EPERM and EROFS, EX_IOERR for the rest. */
 int error_status(int errno_value);

@@ -93,9 +93,15 @@ int print_difference(const struct entry *before, const struct entry *after, stru
  * is full or closed. */
 int print_flush(struct error *err);
 
+/* ---- author.c */
+
+/* Has the changes of the table logged as this user's, who wrote these words. */
+void ctl_sign(struct table *table, char **words);
+
 extern const struct command command_add, command_attach, command_del, command_detach,
     command_export, command_get, command_help, command_import, command_init, command_list,
     command_stats, command_test, command_version;
 extern const struct command command_lint;
+extern const struct command command_log, command_undo;
 
 #endif

@@ -165,7 +165,8 @@ static int read_settings(struct settings **out, const char *file, struct error *
     return settings_read(out, file == NULL ? MILTER_MOVED_CONF : file, err);
 }
 
-static int run_with_table(struct ctl *ctl, const struct command *command, char **args,
+/* argv: the command with its options and then its operands, the first of which is args. */
+static int run_with_table(struct ctl *ctl, const struct command *command, char **argv, char **args,
                           struct error *err)
 {
     if (command->opens != TABLE_NONE &&
@@ -173,6 +174,8 @@ static int run_with_table(struct ctl *ctl, const struct command *command, char *
                    command->opens == TABLE_TO_WRITE ? TABLE_WRITE : TABLE_READ,
                    ctl->settings->fold_case, err) != 0)
         return -1;
+    if (command->opens == TABLE_TO_WRITE)
+        ctl_sign(ctl->table, argv);
     int status = command->run(ctl, args, err);
     if (status >= 0 && print_flush(err) != 0)
         status = -1;
@@ -197,7 +200,7 @@ static int run(const struct command *command, const struct globals *globals, int
         return -1;
     ctl.settings = settings;
     ctl.path = globals->path == NULL ? settings->table : globals->path;
-    int status = run_with_table(&ctl, command, argv + optind, err);
+    int status = run_with_table(&ctl, command, argv, argv + optind, err);
     settings_free(settings);
     return status;
 }

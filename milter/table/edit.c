@@ -9,14 +9,6 @@
 #define SPARE                                                                                      \
     (256 * 1024) /* octets by which the file is longer than it needs to be when an edit begins */
 
-struct table_edit {
-    struct table *table;
-    MDB_txn *txn;
-    MDB_cursor *cursor; /* ends with txn */
-    bool rebuilds;
-    unsigned put_flags;
-};
-
 /* Pages that a transaction took at the end of the file and freed again are never written, so the
  * file can end before its last page, which table_check would call cut short. So an edit begins
  * with some pages to spare, and a great one is filled up when it is done. Only for the holder of
@@ -32,6 +24,19 @@ static void fill_up(struct table *table, size_t spare)
         (void)posix_fallocate(fd, size, needed - size); /* a full disk shows in the commit */
 }
 
+/* Another process may have made it a table of a newer format since it was opened. */
+static int start(struct table_edit *edit, struct error *err)
+{
+    struct table *table = edit->table;
+    int rc = mdb_txn_begin(table->env, NULL, 0, &edit->txn);
+    if (rc == 0)
+        rc = mdb_cursor_open(edit->txn, table->entries, &edit->cursor);
+    if (rc != 0)
+        return table_lmdb_error(err, table, rc);
+    edit->format = table_get_format(edit->txn, table->entries);
+    return table_check_format(table, edit->format, err);
+}
+
 struct table_edit *table_edit_begin(struct table *table, struct error *err)
 {
     int dead;
@@ -41,12 +46,9 @@ struct table_edit *table_edit_begin(struct table *table, struct error *err)
         return NULL;
     }
     edit->table = table;
+    edit->change.held = true;
     mdb_reader_check(table->env, &dead); /* a killed reader would hold old pages for ever */
-    int rc = mdb_txn_begin(table->env, NULL, 0, &edit->txn);
-    if (rc == 0)
-        rc = mdb_cursor_open(edit->txn, table->entries, &edit->cursor);
-    if (rc != 0) {
-        table_lmdb_error(err, table, rc);
+    if (start(edit, err) != 0) {
         table_edit_abort(edit);
         return NULL;
     }
@@ -73,14 +75,16 @@ int table_edit_change(struct table_edit *edit, const MDB_val *key, const MDB_val
                       const MDB_val *after)
 {
     MDB_val name = *key, value;
+    int rc = changelog_note(edit, key, before, after);
+    if (rc != 0)
+        return rc;
     if (after != NULL) {
         value = *after;
         return mdb_cursor_put(edit->cursor, &name, &value, edit->put_flags);
     }
     if (edit->rebuilds)
         return 0; /* it went with all the others */
-    int rc =
-        before == NULL ? MDB_NOTFOUND : mdb_cursor_get(edit->cursor, &name, &value, MDB_SET_KEY);
+    rc = before == NULL ? MDB_NOTFOUND : mdb_cursor_get(edit->cursor, &name, &value, MDB_SET_KEY);
     return rc == 0 ? mdb_cursor_del(edit->cursor, 0) : rc;
 }
 
@@ -130,7 +134,9 @@ int table_edit_rebuild(struct table_edit *edit)
     int rc = mdb_drop(edit->txn, edit->table->entries, 0);
     edit->rebuilds = true;
     table_edit_append(edit);
-    return rc == 0 ? table_put_metas(edit->txn, edit->table) : rc;
+    if (rc == 0)
+        rc = table_put_metas(edit->txn, edit->table);
+    return rc == 0 ? changelog_keep(edit) : rc;
 }
 
 int table_edit_keep(struct table_edit *edit, const MDB_val *key, const MDB_val *value)
@@ -149,11 +155,33 @@ int table_edit_error(struct error *err, const struct table_edit *edit, int rc)
     return table_lmdb_error(err, edit->table, rc);
 }
 
+/* A table of an older format becomes one of this, since an older program would not go on with the log. */
+static int write_change(struct table_edit *edit)
+{
+    const struct change *change = &edit->change;
+    int rc = 0;
+    if (change->added + change->changed + change->removed == 0)
+        return 0;
+    if (edit->format < TABLE_FORMAT)
+        rc = table_put_metas(edit->txn, edit->table);
+    return rc == 0 ? changelog_write(edit) : rc;
+}
+
+static void edit_free(struct table_edit *edit)
+{
+    free(edit->items);
+    free(edit);
+}
+
 int table_edit_commit(struct table_edit *edit, struct error *err)
 {
     struct table *table = edit->table;
-    int rc = mdb_txn_commit(edit->txn);
-    free(edit);
+    int rc = write_change(edit);
+    if (rc == 0)
+        rc = mdb_txn_commit(edit->txn);
+    else
+        mdb_txn_abort(edit->txn);
+    edit_free(edit);
     if (rc != 0)
         return table_lmdb_error(err, table, rc);
 
@@ -170,6 +198,6 @@ void table_edit_abort(struct table_edit *edit)
 {
     if (edit == NULL)
         return;
-    mdb_txn_abort(edit->txn);
-    free(edit);
+    mdb_txn_abort(edit->txn); /* NULL is fine */
+    edit_free(edit);
 }

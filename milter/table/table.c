@@ -208,6 +208,22 @@ static int meta_put(MDB_txn *txn, MDB_dbi entries, const char *name, size_t leng
     return mdb_put(txn, entries, &key, &value, 0);
 }
 
+int table_get_format(MDB_txn *txn, MDB_dbi entries)
+{
+    int format;
+    return meta_get(txn, entries, META_FORMAT, sizeof META_FORMAT - 1, &format) == 0 ? format : -1;
+}
+
+int table_check_format(const struct table *table, int format, struct error *err)
+{
+    if (format <= TABLE_FORMAT)
+        return 0;
+    return error_set(err, EX_DATAERR,
+                     "%s: format %d is newer than this program's %d: "
+                     "use the milter-moved that wrote it",
+                     table->path, format, TABLE_FORMAT);
+}
+
 int table_put_metas(MDB_txn *txn, const struct table *table)
 {
     int rc = meta_put(txn, table->entries, META_FORMAT, sizeof META_FORMAT - 1, TABLE_FORMAT);
@@ -219,21 +235,19 @@ int table_put_metas(MDB_txn *txn, const struct table *table)
 
 static int check_meta(struct table *table, MDB_txn *txn, bool fold_case, struct error *err)
 {
-    int format, folded;
+    int folded;
     int rc = mdb_dbi_open(txn, NULL, 0, &table->entries);
     if (rc != 0)
         return table_lmdb_error(err, table, rc);
-    if (meta_get(txn, table->entries, META_FORMAT, sizeof META_FORMAT - 1, &format) != 0 ||
+    int format = table_get_format(txn, table->entries);
+    if (format < 0 ||
         meta_get(txn, table->entries, META_FOLD_CASE, sizeof META_FOLD_CASE - 1, &folded) != 0)
         return error_set(err, EX_DATAERR,
                          "%s: an LMDB file, but no table of moved mailboxes: "
                          "write the folder of the table",
                          table->path);
-    if (format > TABLE_FORMAT)
-        return error_set(err, EX_DATAERR,
-                         "%s: format %d is newer than this program's %d: "
-                         "use the milter-moved that wrote it",
-                         table->path, format, TABLE_FORMAT);
+    if (table_check_format(table, format, err) != 0)
+        return -1;
     table->fold_case = folded != 0;
     if (table->fold_case != fold_case)
         return error_set(err, EX_CONFIG,
@@ -306,6 +320,11 @@ int table_open(struct table **out, const char *path, enum table_mode mode, bool 
     }
     *out = table;
     return 0;
+}
+
+void table_set_author(struct table *table, const struct table_author *author)
+{
+    table->author = *author;
 }
 
 void table_free(struct table *table)

@@ -15,7 +15,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define TABLE_FORMAT 1 /* of what this program writes; it refuses a higher one */
+/* Of what this program writes; it refuses a higher one, and reads a lower one: 1 has no change log. The first change that
+ * is committed makes it this one, in the same transaction. */
+#define TABLE_FORMAT 2
 
 struct table; /* may be shared between threads; open it after fork(2) (lmdb.h) */
 
@@ -35,6 +37,16 @@ int table_create(const char *path, bool fold_case, uid_t owner, gid_t group, str
  * written), EX_CONFIG where it was made with the other fold_case. */
 int table_open(struct table **out, const char *path, enum table_mode mode, bool fold_case,
                struct error *err);
+
+/* Who changes the table, for its change log. The strings are lent, and outlive the table. */
+struct table_author {
+    const char *user;    /* that the process runs as */
+    const char *behind;  /* who became him; NULL: nobody */
+    const char *command; /* what he wrote */
+};
+
+/* The author of all edits that are committed from now on; without one the log has "" for all three. */
+void table_set_author(struct table *table, const struct table_author *author);
 
 /* Closes; no view, walk or edit of it may be open. NULL is fine. */
 void table_free(struct table *table);
@@ -92,7 +104,8 @@ int table_each_domain(struct table_view *view,
 /* ---- an edit: all or nothing. Waits for another writer (one transaction at a time). */
 struct table_edit;
 
-/* Returns the edit, or NULL with err. End it with table_edit_commit or table_edit_abort. */
+/* Returns the edit, or NULL with err; EX_DATAERR where the table has become one of a newer format. End it with
+ * table_edit_commit or table_edit_abort. */
 struct table_edit *table_edit_begin(struct table *table, struct error *err);
 
 /* Puts the entry. TABLE_FOUND where the old address is there already: without replace nothing is
@@ -103,6 +116,10 @@ enum table_result table_edit_put(struct table_edit *edit, const struct entry *en
 /* Deletes the entry of the same old address: TABLE_FOUND and gone, or TABLE_ABSENT. */
 enum table_result table_edit_del(struct table_edit *edit, const struct entry *old,
                                  struct error *err);
+
+/* Whether the change log (table/changelog.h) holds all that the edit has changed so far; else, once it is committed, it
+ * cannot be taken back. */
+bool table_edit_is_held(const struct table_edit *edit);
 
 /* Commits (on disk when it returns) and frees the edit, whatever comes out. Returns 0, or -1
  * with err and nothing changed. */

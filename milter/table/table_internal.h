@@ -1,8 +1,9 @@
-/* table/table_internal.h: what table.c, view.c and edit.c share of a table that is open; nobody
+/* table/table_internal.h: what table.c, view.c, edit.c and changelog.c share of a table that is open; nobody
  * else includes it. */
 #ifndef TABLE_TABLE_INTERNAL_H
 #define TABLE_TABLE_INTERNAL_H
 
+#include "table/change.h"
 #include "table/record.h"
 #include "table/table.h"
 
@@ -23,6 +24,7 @@ struct table {
     MDB_env *env;
     MDB_dbi entries;
     bool fold_case;
+    struct table_author author;
 
     /* Reset views keep a reader slot, and hold no page back: one at hand, and more where threads
      * ask at once. */
@@ -37,6 +39,27 @@ struct table {
     uint64_t secret; /* so that nobody can choose domains that are taken for each other */
 };
 
+struct table_view {
+    struct table *table;
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    struct table_view *next; /* in table->idle */
+    bool cursor_is_old;      /* of an earlier transaction: renewed when it is first needed */
+    bool faulted;            /* a page was missing: not to be used again */
+};
+
+struct table_edit {
+    struct table *table;
+    MDB_txn *txn;
+    MDB_cursor *cursor; /* ends with txn */
+    bool rebuilds;
+    unsigned put_flags;
+    int format;           /* of the table when the edit began */
+    struct change change; /* what the log will say of it: counts so far */
+    unsigned char *items; /* of it; NULL once they are too many, and then change.held is false */
+    size_t used, size;    /* of items, in octets */
+};
+
 /* Says in err what one of LMDB's codes, errno's or PAGE_MISSING means for this table. Always
  * returns -1. */
 int table_lmdb_error(struct error *err, const struct table *table, int rc);
@@ -45,6 +68,12 @@ int table_lmdb_error(struct error *err, const struct table *table, int rc);
  * where it cannot be asked. */
 long long table_file_size(const struct table *table);
 long long table_needed_size(const struct table *table);
+
+/* The format that the table says it has; -1 where it says none. */
+int table_get_format(MDB_txn *txn, MDB_dbi entries);
+
+/* Refuses a table of a newer format: 0, or -1 with err (EX_DATAERR). */
+int table_check_format(const struct table *table, int format, struct error *err);
 
 /* Puts what the table says of itself. Returns one of LMDB's codes. */
 int table_put_metas(MDB_txn *txn, const struct table *table);
@@ -72,7 +101,7 @@ int table_view_next(struct table_view *view, struct table_record *out);
 /* The table that it shows. */
 const struct table *table_of(const struct table_view *view);
 
-/* How many entries. Returns one of LMDB's codes. */
+/* How many entries; ends a walk. Returns one of LMDB's codes. */
 int table_view_count(struct table_view *view, size_t *out);
 
 /* Puts after under key, or with after NULL deletes what is there. before is what is there now,
@@ -91,5 +120,46 @@ int table_edit_error(struct error *err, const struct table_edit *edit, int rc);
 
 /* All that follows comes behind the last entry, in the order of the keys. */
 void table_edit_append(struct table_edit *edit);
+
+/* ---- the change log */
+
+/* Notes what becomes of an entry: before NULL where there is none yet, after NULL where it goes. Returns 0, or one of
+ * errno's codes. Whoever puts or deletes calls it first, while before still points to what is there. */
+int changelog_note(struct table_edit *edit, const MDB_val *key, const MDB_val *before,
+                   const MDB_val *after);
+
+/* Writes what was noted as the log's newest change, and drops the oldest where it has grown too long. Returns one of LMDB's
+ * codes. */
+int changelog_write(struct table_edit *edit);
+
+/* How many records of the log stand among the entries that the cursor goes through. Returns one of LMDB's codes. */
+int changelog_records(MDB_cursor *cursor, size_t *out);
+
+/* Puts the log as it was before the edit: for an edit that has emptied the table. Returns one of LMDB's codes. */
+int changelog_keep(struct table_edit *edit);
+
+/* The head of the last change. Returns one of LMDB's codes, MDB_NOTFOUND where the log is empty. */
+int changelog_last(MDB_cursor *cursor, struct change *out);
+
+/* A record of items is a page of LMDB's at most, with its head: it never has to find pages that lie side by side. */
+#define CHANGELOG_ITEMS_MAX 4000
+
+/* Copies the items of this record (1, 2 ...) of a change into out[CHANGELOG_ITEMS_MAX]. Returns one of LMDB's codes. */
+int changelog_items(MDB_txn *txn, MDB_dbi entries, uint64_t number, uint64_t record,
+                    unsigned char *out, size_t *length);
+
+/* The part of all keys that are of the log, and so of no entry. */
+#define CHANGELOG_PREFIX        "\0log"
+#define CHANGELOG_PREFIX_LENGTH 4
+
+/* ---- a view */
+
+/* All that touches the file goes through here: touch returns one of LMDB's codes, and takes no memory and no lock. A view
+ * that a fault has left in the middle of something is not used again. */
+int view_guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
+                 void *data);
+
+/* Makes the view's cursor fit to be moved; only for a touch. Returns one of LMDB's codes. */
+int view_ready_cursor(struct table_view *view);
 
 #endif

@@ -8,15 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-struct table_view {
-    struct table *table;
-    MDB_txn *txn;
-    MDB_cursor *cursor;
-    struct table_view *next; /* in table->idle */
-    bool cursor_is_old;      /* of an earlier transaction: renewed when it is first needed */
-    bool faulted;            /* a page was missing: not to be used again */
-};
-
 static void view_free(struct table_view *view)
 {
     if (view == NULL)
@@ -37,10 +28,8 @@ void table_views_free(struct table *table)
     }
 }
 
-/* All that touches the file goes through here: touch returns one of LMDB's codes. A view that a
- * fault has left in the middle of something is not used again. */
-static int guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
-                   void *data)
+int view_guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
+                 void *data)
 {
     struct guard guard;
     int rc;
@@ -96,10 +85,16 @@ static int renew(struct table_view *view, void *unused)
     return mdb_txn_renew(view->txn);
 }
 
-static int move_cursor(struct table_view *view, MDB_val *key, MDB_val *value, MDB_cursor_op op)
+int view_ready_cursor(struct table_view *view)
 {
     int rc = view->cursor_is_old ? mdb_cursor_renew(view->txn, view->cursor) : 0;
     view->cursor_is_old = false;
+    return rc;
+}
+
+static int move_cursor(struct table_view *view, MDB_val *key, MDB_val *value, MDB_cursor_op op)
+{
+    int rc = view_ready_cursor(view);
     return rc == 0 ? mdb_cursor_get(view->cursor, key, value, op) : rc;
 }
 
@@ -126,7 +121,7 @@ struct table_view *table_view_open(struct table *table, struct error *err)
     struct table_view *view = idle_view(table);
     if (view == NULL)
         return new_view(table, err);
-    int rc = guarded(view, renew, NULL);
+    int rc = view_guarded(view, renew, NULL);
     if (rc != 0) {
         table_lmdb_error(err, table, rc);
         view_free(view);
@@ -184,7 +179,7 @@ enum table_result table_find(struct table_view *view, enum entry_scope scope, co
         .err = err};
     if (lookup.key.mv_size == 0)
         return TABLE_ABSENT;
-    int rc = guarded(view, touch_entry, &lookup);
+    int rc = view_guarded(view, touch_entry, &lookup);
     if (rc == 0 || rc == MDB_NOTFOUND)
         return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
     table_lmdb_error(err, view->table, rc);
@@ -205,7 +200,7 @@ static enum table_result seek_prefix(struct table_view *view, const char *prefix
                                      struct error *err)
 {
     struct lookup lookup = {.key = {.mv_size = length, .mv_data = (void *)prefix}}; /* only read */
-    int rc = guarded(view, touch_prefix, &lookup);
+    int rc = view_guarded(view, touch_prefix, &lookup);
     if (rc == 0 || rc == MDB_NOTFOUND)
         return lookup.found ? TABLE_FOUND : TABLE_ABSENT;
     table_lmdb_error(err, view->table, rc);
@@ -301,7 +296,7 @@ static int go_on(struct table_view *view, struct walk *walk,
 {
     int rc;
     walk->op = MDB_SET_RANGE;
-    while ((rc = guarded(view, touch_next, walk)) == 0) {
+    while ((rc = view_guarded(view, touch_next, walk)) == 0) {
         int said = each(walk->out, data, walk->err);
         if (said != 0)
             return said;
@@ -353,7 +348,7 @@ int table_each_domain(struct table_view *view,
                         .err = err};
     int rc;
 
-    while ((rc = guarded(view, touch_from, &walk)) == 0) {
+    while ((rc = view_guarded(view, touch_from, &walk)) == 0) {
         int said = each(&entry, data, err);
         if (said != 0)
             return said;
@@ -393,13 +388,13 @@ int table_view_seek(struct table_view *view, const MDB_val *key, struct table_re
     char first[] = "\1"; /* behind the NUL of the metas */
     const MDB_val start = {1, first};
     struct step step = {key == NULL ? &start : key, out};
-    return guarded(view, touch_record, &step);
+    return view_guarded(view, touch_record, &step);
 }
 
 int table_view_next(struct table_view *view, struct table_record *out)
 {
     struct step step = {NULL, out};
-    return guarded(view, touch_record, &step);
+    return view_guarded(view, touch_record, &step);
 }
 
 const struct table *table_of(const struct table_view *view)
@@ -407,13 +402,23 @@ const struct table *table_of(const struct table_view *view)
     return view->table;
 }
 
-int table_view_count(struct table_view *view, size_t *out)
+static int touch_count(struct table_view *view, void *data)
 {
     MDB_stat status;
-    int rc = mdb_stat(view->txn, view->table->entries, &status);
+    size_t records, *out = data;
+    int rc = view_ready_cursor(view);
     if (rc == 0)
-        *out = status.ms_entries - META_COUNT;
+        rc = mdb_stat(view->txn, view->table->entries, &status);
+    if (rc == 0)
+        rc = changelog_records(view->cursor, &records);
+    if (rc == 0)
+        *out = status.ms_entries - META_COUNT - records;
     return rc;
+}
+
+int table_view_count(struct table_view *view, size_t *out)
+{
+    return view_guarded(view, touch_count, out);
 }
 
 int table_count(struct table *table, size_t *out, struct error *err)

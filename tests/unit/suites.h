@@ -7,6 +7,8 @@
 
 Suite *address_suite(void);
 Suite *answer_suite(void);
+Suite *change_suite(void);
+Suite *changelog_suite(void);
 Suite *csv_suite(void);
 Suite *entry_suite(void);
 Suite *format_suite(void);

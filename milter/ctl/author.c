@@ -1,0 +1,62 @@
+/* ctl/author.c: who writes a change, and what he wrote, for the change log */
+#include "ctl/ctl.h"
+
+#include "table/change.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* As a shell would read it: a word that has more than letters, digits and the marks of addresses and paths in quotes. */
+static void print_word(FILE *out, const char *word)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@.-_+/=:,%";
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        fputs(word, out);
+        return;
+    }
+    fputc('\'', out);
+    for (; *word != '\0'; word++)
+        fputs(*word == '\'' ? "'\\''" : (const char[]){*word, '\0'}, out);
+    fputc('\'', out);
+}
+
+/* Cut to fit, and printable. */
+static void join(char *out, size_t size, char **words)
+{
+    FILE *file = fmemopen(out, size, "w");
+    if (file == NULL)
+        return;
+    for (; *words != NULL; words++) {
+        print_word(file, *words);
+        if (words[1] != NULL)
+            fputc(' ', file);
+    }
+    fclose(file);
+    out[size - 1] = '\0';
+    error_make_printable(out);
+}
+
+static const char *user_behind(void)
+{
+    const char *name = getenv("SUDO_USER");
+    return name != NULL ? name : getenv("DOAS_USER");
+}
+
+void ctl_sign(struct table *table, char **words)
+{
+    static char command[CHANGE_COMMAND_MAX + 1], user[CHANGE_USER_MAX + 1],
+        behind[CHANGE_USER_MAX + 1];
+    const struct passwd *account = getpwuid(getuid());
+    const char *name = user_behind();
+
+    snprintf(user, sizeof user, "%s", account == NULL ? "" : account->pw_name);
+    snprintf(behind, sizeof behind, "%s", name == NULL ? "" : name);
+    error_make_printable(user);
+    error_make_printable(behind);
+    join(command, sizeof command, words);
+    table_set_author(table, &(struct table_author){user, behind, command});
+}

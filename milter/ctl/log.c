@@ -1,0 +1,254 @@
+/* ctl/log.c: print who changed what, when, and what it was before */
+#include "ctl/log.h"
+
+#include "ctl/ctl.h"
+#include "table/format.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHOWN 10 /* entries of a change, where it is not the only one that is asked for */
+
+struct query {
+    struct table_view *view;
+    bool json;
+    uint64_t number;         /* of the one change that is asked for; 0: all */
+    const struct entry *old; /* the one old address that is asked for; NULL: all */
+    bool found;
+};
+
+/* ---- words */
+
+static void format_who(char *out, size_t size, const struct change *change)
+{
+    char user[CHANGE_USER_MAX + 1];
+    snprintf(user, sizeof user, "%s", change->user);
+    if (*user == '\0')
+        snprintf(user, sizeof user, "uid %llu", (unsigned long long)change->uid);
+    if (*change->behind == '\0' || strcmp(change->behind, user) == 0)
+        snprintf(out, size, "%s", user);
+    else
+        snprintf(out, size, "%s as %s", change->behind, user);
+}
+
+void change_format(char *out, size_t size, const struct change *change)
+{
+    char when[TIMESTAMP_TEXT_SIZE], who[2 * CHANGE_USER_MAX + 8], of[40] = "";
+    if (change->undoes != 0)
+        snprintf(of, sizeof of, " of change %llu", (unsigned long long)change->undoes);
+    timestamp_format(when, sizeof when, change->when);
+    format_who(who, sizeof who, change);
+    snprintf(out, size, "change %llu of %s by %s: %s%s", (unsigned long long)change->number, when,
+             who, *change->command == '\0' ? "no movedctl" : change->command, of);
+    error_make_printable(out);
+}
+
+void change_format_counts(char *out, size_t size, uint64_t added, uint64_t changed,
+                          uint64_t removed)
+{
+    const struct {
+        uint64_t count;
+        const char *word;
+    } counts[] = {{added, "added"}, {changed, "changed"}, {removed, "removed"}};
+    size_t used = 0;
+    *out = '\0';
+    for (size_t i = 0; i < sizeof counts / sizeof *counts && used < size; i++)
+        if (counts[i].count > 0)
+            used += (size_t)snprintf(out + used, size - used, "%s%llu %s", used > 0 ? ", " : "",
+                                     (unsigned long long)counts[i].count, counts[i].word);
+}
+
+/* ---- entries */
+
+struct printer {
+    const struct query *query;
+    uint64_t done, limit; /* entries */
+    const char *between;  /* JSON: two of them */
+};
+
+static bool is_asked_for(const struct query *query, const struct change_entry *entry)
+{
+    const struct entry *one = entry->before != NULL ? entry->before : entry->after;
+    const struct entry *old = query->old;
+    return old == NULL || (one->scope == old->scope && strcmp(one->domain, old->domain) == 0 &&
+                           strcmp(one->local, old->local) == 0);
+}
+
+static int print_json_entry(const struct change_entry *entry, const char *between,
+                            struct error *err)
+{
+    char old[ADDRESS_TEXT_SIZE];
+    entry_format_old(old, sizeof old, entry->before != NULL ? entry->before : entry->after);
+    json_t *name = json_string(old);
+    printf("%s\n  {\"old\": ", between);
+    if (name == NULL || json_dumpf(name, stdout, JSON_ENCODE_ANY) != 0)
+        fputs("null", stdout);
+    json_decref(name);
+    for (int i = 0; i < 2; i++) {
+        const struct entry *side = i == 0 ? entry->before : entry->after;
+        fputs(i == 0 ? ", \"before\": " : ", \"after\": ", stdout);
+        if (side == NULL)
+            fputs("null", stdout);
+        else
+            format_json(stdout, side);
+    }
+    return putchar('}') == EOF ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno))
+                               : 0;
+}
+
+static int print_change_entry(const struct change_entry *entry, void *data, struct error *err)
+{
+    struct printer *printer = data;
+    if (!is_asked_for(printer->query, entry))
+        return 0;
+    if (printer->done == printer->limit)
+        return 1;
+    printer->done++;
+    if (printer->query->json) {
+        const char *between = printer->between;
+        printer->between = ",";
+        return print_json_entry(entry, between, err);
+    }
+    fputs("  ", stdout);
+    return print_difference(entry->before, entry->after, err);
+}
+
+static int stop_if_asked_for(const struct change_entry *entry, void *data, struct error *err)
+{
+    (void)err;
+    return is_asked_for(data, entry) ? 1 : 0;
+}
+
+/* Whether the change is one of those that are asked for: 1, 0, or -1 with err. One that does not say which entries it
+ * changed may be. */
+static int wants(const struct query *query, const struct change *change, struct error *err)
+{
+    if (query->number != 0 && query->number != change->number)
+        return 0;
+    if (query->old == NULL || !change->held)
+        return 1;
+    return changelog_each_entry(query->view, change->number, stop_if_asked_for, (void *)query, err);
+}
+
+/* ---- changes */
+
+static int print_for_people(const struct query *query, const struct change *change,
+                            struct error *err)
+{
+    struct printer printer = {
+        .query = query, .limit = query->number != 0 || query->old != NULL ? UINT64_MAX : SHOWN};
+    char text[CHANGE_TEXT_SIZE], counts[CHANGE_COUNTS_SIZE];
+    change_format(text, sizeof text, change);
+    change_format_counts(counts, sizeof counts, change->added, change->changed, change->removed);
+    printf("%s\n", text);
+    if (!change->held) {
+        printf("  %s: more than the log holds, it cannot be undone\n", counts);
+        return 0;
+    }
+    int rc = changelog_each_entry(query->view, change->number, print_change_entry, &printer, err);
+    if (rc == 1)
+        printf("  %s in all: movedctl log %llu\n", counts, (unsigned long long)change->number);
+    return rc < 0 ? -1 : 0;
+}
+
+/* All but the entries, and the closing brace. */
+static int print_json_head(const struct change *change, const char *between, struct error *err)
+{
+    char when[TIMESTAMP_TEXT_SIZE];
+    timestamp_format(when, sizeof when, change->when);
+    json_t *object =
+        json_pack("{sI ss sI ss ss ss sI sI sI sI sb}", "change", (json_int_t)change->number,
+                  "time", when, "uid", (json_int_t)change->uid, "user", change->user, "behind",
+                  change->behind, "command", change->command, "undoes", (json_int_t)change->undoes,
+                  "added", (json_int_t)change->added, "changed", (json_int_t)change->changed,
+                  "removed", (json_int_t)change->removed, "held", change->held);
+    char *text = object == NULL ? NULL : json_dumps(object, 0);
+    json_decref(object);
+    if (text == NULL)
+        return error_set(err, EX_DATAERR, "change %llu is damaged: restore a copy of the table",
+                         (unsigned long long)change->number);
+    printf("%s\n%.*s, \"entries\": [", between, (int)strlen(text) - 1, text);
+    free(text);
+    return 0;
+}
+
+static int print_as_json(const struct query *query, const struct change *change, struct error *err)
+{
+    struct printer printer = {.query = query, .limit = UINT64_MAX, .between = ""};
+    if (print_json_head(change, query->found ? "," : "", err) != 0 ||
+        changelog_each_entry(query->view, change->number, print_change_entry, &printer, err) != 0)
+        return -1;
+    fputs("]}", stdout);
+    return 0;
+}
+
+static int print_change(const struct change *change, void *data, struct error *err)
+{
+    struct query *query = data;
+    int rc = wants(query, change, err);
+    if (rc <= 0)
+        return rc;
+    rc = query->json ? print_as_json(query, change, err) : print_for_people(query, change, err);
+    query->found = true;
+    return rc;
+}
+
+static int print_all(struct ctl *ctl, struct query *query, struct error *err)
+{
+    query->view = table_view_open(ctl->table, err);
+    if (query->view == NULL)
+        return -1;
+    if (query->json)
+        putchar('[');
+    int rc = changelog_each(query->view, print_change, query, err);
+    table_view_close(query->view);
+    if (query->json && rc == 0)
+        puts(query->found ? "\n]" : "]");
+    return rc;
+}
+
+/* The number of a change, as an operand; 0 where the text is none. */
+static uint64_t read_number(const char *text)
+{
+    char *end;
+    if (text[strspn(text, "0123456789")] != '\0')
+        return 0;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    return errno == 0 && end != text ? number : 0;
+}
+
+static int log_changes(struct ctl *ctl, char **args, struct error *err)
+{
+    struct query query = {.json = ctl->options.json};
+    struct entry old;
+    if (args[0] != NULL && (query.number = read_number(args[0])) == 0) {
+        if (ctl_parse_old(ctl, args[0], &old, err) != 0)
+            return -1;
+        query.old = &old;
+    }
+    if (print_all(ctl, &query, err) != 0)
+        return -1;
+    return query.found || args[0] == NULL ? 0 : 1;
+}
+
+const struct command command_log = {
+    .name = "log",
+    .usage = "log [--json] [OLD|NUMBER]",
+    .summary = "Prints who changed what, when, and what it was before",
+    .details =
+        "The newest change first, and of each the first entries: '-' before, '+' after.\n"
+        "\n"
+        "OLD     the changes of this old address alone; exit status 1 where there is none\n"
+        "NUMBER  this change alone, with all its entries\n"
+        "\n"
+        "The oldest changes make room for new ones. A change of very many entries is logged\n"
+        "without them.\n",
+    .takes = "json",
+    .most = 1,
+    .opens = TABLE_TO_READ,
+    .run = log_changes,
+};

@@ -1,0 +1,379 @@
+#include "table/changelog.h"
+
+#include "table/table_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BEHIND_LOG "\0loh" /* sorts behind all its keys, and before the entries */
+#define KEY_LENGTH (CHANGELOG_PREFIX_LENGTH + 8 + 4)
+
+_Static_assert(CHANGE_ITEM_MAX <= CHANGELOG_ITEMS_MAX && CHANGE_HEAD_MAX <= CHANGELOG_ITEMS_MAX,
+               "a record holds a head, and an item");
+
+/* ---- keys */
+
+static MDB_val log_key(unsigned char *out, uint64_t number, uint32_t record)
+{
+    memcpy(out, CHANGELOG_PREFIX, CHANGELOG_PREFIX_LENGTH);
+    for (int i = 0; i < 8; i++)
+        out[CHANGELOG_PREFIX_LENGTH + i] = (unsigned char)(number >> (56 - 8 * i) & 0xff);
+    for (int i = 0; i < 4; i++)
+        out[CHANGELOG_PREFIX_LENGTH + 8 + i] = (unsigned char)(record >> (24 - 8 * i) & 0xff);
+    return (MDB_val){.mv_size = KEY_LENGTH, .mv_data = out};
+}
+
+static bool is_log_key(const MDB_val *key)
+{
+    return key->mv_size == KEY_LENGTH &&
+           memcmp(key->mv_data, CHANGELOG_PREFIX, CHANGELOG_PREFIX_LENGTH) == 0;
+}
+
+static uint64_t number_of(const MDB_val *key)
+{
+    const unsigned char *at = key->mv_data;
+    uint64_t number = 0;
+    for (int i = 0; i < 8; i++)
+        number = number << 8 | at[CHANGELOG_PREFIX_LENGTH + i];
+    return number;
+}
+
+/* ---- heads: all return one of LMDB's codes; MDB_NOTFOUND where the log is empty */
+
+static int read_head(MDB_cursor *cursor, uint64_t number, struct change *out)
+{
+    unsigned char name[KEY_LENGTH];
+    MDB_val value, key = log_key(name, number, 0);
+    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_KEY);
+    if (rc == 0 &&
+        (change_decode_head(out, value.mv_data, value.mv_size) != 0 || out->number != number))
+        rc = MDB_CORRUPTED;
+    return rc;
+}
+
+static int first_head(MDB_cursor *cursor, struct change *out)
+{
+    MDB_val value, key = {.mv_size = CHANGELOG_PREFIX_LENGTH, .mv_data = (void *)CHANGELOG_PREFIX};
+    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    if (rc == 0)
+        rc = is_log_key(&key) ? read_head(cursor, number_of(&key), out) : MDB_NOTFOUND;
+    return rc;
+}
+
+int changelog_last(MDB_cursor *cursor, struct change *out)
+{
+    MDB_val value, key = {.mv_size = sizeof BEHIND_LOG - 1, .mv_data = (void *)BEHIND_LOG};
+    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        rc = mdb_cursor_get(cursor, &key, &value, rc == 0 ? MDB_PREV : MDB_LAST);
+    if (rc == 0)
+        rc = is_log_key(&key) ? read_head(cursor, number_of(&key), out) : MDB_NOTFOUND;
+    return rc;
+}
+
+int changelog_records(MDB_cursor *cursor, size_t *out)
+{
+    struct change first, last;
+    int rc = first_head(cursor, &first);
+    if (rc == 0)
+        rc = changelog_last(cursor, &last);
+    *out = rc == 0 ? last.records_end - first.records_end + first.records : 0;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* ---- noting */
+
+/* From now on the edit is logged without its entries. */
+static void hold_no_more(struct table_edit *edit)
+{
+    edit->change.held = false;
+    free(edit->items);
+    edit->items = NULL;
+}
+
+static int make_room(struct table_edit *edit, size_t length)
+{
+    size_t size = edit->size == 0 ? 4096 : edit->size;
+    while (size - edit->used < length)
+        size *= 2;
+    if (size == edit->size)
+        return 0;
+    unsigned char *items = realloc(edit->items, size);
+    if (items == NULL)
+        return ENOMEM;
+    edit->items = items;
+    edit->size = size;
+    return 0;
+}
+
+int changelog_note(struct table_edit *edit, const MDB_val *key, const MDB_val *before,
+                   const MDB_val *after)
+{
+    struct change_item item = {.key = key->mv_data, .key_length = key->mv_size};
+    if (before != NULL)
+        item.before = before->mv_data, item.before_length = before->mv_size;
+    if (after != NULL)
+        item.after = after->mv_data, item.after_length = after->mv_size;
+
+    edit->change.added += before == NULL;
+    edit->change.changed += before != NULL && after != NULL;
+    edit->change.removed += after == NULL;
+    if (!edit->change.held)
+        return 0;
+    size_t length = change_item_length(&item);
+    if (length > CHANGE_ITEM_MAX || edit->used + length > CHANGELOG_CHANGE_MAX) {
+        hold_no_more(edit); /* the former: a value that is no entry's */
+        return 0;
+    }
+    int rc = make_room(edit, length);
+    if (rc == 0) {
+        change_encode_item(edit->items + edit->used, &item);
+        edit->used += length;
+    }
+    return rc;
+}
+
+bool table_edit_is_held(const struct table_edit *edit)
+{
+    return edit->change.held;
+}
+
+/* ---- writing */
+
+static void copy_text(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text == NULL ? "" : text);
+}
+
+static void sign(struct change *change, const struct table_author *author)
+{
+    change->when = (int64_t)time(NULL);
+    change->uid = getuid();
+    copy_text(change->user, sizeof change->user, author->user);
+    copy_text(change->behind, sizeof change->behind, author->behind);
+    copy_text(change->command, sizeof change->command, author->command);
+}
+
+/* The octets, from the edit's items at from on, that go into one record. */
+static size_t record_length(const struct table_edit *edit, size_t from)
+{
+    struct change_item item;
+    size_t length = 0, next;
+    while ((next = change_first_item(&item, edit->items + from + length,
+                                     edit->used - from - length)) > 0 &&
+           length + next <= CHANGELOG_ITEMS_MAX)
+        length += next;
+    return length;
+}
+
+static int put_items(struct table_edit *edit, uint64_t number, uint64_t *records)
+{
+    unsigned char name[KEY_LENGTH];
+    int rc = 0;
+    for (size_t at = 0, length; rc == 0 && at < edit->used; at += length) {
+        MDB_val key = log_key(name, number, (uint32_t)(*records)++);
+        length = record_length(edit, at);
+        MDB_val value = {.mv_size = length, .mv_data = edit->items + at};
+        rc = mdb_put(edit->txn, edit->table->entries, &key, &value, 0);
+    }
+    return rc;
+}
+
+static int put_head(const struct table_edit *edit, const struct change *change)
+{
+    unsigned char name[KEY_LENGTH], head[CHANGE_HEAD_MAX];
+    MDB_val key = log_key(name, change->number, 0);
+    MDB_val value = {.mv_size = change_encode_head(head, change), .mv_data = head};
+    return mdb_put(edit->txn, edit->table->entries, &key, &value, 0);
+}
+
+static int drop_change(MDB_cursor *cursor, uint64_t number)
+{
+    unsigned char name[KEY_LENGTH];
+    MDB_val value, key = log_key(name, number, 0);
+    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (rc == 0 && is_log_key(&key) && number_of(&key) == number) {
+        rc = mdb_cursor_del(cursor, 0);
+        if (rc == 0)
+            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    return rc;
+}
+
+/* Drops the oldest changes until there is room for the one that comes behind last. */
+static int drop_oldest(MDB_cursor *cursor, const struct change *last, uint64_t octets)
+{
+    struct change first;
+    int rc;
+    while ((rc = first_head(cursor, &first)) == 0 &&
+           (last->number - first.number + 1 >= CHANGELOG_CHANGES_MAX ||
+            last->octets_end - first.octets_end + first.octets + octets > CHANGELOG_OCTETS_MAX))
+        if ((rc = drop_change(cursor, first.number)) != 0)
+            break;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* The state before the edit is what a reader still sees. */
+static int copy_log(struct table_edit *edit, MDB_cursor *from)
+{
+    MDB_val value, key = {.mv_size = CHANGELOG_PREFIX_LENGTH, .mv_data = (void *)CHANGELOG_PREFIX};
+    int rc = mdb_cursor_get(from, &key, &value, MDB_SET_RANGE);
+    while (rc == 0 && is_log_key(&key)) {
+        rc = mdb_put(edit->txn, edit->table->entries, &key, &value, 0);
+        if (rc == 0)
+            rc = mdb_cursor_get(from, &key, &value, MDB_NEXT);
+    }
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int changelog_keep(struct table_edit *edit)
+{
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    int rc = mdb_txn_begin(edit->table->env, NULL, MDB_RDONLY, &txn);
+    if (rc == 0)
+        rc = mdb_cursor_open(txn, edit->table->entries, &cursor);
+    if (rc == 0)
+        rc = copy_log(edit, cursor);
+    if (cursor != NULL)
+        mdb_cursor_close(cursor);
+    mdb_txn_abort(txn); /* NULL is fine */
+    return rc;
+}
+
+/* What is there already, for the new change to stand behind. */
+static int find_place(struct table_edit *edit, struct change *last, uint64_t octets)
+{
+    MDB_cursor *cursor = NULL;
+    int rc = mdb_cursor_open(edit->txn, edit->table->entries, &cursor);
+    if (rc != 0)
+        return rc;
+    rc = changelog_last(cursor, last);
+    if (rc == 0)
+        rc = drop_oldest(cursor, last, octets);
+    else if (rc == MDB_NOTFOUND)
+        rc = 0;
+    mdb_cursor_close(cursor);
+    return rc;
+}
+
+int changelog_write(struct table_edit *edit)
+{
+    struct change last = {.number = 0}, *change = &edit->change;
+    unsigned char head[CHANGE_HEAD_MAX];
+    size_t used = change->held ? edit->used : 0;
+
+    sign(change, &edit->table->author);
+    change->octets = change_encode_head(head, change) + used;
+    int rc = find_place(edit, &last, change->octets);
+    if (rc != 0)
+        return rc;
+    change->number = last.number + 1;
+    change->records = 1; /* the head */
+    if (used > 0)
+        rc = put_items(edit, change->number, &change->records);
+    change->octets_end = last.octets_end + change->octets;
+    change->records_end = last.records_end + change->records;
+    return rc == 0 ? put_head(edit, change) : rc;
+}
+
+/* ---- reading */
+
+int changelog_items(MDB_txn *txn, MDB_dbi entries, uint64_t number, uint64_t record,
+                    unsigned char *out, size_t *length)
+{
+    unsigned char name[KEY_LENGTH];
+    MDB_val value, key = log_key(name, number, (uint32_t)record);
+    int rc = mdb_get(txn, entries, &key, &value);
+    if (rc == 0 && value.mv_size > CHANGELOG_ITEMS_MAX)
+        rc = MDB_CORRUPTED;
+    if (rc == 0) {
+        memcpy(out, value.mv_data, value.mv_size);
+        *length = value.mv_size;
+    }
+    return rc;
+}
+
+struct look {
+    uint64_t number; /* of the change; 0: the last */
+    uint64_t record;
+    struct change change;
+    unsigned char items[CHANGELOG_ITEMS_MAX];
+    size_t length;
+};
+
+static int touch_head(struct table_view *view, void *data)
+{
+    struct look *look = data;
+    int rc = view_ready_cursor(view);
+    if (rc != 0)
+        return rc;
+    return look->number == 0 ? changelog_last(view->cursor, &look->change)
+                             : read_head(view->cursor, look->number, &look->change);
+}
+
+static int touch_items(struct table_view *view, void *data)
+{
+    struct look *look = data;
+    return changelog_items(view->txn, view->table->entries, look->number, look->record, look->items,
+                           &look->length);
+}
+
+int changelog_each(struct table_view *view,
+                   int (*each)(const struct change *change, void *data, struct error *err),
+                   void *data, struct error *err)
+{
+    struct look look = {.number = 0};
+    int rc;
+    while ((rc = view_guarded(view, touch_head, &look)) == 0) {
+        int said = each(&look.change, data, err);
+        if (said != 0)
+            return said;
+        look.number = look.change.number - 1;
+        if (look.number == 0)
+            return 0;
+    }
+    return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
+}
+
+static int decode_item(struct entry *before, struct entry *after, struct change_entry *out,
+                       const struct change_item *item, struct error *err)
+{
+    *out = (struct change_entry){item->before == NULL ? NULL : before,
+                                 item->after == NULL ? NULL : after};
+    if (out->before != NULL && record_decode(before, item->key, item->key_length, item->before,
+                                             item->before_length, err) != 0)
+        return -1;
+    return out->after == NULL ? 0
+                              : record_decode(after, item->key, item->key_length, item->after,
+                                              item->after_length, err);
+}
+
+int changelog_each_entry(struct table_view *view, uint64_t number,
+                         int (*each)(const struct change_entry *entry, void *data,
+                                     struct error *err),
+                         void *data, struct error *err)
+{
+    struct look look = {.number = number, .record = 1};
+    struct change_item item;
+    struct change_entry entry;
+    struct entry before, after;
+    int rc;
+    for (; (rc = view_guarded(view, touch_items, &look)) == 0; look.record++) {
+        size_t length;
+        for (size_t at = 0;
+             (length = change_first_item(&item, look.items + at, look.length - at)) > 0;
+             at += length) {
+            int said = decode_item(&before, &after, &entry, &item, err);
+            if (said == 0)
+                said = each(&entry, data, err);
+            if (said != 0)
+                return said;
+        }
+    }
+    return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
+}

@@ -1,0 +1,43 @@
+/* table/changelog.h: who changed what in the table, when, and what it was before. Kept in the table's own file and written
+ * by the transaction that changes it: never one without the other. Bounded: the oldest changes make room for new ones.
+ *
+ * It stands among the entries, as what the table says of itself does: under "\0log", the number of the change and of its
+ * record (8 and 4 octets, the highest first). Record 0 is the head, the rest are items (table/change.h). Who looks up or
+ * walks entries never meets it. */
+#ifndef TABLE_CHANGELOG_H
+#define TABLE_CHANGELOG_H
+
+#include "table/change.h"
+#include "table/table.h"
+
+#define CHANGELOG_CHANGES_MAX 10000
+
+/* In octets. A change whose entries take more is logged without them; and what the whole log may take has room for such
+ * a one and others. */
+#define CHANGELOG_CHANGE_MAX (16 * 1024 * 1024)
+#define CHANGELOG_OCTETS_MAX (2 * CHANGELOG_CHANGE_MAX)
+
+/* One entry, before and after; NULL: there was none, there is none. Lent. */
+struct change_entry {
+    const struct entry *before, *after;
+};
+
+/* Calls each with the changes that the log has, the newest first, until it returns other than 0. Returns what each
+ * returned last, or -1 with err. */
+int changelog_each(struct table_view *view,
+                   int (*each)(const struct change *change, void *data, struct error *err),
+                   void *data, struct error *err);
+
+/* Calls each with the entries of that change in the order in which they were changed; none where it does not hold them.
+ * The rest is as for changelog_each. */
+int changelog_each_entry(struct table_view *view, uint64_t number,
+                         int (*each)(const struct change_entry *entry, void *data,
+                                     struct error *err),
+                         void *data, struct error *err);
+
+/* Takes the last change back: its entries become what they were before. That is a change too, and can be taken back.
+ * Returns 0 with *undone, what was taken back; or -1 with err (EX_DATAERR): there is none, the log does not hold its
+ * entries, or one of them is not what that change made of it. */
+int table_edit_undo(struct table_edit *edit, struct change *undone, struct error *err);
+
+#endif

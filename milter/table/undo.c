@@ -1,0 +1,93 @@
+/* table/undo.c: take the last change back: each of its entries, from the last to the first, becomes what it was */
+#include "table/changelog.h"
+#include "table/table_internal.h"
+
+#include <string.h>
+
+static int find_last(struct table_edit *edit, struct change *out, struct error *err)
+{
+    MDB_cursor *cursor = NULL;
+    int rc = mdb_cursor_open(edit->txn, edit->table->entries, &cursor);
+    if (rc == 0)
+        rc = changelog_last(cursor, out);
+    if (cursor != NULL)
+        mdb_cursor_close(cursor);
+    if (rc == MDB_NOTFOUND)
+        return error_set(err, EX_DATAERR, "%s: the change log is empty: there is nothing to undo",
+                         edit->table->path);
+    if (rc != 0)
+        return table_lmdb_error(err, edit->table, rc);
+    if (!out->held)
+        return error_set(err, EX_DATAERR,
+                         "change %llu, '%.100s', has more entries than the change log holds: "
+                         "restore a copy of the table",
+                         (unsigned long long)out->number, out->command);
+    return 0;
+}
+
+static int refuse(const struct change_item *item, const struct change *change, struct error *err)
+{
+    struct entry entry = {.scope = ENTRY_MAILBOX};
+    const void *value = item->before != NULL ? item->before : item->after;
+    size_t length = item->before != NULL ? item->before_length : item->after_length;
+    char old[ADDRESS_TEXT_SIZE];
+    if (record_decode(&entry, item->key, item->key_length, value, length, err) != 0)
+        return -1;
+    entry_format_old(old, sizeof old, &entry);
+    return error_set(err, EX_DATAERR,
+                     "'%s' is not what change %llu made of it, and no later change is in the log: "
+                     "mend it with add or del",
+                     old, (unsigned long long)change->number);
+}
+
+static const MDB_val *value_of(MDB_val *out, const void *octets, size_t length)
+{
+    *out = (MDB_val){.mv_size = length, .mv_data = (void *)octets}; /* only read */
+    return octets == NULL ? NULL : out;
+}
+
+/* A change of its own, the other way round. */
+static int undo_item(struct table_edit *edit, const struct change *change,
+                     const struct change_item *item, struct error *err)
+{
+    MDB_val there, key, first, second;
+    const MDB_val *before = value_of(&first, item->before, item->before_length);
+    const MDB_val *after = value_of(&second, item->after, item->after_length);
+
+    value_of(&key, item->key, item->key_length);
+    int rc = mdb_get(edit->txn, edit->table->entries, &key, &there);
+    if (rc == 0 && (after == NULL || !table_same(&there, after)))
+        return refuse(item, change, err);
+    if (rc == MDB_NOTFOUND && after != NULL)
+        return refuse(item, change, err);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        rc = table_edit_change(edit, &key, after, before);
+    return rc == 0 ? 0 : table_lmdb_error(err, edit->table, rc);
+}
+
+/* Of one record, from the last to the first. */
+static int undo_record(struct table_edit *edit, const struct change *change, uint64_t record,
+                       struct error *err)
+{
+    unsigned char items[CHANGELOG_ITEMS_MAX];
+    struct change_item item;
+    size_t left, length;
+    int rc = changelog_items(edit->txn, edit->table->entries, change->number, record, items, &left);
+    if (rc != 0)
+        return table_lmdb_error(err, edit->table, rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc);
+    for (; (length = change_last_item(&item, items, left)) > 0; left -= length)
+        if (undo_item(edit, change, &item, err) != 0)
+            return -1;
+    return left == 0 ? 0 : table_lmdb_error(err, edit->table, MDB_CORRUPTED);
+}
+
+int table_edit_undo(struct table_edit *edit, struct change *undone, struct error *err)
+{
+    if (find_last(edit, undone, err) != 0)
+        return -1;
+    for (uint64_t record = undone->records - 1; record > 0; record--)
+        if (undo_record(edit, undone, record, err) != 0)
+            return -1;
+    edit->change.undoes = undone->number;
+    return 0;
+}
