@@ -53,7 +53,8 @@ static int run_aftermath(struct changes *changes, const struct aftermath *afterm
                          struct error *err)
 {
     struct error second;
-    if (run_all(aftermath->checks, err) == 0 && run_all(aftermath->reloads, err) == 0)
+    if ((aftermath->first == NULL || aftermath->first(aftermath->data, err) == 0) &&
+        run_all(aftermath->checks, err) == 0 && run_all(aftermath->reloads, err) == 0)
         return 0;
     if (changes_take_back(changes, &second) != 0)
         ctl_warn("%s", second.text);

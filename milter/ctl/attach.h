@@ -25,6 +25,9 @@ extern const struct mta mta_postfix, mta_sendmail;
 
 /* What is run when the files are changed: NULL-terminated lists of argv, each NULL-terminated. */
 struct aftermath {
+    /* The first thing that is done, NULL for none; returns -1 with err to have the change taken back. */
+    int (*first)(void *data, struct error *err);
+    void *data;
     const char *const *const *checks;  /* one that fails takes the change back */
     const char *const *const *reloads; /* so that the running server takes it up; likewise */
 };

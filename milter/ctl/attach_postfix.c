@@ -403,8 +403,8 @@ static int carry_out(struct work *work, const char *nothing, const char *done, s
     const char *const *const checks[] = {check, NULL};
     const char *const *const reloads[] = {reload, NULL};
     snprintf(program, sizeof program, "%s/postfix", work->postfix.programs);
-    const struct aftermath aftermath = {checks,
-                                        is_running(program, work->postfix.dir) ? reloads : NULL};
+    const struct aftermath aftermath = {
+        .checks = checks, .reloads = is_running(program, work->postfix.dir) ? reloads : NULL};
     return attach_carry_out(work->ctl, &work->changes, &aftermath, nothing, done, err);
 }
 

@@ -4,24 +4,36 @@
 
 #include "ctl/probe.h"
 #include "ctl/process.h"
+#include "ctl/sendmail_cf.h"
 #include "ctl/sendmail_m4.h"
 
+#include <glob.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <utime.h>
 
 #define COMMENT     "dnl # "
 #define DEFAULT_DIR "/etc/mail"
+#define FILTER      "milter-moved"
 
 /* All that one run works with. */
 struct work {
     struct ctl *ctl;
+    char *dir;
     char mc_path[PATH_MAX], cf_path[PATH_MAX], m4_path[PATH_MAX];
-    char *mc, *cf;  /* as they are */
-    char *stripped; /* sendmail.mc without us */
+    char *mc, *cf;      /* as they are */
+    char *stripped;     /* sendmail.mc without us */
+    char *base;         /* the sendmail.cf of that */
+    char *made;         /* the sendmail.cf that is planned */
+    char milter[108];   /* our socket, as Sendmail writes it */
+    char filter[64];    /* what our milter is called there */
+    bool by_hand;       /* it is there, put in by hand */
+    const char *target; /* what to have the server's own makefile make; NULL: there is none */
     struct changes changes;
 };
 
@@ -30,194 +42,117 @@ static int out_of_memory(struct error *err)
     return error_set(err, EX_OSERR, "out of memory");
 }
 
-/* ---- sendmail.cf from sendmail.mc */
+/* ---- reading what is there */
 
-/* Runs m4 in the folder, as the server's makefile does. Returns what it makes; or NULL with err. */
-static char *run_m4(const char *mc_path, struct error *err)
+static int find_folder(struct work *work, struct error *err)
 {
-    char folder[PATH_MAX];
-    const char *const argv[] = {"sh", "-c", "cd \"$0\" && exec m4 \"$1\"", folder, mc_path, NULL};
-    struct output output;
-    char *made = NULL;
-
-    snprintf(folder, sizeof folder, "%s", mc_path);
-    *strrchr(folder, '/') = '\0';
-    if (process_run(&output, argv, NULL, err) != 0)
-        return NULL;
-    if (output.status != 0 || *output.err != '\0' || strstr(output.out, "\nMlocal") == NULL) {
-        output.err[strcspn(output.err, "\n")] = '\0';
-        error_set(err, EX_CONFIG, "m4 makes no sendmail.cf of %s: %.300s", mc_path,
-                  *output.err == '\0' ? "(is m4 installed?)" : output.err);
-    } else {
-        made = output.out;
-        output.out = NULL;
-    }
-    process_free(&output);
-    return made;
+    const char *dir = work->ctl->options.config_dir;
+    if (dir == NULL)
+        dir = DEFAULT_DIR;
+    work->dir = realpath(dir, NULL);
+    if (work->dir == NULL)
+        return error_set(err, EX_NOINPUT, "no Sendmail here: no folder '%s': --config-dir", dir);
+    if (strpbrk(work->dir, "`'\"[]{}, \t") != NULL || strlen(work->dir) > PATH_MAX - 32)
+        return error_set(err, EX_CONFIG,
+                         "%s: cannot be written in sendmail.mc: a path without quotes, "
+                         "brackets, commas and blanks is needed",
+                         work->dir);
+    snprintf(work->mc_path, sizeof work->mc_path, "%s/sendmail.mc", work->dir);
+    snprintf(work->cf_path, sizeof work->cf_path, "%s/sendmail.cf", work->dir);
+    snprintf(work->m4_path, sizeof work->m4_path, "%s/milter-moved.m4", work->dir);
+    return 0;
 }
 
-/* As run_m4, of a text that stands in no file yet. It stands beside sendmail.mc for that time, for what it includes
- * by a relative path. */
-static char *build(const struct work *work, const char *mc, struct error *err)
+static int read_files(struct work *work, struct error *err)
 {
-    char path[PATH_MAX];
-    if ((size_t)snprintf(path, sizeof path, "%s.XXXXXX", work->mc_path) >= sizeof path) {
-        error_set(err, EX_CANTCREAT, "%s: the path is too long", work->mc_path);
-        return NULL;
-    }
-    int fd = mkstemp(path);
-    if (fd < 0) {
-        error_set(err, EX_CANTCREAT, "%s: cannot be made", path);
-        return NULL;
-    }
-    close(fd);
-    char *made = file_write(path, mc, err) == 0 ? run_m4(path, err) : NULL;
-    unlink(path);
-    return made;
-}
-
-/* The next line of a sendmail.cf that says something, its length in *length; NULL behind the last. m4 writes where and
- * when it ran into comments. */
-static const char *next_line(const char **at, size_t *length)
-{
-    while (**at != '\0') {
-        const char *line = *at;
-        *length = strcspn(line, "\n");
-        *at = line + *length + (line[*length] == '\n');
-        if (*length > 0 && *line != '#')
-            return line;
-    }
-    return NULL;
+    if (find_folder(work, err) != 0)
+        return -1;
+    work->mc = file_read(work->mc_path, err);
+    work->cf = work->mc == NULL ? NULL : file_read(work->cf_path, err);
+    if (work->cf == NULL)
+        return -1;
+    work->stripped = attach_strip(work->mc, COMMENT);
+    if (work->stripped == NULL)
+        return out_of_memory(err);
+    work->base = sendmail_build(work->dir, work->stripped, err);
+    return work->base == NULL ? -1 : 0;
 }
 
 /* A sendmail.cf that was changed by hand would lose that. */
 static int check_cf_is_made_of_mc(const struct work *work, struct error *err)
 {
-    char *made = build(work, work->mc, err);
-    const char *a = made, *b = work->cf, *line_a, *line_b;
-    size_t length_a = 0, length_b = 0;
+    const char *differs;
+    size_t length;
+    char *made = sendmail_build(work->dir, work->mc, err);
     if (made == NULL)
         return -1;
-    do {
-        line_a = next_line(&a, &length_a);
-        line_b = next_line(&b, &length_b);
-    } while (line_a != NULL && line_b != NULL && length_a == length_b &&
-             memcmp(line_a, line_b, length_a) == 0);
     int rc = 0;
-    if (line_a != NULL || line_b != NULL)
+    if (!sendmail_same(work->cf, made, &differs, &length))
         rc = error_set(err, EX_CONFIG,
-                       "%s is not what m4 makes of %s ('%.*s'): it would lose what was changed by "
-                       "hand: bring that into sendmail.mc, and rebuild",
-                       work->cf_path, work->mc_path, (int)(line_b == NULL ? length_a : length_b),
-                       line_b == NULL ? line_a : line_b);
+                       "%s is not what m4 makes of %s, and what was changed by hand would be lost: "
+                       "bring it into sendmail.mc, and rebuild: %.*s",
+                       work->cf_path, work->mc_path, (int)length, differs);
     free(made);
     return rc;
 }
 
-/* ---- sendmail.mc */
-
-/* Where the first line stands that begins the mailers: before it ours have to be. NULL for none. */
-static const char *find_mailers(const char *mc)
+static void free_work(struct work *work)
 {
-    static const char *const words[] = {"MAILER(", "MAILER_DEFINITIONS"};
-    for (const char *at = mc; *at != '\0';) {
-        const char *word = at + strspn(at, " \t");
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (strncmp(word, words[i], strlen(words[i])) == 0)
-                return at;
-        at += strcspn(at, "\n");
-        at += *at == '\n';
-    }
-    return NULL;
+    free(work->dir);
+    free(work->mc);
+    free(work->cf);
+    free(work->stripped);
+    free(work->base);
+    free(work->made);
+    changes_free(&work->changes);
 }
+
+/* ---- our sockets */
 
 /* Sendmail takes no brackets round an IPv6 address. */
-static void name_milter(char *out, size_t size, const char *socket)
+static int name_milter(struct work *work, struct error *err)
 {
+    const char *socket = work->ctl->settings->socket;
     size_t used = 0;
-    for (; *socket != '\0' && used + 1 < size; socket++)
+    for (; *socket != '\0' && used + 1 < sizeof work->milter; socket++)
         if (*socket != '[' && *socket != ']')
-            out[used++] = *socket;
-    out[used] = '\0';
+            work->milter[used++] = *socket;
+    work->milter[used] = '\0';
+    const char *const paths[] = {work->milter, work->ctl->settings->lookup_socket};
+    for (int i = 0; i < 2; i++)
+        if (strpbrk(paths[i], "`'\"[]{}, \t$#") != NULL)
+            return error_set(err, EX_CONFIG,
+                             "'%s' cannot be written for Sendmail: a path without "
+                             "quotes, brackets, commas and blanks is needed",
+                             paths[i]);
+    return 0;
 }
 
-static char *add_block(const struct work *work, struct error *err)
+/* Sendmail opens no socket below a folder that others may write to, and defers all mail then. */
+static int check_folders(const struct work *work, const char *socket, struct error *err)
 {
-    char milter[PATH_MAX], *text;
-    const char *at = find_mailers(work->stripped);
-    if (at == NULL) {
-        error_set(err, EX_CONFIG, "%s: no MAILER line, before which the milter has to stand",
-                  work->mc_path);
-        return NULL;
-    }
-    name_milter(milter, sizeof milter, work->ctl->settings->socket);
-    if (asprintf(&text,
-                 "%.*s" COMMENT ATTACH_BEGIN "\n"
-                 "INPUT_MAIL_FILTER(`milter-moved', `S=%s, F=T, T=C:10s;S:30s;R:30s;E:1m')dnl\n"
-                 "include(`%s')dnl\n" COMMENT ATTACH_END "\n%s",
-                 (int)(at - work->stripped), work->stripped, milter, work->m4_path, at) < 0) {
-        out_of_memory(err);
-        return NULL;
-    }
-    return text;
-}
-
-/* ---- what was made */
-
-static bool has_line(const char *cf, const char *begins)
-{
-    size_t length = strlen(begins);
-    const char *line;
-    for (size_t line_length; (line = next_line(&cf, &line_length)) != NULL;)
-        if (strncmp(line, begins, length) == 0)
-            return true;
-    return false;
-}
-
-/* The filters that are asked, "a, b", where a line of this beginning names them. */
-static const char *filters_of(const char *line, size_t length, const char *begins, const char *by)
-{
-    if (strncmp(line, begins, strlen(begins)) != 0)
-        return NULL;
-    const char *at = memmem(line, length, by, strlen(by));
-    return at == NULL ? NULL : at + strlen(by);
-}
-
-static bool names_us(const char *filters, const char *end)
-{
-    return memmem(filters, (size_t)(end - filters), "milter-moved", strlen("milter-moved")) != NULL;
-}
-
-/* A list of filters that is set behind ours would leave us out; a port with a list of its own does. */
-static int check_filters(const struct work *work, const char *cf, struct error *err)
-{
-    const char *line, *filters;
-    bool asked = false;
-    for (size_t length; (line = next_line(&cf, &length)) != NULL;) {
-        if ((filters = filters_of(line, length, "O InputMailFilters", "=")) != NULL)
-            asked = names_us(filters, line + length);
-        filters = filters_of(line, length, "O DaemonPortOptions", "InputMailFilters=");
-        if (filters != NULL && !names_us(filters, line + length))
-            ctl_warn("%s: add milter-moved to the InputMailFilters of: %.*s", work->mc_path,
-                     (int)length, line);
-    }
-    if (asked)
+    char path[PATH_MAX];
+    struct stat status;
+    if (strncmp(socket, "unix:", 5) != 0)
         return 0;
-    return error_set(err, EX_CONFIG,
-                     "%s: confINPUT_MAIL_FILTERS is defined behind the MAILER lines, without "
-                     "milter-moved: define it before them",
-                     work->mc_path);
-}
-
-/* The map's name is what the lookup server is asked, so nobody else may have it. */
-static int check_map_name(const struct work *work, struct error *err)
-{
-    if (!has_line(work->cf, "Kreply ") || has_line(work->cf, "Kreply socket -d10 -T<TMPF> local:"))
-        return 0;
-    return error_set(
-        err, EX_CONFIG,
-        "%s: has a map called reply already, which is the name of ours: give it another",
-        work->cf_path);
+    snprintf(path, sizeof path, "%s", socket + 5);
+    for (char *slash; (slash = strrchr(path, '/')) != NULL;) {
+        *slash = '\0';
+        const char *folder = slash == path ? "/" : path;
+        if (stat(folder, &status) != 0)
+            continue;
+        bool sticky =
+            (status.st_mode & S_ISVTX) != 0 && sendmail_blames_not(work->base, "TrustStickyBit");
+        bool group = (status.st_mode & S_IWGRP) != 0 &&
+                     !sendmail_blames_not(work->base, "GroupWritableDirPathSafe");
+        if (!sticky && (group || (status.st_mode & S_IWOTH) != 0))
+            return error_set(
+                err, EX_CONFIG,
+                "%s lies below %s, which others may write to (mode %04o): Sendmail opens "
+                "no socket there: chmod go-w %s, or another folder",
+                socket, folder, status.st_mode & 07777, folder);
+    }
+    return 0;
 }
 
 static void check_socket(const char *socket)
@@ -230,60 +165,227 @@ static void check_socket(const char *socket)
         close(fd);
 }
 
-/* ---- both ways */
+/* ---- sendmail.mc */
 
-static int read_files(struct work *work, struct error *err)
+/* Where the first line stands before which ours have to be: the mailers, and rulesets of the administrator's own, which
+ * then go on with what is not moved. NULL for none. */
+static const char *find_place(const char *mc)
 {
-    const char *dir = work->ctl->options.config_dir;
-    char *real = realpath(dir == NULL ? DEFAULT_DIR : dir, NULL);
-    if (real == NULL)
-        return error_set(err, EX_NOINPUT, "no Sendmail here: no folder '%s' (--config-dir)",
-                         dir == NULL ? DEFAULT_DIR : dir);
-    snprintf(work->mc_path, sizeof work->mc_path, "%s/sendmail.mc", real);
-    snprintf(work->cf_path, sizeof work->cf_path, "%s/sendmail.cf", real);
-    snprintf(work->m4_path, sizeof work->m4_path, "%s/milter-moved.m4", real);
-    free(real);
-    work->mc = file_read(work->mc_path, err);
-    work->cf = work->mc == NULL ? NULL : file_read(work->cf_path, err);
-    if (work->cf == NULL)
-        return -1;
-    work->stripped = attach_strip(work->mc, COMMENT);
-    return work->stripped == NULL ? out_of_memory(err) : 0;
+    static const char *const words[] = {"MAILER(", "MAILER_DEFINITIONS", "LOCAL_RULESETS"};
+    for (const char *at = mc; *at != '\0';) {
+        const char *word = at + strspn(at, " \t");
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (strncmp(word, words[i], strlen(words[i])) == 0)
+                return at;
+        at += strcspn(at, "\n");
+        at += *at == '\n';
+    }
+    return NULL;
 }
 
-static void free_work(struct work *work)
+/* With our block, which includes the m4 file at this path. The include stands behind an empty string lest Debian's makefile
+ * takes the file for one of its own, and makes it anew when it is gone. */
+static char *add_block(const struct work *work, const char *m4_path, struct error *err)
 {
-    free(work->mc);
-    free(work->cf);
-    free(work->stripped);
-    changes_free(&work->changes);
+    char filter[512] = "", *text;
+    const char *at = find_place(work->stripped);
+    if (at == NULL) {
+        error_set(err, EX_CONFIG, "%s: no MAILER line, before which the milter has to stand",
+                  work->mc_path);
+        return NULL;
+    }
+    if (!work->by_hand)
+        snprintf(filter, sizeof filter,
+                 "INPUT_MAIL_FILTER(`" FILTER "', `S=%s, F=T, T=C:10s;S:30s;R:30s;E:1m')dnl\n",
+                 work->milter);
+    if (asprintf(&text,
+                 "%.*s" COMMENT ATTACH_BEGIN "\n%s`'include(`%s')dnl\n" COMMENT ATTACH_END "\n%s",
+                 (int)(at - work->stripped), work->stripped, filter, m4_path, at) < 0) {
+        out_of_memory(err);
+        return NULL;
+    }
+    return text;
+}
+
+/* ---- what is there already */
+
+/* The map's name is what the lookup server is asked, so nobody else may have it. */
+static int check_map_name(const struct work *work, struct error *err)
+{
+    size_t length;
+    if (sendmail_find(work->base, "Kreply ", &length) == NULL)
+        return 0;
+    return error_set(
+        err, EX_CONFIG,
+        "%s: has a map called reply already, which is the name of ours: give it another",
+        work->cf_path);
+}
+
+/* The milter lines: Xname, S=socket, F=T */
+static int find_by_hand(struct work *work, struct error *err)
+{
+    char ours[sizeof work->milter + 4];
+    const char *cf = work->base, *line;
+    snprintf(ours, sizeof ours, "S=%s,", work->milter);
+    snprintf(work->filter, sizeof work->filter, FILTER);
+    for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;) {
+        size_t name = *line == 'X' ? strcspn(line + 1, ", \n") : 0;
+        if (name == 0 || memmem(line, length, ours, strlen(ours)) == NULL)
+            continue;
+        if (memmem(line, length, "F=T", 3) == NULL)
+            return error_set(err, EX_CONFIG,
+                             "%s: has our milter without F=T, and lets mail pass while it is down: "
+                             "add F=T to: %.*s",
+                             work->mc_path, (int)length, line);
+        work->by_hand = true;
+        snprintf(work->filter, sizeof work->filter, "%.*s", (int)name, line + 1);
+    }
+    return 0;
+}
+
+/* ---- what was made */
+
+/* What a line of this beginning says behind BY, up to the line's end; NULL where it does not. */
+static const char *value_of(const char *line, size_t length, const char *begins, const char *by)
+{
+    if (strncmp(line, begins, strlen(begins)) != 0)
+        return NULL;
+    const char *at = memmem(line, length, by, strlen(by));
+    return at == NULL ? NULL : at + strlen(by);
+}
+
+static bool names(const char *filters, const char *end, const char *name)
+{
+    return memmem(filters, (size_t)(end - filters), name, strlen(name)) != NULL;
+}
+
+/* A list of filters that is set behind ours would leave us out. */
+static int check_filters(const struct work *work, struct error *err)
+{
+    const char *cf = work->made, *line, *filters;
+    bool asked = false;
+    for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;) {
+        if ((filters = value_of(line, length, "O InputMailFilters", "=")) != NULL)
+            asked = names(filters, line + length, work->filter);
+        filters = value_of(line, length, "O DaemonPortOptions", "InputMailFilters=");
+        if (filters != NULL && !names(filters, line + length, work->filter))
+            printf("a port has its milters switched off, and is left alone: %.*s\n", (int)length,
+                   line);
+    }
+    if (asked)
+        return 0;
+    return error_set(err, EX_CONFIG,
+                     "%s: confINPUT_MAIL_FILTERS is defined behind the MAILER lines, without %s: "
+                     "define it before them",
+                     work->mc_path, work->filter);
+}
+
+/* Rules that stand before ours in the same ruleset leave us what they please of the address. */
+static int check_first_rule(const struct work *work, struct error *err)
+{
+    const char *cf = work->made, *line;
+    bool inside = false;
+    for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;) {
+        if (*line == 'S')
+            inside = value_of(line, length, "SLocal_check_rcpt", "SLocal_check_rcpt") != NULL;
+        if (!inside || *line != 'R')
+            continue;
+        if (length == strlen(SENDMAIL_M4_RULE) && memcmp(line, SENDMAIL_M4_RULE, length) == 0)
+            return 0;
+        return error_set(
+            err, EX_CONFIG,
+            "%s: has a Local_check_rcpt before the MAILER lines, and before ours: move "
+            "it behind them: %.*s",
+            work->mc_path, (int)length, line);
+    }
+    return error_set(err, EX_CONFIG,
+                     "%s: our rules do not come into sendmail.cf: is the first MAILER "
+                     "line inside of an ifdef or a quotation?",
+                     work->mc_path);
+}
+
+/* ---- both ways */
+
+/* A makefile of the server's own that knows how to make sendmail.cf (Debian, Red Hat). */
+static void find_makefile(struct work *work)
+{
+    char path[PATH_MAX];
+    struct error err;
+    snprintf(path, sizeof path, "%s/Makefile", work->dir);
+    char *text = file_read(path, &err);
+    for (const char *at = text; at != NULL && *at != '\0'; at += *at == '\n') {
+        size_t length = strlen(work->cf_path);
+        if (strncmp(at, work->cf_path, length) == 0 && at[length + strspn(at + length, " ")] == ':')
+            work->target = work->cf_path;
+        else if (work->target == NULL &&
+                 (strncmp(at, "sendmail.cf:", 12) == 0 || strncmp(at, "%.cf", 4) == 0))
+            work->target = "sendmail.cf";
+        at += strcspn(at, "\n");
+    }
+    free(text);
+}
+
+static int make(const struct work *work, struct error *err)
+{
+    const char *const argv[] = {"make", "-s", "-C", work->dir, work->target, NULL};
+    if (utime(work->cf_path, &(struct utimbuf){.modtime = 0}) != 0)
+        return error_set(err, EX_IOERR, "%s: cannot set its time", work->cf_path);
+    char *printed = process_read(argv, err);
+    free(printed);
+    return printed == NULL ? -1 : 0;
+}
+
+/* Whatever way it was made, sendmail.cf has to say what was shown. */
+static int rebuild(void *data, struct error *err)
+{
+    const struct work *work = data;
+    const char *differs;
+    size_t length;
+    if (work->target == NULL)
+        return 0;
+    if (make(work, err) != 0)
+        return -1;
+    char *text = file_read(work->cf_path, err);
+    int rc = text == NULL ? -1 : 0;
+    if (rc == 0 && !sendmail_same(text, work->made, &differs, &length))
+        rc = error_set(err, EX_CONFIG, "%s/Makefile makes another sendmail.cf than m4 does: %.*s",
+                       work->dir, (int)length, differs);
+    free(text);
+    return rc;
+}
+
+static bool is_sendmail(pid_t pid)
+{
+    char path[32], name[32] = "";
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    bool is = fgets(name, sizeof name, file) != NULL && strncmp(name, "sendmail", 8) == 0;
+    fclose(file);
+    return is;
 }
 
 /* A running Sendmail starts itself anew on HUP. */
 static void reload(const struct work *work)
 {
-    const char *cf = work->cf, *line;
-    for (size_t length; (line = next_line(&cf, &length)) != NULL;) {
-        const char *path = filters_of(line, length, "O PidFile", "=");
-        char name[PATH_MAX];
-        struct error err;
-        if (path == NULL)
-            continue;
-        snprintf(name, sizeof name, "%.*s", (int)(line + length - path), path);
-        char *text = file_read(name, &err);
-        long pid = text == NULL ? 0 : strtol(text, NULL, 10);
-        free(text);
-        if (pid > 1 && kill((pid_t)pid, SIGHUP) == 0)
-            return;
-    }
-    puts("Sendmail does not run, or cannot be told: start it anew.");
+    size_t length;
+    char path[PATH_MAX];
+    struct error err;
+    const char *line = sendmail_find(work->cf, "O PidFile=", &length);
+    snprintf(path, sizeof path, "%.*s", line == NULL ? 0 : (int)length - 10, line + 10);
+    char *text = line == NULL ? NULL : file_read(path, &err);
+    pid_t pid = text == NULL ? 0 : (pid_t)strtol(text, NULL, 10);
+    free(text);
+    if (pid <= 1 || !is_sendmail(pid) || kill(pid, SIGHUP) != 0)
+        puts("Sendmail does not run, or cannot be told: start it anew.");
 }
 
 static int carry_out(struct work *work, const char *nothing, const char *done, struct error *err)
 {
     const char *const check[] = {"sendmail", "-C", work->cf_path, "-bt", NULL};
     const char *const *const checks[] = {check, NULL};
-    const struct aftermath aftermath = {.checks = checks};
+    const struct aftermath aftermath = {.first = rebuild, .data = work, .checks = checks};
     bool changes = work->changes.count > 0 && !work->ctl->options.dry_run;
     int rc = attach_carry_out(work->ctl, &work->changes, &aftermath, nothing, done, err);
     if (rc == 0 && changes)
@@ -291,42 +393,71 @@ static int carry_out(struct work *work, const char *nothing, const char *done, s
     return rc;
 }
 
-/* m4 includes our file by its path: it has to be there before all is changed together. */
-static char *build_with(const struct work *work, const char *mc, const char *m4, struct error *err)
+/* As Debian's makefile does: sendmail.mc as comments at the end, where sendmail.cf had it. */
+static char *with_footer(const struct work *work, const char *made, const char *mc)
 {
-    struct changes ahead = {.count = 0};
-    struct error second;
-    char *copy = strdup(m4), *made = NULL;
-    if (copy == NULL)
-        out_of_memory(err);
-    else if (changes_add(&ahead, work->m4_path, copy, err) == 0 && changes_apply(&ahead, err) == 0)
-        made = build(work, mc, err);
-    if (changes_take_back(&ahead, &second) != 0)
-        ctl_warn("%s", second.text);
-    changes_free(&ahead);
-    return made;
+    char footer[PATH_MAX + 16], *text = NULL;
+    size_t size;
+    snprintf(footer, sizeof footer, "### %s ###\n", work->mc_path);
+    if (strstr(work->cf, footer) == NULL)
+        return strdup(made);
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        return NULL;
+    fprintf(out, "%s%s", made, footer);
+    while (*mc != '\0') {
+        size_t length = strcspn(mc, "\n");
+        fprintf(out, "# %.*s\n", (int)length, mc);
+        mc += length + (mc[length] == '\n');
+    }
+    return fclose(out) == 0 ? text : NULL;
+}
+
+static int plan_cf(struct work *work, const char *mc, struct error *err)
+{
+    char *text = with_footer(work, work->made, mc);
+    if (text == NULL)
+        return out_of_memory(err);
+    return changes_add(&work->changes, work->cf_path, text, err);
+}
+
+/* ---- attach */
+
+/* What sendmail.cf will be: made with our m4 file in another place. */
+static int make_ahead(struct work *work, const char *m4, struct error *err)
+{
+    char path[] = "/tmp/movedctl-XXXXXX";
+    int fd = mkstemp(path);
+    if (fd < 0)
+        return error_set(err, EX_CANTCREAT, "%s: cannot be made", path);
+    close(fd);
+    char *mc = file_write(path, m4, err) == 0 ? add_block(work, path, err) : NULL;
+    work->made = mc == NULL ? NULL : sendmail_build(work->dir, mc, err);
+    free(mc);
+    unlink(path);
+    return work->made == NULL ? -1 : 0;
 }
 
 static int plan(struct work *work, struct error *err)
 {
-    char *m4 = sendmail_m4(work->ctl->settings, work->ctl->options.unserved, err);
-    char *mc = m4 == NULL ? NULL : add_block(work, err);
-    char *cf = mc == NULL ? NULL : build_with(work, mc, m4, err);
-    int rc = cf == NULL ? -1 : check_filters(work, cf, err);
-    if (rc != 0) {
+    char *m4 = sendmail_m4(work->ctl->settings, work->filter, work->ctl->options.unserved, err);
+    char *mc = m4 == NULL ? NULL : add_block(work, work->m4_path, err);
+    if (mc == NULL || make_ahead(work, m4, err) != 0 || check_filters(work, err) != 0 ||
+        check_first_rule(work, err) != 0) {
         free(m4);
         free(mc);
-        free(cf);
         return -1;
     }
-    rc = changes_add(&work->changes, work->m4_path, m4, err);
-    if (changes_add(&work->changes, work->mc_path, mc, err) != 0)
-        rc = -1;
+    int rc = changes_add(&work->changes, work->m4_path, m4, err);
+    if (rc == 0) {
+        char *copy = strdup(mc);
+        rc = copy == NULL ? out_of_memory(err)
+                          : changes_add(&work->changes, work->mc_path, copy, err);
+    }
     /* m4 writes the moment into a comment: what says the same stays. */
-    if (work->changes.count == 0)
-        free(cf);
-    else if (changes_add(&work->changes, work->cf_path, cf, err) != 0)
-        rc = -1;
+    if (rc == 0 && work->changes.count > 0)
+        rc = plan_cf(work, mc, err);
+    free(mc);
     return rc;
 }
 
@@ -337,14 +468,18 @@ static int attach_with(struct work *work, struct error *err)
         return error_set(err, EX_CONFIG,
                          "lookup_socket: is \"\": without it Sendmail refuses "
                          "mailboxes that it no longer has: set it");
-    if (read_files(work, err) != 0 || check_map_name(work, err) != 0 ||
-        check_cf_is_made_of_mc(work, err) != 0 || plan(work, err) != 0 ||
-        attach_mode(work->ctl, &work->changes, err) != 0)
+    if (read_files(work, err) != 0 || check_cf_is_made_of_mc(work, err) != 0 ||
+        name_milter(work, err) != 0 || check_map_name(work, err) != 0 ||
+        find_by_hand(work, err) != 0 || check_folders(work, settings->socket, err) != 0 ||
+        check_folders(work, settings->lookup_socket, err) != 0 || plan(work, err) != 0)
         return -1;
     if (work->changes.count > 0) {
+        find_makefile(work);
         check_socket(settings->socket);
         check_socket(settings->lookup_socket);
     }
+    if (attach_mode(work->ctl, &work->changes, err) != 0)
+        return -1;
     return carry_out(work, "Attached already: nothing to change.",
                      "Attached. movedctl doctor shows what a sender now gets.", err);
 }
@@ -357,21 +492,61 @@ static int attach(struct ctl *ctl, struct error *err)
     return rc;
 }
 
-static int detach_with(struct work *work, struct error *err)
+/* ---- detach */
+
+/* The sendmail.cf that attach kept, with the date of a sendmail.mc that was as it is to be again; where it says what m4
+ * makes of it today. On the heap, NULL for none. */
+static char *find_kept(const struct work *work)
 {
-    if (read_files(work, err) != 0)
-        return -1;
+    char pattern[PATH_MAX + 8], path[PATH_MAX + 64];
+    struct error err;
+    glob_t found;
+    char *kept = NULL;
+    snprintf(pattern, sizeof pattern, "%s.2*Z", work->mc_path);
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return NULL;
+    for (size_t i = 0; i < found.gl_pathc && kept == NULL; i++) {
+        char *mc = file_read(found.gl_pathv[i], &err);
+        snprintf(path, sizeof path, "%s%s", work->cf_path,
+                 found.gl_pathv[i] + strlen(work->mc_path));
+        if (mc != NULL && strcmp(mc, work->stripped) == 0)
+            kept = file_read(path, &err);
+        if (kept != NULL && !sendmail_same(kept, work->base, NULL, NULL)) {
+            free(kept);
+            kept = NULL;
+        }
+        free(mc);
+    }
+    globfree(&found);
+    return kept;
+}
+
+static int plan_without(struct work *work, struct error *err)
+{
     char *mc = strdup(work->stripped);
     if (mc == NULL)
         return out_of_memory(err);
     if (changes_add(&work->changes, work->mc_path, mc, err) != 0 ||
         changes_add(&work->changes, work->m4_path, NULL, err) != 0)
         return -1;
-    if (work->changes.count > 0) {
-        char *cf = build(work, work->stripped, err);
-        if (cf == NULL || changes_add(&work->changes, work->cf_path, cf, err) != 0)
-            return -1;
-    }
+    if (work->changes.count == 0)
+        return 0;
+    char *kept = find_kept(work);
+    if (kept != NULL)
+        return changes_add(&work->changes, work->cf_path, kept, err);
+    work->made = strdup(work->base);
+    find_makefile(work);
+    return work->made == NULL ? out_of_memory(err) : plan_cf(work, work->stripped, err);
+}
+
+static int detach_with(struct work *work, struct error *err)
+{
+    if (read_files(work, err) != 0)
+        return -1;
+    if (access(work->m4_path, F_OK) == 0 && check_cf_is_made_of_mc(work, err) != 0)
+        return -1;
+    if (plan_without(work, err) != 0)
+        return -1;
     return carry_out(work, "Not attached: nothing to change.",
                      "Detached. milter-moved itself can be stopped now.", err);
 }

@@ -1,33 +1,53 @@
 #include "ctl/sendmail_m4.h"
 
+#include "mail/reply.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* m4's quotes inside our file: the default ones are an apostrophe and a backtick, which a text may
- * have; unquoted a word of a text could be a macro's name. */
+/* m4's quotes inside our file: the default ones are an apostrophe and a backtick, which a text may have; unquoted a word of
+ * a text could be a macro's name. */
 #define OPEN  "[[["
 #define CLOSE "]]]"
 
-static const char before[] =
-    "divert(-1)\n"
+/* m4 reads what ifdef leaves a second time: quoted twice it stays as it is. */
+#define IF(macro)      CLOSE "ifdef(" OPEN macro CLOSE ", " OPEN OPEN
+#define MACRO(macro)   CLOSE CLOSE macro OPEN OPEN
+#define END_IF         CLOSE CLOSE ")" OPEN
+#define DIVERT(number) "PUSHDIVERT(" number ")dnl\nchangequote(" OPEN ", " CLOSE ")dnl\n" OPEN
+#define END_DIVERT     CLOSE "changequote(`, ')dnl\nPOPDIVERT`'dnl\n"
+
+static const char head[] =
+    "PUSHDIVERT(-1)\n"
     "# Written by movedctl attach sendmail, with the replies of milter-moved.conf: run it again "
     "when\n"
     "# they change. movedctl detach sendmail removes it.\n"
-    "divert(0)dnl\n"
-    "changequote(" OPEN ", " CLOSE ")dnl\n"
-    "LOCAL_CONFIG\n" OPEN
-    "# Mailboxes that have moved (milter-moved): the name of the map is what it is asked for.\n"
-    "Kreply socket -d10 -T<TMPF> local:%s\n" CLOSE "LOCAL_RULESETS\n" OPEN "SLocal_check_rcpt\n"
-    "R$*\t\t\t$: $1 $| $>\"moved_rcpt\" $1\n"
-    "R$* $| $#$*\t\t$#$2\n"
-    "R$* $| $*\t\t$: $1\n"
-    "\n"
-    "Smoved_rcpt\n";
+    "define(`_MOVED_FROM_', ifdef(`_FFR_MAIL_MACRO', ``$&{mail_from}'', ``<$&f>''))\n";
+
+/* A port with a list of milters of its own asks no others. Each line is quoted first: it has commas. */
+static const char ports[] = "changequote({, })\n"
+                            "define({_MOVED_}, patsubst(defn({_DPO_}), {.+}, {{{\\&}}}))\n"
+                            "define({_DPO_}, patsubst(defn({_MOVED_}), "
+                            "{\\([ ,=][Ii][A-Za-z]*=[^, {}]+\\)}, {\\1;%s}))\n"
+                            "changequote(`, ')\n";
+
+static const char map[] =
+    "POPDIVERT`'dnl\n" DIVERT("6") "# Mailboxes that have moved (milter-moved): the name of the "
+                                   "map is what it is asked for.\n"
+                                   "Kreply socket -d10 -T<TMPF> local:%s\n" END_DIVERT;
+
+/* What has not moved goes on as it came, to whatever rules follow. */
+static const char rules[] = DIVERT("9") "SLocal_check_rcpt\n" SENDMAIL_M4_RULE "\n"
+                                        "R$* $| $#$*\t\t$#$2\n"
+                                        "R$* $| $*\t\t$: $1\n"
+                                        "\n"
+                                        "Smoved_rcpt\n";
 
 /* What Sendmail refuses by itself (relaying, the access map) it refuses in its own words. */
 static const char served_alone[] = "R$*\t\t\t$: $1 $| $>\"Basic_check_rcpt\" $1\n"
-                                   "R$* $| $#$*\t\t$@ $1\n"
+                                   "R$* $| $#error $*\t$@ $1\n"
+                                   "R$* $| $#discard $*\t$@ $1\n"
                                    "R$* $| $*\t\t$: $1\n";
 
 /* The words of a key are parted by blanks, which only a quoted string keeps. */
@@ -35,10 +55,21 @@ static const char ask[] =
     "R< $* > $*\t\t$: $1\n"
     "R$*\t\t\t$: $&{auth_authen} $| $1\n"
     "R$+ $| $*\t\t$: $2 $| $(reply $&{client_addr} \" 1 0 \" $2 $: <NONE> $)\n"
-    "R$| $*\t\t\t$: $1 $| $(reply $&{client_addr} \" 0 0 \" $1 $: <NONE> $)\n";
+    "R$| $*\t\t\t$: $1 $| $(reply $&{client_addr} \" 0 0 \" $1 $: <NONE> $)\n"
+    "R$* $| <NONE>\t\t$@ $1\n";
 
-static const char after[] = CLOSE "changequote(`, ')dnl\n"
-                                  "divert(0)dnl\n";
+/* With FEATURE(`delay_checks') client and sender are checked after the recipient: one that will be refused learns no new
+ * address. */
+static const char delayed[] =
+    IF("_DELAY_CHECKS_") "R$* $| $*\t\t$: $1 $| $2 $| $>checkrelay $&{client_name} $| "
+                         "$&{client_addr}\n"
+                         "R$* $| $* $| $#error $*\t$@ $1\n"
+                         "R$* $| $* $| $#discard $*\t$@ $1\n"
+                         "R$* $| $* $| $*\t\t$: $1 $| $2 $| $>checkmail " MACRO(
+                             "_MOVED_FROM_") "\n"
+                                             "R$* $| $* $| $#error $*\t$@ $1\n"
+                                             "R$* $| $* $| $#discard $*\t$@ $1\n"
+                                             "R$* $| $* $| $*\t\t$: $1 $| $2\n" END_IF;
 
 /* A part of a reply as a quoted string of a rule. */
 static void write_quoted(FILE *out, const char *text, size_t length)
@@ -74,32 +105,42 @@ static void write_rule(FILE *out, const char *matches, const char *template, con
 {
     const char *enhanced = template + 4;
     size_t length = strcspn(enhanced, " ");
-    char head[8];
-    snprintf(head, sizeof head, "%.4s", template);
+    char whole[REPLY_LINE_MAX + 1];
     fprintf(out, "%s\t$#error $@ %.*s $:", matches, (int)length, enhanced);
-    const char *text = enhanced + length + 1;
-    char *whole;
-    if (asprintf(&whole, "%s%s", head, text) >= 0) {
-        write_text(out, whole, old, new);
-        free(whole);
-    }
+    snprintf(whole, sizeof whole, "%.4s%s", template, enhanced + length + 1);
+    write_text(out, whole, old, new);
     fputc('\n', out);
+}
+
+static void write_replies(FILE *out, const struct settings *settings)
+{
+    write_rule(out, "R$* $| $* <TMPF>", settings->reply_table_error, "$1", "");
+    write_rule(out, "R$* $| moved $+", settings->reply_moved, "$1", "$2");
+    write_rule(out, "R$* $| withheld $+", settings->reply_withheld, "$2", "");
+    write_rule(out, "R$* $| gone $+", settings->reply_gone, "$2", "");
+    write_rule(out, "R$* $| deferred $+", settings->reply_deferred, "$2", "");
+    fputs("R$* $| $*\t\t$@ $1\n", out);
 }
 
 static int check_texts(const struct settings *s, struct error *err)
 {
     const char *const texts[] = {s->reply_moved, s->reply_withheld, s->reply_gone,
                                  s->reply_deferred, s->reply_table_error};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (strlen(texts[i]) > REPLY_LINE_MAX)
+            return error_set(err, EX_CONFIG, "replies: '%.60s...' is longer than %d octets",
+                             texts[i], REPLY_LINE_MAX);
         if (strstr(texts[i], OPEN) != NULL || strstr(texts[i], CLOSE) != NULL)
             return error_set(err, EX_CONFIG,
                              "replies: '%s' has " OPEN " or " CLOSE
                              ", which cannot be written for Sendmail: write it without",
                              texts[i]);
+    }
     return 0;
 }
 
-char *sendmail_m4(const struct settings *settings, bool unserved, struct error *err)
+char *sendmail_m4(const struct settings *settings, const char *filter, bool unserved,
+                  struct error *err)
 {
     char *text = NULL;
     size_t size;
@@ -110,16 +151,16 @@ char *sendmail_m4(const struct settings *settings, bool unserved, struct error *
         error_set(err, EX_OSERR, "out of memory");
         return NULL;
     }
-    fprintf(out, before, settings->lookup_socket + strlen("unix:"));
+    fputs(head, out);
+    fprintf(out, ports, filter);
+    fprintf(out, map, settings->lookup_socket + strlen("unix:"));
+    fputs(rules, out);
     if (!unserved)
         fputs(served_alone, out);
     fputs(ask, out);
-    write_rule(out, "R$* $| $* <TMPF>", settings->reply_table_error, "$1", "");
-    write_rule(out, "R$* $| moved $+", settings->reply_moved, "$1", "$2");
-    write_rule(out, "R$* $| withheld $+", settings->reply_withheld, "$2", "");
-    write_rule(out, "R$* $| gone $+", settings->reply_gone, "$2", "");
-    write_rule(out, "R$* $| deferred $+", settings->reply_deferred, "$2", "");
-    fputs(after, out);
+    fputs(delayed, out);
+    write_replies(out, settings);
+    fputs(END_DIVERT, out);
     if (fclose(out) == 0)
         return text;
     free(text);

@@ -4,10 +4,10 @@ import smtplib
 
 
 class Talk(smtplib.SMTP):
-    """A session with the server at 127.0.0.1:port. Each line said returns its reply: '250 2.1.0 Ok', lines parted by '\\n'."""
+    """A session with the server at 127.0.0.1:port, from the address source. Each line said returns its reply: '250 2.1.0 Ok', lines parted by '\\n'."""
 
-    def __init__(self, port, hello=True, timeout=60):
-        super().__init__("127.0.0.1", port, local_hostname="client.example", timeout=timeout)
+    def __init__(self, port, hello=True, timeout=60, source="127.0.0.1"):
+        super().__init__("127.0.0.1", port, local_hostname="client.example", timeout=timeout, source_address=(source, 0))
         self.command_encoding = "utf-8"
         if hello:
             self.say("EHLO client.example")
