@@ -1,6 +1,8 @@
 /* ctl/export.c: write the entries to a file, as they all were at one moment */
 #include "ctl/ctl.h"
 
+#include "ctl/interrupt.h"
+#include "ctl/progress.h"
 #include "table/format.h"
 
 #include <errno.h>
@@ -11,19 +13,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TELL_EACH 256 /* entries between two words of progress */
+
 struct export
 {
     const struct format *format;
     const char *domain; /* only its entries; NULL: all */
     struct format_out out;
     size_t less, refused;
+    size_t done, all; /* entries; all 0: nobody knows */
+    struct progress progress;
 };
 
 /* ---- the entries */
 
-static void warn_of(const struct entry *entry, const char *what, const struct error *why)
+static void warn_of(struct export *export, const struct entry *entry, const char *what,
+                    const struct error *why)
 {
     char old[ADDRESS_TEXT_SIZE];
+    progress_clear(&export->progress);
     entry_format_old(old, sizeof old, entry);
     ctl_warn("%s: %s: %s", old, what, why->text);
 }
@@ -31,15 +39,17 @@ static void warn_of(const struct entry *entry, const char *what, const struct er
 static int write_one(const struct entry *entry, void *data, struct error *err)
 {
     struct export *export = data;
+    if (++export->done % TELL_EACH == 0)
+        progress_tell(&export->progress, export->done, (double)export->done, (double)export->all);
     switch (export->format->write(&export->out, entry, err)) {
     case FORMAT_WHOLE: break;
     case FORMAT_LESS:
         export->less++;
-        warn_of(entry, "written without", err);
+        warn_of(export, entry, "written without", err);
         break;
     case FORMAT_REFUSED:
         export->refused++;
-        warn_of(entry, "left out", err);
+        warn_of(export, entry, "left out", err);
         break;
     case FORMAT_FAILED: return -1;
     }
@@ -49,14 +59,18 @@ static int write_one(const struct entry *entry, void *data, struct error *err)
 static int write_all(const struct ctl *ctl, struct export *export, struct error *err)
 {
     int rc = 0;
+    if (export->domain == NULL && table_count(ctl->table, &export->all, err) != 0)
+        return -1;
     export->out.view = table_view_open(ctl->table, err);
     if (export->out.view == NULL)
         return -1;
+    progress_begin(&export->progress, "exporting");
     if (export->format->write_head != NULL)
         rc = export->format->write_head(export->out.file, err);
     if (rc == 0)
         rc = table_each(export->out.view, export->domain, write_one, export, err);
     table_view_close(export->out.view);
+    progress_clear(&export->progress);
     if (rc == 0 && (fflush(export->out.file) != 0 || ferror(export->out.file)))
         rc = error_set(err, EX_IOERR, "%s", strerror(errno));
     return rc;
@@ -78,6 +92,8 @@ static int check_whole(const struct ctl *ctl, const struct export *export, struc
 static int write_and_move(const struct ctl *ctl, struct export *export, const char *file,
                           const char *fresh, struct error *err)
 {
+    if (fresh != file)
+        interrupt_says("the file is not written", fresh);
     int rc = write_all(ctl, export, err);
     if (rc == 0)
         rc = check_whole(ctl, export, err);
@@ -85,6 +101,7 @@ static int write_and_move(const struct ctl *ctl, struct export *export, const ch
         rc = error_set(err, EX_IOERR, "%s", strerror(errno));
     if (fclose(export->out.file) != 0 && rc == 0)
         rc = error_set(err, EX_IOERR, "%s", strerror(errno));
+    interrupt_ignore();
     if (rc == 0 && fresh != file && rename(fresh, file) != 0)
         rc = error_set(err, EX_CANTCREAT, "%s", strerror(errno));
     if (rc != 0 && fresh != file)

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TELL_EACH 4096 /* lines between two words of progress */
+#define TELL_EACH 256 /* lines between two words of progress */
 
 struct import {
     const struct ctl *ctl;

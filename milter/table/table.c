@@ -48,6 +48,12 @@ int table_lmdb_error(struct error *err, const struct table *table, int rc)
             err, EX_DATAERR,
             "%s/data.mdb: not an LMDB file, or a damaged one: restore a copy of the table",
             table->path);
+    case ENOSPC:
+    case EDQUOT:
+        return error_set(err, EX_IOERR, "%s: %s: make room on its disk", table->path, strerror(rc));
+    case EIO: /* LMDB's too, for a write that was cut short */
+        return error_set(err, EX_IOERR, "%s: %s: make room on its disk, or see the kernel's log",
+                         table->path, strerror(rc));
     default:
         return error_set(err, rc > 0 ? error_status(rc) : EX_IOERR, "%s: %s", table->path,
                          mdb_strerror(rc));

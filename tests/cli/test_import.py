@@ -1,0 +1,161 @@
+"""Imports and exports that take long: what a person sees meanwhile, and what an interruption leaves."""
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import threading
+
+from lib import place
+
+from .test_movedctl import MovedctlCase
+
+
+def rows(first, count, new="x@new.example"):
+    return "".join(f"u{i:07d}@old.example,{new}\n" for i in range(first, first + count))
+
+
+class Terminal:
+    """A pseudo-terminal, and what a program has written to it."""
+
+    def __init__(self):
+        self.ours, self.theirs = pty.openpty()
+        self.octets = b""
+        self.thread = threading.Thread(target=self._read, daemon=True)
+
+    def _read(self):
+        with contextlib.suppress(OSError):  # EIO: nobody has it open any more
+            while octets := os.read(self.ours, 10000):
+                self.octets += octets
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def close(self):
+        """The program has ended: what is left is read."""
+        os.close(self.theirs)
+        self.thread.join(place.PATIENCE)
+
+    def __exit__(self, *_):
+        os.close(self.ours)
+
+    def text(self):
+        return self.octets.decode()
+
+
+class Long(MovedctlCase):
+    def begin(self, *args, **how):
+        """Starts movedctl with a pipe to its standard input; it is ended with the test."""
+        how.setdefault("stdout", subprocess.PIPE)
+        how.setdefault("stderr", subprocess.PIPE)
+        process = subprocess.Popen(place.program("movedctl") + ["-c", str(self.daemon.conf), *map(str, args)],
+                                   stdin=subprocess.PIPE, text=True, **how)
+        self.addCleanup(process.__exit__, None, None, None)
+        self.addCleanup(process.kill)
+        return process
+
+    def feed(self, process, until, what):
+        """Gives it row after row until that is so; returns how many."""
+        process.stdin.write("old,new\n")
+        given = 0
+
+        def more():
+            nonlocal given
+            process.stdin.write(rows(given, 500))
+            process.stdin.flush()
+            given += 500
+            return until()
+        place.until(more, what)
+        return given
+
+    def see(self, environment):
+        """An import on a terminal that takes over a second."""
+        with Terminal() as terminal:
+            process = self.begin("import", "-", stderr=terminal.theirs, env={**os.environ, **environment})
+            given = self.feed(process, lambda: "left" in terminal.text() or "a second" in terminal.text(), "a bar is shown")
+            said = process.communicate(timeout=place.PATIENCE)[0]
+            terminal.close()
+            self.assertEqual(said, f"{given} added, 0 changed, 0 removed, 0 unchanged\n")
+            return terminal.text()
+
+
+class Progress(Long):
+    def test_a_person_sees_count_and_rate_and_then_nothing_of_it(self):
+        text = self.see({"TERM": "xterm"})
+        self.assertRegex(text, r"\rreading [\d,]+ entries, [\d,]+ a second\x1b\[K")
+        self.assertTrue(text.endswith("\r\x1b[K"), text[-100:])
+
+    def bar(self, environment):
+        """What an export shows whose reader takes his time."""
+        self.movedctl("import", "-", stdin="old,new\n" + rows(0, 30000))
+        with Terminal() as terminal:
+            process = self.begin("export", stderr=terminal.theirs, env={**os.environ, "TERM": "xterm", **environment})
+            place.until(lambda: process.stdout.read(4096) and "left" in terminal.text(), "a bar is shown")
+            process.stdout.read()
+            self.assertEqual(process.wait(place.PATIENCE), 0)
+            terminal.close()
+            return terminal.text()
+
+    def test_how_far_it_is_and_how_long_yet(self):
+        text = self.bar({"NO_COLOR": ""})
+        self.assertRegex(text, r"\rexporting \[\x1b\[32m#+\x1b\[0m-+\x1b\[0m\] +\d+% [\d,]+ entries, [\d,]+ a second, \d+:\d\d left\x1b\[K")
+        self.assertTrue(text.endswith("\r\x1b[K"), text[-100:])
+
+    def test_no_colour_where_none_is_wanted(self):
+        self.assertRegex(self.bar({"NO_COLOR": "1"}), r"\rexporting \[#+-+\] +\d+% ")
+
+    def test_nothing_on_a_dumb_terminal(self):
+        with Terminal() as terminal:
+            process = self.begin("import", "-", stderr=terminal.theirs, env={**os.environ, "TERM": "dumb"})
+            process.communicate("old,new\n" + rows(0, 2000), timeout=place.PATIENCE)
+            terminal.close()
+            self.assertEqual(terminal.text(), "")
+
+
+class Interrupted(Long):
+    def setUp(self):
+        super().setUp()
+        self.movedctl("add", "a@old.example", "a@new.example")
+        self.before = self.movedctl("export")
+
+    def stays(self):
+        self.assertEqual(self.movedctl("export"), self.before)
+        self.assertEqual(sorted(path.name for path in self.daemon.table.iterdir()), ["data.mdb", "lock.mdb"])
+        self.movedctl("add", "b@old.example", "--gone")
+
+    def test_an_import_says_that_nothing_is_changed(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number):
+                process = self.begin("import", "--replace-all", "-")
+                process.stdin.write("old,new\n" + rows(0, 5000) + "bad,\n")
+                process.stdin.flush()
+                self.assertIn("standard input:5002: ", process.stderr.readline())  # it has begun
+                process.send_signal(number)
+                said = process.communicate(timeout=place.PATIENCE)
+                self.assertEqual((process.returncode, *said), (-number, "", "movedctl: interrupted: nothing is changed\n"))
+        self.stays()
+
+    def test_one_that_was_told_to_ignore_it_goes_on(self):
+        process = self.begin("import", "-", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        process.stdin.write("old,new\n" + "bad,\n")
+        process.stdin.flush()
+        process.stderr.readline()
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=place.PATIENCE)
+        self.assertEqual(process.returncode, 65)
+        self.stays()
+
+    def test_an_export_leaves_nothing_behind(self):
+        self.movedctl("import", "-", stdin="old,new\n" + rows(0, 200000))
+        target = self.folder / "out.csv"
+        target.write_text("as it was\n")
+        process = self.begin("export", target)
+        place.until(lambda: list(self.folder.glob("out.csv.*")), "it has begun")
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=place.PATIENCE)
+        if process.returncode != 0:  # it may have been quicker
+            self.assertEqual((process.returncode, *said), (-signal.SIGINT, "", "movedctl: interrupted: the file is not written\n"))
+            self.assertEqual(target.read_text(), "as it was\n")
+        self.assertEqual(list(self.folder.glob("out.csv.*")), [])
