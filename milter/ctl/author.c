@@ -46,7 +46,7 @@ static const char *user_behind(void)
     return name != NULL ? name : getenv("DOAS_USER");
 }
 
-void ctl_sign(struct table *table, char **words)
+void ctl_sign(const struct ctl *ctl)
 {
     static char command[CHANGE_COMMAND_MAX + 1], user[CHANGE_USER_MAX + 1],
         behind[CHANGE_USER_MAX + 1];
@@ -57,6 +57,6 @@ void ctl_sign(struct table *table, char **words)
     snprintf(behind, sizeof behind, "%s", name == NULL ? "" : name);
     error_make_printable(user);
     error_make_printable(behind);
-    join(command, sizeof command, words);
-    table_set_author(table, &(struct table_author){user, behind, command});
+    join(command, sizeof command, ctl->words);
+    table_set_author(ctl->table, &(struct table_author){user, behind, command});
 }

@@ -14,6 +14,8 @@ const struct command *const commands[] = {
     &command_import,
     &command_export,
     &command_lint,
+    &command_backup,
+    &command_restore,
     &command_log,
     &command_undo,
     &command_attach,

@@ -19,6 +19,7 @@ enum command_opens { TABLE_NONE, TABLE_TO_READ, TABLE_TO_WRITE };
 struct options {
     const char *from, *until, *forward_until, *disclose, *note;
     const char *domain, *client, *client_name, *at, *format;
+    const char *backup;
     const char *config_dir, *smtp;
     bool yes, observe, unserved, raise_limits;
     bool json, forward, gone, stay, replace, authenticated, smtputf8;
@@ -30,6 +31,7 @@ struct ctl {
     const char *path;    /* of the table: -d, or the settings' */
     struct table *table; /* as the command's row says; NULL for TABLE_NONE */
     struct options options;
+    char **words; /* the command, its options, its operands; NULL-terminated */
 };
 
 struct command {
@@ -95,13 +97,18 @@ int print_flush(struct error *err);
 
 /* ---- author.c */
 
-/* Has the changes of the table logged as this user's, who wrote these words. */
-void ctl_sign(struct table *table, char **words);
+/* Has the changes of the table logged as this user's, who wrote the words. */
+void ctl_sign(const struct ctl *ctl);
+
+/* ---- init.c */
+
+/* Whose the table shall be: where root makes it, the daemon's user's; else -1 for both. */
+void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group);
 
 extern const struct command command_add, command_attach, command_del, command_detach,
     command_export, command_get, command_help, command_import, command_init, command_list,
     command_stats, command_test, command_version;
 extern const struct command command_lint;
-extern const struct command command_log, command_undo;
+extern const struct command command_backup, command_log, command_restore, command_undo;
 
 #endif

@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Started by root, the table is handed to the daemon's user; otherwise it stays with whoever
- * makes it. */
-static void find_owner(const struct settings *settings, uid_t *owner, gid_t *group)
+void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group)
 {
     *owner = (uid_t)-1;
     *group = (gid_t)-1;
@@ -29,7 +27,7 @@ static int init(struct ctl *ctl, char **args, struct error *err)
     gid_t group;
     (void)args;
 
-    find_owner(ctl->settings, &owner, &group);
+    ctl_find_owner(ctl->settings, &owner, &group);
     if (table_create(ctl->path, ctl->settings->fold_case, owner, group, err) != 0)
         return -1;
     printf("%s: an empty table\n", ctl->path);

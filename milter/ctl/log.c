@@ -240,7 +240,8 @@ const struct command command_log = {
     .usage = "log [--json] [OLD|NUMBER]",
     .summary = "Prints who changed what, when, and what it was before",
     .details =
-        "The newest change first, and of each the first entries: '-' before, '+' after.\n"
+        "The newest change first, and of each the first entries: added (+), changed (~), removed "
+        "(-).\n"
         "\n"
         "OLD     the changes of this old address alone; exit status 1 where there is none\n"
         "NUMBER  this change alone, with all its entries\n"

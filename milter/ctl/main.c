@@ -83,6 +83,7 @@ static const struct {
     TEXT("client-name", client_name),
     TEXT("at", at),
     TEXT("format", format),
+    TEXT("backup", backup),
     TEXT("config-dir", config_dir),
     TEXT("smtp", smtp),
     FLAG("yes", yes),
@@ -165,8 +166,7 @@ static int read_settings(struct settings **out, const char *file, struct error *
     return settings_read(out, file == NULL ? MILTER_MOVED_CONF : file, err);
 }
 
-/* argv: the command with its options and then its operands, the first of which is args. */
-static int run_with_table(struct ctl *ctl, const struct command *command, char **argv, char **args,
+static int run_with_table(struct ctl *ctl, const struct command *command, char **args,
                           struct error *err)
 {
     if (command->opens != TABLE_NONE &&
@@ -175,7 +175,7 @@ static int run_with_table(struct ctl *ctl, const struct command *command, char *
                    ctl->settings->fold_case, err) != 0)
         return -1;
     if (command->opens == TABLE_TO_WRITE)
-        ctl_sign(ctl->table, argv);
+        ctl_sign(ctl);
     int status = command->run(ctl, args, err);
     if (status >= 0 && print_flush(err) != 0)
         status = -1;
@@ -199,8 +199,9 @@ static int run(const struct command *command, const struct globals *globals, int
     if (read_settings(&settings, globals->file, err) != 0)
         return -1;
     ctl.settings = settings;
+    ctl.words = argv;
     ctl.path = globals->path == NULL ? settings->table : globals->path;
-    int status = run_with_table(&ctl, command, argv, argv + optind, err);
+    int status = run_with_table(&ctl, command, argv + optind, err);
     settings_free(settings);
     return status;
 }

@@ -1,5 +1,6 @@
 #include "table/merge.h"
 
+#include "table/change.h"
 #include "table/record.h"
 #include "table/sort.h"
 #include "table/table_internal.h"
@@ -210,11 +211,24 @@ static int tell_difference(const struct merge *merge, enum merge_kind kind, cons
                                     merge->watch->data, err);
 }
 
+static size_t log_octets(const MDB_val *key, const MDB_val *before, const MDB_val *after)
+{
+    const struct change_item item = {.key_length = key->mv_size,
+                                     .before_length = before == NULL ? 0 : before->mv_size,
+                                     .after_length = after == NULL ? 0 : after->mv_size};
+    return change_item_length(&item);
+}
+
 static int count(struct merge *merge, const MDB_val *key, const MDB_val *before,
                  const MDB_val *after, void *data, struct error *err)
 {
     struct merge_counts *counts = &merge->counts;
     (void)data;
+    if (before != NULL && after != NULL && table_same(before, after)) {
+        counts->same++;
+        return 0;
+    }
+    counts->log_octets += log_octets(key, before, after);
     if (before == NULL) {
         counts->added++;
         return tell_difference(merge, MERGE_ADDED, key, before, after, err);
@@ -222,10 +236,6 @@ static int count(struct merge *merge, const MDB_val *key, const MDB_val *before,
     if (after == NULL) {
         counts->removed++;
         return tell_difference(merge, MERGE_REMOVED, key, before, after, err);
-    }
-    if (table_same(before, after)) {
-        counts->same++;
-        return 0;
     }
     counts->changed++;
     return tell_difference(merge, MERGE_CHANGED, key, before, after, err);

@@ -17,7 +17,8 @@ enum merge_kind { MERGE_ADDED, MERGE_CHANGED, MERGE_REMOVED };
 /* Numbers of old addresses; what is in the table alone and stays there is not counted. */
 struct merge_counts {
     size_t added, changed, removed, same;
-    size_t repeated; /* lines of the file whose old address it has in an earlier line */
+    size_t log_octets; /* that the differences take in the change log: see table/changelog.h */
+    size_t repeated;   /* lines of the file whose old address it has in an earlier line */
 };
 
 /* Who is told of what; NULL: nobody. */

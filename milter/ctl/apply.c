@@ -1,0 +1,113 @@
+#include "ctl/apply.h"
+
+#include "ctl/backup.h"
+#include "ctl/interrupt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void on_repeated(const struct entry *entry, unsigned long line, unsigned long first,
+                        void *data)
+{
+    struct apply *apply = data;
+    if (apply->repeated != NULL)
+        apply->repeated(entry, line, first, apply->data);
+}
+
+static int on_difference(enum merge_kind kind, const struct entry *before,
+                         const struct entry *after, void *data, struct error *err)
+{
+    (void)kind;
+    (void)data;
+    return print_difference(before, after, err);
+}
+
+static void on_progress(size_t done, size_t all, void *data)
+{
+    struct apply *apply = data;
+    progress_tell(&apply->progress, done, (double)done, (double)all);
+}
+
+int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
+{
+    const struct ctl *ctl = apply->ctl;
+    const char *folder = getenv("TMPDIR");
+    apply->watch = (struct merge_watch){.repeated = on_repeated,
+                                        .difference = ctl->options.dry_run ? on_difference : NULL,
+                                        .progress = on_progress,
+                                        .data = apply};
+    apply->merge = merge_new((size_t)ctl->settings->sort_buffer * 1024 * 1024,
+                             folder == NULL || *folder == '\0' ? ctl->path : folder, replaces_all,
+                             &apply->watch);
+    if (apply->merge == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    interrupt_says("nothing is changed", NULL);
+    return 0;
+}
+
+void apply_end(struct apply *apply)
+{
+    merge_free(apply->merge);
+}
+
+static int compare(struct apply *apply, struct table_view *view, struct error *err)
+{
+    progress_begin(&apply->progress, "comparing");
+    int rc = merge_compare(apply->merge, view, &apply->counts, err);
+    progress_clear(&apply->progress);
+    if (rc == 0 && apply->may != NULL)
+        rc = apply->may(apply->data, err);
+    return rc == 0 ? backup_before(apply->ctl, apply->counts.log_octets, err) : rc;
+}
+
+static int write_edit(struct apply *apply, struct table_edit *edit, struct error *err)
+{
+    struct table_view *view = table_view_open(apply->ctl->table, err);
+    if (view == NULL)
+        return -1;
+    int rc = compare(apply, view, err);
+    if (rc == 0) {
+        interrupt_says("nothing is changed", NULL);
+        progress_begin(&apply->progress, "writing");
+        rc = merge_write(apply->merge, view, edit, err);
+        progress_clear(&apply->progress);
+    }
+    table_view_close(view);
+    return rc;
+}
+
+static int change(struct apply *apply, struct error *err)
+{
+    struct table_edit *edit = table_edit_begin(apply->ctl->table, err);
+    if (edit == NULL)
+        return -1;
+    if (write_edit(apply, edit, err) != 0) {
+        table_edit_abort(edit);
+        return -1;
+    }
+    interrupt_ignore();
+    return table_edit_commit(edit, err);
+}
+
+static int show(struct apply *apply, struct error *err)
+{
+    struct table_view *view = table_view_open(apply->ctl->table, err);
+    if (view == NULL)
+        return -1;
+    int rc = compare(apply, view, err);
+    table_view_close(view);
+    return rc;
+}
+
+int apply_run(struct apply *apply, struct error *err)
+{
+    return apply->ctl->options.dry_run ? show(apply, err) : change(apply, err);
+}
+
+void apply_print(const struct apply *apply)
+{
+    const struct merge_counts *counts = &apply->counts;
+    printf("%s%zu added, %zu changed, %zu removed, %zu unchanged",
+           apply->ctl->options.dry_run ? "dry run: " : "", counts->added, counts->changed,
+           counts->removed, counts->same);
+}

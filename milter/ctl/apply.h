@@ -1,0 +1,38 @@
+/* ctl/apply.h: from what is to be in the table to a table that has it: compared, told, copied first where that is asked
+ * for, and written, all or nothing. For import and restore. */
+#ifndef CTL_APPLY_H
+#define CTL_APPLY_H
+
+#include "ctl/ctl.h"
+#include "ctl/progress.h"
+#include "table/merge.h"
+
+struct apply {
+    const struct ctl *ctl; /* of its options: --dry-run, --backup */
+    struct merge *merge;
+    struct merge_watch watch;
+    struct merge_counts counts;
+    struct progress progress;
+
+    /* Of a merge: told of lines that come twice, and asked, when all is compared, whether to go on: 0, or -1 with err.
+     * NULL: nobody. */
+    void (*repeated)(const struct entry *entry, unsigned long line, unsigned long first,
+                     void *data);
+    int (*may)(void *data, struct error *err);
+    void *data;
+};
+
+/* Makes the merge, to be filled with merge_add: replaces_all as for merge_new. From now on an interrupt says that nothing
+ * is changed. The rest of *apply is the caller's, and stays where it is up to apply_end. Returns 0, or -1 with err. */
+int apply_begin(struct apply *apply, bool replaces_all, struct error *err);
+
+/* Makes the table what the merge says; with --dry-run prints each difference and changes nothing. Where the change log
+ * does not hold so much it says so before. Returns 0 with counts, or -1 with err and nothing changed. */
+int apply_run(struct apply *apply, struct error *err);
+
+/* Prints "dry run: 1 added, 2 changed, 3 removed, 4 unchanged", without a line end. */
+void apply_print(const struct apply *apply);
+
+void apply_end(struct apply *apply);
+
+#endif

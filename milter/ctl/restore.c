@@ -1,0 +1,144 @@
+/* ctl/restore.c: make the table what a copy of it is */
+#include "ctl/apply.h"
+#include "ctl/backup.h"
+#include "ctl/interrupt.h"
+#include "table/copy.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TELL_EACH 4096 /* entries between two words of progress */
+
+struct reading {
+    struct apply *apply;
+    size_t done, all;
+};
+
+static int add_entry(const struct entry *entry, void *data, struct error *err)
+{
+    struct reading *reading = data;
+    if (++reading->done % TELL_EACH == 0)
+        progress_tell(&reading->apply->progress, reading->done, (double)reading->done,
+                      (double)reading->all);
+    return merge_add(reading->apply->merge, entry, 0, err);
+}
+
+/* All of it, so that a damaged copy is refused before anything changes. */
+static int read_copy(struct apply *apply, struct table *copy, struct error *err)
+{
+    struct reading reading = {.apply = apply};
+    if (table_count(copy, &reading.all, err) != 0)
+        return -1;
+    struct table_view *view = table_view_open(copy, err);
+    if (view == NULL)
+        return -1;
+    progress_begin(&apply->progress, "reading");
+    int rc = table_each(view, NULL, add_entry, &reading, err);
+    progress_clear(&apply->progress);
+    table_view_close(view);
+    return rc;
+}
+
+static int replace(struct ctl *ctl, struct table *copy, struct error *err)
+{
+    struct apply apply = {.ctl = ctl};
+    int rc = apply_begin(&apply, true, err);
+    if (rc == 0)
+        rc = read_copy(&apply, copy, err);
+    if (rc == 0)
+        rc = apply_run(&apply, err);
+    if (rc == 0) {
+        apply_print(&apply);
+        putchar('\n');
+    }
+    apply_end(&apply);
+    return rc;
+}
+
+/* Where there is no table it appears whole, log and all: one that was made empty first would for a moment say of every
+ * mailbox that it has not moved. */
+static int place(const struct ctl *ctl, struct table *copy, struct error *err)
+{
+    char part[PATH_MAX + 32];
+    struct stat status;
+    uid_t owner;
+    gid_t group;
+    size_t entries;
+
+    if (ctl->options.dry_run) {
+        if (table_count(copy, &entries, err) != 0)
+            return -1;
+        printf("dry run: a new table of %zu entries\n", entries);
+        return 0;
+    }
+    if (stat(ctl->path, &status) == 0)
+        snprintf(part, sizeof part, "%s/data.mdb.%ld", ctl->path, (long)getpid());
+    else
+        backup_part(part, sizeof part, ctl->path);
+    ctl_find_owner(ctl->settings, &owner, &group);
+    interrupt_says("nothing is changed", part);
+    if (table_place(copy, ctl->path, part, owner, group, &entries, err) != 0)
+        return -1;
+    printf("%s: a new table of %zu entries\n", ctl->path, entries);
+    return 0;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_ino == other.st_ino &&
+           one.st_dev == other.st_dev;
+}
+
+static int restore_from(struct ctl *ctl, struct table *copy, struct error *err)
+{
+    if (table_open(&ctl->table, ctl->path, TABLE_WRITE, ctl->settings->fold_case, err) == 0) {
+        ctl_sign(ctl);
+        return replace(ctl, copy, err);
+    }
+    if (err->status == EX_NOINPUT)
+        return place(ctl, copy, err);
+    if (err->status != EX_DATAERR)
+        return -1;
+    ctl_warn("%s", err->text);
+    return error_set(err, EX_DATAERR,
+                     "%s: the table that is there cannot be read: move its data.mdb and lock.mdb "
+                     "elsewhere, and restore again",
+                     ctl->path);
+}
+
+static int restore(struct ctl *ctl, char **args, struct error *err)
+{
+    struct table *copy;
+    if (is_same(args[0], ctl->path))
+        return error_set(err, EX_USAGE, "%s: this is the table itself: write the folder of a copy",
+                         args[0]);
+    if (table_open(&copy, args[0], TABLE_READ, ctl->settings->fold_case, err) != 0)
+        return err->status != EX_NOINPUT
+                   ? -1
+                   : error_set(err, EX_NOINPUT, "%s: no copy of a table there: see movedctl backup",
+                               args[0]);
+    int rc = restore_from(ctl, copy, err);
+    table_free(copy);
+    return rc;
+}
+
+const struct command command_restore = {
+    .name = "restore",
+    .usage = "restore [--dry-run] [--backup NEWDIR] DIR",
+    .summary = "Makes the entries those of a copy that backup has made",
+    .details = "In one transaction, while mail is answered; undo takes it back. Where there is no "
+               "table any more the\n"
+               "copy becomes the table, with its change log.\n"
+               "\n"
+               "  --dry-run        writes nothing, and prints what would be added (+), changed (~) "
+               "and removed (-)\n"
+               "  --backup NEWDIR  makes a copy of the table as it is before\n",
+    .takes = "dry-run backup",
+    .least = 1,
+    .most = 1,
+    .run = restore,
+};
