@@ -3,12 +3,16 @@
 #include <string.h>
 
 /* A new format is its file, and a row here. */
+/* clang-format off */
 const struct format *const formats[] = {
     &format_csv,
     &format_jsonl,
     &format_relocated,
+    &format_aliases,
+    &format_access,
     NULL,
 };
+/* clang-format on */
 
 static const struct format *find_by_ending(const char *file)
 {

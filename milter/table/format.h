@@ -54,7 +54,8 @@ struct format {
                                 struct error *why);
 };
 
-extern const struct format format_csv, format_jsonl, format_relocated;
+extern const struct format format_access, format_aliases, format_csv, format_jsonl,
+    format_relocated;
 
 extern const struct format *const formats[]; /* NULL-terminated, in the order of help */
 

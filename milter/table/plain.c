@@ -1,6 +1,14 @@
 #include "table/plain.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+
+enum format_result plain_refuse(struct error *why, const char *what)
+{
+    error_set(why, EX_DATAERR, "%s", what);
+    return FORMAT_REFUSED;
+}
 
 static enum format_result refuse(struct error *why, const char *what, const char *format,
                                  const char *limit)
@@ -16,6 +24,25 @@ static bool is_for_all(const struct entry *entry, const struct format_out *out)
     return told == ENTRY_ANYONE || entry->new[0] == '\0';
 }
 
+/* Whether the new address is that of the same name elsewhere, which can be written in full. */
+static bool is_short(const struct entry *entry)
+{
+    return entry->scope == ENTRY_MAILBOX && entry->new[0] == '@';
+}
+
+/* Names the words that are lost. */
+static enum format_result lose_words(const struct entry *entry, const char *format,
+                                     struct error *why)
+{
+    bool note = entry->note[0] != '\0', disclose = entry->disclose != ENTRY_DEFAULT;
+    if (!note && !disclose && !is_short(entry))
+        return FORMAT_WHOLE;
+    error_set(why, EX_DATAERR, "its%s%s%s: %s has none", note ? " note" : "",
+              disclose ? " disclose" : "", is_short(entry) ? " @domain, but a full address" : "",
+              format);
+    return FORMAT_LESS;
+}
+
 enum format_result plain_check(const struct entry *entry, const struct format_out *out,
                                const char *format, struct error *why)
 {
@@ -27,11 +54,22 @@ enum format_result plain_check(const struct entry *entry, const struct format_ou
         return refuse(why, "from or until", format, "has no dates");
     if (!is_for_all(entry, out))
         return refuse(why, "disclose", format, "tells everyone");
-    if (entry->note[0] == '\0' && entry->disclose == ENTRY_DEFAULT)
-        return FORMAT_WHOLE;
-    error_set(why, EX_DATAERR, "its %s: %s has none", *entry->note == '\0' ? "disclose" : "note",
-              format);
-    return FORMAT_LESS;
+    return lose_words(entry, format, why);
+}
+
+void plain_new(char *new, const struct entry *entry)
+{
+    if (!is_short(entry) ||
+        address_format(new, ADDRESS_TEXT_SIZE, entry->local, entry->new + 1) != 0)
+        memcpy(new, entry->new, strlen(entry->new) + 1);
+}
+
+enum format_result plain_written(enum format_result result, int printed, struct error *why)
+{
+    if (printed >= 0)
+        return result;
+    error_set(why, EX_IOERR, "%s", strerror(errno));
+    return FORMAT_FAILED;
 }
 
 bool plain_is_bare(const char *text)
@@ -46,7 +84,7 @@ int plain_parse(struct entry *out, const char *old, const char *new,
     char whole[4096]; /* one that is cut is too long anyhow */
     struct entry_text text = {.old = old, .new = new};
 
-    if (plain_is_bare(old)) {
+    if (*old != '\0' && plain_is_bare(old)) {
         if (rules->local_domain == NULL)
             return error_set(err, EX_DATAERR,
                              "'%s' has no domain: name one with --domain, or as local_domain in "

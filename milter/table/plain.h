@@ -9,9 +9,20 @@
 
 /* Whether such a table, called format, can say the entry: FORMAT_WHOLE; FORMAT_LESS where words
  * of it are lost and the answers are the same; FORMAT_REFUSED where the answers would be others.
- * why is set but for FORMAT_WHOLE. The new address is not looked at: gone is fine. */
+ * why is set but for FORMAT_WHOLE. What the old address is, and whether there is a new one, is not
+ * looked at. */
 enum format_result plain_check(const struct entry *entry, const struct format_out *out,
                                const char *format, struct error *why);
+
+/* Writes the new address of the entry into new[ADDRESS_TEXT_SIZE], where a mailbox that has the
+ * same name elsewhere has it in full. */
+void plain_new(char *new, const struct entry *entry);
+
+/* Always FORMAT_REFUSED, with why. */
+enum format_result plain_refuse(struct error *why, const char *what);
+
+/* Ends a write: result where the file took all; else FORMAT_FAILED with why (EX_IOERR). */
+enum format_result plain_written(enum format_result result, int printed, struct error *why);
 
 /* Reads an old and a new address, and nothing else is said of them. Returns 0; or -1 with *out
  * untouched and err (EX_DATAERR). An old address without a domain gets rules->local_domain; where

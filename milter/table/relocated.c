@@ -6,7 +6,6 @@
 #include "table/lines.h"
 #include "table/plain.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -186,12 +185,13 @@ static int read_file(FILE *in, const struct address_rules *rules, format_entry *
 
 static int write_line(FILE *out, const struct entry *entry, const char *domain)
 {
-    char old[ADDRESS_TEXT_SIZE];
+    char old[ADDRESS_TEXT_SIZE], new[ADDRESS_TEXT_SIZE];
+    plain_new(new, entry);
     if (entry->scope == ENTRY_DOMAIN)
         snprintf(old, sizeof old, "@%s", domain);
     else if (address_format(old, sizeof old, entry->local, domain) != 0)
         return -1;
-    return fprintf(out, "%s\t%s\n", old, entry->new);
+    return fprintf(out, "%s\t%s\n", old, new);
 }
 
 /* Postfix looks a domain up as the client wrote it. */
@@ -207,35 +207,21 @@ static int write_lines(FILE *out, const struct entry *entry)
     return rc;
 }
 
-static const char *reason_not_to(const struct entry *entry)
-{
-    if (entry->new[0] == '\0')
-        return "no new address: relocated cannot do without";
-    if (entry->new[0] == '@')
-        return "the same name there: relocated has one new address for a line";
-    if (entry->scope == ENTRY_SUBDOMAINS)
-        return "every subdomain: relocated has no such key";
-    if (entry->scope == ENTRY_MAILBOX && entry->local[0] == '#')
-        return "begins with '#': relocated takes it for a comment";
-    return NULL;
-}
-
 static enum format_result write_entry(const struct format_out *out, const struct entry *entry,
                                       struct error *why)
 {
     enum format_result result = plain_check(entry, out, "relocated", why);
-    const char *reason = reason_not_to(entry);
-
     if (result == FORMAT_REFUSED)
         return result;
-    if (reason != NULL) {
-        error_set(why, EX_DATAERR, "%s", reason);
-        return FORMAT_REFUSED;
-    }
-    if (write_lines(out->file, entry) >= 0)
-        return result;
-    error_set(why, EX_IOERR, "%s", strerror(errno));
-    return FORMAT_FAILED;
+    if (entry->new[0] == '\0')
+        return plain_refuse(why, "no new address: relocated cannot do without");
+    if (entry->scope == ENTRY_SUBDOMAINS)
+        return plain_refuse(why, "every subdomain: relocated has no such key");
+    if (entry->scope == ENTRY_DOMAIN && entry->new[0] == '@')
+        return plain_refuse(why, "the same names there: relocated tells all of them one address");
+    if (entry->scope == ENTRY_MAILBOX && entry->local[0] == '#')
+        return plain_refuse(why, "begins with '#': relocated takes it for a comment");
+    return plain_written(result, write_lines(out->file, entry), why);
 }
 
 const struct format format_relocated = {

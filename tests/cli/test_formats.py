@@ -133,3 +133,45 @@ class Relocated(FormatCase):
     def test_what_is_no_address_is_named_and_nothing_changed(self):
         self.refused(65, "standard input:2: new: ", "import", "--format", "relocated", "-",
                      stdin="a@old.example a@new.example\nb@old.example +1 555 0100\n")
+
+
+class Sendmail(FormatCase):
+    """The access map and the aliases."""
+
+    MOVED = 'To:{}\tERROR:5.1.6:"551 5.1.6 User not local; please try <{}>"\n'
+
+    def test_access_there_and_back(self):
+        text = (self.MOVED.format("bulk.example", "all@new.example") + "To:root@bulk.example\tOK\n" + self.MOVED.format("a+b@old.example", "x@y.example")
+                + 'To:gone@old.example\tERROR:5.1.6:"550 5.1.6 User not local; no forwarding address"\n')
+        self.assertEqual(self.movedctl("import", "--format", "access", "-", stdin=text), "5 added, 0 changed, 0 removed, 0 unchanged\n")
+        self.assertEqual(self.movedctl("export", "--format", "access"), text)
+
+    def test_a_domain_needs_its_subdomains_with_the_same_answer(self):
+        self.movedctl("add", "@old.example", "x@new.example")
+        self.refused(65, "@old.example: left out: without its subdomains", "export", "--format", "access")
+        for other in (["y@new.example"], ["--gone"], ["x@new.example", "--from", "2026-01-01"]):
+            self.movedctl("add", "--replace", "@.old.example", *other)
+            done = self.refused(65, "@old.example: left out: without its subdomains", "export", "--format", "access")
+            self.assertIn("@.old.example: left out: ", done.stderr)
+        self.movedctl("add", "--replace", "@.old.example", "x@new.example")
+        self.assertEqual(self.movedctl("export", "--format", "access"), self.MOVED.format("old.example", "x@new.example"))
+
+    def test_what_is_not_ours_is_named_and_the_rest_imported(self):
+        done = self.ctl("import", "--format", "access", "-", stdin="Connect:192.0.2.1\tRELAY\nTo:a@old.example\tREJECT\n"
+                        + self.MOVED.format("b@old.example", "b@new.example"))
+        self.assertEqual((done.returncode, done.stdout), (0, "1 added, 0 changed, 0 removed, 0 unchanged, 2 lines not carried over\n"))
+        self.assertEqual([line.split(": ")[:3] for line in done.stderr.splitlines()],
+                         [["movedctl", "warning", f"standard input:{line}"] for line in (1, 2)])
+        self.assertEqual(self.movedctl("list").split("\t")[0], "b@old.example")
+
+    def test_aliases_there_and_back(self):
+        text = '"al ice":\tx@new.example.REDIRECT\nbob:\tbob@new.example.REDIRECT\n'
+        self.movedctl("import", "--format", "aliases", "--domain", "old.example", "-", stdin="postmaster: root\n" + text)
+        self.movedctl("add", "c@other.example", "c@new.example")
+        self.assertEqual(self.movedctl("export", "--format", "aliases", "--domain", "old.example"), text)
+        self.refused(65, "name the one that is meant with --domain", "export", "--format", "aliases")
+        self.daemon.configure(addresses={"local_domain": "old.example"})
+        done = self.ctl("export", "--format", "aliases")
+        self.assertEqual((done.returncode, done.stdout), (65, text))
+        self.assertEqual(len(done.stderr.splitlines()), 2)
+        self.assertIn("c@other.example: left out: another domain", done.stderr)

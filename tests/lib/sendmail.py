@@ -35,7 +35,7 @@ FEATURE(`nocanonify')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 FEATURE(`accept_unqualified_senders')dnl
 MODIFY_MAILER_FLAGS(`LOCAL', `-w')dnl
-{doors}define(`confINPUT_MAIL_FILTERS', `{first}')dnl
+{more}{doors}define(`confINPUT_MAIL_FILTERS', `{first}')dnl
 MAILER(`local')dnl
 MAILER(`smtp')dnl
 LOCAL_CONFIG
@@ -44,27 +44,29 @@ Cwold.example bulk.example xn--bcher-kva.example
 
 
 class Sendmail:
-    """A context. Doors are ports, each with its own milter: doors={'unix': (milter, {})}."""
+    """A context. Doors are ports, each with its own milter, or None: doors={'unix': (milter, {})}."""
 
     mta = "sendmail"
     group = "root"
 
-    def __init__(self, folder, doors, local_milter=None):
+    def __init__(self, folder, doors, local_milter=None, more=""):
         self.folder = pathlib.Path(folder)
         self.doors = doors
+        self.more = more  # lines for sendmail.mc
         self.ports = dict(zip(doors, place.free_ports(len(doors))))
         self.process = None
 
     def _write(self):
-        doors = ""
+        doors, first = "", next((door for door, (milter, _) in self.doors.items() if milter), "")
         for door, (milter, _) in self.doors.items():
-            doors += f"MAIL_FILTER(`{door}', `S={milter}, F=T, T=C:10s;S:30s;R:30s;E:60s')dnl\n"
-            doors += f"DAEMON_OPTIONS(`Name=D{door}, Addr=127.0.0.1, Port={self.ports[door]}, InputMailFilters={door}')dnl\n"
+            if milter:
+                doors += f"MAIL_FILTER(`{door}', `S={milter}, F=T, T=C:10s;S:30s;R:30s;E:60s')dnl\n"
+            doors += f"DAEMON_OPTIONS(`Name=D{door}, Addr=127.0.0.1, Port={self.ports[door]}, InputMailFilters={door if milter else ''}')dnl\n"
         (self.folder / "queue").mkdir(mode=0o700)
         (self.folder / "statistics").touch()
         (self.folder / "service.switch").write_text("hosts files\naliases files\n")
-        (self.folder / "sendmail.mc").write_text(MC.format(root=self.root, folder=self.folder, doors=doors,
-                                                           first=next(iter(self.doors))))
+        (self.folder / "sendmail.mc").write_text(MC.format(root=self.root, folder=self.folder, doors=doors, more=self.more,
+                                                           first=first))
         m4 = subprocess.run(["m4", f"-D_CF_DIR_={self.root}/usr/share/sendmail/cf/", self.folder / "sendmail.mc"],
                             capture_output=True, text=True, env=self.env, check=True)
         (self.folder / "sendmail.cf").write_text(m4.stdout)

@@ -114,6 +114,88 @@ static const struct {
      "1:a@xn--bcher-kva.example>a@new.example 3:b@old.example>b@new.example ", NULL},
     {&format_relocated, "no comment within a line", "a#b@old.example a@new.example # so\n", "1! ",
      "new: "},
+    {&format_access, "quoted",
+     "# moved\n\nTo:alice@old.example\tERROR:5.1.6:\"551 5.1.6 User not local; please try "
+     "<a@new.example>\"\n",
+     "3:alice@old.example>a@new.example ", NULL},
+    {&format_access, "unquoted, other words, other case",
+     "to:a@old.example  error:5.1.6:551 5.1.6 Moved, see <a@new.example> \r\n",
+     "1:a@old.example>a@new.example ", NULL},
+    {&format_access, "parts missing",
+     "To:a@old.example ERROR:\"551 5.1.6 x <a@new.example>\"\nTo:b@old.example ERROR:551 x "
+     "<b@new.example>\n"
+     "To:c@old.example 551 moved to c@new.example\nTo:d@old.example 550 5.1.6 moved to "
+     "<d@new.example>\n",
+     "1:a@old.example>a@new.example 2:b@old.example>b@new.example 3:c@old.example>c@new.example "
+     "4:d@old.example>d@new.example ",
+     NULL},
+    {&format_access, "quotes in the quotes",
+     "To:a@old.example ERROR:5.1.6:\"551 5.1.6 x <\\\"a \\\\\\\"< b\\\"@new.example>\"\n",
+     "1:a@old.example>\"a \\\"< b\"@new.example ", NULL},
+    {&format_access, "per cent",
+     "To:a@old.example ERROR:5.1.6:\"551 5.1.6 x <a%%b%c%1@new.example>\"\n",
+     "1:a@old.example>a%b%c@new.example ", NULL},
+    {&format_access, "gone",
+     "To:a@old.example ERROR:5.1.6:\"550 5.1.6 User not local; no forwarding address\"\n",
+     "1:a@old.example> ", NULL},
+    {&format_access, "a domain and its subdomains",
+     "To:old.example ERROR:5.1.6:\"551 5.1.6 x <a@new.example>\"\n",
+     "1:@old.example>a@new.example 1:@.old.example>a@new.example ", NULL},
+    {&format_access, "subdomains alone",
+     "To:.old.example ERROR:5.1.6:\"551 5.1.6 x <a@new.example>\"\n",
+     "1:@.old.example>a@new.example ", NULL},
+    {&format_access, "a name without a domain",
+     "To:bob@ ERROR:5.1.6:\"551 5.1.6 x <b@new.example>\"\n", "1:bob@local.example>b@new.example ",
+     NULL},
+    {&format_access, "a mailbox that stays", "To:root@old.example OK\nTo:old.example OK\n",
+     "1:root@old.example> 2- ", NULL},
+    {&format_access, "other actions",
+     "To:a@old.example REJECT\nTo:b@old.example ERROR:5.1.1:\"550 unknown\"\nTo:c@old.example "
+     "ERROR:4.7.1:\"450 later\"\n",
+     "1- 2- 3- ", "not about a mailbox that has moved"},
+    {&format_access, "other tags",
+     "Connect:192.0.2.1 RELAY\nFrom:a@old.example 551 <b@new.example>\na@old.example 551 "
+     "<b@new.example>\n",
+     "1- 2- 3- ", "no To: in front"},
+    {&format_access, "551 without an address", "To:a@old.example ERROR:5.1.6:\"551 5.1.6 gone\"\n",
+     "1! ", "no new address"},
+    {&format_access, "a quote never closed",
+     "To:a@old.example ERROR:5.1.6:\"551 5.1.6 x <a@new.example>\n", "1! ", "never closed"},
+    {&format_access, "nothing is continued", "To:a@old.example\n\t551 <a@new.example>\n", "1! 2! ",
+     "begins with a blank"},
+    {&format_access, "a domain behind an @", "To:@old.example 551 <a@new.example>\n", "1! ",
+     "write To:old.example"},
+
+    {&format_aliases, "plain", "# c\n\nalice: a@new.example.REDIRECT\n",
+     "3:alice@local.example>a@new.example ", NULL},
+    {&format_aliases, "blanks, case, a final dot", "Bob \t:  b@new.example.redirect. \r\n",
+     "1:bob@local.example>b@new.example ", NULL},
+    {&format_aliases, "continued lines",
+     "a:\n\ta@new.example.REDIRECT\nb: \\\nb@new.example.REDIRECT\nc: c@new.example.REDIRECT\n \n",
+     "1:a@local.example>a@new.example 3:b@local.example>b@new.example "
+     "5:c@local.example>c@new.example ",
+     NULL},
+    {&format_aliases, "a comment ends a line", "a: a@new.example.REDIRECT\n# c\n b\n",
+     "1:a@local.example>a@new.example 3! ", "begins with a blank"},
+    {&format_aliases, "a comment goes on behind a backslash", "# c \\\na: a@new.example.REDIRECT\n",
+     "", NULL},
+    {&format_aliases, "quoted names",
+     "\"al ice\": \"a, b\"@new.example.REDIRECT\n\"#x\": x@new.example.REDIRECT\n",
+     "1:\"al ice\"@local.example>\"a, b\"@new.example 2:#x@local.example>x@new.example ", NULL},
+    {&format_aliases, "comments and names",
+     "a: a@new.example.REDIRECT (moved (in) May)\nb: B. (x, y) <b@new.example.REDIRECT>\n",
+     "1:a@local.example>a@new.example 2:b@local.example>b@new.example ", NULL},
+    {&format_aliases, "a name with its domain", "a@old.example: a@new.example.REDIRECT\n",
+     "1:a@old.example>a@new.example ", NULL},
+    {&format_aliases, "ordinary ones",
+     "root: me\nlist: a@x.example, b@y.example.REDIRECT\nincl: :include:/x\nprog: "
+     "\"|/bin/x\"\nfile: /x.REDIRECT\nuser: user.REDIRECT\n"
+     "hash: h@new.example.REDIRECT # c\n",
+     "1- 2- 3- 4- 5- 6- 7- ", "several targets"},
+    {&format_aliases, "no colon, no name, no target",
+     "a b@new.example.REDIRECT\n: b@new.example.REDIRECT\nb:\n", "1! 2! 3! ", "no colon"},
+    {&format_aliases, "a colon in quotes", "\"a:b\": b@new.example.REDIRECT\n", "1! ", "old: "},
+    {&format_aliases, "no address", "a: a b@new.example.REDIRECT\n", "1! ", "new: "},
 };
 START_TEST(lines_are_read_with_their_numbers)
 {
@@ -128,7 +210,7 @@ START_TEST(lines_are_read_with_their_numbers)
 }
 END_TEST
 
-static const struct format *const by_line[] = {&format_jsonl, &format_relocated};
+static const struct format *const by_line[] = {&format_jsonl, &format_relocated, &format_access};
 START_TEST(an_endless_line_is_cut_off)
 {
     static char text[300000];
@@ -177,7 +259,53 @@ static const struct {
     {&format_relocated, {A}, NULL, "no new address"},
     {&format_relocated, {.old = "@old.example", .new = "@new.example"}, NULL, "the same name"},
     {&format_relocated, {.old = "@.old.example", B}, NULL, "every subdomain"},
+    {&format_relocated,
+     {A, .new = "@new.example"},
+     "a@old.example\ta@new.example\n",
+     "a full address"},
     {&format_relocated, {.old = "#a@old.example", B}, NULL, "comment"},
+
+#define TO_A(text) "To:a@old.example\tERROR:5.1.6:\"" text "\"\n"
+#define TRY(new)   TO_A("551 5.1.6 User not local; please try <" new ">")
+    {&format_access, {A, B}, TRY("b@new.example"), NULL},
+    {&format_access, {A}, TO_A("550 5.1.6 User not local; no forwarding address"), NULL},
+    {&format_access,
+     {A, .new = "\"b \\\\\\\"\"@new.example"},
+     TRY("\\\"b \\\\\\\\\\\\\\\"\\\"@new.example"),
+     NULL},
+    {&format_access, {A, .new = "b%c@new.example"}, TRY("b%%c@new.example"), NULL},
+    {&format_access, {A, .action = "stay"}, "To:a@old.example\tOK\n", NULL},
+    {&format_access, {A, .action = "stay", .until = "2027-01-01"}, NULL, "dates"},
+    {&format_access,
+     {A, .disclose = "nobody"},
+     TO_A("550 5.1.6 User not local; no forwarding address"),
+     "its disclose"},
+    {&format_access, {.old = "a%b@old.example", B}, NULL, "does not find"},
+    {&format_access, {.old = "a!b@old.example", B}, NULL, "does not find"},
+    {&format_access, {.old = "\"a b\"@old.example", B}, NULL, "does not find"},
+    {&format_access, {.old = "\xc3\xb6@old.example", B}, NULL, "beyond ASCII"},
+    {&format_access, {A, .new = "\xc3\xb6@new.example"}, NULL, "beyond ASCII"},
+    {&format_access, {.old = "@old.example", B}, NULL, "without its subdomains"},
+    {&format_access, {.old = "@.old.example", B}, NULL, "without the domain itself"},
+    {&format_access, {.old = "@old.example", .action = "stay"}, NULL, "it stays"},
+    {&format_access, {.old = "@old.example", .new = "@new.example"}, NULL, "the same names"},
+
+    {&format_aliases, {A, B}, "a:\tb@new.example.REDIRECT\n", NULL},
+    {&format_aliases,
+     {.old = "\"a b\"@old.example", B},
+     "\"a b\":\tb@new.example.REDIRECT\n",
+     NULL},
+    {&format_aliases, {.old = "#a@old.example", B}, "\"#a\":\tb@new.example.REDIRECT\n", NULL},
+    {&format_aliases, {A}, NULL, "no new address"},
+    {&format_aliases, {A, .action = "stay"}, NULL, "it stays"},
+    {&format_aliases, {.old = "a@other.example", B}, NULL, "another domain"},
+    {&format_aliases, {.old = "@old.example", B}, NULL, "every name"},
+    {&format_aliases, {.old = "a%b@old.example", B}, NULL, "does not find"},
+    {&format_aliases, {.old = "\"a:b\"@old.example", B}, NULL, "does not find"},
+    {&format_aliases, {.old = "/a@old.example", B}, NULL, "does not find"},
+    {&format_aliases, {A, .new = "\"b c\"@new.example"}, NULL, "does not tell it"},
+    {&format_aliases, {A, .new = "b@[192.0.2.1]"}, NULL, "does not tell it"},
+    {&format_aliases, {A, .new = "\xc3\xb6@new.example"}, NULL, "beyond ASCII"},
 };
 
 /* Writes row of written, or of its like. */
@@ -209,7 +337,7 @@ START_TEST(a_writer_says_what_it_cannot_say)
 }
 END_TEST
 
-static const struct format *const public[] = {&format_relocated};
+static const struct format *const public[] = {&format_relocated, &format_access, &format_aliases};
 START_TEST(who_is_told_by_default_counts)
 {
     char text[4096] = "";
@@ -218,6 +346,25 @@ START_TEST(who_is_told_by_default_counts)
     ck_assert_int_eq(write_row(text, sizeof text, public[_i], &row, ENTRY_NOBODY, &err),
                      FORMAT_REFUSED);
     ck_assert_str_eq(text, "");
+}
+END_TEST
+
+/* Sendmail's limits: the quotes of a map and the text of a reply. */
+static const struct {
+    const struct format *format;
+    int longest; /* octets of a new address */
+} limits[] = {{&format_access, 215}, {&format_aliases, 220}};
+START_TEST(a_new_address_that_sendmail_would_cut_is_refused)
+{
+    char text[4096] = "", new[ADDRESS_TEXT_SIZE];
+    struct error err;
+    const struct entry_text row = {A, .new = new};
+    for (int length = limits[_i].longest; length <= limits[_i].longest + 1; length++) {
+        memset(new, 'n', (size_t)length);
+        strcpy(new + length - strlen("@new.example"), "@new.example");
+        ck_assert_int_eq(write_row(text, sizeof text, limits[_i].format, &row, ENTRY_ANYONE, &err),
+                         length == limits[_i].longest ? FORMAT_WHOLE : FORMAT_REFUSED);
+    }
 }
 END_TEST
 
@@ -253,6 +400,7 @@ Suite *format_suite(void)
     tcase_add_loop_test(tcase, an_endless_line_is_cut_off, 0, ROWS(by_line));
     tcase_add_loop_test(tcase, a_writer_says_what_it_cannot_say, 0, ROWS(written));
     tcase_add_loop_test(tcase, who_is_told_by_default_counts, 0, ROWS(public));
+    tcase_add_loop_test(tcase, a_new_address_that_sendmail_would_cut_is_refused, 0, ROWS(limits));
     tcase_add_test(tcase, json_is_written_as_get_shows_it);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -1,0 +1,320 @@
+/* table/access.c: Sendmail's access map, as makemap(8) and check_rcpt read it, with
+ * FEATURE(`blocklist_recipients'): a key, blanks, a value, in one line.
+ *
+ * key    To:user@domain; To:user@, with a domain of this host; To:domain, with its subdomains
+ * value  ERROR:5.1.6:"551 5.1.6 text <new>"; each part but the text may be missing. Without the
+ *        quotes Sendmail loses blanks and the last bracket of what it says. OK: goes on as usual.
+ *
+ * In a value % is doubled. The quotes hold 254 octets: a longer one makes Sendmail say 553. */
+#include "table/format.h"
+#include "table/lines.h"
+#include "table/plain.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MOVED      "551 5.1.6 User not local; please try <%s>"
+#define GONE       "550 5.1.6 User not local; no forwarding address"
+#define QUOTED_MAX 254
+
+struct reader {
+    struct lines lines;
+    const struct address_rules *rules;
+    format_entry *entry;
+    format_bad *bad;
+    void *data;
+};
+
+/* What a value does with the recipient. */
+struct action {
+    enum { OTHER, BROKEN, LETS_PASS, MOVES } what;
+    const char *new; /* of MOVES; "": there is none; NULL: there should be one */
+};
+
+/* ---- a value */
+
+/* Takes out what a map does with %, in place: a doubled one is one, %0 an argument of none. */
+static void undouble(char *value)
+{
+    char *out = value;
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == '%' && at[1] >= '0' && at[1] <= '9')
+            at++;
+        else
+            *out++ = *at;
+        if (*at == '%' && at[1] == '%')
+            at++;
+    }
+    *out = '\0';
+}
+
+/* The text within the quotes, in place; without quotes, all of it. NULL where they do not end. */
+static char *unquote(char *text)
+{
+    char *out = text;
+    const char *at = text + 1;
+    if (*text != '"')
+        return text;
+    for (; *at != '\0' && *at != '"'; at++) {
+        if (*at == '\\' && at[1] != '\0')
+            at++;
+        *out++ = *at;
+    }
+    bool ends = *at == '"';
+    *out = '\0';
+    return ends ? text : NULL;
+}
+
+/* Passes over an enhanced status code that ends with end. moved becomes true at 5.1.6. */
+static char *skip_code(char *text, char end, bool *moved)
+{
+    static const char ours[] = "5.1.6";
+    size_t length = strspn(text, "0123456789.");
+    if (length < sizeof ours - 1 || text[length] != end)
+        return text;
+    *moved = *moved || (length == sizeof ours - 1 && strncmp(text, ours, length) == 0);
+    return text + length + 1;
+}
+
+/* The address that the text names: in the last brackets, or the last word. */
+static const char *address_in(char *text)
+{
+    bool quoted = false;
+    char *begin = NULL, *end = strrchr(text, '>'), *last = strrchr(text, ' ');
+    for (char *at = text; *at != '\0'; at++) {
+        if (*at == '\\' && at[1] != '\0')
+            at++;
+        else if (*at == '"')
+            quoted = !quoted;
+        else if (*at == '<' && !quoted)
+            begin = at + 1;
+    }
+    if (begin != NULL && end != NULL && begin < end) {
+        *end = '\0';
+        return begin;
+    }
+    return last != NULL && strchr(last, '@') != NULL ? last + 1 : NULL;
+}
+
+static struct action read_value(char *value)
+{
+    bool moved = false;
+    if (strcasecmp(value, "OK") == 0)
+        return (struct action){LETS_PASS, NULL};
+    undouble(value);
+    if (strncasecmp(value, "ERROR:", 6) == 0)
+        value += 6;
+    char *text = unquote(skip_code(value, ':', &moved));
+    if (text == NULL)
+        return (struct action){BROKEN, NULL};
+
+    bool has_551 = strncmp(text, "551 ", 4) == 0;
+    if (has_551 || strncmp(text, "550 ", 4) == 0)
+        text = skip_code(text + 4, ' ', &moved);
+    else
+        moved = false;
+    if (!moved && !has_551)
+        return (struct action){OTHER, NULL};
+    const char *new = address_in(text);
+    return (struct action){MOVES, new == NULL && !has_551 ? "" : new};
+}
+
+/* ---- a line */
+
+static int not_ours(struct error *err, const char *why)
+{
+    error_set(err, EX_OK, "not carried over: %s", why);
+    return -1;
+}
+
+/* A key without @ is a domain and its subdomains: two entries, of which this is the first. */
+static int parse_key(struct entry *out, char *key, const char *new,
+                     const struct address_rules *rules, struct error *err)
+{
+    char old[ADDRESS_DOMAIN_MAX * 4 + 2];
+    size_t length = strlen(key);
+
+    if (*key == '@')
+        return error_set(err, EX_DATAERR, "Sendmail never looks '%s' up: write To:%s", key,
+                         key + 1);
+    if (strchr(key, '@') == NULL) {
+        snprintf(old, sizeof old, "@%s", key);
+        return plain_parse(out, old, new, rules, err);
+    }
+    if (key[length - 1] == '@')
+        key[length - 1] = '\0';
+    return plain_parse(out, key, new, rules, err);
+}
+
+static int parse_line(struct entry *out, char *text, const struct address_rules *rules,
+                      struct error *err)
+{
+    char *value = text + strcspn(text, PLAIN_BLANKS);
+    if (value == text)
+        return error_set(err, EX_DATAERR, "begins with a blank: write the key first");
+    if (*value != '\0')
+        *value++ = '\0';
+    value = plain_trim(value);
+    if (*value == '\0')
+        return error_set(err, EX_DATAERR, "no value: write ERROR:5.1.6:\"551 5.1.6 … <new>\"");
+
+    struct action action = read_value(value);
+    if (action.what == BROKEN)
+        return error_set(err, EX_DATAERR, "a quote that is never closed");
+    if (action.what == OTHER)
+        return not_ours(err, "it is not about a mailbox that has moved");
+    if (strncasecmp(text, "To:", 3) != 0)
+        return not_ours(err, "its key has no To: in front, and is not for recipients alone");
+    text += 3;
+    if (action.what == LETS_PASS && strchr(text, '@') == NULL)
+        return not_ours(err, "it is not about a mailbox that has moved");
+    if (action.what == MOVES && action.new == NULL)
+        return error_set(err, EX_DATAERR, "551 and no new address: write <user@domain> at the end");
+    if (parse_key(out, text, action.new, rules, err) != 0)
+        return -1;
+    if (action.what == LETS_PASS)
+        out->action = ENTRY_STAY;
+    return 0;
+}
+
+static int take_line(struct reader *reader)
+{
+    unsigned long line = reader->lines.first;
+    struct entry entry;
+    struct error err;
+    char *text = reader->lines.text;
+    bool both;
+
+    if (*text == '#' || strspn(text, PLAIN_BLANKS) == reader->lines.length)
+        return 0;
+    if (lines_unreadable(&reader->lines, &err) ||
+        parse_line(&entry, text, reader->rules, &err) != 0)
+        return reader->bad(&err, line, reader->data);
+    both = entry.scope == ENTRY_DOMAIN;
+    int rc = reader->entry(&entry, line, reader->data);
+    entry.scope = ENTRY_SUBDOMAINS;
+    return rc == 0 && both ? reader->entry(&entry, line, reader->data) : rc;
+}
+
+static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
+                     format_bad *bad, void *data, struct error *err)
+{
+    struct reader *reader = calloc(1, sizeof *reader);
+    enum lines_result result = LINES_READ;
+    int rc = 0;
+
+    if (reader == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    reader->rules = rules;
+    reader->entry = entry;
+    reader->bad = bad;
+    reader->data = data;
+    lines_begin(&reader->lines, in);
+    while (rc == 0 && (result = lines_next(&reader->lines, err)) == LINES_READ)
+        rc = take_line(reader);
+    free(reader);
+    return result == LINES_FAILED ? -1 : rc;
+}
+
+/* ---- writing */
+
+/* Puts text as it stands between the quotes. Returns its length there, as Sendmail counts it. */
+static size_t quote(char *out, const char *text)
+{
+    size_t length = 0;
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            *out++ = '\\';
+            length++;
+        } else if (*text == '%')
+            *out++ = '%';
+        *out++ = *text;
+        length++;
+    }
+    *out = '\0';
+    return length;
+}
+
+/* Whether the entry for the domain's subdomains, or of them, says the same: only both together
+ * are a key. */
+static bool has_twin(const struct format_out *out, const struct entry *entry)
+{
+    enum entry_scope other = entry->scope == ENTRY_DOMAIN ? ENTRY_SUBDOMAINS : ENTRY_DOMAIN;
+    struct entry twin;
+    struct error err;
+    return out->view != NULL &&
+           table_find(out->view, other, "", entry->domain, &twin, &err) == TABLE_FOUND &&
+           plain_check(&twin, out, "access", &err) != FORMAT_REFUSED &&
+           strcmp(twin.new, entry->new) == 0;
+}
+
+/* What Sendmail would not find, or would say otherwise; NULL: nothing. */
+static const char *reason_not_to(const struct format_out *out, const struct entry *entry)
+{
+    char old[ADDRESS_TEXT_SIZE];
+    entry_format_old(old, sizeof old, entry);
+    if (address_needs_utf8(old) || address_needs_utf8(entry->new))
+        return "letters beyond ASCII: Sendmail has none in a session";
+    if (entry->scope == ENTRY_MAILBOX && (old[0] == '"' || strpbrk(entry->local, "%!") != NULL))
+        return "quotes, '%' or '!' in the name: Sendmail does not find it in access";
+    if (entry->scope == ENTRY_MAILBOX)
+        return NULL;
+    if (entry->new[0] == '@')
+        return "the same names there: access tells all of them one address";
+    if (has_twin(out, entry))
+        return NULL;
+    return entry->scope == ENTRY_DOMAIN
+               ? "without its subdomains: access takes both, with the same answer, or none"
+               : "without the domain itself: access takes both, with the same answer, or none";
+}
+
+static enum format_result write_refusal(const struct format_out *out, const struct entry *entry,
+                                        enum format_result result, struct error *why)
+{
+    char new[ADDRESS_TEXT_SIZE], text[sizeof MOVED + ADDRESS_TEXT_SIZE], quoted[2 * sizeof text];
+    char key[ADDRESS_TEXT_SIZE];
+
+    plain_new(new, entry);
+    if (*new == '\0')
+        memcpy(text, GONE, sizeof GONE);
+    else
+        snprintf(text, sizeof text, MOVED, new);
+    if (quote(quoted, text) > QUOTED_MAX)
+        return plain_refuse(why, "a reply of over 254 octets: Sendmail says 553 instead");
+    if (entry->scope == ENTRY_SUBDOMAINS)
+        return result; /* its twin has the line */
+    entry_format_old(key, sizeof key, entry);
+    return plain_written(result,
+                         fprintf(out->file, "To:%s\tERROR:5.1.6:\"%s\"\n",
+                                 entry->scope == ENTRY_DOMAIN ? key + 1 : key, quoted),
+                         why);
+}
+
+static enum format_result write_entry(const struct format_out *out, const struct entry *entry,
+                                      struct error *why)
+{
+    struct entry plain = *entry;
+    const char *reason = reason_not_to(out, entry);
+    bool stays = entry->action == ENTRY_STAY && entry->scope == ENTRY_MAILBOX;
+
+    if (stays)
+        plain.action = ENTRY_REJECT; /* there is a word for it */
+    enum format_result result = plain_check(&plain, out, "access", why);
+    if (result == FORMAT_REFUSED)
+        return result;
+    if (reason != NULL)
+        return plain_refuse(why, reason);
+    if (stays)
+        return plain_written(
+            result, fprintf(out->file, "To:%s@%s\tOK\n", entry->local, entry->domain), why);
+    return write_refusal(out, entry, result, why);
+}
+
+const struct format format_access = {
+    .name = "access",
+    .summary = "Sendmail's access map: To:user@domain, and\n"
+               "ERROR:5.1.6:\"551 5.1.6 User not local; please try <user@domain>\"",
+    .read = read_file,
+    .write = write_entry,
+};

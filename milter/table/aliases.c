@@ -1,0 +1,220 @@
+/* table/aliases.c: Sendmail's aliases whose target ends in .REDIRECT, as newaliases(1) reads them
+ * and FEATURE(`redirect') answers them: a name, a colon, an address; a line that begins with a
+ * blank continues the one before, and so does one behind a backslash.
+ *
+ * A name has no domain: it is one of each domain of the host. The first colon ends it, in quotes
+ * or not; Sendmail finds none with a quote, a backslash, or an operator of addresses in it. A new
+ * address is told without its quotes, and of more than 220 octets the end is cut off. */
+#include "table/format.h"
+#include "table/lines.h"
+#include "table/plain.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define SUFFIX  ".REDIRECT"
+#define NEW_MAX 220
+
+struct reader {
+    struct lines lines;
+    const struct address_rules *rules;
+    format_entry *entry;
+    format_bad *bad;
+    void *data;
+};
+
+/* ---- a target */
+
+/* Takes out comments in brackets, in place, and says whether a comma stands outside of quotes:
+ * several targets. */
+static bool has_several(char *text)
+{
+    bool quoted = false, several = false;
+    int depth = 0;
+    char *out = text;
+    for (const char *at = text; *at != '\0'; at++) {
+        const char *first = at;
+        if (*at == '\\' && at[1] != '\0')
+            at++;
+        else if (*at == '"' && depth == 0)
+            quoted = !quoted;
+        else if (*at == '(' && !quoted)
+            depth++;
+        else if (*at == ',' && !quoted && depth == 0)
+            several = true;
+        for (; depth == 0 && first <= at; first++)
+            *out++ = *first;
+        if (*at == ')' && !quoted && depth > 0 && first == at)
+            depth--;
+    }
+    *out = '\0';
+    return several;
+}
+
+/* The address of "Name <address>", in place; other text as it is. */
+static char *unbracket(char *text)
+{
+    char *begin = strrchr(text, '<'), *end = strrchr(text, '>');
+    if (begin == NULL || end == NULL || end < begin || end[1] != '\0')
+        return text;
+    *end = '\0';
+    return begin + 1;
+}
+
+/* Cuts the suffix off. Returns whether there was one, behind an address with a domain. */
+static bool is_redirected(char *target)
+{
+    size_t length = strlen(target), suffix = strlen(SUFFIX);
+    if (length > 0 && target[length - 1] == '.')
+        length--;
+    if (length <= suffix || strncasecmp(target + length - suffix, SUFFIX, suffix) != 0)
+        return false;
+    target[length - suffix] = '\0';
+    return !plain_is_bare(target) && strchr("/|:", *target) == NULL;
+}
+
+/* ---- a line */
+
+static int not_ours(struct error *err, const char *why)
+{
+    error_set(err, EX_OK, "not carried over: %s", why);
+    return -1;
+}
+
+static int parse_line(struct entry *out, char *text, const struct address_rules *rules,
+                      struct error *err)
+{
+    char *colon = strchr(text, ':');
+    if (strchr(PLAIN_BLANKS, *text) != NULL)
+        return error_set(err, EX_DATAERR, "begins with a blank: there is no line to continue");
+    if (colon == NULL)
+        return error_set(err, EX_DATAERR, "no colon: write name: user@domain" SUFFIX);
+    *colon = '\0';
+    char *name = plain_trim(text), *target = plain_trim(colon + 1);
+    if (*name == '\0' || *target == '\0')
+        return error_set(err, EX_DATAERR, "no %s: write name: user@domain" SUFFIX,
+                         *name == '\0' ? "name" : "target");
+    if (has_several(target))
+        return not_ours(err, "an alias with several targets");
+    target = unbracket(plain_trim(target));
+    if (!is_redirected(target))
+        return not_ours(err, "an ordinary alias, not " SUFFIX);
+    return plain_parse(out, name, target, rules, err);
+}
+
+static int take_line(struct reader *reader)
+{
+    struct lines *lines = &reader->lines;
+    struct entry entry;
+    struct error err;
+    int rc = 0;
+
+    if (lines->text[0] == '#' || strspn(lines->text, PLAIN_BLANKS) == lines->length)
+        return 0;
+    if (lines->too_long)
+        rc = not_ours(&err, "an alias with several targets"); /* no address is as long */
+    else if (lines_unreadable(lines, &err))
+        rc = -1;
+    else
+        rc = parse_line(&entry, lines->text, reader->rules, &err);
+    return rc == 0 ? reader->entry(&entry, lines->first, reader->data)
+                   : reader->bad(&err, lines->first, reader->data);
+}
+
+/* ---- the file */
+
+/* Reads a line and those that continue it. */
+static enum lines_result read_logical(struct lines *lines, struct error *err)
+{
+    enum lines_result result = lines_next(lines, err);
+    while (result == LINES_READ) {
+        bool more = lines->length > 0 && lines->text[lines->length - 1] == '\\';
+        int next = lines_peek(lines);
+        if (more)
+            lines_cut(lines, lines->length - 1);
+        else if (lines->length == 0 || lines->text[0] == '#' || (next != ' ' && next != '\t'))
+            return LINES_READ;
+        if (next == EOF)
+            return LINES_READ;
+        result = lines_join(lines, err);
+    }
+    return result;
+}
+
+static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
+                     format_bad *bad, void *data, struct error *err)
+{
+    struct reader *reader = calloc(1, sizeof *reader);
+    enum lines_result result = LINES_READ;
+    int rc = 0;
+
+    if (reader == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    reader->rules = rules;
+    reader->entry = entry;
+    reader->bad = bad;
+    reader->data = data;
+    lines_begin(&reader->lines, in);
+    while (rc == 0 && (result = read_logical(&reader->lines, err)) == LINES_READ)
+        rc = take_line(reader);
+    free(reader);
+    return result == LINES_FAILED ? -1 : rc;
+}
+
+/* ---- writing */
+
+/* What Sendmail would not find, or would say otherwise; NULL: nothing. new is in full. */
+static const char *reason_not_to(const struct format_out *out, const struct entry *entry,
+                                 const char *new)
+{
+    if (entry->scope != ENTRY_MAILBOX)
+        return "every name of a domain: an alias is one name";
+    if (out->local_domain == NULL)
+        return "its domain: an alias has none; name the one that is meant with --domain";
+    if (strcmp(out->local_domain, entry->domain) != 0)
+        return "another domain: an alias has none, and --domain or local_domain names another";
+    if (*new == '\0')
+        return "no new address: " SUFFIX " cannot do without";
+    if (address_needs_utf8(entry->local) || address_needs_utf8(new))
+        return "letters beyond ASCII: Sendmail has none in a session";
+    if (strpbrk(entry->local, "%!@:\"\\") != NULL || strchr("/|", entry->local[0]) != NULL)
+        return "such a name: Sendmail does not find it in aliases";
+    if (*new == '"' || new[strcspn(new, "[")] == '[')
+        return "such a new address: Sendmail does not tell it as it is";
+    if (strlen(new) > NEW_MAX)
+        return "a new address of over 220 octets: Sendmail cuts its end off";
+    return NULL;
+}
+
+/* A name is quoted as in an address; a comment would begin with '#'. */
+static int write_line(FILE *out, const struct entry *entry, const char *new)
+{
+    char old[ADDRESS_TEXT_SIZE];
+    if (address_format(old, sizeof old, entry->local, entry->domain) != 0)
+        return -1;
+    old[strlen(old) - strlen(entry->domain) - 1] = '\0';
+    const char *quote = old[0] == '#' ? "\"" : "";
+    return fprintf(out, "%s%s%s:\t%s" SUFFIX "\n", quote, old, quote, new);
+}
+
+static enum format_result write_entry(const struct format_out *out, const struct entry *entry,
+                                      struct error *why)
+{
+    char new[ADDRESS_TEXT_SIZE];
+    enum format_result result = plain_check(entry, out, "aliases", why);
+    if (result == FORMAT_REFUSED)
+        return result;
+    plain_new(new, entry);
+    const char *reason = reason_not_to(out, entry, new);
+    if (reason != NULL)
+        return plain_refuse(why, reason);
+    return plain_written(result, write_line(out->file, entry, new), why);
+}
+
+const struct format format_aliases = {
+    .name = "aliases",
+    .summary = "Sendmail's .REDIRECT aliases: name: user@domain.REDIRECT",
+    .read = read_file,
+    .write = write_entry,
+};
