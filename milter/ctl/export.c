@@ -109,20 +109,33 @@ static int write_and_move(const struct ctl *ctl, struct export *export, const ch
     return rc;
 }
 
-/* A file appears whole or not at all: it is written beside its place and moved there. */
+/* What is put in the place of a file has its owner and mode, as far as we may: mail servers read it. */
+static void take_after(FILE *fresh, const struct stat *old)
+{
+    if (fchown(fileno(fresh), old->st_uid, old->st_gid) == 0)
+        (void)fchmod(fileno(fresh), old->st_mode & 07777);
+}
+
+/* A file appears whole or not at all: it is written beside its place and moved there; a link to it
+ * stays. */
 static int write_file(const struct ctl *ctl, struct export *export, const char *file,
                       struct error *err)
 {
-    char beside[PATH_MAX];
+    char place[PATH_MAX], beside[PATH_MAX + 24];
     struct stat status;
-    bool special = stat(file, &status) == 0 && !S_ISREG(status.st_mode); /* a pipe, /dev/full */
-    const char *fresh = special ? file : beside;
+    bool there = stat(file, &status) == 0;
+    bool special = there && !S_ISREG(status.st_mode); /* a pipe, /dev/full */
 
-    snprintf(beside, sizeof beside, "%s.%ld", file, (long)getpid());
+    if (!there || realpath(file, place) == NULL)
+        snprintf(place, sizeof place, "%s", file);
+    snprintf(beside, sizeof beside, "%s.%ld", place, (long)getpid());
+    const char *fresh = special ? place : beside;
     export->out.file = fopen(fresh, special ? "w" : "wx");
     if (export->out.file == NULL)
         return error_set(err, EX_CANTCREAT, "%s: %s", file, strerror(errno));
-    return write_and_move(ctl, export, file, fresh, err) == 0 ? 0 : error_at(err, file, 0);
+    if (there && !special)
+        take_after(export->out.file, &status);
+    return write_and_move(ctl, export, place, fresh, err) == 0 ? 0 : error_at(err, file, 0);
 }
 
 static int write_stdout(const struct ctl *ctl, struct export *export, struct error *err)
@@ -141,6 +154,7 @@ static int export_table(struct ctl *ctl, char **args, struct error *err)
     struct export export = {
         .format = format_find(ctl->options.format, file, err),
         .out = {.local_domain = settings->addresses.local_domain,
+                .fold_case = settings->fold_case,
                 .disclose = ENTRY_ANYONE + settings->disclose},
     };
 

@@ -7,6 +7,7 @@
 #include "table/entry.h"
 #include "table/table.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Called by a reader for each entry of the file, in the file's order. Returns 0 to go on, other
@@ -30,6 +31,7 @@ enum format_result {
 struct format_out {
     FILE *file;
     const char *local_domain;     /* of names without a domain; NULL: none */
+    bool fold_case;               /* of the table: else its names are as they were written */
     enum entry_disclose disclose; /* who is told where an entry does not say */
     struct table_view *view;      /* of the entries; NULL: there are no others */
 };

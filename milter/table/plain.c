@@ -24,6 +24,17 @@ static bool is_for_all(const struct entry *entry, const struct format_out *out)
     return told == ENTRY_ANYONE || entry->new[0] == '\0';
 }
 
+/* Whether the name would be another one if it were folded, as the mail servers do. */
+static bool has_capitals(const struct entry *entry)
+{
+    const struct address_rules folding = {.fold_case = true, .delimiters = ""};
+    char old[ADDRESS_TEXT_SIZE];
+    struct entry folded;
+    entry_format_old(old, sizeof old, entry);
+    return entry_parse_old(&folded, old, &folding, NULL) != 0 ||
+           strcmp(folded.local, entry->local) != 0;
+}
+
 /* Whether the new address is that of the same name elsewhere, which can be written in full. */
 static bool is_short(const struct entry *entry)
 {
@@ -54,6 +65,8 @@ enum format_result plain_check(const struct entry *entry, const struct format_ou
         return refuse(why, "from or until", format, "has no dates");
     if (!is_for_all(entry, out))
         return refuse(why, "disclose", format, "tells everyone");
+    if (!out->fold_case && has_capitals(entry))
+        return refuse(why, "capital letters", format, "finds the name in any case");
     return lose_words(entry, format, why);
 }
 

@@ -1,8 +1,10 @@
 """The table as files of every format: what goes in comes out, and what a format cannot say is said."""
 
 import json
+import os
 
 from cli.test_movedctl import MovedctlCase
+from lib.daemon import Daemon
 
 HEAD = "old,new,action,from,until,forward_until,disclose,note\n"
 FULL = HEAD + ('@a.example,@new.example,reject,,,,,\n'
@@ -115,6 +117,34 @@ class Losses(FormatCase):
         done = self.ctl("export", "--format", "relocated")
         self.assertEqual((done.returncode, done.stdout), (65, ""))
         self.assertIn("plain@b.example: left out: disclose: relocated tells everyone", done.stderr)
+
+    def test_names_that_differ_in_case_alone_are_left_out(self):
+        other = Daemon(self.folder / "other")
+        other.configure(addresses={"fold_case": False})
+        other.movedctl("init")
+        other.movedctl("import", "-", stdin="old,new\nBob@old.example,b@new.example\nbob@old.example,x@new.example\n")
+        done = other.ctl("export", "--format", "relocated")
+        self.assertEqual((done.returncode, done.stdout), (65, "bob@old.example\tx@new.example\n"))
+        self.assertIn("Bob@old.example: left out: capital letters: relocated finds the name in any case", done.stderr)
+
+
+class Place(FormatCase):
+    """Where an export goes."""
+
+    def test_a_file_keeps_its_owner_and_mode_and_a_link_to_it_stays(self):
+        file, link = self.folder / "relocated", self.folder / "link"
+        file.write_text("old")
+        file.chmod(0o604)
+        link.symlink_to("relocated")
+        if os.geteuid() == 0:
+            os.chown(file, 1, 2)
+        before = file.stat()
+        self.movedctl("add", "a@old.example", "a@new.example")
+        self.movedctl("export", "--format", "relocated", link)
+        after = file.stat()
+        self.assertTrue(link.is_symlink())
+        self.assertEqual(file.read_text(), "a@old.example\ta@new.example\n")
+        self.assertEqual((after.st_mode, after.st_uid, after.st_gid), (before.st_mode, before.st_uid, before.st_gid))
 
 
 class Relocated(FormatCase):

@@ -57,7 +57,8 @@ static int on_entry(const struct entry *entry, unsigned long line, void *data)
 {
     static char text[8192];
     unsigned long *last = data;
-    struct format_out out = {.local_domain = rules.local_domain, .disclose = ENTRY_ANYONE};
+    struct format_out out = {
+        .local_domain = rules.local_domain, .fold_case = true, .disclose = ENTRY_ANYONE};
     struct error why = {.text = ""};
 
     if (line < *last || entry->domain[0] == '\0')

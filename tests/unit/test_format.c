@@ -313,8 +313,10 @@ static enum format_result write_row(char *text, size_t size, const struct format
                                     const struct entry_text *row, enum entry_disclose disclose,
                                     struct error *err)
 {
-    const struct format_out out = {
-        .file = fmemopen(text, size, "w"), .local_domain = "old.example", .disclose = disclose};
+    const struct format_out out = {.file = fmemopen(text, size, "w"),
+                                   .local_domain = "old.example",
+                                   .fold_case = true,
+                                   .disclose = disclose};
     struct entry entry;
     ck_assert_msg(entry_parse(&entry, row, &rules, err) == 0, "%s", err->text);
     enum format_result result = format->write(&out, &entry, err);
