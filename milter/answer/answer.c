@@ -48,6 +48,16 @@ static enum table_result find(const struct search *search, enum entry_scope scop
     return result;
 }
 
+/* Whether no wildcard is for this mailbox: postmaster, and postmaster+list too. */
+static bool is_reserved(const struct search *search, const char *local)
+{
+    char base[ADDRESS_LOCAL_MAX + 1];
+    size_t length = address_base_length(local, &search->settings->addresses);
+    memcpy(base, local, length);
+    base[length] = '\0';
+    return address_is_reserved(base);
+}
+
 static enum table_result match_without_extension(const struct search *search,
                                                  const struct address *address, struct entry *out,
                                                  bool *without_extension)
@@ -75,7 +85,7 @@ static enum table_result match_domain(const struct search *search, const struct 
     result = find(search, ENTRY_MAILBOX, address->local, address->domain, out);
     if (result == TABLE_ABSENT)
         result = match_without_extension(search, address, out, without_extension);
-    if (result == TABLE_ABSENT && !address_is_reserved(address->local))
+    if (result == TABLE_ABSENT && !is_reserved(search, address->local))
         result = find(search, ENTRY_DOMAIN, "", address->domain, out);
     return result;
 }
@@ -87,7 +97,7 @@ static enum table_result match_parents(const struct search *search, const struct
     enum table_result result = table_has_domain(search->view, ENTRY_SUBDOMAINS, NULL, search->err);
     if (result != TABLE_FOUND)
         return result;
-    if (address_is_reserved(address->local) || address->domain[0] == '[')
+    if (is_reserved(search, address->local) || address->domain[0] == '[')
         return TABLE_ABSENT;
 
     const char *parent = address->domain;
@@ -262,13 +272,16 @@ static enum trust find_trust(const struct client *client, const struct settings 
 }
 
 /* Writes the new address in the way that this session can carry: in UTF-8 throughout, or in
- * A-labels. Returns -1 where neither does. RFC 6531 section 3.7.4.2. */
-static int write_new(struct answer *out, const struct address *end, const struct client *client)
+ * A-labels. Returns -1 where neither does. RFC 6531 section 3.7.4.2. A mail server that forwards
+ * gets A-labels, which every one can look up. */
+static int write_new(struct answer *out, const struct trail *trail, const struct client *client)
 {
+    const struct address *end = &trail->end;
     char unicode[4 * ADDRESS_DOMAIN_MAX + 1];
     const char *domain = end->domain;
 
-    if (client->smtputf8 && address_domain_to_unicode(unicode, sizeof unicode, domain) == 0)
+    if (client->smtputf8 && !trail->forward &&
+        address_domain_to_unicode(unicode, sizeof unicode, domain) == 0)
         domain = unicode;
     if (address_format(out->new, sizeof out->new, end->written, domain) != 0)
         return -1;
@@ -355,7 +368,7 @@ static void conclude(struct answer *out, const struct question *question,
             gone(out, question, settings);
         break;
     case RULE_MOVED:
-        if (write_new(out, &trail->end, &question->client) != 0) {
+        if (write_new(out, trail, &question->client) != 0) {
             withhold(out, RULE_UNWRITABLE, question, settings);
         } else if (trail->forward) {
             out->rule = RULE_FORWARD;

@@ -1,9 +1,11 @@
 #include "daemon/session.h"
 
+#include "daemon/forward.h"
 #include "daemon/log.h"
 #include "daemon/report.h"
 #include "daemon/service.h"
 #include "daemon/stats.h"
+#include "mail/envelope.h"
 
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
@@ -15,8 +17,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define HOST_SIZE    256  /* RFC 1035: 255 octets */
-#define FORWARDS_MAX 1000 /* recipients to replace in one message */
+#define HOST_SIZE 256 /* RFC 1035: 255 octets */
 
 /* What the callbacks want of libmilter: of these only what the MTA offers is asked for. */
 #define ACTIONS (SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_SETSYMLIST)
@@ -24,22 +25,12 @@
     (SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN |   \
      SMFIP_NR_CONN | SMFIP_NR_MAIL)
 
-/* One recipient that is to be replaced at the end of the message. */
-struct forward {
-    struct forward *next;
-    char *old;        /* as the MTA gave it: smfi_delrcpt wants the same */
-    char *new;        /* "<al@new.example>" */
-    char *parameters; /* NOTIFY and ORCPT, for a DSN that names what the sender wrote (RFC 3461) */
-};
-
 struct session {
     char host[HOST_SIZE];
     struct client client;
-    bool has_port;    /* a client over TCP has one: local submission through Postfix has not */
-    bool can_forward; /* the MTA lets us replace recipients */
+    bool has_port; /* a client over TCP has one: local submission through Postfix has not */
     bool no_reply_connect, no_reply_mail;
-    struct forward *forwards;
-    unsigned forward_count;
+    struct forwards forwards;
 };
 
 /* ---- how many are open */
@@ -112,19 +103,6 @@ unsigned session_count_open(void)
 
 /* ---- memory */
 
-static void forget_forwards(struct session *session)
-{
-    while (session->forwards != NULL) {
-        struct forward *forward = session->forwards;
-        session->forwards = forward->next;
-        free(forward->old);
-        free(forward->new);
-        free(forward->parameters);
-        free(forward);
-    }
-    session->forward_count = 0;
-}
-
 static struct session *session_new(SMFICTX *ctx)
 {
     struct session *session = calloc(1, sizeof *session);
@@ -141,7 +119,7 @@ static sfsistat on_close(SMFICTX *ctx)
     struct session *session = smfi_getpriv(ctx);
     if (session != NULL) {
         smfi_setpriv(ctx, NULL);
-        forget_forwards(session);
+        forward_forget(&session->forwards);
         free(session);
         count_closed();
     }
@@ -164,11 +142,12 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
     *actions = offered_actions & ACTIONS;
     *steps = offered_steps & STEPS;
     *pf2 = *pf3 = 0;
-    session->can_forward = (*actions & SMFIF_ADDRCPT_PAR) != 0 && (*actions & SMFIF_DELRCPT) != 0;
+    session->forwards.allowed =
+        (*actions & SMFIF_ADDRCPT_PAR) != 0 && (*actions & SMFIF_DELRCPT) != 0;
     session->no_reply_connect = (*steps & SMFIP_NR_CONN) != 0;
     session->no_reply_mail = (*steps & SMFIP_NR_MAIL) != 0;
     if ((*actions & SMFIF_SETSYMLIST) != 0) {
-        (void)smfi_setsymlist(ctx, SMFIM_CONNECT, (char *)"{client_resolve}");
+        (void)smfi_setsymlist(ctx, SMFIM_CONNECT, (char *)"v {client_resolve}");
         (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *)"i {auth_authen}");
         (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, (char *)"i");
         (void)smfi_setsymlist(ctx, SMFIM_EOM, (char *)"i");
@@ -194,6 +173,13 @@ static bool has_port(const struct sockaddr *address)
     return false;
 }
 
+static bool is_postfix(SMFICTX *ctx)
+{
+    static const char name[] = "Postfix";
+    const char *version = smfi_getsymval(ctx, (char *)"v");
+    return version != NULL && strncmp(version, name, sizeof name - 1) == 0;
+}
+
 static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
 {
     struct session *session = smfi_getpriv(ctx);
@@ -206,56 +192,27 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
     session->client.confirmed_name = confirmed ? session->host : NULL;
     session->client.has_ip = ip_from_sockaddr(&session->client.ip, address);
     session->has_port = has_port(address);
+    session->forwards.postfix = is_postfix(ctx);
     return session->no_reply_connect ? SMFIS_NOREPLY : SMFIS_CONTINUE;
-}
-
-/* The length of a path up to its closing '>': Sendmail up to 8.17.1 can leave the ESMTP parameters
- * behind it in the same argument. */
-static size_t path_length(const char *text)
-{
-    bool quoted = false;
-    for (size_t i = 0; text[i] != '\0'; i++) {
-        if (quoted && text[i] == '\\' && text[i + 1] != '\0')
-            i++;
-        else if (text[i] == '"')
-            quoted = !quoted;
-        else if (text[i] == '>' && !quoted)
-            return i + 1;
-    }
-    return strlen(text);
-}
-
-/* Whether MAIL has the parameter SMTPUTF8 (RFC 6531 section 3.4), wherever the MTA has left it. */
-static bool asks_smtputf8(char **args)
-{
-    static const char name[] = "SMTPUTF8";
-    const char *rest = args[0] + path_length(args[0]);
-    while (*rest == ' ') {
-        rest += strspn(rest, " ");
-        size_t length = strcspn(rest, " ");
-        if (length == sizeof name - 1 && strncasecmp(rest, name, length) == 0)
-            return true;
-        rest += length;
-    }
-    for (int i = 1; args[i] != NULL; i++)
-        if (strcasecmp(args[i], name) == 0)
-            return true;
-    return false;
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **args)
 {
     struct session *session = smfi_getpriv(ctx);
+    size_t length;
     if (session == NULL)
         return SMFIS_TEMPFAIL;
-    forget_forwards(session);
+    forward_forget(&session->forwards);
 
     const char *user = smfi_getsymval(ctx, (char *)"{auth_authen}");
     session->client.authenticated = user != NULL && *user != '\0';
-    session->client.smtputf8 = asks_smtputf8(args);
-    /* Postfix gives sendmail(1) mail the address 127.0.0.1, no port, and paths without brackets. */
-    if (!session->has_port && args[0][0] != '<')
+    session->client.smtputf8 = envelope_parameter(args, "SMTPUTF8", &length) != NULL;
+    /* Postfix gives sendmail(1) mail the address 127.0.0.1, no port, and paths without brackets; and no
+     * parameters, though it finds out by itself what has to be carried as UTF-8. */
+    if (!session->has_port && args[0][0] != '<') {
         session->client.has_ip = false;
+        session->client.smtputf8 = true;
+    }
     return session->no_reply_mail ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
@@ -314,55 +271,14 @@ static sfsistat refuse(SMFICTX *ctx, const struct reply *reply)
     return tempfail(ctx, "Internal error");
 }
 
-/* The parameters of RCPT that belong to the recipient whoever gets the mail; NULL for none. */
-static char *keep_parameters(char **args)
+/* The recipient stays in the message, as it is or to be replaced. */
+static sfsistat take(SMFICTX *ctx, struct session *session, char **args,
+                     const struct answer *answer, bool forward)
 {
-    char *kept = NULL;
-    for (int i = 1; args[i] != NULL; i++) {
-        if (strncasecmp(args[i], "NOTIFY=", 7) != 0 && strncasecmp(args[i], "ORCPT=", 6) != 0)
-            continue;
-        size_t length = kept == NULL ? 0 : strlen(kept);
-        char *longer = realloc(kept, length + strlen(args[i]) + 2);
-        if (longer == NULL)
-            break;
-        kept = longer;
-        if (length > 0)
-            kept[length++] = ' ';
-        memcpy(kept + length, args[i], strlen(args[i]) + 1);
-    }
-    return kept;
-}
-
-static char *in_brackets(const char *address)
-{
-    size_t length = strlen(address);
-    char *path = malloc(length + 3);
-    if (path == NULL)
-        return NULL;
-    path[0] = '<';
-    memcpy(path + 1, address, length);
-    memcpy(path + 1 + length, ">", 2);
-    return path;
-}
-
-/* Remembers to replace the recipient at the end of the message; 451 where that cannot be. */
-static sfsistat remember_forward(SMFICTX *ctx, struct session *session, char **args,
-                                 const char *new)
-{
-    struct forward *forward = NULL;
-    if (session->can_forward && session->forward_count < FORWARDS_MAX)
-        forward = calloc(1, sizeof *forward);
-    if (forward != NULL) {
-        forward->old = strndup(args[0], path_length(args[0]));
-        forward->new = in_brackets(new);
-        forward->parameters = keep_parameters(args);
-        forward->next = session->forwards;
-        session->forwards = forward;
-        session->forward_count++;
-        if (forward->old != NULL && forward->new != NULL)
-            return SMFIS_CONTINUE;
-    }
-    return tempfail(ctx, "Cannot forward this recipient now; try again later");
+    int rc = forward ? forward_note(&session->forwards, args, answer->old, answer->new)
+                     : forward_note_staying(&session->forwards, args);
+    return rc == 0 ? SMFIS_CONTINUE
+                   : tempfail(ctx, "Cannot take this recipient now; try again later");
 }
 
 static sfsistat on_rcpt(SMFICTX *ctx, char **args)
@@ -373,21 +289,16 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
         return SMFIS_TEMPFAIL;
 
     const struct question question = {.recipient = args[0],
-                                      .length = path_length(args[0]),
+                                      .length = envelope_path_length(args[0]),
                                       .client = session->client,
                                       .now = time(NULL)};
     bool counts = service_ask(&answer, &question);
     stats_count(counts ? STATS_MILTER : STATS_OBSERVED, answer.rule);
     log_answer(ctx, session, args[0], &answer, counts);
     report_limit(&answer, &session->client, session->host);
-    if (!counts)
-        return SMFIS_CONTINUE;
-    switch (answer.verdict) {
-    case VERDICT_CONTINUE: return SMFIS_CONTINUE;
-    case VERDICT_REPLY: return refuse(ctx, &answer.reply);
-    case VERDICT_FORWARD: return remember_forward(ctx, session, args, answer.new);
-    }
-    return SMFIS_TEMPFAIL;
+    if (counts && answer.verdict == VERDICT_REPLY)
+        return refuse(ctx, &answer.reply);
+    return take(ctx, session, args, &answer, counts && answer.verdict == VERDICT_FORWARD);
 }
 
 /* ---- after the recipients */
@@ -395,16 +306,13 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 static sfsistat on_eom(SMFICTX *ctx)
 {
     struct session *session = smfi_getpriv(ctx);
-    int rc = MI_SUCCESS;
-    if (session == NULL || session->forwards == NULL)
+    int rc = 0;
+    if (session == NULL)
         return SMFIS_CONTINUE;
-    for (struct forward *at = session->forwards; at != NULL && rc == MI_SUCCESS; at = at->next) {
-        rc = smfi_addrcpt_par(ctx, at->new, at->parameters);
-        if (rc == MI_SUCCESS)
-            rc = smfi_delrcpt(ctx, at->old);
-    }
-    forget_forwards(session);
-    if (rc == MI_SUCCESS)
+    if (session->forwards.first != NULL)
+        rc = forward_carry_out(&session->forwards, ctx);
+    forward_forget(&session->forwards);
+    if (rc == 0)
         return SMFIS_CONTINUE;
     log_line(LOG_ERR, "the mail server does not let a recipient be replaced: message deferred");
     return tempfail(ctx, "Cannot forward this message now; try again later");
@@ -414,7 +322,7 @@ static sfsistat on_abort(SMFICTX *ctx)
 {
     struct session *session = smfi_getpriv(ctx);
     if (session != NULL)
-        forget_forwards(session);
+        forward_forget(&session->forwards);
     return SMFIS_CONTINUE;
 }
 

@@ -21,6 +21,7 @@ class Milter:
         self.socket.settimeout(timeout)
         self.changes = []  # ("add", "<to@new.example>"): what was asked for at the end of the message
         self.steps = 0
+        self.sent = self.received = 0  # packets
         try:
             self.socket.connect(address if family != socket.AF_UNIX else str(address))
         except BaseException:
@@ -37,6 +38,7 @@ class Milter:
         self.socket.close()
 
     def send(self, command, data=b""):
+        self.sent += 1
         self.socket.sendall(struct.pack(">I", 1 + len(data)) + command.encode() + data)
 
     def _exactly(self, count):
@@ -51,6 +53,7 @@ class Milter:
     def receive(self):
         (length,) = struct.unpack(">I", self._exactly(4))
         data = self._exactly(length)
+        self.received += 1
         return data[:1].decode(), data[1:]
 
     def negotiate(self, actions=ACTIONS, steps=STEPS, version=6):
@@ -59,6 +62,7 @@ class Milter:
         if command != "O":
             raise ConnectionError(f"the milter answered {command!r} to the negotiation")
         version, self.actions, self.steps = struct.unpack(">III", data[:12])
+        self.negotiated = data  # with the lists of macros
         return version, self.actions, self.steps
 
     def macros(self, command, **values):

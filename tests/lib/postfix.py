@@ -86,11 +86,12 @@ class Postfix:
     mta = "postfix"
     group = OWNER  # smtpd runs as the owner, in the owner's group, and that one has to open the milter socket
 
-    def __init__(self, folder, doors, local_milter=None, more_services=""):
+    def __init__(self, folder, doors, local_milter=None, more_services="", more=""):
         self.folder = pathlib.Path(folder)
         self.doors = doors
         self.local_milter = local_milter
         self.more_services = more_services  # lines for master.cf
+        self.more = more  # and for main.cf
         self.ports = dict(zip(doors, place.free_ports(len(doors))))
 
     def _write(self):
@@ -99,6 +100,7 @@ class Postfix:
                            gid=nobody.pw_gid)
         if self.local_milter:
             main += f"non_smtpd_milters = {self.local_milter}\n"
+        main += self.more
         master = MASTER + self.more_services
         for door, (milter, settings) in self.doors.items():
             master += f"127.0.0.1:{self.ports[door]} inet n - n - 200 smtpd\n"
@@ -153,6 +155,12 @@ class Postfix:
         done = self.run("sendmail", "-f", "cron@old.example", recipient, stdin=f"Subject: {subject}\n\nHello.\n")
         if done.returncode != 0:
             raise AssertionError(f"sendmail: {done.stderr}")
+
+    def settle(self):
+        """Waits until nothing is on its way."""
+        place.until(lambda: not any(file.is_file() for name in ("maildrop", "incoming", "active", "deferred", "bounce", "defer")
+                                    for file in (self.folder / "queue" / name).rglob("*")),
+                    f"Postfix's queue is empty:\n{self.log()[-3000:]}")
 
     def talk(self, door):
         return Talk(self.ports[door])

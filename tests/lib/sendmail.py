@@ -118,6 +118,15 @@ class Sendmail:
     def log(self):
         return self.process.printed()
 
+    def settle(self):
+        """Waits until nothing is on its way."""
+        queue = self.folder / "queue"
+        try:
+            place.until(lambda: not any(queue.iterdir()), "Sendmail's queue is empty")
+        except AssertionError as error:
+            left = [file.read_text(errors="replace") for file in queue.glob("qf*")]
+            raise AssertionError("\n".join([str(error), *left, self.log()])) from None
+
     def recipients(self, subject):
         """For whom the message is queued: the R lines of its envelope, flags before the colon."""
         return re.findall(r"^R[A-Z]*:<?([^>\n]*)>?$", self.took(subject), re.MULTILINE)

@@ -64,8 +64,13 @@ class SiteCase(unittest.TestCase):
         first = cls.ways[0]
         if mta is Postfix:
             doors.update({name: (doors[first][0], settings) for name, settings in cls.more_doors.items()})
-        server = stack.enter_context(mta(cls.folder / mta.mta, doors, local_milter=doors[first][0]))
+        server = stack.enter_context(mta(cls.folder / mta.mta, doors, local_milter=doors[first][0], **cls.more(mta)))
         return [Site(server, way, daemon) for way, daemon in daemons.items()]
+
+    @classmethod
+    def more(cls, mta):
+        """What else this mail server is made with."""
+        return {}
 
     def setUp(self):
         self.here = None

@@ -175,29 +175,41 @@ class Disclosure(Alone):
 
 
 class Forward(Alone):
-    def forward(self, *recipients, actions=0x1FF):
+    POSTFIX, SENDMAIL = "Postfix 3.7.11", "8.17.1.9"
+
+    def setUp(self):
+        super().setUp()
+        self.daemon.hold(("al@old.example", "al@new.example", "forward"), ("eva@old.example", "eva@new.example"))
+
+    def forward(self, *recipients, actions=0x1FF, server=POSTFIX):
         with Milter(self.daemon.address) as milter:
             milter.negotiate(actions)
+            milter.macros("C", v=server)
             milter.connect(STRANGER)
             milter.start_mail()
             said = [milter.rcpt(*words) for words in recipients]
             return said, milter.data(), milter.changes
 
     def test_the_recipient_is_replaced_at_the_end_of_the_message(self):
-        self.daemon.hold(("al@old.example", "al@new.example", "forward"), ("eva@old.example", "eva@new.example"))
         said, end, changes = self.forward(("<al@old.example>", "NOTIFY=NEVER"), ("<eva@old.example>",), ("<here@old.example>",))
         self.assertEqual(said, ["continue", MOVED.format("eva@new.example"), "continue"])
         self.assertEqual(end, "continue")
-        self.assertEqual(sorted(changes), [("add", "<al@new.example>"), ("delete", "<al@old.example>")])
+        self.assertEqual(changes, [("add", "<al@new.example>"), ("delete", "<al@old.example>")])
+
+    def test_to_sendmail_it_is_added_once_more_where_both_were_one_mailbox(self):
+        add, delete = ("add", "<al@new.example>"), ("delete", "<al@old.example>")
+        self.assertEqual(self.forward(("<al@old.example>",), server=self.SENDMAIL)[2], [add, delete, add])
+        self.assertEqual(self.forward(("<al@here.example>",), ("<al@old.example>",), server=self.SENDMAIL)[2], [add, add],
+                         "and not deleted where another of its name stays")
 
     def test_a_server_that_lets_no_recipient_be_replaced_is_told_to_try_later(self):
-        self.daemon.hold(("al@old.example", "al@new.example", "forward"))
-        said, _, changes = self.forward(("<al@old.example>",), actions=0x01)
-        self.assertRegex(said[0], r"^451 4\.3\.0 ")
-        self.assertEqual(changes, [])
+        for actions in (0x01, 0x04 | 0x08, 0x80):
+            said, _, changes = self.forward(("<al@old.example>",), ("<here@old.example>",), actions=actions)
+            self.assertRegex(said[0], r"^451 4\.3\.0 ")
+            self.assertEqual(said[1], "continue")
+            self.assertEqual(changes, [])
 
     def test_nothing_is_left_of_it_for_the_next_message(self):
-        self.daemon.hold(("al@old.example", "al@new.example", "forward"))
         with Milter(self.daemon.address) as milter:
             milter.begin(STRANGER)
             for end in (milter.abort, milter.data):
@@ -207,6 +219,56 @@ class Forward(Alone):
                 self.assertEqual(milter.rcpt("<here@old.example>"), "continue")
                 self.assertEqual((milter.data(), milter.changes), ("continue", []))
                 milter.start_mail()
+
+    def test_a_message_has_a_thousand_of_them_and_the_next_come_in_another(self):
+        self.daemon.hold(("@old.example", "@new.example", "forward"))
+        for server in (self.POSTFIX, self.SENDMAIL):
+            said, end, changes = self.forward(*((f"<m{n}@old.example>",) for n in range(1002)), ("<here@here.example>",), server=server)
+            self.assertEqual(said[:1000], ["continue"] * 1000)
+            self.assertRegex(said[1000], "^451 4")
+            self.assertRegex(said[1001], "^451 4")
+            self.assertEqual((said[1002], end), ("continue", "continue"))
+            self.assertEqual({name for change, name in changes if change == "delete"}, {f"<m{n}@old.example>" for n in range(1000)})
+
+    def test_a_new_address_that_has_moved_since_is_tried_again(self):
+        """Else it would be added for the one and deleted for the other."""
+        self.daemon.hold(("x@old.example", "a@old.example", "forward"))
+        with Milter(self.daemon.address) as milter:
+            milter.begin(STRANGER)
+            self.assertEqual(milter.rcpt("<x@old.example>"), "continue")
+            self.daemon.movedctl("add", "a@old.example", "a@new.example", "--forward")
+            self.assertRegex(milter.rcpt("<A@OLD.example>"), "^451 4")
+            milter.data()
+        self.assertEqual(self.forward(("<x@old.example>",), ("<a@old.example>",))[2], [
+            ("add", "<a@new.example>"), ("delete", "<x@old.example>"), ("delete", "<a@old.example>")])
+
+    def test_a_circle_is_put_off_and_logged(self):
+        self.daemon.hold(("a@old.example", "b@old.example", "forward"), ("b@old.example", "a@old.example"))
+        self.assertEqual(self.ask("<a@old.example>"), "451 4.4.6 Forwarding loop; try again later")
+        self.assertEqual(self.ask("<b@old.example>"), "550 5.1.6 User not local; no forwarding address")
+        place.until(lambda: self.daemon.count("rule=loop, reply=451 4.4.6") == 1 and self.daemon.count("rule=loop, reply=550") == 1,
+                    f"both in the log:\n{self.daemon.log()}")
+
+    def test_what_was_replaced_is_logged_with_the_queue_id(self):
+        self.forward(("<al+x@old.example>",))
+        place.until(lambda: self.daemon.count("4XkQ2z1: to=<al+x@old.example>, forwarded=<al+x@new.example>") == 1,
+                    f"the line in the log:\n{self.daemon.log()}")
+
+    def packets(self, *recipients):
+        """What was agreed on, and how many packets a session of one message takes each way."""
+        with Milter(self.daemon.address) as milter:
+            agreed = milter.begin(STRANGER).negotiated
+            for recipient in recipients:
+                milter.rcpt(recipient)
+            milter.data()
+            milter.quit()
+            return agreed, milter.sent, milter.received
+
+    def test_a_message_that_meets_no_such_entry_takes_no_packet_more(self):
+        recipients = ("<eva@old.example>", "<here@old.example>", "<al@elsewhere.example>")
+        with_forwards = self.packets(*recipients)
+        self.daemon.hold(("eva@old.example", "eva@new.example"))
+        self.assertEqual(self.packets(*recipients), with_forwards)
 
 
 class Observe(Alone):

@@ -11,6 +11,7 @@ Suite *change_suite(void);
 Suite *changelog_suite(void);
 Suite *csv_suite(void);
 Suite *entry_suite(void);
+Suite *envelope_suite(void);
 Suite *format_suite(void);
 Suite *limit_suite(void);
 Suite *map_suite(void);

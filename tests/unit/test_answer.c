@@ -108,6 +108,20 @@ static void put_more(void)
         {.old = "fwdlong@c.example", .new = "c1@c.example", .action = "forward"},
         {.old = "graceloop@old.example", .new = "loop1@old.example", .forward_until = "2026-09-02"},
         {.old = "selfish@turn.example", .new = "other@turn.example"},
+        {.old = "@.many.example", .new = "@one.example"},
+        {.old = "x@one.example", .new = "@two.example"},
+        {.old = "grow@old.example", .new = "grow+x@old.example"},
+        {.old = "fwdidn@old.example",
+         .new = "i@b\xc3\xbc"
+                "cher.example",
+         .action = "forward"},
+        {.old = "fwdutf8@old.example", .new = "j\xc3\xb6rg@new.example", .action = "forward"},
+        {.old = "fwdext@old.example", .new = "ext@new.example", .action = "forward"},
+        {.old = "fwduntil@old.example",
+         .new = "u@new.example",
+         .from = "2026-08-31",
+         .until = "2026-09-03",
+         .forward_until = "2026-09-02"},
         {.old = "@turn.example", .new = "@turned.example"},
         {.old = "@turned.example", .new = "@turn.example"},
     };
@@ -204,7 +218,10 @@ static const struct {
     {"<postmaster@moved.example>", "continue", RULE_NOT_LISTED},
     {"<MAILER-DAEMON@moved.example>", "continue", RULE_NOT_LISTED},
     {"<double-bounce@moved.example>", "continue", RULE_NOT_LISTED},
+    {"<postmaster+list@moved.example>", "continue", RULE_NOT_LISTED},
+    {"<Double-Bounce+x@b.sub.example>", "continue", RULE_NOT_LISTED},
     {"<postmaster@own.example>", MOVED("pm@new.example"), RULE_MOVED},
+    {"<postmaster+list@own.example>", MOVED("pm+list@new.example"), RULE_MOVED},
     {"<postmaster>", "continue", RULE_NO_DOMAIN},
     {"<alice>", "continue", RULE_NO_DOMAIN},
     {"<a@sub.example>", "continue", RULE_NOT_LISTED},
@@ -262,6 +279,12 @@ static const struct {
     {"<fwdlong@c.example>", "451 4.4.6 Forwarding loop; try again later", RULE_LOOP},
     {"<graceloop@old.example>", "451 4.4.6 Forwarding loop; try again later", RULE_LOOP},
     {"<selfish@turn.example>", GONE, RULE_LOOP},
+    {"<A.b@c.many.example>", MOVED("A.b@one.example"), RULE_MOVED},
+    {"<x+y@c.many.example>", MOVED("x+y@two.example"), RULE_MOVED},
+    {"<grow@old.example>", GONE, RULE_LOOP},
+    {"<fwdext+A.b@old.example>", "forward ext+A.b@new.example", RULE_FORWARD},
+    {"<fwdidn@old.example>", "forward i@xn--bcher-kva.example", RULE_FORWARD},
+    {"<fwdutf8@old.example>", WITHHELD, RULE_UNWRITABLE},
     {"<alice@old.example\">", "continue", RULE_NOT_AN_ADDRESS},
     {"<alice@old.example", "continue", RULE_NOT_AN_ADDRESS},
     {"<al\001ice@old.example>", "continue", RULE_NOT_AN_ADDRESS},
@@ -295,6 +318,10 @@ START_TEST(time_decides)
     expect("<dated@moved.example>", stranger, NOW + 86400, "continue");
     expect("<ext+one@old.example>", stranger, NOW - 1, MOVED("one@new.example"));
     expect("<graceloop@old.example>", stranger, NOW + 86400, GONE);
+    expect("<fwduntil@old.example>", stranger, NOW - 86401, "continue");
+    expect("<fwduntil@old.example>", stranger, NOW - 86400, "forward u@new.example");
+    expect("<fwduntil@old.example>", stranger, NOW + 86400, MOVED("u@new.example"));
+    expect("<fwduntil@old.example>", stranger, NOW + 2 * 86400, "continue");
 }
 END_TEST
 
@@ -373,6 +400,8 @@ START_TEST(utf8_goes_into_sessions_that_carry_it)
     expect("<idn@old.example>", modern, NOW,
            MOVED("idn@b\xc3\xbc"
                  "cher.example"));
+    expect("<fwdutf8@old.example>", modern, NOW, "forward j\xc3\xb6rg@new.example");
+    expect("<fwdidn@old.example>", modern, NOW, "forward i@xn--bcher-kva.example");
 }
 END_TEST
 

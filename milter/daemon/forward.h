@@ -1,0 +1,44 @@
+/* daemon/forward.h: the recipients of one message that are to be replaced by their new addresses at its
+ * end. No recipient is ever lost on the way: what cannot be done is 451 for the recipient or the
+ * message. A list belongs to one session; sessions share nothing. */
+#ifndef DAEMON_FORWARD_H
+#define DAEMON_FORWARD_H
+
+#include <libmilter/mfapi.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FORWARDS_MAX 1000  /* recipients to replace in one message */
+#define STAYING_MAX  10000 /* others that are remembered beside them */
+
+struct forward; /* one recipient and its new address */
+
+/* All zero but allowed: empty. */
+struct forwards {
+    struct forward *first, *end;
+    unsigned count, staying;
+
+    /* The mailbox names of the recipients that stay, as hashes. Not of Postfix's, which needs none. */
+    uint64_t *names;
+
+    bool allowed; /* the MTA lets recipients be added and deleted */
+    bool postfix; /* the MTA is Postfix: it compares recipients as text */
+};
+
+/* Notes that the recipient in args, those of RCPT, will be replaced by new ("al@new.example"); old is its
+ * plain spelling. Returns 0; or -1 where that cannot be, and the recipient has to be tried again
+ * later. */
+int forward_note(struct forwards *forwards, char **args, const char *old, const char *new);
+
+/* Notes that the recipient in args stays as it is. Returns 0; -1 where memory is out. */
+int forward_note_staying(struct forwards *forwards, char **args);
+
+/* At the end of the message: has the MTA replace what was noted. Returns 0; or -1 where it did not
+ * take it, and the message has to be tried again later. */
+int forward_carry_out(const struct forwards *forwards, SMFICTX *ctx);
+
+/* Forgets the message; the rest stays. */
+void forward_forget(struct forwards *forwards);
+
+#endif

@@ -1,0 +1,101 @@
+#include "mail/envelope.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistr.h>
+
+size_t envelope_path_length(const char *text)
+{
+    bool quoted = false;
+    char end = text[0] == '<' ? '>' : ' ';
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        if (quoted && text[i] == '\\' && text[i + 1] != '\0')
+            i++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (text[i] == end && !quoted)
+            return end == '>' ? i + 1 : i;
+    }
+    return strlen(text);
+}
+
+const char *envelope_mailbox(const char *path, size_t *length)
+{
+    const char *end = path + *length, *colon;
+    if (path < end && *path == '<' && end[-1] == '>') {
+        path++;
+        end--;
+    }
+    if (path < end && *path == '@' && (colon = memchr(path, ':', (size_t)(end - path))) != NULL)
+        path = colon + 1;
+    *length = (size_t)(end - path);
+    return path;
+}
+
+/* The first of the words, parted by blanks, that is name or begins with "name=". */
+static const char *find_word(const char *words, const char *name, size_t *length)
+{
+    size_t name_length = strlen(name);
+    for (words += strspn(words, " "); *words != '\0'; words += strspn(words, " ")) {
+        *length = strcspn(words, " ");
+        if (*length >= name_length && strncasecmp(words, name, name_length) == 0 &&
+            (*length == name_length || words[name_length] == '='))
+            return words;
+        words += *length;
+    }
+    return NULL;
+}
+
+const char *envelope_parameter(char **args, const char *name, size_t *length)
+{
+    const char *found = find_word(args[0] + envelope_path_length(args[0]), name, length);
+    for (int i = 1; found == NULL && args[i] != NULL; i++)
+        found = find_word(args[i], name, length);
+    return found;
+}
+
+static bool is_xchar(unsigned char octet)
+{
+    return octet > ' ' && octet < 0x7f && octet != '+' && octet != '=';
+}
+
+/* xtext of RFC 3461 section 4. */
+static void write_xtext(char *out, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (is_xchar((unsigned char)text[i]))
+            *out++ = text[i];
+        else
+            out += snprintf(out, sizeof "+2B", "+%02X", (unsigned)(unsigned char)text[i]);
+    *out = '\0';
+}
+
+/* utf-8-addr-xtext of RFC 6533 section 3. */
+static void write_unicode_xtext(char *out, const char *text, size_t length)
+{
+    const uint8_t *at = (const uint8_t *)text, *end = at + length;
+    while (at < end) {
+        ucs4_t point;
+        at += u8_mbtouc(&point, at, (size_t)(end - at));
+        if (point < 0x80 && point != '\\' && is_xchar((unsigned char)point))
+            *out++ = (char)point;
+        else
+            out += snprintf(out, sizeof "\\x{10FFFF}", "\\x{%02X}", (unsigned)point);
+    }
+    *out = '\0';
+}
+
+void envelope_orcpt(char *out, const char *mailbox, size_t length)
+{
+    bool ascii = true;
+    for (size_t i = 0; i < length; i++)
+        ascii = ascii && (unsigned char)mailbox[i] < 0x80;
+    out += snprintf(out, sizeof "ORCPT=rfc822;", "ORCPT=%s;", ascii ? "rfc822" : "utf-8");
+    if (ascii)
+        write_xtext(out, mailbox, length);
+    else
+        write_unicode_xtext(out, mailbox, length);
+}

@@ -1,0 +1,229 @@
+"""Forwarding: who gets the mail in the end, through real mail servers that deliver to the server of the new addresses."""
+
+import contextlib
+import re
+import signal
+import unittest
+
+from lib import place
+from lib.postfix import Postfix
+from lib.sendmail import Sendmail
+from lib.sink import Sink
+from lib.site import SiteCase
+
+MOVED = "551 5.1.6 User not local; please try <{}>"
+ACCEPTED = "250 2.1.5 "
+
+POSTFIX = "default_transport = smtp:[127.0.0.1]:{port}\nrelay_transport = $default_transport\n"
+
+# What stays on the host is handed to a script that does what virtual(8) does.
+SENDMAIL = """\
+define(`confDELIVERY_MODE', `background')dnl
+define(`confQUEUE_LA', `1000')dnl
+define(`SMART_HOST', `esmtp:[127.0.0.1]')dnl
+define(`ESMTP_MAILER_ARGS', `TCP $h {port}')dnl
+define(`LOCAL_MAILER_PATH', `{folder}/deliver')dnl
+define(`LOCAL_MAILER_ARGS', `deliver $u')dnl
+define(`ALIAS_FILE', `{folder}/aliases')dnl
+"""
+
+
+class ForwardCase(SiteCase):
+    """new.example, client.example and all others are the sink's; old.example and bulk.example the mail servers' own."""
+
+    ways = ("unix",)
+
+    @classmethod
+    def setUpClass(cls):
+        stack = contextlib.ExitStack()
+        cls.addClassCleanup(stack.close)
+        cls.sink = stack.enter_context(Sink())
+        super().setUpClass()
+
+    @classmethod
+    def more(cls, mta):
+        if mta is Postfix:
+            return {"more": POSTFIX.format(port=cls.sink.port), "more_services": "smtp unix - - n - - smtp\n"}
+        folder = cls.folder / mta.mta
+        (folder / "mail/all/new").mkdir(parents=True)
+        (folder / "mail/all/new").chmod(0o777)
+        (folder / "deliver").write_text(
+            f'#!/bin/sh\nfor to; do :; done\n{{ echo "Delivered-To: $to"; cat; }} >{folder}/mail/all/new/$$\n')
+        (folder / "deliver").chmod(0o755)
+        (folder / "aliases").touch()
+        return {"more": SENDMAIL.format(folder=folder, port=cls.sink.port)}
+
+    def setUp(self):
+        super().setUp()
+        self.sink.took.clear()
+
+    def send(self, site, *recipients, parameters=(), subject="a message"):
+        """One message; recipients as in RCPT TO:. Returns their replies once all is delivered."""
+        with site.talk() as talk:
+            talk.mail("sender@client.example", *parameters)
+            said = [talk.say(f"RCPT TO:{recipient}") for recipient in recipients]
+            self.assertTrue(talk.message(subject).startswith("250 2.0.0 "))
+        site.server.settle()
+        return said
+
+    def stayed(self, site, subject="a message"):
+        """The mailboxes of the host itself that the message went to; forgets it."""
+        found = []
+        for file in (site.server.folder / "mail").glob("all/new/*"):
+            text = file.read_text(errors="replace")
+            if f"Subject: {subject}\n" in text:
+                found += re.findall(r"^Delivered-To: ([^@\n]*)", text, re.MULTILINE)
+                file.unlink()
+        return sorted(found)
+
+    def went(self, subject="a message"):
+        """The new addresses that the message went to, each with its parameters; forgets it."""
+        found = self.sink.find(f"Subject: {subject}\n")
+        self.sink.took.clear()
+        return sorted(recipient for message in found for recipient in message.recipients)
+
+    def went_to(self, subject="a message"):
+        return [re.sub("> .*", ">", recipient) for recipient in self.went(subject)]
+
+
+class Recipients(ForwardCase):
+    def test_each_recipient_gets_it_where_it_is(self):
+        for site in self.sites():
+            site.hold(("alice@old.example", "alice@new.example", "forward"), ("bob@old.example", "bob@new.example"),
+                      ("@bulk.example", "@new.example", "forward"), ("root@bulk.example", "", "stay"))
+            said = self.send(site, "<alice@old.example>", "<bob@old.example>", "<here@old.example>", "<Eva+x@bulk.example>",
+                             "<root@bulk.example>")
+            self.assertEqual([reply[:10] for reply in said],
+                             [ACCEPTED, MOVED[:10], ACCEPTED, ACCEPTED, ACCEPTED])
+            self.assertEqual(self.went_to(), ["<Eva+x@new.example>", "<alice@new.example>"])
+            self.assertEqual(self.stayed(site), ["here", "root"])
+
+    def test_whatever_the_spelling_the_old_mailbox_gets_nothing(self):
+        spellings = ("<alice@old.example>", "<ALICE@Old.Example>", '<"alice"@old.example>', '<"ali\\ce"@old.example>',
+                     "<alice+x@old.example>", "alice@old.example", "<@mx.old.example:alice@old.example>",
+                     "<alice@old.example> NOTIFY=NEVER", "<alice@old.example.>", "<postmaster+y@old.example>")
+        for site in self.sites():
+            site.hold(("alice@old.example", "alice@new.example", "forward"), ("postmaster@old.example", "pm@new.example", "forward"))
+            for spelling in spellings:
+                with self.subTest(f"{site}: {spelling}"):
+                    said = self.send(site, spelling)
+                    new = "<alice+x@new.example>" if "+x" in spelling else \
+                        "<pm+y@new.example>" if "+y" in spelling else "<alice@new.example>"
+                    self.assertEqual((said[0][:10], self.went_to(), self.stayed(site)), (ACCEPTED, [new], []))
+
+    def test_new_addresses_that_are_hard_to_write(self):
+        local = ('"a b"', '"a,b"', r'"a\"b"', r'"a\\b"', '"a@b"', '"a;b"', '"(a)"', '"<a>"', "a!b", "a%b", "a'b", "a`b", "a{b}", "a|b",
+                 "|b", "/a/b", '"a..b"', '".a"', '"a."', "a$b", "$a", "a#b", "a=b", "a^b~c?d*e&f", '":include:/etc/passwd"',
+                 "v" * 64, "v" * 242, "v" * 241, "v" * 240)
+        for site in self.sites():
+            rows = [(f"m{n}@old.example", f"{name}@new.example", "forward") for n, name in enumerate(local)]
+            site.hold(*rows)
+            self.send(site, *(f"<{row[0]}>" for row in rows))
+            self.assertEqual(self.went_to(), sorted(f"<{row[1]}>" for row in rows))
+            self.assertEqual(self.stayed(site), [])
+
+    def test_two_old_addresses_of_one_new_one_bring_one_copy(self):
+        for site in self.sites():
+            site.hold(*((f"{name}@old.example", "alice@new.example", "forward") for name in ("alice", "al", "a.lice")))
+            self.send(site, "<alice@old.example>", "<al@old.example>", "<alice@old.example>", "<ALICE@old.example>", "<a.lice@old.example>")
+            self.assertEqual(self.went_to(), ["<alice@new.example>"])
+            self.assertEqual(self.stayed(site), [])
+
+    def test_a_recipient_that_is_the_new_address_of_another_gets_it(self):
+        for site in self.sites():
+            site.hold(("alice@old.example", "eva@bulk.example", "forward"))
+            self.send(site, "<eva@bulk.example>", "<alice@old.example>")
+            self.assertEqual(set(self.stayed(site)), {"eva"})
+            self.assertEqual(self.went_to(), [])
+
+    def test_where_old_and_new_are_one_mailbox_to_the_server_it_is_not_lost(self):
+        for site in self.sites():
+            site.hold(("@old.example", "@bulk.example", "forward"))
+            self.send(site, "<alice@old.example>", "<eva@old.example>", "<eva@bulk.example>")
+            self.assertEqual(set(self.stayed(site)), {"alice", "eva"})
+
+    def test_a_recipient_that_stays_is_not_deleted_with_one_of_the_same_name(self):
+        for site in self.sites():
+            site.hold(("alice@old.example", "alice@new.example", "forward"))
+            for others in (["<alice@bulk.example>", "<alice@old.example>"], ["<alice@old.example>", "<alice@bulk.example>"]):
+                self.send(site, *others)
+                self.assertEqual(self.went_to(), ["<alice@new.example>"])
+                self.assertEqual(self.stayed(site), ["alice"])
+
+    def test_one_message_leaves_nothing_behind_for_the_next(self):
+        for site in self.sites():
+            site.hold(("alice@old.example", "alice@new.example", "forward"))
+            with site.talk() as talk:
+                for n in range(3):
+                    talk.mail()
+                    talk.rcpt("alice@old.example")
+                    self.assertTrue(talk.message(f"forwarded {n}").startswith("250 2.0.0 "))
+                    talk.mail()
+                    talk.rcpt("alice@old.example")
+                    talk.say(("RSET", "EHLO client.example", "HELO client.example")[n])
+                    talk.mail()
+                    talk.rcpt("here@old.example")
+                    self.assertTrue(talk.message(f"here {n}").startswith("250 2.0.0 "))
+            site.server.settle()
+            for n in range(3):
+                self.assertEqual(self.stayed(site, f"here {n}"), ["here"])
+                self.assertEqual(self.stayed(site, f"forwarded {n}"), [])
+            self.assertEqual([message.recipients[0][:19] for message in self.sink.took], ["<alice@new.example>"] * 3)
+            self.sink.took.clear()
+
+    def test_three_hundred_recipients(self):
+        for site in self.sites():
+            site.hold(("@bulk.example", "@new.example", "forward"), ("moved@old.example", "moved@new.example"))
+            said = self.send(site, *(f"<m{n}@{'bulk' if n % 2 else 'old'}.example>" for n in range(300)), "<moved@old.example>")
+            self.assertEqual([reply[:10] for reply in said], [ACCEPTED] * 300 + [MOVED[:10]])
+            self.assertEqual(self.went_to(), sorted(f"<m{n}@new.example>" for n in range(1, 300, 2)))
+            self.assertEqual(self.stayed(site), sorted(f"m{n}" for n in range(0, 300, 2)))
+
+    def test_without_the_daemon_at_the_end_of_the_message_it_is_put_off_and_nobody_gets_it(self):
+        for site in self.sites():
+            site.hold(("alice@old.example", "alice@new.example", "forward"))
+            with site.talk() as talk:
+                talk.mail()
+                talk.rcpt("here@old.example")
+                talk.rcpt("alice@old.example")
+                site.daemon.process.end(signal.SIGKILL)
+                self.assertRegex(talk.message("cut off"), "^4[25]1 4")
+            site.daemon.start()
+            self.send(site, "<alice@old.example>", subject="the next")
+            self.assertEqual((self.sink.find("Subject: cut off"), self.stayed(site, "cut off")), ([], []))
+            self.assertEqual(self.went_to("the next"), ["<alice@new.example>"])
+
+
+class Notifications(ForwardCase):
+    """What the sender is told of a message that was forwarded (RFC 3461)."""
+
+    def test_parameters_of_the_client_are_kept(self):
+        for site in self.sites():
+            site.hold(("alice@old.example", "alice@new.example", "forward"), ("eva@old.example", "eva@new.example", "forward"))
+            self.send(site, "<alice@old.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;list+2Balice@list.example",
+                      "<eva@old.example> orcpt=rfc822;eva@list.example notify=NEVER")
+            self.assertEqual([self.upper(recipient) for recipient in self.went()], [
+                "<alice@new.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;list+2Balice@list.example",
+                "<eva@new.example> NOTIFY=NEVER ORCPT=rfc822;eva@list.example"])
+
+    def upper(self, recipient):
+        """The order and the case of the names are the mail server's."""
+        path, *parameters = recipient.split(" ")
+        parameters = [name.upper() + "=" + value for name, value in (text.split("=", 1) for text in parameters)]
+        return " ".join([path, *sorted(parameters)])
+
+    def test_a_bounce_names_what_the_sender_wrote(self):
+        for site in self.sites():
+            site.hold(("alice+x@old.example", "refused@new.example", "forward"))
+            self.send(site, "<Alice+x@old.example> ORCPT=rfc822;alice+2Blist@list.example")
+            bounce = self.sink.message("Final-Recipient").text
+            self.assertRegex(bounce, "(?im)^original-recipient: ?rfc822; ?alice[+]list@list.example$")
+            self.assertRegex(bounce, "(?im)^final-recipient: ?rfc822; ?refused@new.example$")
+            self.sink.took.clear()
+        for site in self.sites(Postfix):
+            self.send(site, "<Alice+x@old.example>")
+            self.assertRegex(self.sink.message("Final-Recipient").text, "(?im)^original-recipient: ?rfc822; ?Alice[+]x@old.example$")
+
+
+if __name__ == "__main__":
+    unittest.main()
