@@ -20,6 +20,7 @@ const struct command *const commands[] = {
     &command_undo,
     &command_attach,
     &command_detach,
+    &command_doctor,
     &command_stats,
     &command_help,
     &command_version,

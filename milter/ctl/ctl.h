@@ -20,12 +20,10 @@ struct options {
     const char *from, *until, *forward_until, *disclose, *note;
     const char *domain, *client, *client_name, *at, *format;
     const char *backup;
-    const char *config_dir, *smtp;
+    const char *config_dir, *smtp, *mta;
     bool yes, observe, unserved, raise_limits;
     bool json, forward, gone, stay, replace, authenticated, smtputf8;
     bool replace_all, dry_run, skip_bad;
-    bool dns;
-    const char *resolver;
 };
 
 struct ctl {
@@ -110,6 +108,7 @@ void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group)
 extern const struct command command_add, command_attach, command_del, command_detach,
     command_export, command_get, command_help, command_import, command_init, command_list,
     command_stats, command_test, command_version;
+extern const struct command command_doctor;
 extern const struct command command_lint;
 extern const struct command command_backup, command_log, command_restore, command_undo;
 

@@ -86,6 +86,7 @@ static const struct {
     TEXT("backup", backup),
     TEXT("config-dir", config_dir),
     TEXT("smtp", smtp),
+    TEXT("mta", mta),
     FLAG("yes", yes),
     FLAG("observe", observe),
     FLAG("unserved", unserved),
@@ -100,8 +101,6 @@ static const struct {
     FLAG("replace-all", replace_all),
     FLAG("dry-run", dry_run),
     FLAG("skip-bad", skip_bad),
-    FLAG("dns", dns),
-    TEXT("resolver", resolver),
 };
 #define ROWS      (sizeof rows / sizeof *rows)
 #define FIRST_ROW 256

@@ -34,6 +34,13 @@ char *postfix_value(const char *dir, const char *name, bool expanded, struct err
     return process_read(expanded ? all : as_written, err);
 }
 
+char *postfix_values(const char *dir, bool of_services, struct error *err)
+{
+    const char *const argv[] = {postconf_program(),        "-c", dir, "-x",
+                                of_services ? "-P" : NULL, NULL};
+    return process_read(argv, err);
+}
+
 static char *own_dir(struct error *err)
 {
     const char *const argv[] = {postconf_program(), "-h", "config_directory", NULL};

@@ -34,6 +34,10 @@ void postfix_free(struct postfix *postfix);
  * where main.cf is silent. On the heap; NULL with err. */
 char *postfix_value(const char *dir, const char *name, bool expanded, struct error *err);
 
+/* All parameters, expanded, "name = value" a line: those of main.cf and the defaults, or (of_services) those that
+ * master.cf sets for a service, "smtp/inet/name = value". On the heap; NULL with err. */
+char *postfix_values(const char *dir, bool of_services, struct error *err);
+
 /* The name of the class for people, of the parameter that lists its domains, and of the one that
  * lists its mailboxes. kind is not POSTFIX_NONE. */
 const char *postfix_class_name(enum postfix_class kind);

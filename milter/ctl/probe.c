@@ -97,7 +97,7 @@ pid_t probe_listener(const char *socket)
 
 static int send_request(int fd, const char *request)
 {
-    char frame[64];
+    char frame[2048];
     size_t length = netstring_write(frame, sizeof frame, request, strlen(request));
     return send(fd, frame, length, MSG_NOSIGNAL) == (ssize_t)length ? 0 : -1;
 }
@@ -123,6 +123,41 @@ static int receive_answer(int fd, char *out, size_t size)
     return 0;
 }
 
+static int no_answer(const char *socket, struct error *err)
+{
+    return error_set(err, EX_PROTOCOL, "%s: no answer: is it milter-moved that listens there?",
+                     socket);
+}
+
+int probe_lookup(const char *socket, const char *request, char *out, size_t size, struct error *err)
+{
+    int fd = probe_connect(socket, err), rc = fd < 0 ? -1 : 0;
+    if (rc == 0 && (send_request(fd, request) != 0 || receive_answer(fd, out, size) != 0))
+        rc = no_answer(socket, err);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+int probe_milter(const char *socket, struct error *err)
+{
+    /* Length, command 'O', version 6, all actions, all steps; and then the command 'Q'. */
+    static const unsigned char hello[] = {0, 0, 0, 13,   'O', 0,    0,    0,   6,
+                                          0, 0, 1, 0xff, 0,   0x1f, 0xff, 0xff};
+    static const unsigned char quit[] = {0, 0, 0, 1, 'Q'};
+    unsigned char answer[17] = {0};
+    int fd = probe_connect(socket, err), rc = fd < 0 ? -1 : 0;
+    if (rc == 0 &&
+        (send(fd, hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello ||
+         recv(fd, answer, sizeof answer, MSG_WAITALL) != sizeof answer || answer[4] != 'O'))
+        rc = no_answer(socket, err);
+    if (rc == 0)
+        (void)send(fd, quit, sizeof quit, MSG_NOSIGNAL);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 int probe_stats(const char *socket,
                 int (*each)(const char *name, const char *value, void *data, struct error *err),
                 void *data, struct error *err)
@@ -132,8 +167,7 @@ int probe_stats(const char *socket,
     for (unsigned number = 0; rc == 0; number++) {
         snprintf(request, sizeof request, "stats %u", number);
         if (send_request(fd, request) != 0 || receive_answer(fd, answer, sizeof answer) != 0) {
-            rc = error_set(err, EX_PROTOCOL,
-                           "%s: no answer: is it milter-moved that listens there?", socket);
+            rc = no_answer(socket, err);
             break;
         }
         if (strncmp(answer, "OK ", 3) != 0)

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 
+#include <stddef.h>
 #include <sys/types.h>
 
 /* Connects to a socket as the configuration writes it: "unix:PATH", "inet:PORT@HOST",
@@ -19,5 +20,14 @@ pid_t probe_listener(const char *socket);
 int probe_stats(const char *socket,
                 int (*each)(const char *name, const char *value, void *data, struct error *err),
                 void *data, struct error *err);
+
+/* Asks it on its lookup socket for "MAP KEY" (at most 2,000 octets): the answer, "OK VALUE" or "NOTFOUND ", in out[size].
+ * Returns 0, or -1 with err as for probe_stats. */
+int probe_lookup(const char *socket, const char *request, char *out, size_t size,
+                 struct error *err);
+
+/* Asks on its milter socket what it wants to hear, as a mail server begins. Returns 0, or -1 with err as for
+ * probe_stats. */
+int probe_milter(const char *socket, struct error *err);
 
 #endif

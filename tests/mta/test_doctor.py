@@ -1,0 +1,383 @@
+"""movedctl doctor: each diagnosis on a mail server that is really in that state, and what it says mends it."""
+
+import contextlib
+import json
+import os
+import pwd
+import re
+import unittest
+
+from lib import place
+from lib.daemon import Daemon
+from lib.stock import Stock
+from mta.test_attach_postfix import CLASSES, MOVED, SERVED, place_in_queue
+
+GONE, INVENTED = "gone@old.example", "no-such-mailbox-movedctl-doctor@old.example"
+LISTED = "proxy:unix:passwd.byname $alias_maps $moved_listed"
+US = "unix:milter-moved/milter.sock"
+
+# Services of master.cf, each with what is wrong with it.
+DOORS = {
+    "soft": {"soft_bounce": "yes"},
+    "footer": {"smtpd_reject_footer": "call 555-0100"},
+    "restricted": {"smtpd_recipient_restrictions": "check_recipient_access static:{554 5.7.1 Not today}"},
+    "greylist": {"smtpd_recipient_restrictions": "check_recipient_access static:{450 4.2.0 Come again}"},
+    "tls": {"smtpd_tls_security_level": "encrypt"},
+    "login": {"smtpd_recipient_restrictions": "check_recipient_access static:{530 5.7.0 Authentication required}"},
+    "stranger": {"mynetworks": "192.0.2.0/24"},
+    "verify": {"smtpd_recipient_restrictions": "reject_unverified_recipient"},
+    "verify-mended": {"smtpd_recipient_restrictions":
+                      "check_recipient_access pipemap:{$moved_listed, static:OK} reject_unverified_recipient"},
+    "milter-elsewhere": {"smtpd_milters": "{ unix:milter-moved/old.sock, default_action=tempfail }"},
+    "milter-accept": {"smtpd_milters": f"{{ {US}, default_action=accept }}"},
+    "milter-none": {"smtpd_milters": "", "local_recipient_maps": "proxy:unix:passwd.byname $alias_maps"},
+    "milter-none-but-listed": {"smtpd_milters": ""},
+    "milter-maps": {"smtpd_milter_maps": "static:DISABLE"},
+    "milter-dead": {"smtpd_milters": f"{{ inet:127.0.0.1:9, default_action=tempfail }}, {{ {US}, default_action=tempfail }}"},
+    "milter-greylists": {"smtpd_milters": f"{{ unix:second/milter.sock, default_action=tempfail }}, {{ {US}, default_action=tempfail }}"},
+    "unlisted": {"local_recipient_maps": "proxy:unix:passwd.byname $alias_maps"},
+    "listed-alone": {"local_recipient_maps": "$moved_listed"},
+    "one-error": {"smtpd_soft_error_limit": "1", "smtpd_hard_error_limit": "1"},
+}
+
+
+class Doctor(unittest.TestCase):
+    """What the cases share: self.postfix and self.daemon."""
+
+    maxDiff = None
+
+    def doctor(self, *args, port=None, status=None):
+        """Its report; the exit status is the report's own."""
+        port = port or self.postfix.ports["smtp"]
+        done = self.ctl("doctor", "--json", "--smtp", f"127.0.0.1:{port}", *args)
+        self.assertEqual(done.stderr, "")
+        report = json.loads(done.stdout)
+        self.assertEqual(done.returncode, report["status"])
+        if status is not None:
+            self.assertEqual(done.returncode, status, done.stdout)
+        report["of"] = {finding["name"]: finding for finding in report["findings"]}
+        report["got"] = {asked["recipient"]: asked for asked in report["asked"]}
+        return report
+
+    def ctl(self, command, *args, before=()):
+        return self.daemon.ctl(*before, command, "--config-dir", self.postfix.conf, *args, env=self.postfix.env)
+
+    def assertExplains(self, report, name, recipient=GONE, mend=""):
+        asked = report["got"][recipient]
+        self.assertEqual(asked["finding"], name, json.dumps(report, indent=1))
+        self.assertIn(mend, report["of"][name]["mend"])
+        return report["of"][name]
+
+    def assertWell(self, report):
+        self.assertEqual((report["status"], [f for f in report["findings"] if f["weight"] != "note"]), (0, []))
+
+
+def start(stack, folder, more="", inside=True, **settings):
+    postfix = Stock(folder / "p", more.format(folder=folder / "p"))
+    stack.enter_context(postfix)
+    daemon = Daemon(folder / "d", group=Stock.group, **settings)
+    if inside:
+        place_in_queue(daemon, postfix)
+    stack.enter_context(daemon)
+    daemon.hold(*[(f"gone@{domain}", "gone@new.example") for domain in SERVED])
+    return postfix, daemon
+
+
+def attach(postfix, daemon, *args):
+    done = daemon.ctl("attach", "--config-dir", postfix.conf, "--yes", *args, "postfix", env=postfix.env)
+    assert done.returncode == 0, done.stderr
+
+
+def restart(postfix, **parameters):
+    """With these in main.cf: a reload is seen late."""
+    for name, value in parameters.items():
+        postfix.run("postconf", "-e", f"{name} = {value}")
+    postfix.run("postfix", "stop")
+    postfix.run("postfix", "start")
+    for port in postfix.ports.values():
+        place.until(lambda: place.listens(("127.0.0.1", port)), "Postfix listens again")
+
+
+class OnePostfix(Doctor):
+    """An attached Postfix with a door for each thing that may be wrong with a service."""
+
+    @classmethod
+    def setUpClass(cls):
+        stack = contextlib.ExitStack()
+        cls.addClassCleanup(stack.close)
+        folder = cls.folder = stack.enter_context(place.folder())
+        cls.postfix, cls.daemon = start(stack, folder, CLASSES)
+        attach(cls.postfix, cls.daemon)
+        ports = dict(zip(DOORS, place.free_ports(len(DOORS))))
+        maps = {"local_recipient_maps": LISTED,
+                "virtual_alias_maps": "$virtual_alias_maps $moved_listed"}
+        with open(cls.postfix.conf / "master.cf", "a") as master:
+            master.write("\n")
+            for door, settings in DOORS.items():
+                master.write(f"127.0.0.1:{ports[door]} inet n - y - - smtpd\n")
+                master.writelines(f"  -o {{ {name} = {value} }}\n"
+                                  for name, value in {"local_recipient_maps": LISTED, **settings}.items())
+        # Another milter, which greylists: one of ours without a table, with words of its own.
+        second = cls.postfix.folder / "queue/second"
+        second.mkdir()
+        other = Daemon(folder / "o", group=Stock.group, socket=f"unix:{second}/milter.sock", lookup_socket="",
+                       replies={"table_error": "451 4.7.1 Greylisted; come back in 5 minutes"})
+        os.chown(second, *pwd.getpwnam("nobody")[2:4])
+        other.address = second / "milter.sock"
+        stack.enter_context(other)
+        (other.table / "data.mdb").unlink()
+        restart(cls.postfix)
+        cls.postfix.ports.update(ports)
+
+    def at(self, door, *args, **how):
+        return self.doctor("--domain", "old.example", *args, port=self.postfix.ports[door], **how)
+
+    def test_soft_bounce(self):
+        report = self.at("soft", status=1)
+        finding = self.assertExplains(report, "soft-bounce", mend="-e 'soft_bounce = no'")
+        self.assertExplains(report, "soft-bounce", INVENTED)
+        self.assertEqual(finding["recipients"], 2)
+        self.assertEqual(report["got"][GONE]["got"], MOVED.format("gone@new.example").replace("551 5.", "451 4."))
+
+    def test_a_reject_footer_is_worth_a_note(self):
+        report = self.at("footer")
+        self.assertEqual(self.assertExplains(report, "reject-footer")["weight"], "note")
+        self.assertTrue(report["got"][GONE]["well"])
+
+    def test_another_restriction(self):
+        self.assertIn("Not today", self.assertExplains(self.at("restricted", status=1), "restricted")["why"])
+
+    def test_greylisting_by_a_restriction_and_by_a_milter(self):
+        for door in ("greylist", "milter-greylists"):
+            self.assertExplains(self.at(door, status=1), "greylisted", mend="127.0.0.1")
+
+    def test_tls_and_login_wanted(self):
+        self.assertExplains(self.at("tls", status=1), "tls-wanted", mend="smtpd_tls_security_level = may")
+        self.assertExplains(self.at("login", status=1), "login-wanted", mend="--smtp HOST:25")
+
+    def test_recipients_verified_and_the_setting_that_mends_it(self):
+        report = self.at("verify", status=1)
+        self.assertExplains(report, "recipients-verified",
+                            mend="check_recipient_access pipemap:{$moved_listed, static:OK}")
+        mended = self.at("verify-mended")
+        self.assertEqual((mended["got"][GONE]["well"], mended["got"][GONE]["finding"]), (True, None))
+
+    def test_a_milter_that_is_looked_for_elsewhere(self):
+        finding = self.assertExplains(self.at("milter-elsewhere", status=1), "socket-elsewhere",
+                                      mend=f"{{ {US}, default_action=tempfail }}")
+        self.assertIn("unix:milter-moved/old.sock", finding["why"])
+
+    def test_what_happens_while_the_milter_is_down(self):
+        finding = self.at("milter-accept", status=1)["of"]["default-action"]
+        self.assertIn("does 'accept'", finding["why"])
+
+    def test_no_milter(self):
+        finding = self.assertExplains(self.at("milter-none", status=1), "not-attached", mend="attach --config-dir")
+        self.assertIn(f"127.0.0.1:{self.postfix.ports['milter-none']}/inet", finding["why"])
+
+    def test_the_map_without_the_milter_is_dangerous(self):
+        report = self.at("milter-none-but-listed", status=1)
+        self.assertTrue(report["got"][GONE]["got"].startswith("250 "))
+        self.assertIn("DANGEROUS", self.assertExplains(report, "listed-without-milter")["why"])
+
+    def test_it_is_seen_whatever_port_is_asked(self):
+        report = self.at("smtp", status=1)
+        self.assertTrue(report["got"][GONE]["well"])
+        self.assertIn(f"127.0.0.1:{self.postfix.ports['milter-none-but-listed']}/inet",
+                      report["of"]["listed-without-milter"]["why"])
+
+    def test_clients_for_which_the_milter_is_passed_over(self):
+        self.assertExplains(self.at("milter-maps", status=1), "milter-maps")
+
+    def test_another_milter_that_does_not_answer(self):
+        self.assertIn("inet:127.0.0.1:9", self.assertExplains(self.at("milter-dead", status=1), "other-milter")["why"])
+
+    def test_a_class_without_the_map(self):
+        finding = self.assertExplains(self.at("unlisted", status=1), "listed-missing",
+                                      mend="-o { local_recipient_maps = proxy:unix:passwd.byname ")
+        self.assertIn("old.example is of class local", finding["why"])
+
+    def test_the_map_in_a_list_that_was_empty(self):
+        self.assertIn("listed-alone", self.at("listed-alone", status=1)["of"])
+
+    def test_a_domain_that_is_not_served(self):
+        self.daemon.movedctl("add", "gone@retired.example", "gone@new.example")
+        self.addCleanup(self.daemon.movedctl, "del", "gone@retired.example")
+        report = self.doctor("gone@retired.example", port=self.postfix.ports["stranger"], status=1)
+        self.assertIn("Relay access denied", report["got"]["gone@retired.example"]["got"])
+        self.assertExplains(report, "unserved", "gone@retired.example", mend="--unserved postfix")
+        # To us, who may relay, it answers: a stranger hears otherwise.
+        report = self.doctor("gone@retired.example", status=1)
+        self.assertTrue(report["got"]["gone@retired.example"]["well"])
+        self.assertIn("unserved", report["of"])
+
+    def test_error_limits_end_no_examination_and_are_told(self):
+        self.daemon.movedctl("import", "-", stdin="old,new\n" + "".join(
+            f"u{i}@old.example,u{i}@new.example\n" for i in range(30)))
+        self.addCleanup(self.daemon.movedctl, "del", *[f"u{i}@old.example" for i in range(30)])
+        for door in ("one-error", "smtp"):
+            report = self.at(door)
+            self.assertGreater(len(report["asked"]), 2)
+            self.assertEqual([asked for asked in report["asked"] if not asked["well"]], [])
+            self.assertIn("--raise-limits", report["of"]["error-limits"]["mend"])
+            self.assertEqual(report["of"]["error-limits"]["weight"], "note")
+
+
+class BrokenAndMended(Doctor):
+    """States of the daemon, its files and main.cf, one after the other on one host."""
+
+    @classmethod
+    def setUpClass(cls):
+        stack = contextlib.ExitStack()
+        cls.addClassCleanup(stack.close)
+        cls.folder = stack.enter_context(place.folder())
+        cls.postfix, cls.daemon = start(stack, cls.folder, CLASSES)
+        attach(cls.postfix, cls.daemon)
+        restart(cls.postfix)
+
+    def tearDown(self):
+        self.assertWell(self.doctor())
+
+    def test_all_is_well(self):
+        report = self.doctor(status=0)
+        self.assertEqual(report["findings"], [])
+        self.assertEqual({asked["recipient"] for asked in report["asked"]},
+                         {f"{name}@{domain}" for domain in SERVED for name in ("gone", INVENTED.split("@")[0])})
+        self.assertEqual(report["summary"], "OK: 8 recipients asked about, each got what it should")
+        done = self.ctl("doctor", "--smtp", f"127.0.0.1:{self.postfix.ports['smtp']}")
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stdout.splitlines()[0], report["summary"])
+        self.assertIn(f"ok   {GONE} ", done.stdout)
+        self.assertIn(f"unix:{self.daemon.address}, nobody:irc, mode 0660: answers", done.stdout)
+
+    def test_what_the_table_says_of_other_actions(self):
+        self.daemon.hold(("gone@old.example", "", ""), ("daemon@old.example", "d@new.example", "forward"),
+                         ("@virt.example", "@new.example"), ("sub@.relay.example"[3:], "@new.example"),
+                         ("stays@virt.example", "", "stay"))
+        self.addCleanup(lambda: self.daemon.hold(*[(f"gone@{domain}", "gone@new.example") for domain in SERVED]))
+        report = self.doctor(status=0)
+        self.assertEqual({recipient: asked["rule"] for recipient, asked in report["got"].items()},
+                         {"gone@old.example": "gone", "daemon@old.example": "forwarded", INVENTED: "no mailbox",
+                          "no-such-mailbox-movedctl-doctor@virt.example": "moved"})
+
+    def test_a_stopped_daemon(self):
+        self.daemon.stop()
+        try:
+            report = self.doctor(status=69)
+        finally:
+            self.daemon.start()
+        self.assertExplains(report, "daemon-down", mend="systemctl start milter-moved")
+        self.assertTrue(report["summary"].startswith("DOWN: daemon-down"))
+
+    def test_a_mail_server_that_is_not_there(self):
+        (port,) = place.free_ports(1)
+        report = self.doctor(port=port, status=69)
+        self.assertIn("--smtp HOST:PORT", report["of"]["server-down"]["mend"])
+        self.assertEqual(report["asked"], [])
+
+    def test_modes_of_the_socket_and_of_a_folder_above(self):
+        folder = self.daemon.address.parent
+        for path, mode, mend in ((self.daemon.address, 0o600, 'socket_group = "irc"'), (folder, 0o700, f"chmod o+x {folder}")):
+            before = path.stat().st_mode
+            path.chmod(mode)
+            try:
+                finding = self.assertExplains(self.doctor(status=1), "socket-access", mend=mend)
+                self.assertIn(f"{path}: irc may not ", finding["why"])
+            finally:
+                path.chmod(before)
+
+    def test_modes_of_the_lookup_socket(self):
+        self.daemon.stop()
+        self.daemon.start()  # proxymap has to open it anew
+        self.daemon.lookups.chmod(0o600)
+        try:
+            finding = self.assertExplains(self.doctor(status=1), "lookup-access")
+            self.assertIn(str(self.daemon.lookups), finding["why"])
+        finally:
+            self.daemon.lookups.chmod(0o660)
+
+    def test_a_table_that_cannot_be_read(self):
+        data, away = self.daemon.table / "data.mdb", self.folder / "away"
+        data.rename(away)
+        try:
+            place.until(lambda: self.postfix.rcpt(GONE).startswith("451 4.3.0 "), "the daemon misses it")
+            report = self.doctor(status=1)
+            self.assertIn("movedctl init", report["of"]["table"]["mend"])
+            self.assertIn("cannot read its table", report["of"]["daemon-table"]["why"])
+        finally:
+            away.rename(data)
+        place.until(lambda: self.postfix.rcpt(GONE).startswith("551 "), "the daemon has it again")
+
+    def test_observe_mode_is_said_and_no_fault(self):
+        self.daemon.configure(mode="observe")
+        report = self.doctor(status=1)
+        self.assertIn('runs with mode = "enforce"', report["of"]["not-reloaded"]["why"])
+        self.daemon.reload()
+        report = self.doctor(status=0)
+        self.assertIn('mode = "enforce"', report["of"]["observing"]["mend"])
+        self.assertTrue(report["got"][GONE]["got"].startswith("550 5.1.1 "))
+        self.assertIn("nothing is refused", report["summary"])
+        self.daemon.configure(mode="enforce")
+        self.daemon.reload()
+
+    def test_a_daemon_with_another_table_and_with_other_words(self):
+        other = self.folder / "other"
+        self.daemon.ctl("-d", other, "init")
+        self.daemon.ctl("-d", other, "add", "else@old.example", "else@new.example")
+        done = self.daemon.ctl("-d", other, "doctor", "--config-dir", self.postfix.conf, "--smtp",
+                               f"127.0.0.1:{self.postfix.ports['smtp']}", env=self.postfix.env)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("fault: daemon-differs", done.stdout)
+        self.daemon.configure(replies={"moved": "551 5.1.6 Has moved; please try <${new}>"})
+        self.assertExplains(self.doctor(status=1), "other-words", mend="systemctl reload")
+        self.daemon.configure(replies=None)
+
+    def test_where_the_milter_and_the_map_do_not_belong(self):
+        main = self.postfix.conf / "main.cf"
+        before = main.read_text()
+        self.addCleanup(main.write_text, before)
+        main.write_text(before + f"non_smtpd_milters = {US}\n" + re.search(
+            r"^virtual_mailbox_maps.*$", before, re.MULTILINE).group() + " $moved_listed\n"
+            "proxy_read_maps = proxy:unix:passwd.byname\n")
+        report = self.doctor(status=1)
+        self.assertIn(US, report["of"]["non-smtpd-milters"]["mend"])
+        self.assertIn("virtual_mailbox_maps", report["of"]["listed-for-all"]["why"])
+        self.assertIn("$moved_listed to the end of proxy_read_maps", report["of"]["proxy-read-maps"]["mend"])
+        main.write_text(before)
+
+    def test_a_front_server_that_verifies_recipients(self):
+        with Stock(self.folder / "f", main=(
+                "myhostname = front.example\nmydestination =\nmynetworks = 127.0.0.0/8\nrelay_domains = old.example\n"
+                "smtpd_relay_restrictions = permit_mynetworks reject_unauth_destination\n"
+                "smtpd_recipient_restrictions = reject_unverified_recipient\nrelay_recipient_maps =\n"
+                f"relay_transport = smtp:[127.0.0.1]:{self.postfix.ports['smtp']}\nalias_maps =\nalias_database =\n")) as front:
+            done = self.daemon.ctl("doctor", "--json", "--config-dir", "/none", "--mta", "postfix", "--smtp",
+                                   f"127.0.0.1:{front.ports['smtp']}", GONE, env=self.postfix.env)
+            report = json.loads(done.stdout)
+            self.assertEqual(report["asked"][0]["finding"], "recipients-verified", done.stdout)
+            self.assertIn("no-configuration", [finding["name"] for finding in report["findings"]])
+
+    def test_bad_arguments(self):
+        for args, words in ((("--smtp", "x:y:z"), "HOST:PORT"), (("--mta", "exim"), "postfix or sendmail"),
+                            (("--domain", "none.example"), "no entry"), (("@@",), "@@")):
+            done = self.ctl("doctor", *(args if "--smtp" in args else
+                                        ("--smtp", f"127.0.0.1:{self.postfix.ports['smtp']}", *args)))
+            self.assertIn(done.returncode, (64, 65), args)
+            self.assertIn(words, done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1)
+
+
+class OutsideTheChroot(Doctor):
+    def test_a_socket_that_a_confined_service_cannot_see(self):
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(place.folder())
+            self.postfix, self.daemon = start(stack, folder, inside=False)
+            restart(self.postfix, smtpd_milters=f"{{ unix:{self.daemon.address}, default_action=tempfail }}")
+            report = self.doctor("daemon@old.example", status=1)
+            finding = self.assertExplains(report, "socket-out-of-chroot", "daemon@old.example",
+                                          mend=f'socket = "unix:{self.postfix.folder}/queue/milter-moved/milter.sock"')
+            self.assertIn("is confined to", finding["why"])
+
+
+if __name__ == "__main__":
+    unittest.main()
