@@ -224,23 +224,59 @@ static void follow(struct trail *trail, const struct search *search, char *first
 
 /* ---- the reply */
 
-static void reply_with(struct answer *out, const char *template, const char *fallback,
-                       const struct client *client, const char *new)
+/* A text with nothing to fill in. */
+static void reply_exactly(struct answer *out, const char *template)
 {
-    /* An old address that this session cannot carry is not echoed into it. */
-    const char *old = address_needs_utf8(out->old) && !client->smtputf8 ? NULL : out->old;
-    if (old == NULL && strstr(template, "${old}") != NULL)
-        template = fallback;
+    const struct reply_words words = {.old = NULL};
     out->verdict = VERDICT_REPLY;
-    if (reply_fill(&out->reply, template, old, new) != 0)
-        (void)reply_fill(&out->reply, fallback, old, new);
+    (void)reply_fill(&out->reply, template, &words);
+}
+
+/* The recipient as the client wrote it, without brackets and source route; "" where it is too long. */
+static void copy_spelling(char *out, size_t size, const struct question *question)
+{
+    const char *from = question->recipient, *end = from + question->length;
+    if (from < end && *from == '<' && end[-1] == '>') {
+        from++;
+        end--;
+    }
+    const char *colon = from < end && *from == '@' ? memchr(from, ':', (size_t)(end - from)) : NULL;
+    if (colon != NULL)
+        from = colon + 1;
+    size_t length = (size_t)(end - from) < size ? (size_t)(end - from) : 0;
+    memcpy(out, from, length);
+    out[length] = '\0';
+}
+
+/* An address that this session cannot carry is not echoed into it. */
+static bool can_carry(const char *template, const struct reply_words *words,
+                      const struct client *client)
+{
+    return client->smtputf8 ||
+           ((strstr(template, "${old}") == NULL || !address_needs_utf8(words->old)) &&
+            (strstr(template, "${recipient}") == NULL || !address_needs_utf8(words->recipient)));
+}
+
+static void reply_with(struct answer *out, enum text_kind kind, const struct question *question,
+                       const struct settings *settings, const char *new)
+{
+    char recipient[ADDRESS_TEXT_SIZE];
+    const struct texts *texts =
+        texts_find(&settings->texts, &settings->texts_by_domain, strrchr(out->old, '@') + 1);
+    const struct reply_words words = {.old = out->old, .new = new, .recipient = recipient};
+
+    copy_spelling(recipient, sizeof recipient, question);
+    out->verdict = VERDICT_REPLY;
+    if (!can_carry(texts->of[kind], &words, &question->client) ||
+        reply_fill(&out->reply, texts->of[kind], &words) != 0)
+        (void)reply_fill(&out->reply, texts_default(kind), &words);
 }
 
 static void withhold(struct answer *out, enum rule rule, const struct question *question,
                      const struct settings *settings)
 {
     out->rule = rule;
-    reply_with(out, settings->reply_withheld, SETTINGS_WITHHELD, &question->client, NULL);
+    reply_with(out, TEXT_WITHHELD, question, settings, NULL);
 }
 
 /* Whether the name is one of the domains, or below it. */
@@ -297,8 +333,7 @@ static void over_limit(struct answer *out, const struct question *question,
 {
     bool defers = settings->over_limit == OVER_LIMIT_DEFER;
     out->rule = RULE_OVER_LIMIT;
-    reply_with(out, defers ? settings->reply_deferred : settings->reply_withheld,
-               defers ? SETTINGS_DEFERRED : SETTINGS_WITHHELD, &question->client, NULL);
+    reply_with(out, defers ? TEXT_DEFERRED : TEXT_WITHHELD, question, settings, NULL);
 }
 
 static bool may_know(const struct answer *answer)
@@ -329,13 +364,13 @@ static void disclose(struct answer *out, const struct question *question,
     else if (!is_within_limit(out, question, end, limit))
         over_limit(out, question, settings);
     else
-        reply_with(out, settings->reply_moved, SETTINGS_MOVED, &question->client, out->new);
+        reply_with(out, TEXT_MOVED, question, settings, out->new);
 }
 
 static void gone(struct answer *out, const struct question *question,
                  const struct settings *settings)
 {
-    reply_with(out, settings->reply_gone, SETTINGS_GONE, &question->client, NULL);
+    reply_with(out, TEXT_GONE, question, settings, NULL);
 }
 
 static void table_error(struct answer *out, const struct question *question,
@@ -343,7 +378,7 @@ static void table_error(struct answer *out, const struct question *question,
 {
     out->rule = RULE_TABLE_ERROR;
     if (settings->on_table_error == TABLE_ERROR_TEMPFAIL)
-        reply_with(out, settings->reply_table_error, SETTINGS_TABLE_ERROR, &question->client, NULL);
+        reply_with(out, TEXT_TABLE_ERROR, question, settings, NULL);
 }
 
 /* Of the end of the trail, the answer. */
@@ -363,7 +398,7 @@ static void conclude(struct answer *out, const struct question *question,
     case RULE_UNWRITABLE: withhold(out, RULE_UNWRITABLE, question, settings); break;
     case RULE_LOOP:
         if (trail->forward)
-            reply_with(out, LOOP_WHILE_FORWARDING, LOOP_WHILE_FORWARDING, &question->client, NULL);
+            reply_exactly(out, LOOP_WHILE_FORWARDING);
         else
             gone(out, question, settings);
         break;

@@ -1,7 +1,5 @@
 #include "answer/settings.h"
 
-#include "mail/reply.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,25 +21,29 @@ static const int level_values[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, L
 #define AT(member) offsetof(struct settings, member)
 #define STRING(path, member, text)                                                                 \
     {                                                                                              \
-        path, CONF_STRING, AT(member), text, 0, 0, 0, NULL, NULL                                   \
+        path, CONF_STRING, AT(member), text, 0, 0, 0, NULL, NULL, NULL                             \
     }
 #define CHOICE(path, member, text, choices)                                                        \
     {                                                                                              \
-        path, CONF_CHOICE, AT(member), text, 0, 0, 0, choices, NULL                                \
+        path, CONF_CHOICE, AT(member), text, 0, 0, 0, choices, NULL, NULL                          \
     }
 #define BOOL(path, member, value)                                                                  \
     {                                                                                              \
-        path, CONF_BOOL, AT(member), NULL, value, 0, 1, NULL, NULL                                 \
+        path, CONF_BOOL, AT(member), NULL, value, 0, 1, NULL, NULL, NULL                           \
     }
 #define INT(path, member, value, min, max, unit)                                                   \
     {                                                                                              \
-        path, CONF_INT, AT(member), NULL, value, min, max, NULL, unit                              \
+        path, CONF_INT, AT(member), NULL, value, min, max, NULL, unit, NULL                        \
     }
 #define IGNORED(path)                                                                              \
     {                                                                                              \
-        path, CONF_IGNORED, 0, NULL, 0, 0, 0, NULL, NULL                                           \
+        path, CONF_IGNORED, 0, NULL, 0, 0, 0, NULL, NULL, NULL                                     \
     }
 
+#define TEXT(path, kind)                                                                           \
+    {                                                                                              \
+        path, CONF_LINES, AT(texts.of[kind]), NULL, 0, 0, 0, NULL, NULL, NULL                      \
+    }
 #define NOT_SET -1
 
 /* A new key is a row here and a paragraph in milter-moved.conf(5). */
@@ -57,15 +59,17 @@ static const struct conf_key keys[] = {
     BOOL("addresses.fold_case", fold_case, true),
     STRING("addresses.delimiters", delimiters, "+"),
     STRING("addresses.local_domain", local_domain, ""),
-    STRING("replies.moved", reply_moved, SETTINGS_MOVED),
-    STRING("replies.withheld", reply_withheld, SETTINGS_WITHHELD),
-    STRING("replies.gone", reply_gone, SETTINGS_GONE),
-    STRING("replies.deferred", reply_deferred, SETTINGS_DEFERRED),
-    STRING("replies.table_error", reply_table_error, SETTINGS_TABLE_ERROR),
+    TEXT("replies.moved", TEXT_MOVED),
+    TEXT("replies.withheld", TEXT_WITHHELD),
+    TEXT("replies.gone", TEXT_GONE),
+    TEXT("replies.deferred", TEXT_DEFERRED),
+    TEXT("replies.table_error", TEXT_TABLE_ERROR),
+    {"replies.by_domain", CONF_GROUPS, AT(texts_by_domain), NULL, 0, 0, 0, NULL, NULL,
+     &texts_group},
     CHOICE("disclosure.default", disclose, "anyone", disclosures),
     {"disclosure.trusted_networks", CONF_LIST, AT(trusted_text), "127.0.0.0/8 ::1", 0, 0, 0, NULL,
-     NULL},
-    {"disclosure.trusted_domains", CONF_LIST, AT(trusted_domains), "", 0, 0, 0, NULL, NULL},
+     NULL, NULL},
+    {"disclosure.trusted_domains", CONF_LIST, AT(trusted_domains), "", 0, 0, 0, NULL, NULL, NULL},
     INT("disclosure.limit", limit, 100, 0, 1000000, "addresses"),
     INT("disclosure.network_limit", network_limit, NOT_SET, 0, 100000000, "addresses"),
     INT("disclosure.total_limit", total_limit, 0, 0, 100000000, "addresses"),
@@ -89,29 +93,14 @@ static const struct conf_key keys[] = {
 
 /* ---- what the rows cannot check */
 
-static int check_replies(const struct settings *s, struct error *err)
+/* What the file does not set has its default. */
+static int check_texts(struct settings *s, struct error *err)
 {
-    const struct {
-        const char *path, *template;
-        enum reply_class class;
-        bool needs_new;
-    } replies[] = {
-        {"replies.moved", s->reply_moved, REPLY_PERMANENT, true},
-        {"replies.withheld", s->reply_withheld, REPLY_PERMANENT, false},
-        {"replies.gone", s->reply_gone, REPLY_PERMANENT, false},
-        {"replies.deferred", s->reply_deferred, REPLY_TRANSIENT, false},
-        {"replies.table_error", s->reply_table_error, REPLY_TRANSIENT, false},
-    };
-    for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
-        if (reply_check(replies[i].template, replies[i].class, replies[i].needs_new, err) != 0)
-            return error_at(err, replies[i].path, 0);
-        /* Whoever may not know the new address must not read it in the text that says so. */
-        if (!replies[i].needs_new && strstr(replies[i].template, "${new}") != NULL)
-            return error_set(err, EX_CONFIG,
-                             "%s: ${new} would disclose the new address: write a text without it",
-                             replies[i].path);
-    }
-    return 0;
+    for (int i = 0; i < TEXTS; i++)
+        if (s->texts.of[i] == NULL &&
+            (s->texts.of[i] = strdup(texts_default((enum text_kind)i))) == NULL)
+            return error_set(err, EX_OSERR, "out of memory");
+    return texts_check(&s->texts, &s->texts_by_domain, err);
 }
 
 static int check_trusted(struct settings *s, struct error *err)
@@ -317,7 +306,7 @@ static int check(struct settings *s, struct error *err)
     if (rc == 0)
         rc = check_limits(s, err);
     if (rc == 0)
-        rc = check_replies(s, err);
+        rc = check_texts(s, err);
     if (rc == 0 && *s->table != '/')
         rc = error_set(err, EX_CONFIG, "table: '%s' is no absolute path: write one", s->table);
     s->log_facility = facility_values[s->log_facility];
@@ -413,10 +402,7 @@ void settings_warn(const struct settings *settings, void (*say)(const char *line
                    void *data)
 {
     char line[512];
-    if (strstr(settings->reply_moved, "please try <${new}>") == NULL)
-        say("replies.moved: programs look for 'please try <${new}>' and will not find the new "
-            "address",
-            data);
+    texts_warn(&settings->texts, &settings->texts_by_domain, say, data);
     if (settings->unused != NULL) {
         snprintf(line, sizeof line, "%s: this version does nothing with it yet", settings->unused);
         say(line, data);

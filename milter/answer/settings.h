@@ -4,6 +4,7 @@
 #define ANSWER_SETTINGS_H
 
 #include "answer/limit.h"
+#include "answer/texts.h"
 #include "base/conf.h"
 #include "base/error.h"
 #include "base/network.h"
@@ -11,14 +12,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* The default replies: each fits in a line whatever the addresses are, so that a longer text of the
- * administrator's can fall back to it. */
-#define SETTINGS_MOVED       "551 5.1.6 User not local; please try <${new}>"
-#define SETTINGS_WITHHELD    "550 5.1.6 User not local; forwarding address withheld"
-#define SETTINGS_GONE        "550 5.1.6 User not local; no forwarding address"
-#define SETTINGS_DEFERRED    "450 4.7.1 Too many moved recipients; try again later"
-#define SETTINGS_TABLE_ERROR "451 4.3.0 Table of moved mailboxes unavailable"
 
 enum settings_mode { MODE_ENFORCE, MODE_OBSERVE };
 enum settings_on_table_error { TABLE_ERROR_TEMPFAIL, TABLE_ERROR_ACCEPT };
@@ -46,7 +39,8 @@ struct settings {
     bool fold_case;
     char *delimiters, *local_domain;
 
-    char *reply_moved, *reply_withheld, *reply_gone, *reply_deferred, *reply_table_error;
+    struct texts texts;
+    struct conf_groups texts_by_domain; /* of struct domain_texts, sorted: texts_find */
 
     int disclose; /* index of "anyone", "trusted", "nobody" */
     struct conf_list trusted_text;

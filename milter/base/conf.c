@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define GROUPS_RIGHT "a list of groups: ( { key = value; … }, … )"
+
 static void *value_at(void *settings, const struct conf_key *key)
 {
     return (char *)settings + key->offset;
@@ -65,25 +67,37 @@ void conf_defaults(void *settings, const struct conf_key *keys, size_t count)
         const struct conf_key *key = &keys[i];
         void *value = value_at(settings, key);
         switch (key->type) {
-        case CONF_STRING: *(char **)value = key->text == NULL ? NULL : strdup(key->text); break;
+        case CONF_STRING:
+        case CONF_LINES: *(char **)value = key->text == NULL ? NULL : strdup(key->text); break;
         case CONF_INT: *(int *)value = key->number; break;
         case CONF_BOOL: *(bool *)value = key->number != 0; break;
         case CONF_CHOICE: *(int *)value = choice_index(key->choices, key->text); break;
         case CONF_LIST: list_default(value, key->text); break;
+        case CONF_GROUPS: *(struct conf_groups *)value = (struct conf_groups){.items = NULL}; break;
         case CONF_IGNORED: break;
         }
     }
+}
+
+static void groups_clear(struct conf_groups *groups, const struct conf_group *group)
+{
+    for (size_t i = 0; i < groups->count; i++)
+        conf_free((char *)groups->items + i * group->size, group->keys, group->count);
+    free(groups->items);
+    *groups = (struct conf_groups){.items = NULL};
 }
 
 void conf_free(void *settings, const struct conf_key *keys, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         void *value = value_at(settings, &keys[i]);
-        if (keys[i].type == CONF_STRING) {
+        if (keys[i].type == CONF_STRING || keys[i].type == CONF_LINES) {
             free(*(char **)value);
             *(char **)value = NULL;
         } else if (keys[i].type == CONF_LIST) {
             list_clear(value);
+        } else if (keys[i].type == CONF_GROUPS) {
+            groups_clear(value, keys[i].group);
         }
     }
 }
@@ -175,6 +189,48 @@ static int store_list(void *value, const struct conf_key *key, const config_sett
     return 0;
 }
 
+static int append_line(char **text, const char *line)
+{
+    size_t length = *text == NULL ? 0 : strlen(*text) + 1;
+    char *longer = realloc(*text, length + strlen(line) + 1);
+    if (longer == NULL)
+        return -1;
+    *text = longer;
+    if (length > 0)
+        longer[length - 1] = '\n';
+    strcpy(longer + length, line);
+    return 0;
+}
+
+static int store_lines(char **value, const struct conf_key *key, const config_setting_t *setting,
+                       struct error *err)
+{
+    static const char right[] = "a string, or a list of strings: [ \"…\", \"…\" ]";
+    bool is_one = config_setting_type(setting) == CONFIG_TYPE_STRING;
+    int count = is_one ? 1 : config_setting_length(setting);
+    char *text = NULL;
+
+    if (!is_one && !config_setting_is_array(setting) && !config_setting_is_list(setting))
+        return wrong_type(err, key->path, right);
+    for (int i = 0; i < count; i++) {
+        const char *line = is_one ? config_setting_get_string(setting)
+                                  : config_setting_get_string_elem(setting, i);
+        bool breaks = line != NULL && strchr(line, '\n') != NULL;
+        if (line == NULL || breaks || append_line(&text, line) != 0) {
+            free(text);
+            return breaks ? error_set(err, EX_CONFIG,
+                                      "%s: a line break: write one line, or a list of lines",
+                                      key->path)
+                          : wrong_type(err, key->path, right);
+        }
+    }
+    if (text == NULL)
+        return wrong_type(err, key->path, right);
+    free(*value);
+    *value = text;
+    return 0;
+}
+
 static int store(void *settings, const struct conf_key *key, const config_setting_t *setting,
                  struct error *err)
 {
@@ -185,6 +241,8 @@ static int store(void *settings, const struct conf_key *key, const config_settin
     case CONF_BOOL: return store_bool(value, key, setting, err);
     case CONF_CHOICE: return store_choice(value, key, setting, err);
     case CONF_LIST: return store_list(value, key, setting, err);
+    case CONF_LINES: return store_lines(value, key, setting, err);
+    case CONF_GROUPS: return wrong_type(err, key->path, GROUPS_RIGHT);
     case CONF_IGNORED: return 0;
     }
     return -1;
@@ -262,6 +320,33 @@ static int check_written(const struct reading *reading, const struct conf_key *k
     return number < INT_MIN || number > INT_MAX ? out_of_range(err, key, number) : 0;
 }
 
+/* Each group into an item of its own. */
+static int read_groups(const struct reading *reading, const struct conf_key *key,
+                       const config_setting_t *setting, struct error *err)
+{
+    const struct conf_group *group = key->group;
+    struct conf_groups *groups = value_at(reading->settings, key);
+    int count = config_setting_length(setting);
+
+    groups_clear(groups, group);
+    groups->items = calloc((size_t)count + 1, group->size);
+    if (groups->items == NULL)
+        return no_memory(err);
+    for (int i = 0; i < count; i++) {
+        const config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
+        void *item = (char *)groups->items + groups->count++ * group->size;
+        const struct reading inner = {item, group->keys, group->count, reading->file, NULL, NULL};
+        conf_defaults(item, group->keys, group->count);
+        if (!config_setting_is_group(element)) {
+            wrong_type(err, key->path, GROUPS_RIGHT);
+            return at_setting(reading, element, err);
+        }
+        if (read_group(&inner, element, "", err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int read_setting(const struct reading *reading, const config_setting_t *setting,
                         const char *prefix, struct error *err)
 {
@@ -284,8 +369,11 @@ static int read_setting(const struct reading *reading, const config_setting_t *s
         return read_group(reading, setting, path, err);
     }
 
-    if (store(reading->settings, key, setting, err) != 0 ||
-        (key->type == CONF_INT && check_written(reading, key, setting, err) != 0))
+    if (key->type == CONF_GROUPS && config_setting_is_list(setting)) {
+        if (read_groups(reading, key, setting, err) != 0)
+            return -1;
+    } else if (store(reading->settings, key, setting, err) != 0 ||
+               (key->type == CONF_INT && check_written(reading, key, setting, err) != 0))
         return at_setting(reading, setting, err);
     if (reading->found != NULL)
         reading->found(key, line, reading->data);

@@ -14,12 +14,25 @@ enum conf_type {
     CONF_BOOL,   /* bool */
     CONF_CHOICE, /* int: the index of the string in choices */
     CONF_LIST,   /* struct conf_list: an array or list of strings */
+    CONF_LINES, /* char *: a string, or an array of strings, which are put together with line feeds */
+    CONF_GROUPS, /* struct conf_groups: a list of groups with keys of their own */
     CONF_IGNORED /* a whole group of keys that this program has no use for: anything in it is taken */
 };
 
 struct conf_list {
     char **items; /* heap, count of them, each on the heap */
     size_t count;
+};
+
+struct conf_groups {
+    void *items; /* heap, count of them, each a struct such as conf_group.size says */
+    size_t count;
+};
+
+/* The keys of each group of a CONF_GROUPS. Their offsets are within one item. */
+struct conf_group {
+    const struct conf_key *keys;
+    size_t count, size;
 };
 
 /* One key. */
@@ -29,8 +42,9 @@ struct conf_key {
     size_t offset;    /* of its value in the settings struct */
     const char *text; /* the default of a string, choice or list (parted by blanks); NULL: none */
     int number, min, max; /* the default and the range of an int; number is the default of a bool */
-    const char *const *choices; /* NULL-terminated */
-    const char *unit;           /* for the error line and the manual: "seconds" */
+    const char *const *choices;     /* NULL-terminated */
+    const char *unit;               /* for the error line and the manual: "seconds" */
+    const struct conf_group *group; /* of a CONF_GROUPS */
 };
 
 /* Sets every key of keys[count] in settings to its default. */

@@ -438,8 +438,24 @@ static int make_ahead(struct work *work, const char *m4, struct error *err)
     return work->made == NULL ? -1 : 0;
 }
 
+/* A rule of Sendmail says one line. */
+static void say_what_is_cut(const struct settings *settings)
+{
+    const struct domain_texts *items = settings->texts_by_domain.items;
+    bool cut = false;
+    for (int kind = 0; kind < TEXTS; kind++) {
+        cut = cut || strchr(settings->texts.of[kind], '\n') != NULL;
+        for (size_t i = 0; i < settings->texts_by_domain.count; i++)
+            cut = cut || strchr(items[i].texts.of[kind], '\n') != NULL;
+    }
+    if (cut)
+        puts("replies of several lines: of mailboxes that Sendmail no longer has, senders read the "
+             "first line alone");
+}
+
 static int plan(struct work *work, struct error *err)
 {
+    say_what_is_cut(work->ctl->settings);
     char *m4 = sendmail_m4(work->ctl->settings, work->filter, work->ctl->options.unserved, err);
     char *mc = m4 == NULL ? NULL : add_block(work, work->m4_path, err);
     if (mc == NULL || make_ahead(work, m4, err) != 0 || check_filters(work, err) != 0 ||

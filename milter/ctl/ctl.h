@@ -24,6 +24,8 @@ struct options {
     bool yes, observe, unserved, raise_limits;
     bool json, forward, gone, stay, replace, authenticated, smtputf8;
     bool replace_all, dry_run, skip_bad;
+    bool dns;
+    const char *resolver;
 };
 
 struct ctl {

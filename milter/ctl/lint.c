@@ -1,6 +1,8 @@
 /* ctl/lint.c: look for entries that answer otherwise than they were meant */
 #include "ctl/lint.h"
 
+#include "ctl/lint_dns.h"
+
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,32 +73,47 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
     struct lint lint = {.settings = ctl->settings, .now = time(NULL)};
 
     (void)args;
+    if (ctl->options.resolver != NULL && !ctl->options.dns)
+        return error_set(err, EX_USAGE, "--resolver: nothing is asked: write --dns too");
+    if (ctl->options.dns && lint_domains_new(&lint.domains, ctl->options.resolver, err) != 0)
+        return error_at(err, err->status == EX_USAGE ? "--resolver" : "--dns", 0);
     report_begin(&lint.report, ctl->options.json);
-    if (walk_all(&lint, ctl->table, err) != 0)
-        return -1;
+    int rc = walk_all(&lint, ctl->table, err);
+    if (rc == 0 && lint.domains != NULL && lint_domains_check(lint.domains, &lint.report, err) != 0)
+        rc = error_at(err, "--dns", 0);
+    lint_domains_free(lint.domains);
     report_end(&lint.report);
+    if (rc != 0)
+        return -1;
     summarise(&lint);
     return lint.report.warnings + lint.report.notes > 0;
 }
 
 const struct command command_lint = {
     .name = "lint",
-    .usage = "lint [--json]",
+    .usage = "lint [--json] [--dns [--resolver ADDRESS[:PORT]]]",
     .summary = "Looks for entries that answer otherwise than they were meant",
-    .details = "Each finding is a line \"OLD: warning|note: what is wrong: what would be right\"; "
-               "exit status 1 where\n"
-               "there is one. A warning: senders get another answer than the entry was written "
-               "for. A note: they\n"
-               "get it, and something could be simpler.\n"
-               "\n"
-               "Looks for loops, chains, new addresses that have moved themselves, are gone or "
-               "will move, entries\n"
-               "that have expired or have no effect, and new addresses with letters of mixed "
-               "scripts, characters\n"
-               "that nobody sees or that turn the direction of writing.\n"
-               "\n"
-               "  --json  an array of objects: old, severity, kind, what, right, domain, entries\n",
-    .takes = "json",
+    .details =
+        "Each finding is a line \"OLD: warning|note: what is wrong: what would be right\"; exit "
+        "status 1\n"
+        "where there is one. A warning: senders get another answer than the entry was written for. "
+        "A\n"
+        "note: they get it, and something could be simpler. Looks for loops, chains, new addresses "
+        "that\n"
+        "have moved themselves, are gone or will move, entries that have expired or have no "
+        "effect, and\n"
+        "new addresses that mix scripts or have characters that nobody sees or that turn the "
+        "direction\n"
+        "of writing. movedctl(8) has the list.\n"
+        "\n"
+        "  --dns       asks for each new domain whether it gets mail, and whether it is this host "
+        "that\n"
+        "              takes it\n"
+        "  --resolver ADDRESS[:PORT]\n"
+        "              asks this name server (or several, parted by commas), not those of\n"
+        "              /etc/resolv.conf\n"
+        "  --json      an array of objects: old, severity, kind, what, right, domain, entries\n",
+    .takes = "json dns resolver",
     .opens = TABLE_TO_READ,
     .run = lint_table,
 };

@@ -23,6 +23,12 @@ enum finding {
     FINDING_MIXED_SCRIPTS,
     FINDING_LOOKALIKE,
     FINDING_NOT_IDNA,
+    FINDING_NO_DOMAIN,
+    FINDING_NO_MAIL,
+    FINDING_NULL_MX,
+    FINDING_NO_MX,
+    FINDING_THIS_HOST,
+    FINDING_DNS_FAILED,
 };
 
 struct report {
@@ -44,14 +50,17 @@ void report_end(struct report *report);
 int report_add(struct report *report, enum finding finding, const struct about *about,
                struct error *err, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+struct lint_domains;
+
 struct lint {
     const struct settings *settings;
     struct table_view *view; /* to look things up in */
     int64_t now;
     struct report report;
-    size_t entries;          /* looked at */
-    size_t past_forwarding;  /* of them: forward_until is over */
-    struct answer_trace way; /* of the entry at hand: large, so not on the stack */
+    struct lint_domains *domains; /* to be asked for; NULL: without --dns */
+    size_t entries;               /* looked at */
+    size_t past_forwarding;       /* of them: forward_until is over */
+    struct answer_trace way;      /* of the entry at hand: large, so not on the stack */
 };
 
 /* Looks at one entry. Returns 0, or -1 with err. */

@@ -1,6 +1,7 @@
 /* ctl/lint_entry.c: what lint looks for in one entry */
 #include "ctl/lint.h"
 
+#include "ctl/lint_dns.h"
 #include "mail/script.h"
 
 #include <stdio.h>
@@ -123,6 +124,15 @@ static int check_later(const struct subject *subject)
                 "its new address will move too, from %s on by the entry %s", from, old);
 }
 
+/* Literals and what lies behind them are nothing that a name server knows. */
+static int note_domain(const struct subject *subject)
+{
+    const struct lint *lint = subject->lint;
+    if (lint->domains == NULL || lint->way.end.domain[0] == '[')
+        return 0;
+    return lint_domains_add(lint->domains, lint->way.end.domain, subject->about.old, subject->err);
+}
+
 static int check_way(const struct subject *subject)
 {
     struct lint *lint = subject->lint;
@@ -145,7 +155,7 @@ static int check_way(const struct subject *subject)
     case RULE_MOVED:
         if (lint->way.steps > 1 && tell_chain(subject) != 0)
             return -1;
-        return check_later(subject);
+        return check_later(subject) != 0 ? -1 : note_domain(subject);
     default: return 0;
     }
 }

@@ -31,6 +31,12 @@ static const struct {
     [FINDING_MIXED_SCRIPTS] = {"mixed-scripts", true, "write it in the letters of one script"},
     [FINDING_LOOKALIKE] = {"lookalike", true, "make sure that it is the one that is meant"},
     [FINDING_NOT_IDNA] = {"not-idna", true, "ask its owner how it is written"},
+    [FINDING_NO_DOMAIN] = {"no-domain", true, "write a domain that is there"},
+    [FINDING_NO_MAIL] = {"no-mail", true, "write a domain that gets mail"},
+    [FINDING_NULL_MX] = {"null-mx", true, "write a domain that gets mail"},
+    [FINDING_NO_MX] = {"no-mx", false, "give it an MX, or make sure that it takes mail"},
+    [FINDING_THIS_HOST] = {"this-host", true, "make sure that its mailboxes are here"},
+    [FINDING_DNS_FAILED] = {"dns-failed", true, "try again later, and mend its name servers"},
 };
 
 static int output_error(struct error *err)
@@ -43,8 +49,11 @@ static int print_text(enum finding finding, const struct about *about, const cha
     bool warning = kinds[finding].warning;
     bool colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
     const char *on = !colour ? "" : warning ? "\033[1;31m" : "\033[1;36m";
-    return printf("%s: %s%s%s: %s: %s\n", about->old, on, warning ? "warning" : "note",
-                  colour ? "\033[0m" : "", what, kinds[finding].right);
+    char more[64] = "";
+    if (about->entries > 1)
+        snprintf(more, sizeof more, " (%zu entries lead there)", about->entries);
+    return printf("%s: %s%s%s: %s%s: %s\n", about->old, on, warning ? "warning" : "note",
+                  colour ? "\033[0m" : "", what, more, kinds[finding].right);
 }
 
 static int print_json(struct report *report, enum finding finding, const struct about *about,

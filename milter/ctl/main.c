@@ -101,6 +101,8 @@ static const struct {
     FLAG("replace-all", replace_all),
     FLAG("dry-run", dry_run),
     FLAG("skip-bad", skip_bad),
+    FLAG("dns", dns),
+    TEXT("resolver", resolver),
 };
 #define ROWS      (sizeof rows / sizeof *rows)
 #define FIRST_ROW 256

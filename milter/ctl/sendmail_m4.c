@@ -87,56 +87,92 @@ static void write_quoted(FILE *out, const char *text, size_t length)
     fputc('"', out);
 }
 
-/* The text with what it is filled in with: operands of the rule, the old address and the new. */
-static void write_text(FILE *out, const char *text, const char *old, const char *new)
+/* What a rule fills its text in with: operands of it. */
+struct operands {
+    const char *old, *new;
+};
+
+/* The first line of a text with its operands: a rule has no more. */
+static void write_text(FILE *out, const char *text, size_t length, const struct operands *operands)
 {
-    for (const char *at; (at = strstr(text, "${")) != NULL;) {
-        bool is_old = strncmp(at, "${old}", 6) == 0;
+    const char *end = text + length;
+    for (const char *at; (at = strstr(text, "${")) != NULL && at < end;) {
         write_quoted(out, text, (size_t)(at - text));
-        fprintf(out, " %s", is_old ? old : new);
-        text = at + 6;
+        fprintf(out, " %s", strncmp(at, "${new}", 6) == 0 ? operands->new : operands->old);
+        text = strchr(at, '}') + 1;
     }
-    write_quoted(out, text, strlen(text));
+    write_quoted(out, text, (size_t)(end - text));
 }
 
 /* "551 5.1.6 Text": the error mailer wants the enhanced code apart. */
-static void write_rule(FILE *out, const char *matches, const char *template, const char *old,
-                       const char *new)
+static void write_rule(FILE *out, const char *matches, const char *template,
+                       const struct operands *operands)
 {
     const char *enhanced = template + 4;
-    size_t length = strcspn(enhanced, " ");
+    size_t length = strcspn(enhanced, " "), rest = strcspn(enhanced + length + 1, "\n");
     char whole[REPLY_LINE_MAX + 1];
     fprintf(out, "%s\t$#error $@ %.*s $:", matches, (int)length, enhanced);
-    snprintf(whole, sizeof whole, "%.4s%s", template, enhanced + length + 1);
-    write_text(out, whole, old, new);
+    snprintf(whole, sizeof whole, "%.4s%.*s", template, (int)rest, enhanced + length + 1);
+    write_text(out, whole, strlen(whole), operands);
     fputc('\n', out);
 }
 
+/* The workspace is OLD $| VERDICT ADDRESS, and ADDRESS the old one but for moved. at is what stands
+ * before the domain in a pattern, "" for any domain. */
+static void write_rules(FILE *out, const struct texts *texts, const char *at, const char *domain)
+{
+    static const enum text_kind kinds[] = {TEXT_WITHHELD, TEXT_GONE, TEXT_DEFERRED};
+    char pattern[2 * ADDRESS_DOMAIN_MAX + 64], old[2 * ADDRESS_DOMAIN_MAX + 8];
+    const char *any = *domain == '\0' ? "$+" : "$*";
+    const struct operands operands = {old, "$2"};
+
+    snprintf(old, sizeof old, "$1%s%s", at, domain);
+    snprintf(pattern, sizeof pattern, "R$*%s%s $| $* <TMPF>", at, domain);
+    write_rule(out, pattern, texts->of[TEXT_TABLE_ERROR], &operands);
+    snprintf(pattern, sizeof pattern, "R$*%s%s $| moved $+", at, domain);
+    write_rule(out, pattern, texts->of[TEXT_MOVED], &operands);
+
+    snprintf(old, sizeof old, "$2%s%s", at, domain);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        snprintf(pattern, sizeof pattern, "R$* $| %s %s%s%s", texts_name(kinds[i]), any, at,
+                 domain);
+        write_rule(out, pattern, texts->of[kinds[i]], &operands);
+    }
+}
+
+/* The domains' own first, each before its parents: the longer before the shorter. */
 static void write_replies(FILE *out, const struct settings *settings)
 {
-    write_rule(out, "R$* $| $* <TMPF>", settings->reply_table_error, "$1", "");
-    write_rule(out, "R$* $| moved $+", settings->reply_moved, "$1", "$2");
-    write_rule(out, "R$* $| withheld $+", settings->reply_withheld, "$2", "");
-    write_rule(out, "R$* $| gone $+", settings->reply_gone, "$2", "");
-    write_rule(out, "R$* $| deferred $+", settings->reply_deferred, "$2", "");
+    const struct domain_texts *items = settings->texts_by_domain.items;
+    for (size_t length = ADDRESS_DOMAIN_MAX + 1; length > 0; length--)
+        for (size_t i = 0; i < settings->texts_by_domain.count; i++)
+            if (strlen(items[i].domain) == length)
+                write_rules(out, &items[i].texts, *items[i].domain == '.' ? "" : "@",
+                            items[i].domain);
+    write_rules(out, &settings->texts, "", "");
     fputs("R$* $| $*\t\t$@ $1\n", out);
 }
 
-static int check_texts(const struct settings *s, struct error *err)
+static int check_text(const char *text, struct error *err)
 {
-    const char *const texts[] = {s->reply_moved, s->reply_withheld, s->reply_gone,
-                                 s->reply_deferred, s->reply_table_error};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (strlen(texts[i]) > REPLY_LINE_MAX)
-            return error_set(err, EX_CONFIG, "replies: '%.60s...' is longer than %d octets",
-                             texts[i], REPLY_LINE_MAX);
-        if (strstr(texts[i], OPEN) != NULL || strstr(texts[i], CLOSE) != NULL)
-            return error_set(err, EX_CONFIG,
-                             "replies: '%s' has " OPEN " or " CLOSE
-                             ", which cannot be written for Sendmail: write it without",
-                             texts[i]);
+    if (strstr(text, OPEN) == NULL && strstr(text, CLOSE) == NULL)
+        return 0;
+    return error_set(err, EX_CONFIG,
+                     "replies: '%s' has " OPEN " or " CLOSE
+                     ", which cannot be written for Sendmail: write it without",
+                     text);
+}
+
+static int check_texts(const struct settings *settings, struct error *err)
+{
+    const struct domain_texts *items = settings->texts_by_domain.items;
+    int rc = 0;
+    for (int kind = 0; rc == 0 && kind < TEXTS; kind++) {
+        rc = check_text(settings->texts.of[kind], err);
+        for (size_t i = 0; rc == 0 && i < settings->texts_by_domain.count; i++)
+            rc = check_text(items[i].texts.of[kind], err);
     }
-    return 0;
+    return rc;
 }
 
 char *sendmail_m4(const struct settings *settings, const char *filter, bool unserved,

@@ -35,10 +35,7 @@ static void describe(char *out, size_t size, const struct answer *answer)
     switch (answer->verdict) {
     case VERDICT_CONTINUE: snprintf(out, size, "continue"); break;
     case VERDICT_FORWARD: snprintf(out, size, "forward <%s>", answer->new); break;
-    case VERDICT_REPLY:
-        snprintf(out, size, "%s %s %s", answer->reply.code, answer->reply.enhanced,
-                 answer->reply.text);
-        break;
+    case VERDICT_REPLY: reply_format(out, size, &answer->reply); break;
     }
 }
 
@@ -76,7 +73,7 @@ static int test(struct ctl *ctl, char **args, struct error *err)
     struct question question;
     struct answer answer;
     struct error table_error;
-    char line[sizeof answer.new + 16];
+    char line[REPLY_TEXT_SIZE];
 
     if (read_question(&question, &ctl->options, args[0], err) != 0)
         return -1;

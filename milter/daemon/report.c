@@ -21,7 +21,7 @@ static void describe(char *out, size_t size, const struct answer *answer)
     case VERDICT_FORWARD: snprintf(out, size, "forward=<%s>", answer->new); break;
     case VERDICT_REPLY:
         snprintf(out, size, "reply=%s %s %s", answer->reply.code, answer->reply.enhanced,
-                 answer->reply.text);
+                 answer->reply.text[0]);
         break;
     }
 }

@@ -68,7 +68,7 @@ static void say_table_error(void)
     log_line(LOG_ERR, "table: %s; answering %s meanwhile", service.table_error.text,
              service.settings->on_table_error == TABLE_ERROR_ACCEPT
                  ? "as if nothing had moved"
-                 : service.settings->reply_table_error);
+                 : service.settings->texts.of[TEXT_TABLE_ERROR]);
 }
 
 /* A table that is not there is looked for; one that was replaced or cut short is left for what

@@ -7,6 +7,7 @@
 #include "daemon/stats.h"
 #include "mail/envelope.h"
 
+#include <assert.h>
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -258,16 +259,20 @@ static sfsistat tempfail(SMFICTX *ctx, const char *text)
  * 550. */
 static sfsistat refuse(SMFICTX *ctx, const struct reply *reply)
 {
-    char text[2 * REPLY_LINE_MAX + 1], code[sizeof reply->code], enhanced[sizeof reply->enhanced];
+    char text[REPLY_LINES_MAX][2 * REPLY_LINE_MAX + 1],
+        *line[REPLY_LINES_MAX] = {NULL}, code[sizeof reply->code], enhanced[sizeof reply->enhanced];
 
     memcpy(code, reply->code, sizeof code); /* libmilter's arguments are not const */
     memcpy(enhanced, reply->enhanced, sizeof enhanced);
-    double_percent(text, reply->text);
-    if (smfi_setreply(ctx, code, enhanced, text) == MI_SUCCESS)
+    for (unsigned i = 0; i < reply->lines; i++)
+        double_percent(line[i] = text[i], reply->text[i]);
+    static_assert(REPLY_LINES_MAX == 8, "as many arguments as lines, and a NULL behind them");
+    if (smfi_setmlreply(ctx, code, enhanced, line[0], line[1], line[2], line[3], line[4], line[5],
+                        line[6], line[7], NULL) == MI_SUCCESS)
         return code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
 
     log_line(LOG_ERR, "libmilter does not take the reply %s %s %s: answered 451", reply->code,
-             reply->enhanced, reply->text);
+             reply->enhanced, reply->text[0]);
     return tempfail(ctx, "Internal error");
 }
 

@@ -1,10 +1,31 @@
 #include "mail/reply.h"
 
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool is_digit(char octet)
 {
     return octet >= '0' && octet <= '9';
+}
+
+/* What may stand in a template. */
+static const struct variable {
+    const char *name;
+    size_t length, offset;
+} variables[] = {
+    {"${old}", 6, offsetof(struct reply_words, old)},
+    {"${new}", 6, offsetof(struct reply_words, new)},
+    {"${recipient}", 12, offsetof(struct reply_words, recipient)},
+};
+
+/* The variable that stands at text, or NULL. */
+static const struct variable *find_variable(const char *text)
+{
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        if (strncmp(text, variables[i].name, variables[i].length) == 0)
+            return &variables[i];
+    return NULL;
 }
 
 /* The length of the code and the blank behind it, or 0. */
@@ -47,39 +68,68 @@ static int check_codes(const char *template, enum reply_class class, struct erro
     if (template[code] != template[0])
         return error_set(err, EX_CONFIG, "%.3s and %.*s disagree: write %c.y.z after %.3s",
                          template, (int)enhanced - 1, template + code, template[0], template);
-    if (template[code + enhanced] == '\0')
+    if (template[code + enhanced] == '\0' || template[code + enhanced] == '\n')
         return error_set(err, EX_CONFIG, "no text: write one after %.*s",
                          (int)(code + enhanced) - 1, template);
     return 0;
 }
 
-static int check_text(const char *text, struct error *err)
+/* One line, of length octets; with codes in front of it it would be before octets longer. */
+static int check_line(const char *line, size_t length, size_t before, struct error *err)
 {
-    for (const char *at = text; *at != '\0'; at++) {
-        if (*at == '\r' || *at == '\n')
-            return error_set(err, EX_CONFIG, "a line break: write one line");
+    for (const char *at = line; at < line + length; at++) {
+        if (*at == '\r')
+            return error_set(err, EX_CONFIG, "a line break: write one line, or a list of lines");
         if (*at < ' ' || *at > '~')
             return error_set(err, EX_CONFIG,
                              "octet 0x%02x: write printable ASCII (RFC 5321 section 4.2)",
                              (unsigned)(unsigned char)*at);
-        if (strncmp(at, "${", 2) == 0 && strncmp(at, "${old}", 6) != 0 &&
-            strncmp(at, "${new}", 6) != 0)
-            return error_set(err, EX_CONFIG, "no such variable '%.*s': write ${old} or ${new}",
-                             (int)strcspn(at, "} ") + 1, at);
+        if (strncmp(at, "${", 2) == 0 && find_variable(at) == NULL)
+            return error_set(err, EX_CONFIG,
+                             "no such variable '%.*s': write ${old}, ${new} or ${recipient}",
+                             (int)strcspn(at, "} \n") + 1, at);
+    }
+    if (length + before > REPLY_LINE_MAX)
+        return error_set(err, EX_CONFIG, "over %d octets: write a shorter line", REPLY_LINE_MAX);
+    return 0;
+}
+
+/* The lines behind the first. */
+static int check_more_lines(const char *line, size_t codes, struct error *err)
+{
+    for (int number = 2; *line == '\n'; number++) {
+        size_t length = strcspn(++line, "\n"), code = code_length(line);
+        if (number > REPLY_LINES_MAX)
+            return error_set(err, EX_CONFIG, "over %d lines: write fewer", REPLY_LINES_MAX);
+        if (length == 0)
+            return error_set(err, EX_CONFIG, "line %d is empty: write a text", number);
+        if (code > 0 && enhanced_length(line + code) > 0)
+            return error_set(err, EX_CONFIG,
+                             "line %d has codes: write them in the first line alone", number);
+        if (check_line(line, length, codes, err) != 0)
+            return -1;
+        line += length;
     }
     return 0;
 }
 
 int reply_check(const char *template, enum reply_class class, bool needs_new, struct error *err)
 {
-    if (check_text(template, err) != 0 || check_codes(template, class, err) != 0)
+    size_t first = strcspn(template, "\n");
+    const char *new = strstr(template, "${new}");
+
+    if (check_line(template, first, 0, err) != 0 || check_codes(template, class, err) != 0)
         return -1;
-    if (strlen(template) > REPLY_LINE_MAX)
-        return error_set(err, EX_CONFIG, "over %d octets: write a shorter line", REPLY_LINE_MAX);
-    if (needs_new && strstr(template, "${new}") == NULL)
-        return error_set(err, EX_CONFIG, "no ${new}: write where the mailbox has moved to");
+    size_t code = code_length(template), enhanced = enhanced_length(template + code);
+    if (check_more_lines(template + first, code + enhanced, err) != 0)
+        return -1;
+    if (needs_new && (new == NULL || new > template + first))
+        return error_set(err, EX_CONFIG,
+                         "no ${new} in the first line: write where the mailbox has moved to");
     return 0;
 }
+
+/* ---- filling in */
 
 /* What is left of the line. */
 struct room {
@@ -95,16 +145,31 @@ static int put(struct room *room, const char *text, size_t length)
     return 0;
 }
 
+/* Whether a character of UTF-8 with two octets or more would move a terminal's cursor or end a line
+ * there: the control characters U+0080 to U+009F, U+2028 and U+2029. */
+static size_t forbidden_length(const unsigned char *at, size_t left)
+{
+    if (left >= 2 && at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+        return 2;
+    if (left >= 3 && at[0] == 0xe2 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9))
+        return 3;
+    return at[0] < ' ' || at[0] == 0x7f ? 1 : 0;
+}
+
 /* What the administrator wrote is printable; addresses come from a table or a client. */
 static void make_printable(char *from, const char *end)
 {
-    for (; from < end; from++)
-        if ((unsigned char)*from < ' ' || *from == 0x7f)
-            *from = '?';
+    while (from < end) {
+        size_t length = forbidden_length((unsigned char *)from, (size_t)(end - from));
+        memset(from, '?', length);
+        from += length == 0 ? 1 : length;
+    }
 }
 
-static int put_address(struct room *room, const char *text)
+static int put_word(struct room *room, const struct variable *variable,
+                    const struct reply_words *words)
 {
+    const char *text = *(const char *const *)((const char *)words + variable->offset);
     char *from = room->at;
     if (text == NULL)
         return 0;
@@ -113,30 +178,53 @@ static int put_address(struct room *room, const char *text)
     return rc;
 }
 
-int reply_fill(struct reply *out, const char *template, const char *old, const char *new)
+/* Fills in one line of length octets. room is for its text alone. */
+static int fill_line(char *out, size_t room_length, const char *line, size_t length,
+                     const struct reply_words *words)
 {
-    size_t code = code_length(template), enhanced = enhanced_length(template + code);
-    struct room room = {out->text, out->text + REPLY_LINE_MAX - code - enhanced};
+    struct room room = {out, out + room_length};
+    const char *end = line + length;
     int rc = 0;
 
-    memcpy(out->code, template, code - 1);
-    out->code[code - 1] = '\0';
-    memcpy(out->enhanced, template + code, enhanced - 1);
-    out->enhanced[enhanced - 1] = '\0';
-    for (const char *at = template + code + enhanced; *at != '\0' && rc == 0;) {
-        size_t plain = strcspn(at, "$");
-        rc = put(&room, at, plain);
-        at += plain;
-        if (rc != 0 || *at == '\0')
-            break;
-        bool is_old = strncmp(at, "${old}", 6) == 0;
-        if (is_old || strncmp(at, "${new}", 6) == 0) {
-            rc = put_address(&room, is_old ? old : new);
-            at += 6;
-        } else {
-            rc = put(&room, at++, 1);
-        }
+    while (line < end && rc == 0) {
+        const struct variable *variable = find_variable(line);
+        const char *dollar = memchr(line + 1, '$', (size_t)(end - line) - 1);
+        size_t plain = (size_t)((dollar == NULL ? end : dollar) - line);
+        rc = variable != NULL ? put_word(&room, variable, words) : put(&room, line, plain);
+        line += variable != NULL ? variable->length : plain;
     }
     *room.at = '\0';
     return rc;
+}
+
+static void copy_word(char *out, const char *from, size_t length_with_blank)
+{
+    memcpy(out, from, length_with_blank - 1);
+    out[length_with_blank - 1] = '\0';
+}
+
+int reply_fill(struct reply *out, const char *template, const struct reply_words *words)
+{
+    size_t code = code_length(template), enhanced = enhanced_length(template + code);
+    const char *line = template + code + enhanced;
+    int rc = 0;
+
+    copy_word(out->code, template, code);
+    copy_word(out->enhanced, template + code, enhanced);
+    for (out->lines = 0; rc == 0 && out->lines < REPLY_LINES_MAX && *line != '\0'; out->lines++) {
+        size_t length = strcspn(line, "\n");
+        rc =
+            fill_line(out->text[out->lines], REPLY_LINE_MAX - code - enhanced, line, length, words);
+        line += length + (line[length] == '\n');
+    }
+    return rc;
+}
+
+void reply_format(char *out, size_t size, const struct reply *reply)
+{
+    size_t used = 0;
+    for (unsigned i = 0; i < reply->lines && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s%c%s %s", i == 0 ? "" : "\n",
+                                 reply->code, i + 1 < reply->lines ? '-' : ' ', reply->enhanced,
+                                 reply->text[i]);
 }

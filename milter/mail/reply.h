@@ -1,20 +1,34 @@
-/* mail/reply.h: one SMTP reply line: code, enhanced status code, text. RFC 5321 section 4.2, RFC
- * 3463. A template is such a line with ${old} and ${new} in its text, checked once, filled in
- * often. No I/O. */
+/* mail/reply.h: one SMTP reply: code, enhanced status code, one or more lines of text. RFC 5321
+ * section 4.2, RFC 3463. A template is such a reply with ${old}, ${new} and ${recipient} in its text,
+ * checked once, filled in often; its lines are parted by line feeds, and the codes stand in the first
+ * alone. No I/O. */
 #ifndef MAIL_REPLY_H
 #define MAIL_REPLY_H
 
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
-#define REPLY_LINE_MAX 510 /* octets without CRLF: RFC 5321 section 4.5.3.1.5 says 512 with it */
+#define REPLY_LINE_MAX  510 /* octets without CRLF: RFC 5321 section 4.5.3.1.5 says 512 with it */
+#define REPLY_LINES_MAX 8   /* libmilter takes 32; nobody reads so many */
 
-/* A reply in the three parts in which smfi_setreply takes it. */
+/* A reply in the parts in which smfi_setmlreply takes it. */
 struct reply {
-    char code[4];                  /* "551" */
-    char enhanced[12];             /* "5.1.6": RFC 3463 allows 1.3.3 digits */
-    char text[REPLY_LINE_MAX + 1]; /* printable, one line; '%' is an ordinary character here */
+    char code[4];      /* "551" */
+    char enhanced[12]; /* "5.1.6": RFC 3463 allows 1.3.3 digits */
+    unsigned lines;    /* 1 or more */
+    /* Printable; '%' is an ordinary character here. */
+    char text[REPLY_LINES_MAX][REPLY_LINE_MAX + 1];
+};
+
+/* Room for a reply as SMTP writes it, with line feeds between its lines, and a NUL. */
+#define REPLY_TEXT_SIZE (REPLY_LINES_MAX * (REPLY_LINE_MAX + 1))
+
+/* What a template is filled in with. NULL where there is none: then nothing is written for it. */
+struct reply_words {
+    const char *old, *new;
+    const char *recipient; /* the old address in the recipient's own spelling */
 };
 
 /* Which class of code a reply must have. */
@@ -22,15 +36,18 @@ enum reply_class { REPLY_TRANSIENT = 4, REPLY_PERMANENT = 5 };
 
 /* Checks a template such as "551 5.1.6 User not local; please try <${new}>": the code belongs to
  * class, is not 421 (RFC 5321 section 3.8: it would end the session), the enhanced code agrees
- * with it (the same class digit, RFC 3463 section 2), a text follows, of printable ASCII in one
- * line, with no ${name} but ${old} and ${new}; with needs_new it has ${new}. Returns 0; or -1
- * with err (EX_CONFIG) that says what would be right. */
+ * with it (the same class digit, RFC 3463 section 2), a text follows, of printable ASCII, no line is
+ * empty or too long, and there is no ${name} but those of struct reply_words; with needs_new the
+ * first line has ${new}. Returns 0; or -1 with err (EX_CONFIG) that says what would be right. */
 int reply_check(const char *template, enum reply_class class, bool needs_new, struct error *err);
 
-/* Fills in a template that reply_check accepted. old and new may be NULL where there are none
- * (then they are written as nothing); octets in them that could end or forge a line become '?'.
- * Returns 0; or -1 where the line would be longer than REPLY_LINE_MAX: then use a shorter
- * template. */
-int reply_fill(struct reply *out, const char *template, const char *old, const char *new);
+/* Fills in a template that reply_check accepted. Octets of the words that could end or forge a line,
+ * or steer a terminal, become '?'. Returns 0; or -1 where a line would be longer than
+ * REPLY_LINE_MAX: then use a shorter template. */
+int reply_fill(struct reply *out, const char *template, const struct reply_words *words);
+
+/* Writes the reply as a client reads it: "551-5.1.6 User…", line feed, "551 5.1.6 See…". size
+ * REPLY_TEXT_SIZE cuts nothing. */
+void reply_format(char *out, size_t size, const struct reply *reply);
 
 #endif

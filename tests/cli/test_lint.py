@@ -1,12 +1,16 @@
 """movedctl lint: what it finds in a table, what it leaves alone, and how it tells."""
 
+import concurrent.futures
+import contextlib
 import json
 import os
 import pty
+import socket
 import subprocess
 
 from cli.test_movedctl import MovedctlCase
 from lib import place
+from lib.nameserver import NameServer
 
 HEAD = "old,new,action,from,until,forward_until\n"
 
@@ -172,3 +176,126 @@ class Telling(LintCase):
             done = subprocess.run(place.program("movedctl") + ["-c", str(self.daemon.conf), "lint"], stdout=full,
                                   stderr=subprocess.PIPE, text=True, timeout=place.PATIENCE)
         self.assertEqual(done.returncode, 74)
+
+
+# Every host in it but mx.here is somebody else's: RFC 5737, RFC 3849.
+ZONE = """\
+good.example. MX 10 mx.good.example.
+mx.good.example. A 192.0.2.10
+six.example. MX 10 mx.six.example.
+mx.six.example. AAAA 2001:db8::10
+null.example. MX 0 .
+bare.example. A 192.0.2.11
+bare6.example. AAAA 2001:db8::11
+nothing.example. TXT "no mail"
+here.example. MX 10 mx.here.example.
+mx.here.example. A 127.0.0.1
+here6.example. MX 10 mx.here6.example.
+mx.here6.example. AAAA ::1
+barehere.example. A 127.0.0.1
+backup.example. MX 20 mx.here.example.
+backup.example. MX 10 mx.good.example.
+alias.example. MX 10 alias.good.example.
+alias.good.example. CNAME mx.good.example.
+aliashere.example. MX 10 alias.here.example.
+alias.here.example. CNAME mx.here.example.
+cname.example. CNAME good.example.
+nohost.example. MX 10 nosuch.good.example.
+halfhost.example. MX 10 nosuch.good.example.
+halfhost.example. MX 20 mx.good.example.
+brokenhost.example. MX 10 mx.broken.example.
+xn--bcher-kva.example. MX 10 mx.good.example.
+*.many.example. MX 10 mx.good.example.
+""" + "".join(f"big.example. MX 10 a-host-with-a-long-name-{i}.big.example.\n" for i in range(15)) + \
+    "big.example. MX 5 mx.good.example.\n"
+
+DNS = {"null": "null-mx", "bare": "no-mx", "bare6": "no-mx", "nothing": "no-mail", "here": "this-host", "here6": "this-host",
+       "barehere": "this-host", "backup": "this-host", "aliashere": "this-host", "nohost": "no-mail", "nosuch": "no-domain",
+       "broken": "dns-failed", "brokenhost": "dns-failed", "refused": "dns-failed"}
+CLEAN = ("good", "six", "alias", "cname", "halfhost", "bücher", "big")
+
+
+class Dns(LintCase):
+    @classmethod
+    def setUpClass(cls):
+        stack = contextlib.ExitStack()
+        cls.addClassCleanup(stack.close)
+        cls.zone_folder = stack.enter_context(place.folder())
+        cls.server = stack.enter_context(NameServer(cls.zone_folder / "ns", ZONE))
+
+    def asking(self, *args):
+        """The options that have the test's own name server asked."""
+        return ("--dns", "--resolver", self.server.address, *args)
+
+    def test_new_domains(self):
+        self.hold(*(f"{name}@old.example,x@{name}.example" for name in (*DNS, *CLEAN)))
+        self.assertEqual(self.kinds(*self.asking()), {f"{name}@old.example": [kind] for name, kind in DNS.items()})
+        self.assertEqual({finding["kind"]: finding["severity"] for finding in self.found(*self.asking())}["no-mx"], "note")
+        said = self.ctl("lint", *self.asking()).stdout
+        self.assertIn("here@old.example: warning: the MX of here.example is this host (mx.here.example): ", said)
+        self.assertIn("null@old.example: warning: null.example takes no mail, as its null MX says: ", said)
+        self.assertIn("broken@old.example: warning: nobody knows where broken.example takes mail (SERVFAIL): ", said)
+        self.assertIn("brokenhost@old.example: warning: nobody knows where brokenhost.example takes mail (SERVFAIL): ", said)
+        self.assertIn("(REFUSED)", said)
+        self.assertEqual(self.kinds(), {}, "without --dns nobody is asked")
+
+    def test_an_address_of_an_interface_is_this_host(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))  # sends nothing
+            except OSError:
+                place.lacking("no interface but loopback")
+            own = probe.getsockname()[0]
+        with NameServer(self.folder / "ns", f"own.example. MX 10 mx.own.example.\nmx.own.example. A {own}\n") as server:
+            self.hold("a@old.example,a@own.example")
+            self.assertEqual(self.kinds("--dns", "--resolver", server.address), {"a@old.example": ["this-host"]})
+
+    def test_each_domain_and_host_is_asked_once(self):
+        self.hold(*(f"u{i}@old.example,u{i}@d{i % 3}.many.example" for i in range(300)), "@old.example,@d0.many.example",
+                  "chain@old.example,u1@old.example", "lit@old.example,x@[192.0.2.1]", "gone@old.example,", "stay@old.example,,stay",
+                  "loop@l.example,@l2.example", "@l2.example,@l.example", "@l.example,@l2.example")
+        before = len(self.server.asked())
+        self.ctl("lint", *self.asking())
+        asked = self.server.asked()[before:]
+        self.assertEqual(sorted(asked), [("d0.many.example", "MX"), ("d1.many.example", "MX"), ("d2.many.example", "MX"),
+                                         ("mx.good.example", "A"), ("mx.good.example", "AAAA")])
+
+    def test_the_entries_that_lead_to_a_domain_are_counted(self):
+        self.hold(*(f"u{i}@old.example,u{i}@null.example" for i in range(12)), "@a.example,@NULL.example.", "z@z.example,u0@old.example")
+        finding, = (finding for finding in self.found(*self.asking()) if finding["kind"] == "null-mx")
+        self.assertEqual((finding["old"], finding["domain"], finding["entries"]), ("@a.example", "null.example", 14))
+        self.assertIn("14 entries", self.ctl("lint", *self.asking()).stdout)
+
+    def test_a_thousand_domains(self):
+        self.hold(*(f"u{i}@old.example,u{i}@d{i}.many.example" for i in range(1000)), "last@old.example,x@null.example")
+        self.assertEqual(self.kinds(*self.asking()), {"last@old.example": ["null-mx"]})
+
+    def test_an_answer_that_is_cut_comes_over_tcp(self):
+        self.hold("big@old.example,x@big.example", "good@old.example,x@good.example")
+        with NameServer(self.folder / "ns", ZONE, tcp=False) as server:
+            self.assertEqual(self.kinds("--dns", "--resolver", server.address), {"big@old.example": ["dns-failed"]})
+        self.assertEqual(self.kinds(*self.asking()), {})
+
+    def test_what_does_not_answer_is_not_waited_for_for_ever(self):
+        self.hold(*(f"u{i}@old.example,u@x{i}.silent.example" for i in range(63)))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, concurrent.futures.ThreadPoolExecutor() as pool:
+            silent.bind(("127.0.0.1", 0))
+            all_of_them = pool.submit(self.kinds, *self.asking())
+            none = pool.submit(self.ctl, "lint", "--json", "--dns", "--resolver", f"127.0.0.1:{silent.getsockname()[1]}")
+            self.assertEqual(all_of_them.result(), {f"u{i}@old.example": ["dns-failed"] for i in range(63)})
+            done = none.result()
+        self.assertEqual((done.returncode, json.loads(done.stdout)), (69, []))
+        self.assertRegex(done.stderr, r"^movedctl: --dns: no name server answers: see /etc/resolv\.conf, or write --resolver ADDRESS\n$")
+
+    def test_nobody_listens(self):
+        self.hold("c@old.example,,stay", *(f"u{i}@old.example,u@d{i}.many.example" for i in range(200)))
+        port, = place.free_ports(1)
+        done = self.ctl("lint", "--dns", "--resolver", f"127.0.0.1:{port}")
+        self.assertEqual(done.returncode, 69)
+        self.assertIn("c@old.example: note: ", done.stdout)
+        self.assertIn("no name server answers", done.stderr)
+
+    def test_usage(self):
+        for words, args in (("'here'", ["--dns", "--resolver", "here"]), ("write --dns", ["--resolver", "127.0.0.1"]),
+                            ("wants an argument", ["--dns", "--resolver"])):
+            self.refused(64, words, "lint", *args)

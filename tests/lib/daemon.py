@@ -15,13 +15,15 @@ USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 
 
 def write(value, indent=""):
-    """A dict as libconfig text; a list is an array."""
+    """A dict as libconfig text; a list is an array, one of dicts a list of groups."""
     if isinstance(value, dict):
         return "".join(
             f"{indent}{key}: {{\n{write(item, indent + '  ')}{indent}}};\n" if isinstance(item, dict) else
             f"{indent}{key} = {write(item)};\n" for key, item in value.items())
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "( " + ", ".join("{ " + write(item) + "}" for item in value) + " )"
     if isinstance(value, list):
         return "[ " + ", ".join(write(item) for item in value) + " ]"
     if isinstance(value, str):

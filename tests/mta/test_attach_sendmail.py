@@ -107,6 +107,26 @@ class StockSendmailCase(Case):
         self.assertEqual(self.replies(), before)
         self.assertEqual(self.outcomes("detached"), sent_before)
 
+    def test_a_domains_own_texts_and_first_lines(self):
+        self.start(domains=("old.example", "bulk.example", "a.bulk.example", "b.a.bulk.example"), daemon={"replies": {
+            "moved": ["551 5.1.6 User not local; please try <${new}>", "100% sure"],
+            "by_domain": [
+                {"domain": "bulk.example", "moved": "551 5.1.6 ${old} ist umgezogen; please try <${new}>",
+                 "gone": ["550 5.1.6 ${recipient} ist weg", "und bleibt es"]},
+                {"domain": ".bulk.example", "moved": "551 5.1.6 sub; please try <${new}>"},
+                {"domain": ".a.bulk.example", "moved": "551 5.1.6 subsub; please try <${new}>"}]}})
+        self.daemon.hold((REMOVED, "gone@new.example"), ("al@bulk.example", "al@new.example"), ("bo@bulk.example", ""),
+                         ("al@a.bulk.example", "al@new.example"), ("al@b.a.bulk.example", "al@new.example"))
+        self.assertIn("the first line alone", self.attached())
+        for mailbox, expected in (
+                (REMOVED, NEW),
+                ("al@bulk.example", "551 5.1.6 al@bulk.example ist umgezogen; please try <al@new.example>"),
+                ("al@Bulk.EXAMPLE", "551 5.1.6 al@bulk.example ist umgezogen; please try <al@new.example>"),
+                ("bo@bulk.example", "550 5.1.6 <bo@bulk.example>... bo@bulk.example ist weg"),
+                ("al@a.bulk.example", "551 5.1.6 sub; please try <al@new.example>"),
+                ("al@b.a.bulk.example", "551 5.1.6 subsub; please try <al@new.example>")):
+            self.assertEqual(self.sendmail.rcpt(mailbox), expected)
+
     def test_nothing_the_second_time(self):
         self.start()
         self.attached()

@@ -136,6 +136,43 @@ class Replies(SiteCase):
                 self.assertTrue(talk.rcpt("quick@old.example").startswith(ACCEPTED))
 
 
+class Texts(SiteCase):
+    """Texts of several lines, and of a domain's own, through both kinds of milter client."""
+
+    ways = ("unix",)
+    settings = {"replies": {
+        "moved": ["551 5.1.6 User not local; please try <${new}>", "100% sure: see https://help.example/moved",
+                  "You wrote to ${old}, as ${recipient}"],
+        "gone": ["550 5.1.6 User not local; no forwarding address", "2", "3", "4", "5", "6", "7", "${old}"],
+        "by_domain": [{"domain": "bulk.example", "moved": "551 5.1.6 Postfach umgezogen; please try <${new}>"},
+                      {"domain": "bücher.example", "gone": ["550 5.1.6 Konto geschlossen", "Hilfe: https://hilfe.example"]}]}}
+
+    def test_a_reply_of_several_lines_arrives_whole(self):
+        for site in self.sites():
+            site.hold(("alice@old.example", "a%b@new.example"), ("gone@old.example", ""))
+            self.assertEqual(site.rcpt("ALICE@OLD.example").split("\n"), [
+                "551 5.1.6 User not local; please try <a%b@new.example>", "5.1.6 100% sure: see https://help.example/moved",
+                "5.1.6 You wrote to ALICE@old.example, as ALICE@OLD.example"])
+            self.assertEqual(site.rcpt("gone@old.example").split("\n"), [
+                gone(site, "gone@old.example"), *(f"5.1.6 {n}" for n in range(2, 8)), "5.1.6 gone@old.example"])
+
+    def test_a_domain_has_its_own_text(self):
+        for site in self.sites():
+            site.hold(("alice@bulk.example", "alice@new.example"), ("gone@bücher.example", ""))
+            self.assertEqual(site.rcpt("alice@bulk.example"),
+                             "551 5.1.6 Postfach umgezogen; please try <alice@new.example>")
+            self.assertEqual(site.rcpt("gone@xn--bcher-kva.example"),
+                             as_550(site, "550 5.1.6 Konto geschlossen\n5.1.6 Hilfe: https://hilfe.example",
+                                    "gone@xn--bcher-kva.example"))
+
+    def test_movedctl_test_shows_every_line_as_it_is_sent(self):
+        for site in self.sites(Postfix):
+            site.hold(("alice@old.example", "alice@new.example"))
+            self.assertEqual(site.movedctl("test", "alice@old.example").splitlines()[:3], [
+                "551-5.1.6 User not local; please try <alice@new.example>", "551-5.1.6 100% sure: see https://help.example/moved",
+                "551 5.1.6 You wrote to alice@old.example, as alice@old.example"])
+
+
 class Utf8(SiteCase):
     """Postfix offers SMTPUTF8; this Sendmail does not, and would garble an address that is not ASCII."""
 

@@ -182,7 +182,7 @@ static const char *line_of(const struct answer *answer)
     case VERDICT_FORWARD: snprintf(line, sizeof line, "forward %s", answer->new); break;
     case VERDICT_REPLY:
         snprintf(line, sizeof line, "%s %s %s", answer->reply.code, answer->reply.enhanced,
-                 answer->reply.text);
+                 answer->reply.text[0]);
         break;
     }
     return line;
@@ -453,18 +453,18 @@ static void set(char **text, const char *value)
 
 START_TEST(texts_of_the_administrator)
 {
-    set(&settings->reply_moved, "551 5.7.1 ${old} is now ${new}, please try <${new}>");
+    set(&settings->texts.of[TEXT_MOVED], "551 5.7.1 ${old} is now ${new}, please try <${new}>");
     expect("<Alice+X@old.example>", stranger, NOW,
            "551 5.7.1 Alice+X@old.example is now alice+X@new.example, please try "
            "<alice+X@new.example>");
-    set(&settings->reply_gone, "550 5.1.6 ${old} has left");
+    set(&settings->texts.of[TEXT_GONE], "550 5.1.6 ${old} has left");
     expect("<bob@old.example>", stranger, NOW, "550 5.1.6 bob@old.example has left");
 }
 END_TEST
 
 START_TEST(an_old_address_in_utf8_is_not_echoed_into_a_session_without)
 {
-    set(&settings->reply_withheld, "550 5.1.6 ${old} has moved");
+    set(&settings->texts.of[TEXT_WITHHELD], "550 5.1.6 ${old} has moved");
     expect("<j\xc3\xb6rg@old.example>", stranger, NOW, WITHHELD);
     expect("<shy@old.example>", stranger, NOW, "550 5.1.6 shy@old.example has moved");
 }
@@ -523,7 +523,7 @@ END_TEST
 
 START_TEST(a_line_over_512_octets_falls_back)
 {
-    set(&settings->reply_moved, "551 5.1.6 ${new} ${new} ${new} please try <${new}>");
+    set(&settings->texts.of[TEXT_MOVED], "551 5.1.6 ${new} ${new} ${new} please try <${new}>");
     expect("<" LONG50 "@old.example>", stranger, NOW,
            MOVED(LONG50 LONG50 "@" LONG50 "." LONG50 ".example"));
 }
@@ -584,7 +584,7 @@ START_TEST(no_octet_breaks_a_reply)
     if (answer.verdict != VERDICT_REPLY)
         return;
     ck_assert_str_eq(answer.reply.code, "551");
-    for (const char *at = answer.reply.text; *at != '\0'; at++)
+    for (const char *at = answer.reply.text[0]; *at != '\0'; at++)
         ck_assert((unsigned char)*at >= 0x20 && *at != 0x7f);
 }
 END_TEST

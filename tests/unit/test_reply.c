@@ -2,6 +2,7 @@
 
 #include "mail/reply.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
@@ -15,6 +16,10 @@ static const struct {
     {"550 5.1.6 ${old} has moved", REPLY_PERMANENT, false},
     {"450 4.7.1 later", REPLY_TRANSIENT, false},
     {"551 5.999.999 100 % $ of them {moved}", REPLY_PERMANENT, false},
+    {"550 5.1.1 <${recipient}>: User unknown", REPLY_PERMANENT, false},
+    {"551 5.1.6 please try <${new}>\nSee https://www.old.example/moved\n100 % of them",
+     REPLY_PERMANENT, true},
+    {"550 5.1.6 1\n2\n3\n4\n5\n6\n7\n8", REPLY_PERMANENT, false},
 };
 START_TEST(sound_templates_are_taken)
 {
@@ -29,7 +34,15 @@ static const struct {
     enum reply_class class;
     bool needs_new;
 } bad[] = {
-    {"a line break", "551 5.1.6 a\n250 2.0.0 b", REPLY_PERMANENT, false},
+    {"codes in another line", "551 5.1.6 a\n250 2.0.0 b", REPLY_PERMANENT, false},
+    {"an empty line", "551 5.1.6 a\n\nb", REPLY_PERMANENT, false},
+    {"an empty line at the end", "551 5.1.6 a\n", REPLY_PERMANENT, false},
+    {"an empty first line", "551 5.1.6 \nb", REPLY_PERMANENT, false},
+    {"nine lines", "550 5.1.6 1\n2\n3\n4\n5\n6\n7\n8\n9", REPLY_PERMANENT, false},
+    {"a carriage return in another line", "551 5.1.6 a\nb\r", REPLY_PERMANENT, false},
+    {"UTF-8 in another line", "551 5.1.6 a\nverz\xc3\xb6gert", REPLY_PERMANENT, false},
+    {"a strange variable in another line", "551 5.1.6 a\n${a}", REPLY_PERMANENT, false},
+    {"${new} in another line alone", "551 5.1.6 moved\nplease try <${new}>", REPLY_PERMANENT, true},
     {"a carriage return", "551 5.1.6 a\rb", REPLY_PERMANENT, false},
     {"2yz", "251 2.1.6 will forward", REPLY_PERMANENT, false},
     {"4yz where 5yz is due", "450 4.1.6 a", REPLY_PERMANENT, false},
@@ -56,27 +69,59 @@ START_TEST(others_are_refused_with_one_line)
 }
 END_TEST
 
+static int fill(struct reply *out, const char *template, const char *old, const char *new,
+                const char *recipient)
+{
+    const struct reply_words words = {old, new, recipient};
+    return reply_fill(out, template, &words);
+}
+
 START_TEST(variables_are_filled_in)
 {
     struct reply reply;
-    ck_assert_int_eq(reply_fill(&reply, "551 5.1.6 ${old} is <${new}>${new} $ %s", "a@b", "c%d@e"),
-                     0);
+    ck_assert_int_eq(
+        fill(&reply, "551 5.1.6 ${old} is <${new}>${new} $ %s ${recipient}", "a@b", "c%d@e", "A@B"),
+        0);
     ck_assert_str_eq(reply.code, "551");
     ck_assert_str_eq(reply.enhanced, "5.1.6");
-    ck_assert_str_eq(reply.text, "a@b is <c%d@e>c%d@e $ %s");
-    ck_assert_int_eq(reply_fill(&reply, "550 5.1.6 <${old}><${new}>", NULL, NULL), 0);
-    ck_assert_str_eq(reply.text, "<><>");
+    ck_assert_uint_eq(reply.lines, 1);
+    ck_assert_str_eq(reply.text[0], "a@b is <c%d@e>c%d@e $ %s A@B");
+    ck_assert_int_eq(fill(&reply, "550 5.1.6 <${old}><${new}>$", NULL, NULL, NULL), 0);
+    ck_assert_str_eq(reply.text[0], "<><>$");
 }
 END_TEST
 
+START_TEST(each_line_is_filled_in)
+{
+    char text[REPLY_TEXT_SIZE];
+    struct reply reply;
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 try <${new}>\nnot ${old}\nbye", "a@b", "c@d", NULL),
+                     0);
+    ck_assert_uint_eq(reply.lines, 3);
+    reply_format(text, sizeof text, &reply);
+    ck_assert_str_eq(text, "551-5.1.6 try <c@d>\n551-5.1.6 not a@b\n551 5.1.6 bye");
+}
+END_TEST
+
+/* Whatever octet, at whatever place of the table or the client, between others or alone. */
 START_TEST(no_octet_can_end_or_forge_a_line)
 {
+    static const char *const around[][2] = {{"", ""}, {"a", "b"}, {"\xc2", ""}, {"\xe2\x80", ""}};
     struct reply reply;
-    char new[2] = {(char)_i, '\0'};
-    ck_assert_int_eq(reply_fill(&reply, "551 5.1.6 <${new}>", NULL, new), 0);
-    ck_assert_uint_eq(strlen(reply.text), 3);
-    ck_assert(strchr(reply.text, '\r') == NULL && strchr(reply.text, '\n') == NULL);
-    ck_assert_int_eq(reply.text[1], _i < 0x20 || _i == 0x7f ? '?' : (char)_i);
+    char word[8];
+    for (size_t i = 0; i < sizeof around / sizeof *around; i++) {
+        snprintf(word, sizeof word, "%s%c%s", around[i][0], (char)_i, around[i][1]);
+        ck_assert_int_eq(fill(&reply, "551 5.1.6 <${new}>\n${old}\n${recipient}", word, word, word),
+                         0);
+        ck_assert_uint_eq(reply.lines, 3);
+        ck_assert_uint_eq(strlen(reply.text[0]), strlen(word) + 2);
+        for (unsigned line = 0; line < 3; line++) {
+            for (const char *at = reply.text[line]; *at != '\0'; at++)
+                ck_assert((unsigned char)*at >= ' ' && *at != 0x7f);
+            ck_assert(strstr(reply.text[line], "\xc2\x85") == NULL);
+            ck_assert(strstr(reply.text[line], "\xe2\x80\xa8") == NULL);
+        }
+    }
 }
 END_TEST
 
@@ -86,11 +131,13 @@ START_TEST(a_line_has_at_most_512_octets)
     char new[600];
     memset(new, 'n', sizeof new);
     new[REPLY_LINE_MAX - 10] = '\0';
-    ck_assert_int_eq(reply_fill(&reply, "551 5.1.6 ${new}", NULL, new), 0);
-    ck_assert_uint_eq(strlen(reply.text), REPLY_LINE_MAX - 10);
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 ${new}", NULL, new, NULL), 0);
+    ck_assert_uint_eq(strlen(reply.text[0]), REPLY_LINE_MAX - 10);
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 a\n${new}", NULL, new, NULL), 0);
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 a\n${new}.", NULL, new, NULL), -1);
     new[REPLY_LINE_MAX - 10] = 'n';
     new[REPLY_LINE_MAX - 9] = '\0';
-    ck_assert_int_eq(reply_fill(&reply, "551 5.1.6 ${new}", NULL, new), -1);
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 ${new}", NULL, new, NULL), -1);
 }
 END_TEST
 
@@ -101,6 +148,7 @@ Suite *reply_suite(void)
     tcase_add_loop_test(tcase, sound_templates_are_taken, 0, ROWS(good));
     tcase_add_loop_test(tcase, others_are_refused_with_one_line, 0, ROWS(bad));
     tcase_add_test(tcase, variables_are_filled_in);
+    tcase_add_test(tcase, each_line_is_filled_in);
     tcase_add_loop_test(tcase, no_octet_can_end_or_forge_a_line, 1, 256);
     tcase_add_test(tcase, a_line_has_at_most_512_octets);
     suite_add_tcase(suite, tcase);

@@ -35,7 +35,7 @@ START_TEST(defaults)
     ck_assert_int_eq(settings->log_facility, LOG_MAIL);
     ck_assert_int_eq(settings->log_level, LOG_INFO);
     ck_assert(settings->addresses.fold_case && settings->addresses.local_domain == NULL);
-    ck_assert_str_eq(settings->reply_moved, SETTINGS_MOVED);
+    ck_assert_str_eq(settings->texts.of[TEXT_MOVED], texts_default(TEXT_MOVED));
     ck_assert_ptr_null(settings->unused);
     settings_free(settings);
 }
@@ -141,6 +141,31 @@ static const struct {
     {"no ${new}", "replies: { moved = \"551 5.1.6 gone\"; };\n", 1, "replies.moved"},
     {"${new} where it is withheld", "replies: { withheld = \"550 5.1.6 not ${new}\"; };\n", 1,
      "replies.withheld"},
+    {"an empty list of lines", "replies: { moved = []; };\n", 1, "replies.moved"},
+    {"a number among lines", "replies: { gone = ( \"550 5.1.6 g\", 1 ); };\n", 1, "replies.gone"},
+    {"a line feed in a line", "replies: { gone = [ \"550 5.1.6 g\\nh\" ]; };\n", 1, "replies.gone"},
+    {"codes in the second line", "replies: { gone = [ \"550 5.1.6 g\", \"550 5.1.6 h\" ]; };\n", 1,
+     "replies.gone"},
+    {"a domain's bad reply",
+     "replies: {\n by_domain = ( { domain = \"x.example\"; moved = \"551 5.1.6 x\"; } ); };\n", 2,
+     "replies.by_domain: x.example: moved"},
+    {"a domain's ${new} where it is withheld",
+     "replies: { by_domain = ( { domain = \"x\"; gone = \"550 5.1.6 ${new}\"; } ); };\n", 1,
+     "replies.by_domain: x: gone"},
+    {"no domain", "replies: { by_domain = ( { gone = \"550 5.1.6 g\"; } ); };\n", 1,
+     "replies.by_domain"},
+    {"no domain name", "replies: { by_domain = ( { domain = \"a b\"; } ); };\n", 1,
+     "replies.by_domain"},
+    {"a domain twice",
+     "replies: { by_domain = ( { domain = \"X.example.\"; }, { domain = \"x.example\"; } ); };\n",
+     1, "replies.by_domain: x.example"},
+    {"an unknown key of a domain",
+     "replies: { by_domain = (\n{ domain = \"x\";\n move = \"551\"; } ); };\n", 3, "move"},
+    {"a number for a domain's reply",
+     "replies: { by_domain = (\n{ domain = \"x\";\n moved = 551; } ); };\n", 3, "moved"},
+    {"one group for the list", "replies: { by_domain: { domain = \"x\"; }; };\n", 1,
+     "replies.by_domain"},
+    {"a string for a group", "replies: { by_domain = ( \"x\" ); };\n", 1, "replies.by_domain"},
     {"no host", "socket = \"inet:9550\";\n", 1, "socket"},
     {"no port", "socket = \"inet:x@127.0.0.1\";\n", 1, "socket"},
     {"another host", "socket = \"inet:9550@192.0.2.1\";\n", 1, "socket"},
@@ -240,6 +265,78 @@ START_TEST(a_text_that_programs_cannot_read_is_warned_of)
 }
 END_TEST
 
+static const struct texts *texts_of(const struct settings *settings, const char *domain)
+{
+    return texts_find(&settings->texts, &settings->texts_by_domain, domain);
+}
+
+START_TEST(a_domain_has_its_own_texts_and_else_those_of_its_parent_or_all)
+{
+    struct settings *settings;
+    struct error err;
+    ck_assert_msg(
+        read_text(&settings,
+                  "replies: { gone = \"550 5.1.6 gone\"; by_domain = (\n"
+                  "  { domain = \"old.example\"; moved = [ \"551 5.1.6 please try <${new}>\", "
+                  "\"See https://old.example/\" ]; },\n"
+                  "  { domain = \".old.example\"; gone = \"550 5.1.6 sub\"; },\n"
+                  "  { domain = \".B.old.example\"; gone = \"550 5.1.6 b\"; },\n"
+                  "  { domain = \"b\xc3\xbc"
+                  "cher.example\"; gone = \"550 5.1.6 weg\"; } ); };",
+                  &err) == 0,
+        "%s", err.text);
+    const struct texts *old = texts_of(settings, "old.example");
+    ck_assert_str_eq(old->of[TEXT_MOVED],
+                     "551 5.1.6 please try <${new}>\nSee https://old.example/");
+    ck_assert_str_eq(old->of[TEXT_GONE], "550 5.1.6 gone");
+    ck_assert_str_eq(texts_of(settings, "a.old.example")->of[TEXT_GONE], "550 5.1.6 sub");
+    ck_assert_str_eq(texts_of(settings, "b.old.example")->of[TEXT_GONE], "550 5.1.6 sub");
+    ck_assert_str_eq(texts_of(settings, "a.b.old.example")->of[TEXT_GONE], "550 5.1.6 b");
+    ck_assert_str_eq(texts_of(settings, "xn--bcher-kva.example")->of[TEXT_GONE], "550 5.1.6 weg");
+    ck_assert_ptr_eq(texts_of(settings, "older.example"), &settings->texts);
+    ck_assert_ptr_eq(texts_of(settings, "example"), &settings->texts);
+    ck_assert_ptr_eq(texts_of(settings, "[192.0.2.1]"), &settings->texts);
+    settings_free(settings);
+}
+END_TEST
+
+/* What fail2ban's filters postfix and sendmail-reject of Debian 12 would ban for, and what not. */
+static const struct {
+    const char *text;
+    int warnings;
+} banned[] = {
+    {"gone = \"550 5.1.6 User unknown\"", 1},
+    {"gone = \"550 5.1.1 <${old}>: Recipient address rejected: User unknown in local recipient "
+     "table\"",
+     1},
+    {"withheld = \"550 5.7.1 <${old}>: Relay access denied\"", 1},
+    {"withheld = \"554 5.7.1 Service unavailable; moved\"", 1},
+    {"gone = \"550 5.1.6 User unknowns\"", 0},
+    {"gone = \"550 5.1.1 Rejected: moved\"", 1},
+    {"gone = \"550 5.1.6 Rejected: moved\"", 0},
+    {"gone = \"551 5.1.6 User unknown\"", 0},
+    {"gone = \"553 5.1.6 User unknown\"", 0},
+    {"gone = \"550 5.1.6 This user unknown\"", 0},
+    {"deferred = \"450 4.1.1 undeliverable address: too many\"", 1},
+    {"by_domain = ( { domain = \"x\"; gone = \"550 5.1.1 User unknown\"; } )", 1},
+    {"gone = \"550 5.1.1 User unknown\"; by_domain = ( { domain = \"x\"; } )", 1},
+    {"moved = [ \"551 5.1.6 moved ${new}\", \"please try <${new}>\" ]", 1},
+    {"by_domain = ( { domain = \"x\"; moved = \"551 5.1.6 ${new}\"; } )", 1},
+};
+START_TEST(texts_that_fail2ban_bans_for_are_warned_of)
+{
+    char text[512];
+    struct settings *settings;
+    struct error err;
+    int count = 0;
+    snprintf(text, sizeof text, "replies: { %s; };", banned[_i].text);
+    ck_assert_msg(read_text(&settings, text, &err) == 0, "%s", err.text);
+    settings_warn(settings, count_warning, &count);
+    ck_assert_msg(count == banned[_i].warnings, "%s: %d", banned[_i].text, count);
+    settings_free(settings);
+}
+END_TEST
+
 START_TEST(the_sample_is_the_defaults)
 {
     const char *source = getenv("top_srcdir");
@@ -261,8 +358,8 @@ START_TEST(the_sample_is_the_defaults)
     struct settings *plain = settings_new();
     ck_assert_str_eq(settings->socket, plain->socket);
     ck_assert_str_eq(settings->table, "/var/lib/milter-moved");
-    ck_assert_str_eq(settings->reply_moved, plain->reply_moved);
-    ck_assert_str_eq(settings->reply_deferred, plain->reply_deferred);
+    ck_assert_str_eq(settings->texts.of[TEXT_MOVED], plain->texts.of[TEXT_MOVED]);
+    ck_assert_str_eq(settings->texts.of[TEXT_DEFERRED], plain->texts.of[TEXT_DEFERRED]);
     ck_assert_int_eq(settings->limit, plain->limit);
     ck_assert_int_eq(settings->period, plain->period);
     ck_assert_int_eq(settings->log_level, plain->log_level);
@@ -283,6 +380,8 @@ Suite *settings_suite(void)
     tcase_add_test(tcase, remote_clients_want_a_word);
     tcase_add_test(tcase, no_file_and_a_folder);
     tcase_add_test(tcase, a_text_that_programs_cannot_read_is_warned_of);
+    tcase_add_test(tcase, a_domain_has_its_own_texts_and_else_those_of_its_parent_or_all);
+    tcase_add_loop_test(tcase, texts_that_fail2ban_bans_for_are_warned_of, 0, ROWS(banned));
     tcase_add_test(tcase, the_sample_is_the_defaults);
     suite_add_tcase(suite, tcase);
     return suite;

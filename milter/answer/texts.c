@@ -1,0 +1,243 @@
+#include "answer/texts.h"
+
+#include "mail/address.h"
+#include "mail/reply.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH "replies.by_domain"
+
+static const struct {
+    const char *name, *text;
+    enum reply_class class;
+} kinds[TEXTS] = {
+    [TEXT_MOVED] = {"moved", "551 5.1.6 User not local; please try <${new}>", REPLY_PERMANENT},
+    [TEXT_WITHHELD] = {"withheld", "550 5.1.6 User not local; forwarding address withheld",
+                       REPLY_PERMANENT},
+    [TEXT_GONE] = {"gone", "550 5.1.6 User not local; no forwarding address", REPLY_PERMANENT},
+    [TEXT_DEFERRED] = {"deferred", "450 4.7.1 Too many moved recipients; try again later",
+                       REPLY_TRANSIENT},
+    [TEXT_TABLE_ERROR] = {"table_error", "451 4.3.0 Table of moved mailboxes unavailable",
+                          REPLY_TRANSIENT},
+};
+
+#define LINES(path, kind)                                                                          \
+    {                                                                                              \
+        path, CONF_LINES, offsetof(struct domain_texts, texts.of[kind]), NULL, 0, 0, 0, NULL,      \
+            NULL, NULL                                                                             \
+    }
+static const struct conf_key keys[] = {
+    {"domain", CONF_STRING, offsetof(struct domain_texts, domain), "", 0, 0, 0, NULL, NULL, NULL},
+    LINES("moved", TEXT_MOVED),
+    LINES("withheld", TEXT_WITHHELD),
+    LINES("gone", TEXT_GONE),
+    LINES("deferred", TEXT_DEFERRED),
+    LINES("table_error", TEXT_TABLE_ERROR),
+};
+const struct conf_group texts_group = {keys, sizeof keys / sizeof *keys,
+                                       sizeof(struct domain_texts)};
+
+const char *texts_default(enum text_kind kind)
+{
+    return kinds[kind].text;
+}
+
+const char *texts_name(enum text_kind kind)
+{
+    return kinds[kind].name;
+}
+
+/* ---- checks */
+
+static int check_text(const char *text, enum text_kind kind, const char *group, struct error *err)
+{
+    char path[32];
+    snprintf(path, sizeof path, "%s%s", group, kinds[kind].name);
+    if (reply_check(text, kinds[kind].class, kind == TEXT_MOVED, err) != 0)
+        return error_at(err, path, 0);
+    /* Whoever may not know the new address must not read it in the text that says so. */
+    if (kind != TEXT_MOVED && strstr(text, "${new}") != NULL)
+        return error_set(err, EX_CONFIG,
+                         "%s: ${new} would disclose the new address: write a text without it",
+                         path);
+    return 0;
+}
+
+/* A domain in the spelling that texts_find looks for, a dot in front kept. */
+static int check_domain(struct domain_texts *item, struct error *err)
+{
+    char domain[ADDRESS_DOMAIN_MAX + 1], *copy;
+    size_t dot = item->domain[0] == '.';
+
+    if (item->domain[0] == '\0')
+        return error_set(err, EX_CONFIG,
+                         "a group without a domain: write domain = \"old.example\";");
+    if (address_domain_parse(domain, item->domain + dot, strlen(item->domain + dot), err) != 0) {
+        err->status = EX_CONFIG;
+        return -1;
+    }
+    if (asprintf(&copy, "%s%s", dot == 1 ? "." : "", domain) < 0)
+        return error_set(err, EX_OSERR, "out of memory");
+    free(item->domain);
+    item->domain = copy;
+    return 0;
+}
+
+static int check_item(struct domain_texts *item, const struct texts *general, struct error *err)
+{
+    if (check_domain(item, err) != 0)
+        return -1;
+    for (int i = 0; i < TEXTS; i++) {
+        if (item->texts.of[i] == NULL) {
+            if ((item->texts.of[i] = strdup(general->of[i])) == NULL)
+                return error_set(err, EX_OSERR, "out of memory");
+        } else if (check_text(item->texts.of[i], (enum text_kind)i, "", err) != 0) {
+            return error_at(err, item->domain, 0);
+        }
+    }
+    return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(((const struct domain_texts *)a)->domain,
+                  ((const struct domain_texts *)b)->domain);
+}
+
+int texts_check(const struct texts *texts, struct conf_groups *by_domain, struct error *err)
+{
+    struct domain_texts *items = by_domain->items;
+
+    for (int i = 0; i < TEXTS; i++)
+        if (check_text(texts->of[i], (enum text_kind)i, "replies.", err) != 0)
+            return -1;
+    for (size_t i = 0; i < by_domain->count; i++)
+        if (check_item(&items[i], texts, err) != 0)
+            return error_at(err, PATH, 0);
+    if (by_domain->count > 0)
+        qsort(items, by_domain->count, sizeof *items, compare);
+    for (size_t i = 1; i < by_domain->count; i++)
+        if (strcmp(items[i - 1].domain, items[i].domain) == 0)
+            return error_set(err, EX_CONFIG, PATH ": %s: there twice: write one group",
+                             items[i].domain);
+    return 0;
+}
+
+/* ---- finding */
+
+static const struct texts *find(const struct conf_groups *by_domain, const char *domain)
+{
+    const struct domain_texts key = {.domain = (char *)domain}; /* only read */
+    const struct domain_texts *found =
+        bsearch(&key, by_domain->items, by_domain->count, sizeof key, compare);
+    return found == NULL ? NULL : &found->texts;
+}
+
+const struct texts *texts_find(const struct texts *texts, const struct conf_groups *by_domain,
+                               const char *domain)
+{
+    if (by_domain->count == 0)
+        return texts;
+    const struct texts *found = find(by_domain, domain);
+    for (const char *parent = domain;
+         found == NULL && (parent = strchr(parent + 1, '.')) != NULL && *domain != '[';)
+        found = find(by_domain, parent);
+    return found == NULL ? texts : found;
+}
+
+/* ---- warnings */
+
+/* Whether text begins with the phrase, and the word ends there. */
+static bool begins(const char *text, const char *phrase)
+{
+    size_t length = strlen(phrase);
+    return strncmp(text, phrase, length) == 0 && !isalnum((unsigned char)text[length]) &&
+           text[length] != '_';
+}
+
+/* Passes over what may stand before the phrase: "<recipient>: ", "Recipient address rejected: ". */
+static const char *skip_prefix(const char *text)
+{
+    static const char *const rejected[] = {
+        "Helo command rejected: ", "Sender address rejected: ", "Recipient address rejected: "};
+    const char *end = *text == '<' ? strchr(text, '>') : NULL;
+    if (end != NULL && strncmp(end, ">: ", 3) == 0)
+        text = end + 3;
+    else if (strncmp(text, ": ", 2) == 0)
+        text += 2;
+    for (size_t i = 0; i < sizeof rejected / sizeof *rejected; i++)
+        if (strncmp(text, rejected[i], strlen(rejected[i])) == 0)
+            return text + strlen(rejected[i]);
+    return text;
+}
+
+/* The phrase that the reply has of those that fail2ban 1.0's filters postfix and sendmail-reject look
+ * for, or NULL. They look for the codes too: 551 is none of them. */
+static const char *banned_phrase(const char *reply)
+{
+    static const char *const phrases[] = {
+        "Service unavailable",   "Client host rejected", "Command rejected",
+        "Data command rejected", "Relay access denied",  "Host not found",
+        "Domain not found",      "User unknown",         "need fully-qualified hostname",
+        "user unknown",          "No such user here",    "Undeliverable address",
+        "undeliverable address"};
+    const char *text = skip_prefix(strchr(reply + 4, ' ') + 1);
+    bool sendmail = strncmp(reply, "550 5.1.1 ", 10) == 0 || strncmp(reply, "550 5.7.1 ", 10) == 0;
+
+    if (strchr("04", reply[2]) == NULL)
+        return NULL;
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+        if (begins(text, phrases[i]))
+            return phrases[i];
+    return sendmail && begins(text, "Rejected:") ? "Rejected:" : NULL;
+}
+
+/* What is written where: "replies" or "replies.by_domain: old.example". */
+struct place {
+    const char *path, *domain;
+    void (*say)(const char *line, void *data);
+    void *data;
+};
+
+static void warn_of(const struct place *place, enum text_kind kind, const char *what,
+                    const char *phrase)
+{
+    char line[512];
+    snprintf(line, sizeof line, "%s%s%s%s%s: %s%s%s", place->path,
+             *place->domain == '\0' ? "" : ": ", place->domain, *place->domain == '\0' ? "." : ": ",
+             kinds[kind].name, what, phrase, *phrase == '\0' ? "" : "': write another text");
+    place->say(line, place->data);
+}
+
+/* Of a domain's texts only those that are its own. */
+static void warn(const struct texts *texts, const struct texts *general, const struct place *place)
+{
+    for (int i = 0; i < TEXTS; i++) {
+        const char *text = texts->of[i], *line_end = text + strcspn(text, "\n");
+        const char *try = strstr(text, "please try <${new}>"), *phrase = banned_phrase(text);
+        if (texts != general && strcmp(text, general->of[i]) == 0)
+            continue;
+        if (i == TEXT_MOVED && (try == NULL || try > line_end))
+            warn_of(place, (enum text_kind)i,
+                    "programs look for 'please try <${new}>' in the first line and will not find "
+                    "the new address",
+                    "");
+        if (phrase != NULL)
+            warn_of(place, (enum text_kind)i, "fail2ban bans clients for '", phrase);
+    }
+}
+
+void texts_warn(const struct texts *texts, const struct conf_groups *by_domain,
+                void (*say)(const char *line, void *data), void *data)
+{
+    const struct domain_texts *items = by_domain->items;
+    const struct place general = {"replies", "", say, data};
+    warn(texts, texts, &general);
+    for (size_t i = 0; i < by_domain->count; i++) {
+        const struct place place = {PATH, items[i].domain, say, data};
+        warn(&items[i].texts, texts, &place);
+    }
+}

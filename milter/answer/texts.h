@@ -1,0 +1,50 @@
+/* answer/texts.h: the texts of the replies: those of the configuration's group replies, and those that
+ * a domain has of its own. milter-moved.conf(5) is the manual. */
+#ifndef ANSWER_TEXTS_H
+#define ANSWER_TEXTS_H
+
+#include "base/conf.h"
+#include "base/error.h"
+
+#include <stddef.h>
+
+enum text_kind { TEXT_MOVED, TEXT_WITHHELD, TEXT_GONE, TEXT_DEFERRED, TEXT_TABLE_ERROR };
+#define TEXTS (TEXT_TABLE_ERROR + 1)
+
+/* A template for each kind, see mail/reply.h. */
+struct texts {
+    char *of[TEXTS];
+};
+
+/* The texts of one domain of old addresses. */
+struct domain_texts {
+    char *domain; /* A-labels, lower case; ".old.example" is every subdomain of it */
+    struct texts texts;
+};
+
+/* One element of the list replies.by_domain. */
+extern const struct conf_group texts_group;
+
+/* The default: a line that no addresses make too long, so that a longer text of the administrator's
+ * can fall back to it. */
+const char *texts_default(enum text_kind kind);
+
+/* "moved", "withheld", …: the keys of the group replies. */
+const char *texts_name(enum text_kind kind);
+
+/* Checks the texts and the list of struct domain_texts as they were read, fills in what a domain has
+ * not of its own, and sorts the list by domain. Returns 0; or -1 with err (EX_CONFIG, EX_OSERR)
+ * that begins with the key. */
+int texts_check(const struct texts *texts, struct conf_groups *by_domain, struct error *err);
+
+/* The texts for an old address in this domain (A-labels, lower case): of the domain, else of the nearest
+ * parent, else the general ones. */
+const struct texts *texts_find(const struct texts *texts, const struct conf_groups *by_domain,
+                               const char *domain);
+
+/* Names each text worth a second look: one that programs cannot read the new address from, and one
+ * that fail2ban's filters as shipped would ban clients for. say is called with one line each. */
+void texts_warn(const struct texts *texts, const struct conf_groups *by_domain,
+                void (*say)(const char *line, void *data), void *data);
+
+#endif

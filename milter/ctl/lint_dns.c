@@ -1,0 +1,309 @@
+/* ctl/lint_dns.c: asks for the MX of each new domain, then for the addresses of each MX, and judges. RFC 5321 section
+ * 5.1 (how mail finds a domain), RFC 7505 (null MX). */
+#include "ctl/lint_dns.h"
+
+#include "base/network.h"
+#include "ctl/names.h"
+#include "ctl/resolver.h"
+
+#include <ifaddrs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* A host that takes mail. */
+struct host {
+    struct name name;
+    bool has_address, is_ours;
+    const char *why; /* why its addresses are not known; NULL: they are */
+};
+
+/* A new domain. */
+struct domain {
+    struct name name;
+    char *old;      /* of the first entry that leads here */
+    size_t entries; /* that do */
+    enum resolver_result mx;
+    const char *why;     /* RESOLVER_FAILED */
+    struct host **hosts; /* count of them, best first; of a domain without MX the domain itself */
+    size_t count;
+};
+
+struct lint_domains {
+    struct resolver *resolver;
+    struct names domains, hosts;
+    struct ip *ours; /* ours_count addresses of this host */
+    size_t ours_count;
+    bool out_of_memory;
+
+    /* What is asked next. */
+    const struct name *next;
+    enum resolver_type next_type;
+};
+
+/* ---- this host */
+
+static bool is_everywhere(const struct ip *ip) /* loopback and "any": each host's own */
+{
+    static const struct ip none = {{0}}, loopback = {{[15] = 1}};
+    if (ip_is_v4(ip))
+        return ip->octets[12] == 127 || ip->octets[12] == 0;
+    return memcmp(ip, &none, sizeof none) == 0 || memcmp(ip, &loopback, sizeof loopback) == 0;
+}
+
+static bool is_ours(const struct lint_domains *domains, const struct ip *ip)
+{
+    for (size_t i = 0; i < domains->ours_count; i++)
+        if (memcmp(&domains->ours[i], ip, sizeof *ip) == 0)
+            return true;
+    return is_everywhere(ip);
+}
+
+static int read_interfaces(struct lint_domains *domains)
+{
+    struct ifaddrs *list;
+    size_t count = 0;
+
+    if (getifaddrs(&list) != 0)
+        return -1;
+    for (struct ifaddrs *at = list; at != NULL; at = at->ifa_next)
+        count++;
+    domains->ours = calloc(count + 1, sizeof *domains->ours);
+    for (struct ifaddrs *at = list; at != NULL && domains->ours != NULL; at = at->ifa_next)
+        if (ip_from_sockaddr(&domains->ours[domains->ours_count], at->ifa_addr))
+            domains->ours_count++;
+    freeifaddrs(list);
+    return domains->ours == NULL ? -1 : 0;
+}
+
+/* Behind a router that translates addresses, its name may be all that this host knows of itself. */
+static bool is_our_name(const char *name)
+{
+    char ours[256] = "";
+    return gethostname(ours, sizeof ours - 1) == 0 && strchr(ours, '.') != NULL &&
+           strcasecmp(ours, name) == 0;
+}
+
+/* ---- the domains */
+
+static void clear_domain(void *kept)
+{
+    struct domain *domain = kept;
+    free(domain->old);
+    free(domain->hosts);
+}
+
+int lint_domains_new(struct lint_domains **out, const char *servers, struct error *err)
+{
+    struct lint_domains *domains = calloc(1, sizeof *domains);
+    if (domains == NULL || read_interfaces(domains) != 0) {
+        lint_domains_free(domains);
+        return error_set(err, EX_OSERR, "out of memory");
+    }
+    if (resolver_new(&domains->resolver, servers, err) != 0) {
+        lint_domains_free(domains);
+        return -1;
+    }
+    *out = domains;
+    return 0;
+}
+
+void lint_domains_free(struct lint_domains *domains)
+{
+    if (domains == NULL)
+        return;
+    names_free(&domains->domains, clear_domain);
+    names_free(&domains->hosts, NULL);
+    resolver_free(domains->resolver);
+    free(domains->ours);
+    free(domains);
+}
+
+int lint_domains_add(struct lint_domains *domains, const char *name, const char *old,
+                     struct error *err)
+{
+    struct domain *domain = names_add(&domains->domains, name, sizeof *domain);
+    if (domain != NULL && domain->old == NULL)
+        domain->old = strdup(old);
+    if (domain == NULL || domain->old == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    domain->entries++;
+    return 0;
+}
+
+/* ---- asking for the MX of each domain */
+
+static bool next_mx(struct resolver_question *out, void *data)
+{
+    struct lint_domains *domains = data;
+    const struct name *name = domains->next;
+    if (name == NULL)
+        return false;
+    *out = (struct resolver_question){name->text, RESOLVER_MX, (void *)name};
+    domains->next = name->next;
+    return true;
+}
+
+/* The host of this name, to be asked for; NULL where memory is out. */
+static struct host *add_host(struct lint_domains *domains, const char *name)
+{
+    struct host *host = names_add(&domains->hosts, name, sizeof *host);
+    if (host == NULL)
+        domains->out_of_memory = true;
+    else
+        host->is_ours = is_our_name(name);
+    return host;
+}
+
+static void set_hosts(struct lint_domains *domains, struct domain *domain, const char *const *names,
+                      size_t count)
+{
+    domain->hosts = calloc(count, sizeof(struct host *));
+    for (size_t i = 0; i < count && domain->hosts != NULL; i++) {
+        if (names[i][0] == '\0') /* a null MX has no host; beside others it says nothing */
+            continue;
+        domain->hosts[domain->count++] = add_host(domains, names[i]);
+    }
+    domains->out_of_memory = domains->out_of_memory || domain->hosts == NULL;
+}
+
+static void on_mx(const struct resolver_question *question, const struct resolver_answer *answer,
+                  void *data)
+{
+    struct domain *domain = question->data;
+    const char *itself = domain->name.text;
+
+    domain->mx = answer->result;
+    domain->why = answer->why;
+    if (answer->result == RESOLVER_FOUND)
+        set_hosts(data, domain, answer->hosts, answer->count);
+    if (answer->result == RESOLVER_NOTHING)
+        set_hosts(data, domain, &itself, 1);
+}
+
+/* ---- asking for the addresses of each host */
+
+static bool next_address(struct resolver_question *out, void *data)
+{
+    struct lint_domains *domains = data;
+    const struct name *name = domains->next;
+    if (name == NULL)
+        return false;
+    *out = (struct resolver_question){name->text, domains->next_type, (void *)name};
+    if (domains->next_type == RESOLVER_A) {
+        domains->next_type = RESOLVER_AAAA;
+    } else {
+        domains->next_type = RESOLVER_A;
+        domains->next = name->next;
+    }
+    return true;
+}
+
+static void on_address(const struct resolver_question *question,
+                       const struct resolver_answer *answer, void *data)
+{
+    struct host *host = question->data;
+    if (answer->result == RESOLVER_FAILED)
+        host->why = answer->why;
+    if (answer->result != RESOLVER_FOUND)
+        return;
+    host->has_address = true;
+    for (size_t i = 0; i < answer->count; i++)
+        host->is_ours = host->is_ours || is_ours(data, &answer->addresses[i]);
+}
+
+static int ask(struct lint_domains *domains, struct error *err)
+{
+    const struct resolver_asker for_mx = {next_mx, on_mx, domains},
+                                for_addresses = {next_address, on_address, domains};
+    domains->next = domains->domains.first;
+    int rc = resolver_ask(domains->resolver, &for_mx, err);
+    domains->next = domains->hosts.first;
+    domains->next_type = RESOLVER_A;
+    if (rc == 0)
+        rc = resolver_ask(domains->resolver, &for_addresses, err);
+    if (rc == 0 && domains->out_of_memory)
+        rc = error_set(err, EX_OSERR, "out of memory");
+    return rc;
+}
+
+/* ---- judging */
+
+/* Puts one finding in. */
+#define tell(domain, finding, ...)                                                                 \
+    report_add(report, finding,                                                                    \
+               &(const struct about){(domain)->old, (domain)->name.text, (domain)->entries}, err,  \
+               __VA_ARGS__)
+
+static const struct host *find_ours(const struct domain *domain)
+{
+    for (size_t i = 0; i < domain->count; i++)
+        if (domain->hosts[i]->is_ours)
+            return domain->hosts[i];
+    return NULL;
+}
+
+/* Returns a host with an address; else NULL, with *why where that is not known for sure. */
+static const struct host *find_reachable(const struct domain *domain, const char **why)
+{
+    for (size_t i = 0; i < domain->count; i++) {
+        if (domain->hosts[i]->has_address)
+            return domain->hosts[i];
+        if (domain->hosts[i]->why != NULL)
+            *why = domain->hosts[i]->why;
+    }
+    return NULL;
+}
+
+static int judge_hosts(const struct domain *domain, struct report *report, struct error *err)
+{
+    const char *why = NULL;
+    const struct host *ours = find_ours(domain);
+    bool has_mx = domain->mx == RESOLVER_FOUND;
+
+    if (find_reachable(domain, &why) == NULL) {
+        if (why != NULL)
+            return tell(domain, FINDING_DNS_FAILED, "nobody knows where %s takes mail (%s)",
+                        domain->name.text, why);
+        return tell(domain, FINDING_NO_MAIL,
+                    has_mx ? "no MX of %s has an address, so it gets no mail"
+                           : "%s has no MX and no address, so it gets no mail",
+                    domain->name.text);
+    }
+    if (ours != NULL)
+        return tell(domain, FINDING_THIS_HOST, "the MX of %s is this host (%s)", domain->name.text,
+                    ours->name.text);
+    if (!has_mx)
+        return tell(domain, FINDING_NO_MX, "%s has no MX, and gets mail by its address alone",
+                    domain->name.text);
+    return 0;
+}
+
+static int judge(const struct domain *domain, struct report *report, struct error *err)
+{
+    switch (domain->mx) {
+    case RESOLVER_NO_NAME:
+        return tell(domain, FINDING_NO_DOMAIN, "there is no domain %s", domain->name.text);
+    case RESOLVER_FAILED:
+        return tell(domain, FINDING_DNS_FAILED, "nobody knows where %s takes mail (%s)",
+                    domain->name.text, domain->why);
+    case RESOLVER_FOUND:
+        if (domain->count == 0)
+            return tell(domain, FINDING_NULL_MX, "%s takes no mail, as its null MX says",
+                        domain->name.text);
+        break;
+    case RESOLVER_NOTHING: break;
+    }
+    return judge_hosts(domain, report, err);
+}
+
+int lint_domains_check(struct lint_domains *domains, struct report *report, struct error *err)
+{
+    if (ask(domains, err) != 0)
+        return -1;
+    for (const struct name *at = domains->domains.first; at != NULL; at = at->next)
+        if (judge((const struct domain *)(const void *)at, report, err) != 0)
+            return -1;
+    return 0;
+}

@@ -1,0 +1,59 @@
+#include "ctl/names.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static int compare(const void *a, const void *b)
+{
+    const struct name *x = a, *y = b;
+    return strcasecmp(x->text, y->text);
+}
+
+static struct name *new_name(const char *text, size_t size)
+{
+    size_t length = strlen(text) + 1;
+    struct name *name = calloc(1, size + length);
+    if (name != NULL)
+        name->text = memcpy((char *)name + size, text, length);
+    return name;
+}
+
+void *names_add(struct names *names, const char *text, size_t size)
+{
+    const struct name wanted = {.text = text};
+    struct name **there = tfind(&wanted, &names->tree, compare);
+    if (there != NULL)
+        return *there;
+
+    struct name *name = new_name(text, size);
+    if (name == NULL || tsearch(name, &names->tree, compare) == NULL) {
+        free(name);
+        return NULL;
+    }
+    if (names->last == NULL)
+        names->first = name;
+    else
+        names->last->next = name;
+    names->last = name;
+    return name;
+}
+
+static void keep(void *node)
+{
+    (void)node; /* the list owns it */
+}
+
+void names_free(struct names *names, void (*clear)(void *kept))
+{
+    tdestroy(names->tree, keep);
+    while (names->first != NULL) {
+        struct name *name = names->first;
+        names->first = name->next;
+        if (clear != NULL)
+            clear(name);
+        free(name);
+    }
+    *names = (struct names){NULL, NULL, NULL};
+}
