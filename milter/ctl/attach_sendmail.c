@@ -4,6 +4,7 @@
 
 #include "ctl/probe.h"
 #include "ctl/process.h"
+#include "ctl/reach.h"
 #include "ctl/sendmail_cf.h"
 #include "ctl/sendmail_m4.h"
 
@@ -155,6 +156,25 @@ static int check_folders(const struct work *work, const char *socket, struct err
     return 0;
 }
 
+/* A Sendmail that gives up root needs to be let in. */
+static int check_account(const struct work *work, const char *socket, struct error *err)
+{
+    static const char option[] = "O RunAsUser=";
+    char user[64];
+    size_t length;
+    const char *line = sendmail_find(work->base, option, &length);
+    if (line == NULL || strncmp(socket, "unix:", 5) != 0)
+        return 0;
+    line += strlen(option);
+    snprintf(user, sizeof user, "%.*s", (int)strcspn(line, ": \n"), line);
+    return reach_check(socket + 5, user, err) != 0 && err->status == EX_NOPERM ? -1 : 0;
+}
+
+static int check_reach(const struct work *work, const char *socket, struct error *err)
+{
+    return check_folders(work, socket, err) != 0 || check_account(work, socket, err) != 0 ? -1 : 0;
+}
+
 static void check_socket(const char *socket)
 {
     struct error err;
@@ -221,16 +241,20 @@ static int check_map_name(const struct work *work, struct error *err)
         work->cf_path);
 }
 
-/* The milter lines: Xname, S=socket, F=T */
+/* Whether a milter line, "Xname, S=unix:/path, F=T", has this socket, also as "local:/path". */
+static bool has_socket(const char *line, size_t length, const char *socket)
+{
+    const char *name = strncmp(socket, "unix:", 5) == 0 ? socket + 5 : socket;
+    const char *at = memmem(line, length, name, strlen(name));
+    return at != NULL && strchr(":=", at[-1]) != NULL && strchr(", \n", at[strlen(name)]) != NULL;
+}
+
 static int find_by_hand(struct work *work, struct error *err)
 {
-    char ours[sizeof work->milter + 4];
     const char *cf = work->base, *line;
-    snprintf(ours, sizeof ours, "S=%s,", work->milter);
     snprintf(work->filter, sizeof work->filter, FILTER);
     for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;) {
-        size_t name = *line == 'X' ? strcspn(line + 1, ", \n") : 0;
-        if (name == 0 || memmem(line, length, ours, strlen(ours)) == NULL)
+        if (*line != 'X' || !has_socket(line, length, work->milter))
             continue;
         if (memmem(line, length, "F=T", 3) == NULL)
             return error_set(err, EX_CONFIG,
@@ -238,7 +262,8 @@ static int find_by_hand(struct work *work, struct error *err)
                              "add F=T to: %.*s",
                              work->mc_path, (int)length, line);
         work->by_hand = true;
-        snprintf(work->filter, sizeof work->filter, "%.*s", (int)name, line + 1);
+        snprintf(work->filter, sizeof work->filter, "%.*s", (int)strcspn(line + 1, ", \n"),
+                 line + 1);
     }
     return 0;
 }
@@ -335,23 +360,36 @@ static int make(const struct work *work, struct error *err)
     return printed == NULL ? -1 : 0;
 }
 
+/* Sendmail itself reads it. */
+static int try_out(const struct work *work, struct error *err)
+{
+    const char *const argv[] = {"sendmail", "-C", work->cf_path, "-bt", NULL};
+    struct output output;
+    int rc = process_run(&output, argv, NULL, err);
+    if (rc == 0 && output.status != 0) {
+        const char *said = *output.err == '\0' ? output.out : output.err;
+        rc = error_set(err, EX_UNAVAILABLE, "sendmail does not take it: exit status %d: %.*s",
+                       output.status, (int)strcspn(said, "\n"), said);
+    }
+    process_free(&output);
+    return rc;
+}
+
 /* Whatever way it was made, sendmail.cf has to say what was shown. */
 static int rebuild(void *data, struct error *err)
 {
     const struct work *work = data;
     const char *differs;
     size_t length;
-    if (work->target == NULL)
-        return 0;
-    if (make(work, err) != 0)
+    if (work->target != NULL && make(work, err) != 0)
         return -1;
-    char *text = file_read(work->cf_path, err);
-    int rc = text == NULL ? -1 : 0;
-    if (rc == 0 && !sendmail_same(text, work->made, &differs, &length))
+    char *text = work->target == NULL ? NULL : file_read(work->cf_path, err);
+    int rc = work->target != NULL && text == NULL ? -1 : 0;
+    if (text != NULL && !sendmail_same(text, work->made, &differs, &length))
         rc = error_set(err, EX_CONFIG, "%s/Makefile makes another sendmail.cf than m4 does: %.*s",
                        work->dir, (int)length, differs);
     free(text);
-    return rc;
+    return rc == 0 ? try_out(work, err) : -1;
 }
 
 static bool is_sendmail(pid_t pid)
@@ -383,9 +421,7 @@ static void reload(const struct work *work)
 
 static int carry_out(struct work *work, const char *nothing, const char *done, struct error *err)
 {
-    const char *const check[] = {"sendmail", "-C", work->cf_path, "-bt", NULL};
-    const char *const *const checks[] = {check, NULL};
-    const struct aftermath aftermath = {.first = rebuild, .data = work, .checks = checks};
+    const struct aftermath aftermath = {.first = rebuild, .data = work};
     bool changes = work->changes.count > 0 && !work->ctl->options.dry_run;
     int rc = attach_carry_out(work->ctl, &work->changes, &aftermath, nothing, done, err);
     if (rc == 0 && changes)
@@ -486,8 +522,8 @@ static int attach_with(struct work *work, struct error *err)
                          "mailboxes that it no longer has: set it");
     if (read_files(work, err) != 0 || check_cf_is_made_of_mc(work, err) != 0 ||
         name_milter(work, err) != 0 || check_map_name(work, err) != 0 ||
-        find_by_hand(work, err) != 0 || check_folders(work, settings->socket, err) != 0 ||
-        check_folders(work, settings->lookup_socket, err) != 0 || plan(work, err) != 0)
+        find_by_hand(work, err) != 0 || check_reach(work, settings->socket, err) != 0 ||
+        check_reach(work, settings->lookup_socket, err) != 0 || plan(work, err) != 0)
         return -1;
     if (work->changes.count > 0) {
         find_makefile(work);

@@ -23,7 +23,9 @@ static const char head[] =
     "# Written by movedctl attach sendmail, with the replies of milter-moved.conf: run it again "
     "when\n"
     "# they change. movedctl detach sendmail removes it.\n"
-    "define(`_MOVED_FROM_', ifdef(`_FFR_MAIL_MACRO', ``$&{mail_from}'', ``<$&f>''))\n";
+    "define(`_MOVED_FROM_', ifdef(`_FFR_MAIL_MACRO', ``$&{mail_from}'', ``<$&f>''))\n"
+    "ifdef(`_VIRTUSER_TABLE_', `define(`_MOVED_PARSE_')')\n"
+    "ifdef(`_MAILER_TABLE_', `define(`_MOVED_PARSE_')')\n";
 
 /* A port with a list of milters of its own asks no others. Each line is quoted first: it has commas. */
 static const char ports[] = "changequote({, })\n"
@@ -70,6 +72,23 @@ static const char delayed[] =
                                              "R$* $| $* $| $#error $*\t$@ $1\n"
                                              "R$* $| $* $| $#discard $*\t$@ $1\n"
                                              "R$* $| $* $| $*\t\t$: $1 $| $2\n" END_IF;
+
+/* An error: in the virtusertable or the mailertable is met before Local_check_rcpt is called. So where a recipient comes to
+ * an error the rules are called at once; what comes to anything else is left to Local_check_rcpt. */
+static const char parse[] = DIVERT("3")
+    IF("_MOVED_PARSE_") "R$* < @ $+ > $*\t\t$: $&{client_addr} $| $1 < @ $2 > $3\n"
+                        "R$| $*\t\t\t$: $1\n"
+                        "R$+ $| $*\t\t$: <? $&{addr_type}> $2\n"
+                        "R<? e r> $*\t\t$: <rcpt> $1 $| $>Parse1 $1\n"
+                        "R<? $*> $*\t\t$: $2\n"
+                        "R<rcpt> $* $| $#error $*\t$: <error> $1 $| $>\"moved_parsed\" $1\n"
+                        "R<rcpt> $* $| $*\t$: $1\n"
+                        "R<error> $* $| $#$*\t$#$2\n"
+                        "R<error> $* $| $*\t$: $1\n" END_IF END_DIVERT DIVERT("9")
+                            IF("_MOVED_PARSE_") "\nSmoved_parsed\n"
+                                                "R$* < @ $* . > $*\t$1 < @ $2 > $3\n"
+                                                "R$* < @ $* > $*\t\t$@ $>\"moved_rcpt\" < $1 @ $2 "
+                                                ">\n" END_IF END_DIVERT;
 
 /* A part of a reply as a quoted string of a rule. */
 static void write_quoted(FILE *out, const char *text, size_t length)
@@ -197,6 +216,7 @@ char *sendmail_m4(const struct settings *settings, const char *filter, bool unse
     fputs(delayed, out);
     write_replies(out, settings);
     fputs(END_DIVERT, out);
+    fputs(parse, out);
     if (fclose(out) == 0)
         return text;
     free(text);

@@ -33,6 +33,14 @@ define(`confBAD_RCPT_THROTTLE', `0')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 """
 
+# So that nothing is asked of a name server, where this machine lets us have an /etc/hosts of our own.
+HOSTS = """\
+127.0.0.1 localhost mx.old.example
+::1 localhost mx.old.example
+127.0.0.2 stranger.client.example
+127.0.0.5 refused.client.example
+"""
+
 MSP = """\
 define(`confRUN_AS_USER', `nobody:nogroup')dnl
 define(`RELAY_MAILER_ARGS', `TCP $h {port}')dnl
@@ -46,11 +54,11 @@ exec cat > {folder}/spool/"$2".$$
 
 
 class StockSendmail:
-    """A context. more: lines for sendmail.mc before the mailers; tail: lines behind them."""
+    """A context. more: lines for sendmail.mc before the mailers; tail: lines behind them; less: what its own lines that go begin with."""
 
-    def __init__(self, folder, more="", tail="", domains=("old.example",)):
+    def __init__(self, folder, more="", tail="", less=(), domains=("old.example",)):
         self.folder = pathlib.Path(folder)
-        self.more, self.tail, self.domains = more, tail, domains
+        self.more, self.tail, self.less, self.domains = more, tail, less, domains
         self.ports = dict(zip(("smtp", "submission"), place.free_ports(2)))
         self.process = None
 
@@ -98,6 +106,9 @@ class StockSendmail:
         debian = (self.folder / "share/cf/debian/sendmail.mc").read_text()
         debian = debian.replace("Port=smtp", f"Port={self.ports['smtp']}")
         debian = debian.replace("Port=submission", f"Port={self.ports['submission']}")
+        for line in self.less:
+            assert line in debian
+            debian = re.sub(f"^{re.escape(line)}.*\n", "", debian, flags=re.MULTILINE)
         setup = "dnl # Default Mailer setup\n"
         assert setup in debian
         private = PRIVATE.format(folder=self.folder)
@@ -109,12 +120,17 @@ class StockSendmail:
     def _write_commands(self):
         """sendmail and makemap, as they are found in PATH; under a host name with a dot: it sleeps a minute over one without."""
         (self.folder / "bin").mkdir()
+        (self.folder / "hosts").write_text(HOSTS)
+        apart = "unshare --uts --mount"
+        inside = f"mount --bind {self.folder}/hosts /etc/hosts && "
+        if subprocess.run([*apart.split(), "true"], capture_output=True).returncode != 0:
+            apart, inside = "unshare --uts", ""
         for name, more in (("sendmail", ""), ("makemap", f"-C {self.cf}")):
             path = self.folder / "bin" / name
             path.write_text(
                 "#!/bin/sh\n"
                 f"export LD_LIBRARY_PATH={(self.root / 'lib-path').read_text().strip()}\n"
-                "exec unshare --uts sh -c 'hostname mx.old.example; exec \"$0\" \"$@\"' "
+                f"exec {apart} sh -c '{inside}hostname mx.old.example && exec \"$0\" \"$@\"' "
                 f"{self.root}/usr/libexec/sendmail/{name} {more} \"$@\"\n")
             path.chmod(0o755)
 
@@ -146,6 +162,12 @@ class StockSendmail:
         """sendmail(8) with the server's own configuration; what subprocess.run returns."""
         return subprocess.run(["sendmail", "-C", self.cf, *args], input=stdin, env=self.env, capture_output=True,
                               text=True, timeout=place.PATIENCE)
+
+    def ruleset(self, name, address, **macros):
+        """What a ruleset makes of the address: sendmail -bt. Macros of more than one letter are written in braces there."""
+        lines = [f".D{{{macro}}}{value}" for macro, value in macros.items()] + [f"{name} {address}"]
+        shown = self.command("-bt", stdin="\n".join(lines) + "\n").stdout
+        return re.findall(rf"^{name[:16]} +returns: (.*)", shown, re.MULTILINE)[-1]
 
     def makefile(self):
         """The package's own, made by its own scripts."""

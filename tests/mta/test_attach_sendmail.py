@@ -1,6 +1,8 @@
 """movedctl attach sendmail, on Sendmail as Debian sets it up and on what administrators have made of it."""
 
 import contextlib
+import re
+import signal
 import unittest
 
 from lib import place
@@ -74,11 +76,6 @@ class Case(unittest.TestCase):
     def expect(self, why, *replies):
         for mailbox, reply in zip(MAILBOXES, replies):
             self.assertEqual(self.sendmail.rcpt(mailbox)[:len(reply)], reply, f"{why}: {mailbox}")
-
-    def restart(self, **settings):
-        self.daemon.stop()
-        self.daemon.configure(**settings)
-        self.daemon.start()
 
 
 class StockSendmailCase(Case):
@@ -168,7 +165,7 @@ class StockSendmailCase(Case):
     def test_a_sendmail_that_does_not_take_it_has_all_taken_back(self):
         self.start()
         (self.sendmail.folder / "bin/sendmail").write_text("#!/bin/sh\necho 'line 7: bad' >&2\nexit 78\n")
-        self.refuses("sendmail: exit status 78: line 7: bad", status=69)
+        self.refuses("sendmail does not take it: exit status 78: line 7: bad", status=69)
         self.assertEqual(sorted(self.sendmail.conf.glob("*.2*Z")), [])
 
     def test_a_dry_run_and_an_unanswered_question_change_nothing(self):
@@ -227,6 +224,251 @@ class StockSendmailCase(Case):
         self.daemon.configure(on_table_error="accept")
         self.daemon.reload()
         self.expect("no table, on_table_error = accept", "550 5.1.1 ", *known[1:])
+
+    def test_a_session_that_goes_on_while_the_daemon_is_started_anew_loses_nothing(self):
+        self.start()
+        self.attached()
+        with self.sendmail.stranger() as talk:
+            talk.mail()
+            self.assertEqual(talk.rcpt(REMOVED), NEW)
+            self.daemon.stop(signal.SIGKILL)
+            self.daemon.start()
+            for mailbox, right in 2 * [*zip(MAILBOXES, (re.escape(NEW), "250 2.1.5 ", "550 5.1.1 "))]:
+                self.assertRegex(talk.rcpt(mailbox), f"^451 4[.]3[.][02] |^{right}")
+        self.expect("a new session", NEW, "250 2.1.5 ", "550 5.1.1 ")
+
+    def test_a_folder_that_others_may_write_to_is_refused_as_sendmail_would(self):
+        self.start()
+        self.daemon.folder.chmod(0o775)
+        self.refuses("which others may write to (mode 0775): Sendmail opens no socket there: chmod go-w")
+        self.daemon.folder.chmod(0o755)
+        self.attached()
+        self.daemon.folder.chmod(0o775)
+        self.expect("a folder that its group may write to", *3 * ["451 4.3."])
+
+    def test_an_account_that_sendmail_runs_as_has_to_be_let_in(self):
+        self.start("define(`confRUN_AS_USER', `games')dnl\n")
+        self.refuses("games", status=77)
+
+    def test_without_the_daemon_it_is_said_that_mail_is_deferred(self):
+        self.start()
+        self.daemon.stop()
+        self.assertIn("until it does all mail is deferred", self.attach("--dry-run"))
+
+    def test_what_was_changed_in_sendmail_cf_by_hand_is_not_lost(self):
+        self.start()
+        with open(self.sendmail.cf, "a") as cf:
+            cf.write("O MaxHopCount=7\n")
+        self.refuses("is not what m4 makes of")
+        self.refuses("bring it into sendmail.mc, and rebuild: O MaxHopCount=7")
+        self.sendmail.rebuild()
+        self.attached()
+        with open(self.sendmail.cf, "a") as cf:
+            cf.write("O MaxHopCount=7\n")
+        done = self.ctl("detach", "--yes", "sendmail")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("O MaxHopCount=7", done.stderr)
+
+    def test_a_domain_that_is_no_longer_served_is_answered_only_where_that_is_asked_for(self):
+        self.start()
+        self.attached()
+        denied = self.sendmail.rcpt("gone@retired.example")
+        self.assertIn("Relaying denied", denied)
+        self.attach("--unserved")
+        self.sendmail.hears("gone@retired.example", NEW)
+        self.assertEqual(self.sendmail.rcpt("nobody@retired.example"), denied.replace("gone@", "nobody@"))
+        self.assertIn("Relaying denied", self.sendmail.rcpt("gone@elsewhere.example"))
+        self.daemon.configure(mode="observe")
+        self.daemon.reload()
+        self.assertEqual(self.sendmail.rcpt("gone@retired.example"), denied)
+        self.daemon.configure(mode="enforce")
+        self.daemon.reload()
+        self.attach()
+        self.sendmail.hears("gone@retired.example", denied)
+
+
+class Texts(Case):
+    def test_every_text_arrives_as_it_was_configured(self):
+        texts = {
+            "moved": "551 5.1.6 a  b   c 100% %d%s 'it' `back` \"double\" $x $$ $1 $& # \\ dnl define(`x') include(/etc/passwd),"
+                     " [[two]] (paren <${new}> was <${old}>; ;:,@!|~^*?+={}",
+            "withheld": "550 5.7.1 R$* ${old} S5 <",
+            "gone": "550 5.1.6 # ${old}'s mailbox is `gone'",
+            "table_error": "451 4.3.5 it's #1: $%",
+        }
+        self.start()
+        self.daemon.configure(replies=texts)
+        self.daemon.reload()
+        new = "a%b$c#d'e`f!g/h=i{j}k|l~m^n*o?p+q&r@new.example"
+        self.daemon.hold((REMOVED, new), ("left@old.example", ""), ("utf@old.example", "jörg@new.example"),
+                         ("jörg@old.example", "j@new.example"), ('"two words"@old.example', "t@new.example"))
+        self.attach()
+        self.sendmail.hears(REMOVED, "551 5.1.6 a ")
+
+        def moved(old, to):
+            return texts["moved"].replace("${new}", to).replace("${old}", old)
+        self.assertEqual(self.sendmail.rcpt(REMOVED), moved(REMOVED, new))
+        for old, to in ((REMOVED.upper(), new), ("gone+x@old.example", new.replace("@", "+x@")),
+                        ("jörg@old.example", "j@new.example"), ('"two words"@old.example', "t@new.example")):
+            self.assertIn(f"<{to}> was <", self.sendmail.rcpt(old))
+        # Sendmail itself puts the recipient before the text of any code but 551.
+        self.assertEqual(self.sendmail.rcpt("left@old.example"),
+                         "550 5.1.6 <left@old.example>... # left@old.example's mailbox is `gone'")
+        self.assertEqual(self.sendmail.rcpt("utf@old.example"),
+                         "550 5.7.1 <utf@old.example>... R$* utf@old.example S5 <")
+        (self.daemon.table / "data.mdb").rename(self.folder / "table")
+        self.sendmail.hears(REMOVED, "451 4.3.5 it's #1: $%")
+
+    def test_new_texts_come_with_the_next_attach(self):
+        self.start()
+        self.attached()
+        self.daemon.configure(replies={"moved": "551 5.1.6 Try ${new}"})
+        self.daemon.reload()
+        self.attach()
+        self.sendmail.hears(REMOVED, "551 5.1.6 Try gone@new.example")
+
+    def test_a_text_that_m4_cannot_have_is_refused(self):
+        self.start()
+        self.daemon.configure(replies={"gone": "550 5.1.6 [[[gone]]]"})
+        self.refuses("which cannot be written for Sendmail")
+
+    def test_client_and_authentication_decide_who_learns_the_new_address(self):
+        """{auth_authen} and an IPv6 address, as the rules hand them over."""
+        self.start()
+        self.daemon.configure(disclosure={"default": "trusted", "trusted_networks": ["198.51.100.0/24", "2001:db8::/32"]})
+        self.daemon.reload()
+        self.attach()
+        for macros, learns in (({"client_addr": "198.51.100.7"}, True), ({"client_addr": "203.0.113.7"}, False),
+                               ({"client_addr": "IPv6:2001:db8:0:0:0:0:0:7"}, True),
+                               ({"client_addr": "IPv6:2001:db9:0:0:0:0:0:7"}, False),
+                               ({"client_addr": "203.0.113.7", "auth_authen": "joe@old.example"}, True)):
+            with self.subTest(**macros):
+                said = self.sendmail.ruleset("moved_rcpt", f"<{REMOVED}>", client_name="client.example", client_resolve="OK",
+                                             mail_from="<sender@client.example>", **macros)
+                self.assertIn("gone @ new" if learns else "withheld", said)
+
+
+class OddSendmail(Case):
+    def before_and_after(self, mailboxes, *args):
+        before = {mailbox: self.sendmail.rcpt(mailbox) for mailbox in mailboxes}
+        files = self.sendmail.files()
+        self.attached(*args)
+        after = {mailbox: self.sendmail.rcpt(mailbox) for mailbox in mailboxes}
+        self.addCleanup(self.sendmail.stop)
+        self.detach()
+        self.assertEqual(self.sendmail.files(), files)
+        return before, after
+
+    def test_virtusertable_and_mailertable_with_their_own_errors(self):
+        self.start(
+            "FEATURE(`virtusertable')dnl\nFEATURE(`mailertable')dnl\nFEATURE(`blocklist_recipients')dnl\n"
+            "FEATURE(`redirect')dnl\nVIRTUSER_DOMAIN(`virt.example')dnl\nVIRTUSER_DOMAIN(`all.example')dnl\n",
+            maps={"virtusertable": ["here@virt.example\tdaemon", "@virt.example\terror:nouser 550 No such user here",
+                                    "@all.example\tdaemon"],
+                  "mailertable": ["closed.example\terror:5.1.1:550 none here", "next.example\tsmtp:[127.0.0.9]"],
+                  "access": ["To:blocked@old.example\tERROR:5.2.1:550 Mailbox disabled", "To:closed.example\tRELAY",
+                             "To:next.example\tRELAY"],
+                  "aliases": ["team: gone@virt.example, daemon", "away: away@new.example.REDIRECT"]})
+        self.sendmail.command("-bi")
+        moved = [f"gone@{name}.example" for name in ("old", "virt", "all", "closed", "next")]
+        others = [f"{name}@{domain}.example" for domain in ("old", "virt", "all", "closed", "next")
+                  for name in ("here", "nobody-at-all")] + ["team@old.example", "away@old.example", "gone@retired.example"]
+        blocked = "blocked@old.example"
+        self.daemon.hold(*[(old, "gone@new.example") for old in [*moved, blocked, "gone@retired.example"]])
+        resolved = self.sendmail.command("-bv", *moved, *others).stdout
+        before, after = self.before_and_after([*moved, *others, blocked])
+        self.assertEqual(after, {**before, **{old: NEW for old in moved}})
+        self.assertIn("Mailbox disabled", before[blocked])
+        self.attach()
+        self.assertEqual(self.sendmail.command("-bv", *moved, *others).stdout, resolved)
+
+    def test_a_client_or_sender_that_is_refused_learns_no_new_address(self):
+        self.start(maps={"access": ["Connect:127.0.0.5\tREJECT", "From:bad@client.example\tREJECT"]})
+
+        def ask():
+            return [self.sendmail.rcpt(mailbox, **how) for mailbox in MAILBOXES
+                    for how in ({"source": "127.0.0.5"}, {"sender": "bad@client.example"})]
+        before = ask()
+        self.attached()
+        self.assertEqual(ask(), before)
+        self.assertTrue(all(said.startswith("550 5.7.1 ") for said in before), before)
+
+    def test_without_delay_checks_and_access_map(self):
+        self.start(less=("FEATURE(`delay_checks'", "FEATURE(`access_db'", "FEATURE(`greet_pause'", "FEATURE(`conncontrol'",
+                         "FEATURE(`ratecontrol'"))
+        before, after = self.before_and_after([*MAILBOXES, "gone@retired.example"])
+        self.assertEqual(after, {**before, REMOVED: NEW})
+
+    OWN = ('LOCAL_RULESETS\nSLocal_check_rcpt\n'
+           'R$* secret @ $*\t\t$#error $@ 5.7.1 $: "550 Keep  out"\n'
+           'R$*\t\t\t$: $>CanonAddr $1\nR$* < @ $+ > $*\t\t$@ OK\n')
+
+    def test_an_own_local_check_rcpt_goes_on(self):
+        for where in ("more", "tail"):
+            with self.subTest(where=where), contextlib.ExitStack() as self.stack, place.folder() as self.folder:
+                self.start(**{where: self.OWN})
+                before, after = self.before_and_after([*MAILBOXES, "secret@old.example"])
+                self.assertEqual(before["secret@old.example"], "550 5.7.1 <secret@old.example>... Keep  out")
+                self.assertEqual(after, {**before, REMOVED: NEW})
+
+    def test_an_own_local_check_rcpt_that_would_come_first_is_refused(self):
+        own = self.folder / "own.m4"
+        own.write_text(self.OWN)
+        self.start(f"include(`{own}')dnl\n")
+        self.refuses("has a Local_check_rcpt before the MAILER lines, and before ours: move it behind them: R$* secret")
+
+    def test_other_milters_stay_and_so_do_ports_of_their_own(self):
+        listed, off = place.free_ports(2)
+        self.start(
+            "MAIL_FILTER(`second', `S=inet:9@127.0.0.1')dnl\n"
+            "INPUT_MAIL_FILTER(`first', `S=inet:10@127.0.0.1')dnl\n"
+            "define(`confINPUT_MAIL_FILTERS', `second, first')dnl\n"
+            f"DAEMON_OPTIONS(`Name=Listed, Addr=127.0.0.1, Port={listed}, InputMailFilters=second')dnl\n"
+            f"DAEMON_OPTIONS(`Name=Off, Addr=127.0.0.1, InputMailFilters=, Port={off}')dnl\n")
+        files = self.sendmail.files()
+        printed = self.attached()
+        self.assertRegex(printed, "a port has its milters switched off, and is left alone: .*Name=Off")
+        lines = said(self.sendmail.files()["sendmail.cf"])
+        self.assertIn(b"O InputMailFilters=second, first, milter-moved", lines)
+        self.assertIn(f"O DaemonPortOptions=Name=Listed, Addr=127.0.0.1, Port={listed}, "
+                      "InputMailFilters=second;milter-moved".encode(), lines)
+        self.assertEqual([line for line in lines if b"Port=" in line and b"Listed" not in line],
+                         [line for line in said(files["sendmail.cf"]) if b"Port=" in line and b"Listed" not in line])
+        for port in (listed, off):
+            self.assertEqual(self.sendmail.rcpt(REMOVED, port), NEW)
+        self.daemon.stop()
+        self.assertEqual(self.sendmail.rcpt(PRESENT, listed), "451 4.3.2 Please try again later")
+        self.detach()
+        self.assertEqual(self.sendmail.files(), files)
+
+    def test_a_list_of_milters_behind_the_mailers_is_refused(self):
+        self.start(tail="define(`confINPUT_MAIL_FILTERS', `first')dnl\nMAIL_FILTER(`first', `S=inet:9@127.0.0.1')dnl\n")
+        self.refuses("confINPUT_MAIL_FILTERS is defined behind the MAILER lines")
+
+    def test_a_milter_put_in_by_hand_is_not_put_in_twice(self):
+        socket = self.folder / "d/milter.sock"
+        self.start(f"INPUT_MAIL_FILTER(`moved', `F=T, S=local:{socket}')dnl\n")
+        self.attached()
+        lines = said(self.sendmail.files()["sendmail.cf"])
+        self.assertEqual([line for line in lines if line.startswith(b"X")], [f"Xmoved, F=T, S=local:{socket}".encode()])
+
+    def test_a_milter_put_in_by_hand_without_f_is_refused(self):
+        self.start(f"INPUT_MAIL_FILTER(`moved', `S=unix:{self.folder}/d/milter.sock')dnl\n")
+        self.refuses("has our milter without F=T")
+
+    def test_a_map_of_the_same_name_is_refused(self):
+        self.start(tail="LOCAL_CONFIG\nKreply regex -a@MATCH ^x$\n")
+        self.refuses("has a map called reply already")
+
+    def test_no_mailers_no_sendmail_mc_and_no_folder(self):
+        self.start()
+        self.sendmail.mc.write_text("include(`real.mc')\n")
+        self.refuses("m4 makes no sendmail.cf of")
+        self.sendmail.mc.unlink()
+        self.refuses("sendmail.mc: No such file or directory", status=66)
+        done = self.daemon.ctl("attach", "--config-dir", self.folder / "none", "--yes", "sendmail")
+        self.assertEqual(done.returncode, 66)
+        self.assertIn("no Sendmail here", done.stderr)
 
 
 if __name__ == "__main__":
