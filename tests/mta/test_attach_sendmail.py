@@ -445,6 +445,22 @@ class OddSendmail(Case):
         self.start(tail="define(`confINPUT_MAIL_FILTERS', `first')dnl\nMAIL_FILTER(`first', `S=inet:9@127.0.0.1')dnl\n")
         self.refuses("confINPUT_MAIL_FILTERS is defined behind the MAILER lines")
 
+    def test_the_way_by_hand_that_readme_shows(self):
+        readme = (place.SOURCE / "README").read_text()
+        (filter_line,) = re.findall(r"^ +(INPUT_MAIL_FILTER\(.*\)dnl)", readme, re.MULTILINE)
+        (rules,) = re.findall(r"^    LOCAL_CONFIG +\(.*\n((?:    .*\n)+)", readme, re.MULTILINE)
+        rules = re.sub(r"^    (R.*?)  +(\$)", r"\1\t\2", rules, flags=re.MULTILINE).replace("    ", "")
+
+        def here(text):
+            return text.replace("/run/milter-moved", f"{self.folder}/d")
+        self.start(here(filter_line) + "\n", "LOCAL_CONFIG\n" + here(rules))
+        self.daemon.hold((REMOVED, "gone@new.example"), ("left@old.example", ""), ("gone@retired.example", "x@new.example"))
+        self.expect("by hand", NEW, "250 2.1.5 ", "550 5.1.1 ")
+        self.assertIn("no forwarding address", self.sendmail.rcpt("left@old.example"))
+        self.assertIn("Relaying denied", self.sendmail.rcpt("gone@retired.example"))
+        self.daemon.lookups.unlink()
+        self.expect("no lookup socket", *3 * ["451 4.3.0 Table"])
+
     def test_a_milter_put_in_by_hand_is_not_put_in_twice(self):
         socket = self.folder / "d/milter.sock"
         self.start(f"INPUT_MAIL_FILTER(`moved', `F=T, S=local:{socket}')dnl\n")
