@@ -134,6 +134,26 @@ static bool has_a_label(const char *name)
     return false;
 }
 
+/* Most names in one pass: labels of 1 to 63 letters, digits, '-' and '_', none an A-label. Of any
+ * other name it says nothing, and leaves out undefined. */
+static bool read_plain_name(char *out, const char *text, size_t length)
+{
+    size_t label = 0;
+    for (size_t i = 0; i < length; i++) {
+        out[i] = lower(text[i]);
+        if (out[i] == '.' && label > 0) {
+            label = 0;
+        } else {
+            if (!is_label_octet((unsigned char)out[i]) || ++label > 63)
+                return false;
+            if (label == 4 && memcmp(out + i - 3, "xn--", 4) == 0)
+                return false;
+        }
+    }
+    out[length] = '\0';
+    return label > 0;
+}
+
 int address_domain_parse(char *out, const char *text, size_t length, struct error *err)
 {
     char name[ADDRESS_DOMAIN_MAX + 1];
@@ -146,6 +166,10 @@ int address_domain_parse(char *out, const char *text, size_t length, struct erro
         return refuse(err, text, length,
                       used == 0 ? "no domain: write one after the '@'"
                                 : "the domain is over 255 octets: write a shorter one");
+    if (read_plain_name(name, text, used)) {
+        memcpy(out, name, used + 1);
+        return 0;
+    }
     for (size_t i = 0; i < used; i++) {
         name[i] = lower(text[i]);
         ascii = ascii && (unsigned char)text[i] < 0x80;
@@ -181,22 +205,11 @@ int address_domain_to_unicode(char *out, size_t size, const char *domain)
  * of each recipient. */
 static bool is_atom_octet(unsigned char octet)
 {
-    switch (octet) {
-    case '(':
-    case ')':
-    case '<':
-    case '>':
-    case '[':
-    case ']':
-    case ':':
-    case ';':
-    case '@':
-    case '\\':
-    case ',':
-    case '"':
-    case 0x7f: return false;
-    default: return octet > ' ';
-    }
+    static const bool special[256] = {
+        ['('] = true, [')'] = true, ['<'] = true, ['>'] = true, ['['] = true,
+        [']'] = true, [':'] = true, [';'] = true, ['@'] = true, ['\\'] = true,
+        [','] = true, ['"'] = true, [0x7f] = true};
+    return octet > ' ' && !special[octet];
 }
 
 /* Quoted-string of RFC 5321 section 4.1.2, its text into out. */
@@ -240,11 +253,13 @@ static int read_local(struct cursor *in, char *out)
 static int normalise(char *out, const char *written, const struct address_rules *rules)
 {
     size_t length = strlen(written), size = ADDRESS_LOCAL_MAX;
-    if (!address_needs_utf8(written)) {
-        for (size_t i = 0; i <= length; i++)
-            out[i] = rules->fold_case ? lower(written[i]) : written[i];
-        return 0;
+    unsigned all = 0;
+    for (size_t i = 0; i <= length; i++) {
+        out[i] = rules->fold_case ? lower(written[i]) : written[i];
+        all |= (unsigned char)written[i];
     }
+    if (all < 0x80)
+        return 0;
     if (u8_check((const uint8_t *)written, length) != NULL)
         return -1;
     uint8_t *made = rules->fold_case ? u8_casefold((const uint8_t *)written, length, NULL,

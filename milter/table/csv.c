@@ -64,6 +64,35 @@ static void start_row(struct row *row)
     row->complete = row->too_long = row->has_nul = row->has_cr = false;
 }
 
+/* Whether libcsv takes it for more than text: quotes, and blanks round a field. */
+static bool is_special(char octet)
+{
+    return octet == '"' || octet == ' ' || octet == '\t' || octet == '\r' || octet == '\0';
+}
+
+/* Most lines are a whole row in which the commas alone mean something: its fields are found in half
+ * the time, and left where they are. Any other line is libcsv's, and stays as it is. */
+static bool split_plain(struct row *row, char *line, size_t length)
+{
+    if (length < 2 || length > ROW_MAX || line[length - 1] != '\n')
+        return false;
+    size_t end = length - (line[length - 2] == '\r' ? 2 : 1);
+    row->fields[row->count++] = line;
+    for (size_t i = 0; i < end; i++) {
+        if (is_special(line[i]) || (line[i] == ',' && row->count == COLUMNS_MAX)) {
+            start_row(row);
+            return false;
+        }
+        if (line[i] == ',')
+            row->fields[row->count++] = line + i + 1;
+    }
+    for (size_t i = 1; i < row->count; i++)
+        line[row->fields[i] - line - 1] = '\0';
+    line[end] = '\0';
+    row->complete = end > 0; /* an empty line is no row */
+    return true;
+}
+
 /* ---- a row */
 
 static int bad_row(const struct reader *reader, const char *what)
@@ -147,13 +176,23 @@ static bool is_between_rows(const struct csv_parser *parser)
     return parser->pstate == 0;
 }
 
-/* Gives libcsv one line; it may hold a row, the middle of one (a quoted line break), or nothing. */
-static int read_line(struct reader *reader, struct csv_parser *parser, const char *line,
-                     size_t length, struct error *err)
+static int end_line(struct reader *reader, struct error *err)
+{
+    int rc = reader->row.complete ? take_row(reader, err) : 0;
+    start_row(&reader->row);
+    return rc;
+}
+
+/* Reads one line; it may hold a row, the middle of one (a quoted line break), or nothing. */
+static int read_line(struct reader *reader, struct csv_parser *parser, char *line, size_t length,
+                     struct error *err)
 {
     struct row *row = &reader->row;
-    if (is_between_rows(parser))
+    bool begins = is_between_rows(parser);
+    if (begins)
         reader->first = reader->line;
+    if (begins && split_plain(row, line, length))
+        return end_line(reader, err);
 
     if (csv_parse(parser, line, length, end_field, end_row, row) != length ||
         parser->entry_pos > ROW_MAX) {
@@ -167,11 +206,7 @@ static int read_line(struct reader *reader, struct csv_parser *parser, const cha
         start_row(row);
         return rc != 0 ? rc : start_parser(parser, err);
     }
-    if (!row->complete)
-        return 0;
-    int rc = take_row(reader, err);
-    start_row(row);
-    return rc;
+    return row->complete ? end_line(reader, err) : 0;
 }
 
 static int read_rest(struct reader *reader, struct csv_parser *parser, struct error *err)

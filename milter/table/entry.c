@@ -36,6 +36,22 @@ static int prefix_error(struct error *err, const char *field)
     return error_at(err, field, 0); /* "new: no '@' in …" */
 }
 
+/* Nothing but its scope; what lies behind the end of a string is left undefined, for it is long. */
+static void clear(struct entry *out, enum entry_scope scope)
+{
+    out->scope = scope;
+    out->local[0] = out->domain[0] = out->new[0] = out->note[0] = '\0';
+    out->action = ENTRY_REJECT;
+    out->disclose = ENTRY_DEFAULT;
+    out->from = out->until = out->forward_until = TIMESTAMP_NONE;
+}
+
+/* As *out = *entry, without what lies behind the end of the note. */
+static void copy(struct entry *out, const struct entry *entry)
+{
+    memcpy(out, entry, offsetof(struct entry, note) + strlen(entry->note) + 1);
+}
+
 /* ---- the old address */
 
 static int parse_wildcard(struct entry *out, const char *old, struct error *err)
@@ -50,8 +66,8 @@ static int parse_wildcard(struct entry *out, const char *old, struct error *err)
     }
     if (address_domain_parse(parsed, domain, strlen(domain), err) != 0)
         return -1;
-    *out = (struct entry){.scope = scope};
-    memcpy(out->domain, parsed, sizeof parsed);
+    clear(out, scope);
+    strcpy(out->domain, parsed);
     return 0;
 }
 
@@ -63,9 +79,9 @@ static int parse_mailbox(struct entry *out, const char *old, const struct addres
         return -1;
     if (address.domain[0] == '\0')
         return error_set(err, EX_DATAERR, "no '@' in '%s': write user@domain or @domain", old);
-    *out = (struct entry){.scope = ENTRY_MAILBOX};
-    memcpy(out->local, address.local, sizeof out->local);
-    memcpy(out->domain, address.domain, sizeof out->domain);
+    clear(out, ENTRY_MAILBOX);
+    strcpy(out->local, address.local);
+    strcpy(out->domain, address.domain);
     return 0;
 }
 
@@ -241,7 +257,7 @@ int entry_parse(struct entry *out, const struct entry_text *text, const struct a
         return prefix_error(err, "note");
     if (parse_moments(&entry, text, err) != 0 || check_whole(&entry, text, err) != 0)
         return -1;
-    *out = entry;
+    copy(out, &entry);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "table/sort.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,6 +18,14 @@
 #define MEMORY_MIN (64 * 1024)
 #define WINDOW_MIN (4 * RECORD_MAX)
 #define WINDOW_MAX (1024 * 1024) /* more at a time makes reading no faster */
+#define AHEAD      16            /* records */
+#define PARTS_MAX  128
+
+/* Where a record is, and eight octets of its key. */
+struct place {
+    uint64_t octets;
+    const char *record;
+};
 
 /* A part of the temporary file that is in order, and the window through which it is read. */
 struct run {
@@ -59,7 +68,8 @@ struct sort *sort_new(size_t memory, const char *folder)
     sort->folder = folder;
     sort->file = -1;
     sort->in_order = true;
-    sort->memory = (memory < MEMORY_MIN ? MEMORY_MIN : memory) & ~(sizeof(char *) - 1);
+    sort->memory =
+        (memory < MEMORY_MIN ? MEMORY_MIN : memory) / sizeof(struct place) * sizeof(struct place);
     sort->buffer = malloc(sort->memory);
     if (sort->buffer == NULL) {
         free(sort);
@@ -128,28 +138,131 @@ static int compare(const char *a, const char *b)
     return a_line < b_line ? -1 : a_line > b_line;
 }
 
-/* For qsort: the last one added stands first, and is to come out last. */
+/* ---- putting places in order: by eight octets of the keys at a time, which stand with the place itself, since to
+ * look at the records, all over the memory, is what would cost. Of those with the same eight, by the next eight. */
+
+#define FEW 16 /* so many are sorted by insertion */
+
+static void look_at(struct place *places, size_t count, size_t depth)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *record = places[i].record;
+        size_t key;
+        uint64_t octets = 0;
+        lengths(record, &key);
+        if (depth < key)
+            memcpy(&octets, record + HEAD + depth, key - depth < 8 ? key - depth : 8);
+        places[i].octets = be64toh(octets); /* so that numbers compare as octets do */
+        if (i + AHEAD < count)
+            __builtin_prefetch(places[i + AHEAD].record + depth);
+    }
+}
+
 static int compare_places(const void *a, const void *b)
 {
-    return compare(*(char *const *)b, *(char *const *)a);
+    const struct place *left = a, *right = b;
+    return compare(left->record, right->record);
+}
+
+static bool is_less(const struct place *a, const struct place *b)
+{
+    return a->octets != b->octets ? a->octets < b->octets : compare(a->record, b->record) < 0;
+}
+
+static void insert_each(struct place *places, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct place moved = places[i];
+        size_t at = i;
+        for (; at > 0 && is_less(&moved, &places[at - 1]); at--)
+            places[at] = places[at - 1];
+        places[at] = moved;
+    }
+}
+
+static void swap(struct place *a, struct place *b)
+{
+    struct place kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static uint64_t median(uint64_t a, uint64_t b, uint64_t c)
+{
+    return a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
+}
+
+/* Those less than the middle to the front, those greater to the back. */
+static void part(struct place *places, size_t count, size_t *less, size_t *greater)
+{
+    uint64_t middle = median(places[count / 4].octets, places[count / 2].octets,
+                             places[count - count / 4 - 1].octets);
+    *less = 0;
+    *greater = count;
+    for (size_t i = 0; i < *greater;) {
+        if (places[i].octets < middle)
+            swap(&places[i++], &places[(*less)++]);
+        else if (places[i].octets > middle)
+            swap(&places[i], &places[--*greater]);
+        else
+            i++;
+    }
+}
+
+/* The keys are the same before depth, and their octets from there on are in the places. parts bounds how
+ * often they are parted: an order that was made to be slow goes to qsort. */
+static void order_places(struct place *places, size_t count, size_t depth, int parts)
+{
+    size_t less, greater, key;
+    while (count > FEW && parts-- > 0) {
+        part(places, count, &less, &greater);
+        order_places(places, less, depth, parts);
+        lengths(places[less].record, &key);
+        if (key > depth + 8 && depth + 8 < SORT_KEY_MAX) {
+            look_at(places + less, greater - less, depth + 8);
+            order_places(places + less, greater - less, depth + 8, parts);
+        } else {
+            qsort(places + less, greater - less, sizeof *places, compare_places);
+        }
+        places += greater;
+        count -= greater;
+    }
+    if (count > FEW)
+        qsort(places, count, sizeof *places, compare_places);
+    else
+        insert_each(places, count);
 }
 
 /* ---- adding */
 
-static char **places(const struct sort *sort)
+static struct place *places(const struct sort *sort)
 {
-    return (char **)(void *)(sort->buffer + sort->memory) - sort->count;
+    return (struct place *)(void *)(sort->buffer + sort->memory) - sort->count;
 }
 
-static const char *place(const struct sort *sort, size_t number)
+/* The record of this number, once they are in order. */
+static const char *record_at(const struct sort *sort, size_t number)
 {
-    return places(sort)[sort->count - 1 - number];
+    return places(sort)[sort->in_order ? sort->count - 1 - number : number].record;
 }
 
 static void order(struct sort *sort)
 {
-    if (!sort->in_order)
-        qsort(places(sort), sort->count, sizeof(char *), compare_places);
+    if (sort->in_order)
+        return;
+    look_at(places(sort), sort->count, 0);
+    order_places(places(sort), sort->count, 0, PARTS_MAX);
+}
+
+/* Records in order lie all over the memory: the next ones are on their way while this one is used. */
+static const char *take_at(const struct sort *sort, size_t number)
+{
+    if (!sort->in_order && number + AHEAD < sort->count) {
+        const char *ahead = record_at(sort, number + AHEAD);
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(ahead + 64);
+    }
+    return record_at(sort, number);
 }
 
 static int write_error(const struct sort *sort, struct error *err)
@@ -196,7 +309,7 @@ static int write_sorted(struct sort *sort, struct error *err)
     size_t used = 0, key;
     int rc = 0;
     for (size_t i = 0; i < sort->count && rc == 0; i++) {
-        const char *record = place(sort, i);
+        const char *record = take_at(sort, i);
         size_t size = lengths(record, &key);
         memcpy(sort->piece + used, record, size);
         used += size;
@@ -211,7 +324,7 @@ static int write_sorted(struct sort *sort, struct error *err)
 /* The run that what is in the buffer goes to: where it follows on the last one, that one. */
 static struct run *next_run(struct sort *sort)
 {
-    if (sort->run_count > 0 && compare(sort->last, place(sort, 0)) < 0)
+    if (sort->run_count > 0 && compare(sort->last, record_at(sort, 0)) < 0)
         return &sort->runs[sort->run_count - 1];
     if (sort->run_count == sort->run_room) {
         size_t room = sort->run_room == 0 ? 16 : 2 * sort->run_room;
@@ -239,7 +352,7 @@ static int spill(struct sort *sort, struct error *err)
         return -1;
     int rc =
         sort->in_order ? write_out(sort, sort->buffer, sort->used, err) : write_sorted(sort, err);
-    const char *last = place(sort, sort->count - 1);
+    const char *last = record_at(sort, sort->count - 1);
     memcpy(sort->last, last, lengths(last, &key));
     run->end = sort->written;
     sort->used = sort->count = 0;
@@ -250,16 +363,16 @@ static int spill(struct sort *sort, struct error *err)
 int sort_add(struct sort *sort, const struct sort_record *record, struct error *err)
 {
     size_t size = HEAD + record->key_length + record->value_length;
-    size_t room = sort->memory - sort->used - sort->count * sizeof(char *);
-    if (room < size + sizeof(char *) && spill(sort, err) != 0)
+    size_t room = sort->memory - sort->used - sort->count * sizeof(struct place);
+    if (room < size + sizeof(struct place) && spill(sort, err) != 0)
         return -1;
 
     char *at = sort->buffer + sort->used;
     sort->used += pack(at, record);
     sort->in_order =
-        sort->in_order && (sort->count == 0 || compare(place(sort, sort->count - 1), at) < 0);
+        sort->in_order && (sort->count == 0 || compare(record_at(sort, sort->count - 1), at) < 0);
     sort->count++;
-    places(sort)[0] = at;
+    places(sort)[0].record = at;
     return 0;
 }
 
@@ -368,7 +481,7 @@ static enum sort_result next_in_memory(struct sort *sort, struct sort_record *ou
 {
     if (sort->next == sort->count)
         return SORT_END;
-    unpack(out, place(sort, sort->next++));
+    unpack(out, take_at(sort, sort->next++));
     return SORT_RECORD;
 }
 

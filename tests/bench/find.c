@@ -37,8 +37,8 @@ static void find_in(struct table_view *in, const char *local)
 static void get_in(MDB_txn *in, const char *local)
 {
     char text[RECORD_KEY_MAX];
-    MDB_val value, key = {.mv_size = record_key(text, ENTRY_MAILBOX, local, "old.example"),
-                          .mv_data = text};
+    MDB_val value,
+        key = {.mv_size = record_key(text, ENTRY_MAILBOX, local, "old.example"), .mv_data = text};
     if (mdb_get(in, table->entries, &key, &value) != 0 || value.mv_size < 5 ||
         ((const char *)value.mv_data)[5] != 'u')
         fail("a key is not found");

@@ -118,6 +118,57 @@ START_TEST(octets_are_unsigned_a_beginning_is_less_and_lines_decide_last)
 }
 END_TEST
 
+/* Keys that are each other's beginnings, repeat each other, or differ late. */
+static const struct {
+    size_t shared, most; /* octets: the same in all, and behind them */
+    unsigned letters;
+} alikes[] = {{0, 30, 2}, {0, 4, 3}, {300, 3, 26}, {7, 9, 1}, {8, 8, 2}, {0, 1, 256}, {480, 31, 2}};
+
+static int order_of(const struct sort_record *a, const struct sort_record *b)
+{
+    size_t less = a->key_length < b->key_length ? a->key_length : b->key_length;
+    int rc = memcmp(a->key, b->key, less);
+    if (rc != 0)
+        return rc;
+    if (a->key_length != b->key_length)
+        return a->key_length < b->key_length ? -1 : 1;
+    return a->line < b->line ? -1 : 1;
+}
+
+START_TEST(keys_that_are_alike)
+{
+    enum { COUNT = 5000 };
+    struct error err;
+    struct sort_record got, last = {.key = "", .line = 0};
+    unsigned char key[SORT_KEY_MAX], before[SORT_KEY_MAX];
+    unsigned long lines = 0, state = 1;
+    struct sort *sort = sort_new(_i % 2 == 0 ? LEAST_MEMORY : 4 * 1024 * 1024, scratch);
+
+    for (unsigned long line = 1; line <= COUNT; line++) {
+        memset(key, 'k', sizeof key);
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        size_t length = alikes[_i].shared + 1 + (state >> 33) % alikes[_i].most;
+        for (size_t i = alikes[_i].shared; i < length; i++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            key[i] = (unsigned char)((state >> 33) % alikes[_i].letters);
+        }
+        const struct sort_record record = {
+            .key = key, .key_length = length, .value = "", .line = line};
+        ck_assert_int_eq(sort_add(sort, &record, &err), 0);
+    }
+    ck_assert_int_eq(sort_rewind(sort, &err), 0);
+    while (sort_next(sort, &got, &err) == SORT_RECORD) {
+        ck_assert(lines == 0 || order_of(&last, &got) < 0);
+        memcpy(before, got.key, got.key_length);
+        last = got;
+        last.key = before;
+        lines++;
+    }
+    ck_assert_uint_eq(lines, COUNT);
+    sort_free(sort);
+}
+END_TEST
+
 START_TEST(the_longest_records_fit)
 {
     char key[SORT_KEY_MAX + 1], value[SORT_VALUE_MAX + 1];
@@ -179,6 +230,7 @@ Suite *sort_suite(void)
     tcase_add_checked_fixture(tcase, scratch_setup, scratch_teardown);
     tcase_add_loop_test(tcase, all_come_in_order_each_time_they_are_read, 0, ROWS(orders));
     tcase_add_test(tcase, octets_are_unsigned_a_beginning_is_less_and_lines_decide_last);
+    tcase_add_loop_test(tcase, keys_that_are_alike, 0, ROWS(alikes));
     tcase_add_test(tcase, the_longest_records_fit);
     tcase_add_test(tcase, the_temporary_file_has_no_name);
     tcase_add_test(tcase, a_folder_that_cannot_be_written_is_an_error);
