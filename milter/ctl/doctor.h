@@ -39,12 +39,11 @@ struct finding {
 struct asked {
     char recipient[ADDRESS_TEXT_SIZE];
     const struct domain *domain;
-    bool invented;          /* no such mailbox */
-    struct answer expected; /* what milter-moved should say of it to us */
-    char want[sizeof(
-        struct reply)]; /* the line that is expected; "" where it is the mail server's own affair */
-    struct smtp_reply got; /* code 0: not asked */
-    bool in_mail;          /* got is the reply to MAIL */
+    bool invented;              /* no such mailbox */
+    struct answer expected;     /* what milter-moved should say of it to us */
+    char want[REPLY_TEXT_SIZE]; /* as the text of got; "" where it is none of ours */
+    struct smtp_reply got;      /* code 0: not asked */
+    bool in_mail;               /* got is the reply to MAIL */
     bool well;
     int finding; /* what explains it, an index; -1: none */
 };
@@ -155,6 +154,12 @@ void exam_explain(struct exam *exam);
     "movedctl init, or the owner and mode of ${table}: milter-moved's user has to read and write " \
     "its files"
 
+/* The text of a reply on one line, " / " between its lines. */
+void reply_on_one_line(char *out, size_t size, const char *text);
+
+/* A reply of ours as struct smtp_reply has it; size REPLY_TEXT_SIZE cuts nothing. */
+void reply_as_said(char *out, size_t size, const struct reply *reply);
+
 /* Whether the reply at hand (exam->now) has these words, in any case. */
 bool reply_says(const struct exam *exam, const char *words);
 
@@ -163,6 +168,12 @@ int reply_class_of(const struct exam *exam);
 
 /* The same text as expected, whatever the codes before it. */
 bool reply_is_our_text(const struct exam *exam);
+
+/* Our own text of this kind. */
+bool reply_is(const struct exam *exam, enum text_kind kind);
+
+/* What is expected, and then more. */
+bool reply_begins_as_ours(const struct exam *exam);
 
 /* ---- doctor_daemon.c */
 

@@ -26,8 +26,7 @@ static void expect(struct exam *exam, struct asked *asked)
                                       .now = time(NULL)};
     answer_ask(&asked->expected, &question, exam->settings, exam->table, &exam->table_error, NULL);
     if (asked->expected.verdict == VERDICT_REPLY)
-        snprintf(asked->want, sizeof asked->want, "%s %s %s", asked->expected.reply.code,
-                 asked->expected.reply.enhanced, asked->expected.reply.text);
+        reply_as_said(asked->want, sizeof asked->want, &asked->expected.reply);
 }
 
 static int add_asked(struct exam *exam, const struct asked *asked, struct error *err)
@@ -204,8 +203,7 @@ static void judge(const struct exam *exam, struct asked *asked)
     const struct smtp_reply *got = &asked->got;
     switch (asked->expected.verdict) {
     case VERDICT_REPLY:
-        asked->well = (strcmp(got->first, asked->want) == 0 && *got->rest == '\0') ||
-                      (exam->observes && is_untouched(got));
+        asked->well = strcmp(got->text, asked->want) == 0 || (exam->observes && is_untouched(got));
         break;
     case VERDICT_FORWARD:
         asked->well = got->code / 100 == 2 || (exam->observes && is_untouched(got));

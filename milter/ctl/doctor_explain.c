@@ -134,7 +134,7 @@ void exam_check(struct exam *exam, const struct symptom *symptoms, enum of of)
 bool reply_says(const struct exam *exam, const char *words)
 {
     const struct smtp_reply *got = &exam->now->got;
-    return strcasestr(got->first, words) != NULL || strcasestr(got->rest, words) != NULL;
+    return strcasestr(got->text, words) != NULL;
 }
 
 int reply_class_of(const struct exam *exam)
@@ -142,19 +142,58 @@ int reply_class_of(const struct exam *exam)
     return exam->now->got.code / 100;
 }
 
-/* Behind "551 5.1.6 ". */
-static const char *text_of(const char *line)
+void reply_on_one_line(char *out, size_t size, const char *text)
 {
-    const char *text = strchr(line, ' ');
-    if (text != NULL && strspn(text + 1, "0123456789.") >= 5)
-        text = strchr(text + 1, ' ');
-    return text == NULL ? "" : text + 1;
+    size_t used = 0;
+    for (; *text != '\0' && used + 4 < size; text++) {
+        const char *piece = *text == '\n' ? " / " : text;
+        size_t length = *text == '\n' ? 3 : 1;
+        memcpy(out + used, piece, length);
+        used += length;
+    }
+    out[used] = '\0';
+}
+
+void reply_as_said(char *out, size_t size, const struct reply *reply)
+{
+    reply_format(out, size, reply);
+    for (char *line = out; line != NULL && strlen(line) > 3; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        line[3] = ' ';
+    }
+}
+
+/* Behind "551 5.1.6 ". */
+static const char *behind_codes(const char *line)
+{
+    line += strspn(line, "0123456789");
+    line += *line == ' ';
+    size_t enhanced = strspn(line, "0123456789.");
+    return line + (enhanced >= 5 && line[enhanced] == ' ' ? enhanced + 1 : 0);
 }
 
 bool reply_is_our_text(const struct exam *exam)
 {
-    const char *want = text_of(exam->now->want);
-    return *want != '\0' && strcmp(text_of(exam->now->got.first), want) == 0;
+    const char *a = exam->now->want, *b = exam->now->got.text;
+    if (*a == '\0')
+        return false;
+    for (;;) {
+        a = behind_codes(a);
+        b = behind_codes(b);
+        size_t length = strcspn(a, "\n");
+        if (strcspn(b, "\n") != length || memcmp(a, b, length) != 0 || a[length] != b[length])
+            return false;
+        if (a[length] == '\0')
+            return true;
+        a += length + 1;
+        b += length + 1;
+    }
+}
+
+bool reply_begins_as_ours(const struct exam *exam)
+{
+    const char *want = exam->now->want;
+    return *want != '\0' && strncmp(exam->now->got.text, want, strlen(want)) == 0;
 }
 
 static bool is_code(const struct exam *exam, const char *codes)
@@ -162,9 +201,20 @@ static bool is_code(const struct exam *exam, const char *codes)
     return strncmp(exam->now->got.first, codes, strlen(codes)) == 0;
 }
 
-static bool is_line(const struct exam *exam, const char *template)
+bool reply_is(const struct exam *exam, enum text_kind kind)
 {
-    return strcmp(exam->now->got.first, template) == 0;
+    const struct settings *settings = exam->settings;
+    const struct asked *asked = exam->now;
+    const char *domain = strrchr(asked->recipient, '@');
+    const struct texts *texts =
+        texts_find(&settings->texts, &settings->texts_by_domain, domain == NULL ? "" : domain + 1);
+    const struct reply_words words = {.old = asked->expected.old, .recipient = asked->recipient};
+    struct reply reply;
+    char text[REPLY_TEXT_SIZE];
+    if (reply_fill(&reply, texts->of[kind], &words) != 0)
+        return false;
+    reply_as_said(text, sizeof text, &reply);
+    return strcmp(asked->got.text, text) == 0;
 }
 
 /* ---- symptoms of replies, whatever the mail server */
@@ -186,21 +236,20 @@ static bool wants_login(struct exam *exam)
 
 static bool has_footer(struct exam *exam)
 {
-    const struct asked *asked = exam->now;
-    size_t length = strlen(asked->want);
-    return length > 0 && strncmp(asked->got.first, asked->want, length) == 0;
+    return reply_begins_as_ours(exam);
 }
 
 static bool is_withheld(struct exam *exam)
 {
-    return exam->now->expected.rule == RULE_MOVED && exam->settings->limit > 0 &&
-           (is_line(exam, exam->settings->reply_withheld) ||
-            is_line(exam, exam->settings->reply_deferred));
+    const struct settings *settings = exam->settings;
+    return exam->now->expected.rule == RULE_MOVED &&
+           (settings->limit > 0 || settings->network_limit > 0 || settings->total_limit > 0) &&
+           (reply_is(exam, TEXT_WITHHELD) || reply_is(exam, TEXT_DEFERRED));
 }
 
 static bool misses_table(struct exam *exam)
 {
-    return is_line(exam, exam->settings->reply_table_error);
+    return reply_is(exam, TEXT_TABLE_ERROR);
 }
 
 static bool misses_daemon(struct exam *exam)
@@ -313,7 +362,8 @@ static const struct symptom replies[] = {
      "The mail server adds to the reply: ${got}. Its first line still has the new address.",
      "smtpd_reject_footer (Postfix), if the reply is to be as it was"},
     {"over-limit", NOTE, OF_REPLY, is_withheld, NULL,
-     "We have been told as many new addresses as disclosure.limit allows a client, or the like of us.",
+     "We, or our network, or all clients together have been told as many new addresses as the limits of "
+     "disclosure allow.",
      "the client's network in disclosure.trusted_networks, if it may know them all"},
     {"daemon-down", DOWN, OF_REPLY, misses_daemon, NULL, DAEMON_DOWN_WHY, DAEMON_DOWN_MEND},
     {"daemon-table", FAULT, OF_REPLY, misses_table, NULL, DAEMON_TABLE_WHY, DAEMON_TABLE_MEND},
@@ -384,11 +434,12 @@ static const struct symptom *own_symptoms(const struct exam *exam)
 
 static void set_reply_facts(struct exam *exam, const struct asked *asked)
 {
-    bool more = *asked->got.rest != '\0';
+    char got[sizeof asked->got.text], want[sizeof asked->want];
+    reply_on_one_line(got, sizeof got, asked->got.text);
+    reply_on_one_line(want, sizeof want, asked->want);
     exam_fact(exam, "recipient", "%s", asked->recipient);
-    exam_fact(exam, "want", "'%s'", asked->want);
-    exam_fact(exam, "got", "'%s%s%s'%s", asked->got.first, more ? " / " : "", asked->got.rest,
-              asked->in_mail ? " (to MAIL)" : "");
+    exam_fact(exam, "want", "'%s'", want);
+    exam_fact(exam, "got", "'%s'%s", got, asked->in_mail ? " (to MAIL)" : "");
     if (asked->domain != NULL)
         postfix_turn_to(exam, asked->domain);
 }

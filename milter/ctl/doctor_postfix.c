@@ -586,8 +586,7 @@ static bool shows_soft(struct exam *exam)
 
 static bool shows_more(struct exam *exam)
 {
-    size_t length = strlen(exam->now->want);
-    return length > 0 && strncmp(exam->now->got.first, exam->now->want, length) == 0;
+    return reply_begins_as_ours(exam);
 }
 
 static bool shows_verified(struct exam *exam)

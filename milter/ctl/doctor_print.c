@@ -166,16 +166,15 @@ static void print_asked(const struct exam *exam)
         putchar('\n');
     for (size_t i = 0; i < exam->asked_count; i++) {
         const struct asked *asked = exam->asked[i];
-        char mark[16];
+        char mark[16], got[sizeof asked->got.text];
         if (asked->finding >= 0)
             snprintf(mark, sizeof mark, "[%d]  ", asked->finding + 1);
         else
             snprintf(mark, sizeof mark, "%s", asked->well ? "ok   " : "-    ");
         print_painted(mark, asked->well);
-        printf("%-*s  %-10s  %s%s%s%s\n", width, asked->recipient, describe_expected(asked),
-               asked->got.code == 0 ? "not asked" : asked->got.first,
-               *asked->got.rest == '\0' ? "" : " / ", asked->got.rest,
-               asked->in_mail ? " (to MAIL)" : "");
+        reply_on_one_line(got, sizeof got, asked->got.text);
+        printf("%-*s  %-10s  %s%s\n", width, asked->recipient, describe_expected(asked),
+               asked->got.code == 0 ? "not asked" : got, asked->in_mail ? " (to MAIL)" : "");
     }
 }
 
@@ -224,14 +223,11 @@ static json_t *json_of_asked(const struct exam *exam)
     json_t *array = json_array();
     for (size_t i = 0; i < exam->asked_count; i++) {
         const struct asked *asked = exam->asked[i];
-        char got[sizeof asked->got.first + sizeof asked->got.rest + 8];
-        snprintf(got, sizeof got, "%s%s%s", asked->got.first, *asked->got.rest == '\0' ? "" : " / ",
-                 asked->got.rest);
         const char *finding = asked->finding < 0 ? NULL : exam->findings[asked->finding].name;
         json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s?}", "recipient",
                                                asked->recipient, "rule", describe_expected(asked),
-                                               "expected", asked->want, "got", got, "well",
-                                               asked->well, "finding", finding));
+                                               "expected", asked->want, "got", asked->got.text,
+                                               "well", asked->well, "finding", finding));
     }
     return array;
 }

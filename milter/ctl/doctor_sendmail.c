@@ -325,8 +325,7 @@ static bool misses_milter(struct exam *exam)
 /* The words for a table that cannot be read are said as well where the map itself cannot be asked. */
 static bool misses_lookup(struct exam *exam)
 {
-    return shows_deferred(exam) &&
-           strcmp(exam->now->got.first, exam->settings->reply_table_error) == 0 &&
+    return shows_deferred(exam) && reply_is(exam, TEXT_TABLE_ERROR) &&
            strcmp(exam_fact_value(exam, "daemon_table"), "good") == 0;
 }
 

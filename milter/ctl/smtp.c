@@ -99,16 +99,17 @@ static int read_line(struct smtp *smtp, char *out, size_t size, const struct tim
 
 static void take_line(struct smtp_reply *out, const char *line)
 {
-    size_t used = strlen(out->rest);
-    if (out->code == 0) {
-        out->code = atoi(line);
-        snprintf(out->first, sizeof out->first, "%s", line);
-        if (out->first[3] == '-')
-            out->first[3] = ' ';
+    size_t used = strlen(out->text);
+    if (used + strlen(line) + 2 > sizeof out->text)
         return;
-    }
-    snprintf(out->rest + used, sizeof out->rest - used, "%s%s", used == 0 ? "" : " / ",
-             line[3] == '\0' ? "" : line + 4);
+    if (used > 0)
+        out->text[used++] = '\n';
+    strcpy(out->text + used, line);
+    if (out->text[used + 3] == '-')
+        out->text[used + 3] = ' ';
+    if (out->code == 0)
+        snprintf(out->first, sizeof out->first, "%.*s", (int)sizeof out->first - 1, out->text);
+    out->code = atoi(line);
 }
 
 /* Reads a whole reply. each_line may be NULL. */

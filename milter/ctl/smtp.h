@@ -13,11 +13,15 @@
 #define SMTP_SECONDS                                                                               \
     60 /* for one reply: the server may have to look up much, and milters of its own */
 
+/* Room for all lines of a reply that are kept: more than any of ours has. */
+#define SMTP_TEXT_SIZE 5000
+
 /* What the server said. Control characters are '?'. */
 struct smtp_reply {
-    int code;        /* 551; 0: nothing was said yet */
-    char first[600]; /* the first line as it came, "551 5.1.6 …" (RFC 5321 allows 512 octets) */
-    char rest[600];  /* the lines after it, without their codes, parted by " / "; "" for one line */
+    int code; /* 551; 0: nothing was said yet */
+    char text
+        [SMTP_TEXT_SIZE]; /* its lines, "551 5.1.6 …", parted by line feeds; '-' behind a code is a blank */
+    char first[600]; /* the first of them (RFC 5321 allows 512 octets) */
 };
 
 /* A session. smtp_close it. */
