@@ -325,6 +325,8 @@ static int write_new(struct answer *out, const struct trail *trail, const struct
     if (strlen(out->new) > ADDRESS_NEW_MAX &&
         address_format(out->new, sizeof out->new, end->written, end->domain) != 0)
         return -1;
+    if (client->loses_quotes && !trail->forward && out->new[0] == '"')
+        return -1;
     return address_needs_utf8(out->new) && !client->smtputf8 ? -1 : 0;
 }
 
@@ -529,8 +531,10 @@ static const struct {
                             "moved, and this client may not know where (disclose)"},
     [RULE_OVER_LIMIT] = {"over limit",
                          "moved, and this client has been told disclosure.limit addresses"},
-    [RULE_UNWRITABLE] = {"unwritable",
-                         "moved, and the new address needs SMTPUTF8 or is too long for a reply"},
+    [RULE_UNWRITABLE] =
+        {"unwritable",
+         "moved, and the new address needs SMTPUTF8 or is too long for a reply, or has quotes "
+         "and Sendmail would lose them"},
     [RULE_LOCAL] = {"local", "moved, but mail submitted on this host is never refused"},
     [RULE_TABLE_ERROR] = {"table error", "the table cannot be read (on_table_error decides)"},
 };

@@ -66,7 +66,7 @@ static int read_ip(struct client *client, const char **text, size_t *length)
 
 static int read_client(struct client *client, const char **text, size_t *length)
 {
-    *client = (struct client){.has_ip = false};
+    *client = (struct client){.has_ip = false, .loses_quotes = true};
     return read_ip(client, text, length) != 0 ||
                    read_flag(&client->authenticated, text, length) != 0 ||
                    read_flag(&client->smtputf8, text, length) != 0
@@ -143,8 +143,7 @@ static void reply(struct map_answer *out)
     const struct answer *answer = &out->answer;
     if (answer->verdict != VERDICT_REPLY)
         return;
-    bool quoted = answer->new[0] == '"'; /* the quotes would be lost on the way to the sender */
-    if (answer->rule == RULE_MOVED && !quoted)
+    if (answer->rule == RULE_MOVED)
         found(out, "moved", answer->new);
     else if (answer->reply.code[0] == '4')
         found(out, "deferred", answer->old);

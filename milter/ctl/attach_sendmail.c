@@ -459,6 +459,18 @@ static int plan_cf(struct work *work, const char *mc, struct error *err)
 
 /* ---- attach */
 
+/* What a mailing list meets on the day after a migration. */
+static void say_limit(const struct work *work)
+{
+    static const char option[] = "O BadRcptThrottle=";
+    size_t length;
+    const char *line = sendmail_find(work->base, option, &length);
+    if (line != NULL && atoi(line + strlen(option)) > 0)
+        printf("Sendmail counts each 551 as a bad recipient: after %d in a session each costs a "
+               "second (confBAD_RCPT_THROTTLE)\n",
+               atoi(line + strlen(option)));
+}
+
 /* What sendmail.cf will be: made with our m4 file in another place. */
 static int make_ahead(struct work *work, const char *m4, struct error *err)
 {
@@ -527,6 +539,7 @@ static int attach_with(struct work *work, struct error *err)
         return -1;
     if (work->changes.count > 0) {
         find_makefile(work);
+        say_limit(work);
         check_socket(settings->socket);
         check_socket(settings->lookup_socket);
     }

@@ -250,6 +250,10 @@ class StockSendmailCase(Case):
         self.start("define(`confRUN_AS_USER', `games')dnl\n")
         self.refuses("games", status=77)
 
+    def test_it_is_said_that_moved_recipients_count_as_bad_ones(self):
+        self.start("define(`confBAD_RCPT_THROTTLE', `3')dnl\n")
+        self.assertIn("after 3 in a session each costs a second", self.attach("--dry-run"))
+
     def test_without_the_daemon_it_is_said_that_mail_is_deferred(self):
         self.start()
         self.daemon.stop()
