@@ -305,7 +305,7 @@ class Texts(Case):
         self.daemon.reload()
         new = "a%b$c#d'e`f!g/h=i{j}k|l~m^n*o?p+q&r@new.example"
         self.daemon.hold((REMOVED, new), ("left@old.example", ""), ("utf@old.example", "jörg@new.example"),
-                         ("jörg@old.example", "j@new.example"), ('"two words"@old.example', "t@new.example"))
+                         ("quoted@old.example", '"x y"@new.example'), ("jörg@old.example", "j@new.example"), ('"two words"@old.example', "t@new.example"))
         self.attach()
         self.sendmail.hears(REMOVED, "551 5.1.6 a ")
 
@@ -318,6 +318,9 @@ class Texts(Case):
         # Sendmail itself puts the recipient before the text of any code but 551.
         self.assertEqual(self.sendmail.rcpt("left@old.example"),
                          "550 5.1.6 <left@old.example>... # left@old.example's mailbox is `gone'")
+        self.assertEqual(self.sendmail.rcpt("quoted@old.example"),
+                         "550 5.7.1 <quoted@old.example>... R$* quoted@old.example S5 <")
+        self.assertEqual(self.daemon.count("entry=quoted@old.example, rule=unwritable, reply=550 5.7.1 "), 1)
         self.assertEqual(self.sendmail.rcpt("utf@old.example"),
                          "550 5.7.1 <utf@old.example>... R$* utf@old.example S5 <")
         (self.daemon.table / "data.mdb").rename(self.folder / "table")
