@@ -232,20 +232,26 @@ static void reply_exactly(struct answer *out, const char *template)
     (void)reply_fill(&out->reply, template, &words);
 }
 
-/* The recipient as the client wrote it, without brackets and source route; "" where it is too long. */
+/* The recipient as the client wrote it, but without brackets, source route, quotes and backslashes: so
+ * Postfix writes it in its replies. "" where it is too long. */
 static void copy_spelling(char *out, size_t size, const struct question *question)
 {
     const char *from = question->recipient, *end = from + question->length;
+    size_t used = 0;
+    bool quoted = false;
+
     if (from < end && *from == '<' && end[-1] == '>') {
         from++;
         end--;
     }
     const char *colon = from < end && *from == '@' ? memchr(from, ':', (size_t)(end - from)) : NULL;
-    if (colon != NULL)
-        from = colon + 1;
-    size_t length = (size_t)(end - from) < size ? (size_t)(end - from) : 0;
-    memcpy(out, from, length);
-    out[length] = '\0';
+    for (from = colon == NULL ? from : colon + 1; from < end && used < size - 1; from++) {
+        if (*from == '"')
+            quoted = !quoted;
+        else if (*from != '\\' || !quoted || ++from < end)
+            out[used++] = *from;
+    }
+    out[used < size - 1 ? used : 0] = '\0';
 }
 
 /* An address that this session cannot carry is not echoed into it. */
@@ -269,7 +275,7 @@ static void reply_with(struct answer *out, enum text_kind kind, const struct que
     out->verdict = VERDICT_REPLY;
     if (!can_carry(texts->of[kind], &words, &question->client) ||
         reply_fill(&out->reply, texts->of[kind], &words) != 0)
-        (void)reply_fill(&out->reply, texts_default(kind), &words);
+        (void)reply_fill(&out->reply, texts_fallback(kind), &words);
 }
 
 static void withhold(struct answer *out, enum rule rule, const struct question *question,
@@ -330,12 +336,24 @@ static int write_new(struct answer *out, const struct trail *trail, const struct
     return address_needs_utf8(out->new) && !client->smtputf8 ? -1 : 0;
 }
 
+/* Who may not know where may not even know that: the mail server's own words for a mailbox that it does not
+ * know. */
+static void conceal(struct answer *out, enum rule rule, const struct question *question,
+                    const struct settings *settings)
+{
+    out->rule = rule;
+    reply_with(out, TEXT_UNKNOWN, question, settings, NULL);
+}
+
 static void over_limit(struct answer *out, const struct question *question,
                        const struct settings *settings)
 {
     bool defers = settings->over_limit == OVER_LIMIT_DEFER;
     out->rule = RULE_OVER_LIMIT;
-    reply_with(out, defers ? TEXT_DEFERRED : TEXT_WITHHELD, question, settings, NULL);
+    if (settings->conceal && !defers)
+        conceal(out, RULE_OVER_LIMIT, question, settings);
+    else
+        reply_with(out, defers ? TEXT_DEFERRED : TEXT_WITHHELD, question, settings, NULL);
 }
 
 static bool may_know(const struct answer *answer)
@@ -383,6 +401,16 @@ static void table_error(struct answer *out, const struct question *question,
         reply_with(out, TEXT_TABLE_ERROR, question, settings, NULL);
 }
 
+/* Whether that the mailbox has moved is kept from the client too. One that is forwarded is accepted like any
+ * other. */
+static bool is_concealed(const struct answer *answer, const struct settings *settings,
+                         const struct trail *trail)
+{
+    bool refuses = trail->rule == RULE_GONE || trail->rule == RULE_UNWRITABLE ||
+                   ((trail->rule == RULE_MOVED || trail->rule == RULE_LOOP) && !trail->forward);
+    return settings->conceal && refuses && !may_know(answer);
+}
+
 /* Of the end of the trail, the answer. */
 static void conclude(struct answer *out, const struct question *question,
                      const struct settings *settings, const struct trail *trail,
@@ -393,6 +421,10 @@ static void conclude(struct answer *out, const struct question *question,
     if (trail->steps > 0 || trail->rule == RULE_GONE) {
         out->disclose = trail->disclose;
         out->trust = find_trust(&question->client, settings);
+    }
+    if (is_concealed(out, settings, trail)) {
+        conceal(out, RULE_NOT_DISCLOSED, question, settings);
+        return;
     }
     switch (trail->rule) {
     case RULE_TABLE_ERROR: table_error(out, question, settings); break;

@@ -119,12 +119,20 @@ static void unavailable(struct map_answer *out, const char *why)
     snprintf(out->value, sizeof out->value, "%s", why);
 }
 
-static void listed(struct map_answer *out, const char *key, size_t length)
+/* The mail server itself says that it does not know the mailbox: in its own words. */
+static bool is_kept_from_all(const struct answer *answer, const struct settings *settings)
+{
+    return settings->conceal && answer->rule == RULE_NOT_DISCLOSED &&
+           answer->disclose == ENTRY_NOBODY;
+}
+
+static void listed(struct map_answer *out, const char *key, size_t length,
+                   const struct settings *settings)
 {
     char copy[ADDRESS_TEXT_SIZE];
     const struct answer *answer = &out->answer;
     bool fits = length < sizeof copy; /* a source route can be longer: then without it */
-    if (answer->verdict == VERDICT_CONTINUE)
+    if (answer->verdict == VERDICT_CONTINUE || is_kept_from_all(answer, settings))
         return;
     memcpy(copy, key, fits ? length : 0);
     copy[fits ? length : 0] = '\0';
@@ -153,7 +161,8 @@ static void reply(struct map_answer *out)
         found(out, "withheld", answer->old);
 }
 
-static void conclude(struct map_answer *out, const char *key, size_t length)
+static void conclude(struct map_answer *out, const char *key, size_t length,
+                     const struct settings *settings)
 {
     if (out->answer.rule == RULE_TABLE_ERROR) {
         if (out->answer.verdict == VERDICT_REPLY) /* on_table_error = "tempfail" */
@@ -161,7 +170,7 @@ static void conclude(struct map_answer *out, const char *key, size_t length)
         return;
     }
     switch (out->map) {
-    case MAP_LISTED: listed(out, key, length); break;
+    case MAP_LISTED: listed(out, key, length, settings); break;
     case MAP_RELOCATED: relocated(out); break;
     case MAP_REPLY: reply(out); break;
     case MAP_UNKNOWN: break;
@@ -211,5 +220,5 @@ void map_ask(struct map_answer *out, const char *request, size_t length, int64_t
         answer_ask(&out->answer, &question, settings, table, table_error, NULL);
     out->asked = true;
     if (settings->mode == MODE_ENFORCE)
-        conclude(out, request, length);
+        conclude(out, request, length, settings);
 }

@@ -64,9 +64,11 @@ static const struct conf_key keys[] = {
     TEXT("replies.gone", TEXT_GONE),
     TEXT("replies.deferred", TEXT_DEFERRED),
     TEXT("replies.table_error", TEXT_TABLE_ERROR),
+    TEXT("replies.unknown", TEXT_UNKNOWN),
     {"replies.by_domain", CONF_GROUPS, AT(texts_by_domain), NULL, 0, 0, 0, NULL, NULL,
      &texts_group},
     CHOICE("disclosure.default", disclose, "anyone", disclosures),
+    BOOL("disclosure.conceal", conceal, false),
     {"disclosure.trusted_networks", CONF_LIST, AT(trusted_text), "127.0.0.0/8 ::1", 0, 0, 0, NULL,
      NULL, NULL},
     {"disclosure.trusted_domains", CONF_LIST, AT(trusted_domains), "", 0, 0, 0, NULL, NULL, NULL},
@@ -403,6 +405,11 @@ void settings_warn(const struct settings *settings, void (*say)(const char *line
 {
     char line[512];
     texts_warn(&settings->texts, &settings->texts_by_domain, say, data);
+    if (settings->conceal && settings->over_limit == OVER_LIMIT_DEFER)
+        say("disclosure.over_limit: \"defer\" tells that a mailbox has moved, which conceal hides: "
+            "write "
+            "\"withhold\"",
+            data);
     if (settings->unused != NULL) {
         snprintf(line, sizeof line, "%s: this version does nothing with it yet", settings->unused);
         say(line, data);

@@ -43,6 +43,7 @@ struct settings {
     struct conf_groups texts_by_domain; /* of struct domain_texts, sorted: texts_find */
 
     int disclose; /* index of "anyone", "trusted", "nobody" */
+    bool conceal; /* who may not know is answered as of an unknown mailbox */
     struct conf_list trusted_text;
     struct network *trusted; /* trusted_count of them */
     size_t trusted_count;

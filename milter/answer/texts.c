@@ -22,6 +22,10 @@ static const struct {
                        REPLY_TRANSIENT},
     [TEXT_TABLE_ERROR] = {"table_error", "451 4.3.0 Table of moved mailboxes unavailable",
                           REPLY_TRANSIENT},
+    [TEXT_UNKNOWN] = {"unknown",
+                      "550 5.1.1 <${recipient}>: Recipient address rejected: User unknown in local "
+                      "recipient table",
+                      REPLY_PERMANENT},
 };
 
 #define LINES(path, kind)                                                                          \
@@ -36,6 +40,7 @@ static const struct conf_key keys[] = {
     LINES("gone", TEXT_GONE),
     LINES("deferred", TEXT_DEFERRED),
     LINES("table_error", TEXT_TABLE_ERROR),
+    LINES("unknown", TEXT_UNKNOWN),
 };
 const struct conf_group texts_group = {keys, sizeof keys / sizeof *keys,
                                        sizeof(struct domain_texts)};
@@ -43,6 +48,11 @@ const struct conf_group texts_group = {keys, sizeof keys / sizeof *keys,
 const char *texts_default(enum text_kind kind)
 {
     return kinds[kind].text;
+}
+
+const char *texts_fallback(enum text_kind kind)
+{
+    return kind == TEXT_UNKNOWN ? "550 5.1.1 User unknown" : kinds[kind].text;
 }
 
 const char *texts_name(enum text_kind kind)
@@ -225,7 +235,7 @@ static void warn(const struct texts *texts, const struct texts *general, const s
                     "programs look for 'please try <${new}>' in the first line and will not find "
                     "the new address",
                     "");
-        if (phrase != NULL)
+        if (phrase != NULL && i != TEXT_UNKNOWN) /* that one is to be taken for theirs */
             warn_of(place, (enum text_kind)i, "fail2ban bans clients for '", phrase);
     }
 }

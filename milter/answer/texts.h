@@ -8,8 +8,15 @@
 
 #include <stddef.h>
 
-enum text_kind { TEXT_MOVED, TEXT_WITHHELD, TEXT_GONE, TEXT_DEFERRED, TEXT_TABLE_ERROR };
-#define TEXTS (TEXT_TABLE_ERROR + 1)
+enum text_kind {
+    TEXT_MOVED,
+    TEXT_WITHHELD,
+    TEXT_GONE,
+    TEXT_DEFERRED,
+    TEXT_TABLE_ERROR,
+    TEXT_UNKNOWN, /* as the mail server says of a mailbox that it does not know */
+};
+#define TEXTS (TEXT_UNKNOWN + 1)
 
 /* A template for each kind, see mail/reply.h. */
 struct texts {
@@ -25,9 +32,11 @@ struct domain_texts {
 /* One element of the list replies.by_domain. */
 extern const struct conf_group texts_group;
 
-/* The default: a line that no addresses make too long, so that a longer text of the administrator's
- * can fall back to it. */
 const char *texts_default(enum text_kind kind);
+
+/* A line that no addresses make too long, and that fits into every session: what is said instead of a text
+ * that does not. */
+const char *texts_fallback(enum text_kind kind);
 
 /* "moved", "withheld", …: the keys of the group replies. */
 const char *texts_name(enum text_kind kind);

@@ -138,7 +138,8 @@ static void write_rule(FILE *out, const char *matches, const char *template,
 
 /* The workspace is OLD $| VERDICT ADDRESS, and ADDRESS the old one but for moved. at is what stands
  * before the domain in a pattern, "" for any domain. */
-static void write_rules(FILE *out, const struct texts *texts, const char *at, const char *domain)
+static void write_rules(FILE *out, const struct texts *texts, bool conceal, const char *at,
+                        const char *domain)
 {
     static const enum text_kind kinds[] = {TEXT_WITHHELD, TEXT_GONE, TEXT_DEFERRED};
     char pattern[2 * ADDRESS_DOMAIN_MAX + 64], old[2 * ADDRESS_DOMAIN_MAX + 8];
@@ -155,7 +156,8 @@ static void write_rules(FILE *out, const struct texts *texts, const char *at, co
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         snprintf(pattern, sizeof pattern, "R$* $| %s %s%s%s", texts_name(kinds[i]), any, at,
                  domain);
-        write_rule(out, pattern, texts->of[kinds[i]], &operands);
+        bool conceals = kinds[i] == TEXT_WITHHELD && conceal;
+        write_rule(out, pattern, texts->of[conceals ? TEXT_UNKNOWN : kinds[i]], &operands);
     }
 }
 
@@ -166,9 +168,9 @@ static void write_replies(FILE *out, const struct settings *settings)
     for (size_t length = ADDRESS_DOMAIN_MAX + 1; length > 0; length--)
         for (size_t i = 0; i < settings->texts_by_domain.count; i++)
             if (strlen(items[i].domain) == length)
-                write_rules(out, &items[i].texts, *items[i].domain == '.' ? "" : "@",
-                            items[i].domain);
-    write_rules(out, &settings->texts, "", "");
+                write_rules(out, &items[i].texts, settings->conceal,
+                            *items[i].domain == '.' ? "" : "@", items[i].domain);
+    write_rules(out, &settings->texts, settings->conceal, "", "");
     fputs("R$* $| $*\t\t$@ $1\n", out);
 }
 

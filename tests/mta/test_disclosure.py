@@ -4,13 +4,14 @@ import contextlib
 import json
 import unittest
 
-from lib import milter, place
+from lib import classes, milter, place
 from lib.daemon import Daemon
 from lib.milter import Milter
 from lib.postfix import Postfix
 from lib.sendmail import Sendmail
 from lib.site import SiteCase
 from lib.socketmap import Socketmap
+from lib.stock_sendmail import StockSendmail
 
 MOVED = "551 5.1.6 User not local; please try <{}>"
 WITHHELD = "550 5.1.6 User not local; forwarding address withheld"
@@ -138,6 +139,77 @@ class ConfirmedName(SiteCase):
                 talk.mail("someone@partner.example")  # anybody can write that
                 self.assertEqual(talk.rcpt("alice@old.example"),
                                  WITHHELD.replace("5.1.6 ", "5.1.6 <alice@old.example>... "))
+
+
+class Conceal(unittest.TestCase):
+    """disclosure.conceal: what a stranger reads of a moved mailbox is what he reads of one that was never there."""
+
+    SPELLINGS = ("{}@old.example", "{}@OLD.Example", '"{}"@old.example', '"\\{}"@old.example', "{}+ext@old.example",
+                 "{}@old.example.", "@relay.example:{}@old.example")
+    TRUSTED, SECRET, GONE, ANYONE, PRESENT = "trusted", "secret", "no-new", "anyone", "here"
+
+    def start(self, stack, **how):
+        self.folder = stack.enter_context(place.folder())
+        daemon = Daemon(self.folder / "d", **how, disclosure={
+            "default": "trusted", "conceal": True, "trusted_networks": ["192.0.2.0/24"], "limit": 0})
+        stack.enter_context(daemon)
+        for name, *more in ((self.TRUSTED,), (self.SECRET, "--disclose", "nobody"), (self.ANYONE, "--disclose", "anyone"),
+                            (self.PRESENT,)):
+            daemon.movedctl("add", f"{name}@old.example", f"{name}@new.example", *more)
+        daemon.movedctl("add", f"{self.GONE}@old.example", "--gone")
+        return daemon
+
+    def same(self, ask, why):
+        """Each concealed mailbox in each spelling, beside an unknown one."""
+        for spelling in self.SPELLINGS:
+            unknown = ask(spelling.format("stranger"))
+            self.assertTrue(unknown.startswith("550 5.1.1 "), unknown)
+            for name in (self.TRUSTED, self.SECRET, self.GONE, self.PRESENT):
+                self.assertEqual(ask(spelling.format(name)), unknown.replace("stranger", name), f"{why}, {spelling}")
+
+    def test_through_each_address_class_of_postfix(self):
+        with contextlib.ExitStack() as stack:
+            daemon = self.start(stack, group=Postfix.group)
+            doors, services = classes.doors(daemon)
+            postfix = stack.enter_context(Postfix(self.folder / "postfix", doors, more_services=services))
+            for door, table in classes.TABLES.items():
+                daemon.configure(replies={
+                    "unknown": f"550 5.1.1 <${{recipient}}>: Recipient address rejected: User unknown in {table}"})
+                daemon.reload()
+                with postfix.talk(door) as talk:
+                    talk.mail()
+                    self.same(talk.rcpt, door)
+                    self.assertEqual(talk.rcpt("anyone@old.example"), MOVED.format("anyone@new.example"))
+                with postfix.talk(door) as talk:
+                    talk.say("XCLIENT ADDR=192.0.2.7")
+                    talk.say("EHLO client.example")
+                    talk.mail()
+                    self.assertEqual(talk.rcpt("trusted@old.example"), MOVED.format("trusted@new.example"))
+                    self.assertTrue(talk.rcpt("secret@old.example").startswith("550 5.1.1 <secret@old.example>: "))
+            # What nobody may know Postfix itself refuses: the milter is not heard.
+            self.assertEqual(daemon.count("to=<secret@old.example>"), 0)
+            self.assertGreater(daemon.count("to=<here@old.example>"), 0)
+
+    def test_through_sendmail(self):
+        with contextlib.ExitStack() as stack:
+            daemon = self.start(stack, group="root", replies={"unknown": "550 5.1.1 User unknown"})
+            sendmail = stack.enter_context(StockSendmail(self.folder / "s"))
+            sendmail.start()
+            daemon.movedctl("add", "daemon@old.example", "daemon@new.example")  # its mailbox is there
+            done = daemon.ctl("attach", "--config-dir", sendmail.conf, "--yes", "sendmail", env=sendmail.env)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            sendmail.hears("anyone@old.example", MOVED.format("anyone@new.example"))
+            self.same(sendmail.rcpt, "Sendmail")
+            self.assertEqual(sendmail.rcpt("daemon@old.example"), "550 5.1.1 <daemon@old.example>... User unknown")
+
+    def test_above_the_limit_too(self):
+        with contextlib.ExitStack() as stack:
+            daemon = self.start(stack)
+            daemon.configure(disclosure={"conceal": True, "limit": 1}, replies={"unknown": "550 5.1.1 ${recipient}?"})
+            daemon.movedctl("add", "@bulk.example", "@new.example")
+            daemon.reload()
+            self.assertEqual(milter.ask(daemon.address, "<a@bulk.example>"), MOVED.format("a@new.example"))
+            self.assertEqual(milter.ask(daemon.address, "<b@bulk.example>"), "550 5.1.1 b@bulk.example?")
 
 
 if __name__ == "__main__":

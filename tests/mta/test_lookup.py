@@ -5,7 +5,7 @@ import signal
 import socket
 import unittest
 
-from lib import place
+from lib import classes, place
 from lib.daemon import Daemon, handed_over, listening
 from lib.load import Load
 from lib.postfix import Postfix
@@ -176,29 +176,10 @@ class WithoutSocket(unittest.TestCase):
 class ThroughPostfix(unittest.TestCase):
     """Mailboxes that Postfix itself no longer knows; each address class that has a list of mailboxes."""
 
-    # door: the domain's class, and the list that knows here@old.example alone
-    LISTS = {
-        "local": {"mydestination": "old.example", "local_recipient_maps": "inline:{here@old.example=here} LISTED"},
-        "virtual": {"virtual_mailbox_domains": "old.example",
-                    "virtual_mailbox_maps": "inline:{here@old.example=all/} LISTED"},
-        "alias": {"virtual_alias_domains": "old.example",
-                  "virtual_alias_maps": "inline:{here@old.example=here@bulk.example} LISTED"},
-        "relay": {"relay_domains": "old.example", "relay_recipient_maps": "inline:{here@old.example=here} LISTED"},
-    }
-
     def test_a_removed_mailbox_is_answered_with_551_and_an_unknown_one_is_unknown(self):
         with place.folder() as folder, Daemon(folder / "d", group=Postfix.group) as daemon:
             daemon.hold(("alice@old.example", "alice@new.example"), ('"two words"@old.example', "two@new.example"))
-            listed = f"socketmap:unix:{daemon.lookups}:listed"
-            services, doors = "", {}
-            for door, lists in self.LISTS.items():
-                # The class is trivial-rewrite's to tell: each door has one of its own.
-                lists = {"virtual_mailbox_domains": "", **lists}
-                options = "".join(f"  -o {{ {name} = {value.replace(' LISTED', '')} }}\n" for name, value in lists.items())
-                services += f"rewrite-{door} unix - - n - - trivial-rewrite\n{options}"
-                doors[door] = (daemon.socket.postfix, {
-                    "rewrite_service_name": f"rewrite-{door}",
-                    **{name: value.replace("LISTED", listed) for name, value in lists.items()}})
+            doors, services = classes.doors(daemon)
             with Postfix(folder / "postfix", doors, more_services=services) as postfix:
                 for door in doors:
                     with self.subTest(door), postfix.talk(door) as talk:

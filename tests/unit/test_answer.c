@@ -344,6 +344,32 @@ START_TEST(trusted_clients_are_told_more)
 }
 END_TEST
 
+#define UNKNOWN(name)                                                                              \
+    "550 5.1.1 <" name ">: Recipient address rejected: User unknown in local recipient table"
+
+START_TEST(concealed_from_those_who_may_not_know)
+{
+    struct client user = stranger;
+    user.authenticated = true;
+    settings->conceal = true;
+    settings->disclose = 1;
+    expect("<alice@old.example>", stranger, NOW, UNKNOWN("alice@old.example"));
+    expect("<Alice+X@OLD.example.>", stranger, NOW, UNKNOWN("Alice+X@OLD.example."));
+    expect("<@a,@b:\"a\\lice\"@old.example>", stranger, NOW, UNKNOWN("alice@old.example"));
+    expect("alice@old.example", stranger, NOW, UNKNOWN("alice@old.example"));
+    expect("<bob@old.example>", stranger, NOW, UNKNOWN("bob@old.example"));
+    expect("<loop1@old.example>", stranger, NOW, UNKNOWN("loop1@old.example"));
+    expect("<idn@old.example>", stranger, NOW, UNKNOWN("idn@old.example"));
+    expect("<secret@old.example>", user, NOW, UNKNOWN("secret@old.example"));
+    expect("<alice@old.example>", user, NOW, MOVED("alice@new.example"));
+    expect("<bob@old.example>", user, NOW, GONE);
+    expect("<open@old.example>", stranger, NOW, MOVED("open@new.example"));
+    expect("<fwd@old.example>", stranger, NOW, "forward fwd@new.example");
+    expect("<stays@old.example>", stranger, NOW, "continue");
+    expect("<j\xc3\xb6rg@old.example>", stranger, NOW, "550 5.1.1 User unknown");
+}
+END_TEST
+
 static enum trust trust_of(const char *ip, const char *name)
 {
     struct client client = stranger;
@@ -663,6 +689,7 @@ Suite *answer_suite(void)
     tcase_add_test(tcase, utf8_goes_into_sessions_that_carry_it);
     tcase_add_test(tcase, local_submission_is_never_refused);
     tcase_add_test(tcase, a_limit_is_kept);
+    tcase_add_test(tcase, concealed_from_those_who_may_not_know);
     tcase_add_test(tcase, a_client_is_trusted_by_its_confirmed_name);
     tcase_add_test(tcase, one_mailbox_is_one_new_address_in_either_spelling);
     tcase_add_test(tcase, texts_of_the_administrator);

@@ -168,6 +168,20 @@ START_TEST(an_unknown_map_is_no_answer)
 }
 END_TEST
 
+START_TEST(what_is_concealed_from_all_is_not_listed)
+{
+    settings->conceal = true;
+    settings->disclose = 1;
+    ck_assert_int_eq(ask("listed alice@old.example", NULL).result, MAP_OK);
+    ck_assert_str_eq(ask("reply 192.0.2.7 0 0 alice@old.example", NULL).value,
+                     "withheld alice@old.example");
+    settings->disclose = 2;
+    ck_assert_int_eq(ask("listed alice@old.example", NULL).result, MAP_NOTFOUND);
+    ck_assert_str_eq(ask("reply 192.0.2.7 1 0 alice@old.example", NULL).value,
+                     "withheld alice@old.example");
+}
+END_TEST
+
 START_TEST(the_limit_counts_for_reply_alone)
 {
     const struct limit_rules one = {.period = 60, .client = {1, 32, 64}, .memory = 1 << 20};
@@ -196,6 +210,7 @@ Suite *map_suite(void)
     tcase_add_loop_test(tcase, a_table_that_cannot_be_read, 0, 3);
     tcase_add_test(tcase, an_unknown_map_is_no_answer);
     tcase_add_test(tcase, the_limit_counts_for_reply_alone);
+    tcase_add_test(tcase, what_is_concealed_from_all_is_not_listed);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -258,6 +258,13 @@ START_TEST(a_text_that_programs_cannot_read_is_warned_of)
     settings_warn(settings, count_warning, &count);
     ck_assert_int_eq(count, 1);
     settings_free(settings);
+    ck_assert_int_eq(
+        read_text(&settings, "disclosure: { conceal = true; over_limit = \"defer\"; };", &err), 0);
+    ck_assert(settings->conceal);
+    settings_warn(settings, count_warning, &count);
+    ck_assert_int_eq(count, 2);
+    count = 1;
+    settings_free(settings);
     ck_assert_int_eq(read_text(&settings, "hits: { enabled = true; };", &err), 0);
     settings_warn(settings, count_warning, &count);
     ck_assert_int_eq(count, 2);
