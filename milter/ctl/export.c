@@ -3,6 +3,7 @@
 
 #include "ctl/interrupt.h"
 #include "ctl/progress.h"
+#include "ctl/spool.h"
 #include "table/format.h"
 
 #include <errno.h>
@@ -140,10 +141,14 @@ static int write_file(const struct ctl *ctl, struct export *export, const char *
 
 static int write_stdout(const struct ctl *ctl, struct export *export, struct error *err)
 {
+    spool_begin(spool_folder(ctl->path));
     export->out.file = stdout;
-    if (write_all(ctl, export, err) == 0 && check_whole(ctl, export, err) == 0)
-        return 0;
-    return error_at(err, "standard output", 0);
+    int rc = write_all(ctl, export, err);
+    if (rc != 0)
+        error_at(err, "standard output", 0);
+    if (spool_end(rc == 0 ? err : NULL) != 0)
+        rc = -1;
+    return rc == 0 ? check_whole(ctl, export, err) : rc;
 }
 
 static int export_table(struct ctl *ctl, char **args, struct error *err)

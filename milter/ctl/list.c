@@ -1,6 +1,8 @@
 /* ctl/list.c: print the entries, all or some */
 #include "ctl/ctl.h"
 
+#include "ctl/spool.h"
+
 #include <fnmatch.h>
 
 struct wanted {
@@ -29,12 +31,13 @@ static int list(struct ctl *ctl, char **args, struct error *err)
     struct table_view *view = table_view_open(ctl->table, err);
     if (view == NULL)
         return -1;
+    spool_begin(spool_folder(ctl->path));
     list_begin(&made, ctl->options.json);
     int rc = table_each(view, *domain == '\0' ? NULL : domain, list_one, (void *)&wanted, err);
     table_view_close(view);
     if (rc == 0)
         list_end(&made);
-    return rc;
+    return spool_end(rc == 0 ? err : NULL) == 0 ? rc : -1;
 }
 
 const struct command command_list = {

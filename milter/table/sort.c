@@ -271,21 +271,17 @@ static int write_error(const struct sort *sort, struct error *err)
                      sort->folder, strerror(errno));
 }
 
-static int open_file(struct sort *sort, struct error *err)
+int sort_open_file(const char *folder)
 {
     char path[PATH_MAX];
-    if (sort->file >= 0)
-        return 0;
-    sort->file = open(sort->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (sort->file >= 0)
-        return 0;
-    snprintf(path, sizeof path, "%s/sort-XXXXXX",
-             sort->folder); /* not every file system has O_TMPFILE */
-    sort->file = mkostemp(path, O_CLOEXEC);
-    if (sort->file < 0)
-        return write_error(sort, err);
-    unlink(path);
-    return 0;
+    int file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (file >= 0)
+        return file;
+    snprintf(path, sizeof path, "%s/sort-XXXXXX", folder); /* not every file system has O_TMPFILE */
+    file = mkostemp(path, O_CLOEXEC);
+    if (file >= 0)
+        unlink(path);
+    return file;
 }
 
 static int write_out(struct sort *sort, const char *text, size_t length, struct error *err)
@@ -348,8 +344,8 @@ static int spill(struct sort *sort, struct error *err)
     struct run *run = next_run(sort);
     if (run == NULL)
         return error_set(err, EX_OSERR, "out of memory");
-    if (open_file(sort, err) != 0)
-        return -1;
+    if (sort->file < 0 && (sort->file = sort_open_file(sort->folder)) < 0)
+        return write_error(sort, err);
     int rc =
         sort->in_order ? write_out(sort, sort->buffer, sort->used, err) : write_sorted(sort, err);
     const char *last = record_at(sort, sort->count - 1);

@@ -5,7 +5,9 @@ FAULT_KILLS: how many moments of each kind of change (20)."""
 
 import contextlib
 import os
+import pathlib
 import random
+import re
 import signal
 import subprocess
 import time
@@ -233,8 +235,8 @@ class TwoAtOnce(FaultCase):
             self.assertIn(self.movedctl("export"), states)
         self.is_whole()
 
-    def test_a_reader_that_stands_still_holds_nobody_up(self):
-        """An export whose reader does not read, killed in the end: what it held is used again."""
+    def test_a_reader_that_stands_still_lets_the_file_be(self):
+        """A list that nobody reads: what it saw is used again, and yet it is all there in the end."""
         files = [self.file(f"{n}.csv", 0, ENTRIES, f"{n}@new.example") for n in range(2)]
         states = [self.holds(path) for path in files]
 
@@ -244,9 +246,34 @@ class TwoAtOnce(FaultCase):
             return (self.daemon.table / "data.mdb").stat().st_size
         self.answers_all_the_while()
         change(30)  # until the change log is as long as it gets
+        with subprocess.Popen(self.command("list"), stdout=subprocess.PIPE) as stands:
+            self.addCleanup(stands.kill)
+            place.until(lambda: self.is_put_aside(stands.pid), "what the reader does not take is put aside")
+            change(3)  # until the pages that the view held are used again
+            size = change(1)
+            self.assertEqual(change(5), size)
+            listed = stands.stdout.read().decode()
+            self.assertEqual(stands.wait(), 0)
+        self.assertEqual(sorted(line.split("\t")[0] for line in listed.splitlines()),
+                         sorted(line.split(",")[0] for line in states[1].splitlines()[1:]))
+        self.assertEqual({line.split("\t")[1] for line in listed.splitlines()}, {"1@new.example", "always@new.example"})
+
+    def is_put_aside(self, pid):
+        """Whether the process reads the temporary file: it does so when it has closed its view."""
+        for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if os.readlink(link).endswith("(deleted)"):
+                    position = re.match(r"pos:\s*(\d+)", pathlib.Path(f"/proc/{pid}/fdinfo/{link.name}").read_text())
+                    return 0 < int(position[1]) < link.stat().st_size
+        return False
+
+    def test_a_reader_that_is_killed_holds_nobody_up(self):
+        """What an export has held is used again."""
+        files = [self.file(f"{n}.csv", 0, ENTRIES, f"{n}@new.example") for n in range(2)]
+        states = [self.holds(path) for path in files]
         with subprocess.Popen(self.command("export"), stdout=subprocess.PIPE) as stands:
             stands.stdout.read(1)
-            change(4)
+            self.assertEqual(self.holds(files[0]), states[0])
             stands.kill()
-        size = change(4)
-        self.assertEqual(change(10), size)
+        self.assertEqual(self.holds(files[1]), states[1])
+        self.is_whole()
