@@ -85,20 +85,24 @@ static int keep_parameters(struct forward *out, char **args, const char *mailbox
     size_t notify_length = 0, orcpt_length = 0;
     const char *notify = envelope_parameter(args, "NOTIFY", &notify_length);
     const char *orcpt = envelope_parameter(args, "ORCPT", &orcpt_length);
+    char *made = malloc(ENVELOPE_ORCPT_SIZE(length));
 
-    if (notify == NULL && orcpt == NULL && !add_orcpt)
-        return 0;
-    size_t size = notify_length + 1 + orcpt_length + 1 + ENVELOPE_ORCPT_SIZE(length);
-    out->parameters = malloc(size);
-    if (out->parameters == NULL)
+    if (made == NULL)
         return -1;
-    snprintf(out->parameters, size, "%.*s%s%.*s", (int)notify_length, notify == NULL ? "" : notify,
-             notify != NULL && (orcpt != NULL || add_orcpt) ? " " : "", (int)orcpt_length,
-             orcpt == NULL ? "" : orcpt);
-    if (orcpt == NULL && add_orcpt)
-        envelope_orcpt(out->parameters + strlen(out->parameters), mailbox, length);
+    if (orcpt == NULL && add_orcpt && envelope_orcpt(made, mailbox, length) == 0) {
+        orcpt = made;
+        orcpt_length = strlen(made);
+    }
     out->notify_length = notify_length;
-    return 0;
+    int rc = 0;
+    if (notify != NULL || orcpt != NULL)
+        rc = asprintf(&out->parameters, "%.*s%s%.*s", (int)notify_length,
+                      notify == NULL ? "" : notify, notify != NULL && orcpt != NULL ? " " : "",
+                      (int)orcpt_length, orcpt == NULL ? "" : orcpt);
+    if (rc < 0)
+        out->parameters = NULL;
+    free(made);
+    return rc < 0 ? -1 : 0;
 }
 
 static struct forward *forward_new(char **args, const char *old, const char *new, bool postfix)

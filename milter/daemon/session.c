@@ -29,7 +29,7 @@
 struct session {
     char host[HOST_SIZE];
     struct client client;
-    bool has_port; /* a client over TCP has one: local submission through Postfix has not */
+    bool may_be_local; /* Postfix may have it from sendmail(1) */
     bool no_reply_connect, no_reply_mail;
     struct forwards forwards;
 };
@@ -165,13 +165,14 @@ static void copy_host(char *out, const char *host)
     out[i] = '\0';
 }
 
-static bool has_port(const struct sockaddr *address)
+/* As Postfix shows sendmail(1) mail: 127.0.0.1, and no port, which only a client over TCP has. Someone
+ * else without a port is a client whose port a proxy kept to itself. */
+static bool may_be_local(const struct sockaddr *address)
 {
-    if (address != NULL && address->sa_family == AF_INET)
-        return ((const struct sockaddr_in *)(const void *)address)->sin_port != 0;
-    if (address != NULL && address->sa_family == AF_INET6)
-        return ((const struct sockaddr_in6 *)(const void *)address)->sin6_port != 0;
-    return false;
+    if (address == NULL || address->sa_family != AF_INET)
+        return false;
+    const struct sockaddr_in *inet = (const struct sockaddr_in *)(const void *)address;
+    return inet->sin_port == 0 && inet->sin_addr.s_addr == htonl(INADDR_LOOPBACK);
 }
 
 static bool is_postfix(SMFICTX *ctx)
@@ -192,7 +193,7 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
     bool confirmed = resolves != NULL && strcmp(resolves, "OK") == 0;
     session->client.confirmed_name = confirmed ? session->host : NULL;
     session->client.has_ip = ip_from_sockaddr(&session->client.ip, address);
-    session->has_port = has_port(address);
+    session->may_be_local = may_be_local(address);
     session->forwards.postfix = is_postfix(ctx);
     return session->no_reply_connect ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
@@ -208,9 +209,9 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
     const char *user = smfi_getsymval(ctx, (char *)"{auth_authen}");
     session->client.authenticated = user != NULL && *user != '\0';
     session->client.smtputf8 = envelope_parameter(args, "SMTPUTF8", &length) != NULL;
-    /* Postfix gives sendmail(1) mail the address 127.0.0.1, no port, and paths without brackets; and no
-     * parameters, though it finds out by itself what has to be carried as UTF-8. */
-    if (!session->has_port && args[0][0] != '<') {
+    /* Without brackets it is. There are no parameters then, and Postfix finds out by itself what
+     * has to be carried as UTF-8. */
+    if (session->may_be_local && args[0][0] != '<') {
         session->client.has_ip = false;
         session->client.smtputf8 = true;
     }

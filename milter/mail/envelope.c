@@ -1,11 +1,9 @@
 #include "mail/envelope.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <unistr.h>
 
 size_t envelope_path_length(const char *text)
 {
@@ -62,40 +60,22 @@ static bool is_xchar(unsigned char octet)
     return octet > ' ' && octet < 0x7f && octet != '+' && octet != '=';
 }
 
-/* xtext of RFC 3461 section 4. */
-static void write_xtext(char *out, const char *text, size_t length)
+int envelope_orcpt(char *out, const char *mailbox, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        if (is_xchar((unsigned char)text[i]))
-            *out++ = text[i];
-        else
-            out += snprintf(out, sizeof "+2B", "+%02X", (unsigned)(unsigned char)text[i]);
-    *out = '\0';
-}
-
-/* utf-8-addr-xtext of RFC 6533 section 3. */
-static void write_unicode_xtext(char *out, const char *text, size_t length)
-{
-    const uint8_t *at = (const uint8_t *)text, *end = at + length;
-    while (at < end) {
-        ucs4_t point;
-        at += u8_mbtouc(&point, at, (size_t)(end - at));
-        if (point < 0x80 && point != '\\' && is_xchar((unsigned char)point))
-            *out++ = (char)point;
-        else
-            out += snprintf(out, sizeof "\\x{10FFFF}", "\\x{%02X}", (unsigned)point);
+    bool ascii = true, plain = true;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char octet = (unsigned char)mailbox[i];
+        ascii = ascii && octet < 0x80;
+        plain = plain && (octet >= 0x80 || (is_xchar(octet) && octet != '\\'));
     }
-    *out = '\0';
-}
-
-void envelope_orcpt(char *out, const char *mailbox, size_t length)
-{
-    bool ascii = true;
-    for (size_t i = 0; i < length; i++)
-        ascii = ascii && (unsigned char)mailbox[i] < 0x80;
+    if (!ascii && !plain)
+        return -1;
     out += snprintf(out, sizeof "ORCPT=rfc822;", "ORCPT=%s;", ascii ? "rfc822" : "utf-8");
-    if (ascii)
-        write_xtext(out, mailbox, length);
-    else
-        write_unicode_xtext(out, mailbox, length);
+    for (size_t i = 0; i < length; i++)
+        if (!ascii || is_xchar((unsigned char)mailbox[i]))
+            *out++ = mailbox[i];
+        else
+            out += snprintf(out, sizeof "+2B", "+%02X", (unsigned)(unsigned char)mailbox[i]);
+    *out = '\0';
+    return 0;
 }

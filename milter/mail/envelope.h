@@ -5,9 +5,8 @@
 
 #include <stddef.h>
 
-/* Room for what envelope_orcpt writes: the longest type, and no octet becomes more than six
- * ("\x{2B}"). */
-#define ENVELOPE_ORCPT_SIZE(octets) (sizeof "ORCPT=rfc822;" + 6 * (octets))
+/* Room for what envelope_orcpt writes: no octet becomes more than three ("+2B"). */
+#define ENVELOPE_ORCPT_SIZE(octets) (sizeof "ORCPT=rfc822;" + 3 * (octets))
 
 /* The length of the path in args[0]: up to its closing '>', or without brackets up to a blank.
  * Sendmail up to 8.17.1 can leave parameters behind it in the same argument. */
@@ -21,9 +20,9 @@ const char *envelope_mailbox(const char *path, size_t *length);
  * whole of it, "NOTIFY=NEVER", in *length octets; NULL where there is none. */
 const char *envelope_parameter(char **args, const char *name, size_t *length);
 
-/* Writes the parameter ORCPT for a mailbox of length octets in UTF-8 into
- * out[ENVELOPE_ORCPT_SIZE(length)], in ASCII whatever the mailbox (RFC 3461 section 4.2, RFC 6533
- * section 3). */
-void envelope_orcpt(char *out, const char *mailbox, size_t length);
+/* Writes the parameter ORCPT for a mailbox of length octets into out[ENVELOPE_ORCPT_SIZE(length)]: in
+ * xtext, or in UTF-8 as it is (RFC 3461 section 4.2, RFC 6533 section 3). Returns 0; or -1 where
+ * UTF-8 has an octet that wants an encoding, since mail servers do not agree on which. */
+int envelope_orcpt(char *out, const char *mailbox, size_t length);
 
 #endif

@@ -91,7 +91,7 @@ class Postfix:
         self.doors = doors
         self.local_milter = local_milter
         self.more_services = more_services  # lines for master.cf
-        self.more = more  # and for main.cf
+        self.more = more  # and for main.cf, instead of those that are there
         self.ports = dict(zip(doors, place.free_ports(len(doors))))
 
     def _write(self):
@@ -100,7 +100,9 @@ class Postfix:
                            gid=nobody.pw_gid)
         if self.local_milter:
             main += f"non_smtpd_milters = {self.local_milter}\n"
-        main += self.more
+        # Never the same name twice: postlogd would warn itself of it, and wait for itself to read that.
+        ours = {line.split(" = ")[0] for line in self.more.splitlines()}
+        main = "".join(line + "\n" for line in main.splitlines() if line.split(" =")[0] not in ours) + self.more
         master = MASTER + self.more_services
         for door, (milter, settings) in self.doors.items():
             master += f"127.0.0.1:{self.ports[door]} inet n - n - 200 smtpd\n"

@@ -172,6 +172,11 @@ class Disclosure(Alone):
             milter.helo("localhost")
             milter.mail("cron@old.example")
             self.assertEqual(milter.rcpt("m1@old.example"), "continue")
+        with Milter(self.daemon.address) as milter:  # a client whose port a proxy kept to itself
+            milter.negotiate()
+            milter.connect(STRANGER, 0, "client.example")
+            milter.mail("sender@client.example")
+            self.assertEqual(milter.rcpt("m1@old.example"), MOVED.format("m1@new.example"))
 
 
 class Forward(Alone):
@@ -412,7 +417,7 @@ class Table(Alone):
 
     def newer_format(self):
         """The one digit behind the key 'format'."""
-        data, count = re.subn(rb"format1", b"format9", self.data().read_bytes())
+        data, count = re.subn(rb"format\d", b"format9", self.data().read_bytes())
         self.assertGreater(count, 0)
         self.data().write_bytes(data)
 

@@ -3,9 +3,12 @@
 import contextlib
 import re
 import signal
+import subprocess
+import time
 import unittest
 
 from lib import place
+from lib.daemon import Daemon
 from lib.postfix import Postfix
 from lib.sendmail import Sendmail
 from lib.sink import Sink
@@ -194,6 +197,69 @@ class Recipients(ForwardCase):
             self.assertEqual(self.went_to("the next"), ["<alice@new.example>"])
 
 
+    def test_addresses_in_utf8(self):
+        for site in self.sites(Postfix):
+            site.hold(("jörg@old.example", "joerg@new.example", "forward"), ("jörn@bücher.example", "i@bücher.test", "forward"),
+                      ("utf@old.example", "jürgen@new.example", "forward"))
+            for recipient, new in (("<jörg@old.example>", "<joerg@new.example>"), ("<JÖRG+x@old.example>", "<joerg+x@new.example>"),
+                                   ("<JÖRN@BÜCHER.example>", "<i@xn--bcher-kva.test>"),
+                                   ("<jörn@xn--bcher-kva.example>", "<i@xn--bcher-kva.test>"),
+                                   ("<utf@old.example>", "<jürgen@new.example>")):
+                self.send(site, recipient, parameters=["SMTPUTF8"])
+                self.assertEqual((self.went_to(), self.stayed(site)), ([new], []), recipient)
+            self.send(site, "<jörg@old.example>")
+            self.assertEqual((self.went_to(), self.stayed(site)), (["<joerg@new.example>"], []))
+            self.assertEqual(site.rcpt("utf@old.example"), "550 5.1.6 User not local; forwarding address withheld")
+        for site in self.sites(Sendmail):  # knows no SMTPUTF8, and takes this one for a name of eight-bit characters
+            site.hold(("jörg@old.example", "joerg@new.example", "forward"), ("utf@old.example", "jürgen@new.example", "forward"))
+            self.send(site, "<jörg@old.example>")
+            self.assertEqual((self.went_to(), self.stayed(site)), (["<joerg@new.example>"], []))
+            self.assertRegex(site.rcpt("utf@old.example"), "^550 5.1.6 .*forwarding address withheld")
+
+    def test_mail_of_the_host_itself_is_forwarded_too(self):
+        for site in self.sites(Postfix):
+            site.hold(("alice@old.example", "alice@new.example", "forward"), ("utf@old.example", "jürgen@new.example", "forward"))
+            for names, new, stay in ((["alice@old.example"], ["<alice@new.example>"], []),
+                                     (["alice"], ["<alice@new.example>"], []),
+                                     (["utf"], ["<jürgen@new.example>"], []),
+                                     (["alice@old.example", "here"], ["<alice@new.example>"], ["here"]),
+                                     (["alice", "here"], ["<alice@new.example>"], ["alice", "here"])):  # the manual says so
+                done = site.server.run("sendmail", "-f", "cron@old.example", *names, stdin="Subject: from cron\n\nHello.\n")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                site.server.settle()
+                self.assertEqual((self.went_to("from cron"), self.stayed(site, "from cron")), (new, stay), names)
+        for site in self.sites(Sendmail):
+            site.hold(("alice@old.example", "alice@new.example", "forward"))
+            self.assertIn("Message accepted", site.server.submit("alice@old.example", "from cron"))
+            site.server.settle()
+            self.assertEqual((self.went_to("from cron"), self.stayed(site, "from cron")), (["<alice@new.example>"], []))
+
+    def test_the_targets_of_an_alias_get_nothing(self):
+        for site in self.sites(Sendmail):
+            (site.server.folder / "aliases").write_text("aliased: other\naway: away@elsewhere.example\nsame: same@new.example\nnull: /dev/null\n")
+            done = subprocess.run(site.server.command("-bi"), env=site.server.env, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for name in ("aliased", "away", "same", "null"):
+                site.hold(("@old.example", "@new.example", "forward"))
+                self.send(site, f"<{name}@old.example>")
+                self.assertEqual((self.went_to(), self.stayed(site)), ([f"<{name}@new.example>"], []), name)
+
+    def test_a_migration_forwards_then_refuses_and_then_is_over(self):
+        def day(number):
+            return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400 * number))
+        moments = {"before": (10, 20, 30), "grace": (-10, 10, 20), "refused": (-20, -10, 10), "over": (-30, -20, -10)}
+        for site in self.sites():
+            for name, (start, grace, end) in moments.items():
+                site.movedctl("add", f"{name}@old.example", f"{name}@new.example", "--from", day(start),
+                              "--forward-until", day(grace), "--until", day(end))
+            said = self.send(site, *(f"<{name}@old.example>" for name in moments))
+            self.assertEqual([reply[:10] for reply in said], [ACCEPTED, ACCEPTED, MOVED[:10], ACCEPTED])
+            self.assertEqual((self.went_to(), self.stayed(site)), (["<grace@new.example>"], ["before", "over"]))
+            at = {number: site.daemon.ctl("test", "before@old.example", "--at", day(number)) for number in (0, 11, 21, 31)}
+            self.assertEqual([(done.stdout.splitlines()[0], done.returncode) for done in at.values()], [
+                ("continue", 1), ("forward <before@new.example>", 0), (MOVED.format("before@new.example"), 0), ("continue", 1)])
+
+
 class Notifications(ForwardCase):
     """What the sender is told of a message that was forwarded (RFC 3461)."""
 
@@ -223,6 +289,94 @@ class Notifications(ForwardCase):
         for site in self.sites(Postfix):
             self.send(site, "<Alice+x@old.example>")
             self.assertRegex(self.sink.message("Final-Recipient").text, "(?im)^original-recipient: ?rfc822; ?Alice[+]x@old.example$")
+
+
+class ThroughPostfix(unittest.TestCase):
+    """What hangs on Postfix's own configuration."""
+
+    # Of each class of addresses a domain; the mail server has here@ of it alone.
+    LISTS = {
+        "local_recipient_maps": "inline:{here@local.example=here}",
+        "virtual_mailbox_maps": "inline:{here@virtual.example=all/}",
+        "virtual_alias_maps": "inline:{here@alias.example=here@virtual.example}",
+        "relay_recipient_maps": "inline:{here@relay.example=here}",
+    }
+    MAIN = """\
+mydestination = local.example
+virtual_mailbox_domains = virtual.example
+virtual_alias_domains = alias.example
+relay_domains = relay.example
+default_transport = smtp:[127.0.0.1]:{port}
+relay_transport = $default_transport
+"""
+
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.sink = self.stack.enter_context(Sink())
+        self.folder = self.stack.enter_context(place.folder())
+        self.daemon = self.stack.enter_context(Daemon(self.folder / "d", group=Postfix.group))
+
+    def postfix(self, doors, services=""):
+        return self.stack.enter_context(Postfix(
+            self.folder / "postfix", doors,
+            more=self.MAIN.format(port=self.sink.port) + "".join(f"{name} = {maps}\n" for name, maps in self.LISTS.items()),
+            more_services="smtp unix - - n - - smtp\nlocal unix - n n - - local\n" + services))
+
+    def took(self):
+        return sorted(recipient.split(">")[0] + ">" for message in self.sink.took for recipient in message.recipients)
+
+    def test_a_mailbox_that_was_removed_is_forwarded_through_the_map_listed(self):
+        self.daemon.hold(*((f"{name}@{kind}.example", f"{name}@new.example", action)
+                           for kind in ("local", "virtual", "alias", "relay")
+                           for name, action in ((kind, "forward"), ("eva", "reject"))))
+        listed = f"socketmap:unix:{self.daemon.lookups}:listed"
+        postfix = self.postfix({"listed": (self.daemon.socket.postfix, {name: f"{maps} {listed}" for name, maps in self.LISTS.items()}),
+                                "plain": (self.daemon.socket.postfix, {})})
+        kinds = ("local", "virtual", "alias", "relay")
+        for kind in kinds:
+            with self.subTest(kind), postfix.talk("plain") as talk:
+                talk.mail()
+                self.assertRegex(talk.rcpt(f"{kind}@{kind}.example"), "^550 5.1.1 ", "without the map it would be unknown")
+        with postfix.talk("listed") as talk:
+            talk.mail()
+            for kind in kinds:
+                self.assertEqual(talk.rcpt(f"{kind.upper()}@{kind}.example")[:10], ACCEPTED)
+                self.assertEqual(talk.rcpt(f"eva@{kind}.example"), MOVED.format("eva@new.example"))
+                self.assertRegex(talk.rcpt(f"nobody@{kind}.example"), "^550 5.1.1 ")
+            self.assertTrue(talk.message("removed").startswith("250 2.0.0 "))
+        postfix.settle()
+        self.assertEqual(self.took(), sorted(f"<{kind}@new.example>" for kind in kinds))
+        self.assertEqual(self.sink.find("Final-Recipient"), [])
+        self.assertEqual(list((self.folder / "postfix/mail").rglob("new/*")), [])
+
+    def test_behind_another_milter_it_hears_only_of_what_that_one_lets_pass(self):
+        other = self.stack.enter_context(Daemon(self.folder / "o", group=Postfix.group))
+        other.hold(("alice@virtual.example", "greylisted@other.example"))
+        self.daemon.hold(("@virtual.example", "@new.example", "forward"))
+        both = " ".join(f"{{ {daemon.socket.postfix}, default_action=tempfail }}" for daemon in (other, self.daemon))
+        postfix = self.postfix({"both": (None, {"smtpd_milters": both, "virtual_mailbox_maps": "static:all/"})})
+        with postfix.talk("both") as talk:
+            talk.mail()
+            self.assertRegex(talk.rcpt("alice@virtual.example"), "^551 ")
+            self.assertEqual(talk.rcpt("bob@virtual.example")[:10], ACCEPTED)
+            self.assertTrue(talk.message("two milters").startswith("250 2.0.0 "))
+        postfix.settle()
+        self.assertEqual(self.took(), ["<bob@new.example>"])
+
+    def test_a_proxy_filter_hides_the_end_of_the_message_and_the_old_mailbox_gets_it(self):
+        """As Postfix's MILTER_README says; no loss, but no forwarding either."""
+        (port,) = place.free_ports(1)
+        self.daemon.hold(("here@virtual.example", "here@new.example", "forward"))
+        postfix = self.postfix({"proxied": (self.daemon.socket.postfix, {"smtpd_proxy_filter": f"127.0.0.1:{port}"})},
+                               f"127.0.0.1:{port} inet n - n - 20 smtpd\n")
+        with postfix.talk("proxied") as talk:
+            talk.mail()
+            self.assertEqual(talk.rcpt("here@virtual.example")[:10], ACCEPTED)
+            self.assertTrue(talk.message("proxied").startswith("250 2.0.0 "))
+        self.assertEqual(postfix.recipients("proxied"), ["here@virtual.example"])
+        postfix.settle()
+        self.assertEqual(self.took(), [])
 
 
 if __name__ == "__main__":

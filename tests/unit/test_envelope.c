@@ -69,29 +69,28 @@ static const struct {
     {"al+x=y@old.example", "ORCPT=rfc822;al+2Bx+3Dy@old.example"},
     {"\"a b\"@old.example", "ORCPT=rfc822;\"a+20b\"@old.example"},
     {"a\\b@old.example", "ORCPT=rfc822;a\\b@old.example"},
-    {"j\xc3\xb6rg+x@b\xc3\xbc"
-     "cher.example",
-     "ORCPT=utf-8;j\\x{F6}rg\\x{2B}x@b\\x{FC}cher.example"},
-    {"\xf0\x9f\x98\x80\\@x", "ORCPT=utf-8;\\x{1F600}\\x{5C}@x"},
+    {"j\xc3\xb6rg@x", "ORCPT=utf-8;j\xc3\xb6rg@x"},
+    {"j\xc3\xb6rg+y@x", NULL},
+    {"j\xc3\xb6r=g@x", NULL},
+    {"\"j\xc3\xb6 rg\"@x", NULL},
+    {"\"j\xc3\xb6\\rg\"@x", NULL},
 };
 START_TEST(an_original_recipient)
 {
     char text[ENVELOPE_ORCPT_SIZE(64)];
-    envelope_orcpt(text, orcpts[_i].mailbox, strlen(orcpts[_i].mailbox));
-    ck_assert_str_eq(text, orcpts[_i].parameter);
+    int rc = envelope_orcpt(text, orcpts[_i].mailbox, strlen(orcpts[_i].mailbox));
+    ck_assert_int_eq(rc, orcpts[_i].parameter == NULL ? -1 : 0);
+    if (rc == 0)
+        ck_assert_str_eq(text, orcpts[_i].parameter);
 }
 END_TEST
 
 START_TEST(an_original_recipient_needs_no_more_room_than_is_said)
 {
     char mailbox[32], text[ENVELOPE_ORCPT_SIZE(sizeof mailbox)];
-    for (int ascii = 0; ascii < 2; ascii++) {
-        memset(mailbox, '+', sizeof mailbox);
-        if (!ascii)
-            memcpy(mailbox, "\xc3\xb6", 2);
-        envelope_orcpt(text, mailbox, sizeof mailbox);
-        ck_assert_uint_lt(strlen(text), sizeof text);
-    }
+    memset(mailbox, '+', sizeof mailbox);
+    ck_assert_int_eq(envelope_orcpt(text, mailbox, sizeof mailbox), 0);
+    ck_assert_uint_eq(strlen(text), sizeof text - 1);
 }
 END_TEST
 
