@@ -132,27 +132,15 @@ static int name_milter(struct work *work, struct error *err)
 /* Sendmail opens no socket below a folder that others may write to, and defers all mail then. */
 static int check_folders(const struct work *work, const char *socket, struct error *err)
 {
-    char path[PATH_MAX];
-    struct stat status;
-    if (strncmp(socket, "unix:", 5) != 0)
-        return 0;
-    snprintf(path, sizeof path, "%s", socket + 5);
-    for (char *slash; (slash = strrchr(path, '/')) != NULL;) {
-        *slash = '\0';
-        const char *folder = slash == path ? "/" : path;
-        if (stat(folder, &status) != 0)
-            continue;
-        bool sticky =
-            (status.st_mode & S_ISVTX) != 0 && sendmail_blames_not(work->base, "TrustStickyBit");
-        bool group = (status.st_mode & S_IWGRP) != 0 &&
-                     !sendmail_blames_not(work->base, "GroupWritableDirPathSafe");
-        if (!sticky && (group || (status.st_mode & S_IWOTH) != 0))
-            return error_set(
-                err, EX_CONFIG,
-                "%s lies below %s, which others may write to (mode %04o): Sendmail opens "
-                "no socket there: chmod go-w %s, or another folder",
-                socket, folder, status.st_mode & 07777, folder);
-    }
+    char folder[PATH_MAX];
+    unsigned mode = strncmp(socket, "unix:", 5) == 0
+                        ? sendmail_distrusts(work->base, socket + 5, folder, sizeof folder)
+                        : 0;
+    if (mode != 0)
+        return error_set(err, EX_CONFIG,
+                         "%s lies below %s, which others may write to (mode %04o): Sendmail opens "
+                         "no socket there: chmod go-w %s, or another folder",
+                         socket, folder, mode, folder);
     return 0;
 }
 

@@ -121,6 +121,8 @@ static int examine(struct exam *exam, char **args, struct error *err)
         int rc = *args == NULL ? exam_choose(exam, err) : exam_choose_these(exam, args, err);
         if (rc != 0 || (exam->postfix != NULL && postfix_classify_domains(exam, err) != 0))
             return -1;
+        if (exam->sendmail != NULL)
+            sendmail_try_domains(exam);
         exam_ask(exam);
     }
     check_configuration(exam);

@@ -52,6 +52,7 @@ struct asked {
 struct domain {
     char name[ADDRESS_DOMAIN_MAX + 1];
     enum postfix_class kind; /* where there is Postfix's configuration */
+    bool is_denied;          /* by Sendmail's rules, to a stranger: relaying */
 };
 
 enum server { SERVER_UNKNOWN, SERVER_POSTFIX, SERVER_SENDMAIL };
@@ -99,7 +100,8 @@ struct exam {
     size_t finding_count;
 
     /* What a symptom is asked about at the moment. */
-    const struct asked *now; /* for OF_REPLY */
+    const struct asked *now;      /* for OF_REPLY */
+    const struct domain *turn_of; /* for OF_DOMAIN, and the one of OF_REPLY */
     struct fact facts[FACTS_MAX];
 };
 
@@ -217,7 +219,7 @@ int postfix_classify_domains(struct exam *exam, struct error *err);
 /* Goes on to the next smtpd service, from the first: false behind the last. The facts tell of it. */
 bool postfix_next_service(struct exam *exam);
 
-/* What the symptoms of this domain are asked about. */
+/* Sets the facts for the symptoms of this domain. */
 void postfix_turn_to(struct exam *exam, const struct domain *domain);
 
 void postfix_view_free(struct postfix_view *view);
@@ -226,6 +228,10 @@ void postfix_view_free(struct postfix_view *view);
 
 extern const struct symptom sendmail_symptoms[];
 int sendmail_look(struct exam *exam, struct error *err);
+
+/* Finds out which of the domains are refused to strangers. */
+void sendmail_try_domains(struct exam *exam);
+
 bool sendmail_next_service(struct exam *exam);
 void sendmail_view_free(struct sendmail_view *view);
 

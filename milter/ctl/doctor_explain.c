@@ -104,6 +104,14 @@ int exam_find(struct exam *exam, const char *name, enum weight weight, const cha
 
 /* ---- symptoms */
 
+static void turn_to(struct exam *exam, const struct domain *domain)
+{
+    exam->turn_of = domain;
+    exam_fact(exam, "domain", "%s", domain->name);
+    if (exam->postfix != NULL)
+        postfix_turn_to(exam, domain);
+}
+
 static void check_rows(struct exam *exam, const struct symptom *symptoms, enum of of)
 {
     for (; symptoms->name != NULL; symptoms++)
@@ -122,7 +130,7 @@ void exam_check(struct exam *exam, const struct symptom *symptoms, enum of of)
         break;
     case OF_DOMAIN:
         for (size_t i = 0; i < exam->domain_count; i++) {
-            postfix_turn_to(exam, &exam->domains[i]);
+            turn_to(exam, &exam->domains[i]);
             check_rows(exam, symptoms, of);
         }
         break;
@@ -441,7 +449,7 @@ static void set_reply_facts(struct exam *exam, const struct asked *asked)
     exam_fact(exam, "want", "'%s'", want);
     exam_fact(exam, "got", "'%s'%s", got, asked->in_mail ? " (to MAIL)" : "");
     if (asked->domain != NULL)
-        postfix_turn_to(exam, asked->domain);
+        turn_to(exam, asked->domain);
 }
 
 void exam_explain(struct exam *exam)

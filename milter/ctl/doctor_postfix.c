@@ -34,7 +34,6 @@ struct postfix_view {
 
     /* At hand. */
     const struct service *service;
-    const struct domain *domain;
 };
 
 /* ---- parameters */
@@ -354,12 +353,8 @@ bool postfix_next_service(struct exam *exam)
 
 void postfix_turn_to(struct exam *exam, const struct domain *domain)
 {
-    exam_fact(exam, "domain", "%s", domain->name);
-    if (exam->postfix == NULL)
-        return;
     bool has_class = domain->kind != POSTFIX_NONE;
     const char *maps = has_class ? postfix_class_maps(domain->kind) : "";
-    exam->postfix->domain = domain;
     turn_to_service(exam, exam->postfix->door);
     exam_fact(exam, "class", "%s", postfix_class_name(domain->kind));
     exam_fact(exam, "maps", "%s", maps);
@@ -549,7 +544,7 @@ static bool has_other_default(struct exam *exam)
 
 static bool is_unserved(struct exam *exam)
 {
-    if (exam->postfix->domain->kind != POSTFIX_NONE)
+    if (exam->turn_of->kind != POSTFIX_NONE)
         return false;
     return strstr(of_service(exam, "smtpd_relay_restrictions"), "moved_unserved") == NULL &&
            strstr(of_service(exam, "smtpd_recipient_restrictions"), "moved_unserved") == NULL;
@@ -559,7 +554,7 @@ static bool lacks_listed(struct exam *exam)
 {
     struct milter us;
     const char *list = exam_fact_value(exam, "maps_value");
-    return has_us(exam, &us) && exam->postfix->domain->kind != POSTFIX_NONE && !is_blank(list) &&
+    return has_us(exam, &us) && exam->turn_of->kind != POSTFIX_NONE && !is_blank(list) &&
            !has_listed(list) && *exam->settings->lookup_socket != '\0';
 }
 
@@ -572,7 +567,7 @@ static bool has_listed_alone(struct exam *exam)
 /* The maps of these classes are read by others than smtpd. */
 static bool has_listed_for_all(struct exam *exam)
 {
-    const struct domain *domain = exam->postfix->domain;
+    const struct domain *domain = exam->turn_of;
     return (domain->kind == POSTFIX_VIRTUAL || domain->kind == POSTFIX_ALIAS) &&
            has_listed(of_server(exam, postfix_class_maps(domain->kind)));
 }
@@ -649,8 +644,8 @@ static bool is_passed_over(struct exam *exam)
 
 static bool relays_for_us(struct exam *exam)
 {
-    return exam->postfix != NULL && exam->now->invented &&
-           exam->postfix->domain->kind == POSTFIX_NONE && reply_class_of(exam) == 2;
+    return exam->postfix != NULL && exam->now->invented && exam->turn_of->kind == POSTFIX_NONE &&
+           reply_class_of(exam) == 2;
 }
 
 static bool is_relocated(struct exam *exam)

@@ -3,6 +3,7 @@
 
 #include "ctl/change.h"
 #include "ctl/process.h"
+#include "ctl/sendmail_cf.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 struct sendmail_view {
     char path[PATH_MAX]; /* of sendmail.cf */
     char *text;
-    char **lines; /* point into text */
+    char *copy, **lines; /* the same in lines, which point into copy */
     size_t line_count, turn;
 };
 
@@ -46,7 +47,7 @@ static const char *option(const struct exam *exam, const char *begins)
 
 static int split_lines(struct sendmail_view *view)
 {
-    for (char *line = strtok(view->text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+    for (char *line = strtok(view->copy, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         char **more = realloc(view->lines, (view->line_count + 1) * sizeof *more);
         if (more == NULL)
             return -1;
@@ -60,15 +61,18 @@ int sendmail_look(struct exam *exam, struct error *err)
 {
     const char *dir = exam->ctl->options.config_dir;
     struct sendmail_view *view = calloc(1, sizeof *view);
+    error_set(err, EX_OSERR, "out of memory"); /* unless something else is said */
     if (view == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return -1;
     snprintf(view->path, sizeof view->path, "%s/sendmail.cf", dir == NULL ? DEFAULT_DIR : dir);
     view->text = file_read(view->path, err);
-    if (view->text == NULL || split_lines(view) != 0) {
+    view->copy = view->text == NULL ? NULL : strdup(view->text);
+    if (view->copy == NULL || split_lines(view) != 0) {
         sendmail_view_free(view);
         return -1;
     }
     exam->sendmail = view;
+    exam_fact(exam, "dir", "%s", dir == NULL ? DEFAULT_DIR : dir);
     exam_fact(exam, "lookups", "%s", exam->settings->lookup_socket);
     exam_fact(exam, "socket_here", "%s", exam->settings->socket);
     return 0;
@@ -79,6 +83,7 @@ void sendmail_view_free(struct sendmail_view *view)
     if (view == NULL)
         return;
     free(view->text);
+    free(view->copy);
     free(view->lines);
     free(view);
 }
@@ -159,8 +164,9 @@ bool sendmail_next_service(struct exam *exam)
 static bool is_not_attached(struct exam *exam)
 {
     struct filter us;
-    exam_fact(exam, "milters", "%s", option(exam, "O InputMailFilters="));
-    return !find_us(exam, &us) || !list_has(option(exam, "O InputMailFilters="), us.name);
+    const char *filters = option(exam, "O InputMailFilters=");
+    exam_fact(exam, "milters", "%s", *filters == '\0' ? "none" : filters);
+    return !find_us(exam, &us) || !list_has(filters, us.name);
 }
 
 /* A port may have a list of its own. */
@@ -207,7 +213,7 @@ static const char *map_path(const struct exam *exam)
 
 static bool lacks_map(struct exam *exam)
 {
-    return *map_path(exam) == '\0';
+    return !is_not_attached(exam) && *map_path(exam) == '\0';
 }
 
 static bool looks_up_elsewhere(struct exam *exam)
@@ -266,6 +272,95 @@ static bool has_narrow_limits(struct exam *exam)
     return throttle > 0 && (size_t)throttle <= exam->entries;
 }
 
+/* ---- what a stranger gets, by the rules: sendmail -bt, as client 198.51.100.1, whom nobody knows (RFC 5737) */
+
+static const char stranger[] = ".D{client_addr}198.51.100.1\n.D{client_name}stranger.invalid\n"
+                               ".D{client_resolve}FAIL\n.D{mail_from}<>\n";
+
+/* Has check_rcpt decide about these recipients, a line each. Returns what it prints, on the heap; or NULL. */
+static char *try_rules(const struct exam *exam, const char *recipients)
+{
+    char path[] = "/tmp/movedctl-XXXXXX", *lines = NULL;
+    const char *const argv[] = {"sendmail", "-C", exam->sendmail->path, "-bt", NULL};
+    struct output output = {.out = NULL};
+    struct error err;
+    int fd = mkstemp(path);
+    if (fd < 0)
+        return NULL;
+    close(fd);
+    int rc =
+        asprintf(&lines, "%s%s", stranger, recipients) < 0 ? -1 : file_write(path, lines, &err);
+    if (rc == 0)
+        rc = process_run(&output, argv, path, &err);
+    free(lines);
+    unlink(path);
+    char *printed = rc == 0 ? output.out : NULL;
+    if (rc == 0)
+        output.out = NULL;
+    process_free(&output);
+    return printed;
+}
+
+/* What the ruleset came to for the first recipient that is not passed yet; *at goes behind it. */
+static bool is_denied(const char **at)
+{
+    static const char returns[] = "\ncheck_rcpt       returns: ";
+    const char *found = *at == NULL ? NULL : strstr(*at, returns);
+    if (found == NULL)
+        return false;
+    found += strlen(returns);
+    size_t length = strcspn(found, "\n");
+    *at = found + length;
+    return memmem(found, length, "elaying denied", strlen("elaying denied")) != NULL;
+}
+
+/* An entry of the domain that is refused with a reply; else any recipient. */
+static const char *listed_in(const struct exam *exam, const struct domain *domain)
+{
+    const char *any = "";
+    for (size_t i = 0; i < exam->asked_count; i++)
+        if (exam->asked[i]->domain == domain) {
+            any = exam->asked[i]->recipient;
+            if (exam->asked[i]->expected.verdict == VERDICT_REPLY)
+                break;
+        }
+    return any;
+}
+
+/* A domain that is served needs no second look: so none of the addresses there is told to the stranger, who would
+ * come nearer to the limit. */
+static void try_all(struct exam *exam, bool listed)
+{
+    char *recipients = NULL;
+    size_t size;
+    FILE *out = open_memstream(&recipients, &size);
+    if (out == NULL)
+        return;
+    for (size_t i = 0; i < exam->domain_count; i++)
+        if (!listed || exam->domains[i].is_denied)
+            fprintf(out, "check_rcpt <%s%s>\n",
+                    listed ? listed_in(exam, &exam->domains[i]) : "movedctl-doctor@",
+                    listed ? "" : exam->domains[i].name);
+    char *printed = fclose(out) == 0 && size > 0 ? try_rules(exam, recipients) : NULL;
+    const char *at = printed;
+    for (size_t i = 0; i < exam->domain_count; i++)
+        if (!listed || exam->domains[i].is_denied)
+            exam->domains[i].is_denied = is_denied(&at);
+    free(recipients);
+    free(printed);
+}
+
+void sendmail_try_domains(struct exam *exam)
+{
+    try_all(exam, false);
+    try_all(exam, true);
+}
+
+static bool is_unserved(struct exam *exam)
+{
+    return exam->turn_of != NULL && exam->turn_of->is_denied;
+}
+
 /* ---- the replies that these lead to */
 
 static bool is_ours(const struct exam *exam)
@@ -288,6 +383,22 @@ static bool shows_wrong(struct exam *exam)
     return is_ours(exam) && reply_class_of(exam) != 4;
 }
 
+static bool shows_denied(struct exam *exam)
+{
+    return reply_says(exam, "relaying denied");
+}
+
+/* What comes of a milter that is looked for where it is not. */
+static bool shows_unreached(struct exam *exam)
+{
+    return exam->milter_answers && (is_ours(exam) || reply_class_of(exam) == 4);
+}
+
+static bool shows_lookup_failure(struct exam *exam)
+{
+    return exam->lookups_answer && reply_is(exam, TEXT_TABLE_ERROR);
+}
+
 static bool shows_deferred(struct exam *exam)
 {
     return exam->milter_answers && exam->lookups_answer && reply_class_of(exam) == 4;
@@ -295,25 +406,17 @@ static bool shows_deferred(struct exam *exam)
 
 /* ---- symptoms of replies alone */
 
-/* Sendmail opens a socket only where nobody else could put another: no folder above it that others write to. */
+/* Sendmail opens a socket only where nobody else could put another. */
 static bool is_unsafe(struct exam *exam)
 {
     const char *sockets[] = {exam->settings->socket, exam->settings->lookup_socket};
     char folder[PATH_MAX];
-    struct stat status;
-    if (!shows_deferred(exam))
-        return false;
-    for (size_t i = 0; i < 2; i++) {
-        if (strncmp(sockets[i], "unix:", 5) != 0)
-            continue;
-        snprintf(folder, sizeof folder, "%s", sockets[i] + 5);
-        for (char *slash; (slash = strrchr(folder, '/')) != NULL && slash > folder;) {
-            *slash = '\0';
+    for (size_t i = 0; i < 2 && shows_deferred(exam) && exam->sendmail != NULL; i++)
+        if (strncmp(sockets[i], "unix:", 5) == 0 &&
+            sendmail_distrusts(exam->sendmail->text, sockets[i] + 5, folder, sizeof folder) != 0) {
             exam_fact(exam, "stops", "%s", folder);
-            if (stat(folder, &status) == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-                return true;
+            return true;
         }
-    }
     return false;
 }
 
@@ -329,16 +432,9 @@ static bool misses_lookup(struct exam *exam)
            strcmp(exam_fact_value(exam, "daemon_table"), "good") == 0;
 }
 
-static bool is_redirected(struct exam *exam)
+static bool relays_for_us(struct exam *exam)
 {
-    const char *line;
-    if (!shows_accepted(exam))
-        return false;
-    for (size_t at = 0;
-         exam->sendmail != NULL && (line = next_line(exam->sendmail, &at, "R")) != NULL;)
-        if (strstr(line, ".REDIRECT") != NULL)
-            return true;
-    return false;
+    return exam->now->invented && exam->now->domain->is_denied && reply_class_of(exam) == 2;
 }
 
 static bool lacks_mailbox(struct exam *exam)
@@ -360,12 +456,16 @@ const struct symptom sendmail_symptoms[] = {
      "Sendmail does not ask the map reply of milter-moved: a mailbox that was removed is unknown, and no "
      "milter is heard.",
      "${attach}"},
-    {"socket-elsewhere", FAULT, OF_SERVER, is_elsewhere, shows_wrong,
-     "Sendmail looks for milter-moved at ${address}, and it listens on ${socket}.",
-     "${attach}"},
-    {"lookup-elsewhere", FAULT, OF_SERVER, looks_up_elsewhere, NULL,
+    {"lookup-elsewhere", FAULT, OF_SERVER, looks_up_elsewhere, shows_lookup_failure,
      "Sendmail looks for the map reply at ${address}, and milter-moved listens on ${lookups}.",
      "${attach}"},
+    {"socket-elsewhere", FAULT, OF_SERVER, is_elsewhere, shows_unreached,
+     "Sendmail looks for milter-moved at ${address}, and it listens on ${socket}.",
+     "${attach}"},
+    {"unserved", FAULT, OF_DOMAIN, is_unserved, shows_denied,
+     "Sendmail does not take mail for ${domain} any more: a stranger gets 'Relaying denied', and not the new "
+     "address.",
+     "${attach_unserved}"},
     {"flag-t", FAULT, OF_SERVER, lets_pass, shows_accepted,
      "Sendmail has milter-moved without F=T (F=${flags}): while milter-moved is down mail passes as if "
      "nothing had moved.",
@@ -373,7 +473,7 @@ const struct symptom sendmail_symptoms[] = {
      "start Sendmail anew"},
     {"not-rebuilt", FAULT, OF_SERVER, is_not_rebuilt, shows_wrong,
      "${file} is newer than ${cf}.",
-     "rebuild sendmail.cf (make -C /etc/mail), and start Sendmail anew"},
+     "rebuild sendmail.cf (make -C ${dir}), and start Sendmail anew"},
     {"not-restarted", FAULT, OF_SERVER, is_not_restarted, shows_wrong,
      "${cf} is newer than ${pid_file}: Sendmail has not read it yet.",
      "systemctl restart sendmail (or HUP to its process)"},
@@ -381,12 +481,13 @@ const struct symptom sendmail_symptoms[] = {
      "Sendmail waits a second before each reply after ${soft} refused recipients of a message "
      "(BadRcptThrottle); the table has ${entries} entries.",
      "define(`confBAD_RCPT_THROTTLE', `0') in sendmail.mc, if list servers are held up"},
+    {"relays-for-us", NOTE, OF_REPLY, relays_for_us, NULL,
+     "${domain} is not served here, but clients that may relay, as we do, may send mail through this server "
+     "to any domain.",
+     ""},
     {"forward-needs-mailbox", FAULT, OF_REPLY, lacks_mailbox, NULL,
      "${recipient} is to be forwarded, but Sendmail no longer has the mailbox and refuses it itself.",
      "give it an alias on Sendmail (any target: milter-moved replaces it), until forwarding ends"},
-    {"redirect", FAULT, OF_REPLY, is_redirected, NULL,
-     "Sendmail accepts mail for ${recipient}: an alias to .REDIRECT, perhaps, which accepts and bounces later.",
-     "take its alias out of aliases, newaliases; movedctl import --format aliases reads them"},
     {"folder-unsafe", FAULT, OF_REPLY, is_unsafe, NULL,
      "Sendmail opens no socket below a folder that others may write to, ${stops}: ${got}.",
      "chmod go-w ${stops}; or sockets in another folder, /run/milter-moved"},

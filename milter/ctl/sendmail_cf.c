@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- making one */
@@ -100,4 +101,27 @@ bool sendmail_blames_not(const char *cf, const char *word)
             return true;
     }
     return false;
+}
+
+/* One folder, by its mode. */
+static bool is_open_to_others(const char *cf, mode_t mode)
+{
+    if ((mode & S_ISVTX) != 0 && sendmail_blames_not(cf, "TrustStickyBit"))
+        return false;
+    return (mode & S_IWOTH) != 0 ||
+           ((mode & S_IWGRP) != 0 && !sendmail_blames_not(cf, "GroupWritableDirPathSafe"));
+}
+
+unsigned sendmail_distrusts(const char *cf, const char *path, char *out, size_t size)
+{
+    struct stat status;
+    for (const char *slash = path + strlen(path); slash > path;) {
+        slash--;
+        if (*slash != '/')
+            continue;
+        snprintf(out, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+        if (stat(out, &status) == 0 && is_open_to_others(cf, status.st_mode))
+            return status.st_mode & 07777;
+    }
+    return 0;
 }

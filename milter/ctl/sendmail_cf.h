@@ -25,4 +25,8 @@ const char *sendmail_find(const char *cf, const char *begins, size_t *length);
 /* Whether O DontBlameSendmail of the file has this word. */
 bool sendmail_blames_not(const char *cf, const char *word);
 
+/* A Sendmail with this sendmail.cf opens no socket at path where others can write to a folder above it: then returns the mode of
+ * that folder, which becomes *out[size]. Else returns 0. */
+unsigned sendmail_distrusts(const char *cf, const char *path, char *out, size_t size);
+
 #endif

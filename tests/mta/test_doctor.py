@@ -10,6 +10,7 @@ import unittest
 from lib import place
 from lib.daemon import Daemon
 from lib.stock import Stock
+from lib.stock_sendmail import StockSendmail
 from mta.test_attach_postfix import CLASSES, MOVED, SERVED, place_in_queue
 
 GONE, INVENTED = "gone@old.example", "no-such-mailbox-movedctl-doctor@old.example"
@@ -46,9 +47,13 @@ class Doctor(unittest.TestCase):
 
     maxDiff = None
 
+    @property
+    def server(self):
+        return self.postfix
+
     def doctor(self, *args, port=None, status=None):
         """Its report; the exit status is the report's own."""
-        port = port or self.postfix.ports["smtp"]
+        port = port or self.server.ports["smtp"]
         done = self.ctl("doctor", "--json", "--smtp", f"127.0.0.1:{port}", *args)
         self.assertEqual(done.stderr, "")
         report = json.loads(done.stdout)
@@ -60,7 +65,7 @@ class Doctor(unittest.TestCase):
         return report
 
     def ctl(self, command, *args, before=()):
-        return self.daemon.ctl(*before, command, "--config-dir", self.postfix.conf, *args, env=self.postfix.env)
+        return self.daemon.ctl(*before, command, "--config-dir", self.server.conf, *args, env=self.server.env)
 
     def assertExplains(self, report, name, recipient=GONE, mend=""):
         asked = report["got"][recipient]
@@ -377,6 +382,112 @@ class OutsideTheChroot(Doctor):
             finding = self.assertExplains(report, "socket-out-of-chroot", "daemon@old.example",
                                           mend=f'socket = "unix:{self.postfix.folder}/queue/milter-moved/milter.sock"')
             self.assertIn("is confined to", finding["why"])
+
+
+class OneSendmail(Doctor):
+    def start(self, more="", attached=True, **settings):
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        self.folder = stack.enter_context(place.folder())
+        self.sendmail = stack.enter_context(StockSendmail(self.folder / "s", more.format(folder=self.folder)))
+        self.sendmail.start()
+        self.daemon = stack.enter_context(Daemon(self.folder / "d", group="root", **settings))
+        self.daemon.hold((GONE, "gone@new.example"))
+        if attached:
+            self.attach()
+
+    @property
+    def server(self):
+        return self.sendmail
+
+    def attach(self, *args):
+        done = self.ctl("attach", "--yes", *args, "sendmail")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.sendmail.hears(GONE, "551 ")
+
+    def restart(self, *changes):
+        """With these changes of sendmail.cf."""
+        text = self.sendmail.cf.read_text()
+        for old, new in changes:
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        self.sendmail.stop()
+        self.sendmail.cf.write_text(text)
+        self.sendmail.start()
+
+    def test_before_and_after_it_is_attached(self):
+        self.start(attached=False)
+        self.assertExplains(self.doctor(status=1), "not-attached", mend="sendmail")
+        self.attach()
+        report = self.doctor(status=0)
+        self.assertEqual((report["server"], report["findings"]), ("sendmail", []))
+        self.daemon.stop()
+        self.assertExplains(self.doctor(status=69), "daemon-down")
+
+    def test_the_milter_without_the_map(self):
+        self.start("INPUT_MAIL_FILTER(`milter-moved', `S=unix:{folder}/d/milter.sock, F=T')dnl\n", attached=False)
+        self.assertExplains(self.doctor(status=1), "map-missing", mend="attach --config-dir")
+
+    def test_without_f_t(self):
+        self.start()
+        self.restart((", F=T,", ","))
+        self.assertIn("F=T'", self.doctor(status=1)["of"]["flag-t"]["mend"])
+
+    def test_sockets_that_are_looked_for_elsewhere(self):
+        self.start()
+        self.restart((f"S=unix:{self.daemon.address}", "S=unix:/none/milter.sock"))
+        self.assertIn("/none/milter.sock", self.assertExplains(self.doctor(status=1), "socket-elsewhere")["why"])
+        self.restart(("S=unix:/none/milter.sock", f"S=unix:{self.daemon.address}"),
+                     (f"local:{self.daemon.lookups}", "local:/none/lookup.sock"))
+        self.assertIn("/none/lookup.sock", self.assertExplains(self.doctor(status=1), "lookup-elsewhere")["why"])
+
+    def test_a_port_with_milters_of_its_own(self):
+        self.start()
+        text = self.sendmail.cf.read_text()
+        port = self.sendmail.ports["smtp"]
+        line = next(line for line in text.splitlines() if line.startswith("O DaemonPortOptions=") and str(port) in line)
+        self.restart((line, line + ", InputMailFilters=other"), ("\nXmilter-moved,", "\nXother, S=inet:9@127.0.0.1\nXmilter-moved,"))
+        self.assertIn(f"Port={port}", self.doctor(status=1)["of"]["port-without-milter"]["why"])
+
+    def test_what_has_not_been_read_yet(self):
+        self.start()
+        cf = self.sendmail.cf.stat().st_mtime
+        os.utime(self.sendmail.mc, (cf + 1, cf + 1))
+        self.assertIn("sendmail.mc", self.doctor(status=1)["of"]["not-rebuilt"]["why"])
+        os.utime(self.sendmail.mc, (cf, cf))
+        os.utime(self.sendmail.cf, (cf + 3600, cf + 3600))
+        self.assertIn("has not read it yet", self.doctor(status=1)["of"]["not-restarted"]["why"])
+
+    def test_sockets_that_sendmail_does_not_open(self):
+        self.start()
+        self.daemon.folder.chmod(0o777)
+        self.assertExplains(self.doctor(status=1), "folder-unsafe", mend=f"chmod go-w {self.daemon.folder}")
+        self.daemon.folder.chmod(0o755)
+        self.assertEqual(self.doctor()["status"], 0)
+
+    def test_other_words_in_sendmail_cf(self):
+        self.start()
+        self.daemon.configure(replies={"moved": "551 5.1.6 Has moved; please try <${new}>"})
+        self.daemon.reload()
+        self.assertExplains(self.doctor(status=1), "other-words", mend="attach --config-dir")
+
+    def test_a_domain_that_is_not_served(self):
+        self.start()
+        self.daemon.movedctl("add", "gone@retired.example", "gone@new.example")
+        report = self.doctor(status=1)
+        self.assertTrue(report["got"]["gone@retired.example"]["well"])  # we may relay
+        self.assertIn("retired.example", report["of"]["unserved"]["why"])
+        self.attach("--unserved")
+        self.assertWell(self.doctor())
+
+    def test_forwarding_needs_the_mailbox(self):
+        self.start()
+        self.daemon.movedctl("add", "f@old.example", "f@new.example", "--forward")
+        self.assertExplains(self.doctor(status=1), "forward-needs-mailbox", "f@old.example")
+
+    def test_refused_recipients_that_are_slowed_down(self):
+        self.start("define(`confBAD_RCPT_THROTTLE', `1')dnl\n")
+        self.assertEqual(self.doctor(status=0)["of"]["error-limits"]["weight"], "note")
 
 
 if __name__ == "__main__":
