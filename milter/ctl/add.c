@@ -28,7 +28,7 @@ static int read_words(struct entry_text *out, const struct options *options, cha
 
 static int put(const struct ctl *ctl, const struct entry *entry, const char *old, struct error *err)
 {
-    struct table_edit *edit = table_edit_begin(ctl->table, err);
+    struct table_edit *edit = ctl_edit_begin(ctl, err);
     if (edit == NULL)
         return -1;
     enum table_result result = table_edit_put(edit, entry, ctl->options.replace, err);

@@ -2,9 +2,11 @@
 
 #include "ctl/backup.h"
 #include "ctl/interrupt.h"
+#include "ctl/spool.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+
+#define LONG_COMMIT 100000 /* entries: it takes a second or more on a slow disk */
 
 static void on_repeated(const struct entry *entry, unsigned long line, unsigned long first,
                         void *data)
@@ -31,14 +33,12 @@ static void on_progress(size_t done, size_t all, void *data)
 int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
 {
     const struct ctl *ctl = apply->ctl;
-    const char *folder = getenv("TMPDIR");
     apply->watch = (struct merge_watch){.repeated = on_repeated,
                                         .difference = ctl->options.dry_run ? on_difference : NULL,
                                         .progress = on_progress,
                                         .data = apply};
     apply->merge = merge_new((size_t)ctl->settings->sort_buffer * 1024 * 1024,
-                             folder == NULL || *folder == '\0' ? ctl->path : folder, replaces_all,
-                             &apply->watch);
+                             spool_folder(ctl->path), replaces_all, &apply->watch);
     if (apply->merge == NULL)
         return error_set(err, EX_OSERR, "out of memory");
     interrupt_says("nothing is changed", NULL);
@@ -55,17 +55,29 @@ static int compare(struct apply *apply, struct table_view *view, struct error *e
     progress_begin(&apply->progress, "comparing");
     int rc = merge_compare(apply->merge, view, &apply->counts, err);
     progress_clear(&apply->progress);
-    if (rc == 0 && apply->may != NULL)
-        rc = apply->may(apply->data, err);
-    return rc == 0 ? backup_before(apply->ctl, apply->counts.log_octets, err) : rc;
+    return rc;
 }
 
+/* Tells all there is to be told. Whoever reads that may take his time: nobody else waits for it. */
+static int show(struct apply *apply, struct error *err)
+{
+    struct table_view *view = table_view_open(apply->ctl->table, err);
+    if (view == NULL)
+        return -1;
+    int rc = compare(apply, view, err);
+    table_view_close(view);
+    return rc == 0 && apply->may != NULL ? apply->may(apply->data, err) : rc;
+}
+
+/* What was shown is compared again where another has changed the table since. */
 static int write_edit(struct apply *apply, struct table_edit *edit, struct error *err)
 {
     struct table_view *view = table_view_open(apply->ctl->table, err);
     if (view == NULL)
         return -1;
     int rc = compare(apply, view, err);
+    if (rc == 0)
+        rc = backup_before(apply->ctl, apply->counts.log_octets, err);
     if (rc == 0) {
         interrupt_says("nothing is changed", NULL);
         progress_begin(&apply->progress, "writing");
@@ -76,32 +88,35 @@ static int write_edit(struct apply *apply, struct table_edit *edit, struct error
     return rc;
 }
 
-static int change(struct apply *apply, struct error *err)
+static int commit(struct apply *apply, struct table_edit *edit, struct error *err)
 {
-    struct table_edit *edit = table_edit_begin(apply->ctl->table, err);
-    if (edit == NULL)
-        return -1;
-    if (write_edit(apply, edit, err) != 0) {
-        table_edit_abort(edit);
-        return -1;
-    }
+    const struct merge_counts *counts = &apply->counts;
     interrupt_ignore();
-    return table_edit_commit(edit, err);
+    progress_begin(&apply->progress, "waiting for the disk");
+    if (counts->added + counts->changed + counts->removed >= LONG_COMMIT)
+        progress_show(&apply->progress);
+    int rc = table_edit_commit(edit, err);
+    progress_clear(&apply->progress);
+    return rc;
 }
 
-static int show(struct apply *apply, struct error *err)
+static int change(struct apply *apply, struct error *err)
 {
-    struct table_view *view = table_view_open(apply->ctl->table, err);
-    if (view == NULL)
+    struct table_edit *edit = ctl_edit_begin(apply->ctl, err);
+    if (edit == NULL)
         return -1;
-    int rc = compare(apply, view, err);
-    table_view_close(view);
-    return rc;
+    if (write_edit(apply, edit, err) == 0)
+        return commit(apply, edit, err);
+    table_edit_abort(edit);
+    return -1;
 }
 
 int apply_run(struct apply *apply, struct error *err)
 {
-    return apply->ctl->options.dry_run ? show(apply, err) : change(apply, err);
+    if (show(apply, err) != 0)
+        return -1;
+    return apply->ctl->options.dry_run ? backup_before(apply->ctl, apply->counts.log_octets, err)
+                                       : change(apply, err);
 }
 
 void apply_print(const struct apply *apply)

@@ -65,6 +65,9 @@ int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err);
 enum table_result ctl_find(const struct ctl *ctl, const struct entry *old, struct entry *out,
                            struct error *err);
 
+/* As table_edit_begin; on a terminal it says after a second that it waits for another. */
+struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err);
+
 /* Puts a warning on standard error: "movedctl: warning: …". */
 void ctl_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

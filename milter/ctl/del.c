@@ -22,7 +22,7 @@ static int del_all(struct ctl *ctl, struct table_edit *edit, char **args, struct
 
 static int del(struct ctl *ctl, char **args, struct error *err)
 {
-    struct table_edit *edit = table_edit_begin(ctl->table, err);
+    struct table_edit *edit = ctl_edit_begin(ctl, err);
     if (edit == NULL)
         return -1;
     int status = del_all(ctl, edit, args, err);

@@ -92,6 +92,15 @@ void progress_tell(struct progress *progress, size_t done, double at, double all
     show(progress, done, all <= 0 ? 0 : at >= all ? 1 : at / all, now - progress->started);
 }
 
+void progress_show(struct progress *progress)
+{
+    if (!progress->terminal)
+        return;
+    progress->shown = true;
+    fprintf(stderr, "\r%s\033[K", progress->what);
+    fflush(stderr);
+}
+
 void progress_clear(struct progress *progress)
 {
     if (progress->shown)

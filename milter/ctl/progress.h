@@ -20,6 +20,9 @@ void progress_begin(struct progress *progress, const char *what);
  * nobody knows. Cheap enough for each thousand entries. */
 void progress_tell(struct progress *progress, size_t done, double at, double all);
 
+/* Shows at once what is done, and no bar: it cannot be told how far it is. */
+void progress_show(struct progress *progress);
+
 /* Wipes the bar: before a line is printed, and at the end. */
 void progress_clear(struct progress *progress);
 

@@ -22,7 +22,7 @@ static int finish(const struct ctl *ctl, struct table_edit *edit, const struct c
 static int undo(struct ctl *ctl, char **args, struct error *err)
 {
     struct change undone;
-    struct table_edit *edit = table_edit_begin(ctl->table, err);
+    struct table_edit *edit = ctl_edit_begin(ctl, err);
     (void)args;
     if (edit == NULL)
         return -1;

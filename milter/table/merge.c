@@ -15,7 +15,8 @@ struct merge {
     bool replaces_all;
     const struct merge_watch *watch;
     struct merge_counts counts;
-    bool compared;
+    size_t compared;         /* the transaction whose state was compared; 0: none yet */
+    bool told;               /* all differences and repeated lines: once is enough */
     size_t lines, done, all; /* entries of the file; of a pass, gone through and in all */
 
     /* The file's next entry, and the table's; mv_data of the key is NULL: there is none. */
@@ -75,14 +76,11 @@ static int damaged(struct error *err)
     return error_set(err, EX_SOFTWARE, "an entry that was just written cannot be read");
 }
 
-/* The first pass tells of it; the others just pass over it. */
 static int tell_repeated(struct merge *merge, const struct sort_record *record, struct error *err)
 {
     struct entry entry;
-    if (merge->compared)
-        return 0;
     merge->counts.repeated++;
-    if (merge->watch->repeated == NULL)
+    if (merge->told || merge->watch->repeated == NULL)
         return 0;
     if (record_decode(&entry, record->key, record->key_length, record->value, record->value_length,
                       NULL) != 0)
@@ -203,7 +201,7 @@ static int tell_difference(const struct merge *merge, enum merge_kind kind, cons
                            const MDB_val *before, const MDB_val *after, struct error *err)
 {
     struct entry old, new;
-    if (merge->watch->difference == NULL)
+    if (merge->told || merge->watch->difference == NULL)
         return 0;
     if (decode(&old, key, before, err) != 0 || decode(&new, key, after, err) != 0)
         return -1;
@@ -244,11 +242,15 @@ static int count(struct merge *merge, const MDB_val *key, const MDB_val *before,
 int merge_compare(struct merge *merge, struct table_view *view, struct merge_counts *out,
                   struct error *err)
 {
-    merge->counts = (struct merge_counts){0};
-    merge->compared = false;
-    if (pass(merge, view, merge->replaces_all, count, NULL, err) != 0)
-        return -1;
-    merge->compared = true;
+    size_t state = mdb_txn_id(view->txn);
+    if (state == 0 || merge->compared != state) {
+        merge->compared = 0;
+        merge->counts = (struct merge_counts){0};
+        if (pass(merge, view, merge->replaces_all, count, NULL, err) != 0)
+            return -1;
+        merge->told = true;
+        merge->compared = state;
+    }
     *out = merge->counts;
     return 0;
 }

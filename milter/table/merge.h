@@ -52,8 +52,9 @@ void merge_free(struct merge *merge);
 int merge_add(struct merge *merge, const struct entry *entry, unsigned long line,
               struct error *err);
 
-/* Compares the file with the table and writes nothing; behind it no entry can be added. Returns 0
- * with *out, or -1 with err. */
+/* Compares the file with the table and writes nothing; behind it no entry can be added. The first time it tells of
+ * repeated lines and differences. Again, where nothing has been committed since, it costs nothing. Returns 0 with *out,
+ * or -1 with err. */
 int merge_compare(struct merge *merge, struct table_view *view, struct merge_counts *out,
                   struct error *err);
 

@@ -1,6 +1,7 @@
 """Imports and exports that take long: what a person sees meanwhile, and what an interruption leaves."""
 
 import contextlib
+import ctypes
 import os
 import pty
 import signal
@@ -43,6 +44,31 @@ class Terminal:
 
     def text(self):
         return self.octets.decode()
+
+
+class WriterLock:
+    """Holds the writer's lock of a table, as another that changes it does."""
+
+    def __init__(self, table):
+        self.lmdb = ctypes.CDLL("liblmdb.so.0")
+        self.table = str(table).encode()
+        self.env, self.txn = ctypes.c_void_p(), ctypes.c_void_p()
+
+    def call(self, name, *args):
+        status = getattr(self.lmdb, name)(*args)
+        if status != 0:
+            raise AssertionError(f"{name}: {status}")
+
+    def __enter__(self):
+        self.call("mdb_env_create", ctypes.byref(self.env))
+        self.call("mdb_env_set_mapsize", self.env, ctypes.c_size_t(1 << 36))
+        self.call("mdb_env_open", self.env, self.table, 0, 0o660)
+        self.call("mdb_txn_begin", self.env, None, 0, ctypes.byref(self.txn))
+        return self
+
+    def __exit__(self, *_):
+        self.lmdb.mdb_txn_abort(self.txn)
+        self.lmdb.mdb_env_close(self.env)
 
 
 class Long(MovedctlCase):
@@ -143,6 +169,32 @@ class Interrupted(Long):
         process.stdin.flush()
         process.stderr.readline()
         process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=place.PATIENCE)
+        self.assertEqual(process.returncode, 65)
+        self.stays()
+
+    def test_an_import_that_waits_for_another_change(self):
+        with WriterLock(self.daemon.table), Terminal() as terminal:
+            process = self.begin("import", "-", stderr=terminal.theirs)
+            process.stdin.write("old,new\n" + rows(0, 10))
+            process.stdin.close()
+            process.stdin = None
+            place.until(lambda: "waiting for another change of the table to end" in terminal.text(), "it says that it waits")
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(place.PATIENCE), -signal.SIGINT)
+            terminal.close()
+            self.assertTrue(terminal.text().endswith("movedctl: interrupted: nothing is changed\r\n"), terminal.text())
+        self.stays()
+
+    def test_one_whose_errors_nobody_reads_holds_nobody_up(self):
+        process = self.begin("import", "-")
+        process.stdin.write("old,new\n" + rows(0, 2000) * 2)
+        process.stdin.close()
+        process.stdin = None
+        # The pipe is full of lines that come twice; another change is made all the same.
+        self.assertIn("in line 2 already", process.stderr.readline())
+        self.movedctl("add", "other@old.example", "--gone")
+        self.before = self.movedctl("export")
         process.communicate(timeout=place.PATIENCE)
         self.assertEqual(process.returncode, 65)
         self.stays()
