@@ -234,7 +234,7 @@ int changelog_keep(struct table_edit *edit)
 {
     MDB_txn *txn = NULL;
     MDB_cursor *cursor = NULL;
-    int rc = mdb_txn_begin(edit->table->env, NULL, MDB_RDONLY, &txn);
+    int rc = table_begin_read(edit->table, &txn);
     if (rc == 0)
         rc = mdb_cursor_open(txn, edit->table->entries, &cursor);
     if (rc == 0)

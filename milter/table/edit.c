@@ -34,7 +34,7 @@ static int start(struct table_edit *edit, struct error *err)
     if (rc != 0)
         return table_lmdb_error(err, table, rc);
     edit->format = table_get_format(edit->txn, table->entries);
-    return table_check_format(table, edit->format, err);
+    return edit->format <= TABLE_FORMAT ? 0 : table_lmdb_error(err, table, FORMAT_NEWER);
 }
 
 struct table_edit *table_edit_begin(struct table *table, struct error *err)

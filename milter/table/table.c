@@ -40,6 +40,11 @@ int table_lmdb_error(struct error *err, const struct table *table, int rc)
             err, EX_DATAERR,
             "%s/data.mdb: cut short, or on a disk that fails: restore a copy of the table",
             table->path);
+    case FORMAT_NEWER:
+        return error_set(err, EX_DATAERR,
+                         "%s: its format is newer than this program's %d: "
+                         "use the milter-moved that wrote it",
+                         table->path, TABLE_FORMAT);
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
     case MDB_CORRUPTED:
@@ -98,6 +103,15 @@ static int open_env(struct table *table, unsigned flags, struct error *err)
     if (rc == 0)
         rc = mdb_env_open(table->env, table->path, flags | MDB_NOTLS, 0660);
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
+}
+
+int table_begin_read(struct table *table, MDB_txn **out)
+{
+    int dead = 0;
+    int rc = mdb_txn_begin(table->env, NULL, MDB_RDONLY, out);
+    if (rc == MDB_READERS_FULL && mdb_reader_check(table->env, &dead) == 0 && dead > 0)
+        rc = mdb_txn_begin(table->env, NULL, MDB_RDONLY, out);
+    return rc;
 }
 
 long long table_file_size(const struct table *table)
@@ -161,7 +175,7 @@ static bool lacks_free_pages_alone(struct table *table)
     MDB_stat status;
     bool alone = false;
 
-    if (mdb_txn_begin(table->env, NULL, MDB_RDONLY, &txn) != 0)
+    if (table_begin_read(table, &txn) != 0)
         return false;
     if (mdb_cursor_open(txn, 0, &cursor) == 0 && mdb_env_info(table->env, &info) == 0 &&
         mdb_env_stat(table->env, &status) == 0) {
@@ -220,16 +234,6 @@ int table_get_format(MDB_txn *txn, MDB_dbi entries)
     return meta_get(txn, entries, META_FORMAT, sizeof META_FORMAT - 1, &format) == 0 ? format : -1;
 }
 
-int table_check_format(const struct table *table, int format, struct error *err)
-{
-    if (format <= TABLE_FORMAT)
-        return 0;
-    return error_set(err, EX_DATAERR,
-                     "%s: format %d is newer than this program's %d: "
-                     "use the milter-moved that wrote it",
-                     table->path, format, TABLE_FORMAT);
-}
-
 int table_put_metas(MDB_txn *txn, const struct table *table)
 {
     int rc = meta_put(txn, table->entries, META_FORMAT, sizeof META_FORMAT - 1, TABLE_FORMAT);
@@ -252,8 +256,8 @@ static int check_meta(struct table *table, MDB_txn *txn, bool fold_case, struct 
                          "%s: an LMDB file, but no table of moved mailboxes: "
                          "write the folder of the table",
                          table->path);
-    if (table_check_format(table, format, err) != 0)
-        return -1;
+    if (format > TABLE_FORMAT)
+        return table_lmdb_error(err, table, FORMAT_NEWER);
     table->fold_case = folded != 0;
     if (table->fold_case != fold_case)
         return error_set(err, EX_CONFIG,
@@ -285,7 +289,7 @@ static int check_table(struct table *table, bool fold_case, struct error *err)
     MDB_txn *txn = NULL;
     if (table_check(table, err) != 0)
         return -1;
-    int rc = mdb_txn_begin(table->env, NULL, MDB_RDONLY, &txn);
+    int rc = table_begin_read(table, &txn);
     if (rc != 0)
         return table_lmdb_error(err, table, rc);
     if (check_meta(table, txn, fold_case, err) != 0 || check_reader_locks(table, err) != 0) {

@@ -12,8 +12,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Beside LMDB's own codes, which are below -30000, and errno's: a page is not in the file. */
+/* Beside LMDB's own codes, which are below -30000, and errno's: a page is not in the file; the table is of a format that
+ * is newer than this program. */
 #define PAGE_MISSING (-1)
+#define FORMAT_NEWER (-2)
 
 #define META_COUNT 2 /* keys that are no entries */
 
@@ -34,6 +36,9 @@ struct table {
 
     atomic_llong size;    /* of the data file when it was last seen to be whole, in octets */
     atomic_llong checked; /* the tick of the clock at which that was */
+
+    atomic_size_t
+        format_checked; /* the transaction after which the format was last seen to be ours */
 
     atomic_ullong known[KNOWN_MAX]; /* which prefixes there are: see has_prefix in view.c */
     uint64_t secret; /* so that nobody can choose domains that are taken for each other */
@@ -72,8 +77,8 @@ long long table_needed_size(const struct table *table);
 /* The format that the table says it has; -1 where it says none. */
 int table_get_format(MDB_txn *txn, MDB_dbi entries);
 
-/* Refuses a table of a newer format: 0, or -1 with err (EX_DATAERR). */
-int table_check_format(const struct table *table, int format, struct error *err);
+/* Begins to read. Where the slots of killed readers are in the way they are cleared. Returns one of LMDB's codes. */
+int table_begin_read(struct table *table, MDB_txn **out);
 
 /* Puts what the table says of itself. Returns one of LMDB's codes. */
 int table_put_metas(MDB_txn *txn, const struct table *table);

@@ -57,6 +57,20 @@ static struct table_view *idle_view(struct table *table)
     return view;
 }
 
+/* Another program may have made it a table of a newer format: asked once for each transaction. */
+static int touch_format(struct table_view *view, void *unused)
+{
+    struct table *table = view->table;
+    size_t id = mdb_txn_id(view->txn);
+    (void)unused;
+    if (atomic_load_explicit(&table->format_checked, memory_order_relaxed) == id)
+        return 0;
+    if (table_get_format(view->txn, table->entries) > TABLE_FORMAT)
+        return FORMAT_NEWER;
+    atomic_store_explicit(&table->format_checked, id, memory_order_relaxed);
+    return 0;
+}
+
 static struct table_view *new_view(struct table *table, struct error *err)
 {
     if (table_check(table, err) != 0) /* mdb_txn_begin takes memory, and so has no guard */
@@ -67,9 +81,11 @@ static struct table_view *new_view(struct table *table, struct error *err)
         return NULL;
     }
     view->table = table;
-    int rc = mdb_txn_begin(table->env, NULL, MDB_RDONLY, &view->txn);
+    int rc = table_begin_read(table, &view->txn);
     if (rc == 0)
         rc = mdb_cursor_open(view->txn, table->entries, &view->cursor);
+    if (rc == 0)
+        rc = view_guarded(view, touch_format, NULL);
     if (rc != 0) {
         table_lmdb_error(err, table, rc);
         view_free(view);
@@ -80,9 +96,9 @@ static struct table_view *new_view(struct table *table, struct error *err)
 
 static int renew(struct table_view *view, void *unused)
 {
-    (void)unused;
     view->cursor_is_old = true;
-    return mdb_txn_renew(view->txn);
+    int rc = mdb_txn_renew(view->txn);
+    return rc == 0 ? touch_format(view, unused) : rc;
 }
 
 int view_ready_cursor(struct table_view *view)

@@ -285,7 +285,7 @@ END_TEST
 START_TEST(a_newer_format)
 {
     foreign_environment("3");
-    refused(EX_DATAERR, "format 3 is newer");
+    refused(EX_DATAERR, "its format is newer");
 }
 END_TEST
 
@@ -660,6 +660,52 @@ START_TEST(a_writer_that_is_killed_leaves_the_table_whole)
 }
 END_TEST
 
+/* ---- readers that are killed */
+
+/* When it may, takes all the slots for readers that are left. */
+static void read_until_killed(int may, int ready)
+{
+    char octet;
+    struct table *table;
+    struct error err;
+    if (read(may, &octet, 1) != 1 || table_open(&table, scratch_table, TABLE_READ, true, &err) != 0)
+        _exit(1);
+    while (table_view_open(table, &err) != NULL)
+        ;
+    if (err.status != EX_TEMPFAIL || write(ready, "", 1) != 1)
+        _exit(1);
+    pause();
+}
+
+START_TEST(slots_of_killed_readers_are_used_again)
+{
+    int may[2], ready[2];
+    char octet;
+    struct error err;
+    scratch_fill(some);
+    ck_assert_int_eq(pipe(may), 0);
+    ck_assert_int_eq(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0)
+        read_until_killed(may[0], ready[1]);
+    struct table *table = scratch_open(); /* the last to close it would clear all the slots */
+    ck_assert_int_eq(write(may[1], "", 1), 1);
+    ck_assert_int_eq(read(ready[0], &octet, 1), 1);
+    ck_assert_ptr_null(table_view_open(table, &err));
+    ck_assert_int_eq(err.status, EX_TEMPFAIL);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    for (int i = 0; i < 2; i++) {
+        close(may[i]);
+        close(ready[i]);
+    }
+    struct table_view *view = table_view_open(table, &err);
+    ck_assert_msg(view != NULL, "%s", err.text);
+    table_view_close(view);
+    table_free(table);
+}
+END_TEST
+
 START_TEST(another_table_in_its_place_is_seen)
 {
     char aside[128];
@@ -705,6 +751,7 @@ Suite *table_suite(void)
     tcase_add_test(tcase, a_table_that_this_user_may_not_read);
     tcase_add_test(tcase, a_read_only_mount);
     tcase_add_test(tcase, a_writer_that_is_killed_leaves_the_table_whole);
+    tcase_add_test(tcase, slots_of_killed_readers_are_used_again);
     tcase_add_test(tcase, another_table_in_its_place_is_seen);
     suite_add_tcase(suite, tcase);
     return suite;
