@@ -66,7 +66,11 @@ static int show(struct apply *apply, struct error *err)
         return -1;
     int rc = compare(apply, view, err);
     table_view_close(view);
-    return rc == 0 && apply->may != NULL ? apply->may(apply->data, err) : rc;
+    if (rc == 0 && apply->may != NULL)
+        rc = apply->may(apply->data, err);
+    if (rc == 0)
+        backup_advise(apply->ctl, apply->counts.log_octets);
+    return rc;
 }
 
 /* What was shown is compared again where another has changed the table since. */
@@ -77,7 +81,7 @@ static int write_edit(struct apply *apply, struct table_edit *edit, struct error
         return -1;
     int rc = compare(apply, view, err);
     if (rc == 0)
-        rc = backup_before(apply->ctl, apply->counts.log_octets, err);
+        rc = backup_before(apply->ctl, err);
     if (rc == 0) {
         interrupt_says("nothing is changed", NULL);
         progress_begin(&apply->progress, "writing");
@@ -115,8 +119,7 @@ int apply_run(struct apply *apply, struct error *err)
 {
     if (show(apply, err) != 0)
         return -1;
-    return apply->ctl->options.dry_run ? backup_before(apply->ctl, apply->counts.log_octets, err)
-                                       : change(apply, err);
+    return apply->ctl->options.dry_run ? 0 : change(apply, err);
 }
 
 void apply_print(const struct apply *apply)

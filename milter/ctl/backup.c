@@ -27,19 +27,19 @@ static int copy(const struct ctl *ctl, const char *folder, struct error *err)
     if (table_backup(ctl->table, folder, part, &entries, err) != 0)
         return -1;
     printf("%s: a copy of %zu entries\n", folder, entries);
-    return print_flush(err);
+    return 0;
 }
 
-int backup_before(const struct ctl *ctl, size_t log_octets, struct error *err)
+void backup_advise(const struct ctl *ctl, size_t log_octets)
 {
-    const struct options *options = &ctl->options;
-    bool held = log_octets <= CHANGELOG_CHANGE_MAX;
-    if (options->backup != NULL && !options->dry_run)
-        return copy(ctl, options->backup, err);
-    if (!held && options->backup == NULL)
+    if (log_octets > CHANGELOG_CHANGE_MAX && ctl->options.backup == NULL)
         ctl_warn("more than the change log holds, so that it cannot be undone: write --backup DIR "
                  "to keep a copy of the table first");
-    return 0;
+}
+
+int backup_before(const struct ctl *ctl, struct error *err)
+{
+    return ctl->options.backup == NULL ? 0 : copy(ctl, ctl->options.backup, err);
 }
 
 static int backup(struct ctl *ctl, char **args, struct error *err)

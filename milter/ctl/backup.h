@@ -7,9 +7,11 @@
 /* Writes the name of the file in which a copy of the table grows: beside its folder. */
 void backup_part(char *out, size_t size, const char *folder);
 
-/* Before a change that takes so many octets of the change log is written: makes the copy that --backup asks for; without
- * it, says that what the log does not hold cannot be undone. With --dry-run nothing is copied. Returns 0, or -1 with
- * err. */
-int backup_before(const struct ctl *ctl, size_t log_octets, struct error *err);
+/* Before a change that takes so many octets of the change log: says that what the log does not hold cannot be undone, and
+ * what keeps a copy, unless --backup is there. */
+void backup_advise(const struct ctl *ctl, size_t log_octets);
+
+/* Makes the copy that --backup asks for. Returns 0, or -1 with err. */
+int backup_before(const struct ctl *ctl, struct error *err);
 
 #endif

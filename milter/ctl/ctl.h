@@ -65,9 +65,6 @@ int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err);
 enum table_result ctl_find(const struct ctl *ctl, const struct entry *old, struct entry *out,
                            struct error *err);
 
-/* As table_edit_begin; on a terminal it says after a second that it waits for another. */
-struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err);
-
 /* Puts a warning on standard error: "movedctl: warning: …". */
 void ctl_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -104,6 +101,12 @@ int print_flush(struct error *err);
 
 /* Has the changes of the table logged as this user's, who wrote the words. */
 void ctl_sign(const struct ctl *ctl);
+
+/* ---- edit.c */
+
+/* As table_edit_begin. On a terminal it says after a second that it waits for another; after five minutes of that it
+ * ends the process with EX_TEMPFAIL, nothing having changed. Warns of a reader that makes the table's file grow. */
+struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err);
 
 /* ---- init.c */
 

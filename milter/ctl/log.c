@@ -13,7 +13,7 @@
 #define SHOWN 10 /* entries of a change, where it is not the only one that is asked for */
 
 struct query {
-    struct table_view *view;
+    struct table *table;
     bool json;
     uint64_t number;         /* of the one change that is asked for; 0: all */
     const struct entry *old; /* the one old address that is asked for; NULL: all */
@@ -130,7 +130,8 @@ static int wants(const struct query *query, const struct change *change, struct 
         return 0;
     if (query->old == NULL || !change->held)
         return 1;
-    return changelog_each_entry(query->view, change->number, stop_if_asked_for, (void *)query, err);
+    return changelog_each_entry(query->table, change->number, stop_if_asked_for, (void *)query,
+                                err);
 }
 
 /* ---- changes */
@@ -148,7 +149,7 @@ static int print_for_people(const struct query *query, const struct change *chan
         printf("  %s: more than the log holds, it cannot be undone\n", counts);
         return 0;
     }
-    int rc = changelog_each_entry(query->view, change->number, print_change_entry, &printer, err);
+    int rc = changelog_each_entry(query->table, change->number, print_change_entry, &printer, err);
     if (rc == 1)
         printf("  %s in all: movedctl log %llu\n", counts, (unsigned long long)change->number);
     return rc < 0 ? -1 : 0;
@@ -179,7 +180,7 @@ static int print_as_json(const struct query *query, const struct change *change,
 {
     struct printer printer = {.query = query, .limit = UINT64_MAX, .between = ""};
     if (print_json_head(change, query->found ? "," : "", err) != 0 ||
-        changelog_each_entry(query->view, change->number, print_change_entry, &printer, err) != 0)
+        changelog_each_entry(query->table, change->number, print_change_entry, &printer, err) != 0)
         return -1;
     fputs("]}", stdout);
     return 0;
@@ -196,15 +197,11 @@ static int print_change(const struct change *change, void *data, struct error *e
     return rc;
 }
 
-static int print_all(struct ctl *ctl, struct query *query, struct error *err)
+static int print_all(struct query *query, struct error *err)
 {
-    query->view = table_view_open(ctl->table, err);
-    if (query->view == NULL)
-        return -1;
     if (query->json)
         putchar('[');
-    int rc = changelog_each(query->view, print_change, query, err);
-    table_view_close(query->view);
+    int rc = changelog_each(query->table, print_change, query, err);
     if (query->json && rc == 0)
         puts(query->found ? "\n]" : "]");
     return rc;
@@ -223,14 +220,14 @@ static uint64_t read_number(const char *text)
 
 static int log_changes(struct ctl *ctl, char **args, struct error *err)
 {
-    struct query query = {.json = ctl->options.json};
+    struct query query = {.table = ctl->table, .json = ctl->options.json};
     struct entry old;
     if (args[0] != NULL && (query.number = read_number(args[0])) == 0) {
         if (ctl_parse_old(ctl, args[0], &old, err) != 0)
             return -1;
         query.old = &old;
     }
-    if (print_all(ctl, &query, err) != 0)
+    if (print_all(&query, err) != 0)
         return -1;
     return query.found || args[0] == NULL ? 0 : 1;
 }

@@ -323,13 +323,27 @@ static int touch_items(struct table_view *view, void *data)
                            &look->length);
 }
 
-int changelog_each(struct table_view *view,
+/* Returns 1 where there is what touch looks for, 0 where there is nothing, or -1 with err. */
+static int look_up(struct table *table, int (*touch)(struct table_view *view, void *data),
+                   struct look *look, struct error *err)
+{
+    struct table_view *view = table_view_open(table, err);
+    if (view == NULL)
+        return -1;
+    int rc = view_guarded(view, touch, look);
+    table_view_close(view);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        return rc == 0;
+    return table_lmdb_error(err, table, rc);
+}
+
+int changelog_each(struct table *table,
                    int (*each)(const struct change *change, void *data, struct error *err),
                    void *data, struct error *err)
 {
     struct look look = {.number = 0};
     int rc;
-    while ((rc = view_guarded(view, touch_head, &look)) == 0) {
+    while ((rc = look_up(table, touch_head, &look, err)) > 0) {
         int said = each(&look.change, data, err);
         if (said != 0)
             return said;
@@ -337,7 +351,7 @@ int changelog_each(struct table_view *view,
         if (look.number == 0)
             return 0;
     }
-    return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
+    return rc;
 }
 
 static int decode_item(struct entry *before, struct entry *after, struct change_entry *out,
@@ -353,27 +367,38 @@ static int decode_item(struct entry *before, struct entry *after, struct change_
                                               item->after_length, err);
 }
 
-int changelog_each_entry(struct table_view *view, uint64_t number,
+/* Of one record. */
+static int each_item(const struct look *look,
+                     int (*each)(const struct change_entry *entry, void *data, struct error *err),
+                     void *data, struct error *err)
+{
+    struct change_item item;
+    struct change_entry entry;
+    struct entry before, after;
+    size_t length;
+    for (size_t at = 0;
+         (length = change_first_item(&item, look->items + at, look->length - at)) > 0;
+         at += length) {
+        int said = decode_item(&before, &after, &entry, &item, err);
+        if (said == 0)
+            said = each(&entry, data, err);
+        if (said != 0)
+            return said;
+    }
+    return 0;
+}
+
+int changelog_each_entry(struct table *table, uint64_t number,
                          int (*each)(const struct change_entry *entry, void *data,
                                      struct error *err),
                          void *data, struct error *err)
 {
     struct look look = {.number = number, .record = 1};
-    struct change_item item;
-    struct change_entry entry;
-    struct entry before, after;
     int rc;
-    for (; (rc = view_guarded(view, touch_items, &look)) == 0; look.record++) {
-        size_t length;
-        for (size_t at = 0;
-             (length = change_first_item(&item, look.items + at, look.length - at)) > 0;
-             at += length) {
-            int said = decode_item(&before, &after, &entry, &item, err);
-            if (said == 0)
-                said = each(&entry, data, err);
-            if (said != 0)
-                return said;
-        }
+    for (; (rc = look_up(table, touch_items, &look, err)) > 0; look.record++) {
+        int said = each_item(&look, each, data, err);
+        if (said != 0)
+            return said;
     }
-    return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
+    return rc;
 }

@@ -23,14 +23,15 @@ struct change_entry {
 };
 
 /* Calls each with the changes that the log has, the newest first, until it returns other than 0. Returns what each
- * returned last, or -1 with err. */
-int changelog_each(struct table_view *view,
+ * returned last, or -1 with err. Each is read by a view of its own, and no view is open while each is called: however
+ * long that takes, it holds nothing back. What is dropped meanwhile is not met any more. */
+int changelog_each(struct table *table,
                    int (*each)(const struct change *change, void *data, struct error *err),
                    void *data, struct error *err);
 
 /* Calls each with the entries of that change in the order in which they were changed; none where it does not hold them.
  * The rest is as for changelog_each. */
-int changelog_each_entry(struct table_view *view, uint64_t number,
+int changelog_each_entry(struct table *table, uint64_t number,
                          int (*each)(const struct change_entry *entry, void *data,
                                      struct error *err),
                          void *data, struct error *err);

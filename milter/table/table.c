@@ -190,6 +190,33 @@ static bool lacks_free_pages_alone(struct table *table)
     return alone;
 }
 
+struct oldest {
+    long process;
+    size_t txn; /* SIZE_MAX: none */
+};
+
+/* A line of LMDB's list of readers: process, thread, transaction; no number there where it has none open. */
+static int take_reader(const char *line, void *data)
+{
+    struct oldest *oldest = data;
+    long process;
+    size_t txn;
+    if (sscanf(line, "%ld %*x %zu", &process, &txn) == 2 && txn < oldest->txn)
+        *oldest = (struct oldest){process, txn};
+    return 0;
+}
+
+size_t table_oldest_reader(struct table *table, pid_t *process)
+{
+    struct oldest oldest = {.txn = SIZE_MAX};
+    MDB_envinfo info;
+    if (mdb_reader_list(table->env, take_reader, &oldest) < 0 ||
+        mdb_env_info(table->env, &info) != 0 || oldest.txn > info.me_last_txnid)
+        return 0;
+    *process = (pid_t)oldest.process;
+    return info.me_last_txnid - oldest.txn;
+}
+
 /* LMDB opens a file that was cut short without a word. A data file never shrinks: one that has
  * must not even be asked for its last page. It grows while it is asked, under a great import: so
  * what its size is compared with is always asked first. */

@@ -59,6 +59,10 @@ bool table_is_replaced(const struct table *table);
  * beyond its end is an error too, and never ends the process. */
 int table_check(struct table *table, struct error *err);
 
+/* How many changes have been committed since the reader began that has read for longest, in which process; 0: since none.
+ * A reader holds back the pages of all that is changed after it, and the file grows. */
+size_t table_oldest_reader(struct table *table, pid_t *process);
+
 /* How many entries. Returns 0, or -1 with err. */
 int table_count(struct table *table, size_t *out, struct error *err);
 

@@ -100,6 +100,23 @@ class Undo(MovedctlCase):
         self.assertRegex(self.movedctl("undo"), r"^undone: change 1 of \S+ by \S+: import -\n2 removed\n$")
         self.assertRegex(self.movedctl("undo"), r"^undone: change 2 of \S+ by \S+: undo of change 1\n2 added\n$")
 
+    def test_what_the_log_does_not_hold_says_so_before(self):
+        great = self.folder / "great.csv"
+        great.write_text("old,new,note\n" + "".join(f"u{i:05}@old.example,,{'n' * 1000}\n" for i in range(17000)))
+        for args in (["--dry-run"], []):
+            done = self.ctl("import", *args, great)
+            self.assertEqual(done.returncode, 0)
+            self.assertRegex(done.stderr, r"^movedctl: warning: more than the change log holds, so that it cannot be undone: write --backup DIR .*\n$")
+        self.assertEqual(self.movedctl("log").splitlines()[1:], ["  17000 added: more than the log holds, it cannot be undone"])
+        done = self.ctl("undo")
+        self.assertEqual(done.returncode, 65)
+        self.assertRegex(done.stderr, r"^movedctl: change 1, 'import \S+', has more entries than the change log holds: restore a copy of the table\n$")
+        done = self.ctl("import", "--replace-all", "--backup", self.folder / "copy", "-", stdin=HEAD)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(self.movedctl("list"), "")
+        self.assertEqual(self.ctl("restore", self.folder / "copy").returncode, 0)
+        self.assertEqual(len(self.movedctl("list").splitlines()), 17000)
+
     def test_nothing_to_undo(self):
         self.refused(65, "nothing to undo", "undo")
         self.assertEqual(self.movedctl("export"), HEAD)

@@ -1,0 +1,151 @@
+"""Many processes on one table: nobody is held up for long, whoever is killed, and the file does not grow for ever."""
+
+import contextlib
+import os
+import pathlib
+import random
+import signal
+import subprocess
+
+from cli.test_movedctl import MovedctlCase
+from lib import holder, place
+
+
+class TogetherCase(MovedctlCase):
+    def launch(self, *args, **how):
+        """movedctl beside the test, ended with it."""
+        process = subprocess.Popen([*place.program("movedctl"), "-c", str(self.daemon.conf), *map(str, args)], text=True,
+                                   **{"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **how})
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        self.addCleanup(end)
+        return process
+
+    def numbers(self):
+        return [int(line.split()[1]) for line in self.movedctl("log").splitlines() if line.startswith("change ")]
+
+    def full_pipe(self):
+        """Whoever writes to it waits until the test ends."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 65536)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x")
+        os.set_blocking(writer, True)
+        return writer
+
+    def is_writing(self, pid, descriptor):
+        """Whether it is in write(2) to this descriptor."""
+        words = pathlib.Path(f"/proc/{pid}/syscall").read_text().split()
+        return words[:2] == [str({"x86_64": 1, "aarch64": 64}.get(os.uname().machine, -1)), hex(descriptor)]
+
+    def size(self):
+        return (self.daemon.table / "data.mdb").stat().st_size
+
+    def change(self, count):
+        """So many changes of one entry, one after the other."""
+        command = " ".join([*place.program("movedctl"), "-c", str(self.daemon.conf)])
+        script = f"i=0; while [ $i -lt {count} ]; do i=$((i + 1)); {command} add --replace a@old.example n$$-$i@new.example || exit; done"
+        return subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, timeout=place.PATIENCE).stderr
+
+
+class Writers(TogetherCase):
+    def test_eight_at_once(self):
+        with self.daemon:
+            script = 'i=0; while [ $i -lt 50 ]; do i=$((i + 1)); "$@" add u$i@d$N.example --gone || exit; done'
+            command = [*place.program("movedctl"), "-c", str(self.daemon.conf)]
+            loops = [subprocess.Popen(["sh", "-c", script, "sh", *command], env={**os.environ, "N": str(i)}) for i in range(8)]
+            for loop in loops:
+                self.assertEqual(loop.wait(place.PATIENCE), 0)
+        self.assertEqual(len(self.movedctl("list").splitlines()), 400)
+        self.assertEqual(self.numbers(), list(range(400, 0, -1)))
+        self.assertLess(self.size(), 2 * 1024 * 1024)
+
+    def test_whoever_is_killed_leaves_the_table_and_its_log_whole(self):
+        files = []
+        for new in "ab":
+            files.append(self.folder / f"{new}.csv")
+            files[-1].write_text("old,new\n" + "".join(f"u{i:05}@old.example,{new}@new.example\n" for i in range(20000)))
+        self.movedctl("import", files[0])
+        chance, committed = random.Random(1), 1
+        for i in range(30):
+            process = self.launch("import", files[(i + 1) % 2])
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(0, 0.15))
+            process.kill()
+            process.wait()
+            self.movedctl("add", "--replace", "z@old.example", f"z{i}@new.example")
+            numbers = self.numbers()
+            self.assertIn(len(numbers) - committed, (1, 2))
+            committed = len(numbers)
+            self.assertEqual(numbers, list(range(committed, 0, -1)))
+            olds = self.movedctl("export").splitlines()
+            self.assertEqual(len(olds), 20002)
+            self.assertEqual(len({line.split(",")[1] for line in olds[1:-1]}), 1)
+        self.movedctl("undo")
+        self.assertEqual(len(self.movedctl("export").splitlines()), 20002)
+
+
+class Waiting(TogetherCase):
+    def waiting(self, *args):
+        """One that waits for another's change to end."""
+        process = self.launch(*args)
+        place.until(lambda: self.handles_alarm(process.pid), "it waits")
+        return process
+
+    def handles_alarm(self, pid):
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        (caught,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+        return int(caught, 16) >> (signal.SIGALRM - 1) & 1
+
+    def test_it_goes_on_when_the_other_is_killed(self):
+        with holder.holding(self.daemon.table, "write") as other:
+            process = self.waiting("add", "a@old.example", "--gone")
+            self.assertEqual(self.movedctl("list"), "", "readers do not wait")
+            other.kill()
+            self.assertEqual(process.wait(place.PATIENCE), 0)
+        self.assertEqual(len(self.movedctl("list").splitlines()), 1)
+
+    def test_it_gives_up_in_the_end(self):
+        with holder.holding(self.daemon.table, "write"):
+            process = self.waiting("add", "a@old.example", "--gone")
+            process.send_signal(signal.SIGALRM)
+            self.assertEqual(process.wait(place.PATIENCE), 75)
+            self.assertRegex(process.stderr.read(), r"^movedctl: another process has been changing the table for too long: try again\b.*\n$")
+        self.assertEqual(self.movedctl("list"), "")
+
+
+class Readers(TogetherCase):
+    def test_one_that_is_stopped_holds_nobody_up_and_is_named(self):
+        with holder.holding(self.daemon.table, "read") as process:
+            process.send_signal(signal.SIGSTOP)
+            warned = self.change(100)
+            self.assertEqual(warned, "")
+            warned = self.change(2)
+            self.assertEqual(warned, f"movedctl: warning: process {process.pid} has been reading the table for 100 changes: "
+                                     "until it ends the file grows with each\n")
+
+    def test_a_pager_of_the_log_holds_nothing_back(self):
+        self.movedctl("import", "-", stdin="old,new\n" + "".join(f"u{i:05}@old.example,x@new.example\n" for i in range(3000)))
+        with self.daemon:
+            pagers = [self.launch(*args, stdout=self.full_pipe()) for args in (["log", "1"], ["log", "--json"])]
+            for process in pagers:
+                place.until(lambda: self.is_writing(process.pid, 1), "it waits for somebody to read on")
+            self.assertEqual(self.change(101), "")
+
+    def test_one_that_was_killed_holds_no_pages(self):
+        with self.daemon:  # the last to close a table would clear the slots of all readers
+            with holder.holding(self.daemon.table, "read"):
+                self.change(20)
+            self.change(20)
+            size = self.size()
+            self.change(100)
+            self.assertEqual(self.size(), size)
