@@ -3,38 +3,37 @@
 #include "ctl/attach.h"
 
 #include "ctl/probe.h"
-#include "ctl/process.h"
 #include "ctl/reach.h"
 #include "ctl/sendmail_cf.h"
 #include "ctl/sendmail_m4.h"
+#include "ctl/sendmail_run.h"
 
 #include <glob.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <utime.h>
 
 #define COMMENT     "dnl # "
 #define DEFAULT_DIR "/etc/mail"
 #define FILTER      "milter-moved"
+#define DOMAINS_MAX 1000 /* of the table about which Sendmail is asked */
 
 /* All that one run works with. */
 struct work {
     struct ctl *ctl;
     char *dir;
     char mc_path[PATH_MAX], cf_path[PATH_MAX], m4_path[PATH_MAX];
-    char *mc, *cf;      /* as they are */
-    char *stripped;     /* sendmail.mc without us */
-    char *base;         /* the sendmail.cf of that */
-    char *made;         /* the sendmail.cf that is planned */
-    char milter[108];   /* our socket, as Sendmail writes it */
-    char filter[64];    /* what our milter is called there */
-    bool by_hand;       /* it is there, put in by hand */
-    const char *target; /* what to have the server's own makefile make; NULL: there is none */
+    char *mc, *cf;    /* as they are */
+    char *stripped;   /* sendmail.mc without us */
+    char *base;       /* the sendmail.cf of that */
+    char *made;       /* the sendmail.cf to be made; NULL: it comes back as it was kept */
+    char milter[108]; /* our socket, as Sendmail writes it */
+    char filter[64];  /* what our milter is called there */
+    bool by_hand;     /* it is there, put in by hand */
+    bool changes_cf;  /* sendmail.cf is among the changes */
     struct changes changes;
 };
 
@@ -319,101 +318,33 @@ static int check_first_rule(const struct work *work, struct error *err)
 
 /* ---- both ways */
 
-/* A makefile of the server's own that knows how to make sendmail.cf (Debian, Red Hat). */
-static void find_makefile(struct work *work)
-{
-    char path[PATH_MAX];
-    struct error err;
-    snprintf(path, sizeof path, "%s/Makefile", work->dir);
-    char *text = file_read(path, &err);
-    for (const char *at = text; at != NULL && *at != '\0'; at += *at == '\n') {
-        size_t length = strlen(work->cf_path);
-        if (strncmp(at, work->cf_path, length) == 0 && at[length + strspn(at + length, " ")] == ':')
-            work->target = work->cf_path;
-        else if (work->target == NULL &&
-                 (strncmp(at, "sendmail.cf:", 12) == 0 || strncmp(at, "%.cf", 4) == 0))
-            work->target = "sendmail.cf";
-        at += strcspn(at, "\n");
-    }
-    free(text);
-}
-
-static int make(const struct work *work, struct error *err)
-{
-    const char *const argv[] = {"make", "-s", "-C", work->dir, work->target, NULL};
-    if (utime(work->cf_path, &(struct utimbuf){.modtime = 0}) != 0)
-        return error_set(err, EX_IOERR, "%s: cannot set its time", work->cf_path);
-    char *printed = process_read(argv, err);
-    free(printed);
-    return printed == NULL ? -1 : 0;
-}
-
-/* Sendmail itself reads it. */
-static int try_out(const struct work *work, struct error *err)
-{
-    const char *const argv[] = {"sendmail", "-C", work->cf_path, "-bt", NULL};
-    struct output output;
-    int rc = process_run(&output, argv, NULL, err);
-    if (rc == 0 && output.status != 0) {
-        const char *said = *output.err == '\0' ? output.out : output.err;
-        rc = error_set(err, EX_UNAVAILABLE, "sendmail does not take it: exit status %d: %.*s",
-                       output.status, (int)strcspn(said, "\n"), said);
-    }
-    process_free(&output);
-    return rc;
-}
-
 /* Whatever way it was made, sendmail.cf has to say what was shown. */
 static int rebuild(void *data, struct error *err)
 {
     const struct work *work = data;
     const char *differs;
     size_t length;
-    if (work->target != NULL && make(work, err) != 0)
+    bool by_makefile = false;
+    if (!work->changes_cf)
+        return 0;
+    if (work->made != NULL && sendmail_make(&by_makefile, work->dir, work->cf_path, err) != 0)
         return -1;
-    char *text = work->target == NULL ? NULL : file_read(work->cf_path, err);
-    int rc = work->target != NULL && text == NULL ? -1 : 0;
+    char *text = by_makefile ? file_read(work->cf_path, err) : NULL;
+    int rc = by_makefile && text == NULL ? -1 : 0;
     if (text != NULL && !sendmail_same(text, work->made, &differs, &length))
         rc = error_set(err, EX_CONFIG, "%s/Makefile makes another sendmail.cf than m4 does: %.*s",
                        work->dir, (int)length, differs);
     free(text);
-    return rc == 0 ? try_out(work, err) : -1;
-}
-
-static bool is_sendmail(pid_t pid)
-{
-    char path[32], name[32] = "";
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return false;
-    bool is = fgets(name, sizeof name, file) != NULL && strncmp(name, "sendmail", 8) == 0;
-    fclose(file);
-    return is;
-}
-
-/* A running Sendmail starts itself anew on HUP. */
-static void reload(const struct work *work)
-{
-    size_t length;
-    char path[PATH_MAX];
-    struct error err;
-    const char *line = sendmail_find(work->cf, "O PidFile=", &length);
-    snprintf(path, sizeof path, "%.*s", line == NULL ? 0 : (int)length - 10, line + 10);
-    char *text = line == NULL ? NULL : file_read(path, &err);
-    pid_t pid = text == NULL ? 0 : (pid_t)strtol(text, NULL, 10);
-    free(text);
-    if (pid <= 1 || !is_sendmail(pid) || kill(pid, SIGHUP) != 0)
-        puts("Sendmail does not run, or cannot be told: start it anew.");
+    return rc == 0 ? sendmail_try(work->cf_path, err) : -1;
 }
 
 static int carry_out(struct work *work, const char *nothing, const char *done, struct error *err)
 {
     const struct aftermath aftermath = {.first = rebuild, .data = work};
-    bool changes = work->changes.count > 0 && !work->ctl->options.dry_run;
+    bool restart = work->changes_cf && !work->ctl->options.dry_run;
     int rc = attach_carry_out(work->ctl, &work->changes, &aftermath, nothing, done, err);
-    if (rc == 0 && changes)
-        reload(work);
+    if (rc == 0 && restart && !sendmail_restart(work->cf))
+        puts("Sendmail does not run, or cannot be told: start it anew.");
     return rc;
 }
 
@@ -437,15 +368,61 @@ static char *with_footer(const struct work *work, const char *made, const char *
     return fclose(out) == 0 ? text : NULL;
 }
 
-static int plan_cf(struct work *work, const char *mc, struct error *err)
+/* text is on the heap, and handed over. */
+static int change_cf(struct work *work, char *text, struct error *err)
 {
-    char *text = with_footer(work, work->made, mc);
+    size_t before = work->changes.count;
     if (text == NULL)
         return out_of_memory(err);
-    return changes_add(&work->changes, work->cf_path, text, err);
+    int rc = changes_add(&work->changes, work->cf_path, text, err);
+    work->changes_cf = work->changes.count > before;
+    return rc;
 }
 
 /* ---- attach */
+
+struct domains {
+    FILE *out; /* parted by newlines */
+    size_t count;
+};
+
+static int add_domain(const struct entry *first, void *data, struct error *err)
+{
+    struct domains *domains = data;
+    (void)err;
+    if (first->scope != ENTRY_SUBDOMAINS && domains->count++ < DOMAINS_MAX)
+        fprintf(domains->out, "%s\n", first->domain);
+    return 0;
+}
+
+static char *read_domains(const struct work *work, struct error *err)
+{
+    char *text = NULL;
+    size_t size;
+    struct domains domains = {.out = open_memstream(&text, &size)};
+    struct table_view *view = domains.out == NULL ? NULL : table_view_open(work->ctl->table, err);
+    int rc = view == NULL ? -1 : table_each_domain(view, add_domain, &domains, err);
+    table_view_close(view);
+    if (domains.out != NULL && fclose(domains.out) == 0 && rc == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static void say_unserved(const struct work *work)
+{
+    const char *first;
+    size_t length;
+    struct error err;
+    char *domains = work->ctl->options.unserved ? NULL : read_domains(work, &err);
+    int denied =
+        domains == NULL ? 0 : sendmail_denied(work->cf_path, domains, &first, &length, &err);
+    if (denied > 0)
+        ctl_warn("%.*s%s not served by this Sendmail: mail to it is answered 'Relaying denied'; "
+                 "attach --unserved has it answered with 551",
+                 (int)length, first, denied > 1 ? " and others are" : " is");
+    free(domains);
+}
 
 /* What a mailing list meets on the day after a migration. */
 static void say_limit(const struct work *work)
@@ -508,7 +485,7 @@ static int plan(struct work *work, struct error *err)
     }
     /* m4 writes the moment into a comment: what says the same stays. */
     if (rc == 0 && work->changes.count > 0)
-        rc = plan_cf(work, mc, err);
+        rc = change_cf(work, with_footer(work, work->made, mc), err);
     free(mc);
     return rc;
 }
@@ -526,8 +503,8 @@ static int attach_with(struct work *work, struct error *err)
         check_reach(work, settings->lookup_socket, err) != 0 || plan(work, err) != 0)
         return -1;
     if (work->changes.count > 0) {
-        find_makefile(work);
         say_limit(work);
+        say_unserved(work);
         check_socket(settings->socket);
         check_socket(settings->lookup_socket);
     }
@@ -586,10 +563,10 @@ static int plan_without(struct work *work, struct error *err)
         return 0;
     char *kept = find_kept(work);
     if (kept != NULL)
-        return changes_add(&work->changes, work->cf_path, kept, err);
+        return change_cf(work, kept, err);
     work->made = strdup(work->base);
-    find_makefile(work);
-    return work->made == NULL ? out_of_memory(err) : plan_cf(work, work->stripped, err);
+    return work->made == NULL ? out_of_memory(err)
+                              : change_cf(work, with_footer(work, work->made, work->stripped), err);
 }
 
 static int detach_with(struct work *work, struct error *err)

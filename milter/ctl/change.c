@@ -182,13 +182,21 @@ static int replace(const char *path, const char *text, const struct stat *like, 
     return rc == 0 ? 0 : -1;
 }
 
+/* A copy that is there already, of a change in the same second, stays. On the heap; NULL where memory is out. */
 static char *copy_path(const char *path)
 {
-    char *out, date[32];
-    time_t now = time(NULL);
+    char *out = NULL, date[32];
     struct tm parts;
-    strftime(date, sizeof date, "%Y-%m-%dT%H%M%SZ", gmtime_r(&now, &parts));
-    return asprintf(&out, "%s.%s", path, date) < 0 ? NULL : out;
+    for (time_t now = time(NULL); out == NULL; now++) {
+        strftime(date, sizeof date, "%Y-%m-%dT%H%M%SZ", gmtime_r(&now, &parts));
+        if (asprintf(&out, "%s.%s", path, date) < 0)
+            return NULL;
+        if (access(out, F_OK) == 0) {
+            free(out);
+            out = NULL;
+        }
+    }
+    return out;
 }
 
 static int make(struct change *change, struct error *err)

@@ -189,6 +189,9 @@ class StockSendmailCase(Case):
         for name in ("sendmail.mc", "sendmail.cf"):
             (copy,) = self.sendmail.conf.glob(f"{name}.2*Z")
             self.assertEqual(copy.read_bytes(), files[name])
+        self.detach()
+        self.attach()
+        self.assertEqual(len([*self.sendmail.conf.glob("sendmail.mc.2*Z")]), 3)
         self.assertEqual(self.sendmail.mc.stat().st_mode & 0o7777, 0o640)
 
     def test_observe_refuses_nothing_and_accepts_nothing_that_was_refused(self):
@@ -275,7 +278,9 @@ class StockSendmailCase(Case):
 
     def test_a_domain_that_is_no_longer_served_is_answered_only_where_that_is_asked_for(self):
         self.start()
-        self.attached()
+        said = self.attached()
+        self.assertIn("warning: retired.example is not served by this Sendmail", said)
+        self.assertIn("--unserved", said)
         denied = self.sendmail.rcpt("gone@retired.example")
         self.assertIn("Relaying denied", denied)
         self.attach("--unserved")
