@@ -8,6 +8,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import signal
 import smtplib
 import subprocess
 
@@ -209,8 +210,13 @@ class StockSendmail:
         return place.listens(("127.0.0.1", port))
 
     def stop(self):
+        """One that starts itself anew does not hear the first signal."""
+        def ends():
+            if self.process.lives():
+                self.process.kill(signal.SIGTERM)
+            return not self.process.lives()
         if self.process:
-            self.process.end()
+            place.until(ends, "Sendmail ends")
 
     def __exit__(self, *_):
         self.stop()

@@ -366,7 +366,6 @@ class OddSendmail(Case):
         files = self.sendmail.files()
         self.attached(*args)
         after = {mailbox: self.sendmail.rcpt(mailbox) for mailbox in mailboxes}
-        self.addCleanup(self.sendmail.stop)
         self.detach()
         self.assertEqual(self.sendmail.files(), files)
         return before, after
