@@ -86,11 +86,12 @@ class Postfix:
     mta = "postfix"
     group = OWNER  # smtpd runs as the owner, in the owner's group, and that one has to open the milter socket
 
-    def __init__(self, folder, doors, local_milter=None, more_services="", more=""):
+    def __init__(self, folder, doors, local_milter=None, more_services="", more="", sasl=None):
         self.folder = pathlib.Path(folder)
         self.doors = doors
         self.local_milter = local_milter
         self.more_services = more_services  # lines for master.cf
+        self.sasl = sasl  # the folder that sasl.accounts made
         self.more = more  # and for main.cf, instead of those that are there
         self.ports = dict(zip(doors, place.free_ports(len(doors))))
 
@@ -114,6 +115,8 @@ class Postfix:
         os.chown(self.folder / "data", owner.pw_uid, owner.pw_gid)
         os.chown(self.folder / "mail", nobody.pw_uid, nobody.pw_gid)
         (self.folder / "conf/main.cf").write_text(main)
+        if self.sasl:
+            (self.folder / "conf/sasl").symlink_to(self.sasl)  # where Debian's looks
         (self.folder / "conf/master.cf").write_text(master)
 
     def run(self, program, *args, stdin=""):

@@ -2,14 +2,17 @@
 
 import contextlib
 import json
+import re
+import smtplib
 import unittest
 
-from lib import classes, milter, place
+from lib import classes, milter, place, sasl
 from lib.daemon import Daemon
 from lib.milter import Milter
 from lib.postfix import Postfix
 from lib.sendmail import Sendmail
 from lib.site import SiteCase
+from lib.smtp import Talk
 from lib.socketmap import Socketmap
 from lib.stock_sendmail import StockSendmail
 
@@ -106,6 +109,52 @@ class Limit(unittest.TestCase):
             self.assertEqual(client.ask("reply 192.0.2.7 0 0 z@old.example"), "OK withheld z@old.example")
 
 
+class Rules(SiteCase):
+    """Each rule as a sender of either mail server meets it: 127.0.0.2 is trusted, 127.0.0.3 and 127.0.0.4 are strangers."""
+
+    ways = ("unix",)
+
+    def rcpt(self, site, client, *recipients):
+        with Talk(site.port, source=client) as talk:
+            talk.mail()
+            return [re.sub(r"<\S+>\.\.\. ", "", talk.rcpt(recipient)) for recipient in recipients]
+
+    def change(self, site, **disclosure):
+        site.daemon.configure(disclosure={"trusted_networks": ["127.0.0.2"], "limit": 0, **disclosure})
+        site.daemon.reload()
+
+    def test_disclosure_by_entry_and_by_default(self):
+        names = ("plain", "anyone", "trusted", "nobody", "chain")
+        for site in self.sites():
+            for name in names[:-1]:
+                more = ("--disclose", name) if name != "plain" else ()
+                site.movedctl("add", f"{name}@old.example", f"{name}@new.example", *more)
+            site.movedctl("add", "chain@old.example", "trusted@old.example", "--disclose", "anyone")
+            new = {name: MOVED.format(f"{name}@new.example") for name in names} | {"chain": MOVED.format("trusted@new.example")}
+            for default, known_to_strangers, known_to_trusted in (
+                    ("anyone", {"plain", "anyone"}, {"plain", "anyone", "trusted", "chain"}),
+                    ("trusted", {"anyone"}, {"plain", "anyone", "trusted", "chain"}),
+                    ("nobody", {"anyone"}, {"anyone", "trusted", "chain"})):
+                self.change(site, default=default)
+                for client, known in (("127.0.0.3", known_to_strangers), ("127.0.0.2", known_to_trusted)):
+                    self.assertEqual(self.rcpt(site, client, *(f"{name}@old.example" for name in names)),
+                                     [new[name] if name in known else WITHHELD for name in names], f"{default}, {client}")
+
+    def test_the_limit_of_a_client_and_of_its_network(self):
+        for site in self.sites():
+            site.hold(("@bulk.example", "@new.example"))
+            ask = [f"{name}@bulk.example" for name in "abcd"]
+            told = [MOVED.format(f"{name}@new.example") for name in "abcd"]
+            for over, beyond in (("withhold", WITHHELD), ("defer", DEFERRED)):
+                site.daemon.stop()
+                site.daemon.start()
+                self.change(site, limit=2, network_limit=3, over_limit=over)
+                self.assertEqual(self.rcpt(site, "127.0.0.3", *ask), told[:2] + [beyond] * 2)
+                self.assertEqual(self.rcpt(site, "127.0.0.3", *ask[1::-1]), told[1::-1])
+                self.assertEqual(self.rcpt(site, "127.0.0.4", *ask[2:]), [told[2], beyond])
+                self.assertEqual(self.rcpt(site, "127.0.0.2", *ask), told)
+
+
 class ConfirmedName(SiteCase):
     """trusted_domains: what each mail server says of its client's name."""
 
@@ -139,6 +188,49 @@ class ConfirmedName(SiteCase):
                 talk.mail("someone@partner.example")  # anybody can write that
                 self.assertEqual(talk.rcpt("alice@old.example"),
                                  WITHHELD.replace("5.1.6 ", "5.1.6 <alice@old.example>... "))
+
+
+class Authenticated(unittest.TestCase):
+    """Who has logged in (RFC 4954) is trusted: by the macro that each mail server sets, and for as long as he is logged in."""
+
+    SETTINGS = {"disclosure": {"default": "trusted", "trusted_networks": [], "limit": 1}}
+    MOVED = [(f"{name}@old.example", f"{name}@new.example") for name in ("alice", "bob", "carol")]
+
+    def servers(self, stack):
+        folder = stack.enter_context(place.folder())
+        accounts = sasl.accounts(folder / "sasl", alice="secret")
+        for mta, how in ((Postfix, sasl.postfix()), (Sendmail, {})):
+            daemon = stack.enter_context(Daemon(folder / mta.mta[0], group=mta.group, **self.SETTINGS))
+            daemon.hold(*self.MOVED)
+            more = {"more": sasl.sendmail(accounts)} if mta is Sendmail else {"sasl": accounts}
+            doors = {"unix": (getattr(daemon.socket, mta.mta), how)}
+            yield daemon, stack.enter_context(mta(folder / mta.mta, doors, **more))
+
+    def test_who_has_logged_in_is_told_without_a_limit(self):
+        with contextlib.ExitStack() as stack:
+            for daemon, server in self.servers(stack):
+                withheld = WITHHELD if isinstance(server, Postfix) else \
+                    WITHHELD.replace("5.1.6 ", "5.1.6 <alice@old.example>... ")
+                with self.subTest(server.mta), Talk(server.ports["unix"]) as talk:
+                    talk.mail("alice@old.example")
+                    self.assertEqual(talk.rcpt("alice@old.example"), withheld)
+                    talk.say("RSET")
+                    talk.ehlo()
+                    with self.assertRaises(smtplib.SMTPAuthenticationError):
+                        talk.login("alice", "wrong")
+                    talk.mail("alice@old.example")
+                    self.assertEqual(talk.rcpt("alice@old.example"), withheld)
+                    talk.say("RSET")
+                    self.assertEqual(talk.login("alice", "secret")[0], 235)
+                    for _ in range(2):
+                        talk.mail("alice@old.example")
+                        for old, new in self.MOVED:
+                            self.assertEqual(talk.rcpt(old), MOVED.format(new))
+                        talk.say("RSET")
+                    place.until(lambda: daemon.count("trusted=authenticated, reply=551") == 6, f"in the log:\n{daemon.log()}")
+                with Talk(server.ports["unix"]) as talk:
+                    talk.mail("alice@old.example")
+                    self.assertEqual(talk.rcpt("alice@old.example"), withheld)
 
 
 class Conceal(unittest.TestCase):

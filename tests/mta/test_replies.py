@@ -205,6 +205,35 @@ class Utf8(SiteCase):
             self.assertEqual(site.rcpt("eva@xn--bcher-kva.example"), MOVED.format("eva@new.example"))
 
 
+class Ascii(SiteCase):
+    """In a session without SMTPUTF8 no reply has an octet over 127, whatever the texts, the table and the client have."""
+
+    ways = ("unix",)
+    echo = "${old} is ${recipient}"
+    settings = {"replies": {"moved": f"551 5.1.6 {echo}; please try <${{new}}>", "withheld": f"550 5.1.6 {echo}, withheld",
+                            "gone": [f"550 5.1.6 {echo}", echo]}}
+
+    def test_nothing_but_ascii_is_sent(self):
+        for site in self.sites():
+            site.hold(("jörg@old.example", "jörg@new.example"), ("joerg@old.example", "jörg@new.example"),
+                      ("weg@old.example", ""), ("idn@old.example", "idn@müller.example"), ("weg@bücher.example", ""))
+            self.assertEqual(site.rcpt("idn@old.example"),
+                             "551 5.1.6 idn@old.example is idn@old.example; please try <idn@xn--mller-kva.example>")
+            for written in ("jörg@old.example", "jo\u0308rg@old.example", "JÖRG@old.example", "joerg@old.example",
+                            "weg+ö@old.example", "weg@bücher.example", "weg@xn--bcher-kva.example", '"jörg"@old.example'):
+                said = site.rcpt(written)
+                self.assertTrue(said.isascii() and "\\x" not in said and said[0] == "5", said)
+
+    def test_with_smtputf8_the_old_address_is_echoed_too(self):
+        for site in self.sites(Postfix):
+            site.hold(("jörg@old.example", "jörg@new.example"), ("weg@bücher.example", ""))
+            self.assertEqual(site.rcpt("JÖRG@old.example", "SMTPUTF8"),
+                             "551 5.1.6 JÖRG@old.example is JÖRG@old.example; please try <jörg@new.example>")
+            self.assertEqual(site.rcpt("weg@bücher.example", "SMTPUTF8"),
+                             "550 5.1.6 weg@xn--bcher-kva.example is weg@bücher.example\n"
+                             "5.1.6 weg@xn--bcher-kva.example is weg@bücher.example")
+
+
 class Recipients(SiteCase):
     """Many in one transaction. Postfix counts each refused one as an error of the client."""
 
