@@ -5,12 +5,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 /* Tables of sets: a key has one set where it may be, with WAYS places. The sets share LOCKS locks, each
  * held for some tens of nanoseconds. */
-#define WAYS  8
-#define LOCKS 64
+#define WAYS       8
+#define LOCKS      64
+#define CACHE_LINE 64
 
 /* The count of one client, network, or everyone. */
 struct row {
@@ -28,7 +30,7 @@ struct pair {
 };
 
 struct lock {
-    alignas(64) pthread_mutex_t mutex; /* a cache line each */
+    alignas(CACHE_LINE) pthread_mutex_t mutex;
 };
 
 struct level {
@@ -195,6 +197,15 @@ static bool was_told(struct limit *limit, uint64_t hash, int64_t now, bool note)
 
 /* ---- asking */
 
+/* With many clients none of it is in a cache: all that is needed comes at the same time. */
+static void fetch(const struct limit *limit, const struct place *place)
+{
+    const char *row = (const char *)&place->level->rows[place->key % place->level->sets];
+    __builtin_prefetch(row, 1);
+    __builtin_prefetch(row + CACHE_LINE, 1);
+    __builtin_prefetch(&limit->pairs[place->pair % limit->sets], 1);
+}
+
 /* The levels that have a limit. Returns how many. */
 static int find_places(struct place *places, struct limit *limit, const struct ip *client,
                        const char *new_address)
@@ -206,8 +217,9 @@ static int find_places(struct place *places, struct limit *limit, const struct i
         if (level->most == 0)
             continue;
         uint64_t key = key_of(limit, level, client);
-        places[count++] =
+        places[count] =
             (struct place){.level = level, .key = key, .pair = mix(key, &name, sizeof name)};
+        fetch(limit, &places[count++]);
     }
     return count;
 }
@@ -257,14 +269,27 @@ static void destroy_locks(struct lock *locks)
         pthread_mutex_destroy(&locks[i].mutex);
 }
 
-/* Pages that nobody needs stay untouched. */
+/* On cache lines of their own; pages that nobody needs stay untouched. */
+static void *make_sets(size_t sets, size_t size)
+{
+    void *made =
+        mmap(NULL, sets * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return made == MAP_FAILED ? NULL : made;
+}
+
+static void free_sets(void *made, size_t sets, size_t size)
+{
+    if (made != NULL)
+        munmap(made, sets * size);
+}
+
 static int make_level(struct level *level, const struct limit_share *share, size_t memory)
 {
     level->most = share->most;
     level->ipv4_bits = 96 + share->ipv4_prefix;
     level->ipv6_bits = share->ipv6_prefix;
     level->sets = memory / sizeof *level->rows + 1;
-    level->rows = calloc(level->sets, sizeof *level->rows);
+    level->rows = make_sets(level->sets, sizeof *level->rows);
     init_locks(level->locks);
     return level->rows == NULL ? -1 : 0;
 }
@@ -278,7 +303,7 @@ static int make_tables(struct limit *limit, const struct limit_rules *rules)
     rc |= make_level(&limit->levels[LIMIT_EVERYONE], &everyone, 0);
     limit->levels[LIMIT_EVERYONE].ipv4_bits = 0;
     limit->sets = rules->memory / 2 / sizeof *limit->pairs + 1;
-    limit->pairs = calloc(limit->sets, sizeof *limit->pairs);
+    limit->pairs = make_sets(limit->sets, sizeof *limit->pairs);
     init_locks(limit->locks);
     return rc != 0 || limit->pairs == NULL ? -1 : 0;
 }
@@ -331,9 +356,9 @@ void limit_free(struct limit *limit)
         return;
     for (int i = 0; i < LIMIT_LEVELS; i++) {
         destroy_locks(limit->levels[i].locks);
-        free(limit->levels[i].rows);
+        free_sets(limit->levels[i].rows, limit->levels[i].sets, sizeof *limit->levels[i].rows);
     }
     destroy_locks(limit->locks);
-    free(limit->pairs);
+    free_sets(limit->pairs, limit->sets, sizeof *limit->pairs);
     free(limit);
 }

@@ -159,6 +159,7 @@ static void reply(struct map_answer *out)
         found(out, "gone", answer->old);
     else
         found(out, "withheld", answer->old);
+    reply_make_printable(out->value, out->client.smtputf8); /* Sendmail strips the eighth bit */
 }
 
 static void conclude(struct map_answer *out, const char *key, size_t length,

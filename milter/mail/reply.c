@@ -156,13 +156,16 @@ static size_t forbidden_length(const unsigned char *at, size_t left)
     return at[0] < ' ' || at[0] == 0x7f ? 1 : 0;
 }
 
-/* What the administrator wrote is printable; addresses come from a table or a client. */
-static void make_printable(char *from, const char *end)
+void reply_make_printable(char *text, bool utf8)
 {
-    while (from < end) {
-        size_t length = forbidden_length((unsigned char *)from, (size_t)(end - from));
-        memset(from, '?', length);
-        from += length == 0 ? 1 : length;
+    for (size_t left = strlen(text); left > 0;) {
+        size_t length = forbidden_length((unsigned char *)text, left);
+        if (!utf8 && (unsigned char)*text > 0x7f)
+            length = 1;
+        memset(text, '?', length);
+        length += length == 0;
+        text += length;
+        left -= length;
     }
 }
 
@@ -174,7 +177,8 @@ static int put_word(struct room *room, const struct variable *variable,
     if (text == NULL)
         return 0;
     int rc = put(room, text, strlen(text));
-    make_printable(from, room->at);
+    *room->at = '\0';
+    reply_make_printable(from, true); /* whether UTF-8 goes is the caller's affair */
     return rc;
 }
 

@@ -46,6 +46,10 @@ int reply_check(const char *template, enum reply_class class, bool needs_new, st
  * REPLY_LINE_MAX: then use a shorter template. */
 int reply_fill(struct reply *out, const char *template, const struct reply_words *words);
 
+/* Turns octets that could end or forge a line, or steer a terminal, into '?'; without utf8 each over 127
+ * too. */
+void reply_make_printable(char *text, bool utf8);
+
 /* Writes the reply as a client reads it: "551-5.1.6 User…", line feed, "551 5.1.6 See…". size
  * REPLY_TEXT_SIZE cuts nothing. */
 void reply_format(char *out, size_t size, const struct reply *reply);

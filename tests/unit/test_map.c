@@ -116,7 +116,7 @@ static const struct {
     {"reply 192.0.2.7 0 0 fwdloop@old.example", "deferred fwdloop@old.example"},
     {"reply 192.0.2.7 0 0 fwd@old.example", NULL},
     {"reply 192.0.2.7 0 1 j\xc3\xb6rg@old.example", "moved j\xc3\xb6rg@new.example"},
-    {"reply 192.0.2.7 0 0 j\xc3\xb6rg@old.example", "withheld j\xc3\xb6rg@old.example"},
+    {"reply 192.0.2.7 0 0 j\xc3\xb6rg@old.example", "withheld j??rg@old.example"},
     {"reply 0 0 0 alice@old.example", NULL}, /* mail of this host */
     {"reply 192.0.2.7 0 0 nobody@old.example", NULL},
     {"reply 192.0.2.7 2 0 alice@old.example", NULL},
@@ -168,6 +168,15 @@ START_TEST(an_unknown_map_is_no_answer)
 }
 END_TEST
 
+START_TEST(sendmail_gets_no_octet_over_127_without_smtputf8)
+{
+    ck_assert_str_eq(ask("reply 192.0.2.7 0 0 j\xc3\xb6rg@moved.example", NULL).value,
+                     "withheld j??rg@moved.example");
+    ck_assert_str_eq(ask("reply 192.0.2.7 0 1 j\xc3\xb6rg@moved.example", NULL).value,
+                     "moved j\xc3\xb6rg@new.example");
+}
+END_TEST
+
 START_TEST(what_is_concealed_from_all_is_not_listed)
 {
     settings->conceal = true;
@@ -211,6 +220,7 @@ Suite *map_suite(void)
     tcase_add_test(tcase, an_unknown_map_is_no_answer);
     tcase_add_test(tcase, the_limit_counts_for_reply_alone);
     tcase_add_test(tcase, what_is_concealed_from_all_is_not_listed);
+    tcase_add_test(tcase, sendmail_gets_no_octet_over_127_without_smtputf8);
     suite_add_tcase(suite, tcase);
     return suite;
 }
