@@ -46,9 +46,17 @@ static int walk_some(struct walk *walk, struct table *table, bool first, struct 
 static int walk_all(struct lint *lint, struct table *table, struct error *err)
 {
     struct walk walk = {.lint = lint};
+    size_t all;
+
+    if (table_count(table, &all, err) != 0)
+        return -1;
+    progress_begin(&lint->report.progress, "looking");
     int rc = walk_some(&walk, table, true, err);
-    while (rc == 1)
+    while (rc == 1) {
+        progress_tell(&lint->report.progress, lint->entries, (double)lint->entries, (double)all);
         rc = walk_some(&walk, table, false, err);
+    }
+    progress_clear(&lint->report.progress);
     return rc;
 }
 

@@ -5,6 +5,7 @@
 
 #include "answer/answer.h"
 #include "ctl/ctl.h"
+#include "ctl/progress.h"
 
 /* Each has its row in lint_report.c. */
 enum finding {
@@ -34,6 +35,7 @@ enum finding {
 struct report {
     bool json, begun;
     size_t warnings, notes;
+    struct progress progress; /* the bar that a finding wipes */
 };
 
 /* What a finding is about. */

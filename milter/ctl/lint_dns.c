@@ -37,6 +37,9 @@ struct lint_domains {
     size_t ours_count;
     bool out_of_memory;
 
+    struct progress *progress;
+    size_t questions, answers; /* of this round */
+
     /* What is asked next. */
     const struct name *next;
     enum resolver_type next_type;
@@ -132,6 +135,13 @@ int lint_domains_add(struct lint_domains *domains, const char *name, const char 
     return 0;
 }
 
+static void count_answer(struct lint_domains *domains)
+{
+    domains->answers++;
+    progress_tell(domains->progress, domains->answers, (double)domains->answers,
+                  (double)domains->questions);
+}
+
 /* ---- asking for the MX of each domain */
 
 static bool next_mx(struct resolver_question *out, void *data)
@@ -172,6 +182,7 @@ static void on_mx(const struct resolver_question *question, const struct resolve
                   void *data)
 {
     struct domain *domain = question->data;
+    count_answer(data);
     const char *itself = domain->name.text;
 
     domain->mx = answer->result;
@@ -204,6 +215,7 @@ static void on_address(const struct resolver_question *question,
                        const struct resolver_answer *answer, void *data)
 {
     struct host *host = question->data;
+    count_answer(data);
     if (answer->result == RESOLVER_FAILED)
         host->why = answer->why;
     if (answer->result != RESOLVER_FOUND)
@@ -213,16 +225,30 @@ static void on_address(const struct resolver_question *question,
         host->is_ours = host->is_ours || is_ours(data, &answer->addresses[i]);
 }
 
+static int ask_round(struct lint_domains *domains, const struct resolver_asker *asker,
+                     const char *what, size_t questions, struct error *err)
+{
+    progress_begin(domains->progress, what);
+    domains->progress->unit = "questions";
+    domains->questions = questions;
+    domains->answers = 0;
+    int rc = resolver_ask(domains->resolver, asker, err);
+    progress_clear(domains->progress);
+    return rc;
+}
+
 static int ask(struct lint_domains *domains, struct error *err)
 {
     const struct resolver_asker for_mx = {next_mx, on_mx, domains},
                                 for_addresses = {next_address, on_address, domains};
+
     domains->next = domains->domains.first;
-    int rc = resolver_ask(domains->resolver, &for_mx, err);
+    int rc = ask_round(domains, &for_mx, "asking for MX", domains->domains.count, err);
     domains->next = domains->hosts.first;
     domains->next_type = RESOLVER_A;
     if (rc == 0)
-        rc = resolver_ask(domains->resolver, &for_addresses, err);
+        rc = ask_round(domains, &for_addresses, "asking for addresses", 2 * domains->hosts.count,
+                       err);
     if (rc == 0 && domains->out_of_memory)
         rc = error_set(err, EX_OSERR, "out of memory");
     return rc;
@@ -300,6 +326,7 @@ static int judge(const struct domain *domain, struct report *report, struct erro
 
 int lint_domains_check(struct lint_domains *domains, struct report *report, struct error *err)
 {
+    domains->progress = &report->progress;
     if (ask(domains, err) != 0)
         return -1;
     for (const struct name *at = domains->domains.first; at != NULL; at = at->next)

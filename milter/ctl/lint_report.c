@@ -80,6 +80,7 @@ int report_add(struct report *report, enum finding finding, const struct about *
     if (rc < 0)
         return error_set(err, EX_OSERR, "out of memory");
 
+    progress_clear(&report->progress);
     rc = report->json ? print_json(report, finding, about, what) : print_text(finding, about, what);
     free(what);
     report->begun = true;

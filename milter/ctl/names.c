@@ -37,6 +37,7 @@ void *names_add(struct names *names, const char *text, size_t size)
     else
         names->last->next = name;
     names->last = name;
+    names->count++;
     return name;
 }
 
@@ -55,5 +56,5 @@ void names_free(struct names *names, void (*clear)(void *kept))
             clear(name);
         free(name);
     }
-    *names = (struct names){NULL, NULL, NULL};
+    *names = (struct names){.first = NULL};
 }

@@ -12,6 +12,7 @@ struct name {
 
 struct names {
     struct name *first, *last; /* NULL: none */
+    size_t count;
     void *tree;
 };
 

@@ -21,7 +21,7 @@ static int64_t now_ms(void)
 void progress_begin(struct progress *progress, const char *what)
 {
     const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    *progress = (struct progress){.what = what, .started = now_ms()};
+    *progress = (struct progress){.what = what, .unit = "entries", .started = now_ms()};
     progress->told = progress->started + QUIET_MS - EACH_MS;
     progress->terminal =
         isatty(STDERR_FILENO) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
@@ -70,13 +70,14 @@ static void show(const struct progress *progress, size_t done, double part, int6
         snprintf(left, sizeof left, ", %ld:%02ld left", seconds / 60, seconds % 60);
 
     fprintf(stderr, "\r%s", progress->what);
-    int width = columns() - (int)(strlen(progress->what) + strlen(count) + strlen(rate) +
-                                  strlen(left) + sizeof " [] 100% of  entries,  a second");
+    int width =
+        columns() - (int)(strlen(progress->what) + strlen(count) + strlen(rate) + strlen(left) +
+                          strlen(progress->unit) + sizeof " [] 100% of  ,  a second");
     if (part > 0 && width >= 4)
         show_bar(progress, part, width > BAR_MAX ? BAR_MAX : width);
     if (part > 0)
         fprintf(stderr, " %3d%%", (int)(part * 100));
-    fprintf(stderr, " %s entries, %s a second%s\033[K", count, rate, left);
+    fprintf(stderr, " %s %s, %s a second%s\033[K", count, progress->unit, rate, left);
     fflush(stderr);
 }
 

@@ -10,13 +10,14 @@
 /* Holds its own bytes: there is nothing to free. */
 struct progress {
     const char *what;      /* "reading"; lent */
+    const char *unit;      /* "entries", until the caller says otherwise; lent */
     int64_t started, told; /* milliseconds of the monotonic clock */
     bool terminal, colour, shown;
 };
 
 void progress_begin(struct progress *progress, const char *what);
 
-/* done entries; at of all is the part that is behind, in whatever unit (octets, entries), all 0 where
+/* done units; at of all is the part that is behind, in whatever unit (octets, entries), all 0 where
  * nobody knows. Cheap enough for each thousand entries. */
 void progress_tell(struct progress *progress, size_t done, double at, double all);
 

@@ -188,10 +188,11 @@ static nfds_t watch(struct pollfd *out, ares_channel channel)
 {
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
     nfds_t count = 0;
-    int bits = ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
+    /* A bit each for reading, and above them for writing; its own macros shift an int into its sign. */
+    unsigned bits = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        int events = (ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-                     (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0);
+        int events = ((bits >> i & 1) != 0 ? POLLIN : 0) |
+                     ((bits >> (i + ARES_GETSOCK_MAXNUM) & 1) != 0 ? POLLOUT : 0);
         if (events != 0)
             out[count++] = (struct pollfd){.fd = sockets[i], .events = (short)events};
     }

@@ -35,6 +35,20 @@ class LintCase(MovedctlCase):
         return kinds
 
 
+    def seen_by_a_person(self, *args, env=None):
+        """What stands on a terminal in the end; there is something to be found."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(place.program("movedctl") + ["-c", str(self.daemon.conf), "lint", *args], stdout=theirs, stderr=theirs,
+                                   env={**os.environ, **(env or {})})
+        os.close(theirs)
+        shown = b""
+        with process, open(ours, "rb", buffering=0) as terminal, contextlib.suppress(OSError):  # EIO: it has ended
+            while chunk := terminal.read(10000):
+                shown += chunk
+        self.assertEqual(process.returncode, 1)
+        return shown.decode().replace("\r\n", "\n")
+
+
 class Entries(LintCase):
     def test_a_clean_table(self):
         self.hold("alice@old.example,alice@new.example", "@old.example,@new.example", "root@old.example,,stay", "gone@old.example,",
@@ -146,13 +160,7 @@ class Telling(LintCase):
     def test_a_person_sees_colour_and_a_summary(self):
         self.hold("c@old.example,,stay", "d@old.example,d@new.example,,,,2020-01-01")
         for env, line in (({}, "c@old.example: \033[1;36mnote\033[0m: "), ({"NO_COLOR": "1"}, "c@old.example: note: ")):
-            ours, theirs = pty.openpty()
-            done = subprocess.run(place.program("movedctl") + ["-c", str(self.daemon.conf), "lint"], stdout=theirs, stderr=theirs,
-                                  timeout=place.PATIENCE, env={**os.environ, **env})
-            os.close(theirs)
-            shown = os.read(ours, 10000).decode().replace("\r\n", "\n")
-            os.close(ours)
-            self.assertEqual(done.returncode, 1)
+            shown = self.seen_by_a_person(env=env)
             self.assertIn(line, shown)
             self.assertTrue(shown.endswith("1 entry is past its forward_until: it forwards no more\n2 entries: 0 warnings, 1 note\n"), shown)
 
@@ -281,9 +289,12 @@ class Dns(LintCase):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, concurrent.futures.ThreadPoolExecutor() as pool:
             silent.bind(("127.0.0.1", 0))
             all_of_them = pool.submit(self.kinds, *self.asking())
+            shown = pool.submit(self.seen_by_a_person, *self.asking())
             none = pool.submit(self.ctl, "lint", "--json", "--dns", "--resolver", f"127.0.0.1:{silent.getsockname()[1]}")
             self.assertEqual(all_of_them.result(), {f"u{i}@old.example": ["dns-failed"] for i in range(63)})
             done = none.result()
+            self.assertIn("\rasking for MX [", shown.result())
+            self.assertIn(" questions, ", shown.result())
         self.assertEqual((done.returncode, json.loads(done.stdout)), (69, []))
         self.assertRegex(done.stderr, r"^movedctl: --dns: no name server answers: see /etc/resolv\.conf, or write --resolver ADDRESS\n$")
 
