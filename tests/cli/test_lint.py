@@ -94,10 +94,10 @@ class Entries(LintCase):
         self.hold("@new.example,@newest.example", "root@new.example,,stay", "@gone.example,", "@later.example,@newest.example,,2999-01-01",
                   "alice@old.example,alice@new.example", "bob@old.example,root@new.example", "@old.example,@new.example",
                   "carol@old.example,carol@gone.example", "dave@old.example,dave@later.example", "postmaster@old.example,postmaster@new.example",
-                  "eve@old.example,eve@later.example,,2999-01-02")
+                  "eve@four.example,eve@later.example,,2999-01-02")
         self.assertEqual(self.kinds(), {
             "alice@old.example": ["new-has-moved"], "@old.example": ["new-has-moved"], "carol@old.example": ["new-is-gone"],
-            "dave@old.example": ["new-will-move"], "eve@old.example": ["new-has-moved"]})
+            "dave@old.example": ["new-will-move"], "eve@four.example": ["new-has-moved"]})
         told = {finding["old"]: finding["what"] for finding in self.found()}
         self.assertIn("alice@newest.example by the entry @new.example", told["alice@old.example"])
         self.assertIn("@newest.example by the entry @new.example", told["@old.example"])
@@ -200,7 +200,7 @@ here.example. MX 10 mx.here.example.
 mx.here.example. A 127.0.0.1
 here6.example. MX 10 mx.here6.example.
 mx.here6.example. AAAA ::1
-barehere.example. A 127.0.0.1
+barehere.example. A 127.1.2.3
 backup.example. MX 20 mx.here.example.
 backup.example. MX 10 mx.good.example.
 alias.example. MX 10 alias.good.example.
