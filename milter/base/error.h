@@ -20,6 +20,10 @@ int error_at(struct error *err, const char *file, unsigned long line);
 /* Turns control characters and what is no UTF-8 into '?'. */
 void error_make_printable(char *text);
 
+/* Turns control characters and what is no UTF-8 into '?', in place: a terminal must not obey foreign text,
+ * and a reader of the log must not stumble over it. */
+void error_make_printable(char *text);
+
 /* The sysexits(3) status that says the same as errno_value: EX_NOINPUT for ENOENT, EX_NOPERM for
  * EACCES, EPERM and EROFS, EX_IOERR for the rest. */
 int error_status(int errno_value);

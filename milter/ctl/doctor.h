@@ -4,7 +4,7 @@
  * doctor_daemon.c    the table, the daemon, its sockets
  * doctor_ask.c       asks the mail server about recipients, over SMTP
  * doctor_explain.c   symptoms: what is found, and of replies those that every mail server may give
- * doctor_postfix.c   Postfix: its configuration, its symptoms
+ * doctor_postfix.c   the symptoms of Postfix (its configuration: postfix_view.c)
  * doctor_sendmail.c  likewise
  * doctor_print.c     the outcome, for people and for programs
  *
@@ -31,8 +31,9 @@ enum weight {
 struct finding {
     const char *name; /* "soft-bounce" */
     enum weight weight;
-    char *why, *mend; /* on the heap; mend "" where there is nothing to do */
-    size_t recipients;
+    char *why, *mend;  /* on the heap; mend "" where there is nothing to do */
+    size_t recipients; /* that show it */
+    size_t others;     /* domains, services of which the same is true */
 };
 
 /* One recipient that was asked about. */
@@ -62,7 +63,7 @@ struct fact {
     const char *name;
     char *value; /* on the heap */
 };
-#define FACTS_MAX 48
+#define FACTS_MAX 64
 
 #define DOMAINS_MAX 100 /* that are asked about: of more, so many evenly among them */
 
@@ -192,6 +193,9 @@ void exam_daemon(struct exam *exam);
 enum listed { LISTED_YES, LISTED_NO, LISTED_UNKNOWN };
 enum listed exam_ask_listed(const struct exam *exam, const char *address);
 
+/* Whether this account may open the socket at path. What stops it and what lets it are the facts stops and let. */
+bool exam_reaches(struct exam *exam, const char *path, const char *user);
+
 /* ---- doctor_ask.c */
 
 /* Chooses recipients: of each domain some entries, and a mailbox that cannot exist. Returns 0, or -1 with err. */
@@ -206,7 +210,7 @@ void exam_greet(struct exam *exam);
 /* Asks it about all of them. */
 void exam_ask(struct exam *exam);
 
-/* ---- doctor_postfix.c */
+/* ---- doctor_postfix.c, postfix_view.c */
 
 extern const struct symptom postfix_symptoms[];
 

@@ -98,8 +98,10 @@ int exam_choose(struct exam *exam, struct error *err)
 
 int exam_choose_these(struct exam *exam, char **recipients, struct error *err)
 {
-    for (size_t i = 0; recipients[i] != NULL && i < DOMAINS_MAX; i++) {
+    for (size_t i = 0; recipients[i] != NULL; i++) {
         struct address address;
+        if (i == DOMAINS_MAX)
+            return error_set(err, EX_USAGE, "more than %d recipients: name fewer", DOMAINS_MAX);
         struct asked asked = {.domain = &exam->domains[i], .finding = -1};
         if (address_parse(&address, recipients[i], strlen(recipients[i]),
                           &exam->settings->addresses, err) != 0 ||
@@ -192,10 +194,19 @@ static int ask(struct exam *exam, struct session *session, struct asked *asked, 
     return rc != 0 && asked->got.code == 421 ? 0 : rc; /* which is an answer too */
 }
 
-/* As it would be without us: accepted, or unknown to the mail server itself. */
+/* In the mail server's own words. */
+static bool is_unknown(const struct smtp_reply *got)
+{
+    return got->code / 100 == 5 && (strncmp(got->first, "550 5.1.1", 9) == 0 ||
+                                    strcasestr(got->first, "user unknown") != NULL ||
+                                    strcasestr(got->first, "unknown user") != NULL ||
+                                    strcasestr(got->first, "no such") != NULL);
+}
+
+/* As it would be without us. */
 static bool is_untouched(const struct smtp_reply *got)
 {
-    return got->code / 100 == 2 || strncmp(got->first, "550 5.1.1", 9) == 0;
+    return got->code / 100 == 2 || is_unknown(got);
 }
 
 static void judge(const struct exam *exam, struct asked *asked)
@@ -209,8 +220,7 @@ static void judge(const struct exam *exam, struct asked *asked)
         asked->well = got->code / 100 == 2 || (exam->observes && is_untouched(got));
         break;
     case VERDICT_CONTINUE:
-        asked->well = asked->invented ? strncmp(got->first, "550 5.1.", 8) == 0 && !asked->in_mail
-                                      : is_untouched(got);
+        asked->well = !asked->in_mail && (asked->invented ? is_unknown(got) : is_untouched(got));
         break;
     }
 }

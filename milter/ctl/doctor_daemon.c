@@ -4,7 +4,10 @@
 #include "ctl/doctor.h"
 
 #include "ctl/probe.h"
+#include "ctl/reach.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,4 +208,25 @@ enum listed exam_ask_listed(const struct exam *exam, const char *address)
     return strncmp(answer, "OK ", 3) == 0        ? LISTED_YES
            : strncmp(answer, "NOTFOUND", 8) == 0 ? LISTED_NO
                                                  : LISTED_UNKNOWN;
+}
+
+bool exam_reaches(struct exam *exam, const char *path, const char *user)
+{
+    struct error err;
+    const struct passwd *account = getpwnam(user);
+    const struct group *group = account == NULL ? NULL : getgrgid(account->pw_gid);
+    if (group == NULL || reach_check(path, user, &err) == 0 || err.status != EX_NOPERM)
+        return true;
+    char *mend = strrchr(err.text, ':');
+    bool is_socket = strncmp(err.text, path, strlen(path)) == 0 && err.text[strlen(path)] == ':';
+    if (mend != NULL)
+        *mend = '\0';
+    exam_fact(exam, "stops", "%s", err.text);
+    exam_fact(exam, "let", "%s", is_socket || mend == NULL ? "" : mend + 2);
+    if (is_socket)
+        exam_fact(
+            exam, "let",
+            "socket_group = \"%s\"; socket_mode = \"0660\"; in %s, and start milter-moved anew",
+            group->gr_name, exam_fact_value(exam, "conf"));
+    return false;
 }

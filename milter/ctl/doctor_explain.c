@@ -92,6 +92,8 @@ int exam_find(struct exam *exam, const char *name, enum weight weight, const cha
     int index = -1;
     if (finding.why != NULL && finding.mend != NULL) {
         index = find_same(exam, name, finding.mend);
+        if (index >= 0 && exam->now == NULL)
+            exam->findings[index].others++;
         if (index < 0 && (index = add_finding(exam, &finding)) >= 0)
             finding.why = finding.mend = NULL;
     }
@@ -355,7 +357,7 @@ static const struct symptom replies[] = {
     {"login-wanted", FAULT, OF_REPLY, wants_login, NULL,
      "This port is for users who log in: ${got}.",
      "ask the port that takes mail from anyone: --smtp HOST:25"},
-    {"relay-denied", FAULT, OF_REPLY, denies_relaying, NULL,
+    {"unserved", FAULT, OF_REPLY, denies_relaying, NULL,
      "The mail server does not take mail for ${domain} any more: ${got}.",
      "${attach_unserved}"},
     {"recipients-verified", FAULT, OF_REPLY, verifies, NULL,
@@ -363,7 +365,7 @@ static const struct symptom replies[] = {
      "puts the answer in its own words: ${got}.",
      "attach milter-moved to this server, with a copy of the table; or on it unverified_recipient_reject_code "
      "= 550, so that the sender is told now (without the address that programs read)"},
-    {"softened", FAULT, OF_REPLY, is_softened, NULL,
+    {"soft-bounce", FAULT, OF_REPLY, is_softened, NULL,
      "Our text arrives as a reply for now, and senders try again for days: ${got}.",
      "whatever makes the mail server's refusals soft there (Postfix: soft_bounce = no)"},
     {"reject-footer", NOTE, OF_REPLY, has_footer, NULL,

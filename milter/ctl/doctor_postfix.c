@@ -1,299 +1,19 @@
-/* ctl/doctor_postfix.c: what a Postfix's configuration shows, and its symptoms. postconf(5), master(5). */
-#include "ctl/doctor.h"
+/* ctl/doctor_postfix.c: the symptoms of a Postfix: postconf(5), master(5) */
+#include "ctl/postfix_view.h"
 
-#include "ctl/change.h"
-#include "ctl/postfix_plan.h"
-#include "ctl/reach.h"
-
-#include <grp.h>
 #include <limits.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
-
-/* "name = value", and of master.cf "smtp/inet/name = value". */
-struct parameter {
-    char *name, *value;
-};
-
-struct postfix_view {
-    struct postfix postfix;
-    char *texts[2]; /* of main.cf and master.cf, which parameters point into */
-    struct parameter *parameters;
-    size_t parameter_count;
-    struct cf *master;
-    struct service *services;
-    size_t service_count, turn; /* turn: of the service that comes next */
-    const struct service *door; /* behind the port that is asked; NULL: not known */
-    const char *owner;          /* the account that smtpd and proxymap run under */
-
-    /* At hand. */
-    const struct service *service;
-};
-
-/* ---- parameters */
-
-static int split_parameters(struct postfix_view *view, char *text)
-{
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        char *equals = strstr(line, " =");
-        struct parameter *more =
-            realloc(view->parameters, (view->parameter_count + 1) * sizeof *more);
-        if (more == NULL)
-            return -1;
-        view->parameters = more;
-        if (equals == NULL)
-            continue;
-        *equals = '\0';
-        more[view->parameter_count++] = (struct parameter){line, equals + 2 + (equals[2] == ' ')};
-    }
-    return 0;
-}
-
-/* NULL where it is not set. */
-static const char *find_parameter(const struct postfix_view *view, const char *name)
-{
-    for (size_t i = 0; i < view->parameter_count; i++)
-        if (strcmp(view->parameters[i].name, name) == 0)
-            return view->parameters[i].value;
-    return NULL;
-}
-
-/* As main.cf has it; "" where it is not there. */
-static const char *of_server(const struct exam *exam, const char *name)
-{
-    const char *value = exam->postfix == NULL ? NULL : find_parameter(exam->postfix, name);
-    return value == NULL ? "" : value;
-}
-
-/* As the service at hand has it. */
-static const char *of_service(const struct exam *exam, const char *name)
-{
-    char own[256];
-    const struct service *service = exam->postfix == NULL ? NULL : exam->postfix->service;
-    const char *value = NULL;
-    if (service != NULL) {
-        snprintf(own, sizeof own, "%s/%s", service->name, name);
-        value = find_parameter(exam->postfix, own);
-    }
-    return value == NULL ? of_server(exam, name) : value;
-}
-
-static bool is_on(const char *value)
-{
-    return strcmp(value, "yes") == 0;
-}
-
-static bool is_blank(const char *value)
-{
-    return value[strspn(value, ", \t")] == '\0';
-}
-
-/* ---- reading */
-
-static int port_of(const char *name)
-{
-    char text[128];
-    const char *slash = strrchr(name, '/');
-    snprintf(text, sizeof text, "%.*s", slash == NULL ? (int)strlen(name) : (int)(slash - name),
-             name);
-    const char *colon = strrchr(text, ':'), *port = colon == NULL ? text : colon + 1;
-    const struct servent *known = getservbyname(port, "tcp");
-    return known != NULL ? ntohs((uint16_t)known->s_port) : atoi(port);
-}
-
-/* Behind postscreen(8) it is the one of type pass. */
-static const struct service *find_door(const struct postfix_view *view, const char *where)
-{
-    int port = atoi(where + strlen("inet:"));
-    for (size_t i = 0; i < view->service_count; i++)
-        if (port_of(view->services[i].name) == port)
-            return &view->services[i];
-    for (size_t i = 0; i < view->service_count; i++)
-        if (strstr(view->services[i].name, "/pass") != NULL)
-            return &view->services[i];
-    return NULL;
-}
-
-static int read_master(struct postfix_view *view, struct error *err)
-{
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/master.cf", view->postfix.dir);
-    char *text = file_read(path, err);
-    view->master = text == NULL ? NULL : cf_read(text);
-    free(text);
-    if (view->master == NULL)
-        return -1;
-    view->services = plan_services(view->master, view->postfix.dir, &view->service_count, err);
-    return view->services == NULL ? -1 : 0;
-}
-
-static int read_view(struct postfix_view *view, const struct exam *exam, struct error *err)
-{
-    error_set(err, EX_OSERR, "out of memory"); /* unless something else is said */
-    if (postfix_find(&view->postfix, exam->ctl->options.config_dir, err) != 0)
-        return -1;
-    for (int i = 0; i < 2; i++) {
-        view->texts[i] = postfix_values(view->postfix.dir, i == 1, err);
-        if (view->texts[i] == NULL || split_parameters(view, view->texts[i]) != 0)
-            return -1;
-    }
-    if (read_master(view, err) != 0)
-        return -1;
-    view->door = find_door(view, exam->where);
-    view->owner = find_parameter(view, "mail_owner");
-    return 0;
-}
-
-void postfix_view_free(struct postfix_view *view)
-{
-    if (view == NULL)
-        return;
-    free(view->texts[0]);
-    free(view->texts[1]);
-    free(view->parameters);
-    free(view->services);
-    cf_free(view->master);
-    postfix_free(&view->postfix);
-    free(view);
-}
-
-int postfix_classify_domains(struct exam *exam, struct error *err)
-{
-    const char *names[DOMAINS_MAX];
-    enum postfix_class kinds[DOMAINS_MAX];
-    for (size_t i = 0; i < exam->domain_count; i++)
-        names[i] = exam->domains[i].name;
-    if (postfix_classify(&exam->postfix->postfix, names, exam->domain_count, kinds, err) != 0)
-        return -1;
-    for (size_t i = 0; i < exam->domain_count; i++)
-        exam->domains[i].kind = kinds[i];
-    return 0;
-}
-
-/* ---- our sockets, as Postfix sees them */
 
 static bool is_unix(const char *socket)
 {
     return strncmp(socket, "unix:", 5) == 0;
 }
 
-static const char *lookup_path(const struct exam *exam)
+static bool is_on(const char *value)
 {
-    const char *socket = exam->settings->lookup_socket;
-    return is_unix(socket) ? socket + 5 : socket;
-}
-
-/* The part of a path inside the queue folder; NULL where it is not in it. */
-static const char *inside_queue(const struct exam *exam, const char *path)
-{
-    const char *queue = exam->postfix->postfix.queue;
-    size_t length = strlen(queue);
-    return strncmp(path, queue, length) == 0 && path[length] == '/' ? path + length + 1 : NULL;
-}
-
-/* Our socket as smtpd_milters is to have it. */
-static void name_milter(const struct exam *exam, char *out, size_t size)
-{
-    const char *socket = exam->settings->socket, *at;
-    if (is_unix(socket)) {
-        at = inside_queue(exam, socket + 5);
-        snprintf(out, size, "unix:%s", at == NULL ? socket + 5 : at);
-        return;
-    }
-    const char *port = strchr(socket, ':') + 1, *host = strchr(port, '@');
-    snprintf(out, size, "inet:%s:%.*s", host + 1, (int)(host - port), port);
-}
-
-/* An item of smtpd_milters: "unix:PATH", or "{ unix:PATH, default_action=tempfail }". */
-struct milter {
-    char address[PATH_MAX], options[512];
-};
-
-/* Reads the item at the beginning of list; returns what follows it, NULL behind the last. */
-static const char *read_milter(struct milter *out, const char *list)
-{
-    list += strspn(list, ", \t");
-    if (*list == '\0')
-        return NULL;
-    bool braces = *list == '{';
-    const char *at = list + braces, *end = at + strcspn(at, braces ? "}" : ", \t");
-    at += strspn(at, " \t");
-    size_t length = strcspn(at, ", \t}");
-    snprintf(out->address, sizeof out->address, "%.*s", (int)length, at);
-    snprintf(out->options, sizeof out->options, "%.*s",
-             end > at + length ? (int)(end - at - (int)length) : 0, at + length);
-    return *end == '}' ? end + 1 : end;
-}
-
-/* Where smtpd looks for a socket: it stands in the queue folder, and sees nothing else with chroot. */
-static void resolve(const struct exam *exam, char *out, size_t size, const char *address)
-{
-    const char *path = strchr(address, ':') == NULL ? address : strchr(address, ':') + 1;
-    bool chroot = exam->postfix->service != NULL && exam->postfix->service->chroot;
-    if (*path == '/' && !chroot)
-        snprintf(out, size, "%s", path);
-    else
-        snprintf(out, size, "%s/%s", exam->postfix->postfix.queue, path + (*path == '/'));
-}
-
-static bool same_file(const char *a, const char *b)
-{
-    struct stat first, second;
-    if (strcmp(a, b) == 0)
-        return true;
-    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
-}
-
-/* Whether smtpd finds us there. */
-static bool leads_to_us(const struct exam *exam, const char *address)
-{
-    char path[2 * PATH_MAX], name[PATH_MAX + 8];
-    name_milter(exam, name, sizeof name);
-    if (!is_unix(exam->settings->socket) || strncmp(address, "inet", 4) == 0)
-        return strcmp(address, name) == 0;
-    resolve(exam, path, sizeof path, address);
-    return same_file(path, exam->settings->socket + 5);
-}
-
-/* Whether we are meant, even if nobody is there. */
-static bool is_meant_for_us(const struct exam *exam, const char *address)
-{
-    const char *socket = exam->settings->socket;
-    return strstr(address, "milter-moved") != NULL ||
-           (is_unix(socket) && strstr(address, socket + 5) != NULL);
-}
-
-/* Finds us among smtpd_milters: by the socket, or else by the name. */
-static bool find_us(const struct exam *exam, const char *list, struct milter *out)
-{
-    struct milter milter;
-    bool found = false;
-    while ((list = read_milter(&milter, list)) != NULL) {
-        bool exact = leads_to_us(exam, milter.address);
-        if (exact || is_meant_for_us(exam, milter.address))
-            *out = milter, found = true;
-        if (exact)
-            return true;
-    }
-    return found;
-}
-
-static bool milters_are_off(const struct exam *exam)
-{
-    return strstr(of_service(exam, "receive_override_options"), "no_milters") != NULL;
-}
-
-/* The service at hand has us. */
-static bool has_us(const struct exam *exam, struct milter *out)
-{
-    return !milters_are_off(exam) && find_us(exam, of_service(exam, "smtpd_milters"), out);
+    return strcmp(value, "yes") == 0;
 }
 
 static bool has_listed(const char *list)
@@ -302,122 +22,41 @@ static bool has_listed(const char *list)
     return at != NULL && strstr(at, ":listed") != NULL;
 }
 
-/* Whether the account of smtpd and proxymap may open the socket; what stops it, and what mends that, are facts. */
-static bool may_open(struct exam *exam, const char *path)
-{
-    struct error err;
-    const struct passwd *owner = getpwnam(exam->postfix->owner);
-    const struct group *group = owner == NULL ? NULL : getgrgid(owner->pw_gid);
-    if (group == NULL || reach_check(path, exam->postfix->owner, &err) == 0 ||
-        err.status != EX_NOPERM)
-        return true;
-    char *mend = strrchr(err.text, ':');
-    bool is_socket = strncmp(err.text, path, strlen(path)) == 0 && err.text[strlen(path)] == ':';
-    if (mend != NULL)
-        *mend = '\0';
-    exam_fact(exam, "stops", "%s", err.text);
-    exam_fact(exam, "group", "%s", group->gr_name);
-    exam_fact(exam, "let", "%s", is_socket || mend == NULL ? "" : mend + 2);
-    if (is_socket)
-        exam_fact(
-            exam, "let",
-            "socket_group = \"%s\"; socket_mode = \"0660\"; in %s, and start milter-moved anew",
-            group->gr_name, exam_fact_value(exam, "conf"));
-    return false;
-}
-
-/* ---- turning to a service, a domain */
-
-static void turn_to_service(struct exam *exam, const struct service *service)
-{
-    char name[PATH_MAX + 8];
-    exam->postfix->service = service;
-    name_milter(exam, name, sizeof name);
-    exam_fact(exam, "service", "%s", service == NULL ? "(of this port)" : service->name);
-    exam_fact(exam, "milter", "%s", name);
-    const char *milters = of_service(exam, "smtpd_milters");
-    exam_fact(exam, "milters", "%s", is_blank(milters) ? "none" : milters);
-}
-
-bool postfix_next_service(struct exam *exam)
-{
-    struct postfix_view *view = exam->postfix;
-    if (view->turn == view->service_count) {
-        view->turn = 0;
-        turn_to_service(exam, view->door);
-        return false;
-    }
-    turn_to_service(exam, &view->services[view->turn++]);
-    return true;
-}
-
-void postfix_turn_to(struct exam *exam, const struct domain *domain)
-{
-    bool has_class = domain->kind != POSTFIX_NONE;
-    const char *maps = has_class ? postfix_class_maps(domain->kind) : "";
-    turn_to_service(exam, exam->postfix->door);
-    exam_fact(exam, "class", "%s", postfix_class_name(domain->kind));
-    exam_fact(exam, "maps", "%s", maps);
-    exam_fact(exam, "maps_value", "%s", of_service(exam, maps));
-}
-
-int postfix_look(struct exam *exam, struct error *err)
-{
-    struct postfix_view *view = calloc(1, sizeof *view);
-    if (view == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
-    if (read_view(view, exam, err) != 0) {
-        postfix_view_free(view);
-        return -1;
-    }
-    exam->postfix = view;
-    exam_fact(exam, "queue", "%s", view->postfix.queue);
-    exam_fact(exam, "owner", "%s", of_server(exam, "mail_owner"));
-    exam_fact(exam, "master", "%s/master.cf", view->postfix.dir);
-    exam_fact(exam, "listed", "%s",
-              find_parameter(view, "moved_listed") != NULL ? "$moved_listed"
-                                                           : "proxy:socketmap:unix:PATH:listed");
-    if (find_parameter(view, "moved_listed") == NULL)
-        exam_fact(exam, "listed", "proxy:socketmap:unix:%s:listed", lookup_path(exam));
-    turn_to_service(exam, view->door);
-    return 0;
-}
-
 /* ---- symptoms of the configuration */
 
 static bool is_softened(struct exam *exam)
 {
-    return is_on(of_service(exam, "soft_bounce"));
+    return is_on(postfix_of_service(exam, "soft_bounce"));
 }
 
 static bool is_in_non_smtpd(struct exam *exam)
 {
     struct milter milter;
-    if (!find_us(exam, of_server(exam, "non_smtpd_milters"), &milter))
+    if (!postfix_find_us(exam, postfix_of_server(exam, "non_smtpd_milters"), &milter))
         return false;
-    exam_fact(exam, "non_smtpd", "%s", of_server(exam, "non_smtpd_milters"));
+    exam_fact(exam, "non_smtpd", "%s", postfix_of_server(exam, "non_smtpd_milters"));
     return true;
 }
 
 static bool has_footer(struct exam *exam)
 {
-    return !is_blank(of_service(exam, "smtpd_reject_footer")) ||
-           !is_blank(of_service(exam, "smtpd_reject_footer_maps"));
+    return !postfix_is_blank(postfix_of_service(exam, "smtpd_reject_footer")) ||
+           !postfix_is_blank(postfix_of_service(exam, "smtpd_reject_footer_maps"));
 }
 
 static bool has_narrow_limits(struct exam *exam)
 {
-    long hard = atol(of_service(exam, "smtpd_hard_error_limit"));
+    long hard = atol(postfix_of_service(exam, "smtpd_hard_error_limit"));
     exam_fact(exam, "hard", "%ld", hard);
-    exam_fact(exam, "soft", "%s", of_service(exam, "smtpd_soft_error_limit"));
+    exam_fact(exam, "soft", "%s", postfix_of_service(exam, "smtpd_soft_error_limit"));
     exam_fact(exam, "entries", "%zu", exam->entries);
     return hard > 0 && (size_t)hard <= exam->entries;
 }
 
 static bool has_relocated(struct exam *exam)
 {
-    exam_fact(exam, "relocated", "%s", of_server(exam, "relocated_maps"));
-    return strstr(of_server(exam, "relocated_maps"), lookup_path(exam)) != NULL;
+    exam_fact(exam, "relocated", "%s", postfix_of_server(exam, "relocated_maps"));
+    return strstr(postfix_of_server(exam, "relocated_maps"), postfix_lookup_path(exam)) != NULL;
 }
 
 /* Where a recipient is verified, unless those that are listed pass before. */
@@ -427,7 +66,7 @@ static bool verifies(struct exam *exam)
                                         "smtpd_sender_restrictions", "smtpd_relay_restrictions",
                                         "smtpd_recipient_restrictions"};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        const char *list = of_service(exam, lists[i]),
+        const char *list = postfix_of_service(exam, lists[i]),
                    *at = strstr(list, "reject_unverified_recipient");
         const char *passes = strstr(list, ":listed");
         if (at != NULL && (passes == NULL || passes > at)) {
@@ -441,7 +80,7 @@ static bool verifies(struct exam *exam)
 static bool any_map_has_listed(const struct exam *exam)
 {
     for (int kind = 0; kind < POSTFIX_CLASSES; kind++)
-        if (has_listed(of_service(exam, postfix_class_maps((enum postfix_class)kind))))
+        if (has_listed(postfix_of_service(exam, postfix_class_maps((enum postfix_class)kind))))
             return true;
     return false;
 }
@@ -450,27 +89,27 @@ static bool any_map_has_listed(const struct exam *exam)
 static bool lacks_proxy_read(struct exam *exam)
 {
     for (int kind = 0; kind < POSTFIX_CLASSES; kind++) {
-        const char *list = of_service(exam, postfix_class_maps((enum postfix_class)kind));
+        const char *list = postfix_of_service(exam, postfix_class_maps((enum postfix_class)kind));
         if (strstr(list, "proxy:socketmap:") != NULL && has_listed(list))
-            return !has_listed(of_server(exam, "proxy_read_maps"));
+            return !has_listed(postfix_of_server(exam, "proxy_read_maps"));
     }
     return false;
 }
 
 static bool may_not_look_up(struct exam *exam)
 {
-    exam_fact(exam, "lookups", "%s", lookup_path(exam));
+    exam_fact(exam, "lookups", "%s", postfix_lookup_path(exam));
     return any_map_has_listed(exam) && is_unix(exam->settings->lookup_socket) &&
-           !may_open(exam, lookup_path(exam));
+           !exam_reaches(exam, postfix_lookup_path(exam), exam->postfix->owner);
 }
 
 static bool looks_up_elsewhere(struct exam *exam)
 {
     char name[PATH_MAX + 16];
-    snprintf(name, sizeof name, "%s:listed", lookup_path(exam));
-    exam_fact(exam, "lookups", "%s", lookup_path(exam));
+    snprintf(name, sizeof name, "%s:listed", postfix_lookup_path(exam));
+    exam_fact(exam, "lookups", "%s", postfix_lookup_path(exam));
     for (int kind = 0; kind < POSTFIX_CLASSES; kind++) {
-        const char *list = of_service(exam, postfix_class_maps((enum postfix_class)kind));
+        const char *list = postfix_of_service(exam, postfix_class_maps((enum postfix_class)kind));
         exam_fact(exam, "maps", "%s", postfix_class_maps((enum postfix_class)kind));
         exam_fact(exam, "maps_value", "%s", list);
         if (has_listed(list) && strstr(list, name) == NULL)
@@ -490,13 +129,13 @@ static bool is_door(const struct exam *exam)
 static bool accepts_what_nobody_refuses(struct exam *exam)
 {
     struct milter us;
-    return exam->postfix != NULL && any_map_has_listed(exam) && !has_us(exam, &us);
+    return exam->postfix != NULL && any_map_has_listed(exam) && !postfix_has_us(exam, &us);
 }
 
 static bool is_not_attached(struct exam *exam)
 {
     struct milter us;
-    return exam->postfix != NULL && is_door(exam) && !has_us(exam, &us);
+    return exam->postfix != NULL && is_door(exam) && !postfix_has_us(exam, &us);
 }
 
 static bool is_out_of_chroot(struct exam *exam)
@@ -504,14 +143,15 @@ static bool is_out_of_chroot(struct exam *exam)
     struct milter us;
     const char *socket = exam->settings->socket;
     exam_fact(exam, "socket", "%s", socket);
-    return has_us(exam, &us) && exam->postfix->service != NULL && exam->postfix->service->chroot &&
-           is_unix(socket) && inside_queue(exam, socket + 5) == NULL;
+    return postfix_has_us(exam, &us) && exam->postfix->service != NULL &&
+           exam->postfix->service->chroot && is_unix(socket) &&
+           postfix_inside_queue(exam, socket + 5) == NULL;
 }
 
 static bool is_elsewhere(struct exam *exam)
 {
     struct milter us;
-    if (!has_us(exam, &us) || leads_to_us(exam, us.address))
+    if (!postfix_has_us(exam, &us) || postfix_leads_to_us(exam, us.address))
         return false;
     exam_fact(exam, "address", "%s", us.address);
     exam_fact(exam, "socket", "%s", exam->settings->socket);
@@ -522,7 +162,8 @@ static bool may_not_connect(struct exam *exam)
 {
     struct milter us;
     const char *socket = exam->settings->socket;
-    return is_unix(socket) && has_us(exam, &us) && !may_open(exam, socket + 5);
+    return is_unix(socket) && postfix_has_us(exam, &us) &&
+           !exam_reaches(exam, socket + 5, exam->postfix->owner);
 }
 
 /* What smtpd does when it does not reach us. */
@@ -530,14 +171,15 @@ static bool has_other_default(struct exam *exam)
 {
     static const char key[] = "default_action";
     struct milter us;
-    if (!has_us(exam, &us))
+    if (!postfix_has_us(exam, &us))
         return false;
+    char action[32] = "";
     const char *own = strstr(us.options, key);
-    const char *action =
-        own == NULL ? of_service(exam, "milter_default_action") : own + strlen(key);
-    action += strspn(action, " =");
-    exam_fact(exam, "action", "%.*s", (int)strcspn(action, ", }"), action);
-    return strncmp(action, "tempfail", strlen("tempfail")) != 0;
+    const char *value =
+        own == NULL ? postfix_of_service(exam, "milter_default_action") : own + strlen(key);
+    (void)sscanf(value + strspn(value, " ="), "%31[^, }]", action);
+    exam_fact(exam, "action", "%s", action);
+    return strcmp(action, "tempfail") != 0;
 }
 
 /* ---- of a domain */
@@ -546,16 +188,17 @@ static bool is_unserved(struct exam *exam)
 {
     if (exam->turn_of->kind != POSTFIX_NONE)
         return false;
-    return strstr(of_service(exam, "smtpd_relay_restrictions"), "moved_unserved") == NULL &&
-           strstr(of_service(exam, "smtpd_recipient_restrictions"), "moved_unserved") == NULL;
+    return strstr(postfix_of_service(exam, "smtpd_relay_restrictions"), "moved_unserved") == NULL &&
+           strstr(postfix_of_service(exam, "smtpd_recipient_restrictions"), "moved_unserved") ==
+               NULL;
 }
 
 static bool lacks_listed(struct exam *exam)
 {
     struct milter us;
     const char *list = exam_fact_value(exam, "maps_value");
-    return has_us(exam, &us) && exam->turn_of->kind != POSTFIX_NONE && !is_blank(list) &&
-           !has_listed(list) && *exam->settings->lookup_socket != '\0';
+    return postfix_has_us(exam, &us) && exam->turn_of->kind != POSTFIX_NONE &&
+           !postfix_is_blank(list) && !has_listed(list) && *exam->settings->lookup_socket != '\0';
 }
 
 static bool has_listed_alone(struct exam *exam)
@@ -569,7 +212,7 @@ static bool has_listed_for_all(struct exam *exam)
 {
     const struct domain *domain = exam->turn_of;
     return (domain->kind == POSTFIX_VIRTUAL || domain->kind == POSTFIX_ALIAS) &&
-           has_listed(of_server(exam, postfix_class_maps(domain->kind)));
+           has_listed(postfix_of_server(exam, postfix_class_maps(domain->kind)));
 }
 
 /* ---- the replies that these lead to */
@@ -639,7 +282,7 @@ static bool lacks_table(struct exam *exam)
 
 static bool is_passed_over(struct exam *exam)
 {
-    return shows_accepted(exam) && !is_blank(of_service(exam, "smtpd_milter_maps"));
+    return shows_accepted(exam) && !postfix_is_blank(postfix_of_service(exam, "smtpd_milter_maps"));
 }
 
 static bool relays_for_us(struct exam *exam)
@@ -753,7 +396,8 @@ const struct symptom postfix_symptoms[] = {
      "its log names the milter ('connect to Milter service'): start that; or ${reload}, if the configuration "
      "changed"},
     {"lookup-failed", FAULT, OF_REPLY, is_other_lookup, NULL,
-     "One of the tables of ${maps} = ${maps_value} cannot be asked: ${got}. milter-moved itself answers.",
+     "One of the tables that Postfix needs for this recipient cannot be asked: ${got}. milter-moved itself "
+     "answers.",
      "its log names the table ('table lookup problem')"},
     {NULL, NOTE, OF_SERVER, NULL, NULL, NULL, NULL},
 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define COLUMNS       100 /* of running text */
+#define ROWS_MAX      60  /* recipients that are shown */
 #define RECIPIENT_MAX 48  /* columns: a longer one moves what follows */
 
 static const char *const weights[] = {[NOTE] = "note", [FAULT] = "fault", [DOWN] = "down"};
@@ -133,11 +134,14 @@ static void print_head(const struct exam *exam)
     char client[INET6_ADDRSTRLEN];
     const char *colon = strchr(exam->where, ':'), *at = strchr(exam->where, '@');
 
+    char more[64] = "";
+    if (exam->answers && exam->all_domains > exam->domain_count)
+        snprintf(more, sizeof more, ", of which %zu are asked about", exam->domain_count);
     printf("table         %s: ", exam->ctl->path);
     if (exam->table == NULL)
         puts("cannot be read");
     else
-        printf("%zu entries, %zu domains\n", exam->entries, exam->all_domains);
+        printf("%zu entries, %zu domains%s\n", exam->entries, exam->all_domains, more);
     printf("milter-moved  %s%smode %s\n", exam->version, *exam->version == '\0' ? "" : ", ",
            exam->observes ? "observe" : "enforce");
     print_socket(exam->settings->socket, exam->milter_answers);
@@ -155,8 +159,24 @@ static void print_head(const struct exam *exam)
         puts("              from this host alone: restrictions for strangers may not show");
 }
 
+static void print_one(const struct asked *asked, int width)
+{
+    char mark[16], got[sizeof asked->got.text];
+    if (asked->finding >= 0)
+        snprintf(mark, sizeof mark, "[%d]  ", asked->finding + 1);
+    else
+        snprintf(mark, sizeof mark, "%s", asked->well ? "ok   " : "-    ");
+    print_painted(mark, asked->well);
+    reply_on_one_line(got, sizeof got, asked->got.text);
+    printf("%-*s  %-10s  %s%s\n", width, asked->recipient, describe_expected(asked),
+           asked->got.code == 0 ? "not asked" : got, asked->in_mail ? " (to MAIL)" : "");
+}
+
+/* Of many, those that are not as they should be. */
 static void print_asked(const struct exam *exam)
 {
+    bool all = exam->asked_count <= ROWS_MAX;
+    size_t shown = 0;
     int width = 0;
     for (size_t i = 0; i < exam->asked_count; i++) {
         int length = (int)strlen(exam->asked[i]->recipient);
@@ -164,18 +184,13 @@ static void print_asked(const struct exam *exam)
     }
     if (exam->asked_count > 0)
         putchar('\n');
-    for (size_t i = 0; i < exam->asked_count; i++) {
-        const struct asked *asked = exam->asked[i];
-        char mark[16], got[sizeof asked->got.text];
-        if (asked->finding >= 0)
-            snprintf(mark, sizeof mark, "[%d]  ", asked->finding + 1);
-        else
-            snprintf(mark, sizeof mark, "%s", asked->well ? "ok   " : "-    ");
-        print_painted(mark, asked->well);
-        reply_on_one_line(got, sizeof got, asked->got.text);
-        printf("%-*s  %-10s  %s%s\n", width, asked->recipient, describe_expected(asked),
-               asked->got.code == 0 ? "not asked" : got, asked->in_mail ? " (to MAIL)" : "");
-    }
+    for (size_t i = 0; i < exam->asked_count; i++)
+        if ((all || !exam->asked[i]->well) && shown < ROWS_MAX) {
+            print_one(exam->asked[i], width);
+            shown++;
+        }
+    if (shown < exam->asked_count)
+        printf("     and %zu more, which --json shows\n", exam->asked_count - shown);
 }
 
 static void print_findings(const struct exam *exam)
@@ -189,6 +204,8 @@ static void print_findings(const struct exam *exam)
             printf(" (%zu recipient%s)", finding->recipients, finding->recipients == 1 ? "" : "s");
         putchar('\n');
         print_wrapped(finding->why, "    ");
+        if (finding->others > 0)
+            printf("    The same is true of %zu more.\n", finding->others);
         if (*finding->mend != '\0')
             printf("    mend: %s\n", finding->mend);
     }

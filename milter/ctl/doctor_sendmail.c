@@ -406,6 +406,19 @@ static bool shows_deferred(struct exam *exam)
 
 /* ---- symptoms of replies alone */
 
+/* A Sendmail that gives up root has to be let in. */
+static bool may_not_open(struct exam *exam)
+{
+    const char *sockets[] = {exam->settings->socket, exam->settings->lookup_socket};
+    const char *run_as = option(exam, "O RunAsUser=");
+    char user[64];
+    snprintf(user, sizeof user, "%.*s", (int)strcspn(run_as, ": "), run_as);
+    for (size_t i = 0; i < 2 && *user != '\0'; i++)
+        if (strncmp(sockets[i], "unix:", 5) == 0 && !exam_reaches(exam, sockets[i] + 5, user))
+            return true;
+    return false;
+}
+
 /* Sendmail opens a socket only where nobody else could put another. */
 static bool is_unsafe(struct exam *exam)
 {
@@ -462,6 +475,9 @@ const struct symptom sendmail_symptoms[] = {
     {"socket-elsewhere", FAULT, OF_SERVER, is_elsewhere, shows_unreached,
      "Sendmail looks for milter-moved at ${address}, and it listens on ${socket}.",
      "${attach}"},
+    {"socket-access", FAULT, OF_SERVER, may_not_open, shows_deferred,
+     "Sendmail gives up root (RunAsUser): ${stops}.",
+     "${let}"},
     {"unserved", FAULT, OF_DOMAIN, is_unserved, shows_denied,
      "Sendmail does not take mail for ${domain} any more: a stranger gets 'Relaying denied', and not the new "
      "address.",

@@ -2,7 +2,6 @@
 
 #include "ctl/probe.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -90,8 +89,9 @@ static int read_line(struct smtp *smtp, char *out, size_t size, const struct tim
     size_t length = (size_t)(newline - smtp->input), used = length + 1, kept = 0;
     for (size_t i = 0; i < length && kept + 1 < size; i++)
         if (smtp->input[i] != '\r')
-            out[kept++] = iscntrl((unsigned char)smtp->input[i]) ? '?' : smtp->input[i];
+            out[kept++] = smtp->input[i] == '\0' ? '?' : smtp->input[i];
     out[kept] = '\0';
+    error_make_printable(out);
     smtp->used -= used;
     memmove(smtp->input, smtp->input + used, smtp->used);
     return 0;

@@ -16,7 +16,7 @@
 /* Room for all lines of a reply that are kept: more than any of ours has. */
 #define SMTP_TEXT_SIZE 5000
 
-/* What the server said. Control characters are '?'. */
+/* What the server said, in UTF-8. Control characters and what is no UTF-8 are '?'. */
 struct smtp_reply {
     int code; /* 551; 0: nothing was said yet */
     char text

@@ -5,10 +5,13 @@ import json
 import os
 import pwd
 import re
+import socket
+import subprocess
+import threading
 import unittest
 
 from lib import place
-from lib.daemon import Daemon
+from lib.daemon import Daemon, listening
 from lib.stock import Stock
 from lib.stock_sendmail import StockSendmail
 from mta.test_attach_postfix import CLASSES, MOVED, SERVED, place_in_queue
@@ -26,8 +29,8 @@ DOORS = {
     "tls": {"smtpd_tls_security_level": "encrypt"},
     "login": {"smtpd_recipient_restrictions": "check_recipient_access static:{530 5.7.0 Authentication required}"},
     "stranger": {"mynetworks": "192.0.2.0/24"},
-    "verify": {"smtpd_recipient_restrictions": "reject_unverified_recipient"},
-    "verify-mended": {"smtpd_recipient_restrictions":
+    "verify": {"address_verify_poll_delay": "1", "smtpd_recipient_restrictions": "reject_unverified_recipient"},
+    "verify-mended": {"address_verify_poll_delay": "1", "smtpd_recipient_restrictions":
                       "check_recipient_access pipemap:{$moved_listed, static:OK} reject_unverified_recipient"},
     "milter-elsewhere": {"smtpd_milters": "{ unix:milter-moved/old.sock, default_action=tempfail }"},
     "milter-accept": {"smtpd_milters": f"{{ {US}, default_action=accept }}"},
@@ -38,6 +41,8 @@ DOORS = {
     "milter-greylists": {"smtpd_milters": f"{{ unix:second/milter.sock, default_action=tempfail }}, {{ {US}, default_action=tempfail }}"},
     "unlisted": {"local_recipient_maps": "proxy:unix:passwd.byname $alias_maps"},
     "listed-alone": {"local_recipient_maps": "$moved_listed"},
+    "table-dead": {"local_recipient_maps": f"socketmap:unix:none:x {LISTED}"},
+    "catch-all": {"local_recipient_maps": ""},
     "one-error": {"smtpd_soft_error_limit": "1", "smtpd_hard_error_limit": "1"},
 }
 
@@ -111,7 +116,7 @@ class OnePostfix(Doctor):
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
         folder = cls.folder = stack.enter_context(place.folder())
-        cls.postfix, cls.daemon = start(stack, folder, CLASSES)
+        cls.postfix, cls.daemon = start(stack, folder, CLASSES + "relocated_maps = inline:{{away@old.example=x@y.example}}\n")
         attach(cls.postfix, cls.daemon)
         ports = dict(zip(DOORS, place.free_ports(len(DOORS))))
         maps = {"local_recipient_maps": LISTED,
@@ -202,6 +207,20 @@ class OnePostfix(Doctor):
                                       mend="-o { local_recipient_maps = proxy:unix:passwd.byname ")
         self.assertIn("old.example is of class local", finding["why"])
 
+    def test_a_table_of_postfix_that_cannot_be_asked(self):
+        self.assertExplains(self.at("table-dead", status=1), "lookup-failed")
+
+    def test_a_server_that_takes_everything_is_worth_a_note(self):
+        report = self.at("catch-all")
+        self.assertEqual(self.assertExplains(report, "catch-all", INVENTED)["weight"], "note")
+        self.assertTrue(report["got"][INVENTED]["well"])
+
+    def test_relocated_maps_that_answer_themselves(self):
+        self.daemon.movedctl("add", "away@old.example", "x@new.example")
+        self.addCleanup(self.daemon.movedctl, "del", "away@old.example")
+        report = self.doctor("away@old.example", port=self.postfix.ports["milter-none"], status=1)
+        self.assertExplains(report, "relocated-answers", "away@old.example", mend="out of relocated_maps")
+
     def test_the_map_in_a_list_that_was_empty(self):
         self.assertIn("listed-alone", self.at("listed-alone", status=1)["of"])
 
@@ -212,9 +231,10 @@ class OnePostfix(Doctor):
         self.assertIn("Relay access denied", report["got"]["gone@retired.example"]["got"])
         self.assertExplains(report, "unserved", "gone@retired.example", mend="--unserved postfix")
         # To us, who may relay, it answers: a stranger hears otherwise.
-        report = self.doctor("gone@retired.example", status=1)
+        report = self.doctor("--domain", "retired.example", status=1)
         self.assertTrue(report["got"]["gone@retired.example"]["well"])
         self.assertIn("unserved", report["of"])
+        self.assertExplains(report, "relays-for-us", "no-such-mailbox-movedctl-doctor@retired.example")
 
     def test_error_limits_end_no_examination_and_are_told(self):
         self.daemon.movedctl("import", "-", stdin="old,new\n" + "".join(
@@ -325,6 +345,34 @@ class BrokenAndMended(Doctor):
         self.daemon.configure(mode="enforce")
         self.daemon.reload()
 
+    def test_an_empty_table(self):
+        self.daemon.hold()
+        self.assertEqual(list(self.doctor(status=0)["of"]), ["table-empty"])
+        self.daemon.hold(*[(f"gone@{domain}", "gone@new.example") for domain in SERVED])
+
+    def test_a_limit_that_we_have_reached(self):
+        self.daemon.movedctl("add", "gone2@old.example", "gone2@new.example")
+        self.daemon.configure(disclosure={"limit": 1, "trusted_networks": []})
+        self.daemon.reload()
+        report = self.doctor("--domain", "old.example", status=0)
+        self.assertExplains(report, "over-limit", "gone2@old.example", mend="disclosure.trusted_networks")
+        self.daemon.configure(disclosure={"limit": 0})
+        self.daemon.reload()
+        self.daemon.movedctl("del", "gone2@old.example")
+
+    def test_no_lookup_socket(self):
+        self.daemon.configure(lookup_socket="")
+        self.assertIn("lookup_socket = ", self.doctor(status=1)["of"]["no-lookups"]["mend"])
+        self.daemon.configure(lookup_socket=f"unix:{self.daemon.lookups}")
+
+    def test_a_user_who_may_not_look(self):
+        command = place.program("movedctl") + ["-c", str(self.daemon.conf), "doctor", "--config-dir", str(self.postfix.conf),
+                                               "--smtp", f"127.0.0.1:{self.postfix.ports['smtp']}"]
+        done = subprocess.run(command, user="daemon", group="daemon", extra_groups=[], env=self.postfix.env,
+                              capture_output=True, text=True, timeout=place.PATIENCE)
+        self.assertEqual(done.returncode, 69, done.stderr)
+        self.assertIn("mend: run movedctl doctor as root", done.stdout)
+
     def test_a_daemon_with_another_table_and_with_other_words(self):
         other = self.folder / "other"
         self.daemon.ctl("-d", other, "init")
@@ -343,18 +391,19 @@ class BrokenAndMended(Doctor):
         self.addCleanup(main.write_text, before)
         main.write_text(before + f"non_smtpd_milters = {US}\n" + re.search(
             r"^virtual_mailbox_maps.*$", before, re.MULTILINE).group() + " $moved_listed\n"
-            "proxy_read_maps = proxy:unix:passwd.byname\n")
+            f"proxy_read_maps = proxy:unix:passwd.byname\nrelocated_maps = socketmap:unix:{self.daemon.lookups}:relocated\n")
         report = self.doctor(status=1)
         self.assertIn(US, report["of"]["non-smtpd-milters"]["mend"])
         self.assertIn("virtual_mailbox_maps", report["of"]["listed-for-all"]["why"])
         self.assertIn("$moved_listed to the end of proxy_read_maps", report["of"]["proxy-read-maps"]["mend"])
+        self.assertEqual(report["of"]["relocated-maps"]["weight"], "note")
         main.write_text(before)
 
     def test_a_front_server_that_verifies_recipients(self):
         with Stock(self.folder / "f", main=(
                 "myhostname = front.example\nmydestination =\nmynetworks = 127.0.0.0/8\nrelay_domains = old.example\n"
                 "smtpd_relay_restrictions = permit_mynetworks reject_unauth_destination\n"
-                "smtpd_recipient_restrictions = reject_unverified_recipient\nrelay_recipient_maps =\n"
+                "smtpd_recipient_restrictions = reject_unverified_recipient\naddress_verify_poll_delay = 1\nrelay_recipient_maps =\n"
                 f"relay_transport = smtp:[127.0.0.1]:{self.postfix.ports['smtp']}\nalias_maps =\nalias_database =\n")) as front:
             done = self.daemon.ctl("doctor", "--json", "--config-dir", "/none", "--mta", "postfix", "--smtp",
                                    f"127.0.0.1:{front.ports['smtp']}", GONE, env=self.postfix.env)
@@ -382,6 +431,104 @@ class OutsideTheChroot(Doctor):
             finding = self.assertExplains(report, "socket-out-of-chroot", "daemon@old.example",
                                           mend=f'socket = "unix:{self.postfix.folder}/queue/milter-moved/milter.sock"')
             self.assertIn("is confined to", finding["why"])
+
+
+class Strange(threading.Thread):
+    """A server that gives these answers, one a line that it is sent, and then hangs up."""
+
+    def __init__(self, *answers):
+        super().__init__(daemon=True)
+        self.answers, self.heard = answers, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(OSError):  # until the listener is closed
+            while True:
+                talk, _ = self.listener.accept()
+                with contextlib.suppress(ConnectionError), talk, talk.makefile("rb") as lines:
+                    self.serve(talk, lines)
+
+    def serve(self, talk, lines):
+        for answer in self.answers:
+            talk.sendall(answer)
+            line = lines.readline()
+            if not line:
+                return
+            self.heard.append(line)
+
+
+class StrangeServers(Doctor):
+    """What no mail server of ours says."""
+
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.daemon = self.stack.enter_context(Daemon(self.stack.enter_context(place.folder()) / "d"))
+        self.daemon.hold((GONE, "gone@new.example"))
+
+    def ask(self, *answers, recipients=(GONE,)):
+        strange = Strange(*answers)
+        self.addCleanup(strange.listener.close)
+        done = self.daemon.ctl("doctor", "--json", "--config-dir", "/none", "--smtp", f"127.0.0.1:{strange.port}", *recipients)
+        report = json.loads(done.stdout)
+        self.assertEqual(done.returncode, report["status"])
+        self.assertNotIn("DATA", b"".join(strange.heard).decode("ascii", "replace").upper())
+        return report, strange
+
+    def names(self, report):
+        return [finding["name"] for finding in report["findings"] if finding["weight"] != "note"]
+
+    def test_what_is_no_smtp(self):
+        self.assertEqual(self.names(self.ask()[0]), ["server-down"])
+        for greeting in (b"HTTP/1.1 400 Bad Request\r\n", b"\0" * 70000, b"220-x\r\n" * 5000, b"22\r\n",
+                         b"554 5.3.2 Not here\r\n", b"421 4.3.2 Too many connections\r\n"):
+            report, _ = self.ask(greeting)
+            self.assertEqual((report["status"], self.names(report)), (69, ["server-down"]), greeting[:20])
+
+    def test_a_server_that_hangs_up_or_shuts_us_out(self):
+        report, _ = self.ask(b"220 x ESMTP\r\n", b"250 x\r\n")
+        self.assertEqual(self.names(report), ["server-down"])
+        report, _ = self.ask(b"220 x ESMTP\r\n", b"250 x\r\n", b"421 4.7.0 Too many errors\r\n")
+        self.assertEqual(report["asked"][0]["finding"], "session-ended")
+
+    def test_replies_that_say_little(self):
+        for reply, name in ((b"250 ok", "not-heard"), (b"452 4.3.1 Insufficient system storage", "deferred"),
+                            (b"550 5.1.0 Address unknown", "unknown-first"), (b"554 5.7.1 Relay access denied", "unserved"),
+                            (b"451 4.1.6 User not local; please try <gone@new.example>", "soft-bounce")):
+            report, _ = self.ask(b"220 x ESMTP\r\n", b"250 x\r\n", b"250 ok\r\n", reply + b"\r\n", b"250 ok\r\n")
+            self.assertEqual(report["asked"][0]["finding"], name)
+
+    def test_another_program_on_our_socket(self):
+        path = self.daemon.folder / "other.sock"
+        with listening(path) as listener:
+            threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
+            self.daemon.configure(lookup_socket=f"unix:{path}")
+            report, _ = self.ask(b"554 5.3.2 Not here\r\n")
+        self.assertIn("daemon-other", self.names(report))
+
+    def test_text_that_a_terminal_would_obey(self):
+        report, _ = self.ask(b"220 x ESMTP\r\n", b"250-x\r\n250 SIZE\r\n", b"250 ok\r\n",
+                             b"550 5.7.1 \x1b[2J\xff\xc2\x9bhello\r\n", b"250 ok\r\n")
+        self.assertEqual(report["asked"][0]["got"], "550 5.7.1 ?[2J???hello")
+        self.assertEqual(report["asked"][0]["finding"], "another-answered")
+
+    def test_a_server_older_than_ehlo_and_replies_without_enhanced_codes(self):
+        report, strange = self.ask(b"220 x\r\n", b"502 what\r\n", b"250 x\r\n", b"250 ok\r\n", b"550 User unknown\r\n", b"250\r\n")
+        self.assertTrue(strange.heard[1].startswith(b"HELO "))
+        self.assertEqual(report["asked"][0]["finding"], "unknown-first")
+
+
+class Manual(unittest.TestCase):
+    def test_it_has_the_name_of_each_finding(self):
+        source = place.SOURCE / "milter/ctl"
+        manual = (source / "movedctl.8").read_text()
+        names = {name for path in source.glob("doctor*.c") for name in re.findall(
+            r'^    \{"([a-z-]+)", (?:NOTE|FAULT|DOWN)|exam_find\(\s*exam, "([a-z-]+)"', path.read_text(), re.MULTILINE)}
+        names = {a or b for a, b in names}
+        self.assertGreater(len(names), 40)
+        self.assertEqual({name for name in names if not re.search(rf"[ ,]{name}\b", manual)}, set())
 
 
 class OneSendmail(Doctor):
@@ -464,6 +611,14 @@ class OneSendmail(Doctor):
         self.assertExplains(self.doctor(status=1), "folder-unsafe", mend=f"chmod go-w {self.daemon.folder}")
         self.daemon.folder.chmod(0o755)
         self.assertEqual(self.doctor()["status"], 0)
+        self.daemon.lookups.chmod(0)
+        self.assertExplains(self.doctor(status=1), "lookup-failed", mend=str(self.daemon.lookups))
+
+    def test_another_milter_that_does_not_answer(self):
+        self.start()
+        self.restart(("\nXmilter-moved,", "\nXother, S=inet:9@127.0.0.1, F=T\nXmilter-moved,"),
+                     ("O InputMailFilters=", "O InputMailFilters=other, "))
+        self.assertExplains(self.doctor(status=1), "milter-unreached")
 
     def test_other_words_in_sendmail_cf(self):
         self.start()
