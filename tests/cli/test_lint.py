@@ -258,6 +258,15 @@ class Dns(LintCase):
             self.hold("a@old.example,a@own.example")
             self.assertEqual(self.kinds("--dns", "--resolver", server.address), {"a@old.example": ["this-host"]})
 
+    def test_a_host_of_its_name_is_this_host(self):
+        if os.geteuid() != 0:
+            place.lacking("a host name of its own needs root")
+        self.hold("a@old.example,a@good.example", "b@old.example,b@six.example")
+        done = subprocess.run(["unshare", "--uts", "sh", "-c", 'hostname MX.good.example && exec "$@"', "sh", *place.program("movedctl"),
+                               "-c", str(self.daemon.conf), "lint", *self.asking()], capture_output=True, text=True, timeout=place.PATIENCE)
+        self.assertEqual(done.stdout, "a@old.example: warning: the MX of good.example is this host (mx.good.example): "
+                                      "make sure that its mailboxes are here\n", done.stderr)
+
     def test_each_domain_and_host_is_asked_once(self):
         self.hold(*(f"u{i}@old.example,u{i}@d{i % 3}.many.example" for i in range(300)), "@old.example,@d0.many.example",
                   "chain@old.example,u1@old.example", "lit@old.example,x@[192.0.2.1]", "gone@old.example,", "stay@old.example,,stay",
