@@ -62,6 +62,12 @@ static char *unbracket(char *text)
     return begin + 1;
 }
 
+/* Whether Sendmail takes the target for a file, a program or a list, quoted or not. */
+static bool delivers_here(const char *target)
+{
+    return strchr("/|:", target[*target == '"' ? 1 : 0]) != NULL;
+}
+
 /* Cuts the suffix off. Returns whether there was one, behind an address with a domain. */
 static bool is_redirected(char *target)
 {
@@ -71,7 +77,7 @@ static bool is_redirected(char *target)
     if (length <= suffix || strncasecmp(target + length - suffix, SUFFIX, suffix) != 0)
         return false;
     target[length - suffix] = '\0';
-    return !plain_is_bare(target) && strchr("/|:", *target) == NULL;
+    return !plain_is_bare(target) && !delivers_here(target);
 }
 
 /* ---- a line */
@@ -180,7 +186,7 @@ static const char *reason_not_to(const struct format_out *out, const struct entr
         return "letters beyond ASCII: Sendmail has none in a session";
     if (strpbrk(entry->local, "%!@:\"\\") != NULL || strchr("/|", entry->local[0]) != NULL)
         return "such a name: Sendmail does not find it in aliases";
-    if (*new == '"' || new[strcspn(new, "[")] == '[')
+    if (*new == '"' || delivers_here(new) || strchr(new, '[') != NULL)
         return "such a new address: Sendmail does not tell it as it is";
     if (strlen(new) > NEW_MAX)
         return "a new address of over 220 octets: Sendmail cuts its end off";

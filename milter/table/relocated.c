@@ -207,6 +207,12 @@ static int write_lines(FILE *out, const struct entry *entry)
     return rc;
 }
 
+/* A comment, or what some programs begin a file with. */
+static bool begins_no_key(const char *local)
+{
+    return local[0] == '#' || strncmp(local, "\xef\xbb\xbf", 3) == 0;
+}
+
 static enum format_result write_entry(const struct format_out *out, const struct entry *entry,
                                       struct error *why)
 {
@@ -219,8 +225,8 @@ static enum format_result write_entry(const struct format_out *out, const struct
         return plain_refuse(why, "every subdomain: relocated has no such key");
     if (entry->scope == ENTRY_DOMAIN && entry->new[0] == '@')
         return plain_refuse(why, "the same names there: relocated tells all of them one address");
-    if (entry->scope == ENTRY_MAILBOX && entry->local[0] == '#')
-        return plain_refuse(why, "begins with '#': relocated takes it for a comment");
+    if (entry->scope == ENTRY_MAILBOX && begins_no_key(entry->local))
+        return plain_refuse(why, "such a first letter: relocated takes it for no part of a name");
     return plain_written(result, write_lines(out->file, entry), why);
 }
 

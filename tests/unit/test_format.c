@@ -1,6 +1,7 @@
 #include "suites.h"
 
 #include "reading.h"
+#include "table/plain.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,9 +106,12 @@ static const struct {
     {&format_relocated, "a text", "a@old.example Room 5, Main Street\n", "1! ", "new: "},
     {&format_relocated, "a domain for a value", "@old.example @new.example\n", "1! ",
      "write user@domain"},
-    {&format_relocated, "a regular expression",
-     "/^a@old\\.example$/ a@new.example\n!/x/ a@new.example\n/S=Lee/@old.example a@new.example\n",
-     "1! 2! 3:/s=lee/@old.example>a@new.example ", "regular expression"},
+    {&format_relocated, "a regular expression", "/^a@old\\.example$/ a@new.example\n", "1! ",
+     "a regular expression"},
+    {&format_relocated, "one for what does not match", "!/x/ a@new.example\n", "1! ",
+     "a regular expression"},
+    {&format_relocated, "slashes in a name", "/S=Lee/@old.example a@new.example\n",
+     "1:/s=lee/@old.example>a@new.example ", NULL},
     {&format_relocated, "one domain in both spellings",
      "a@xn--bcher-kva.example a@new.example\na@b\xc3\xbc"
      "cher.example a@new.example\nb@old.example b@new.example\n",
@@ -224,6 +228,28 @@ START_TEST(an_endless_line_is_cut_off)
 }
 END_TEST
 
+static const struct format *const texts[] = {&format_jsonl, &format_relocated, &format_aliases,
+                                             &format_access};
+START_TEST(a_nul_is_named_and_hides_nothing)
+{
+    static const char text[] = "\0\na: \0@b.example\n";
+    struct said said;
+    struct error err;
+    ck_assert_int_eq(said_of(&said, texts[_i], &rules, text, sizeof text - 1, &err), 0);
+    ck_assert_msg(strcmp(said.text, "1! 2! ") == 0, "%s: %s", texts[_i]->name, said.text);
+    ck_assert_msg(strstr(said.why, "a NUL octet") != NULL, "%s", said.why);
+}
+END_TEST
+
+START_TEST(no_name_is_not_every_name)
+{
+    struct entry entry;
+    struct error err;
+    ck_assert_int_eq(plain_parse(&entry, "", "a@new.example", &rules, &err), -1);
+    ck_assert_int_eq(plain_parse(&entry, "\"\"", "a@new.example", &rules, &err), -1);
+}
+END_TEST
+
 #define A .old = "a@old.example"
 #define B .new = "b@new.example"
 static const struct {
@@ -263,7 +289,7 @@ static const struct {
      {A, .new = "@new.example"},
      "a@old.example\ta@new.example\n",
      "a full address"},
-    {&format_relocated, {.old = "#a@old.example", B}, NULL, "comment"},
+    {&format_relocated, {.old = "#a@old.example", B}, NULL, "such a first letter"},
 
 #define TO_A(text) "To:a@old.example\tERROR:5.1.6:\"" text "\"\n"
 #define TRY(new)   TO_A("551 5.1.6 User not local; please try <" new ">")
@@ -305,6 +331,7 @@ static const struct {
     {&format_aliases, {.old = "/a@old.example", B}, NULL, "does not find"},
     {&format_aliases, {A, .new = "\"b c\"@new.example"}, NULL, "does not tell it"},
     {&format_aliases, {A, .new = "b@[192.0.2.1]"}, NULL, "does not tell it"},
+    {&format_aliases, {A, .new = "|b@new.example"}, NULL, "does not tell it"},
     {&format_aliases, {A, .new = "\xc3\xb6@new.example"}, NULL, "beyond ASCII"},
 };
 
@@ -400,6 +427,8 @@ Suite *format_suite(void)
     tcase_add_test(tcase, formats_are_found_by_name);
     tcase_add_loop_test(tcase, lines_are_read_with_their_numbers, 0, ROWS(rows));
     tcase_add_loop_test(tcase, an_endless_line_is_cut_off, 0, ROWS(by_line));
+    tcase_add_test(tcase, no_name_is_not_every_name);
+    tcase_add_loop_test(tcase, a_nul_is_named_and_hides_nothing, 0, ROWS(texts));
     tcase_add_loop_test(tcase, a_writer_says_what_it_cannot_say, 0, ROWS(written));
     tcase_add_loop_test(tcase, who_is_told_by_default_counts, 0, ROWS(public));
     tcase_add_loop_test(tcase, a_new_address_that_sendmail_would_cut_is_refused, 0, ROWS(limits));
