@@ -147,7 +147,7 @@ const struct command command_import = {
         "file in TMPDIR,\n"
         "or else in the folder of the table.\n"
         "\n"
-        "  --domain D    of the old names that have none\n"
+        "  --domain D    the domain of old names that have none\n"
         "  --replace-all the table then has the entries of the file and no others\n"
         "  --dry-run     writes nothing, and prints what would be added (+), changed (~) and "
         "removed (-)\n"

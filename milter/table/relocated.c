@@ -77,7 +77,7 @@ static int parse_value(struct entry *out, const char *key, char *value,
 
     if (code > 0)
         address = strncmp(value, "5.1.6 ", code) == 0 ? address_in(value + code) : NULL;
-    if (address == NULL || *address == '@')
+    if (address == NULL || *address == '@' || strchr(address, '@') == NULL)
         return error_set(err, EX_DATAERR,
                          "new: '%.200s' is told to senders as it is: write user@domain", value);
     return plain_parse(out, key, address, rules, err);

@@ -161,7 +161,7 @@ class Relocated(FormatCase):
         self.assertEqual([line.split("\t")[0] for line in self.movedctl("list").splitlines()], ["bob@here.example", "bob@old.example"])
 
     def test_what_is_no_address_is_named_and_nothing_changed(self):
-        self.refused(65, "standard input:2: new: ", "import", "--format", "relocated", "-",
+        self.refused(65, "standard input:2: new: '+1 555 0100' is told to senders as it is", "import", "--format", "relocated", "-",
                      stdin="a@old.example a@new.example\nb@old.example +1 555 0100\n")
 
 
