@@ -17,9 +17,6 @@ int error_set(struct error *err, int status, const char *format, ...)
 /* Puts "file:line: " in front of the text; line 0 puts "file: ". Always returns -1. */
 int error_at(struct error *err, const char *file, unsigned long line);
 
-/* Turns control characters and what is no UTF-8 into '?'. */
-void error_make_printable(char *text);
-
 /* Turns control characters and what is no UTF-8 into '?', in place: a terminal must not obey foreign text,
  * and a reader of the log must not stumble over it. */
 void error_make_printable(char *text);

@@ -66,7 +66,7 @@ static void look(struct exam *exam)
         rc = postfix_look(exam, &err);
     else if (exam->server == SERVER_SENDMAIL)
         rc = sendmail_look(exam, &err);
-    if (rc == 0)
+    if (rc == 0 || (exam->server == SERVER_UNKNOWN && !exam->answers))
         return;
     exam_fact(exam, "error", "%s", err.text);
     exam_find(exam, "no-configuration", NOTE,
@@ -96,7 +96,8 @@ static void set_commands(struct exam *exam)
               dir == NULL ? "" : dir);
     exam_fact(exam, "reload", "postfix%s%s reload", dir == NULL ? "" : " -c ",
               dir == NULL ? "" : dir);
-    exam_fact(exam, "where", "%s", exam->where);
+    const char *port = strchr(exam->where, ':') + 1, *host = strchr(port, '@');
+    exam_fact(exam, "where", "%s:%.*s", host + 1, (int)(host - port), port);
 }
 
 static void check_configuration(struct exam *exam)

@@ -163,6 +163,9 @@ void reply_on_one_line(char *out, size_t size, const char *text);
 /* A reply of ours as struct smtp_reply has it; size REPLY_TEXT_SIZE cuts nothing. */
 void reply_as_said(char *out, size_t size, const struct reply *reply);
 
+/* Whether the mail server said what is wanted; Sendmail may put the recipient before the text. */
+bool reply_is_the_same(const char *got, const char *want, const char *recipient);
+
 /* Whether the reply at hand (exam->now) has these words, in any case. */
 bool reply_says(const struct exam *exam, const char *words);
 

@@ -173,31 +173,47 @@ void reply_as_said(char *out, size_t size, const struct reply *reply)
     }
 }
 
-/* Behind "551 5.1.6 ". */
-static const char *behind_codes(const char *line)
+/* Behind "551 5.1.6 ", and behind the recipient that Sendmail puts there in most replies: "<al@old.example>... ". */
+static const char *behind_codes(const char *line, const char *recipient)
 {
+    size_t length = strlen(recipient);
     line += strspn(line, "0123456789");
     line += *line == ' ';
     size_t enhanced = strspn(line, "0123456789.");
-    return line + (enhanced >= 5 && line[enhanced] == ' ' ? enhanced + 1 : 0);
+    line += enhanced >= 5 && line[enhanced] == ' ' ? enhanced + 1 : 0;
+    if (*line == '<' && strncmp(line + 1, recipient, length) == 0 &&
+        strncmp(line + 1 + length, ">... ", 5) == 0)
+        line += length + 6;
+    return line;
+}
+
+/* Whether both have the same lines; with codes, also the same codes. */
+static bool have_same_text(const char *got, const char *want, const char *recipient,
+                           bool with_codes)
+{
+    for (;;) {
+        const char *a = behind_codes(got, recipient), *b = behind_codes(want, recipient);
+        size_t length = strcspn(b, "\n");
+        if (strcspn(a, "\n") != length || memcmp(a, b, length) != 0 || a[length] != b[length] ||
+            (with_codes && strncmp(got, want, (size_t)(b - want)) != 0))
+            return false;
+        if (b[length] == '\0')
+            return true;
+        got = a + length + 1;
+        want = b + length + 1;
+    }
+}
+
+bool reply_is_the_same(const char *got, const char *want, const char *recipient)
+{
+    return have_same_text(got, want, recipient, true);
 }
 
 bool reply_is_our_text(const struct exam *exam)
 {
-    const char *a = exam->now->want, *b = exam->now->got.text;
-    if (*a == '\0')
-        return false;
-    for (;;) {
-        a = behind_codes(a);
-        b = behind_codes(b);
-        size_t length = strcspn(a, "\n");
-        if (strcspn(b, "\n") != length || memcmp(a, b, length) != 0 || a[length] != b[length])
-            return false;
-        if (a[length] == '\0')
-            return true;
-        a += length + 1;
-        b += length + 1;
-    }
+    const struct asked *asked = exam->now;
+    return *asked->want != '\0' &&
+           have_same_text(asked->got.text, asked->want, asked->recipient, false);
 }
 
 bool reply_begins_as_ours(const struct exam *exam)
@@ -224,7 +240,7 @@ bool reply_is(const struct exam *exam, enum text_kind kind)
     if (reply_fill(&reply, texts->of[kind], &words) != 0)
         return false;
     reply_as_said(text, sizeof text, &reply);
-    return strcmp(asked->got.text, text) == 0;
+    return reply_is_the_same(asked->got.text, text, asked->recipient);
 }
 
 /* ---- symptoms of replies, whatever the mail server */

@@ -220,6 +220,9 @@ int smtp_ask(struct smtp *smtp, const char *recipient, bool smtputf8, struct smt
     struct smtp_reply reset;
     *out = (struct smtp_reply){.code = 0};
     *in_mail = true;
+    if (smtp->begun && (say(smtp, err, "RSET") != 0 || read_reply(smtp, &reset, NULL, err) != 0))
+        return -1;
+    smtp->begun = true;
     if (say(smtp, err, "MAIL FROM:<>%s", smtputf8 ? " SMTPUTF8" : "") != 0 ||
         read_reply(smtp, out, NULL, err) != 0)
         return -1;
@@ -228,9 +231,7 @@ int smtp_ask(struct smtp *smtp, const char *recipient, bool smtputf8, struct smt
         if (say(smtp, err, "RCPT TO:<%s>", recipient) != 0 || read_reply(smtp, out, NULL, err) != 0)
             return -1;
     }
-    if (out->code == 421)
-        return gone(err);
-    return say(smtp, err, "RSET") != 0 ? -1 : read_reply(smtp, &reset, NULL, err);
+    return out->code == 421 ? gone(err) : 0;
 }
 
 void smtp_close(struct smtp *smtp)

@@ -30,6 +30,7 @@ struct smtp {
     struct ip client; /* our address, as the server sees it if nothing translates it */
     bool has_client;
     bool is_here;  /* the server is on this host */
+    bool begun;    /* a recipient was asked about: RSET before the next */
     bool smtputf8; /* it takes UTF-8 in addresses (RFC 6531) */
     struct smtp_reply greeting;
     const struct timespec *end; /* when all is to be over (CLOCK_MONOTONIC); lent, NULL: never */

@@ -360,6 +360,13 @@ class BrokenAndMended(Doctor):
         self.daemon.reload()
         self.daemon.movedctl("del", "gone2@old.example")
 
+    def test_a_client_that_is_trusted_by_its_name(self):
+        self.daemon.configure(disclosure={"limit": 0, "default": "trusted", "trusted_networks": [], "trusted_domains": ["client.example"]})
+        self.daemon.reload()
+        self.doctor(status=0)
+        self.daemon.configure(disclosure={"limit": 0})
+        self.daemon.reload()
+
     def test_no_lookup_socket(self):
         self.daemon.configure(lookup_socket="")
         self.assertIn("lookup_socket = ", self.doctor(status=1)["of"]["no-lookups"]["mend"])
@@ -634,6 +641,12 @@ class OneSendmail(Doctor):
         self.assertIn("retired.example", report["of"]["unserved"]["why"])
         self.attach("--unserved")
         self.assertWell(self.doctor())
+
+    def test_a_new_address_that_sendmails_rules_cannot_write(self):
+        self.start()
+        self.daemon.movedctl("add", "q@old.example", '"a b"@new.example')
+        self.daemon.movedctl("add", "no@old.example", "--gone")
+        self.assertIn("withheld", self.doctor(status=0)["got"]["q@old.example"]["got"])
 
     def test_forwarding_needs_the_mailbox(self):
         self.start()
