@@ -153,6 +153,12 @@ class Recipients(ForwardCase):
                 self.assertEqual(self.went_to(), ["<alice@new.example>"])
                 self.assertEqual(self.stayed(site), ["alice"])
 
+    def test_a_circle_in_the_table_is_put_off(self):
+        for site in self.sites():
+            site.hold(("alice@old.example", "al@bulk.example", "forward"), ("al@bulk.example", "alice@old.example", "forward"))
+            for recipient in ("alice@old.example", "al@bulk.example"):
+                self.assertRegex(site.rcpt(recipient), "^451 4.4.6 .*Forwarding loop; try again later$")
+
     def test_one_message_leaves_nothing_behind_for_the_next(self):
         for site in self.sites():
             site.hold(("alice@old.example", "alice@new.example", "forward"))
@@ -317,11 +323,17 @@ relay_transport = $default_transport
         self.folder = self.stack.enter_context(place.folder())
         self.daemon = self.stack.enter_context(Daemon(self.folder / "d", group=Postfix.group))
 
-    def postfix(self, doors, services=""):
-        return self.stack.enter_context(Postfix(
-            self.folder / "postfix", doors,
-            more=self.MAIN.format(port=self.sink.port) + "".join(f"{name} = {maps}\n" for name, maps in self.LISTS.items()),
-            more_services="smtp unix - - n - - smtp\nlocal unix - n n - - local\n" + services))
+    def postfix(self, doors, services="", more="", transports=None):
+        """transports: of the ports of the doors, in their order, makes domain -> port."""
+        postfix = Postfix(self.folder / "postfix", doors,
+                          more_services="smtp unix - - n - - smtp\nlocal unix - n n - - local\n" + services)
+        names = {line.split(" = ")[0] for line in more.splitlines()}
+        lines = self.MAIN.format(port=self.sink.port) + "".join(f"{name} = {maps}\n" for name, maps in self.LISTS.items())
+        postfix.more = more + "".join(line + "\n" for line in lines.splitlines() if line.split(" = ")[0] not in names)
+        if transports:
+            pairs = (f"{{{domain}=smtp:[127.0.0.1]:{port}}}" for domain, port in transports(*postfix.ports.values()).items())
+            postfix.more += f"transport_maps = inline:{{{', '.join(pairs)}}}\n"
+        return self.stack.enter_context(postfix)
 
     def took(self):
         return sorted(recipient.split(">")[0] + ">" for message in self.sink.took for recipient in message.recipients)
@@ -349,6 +361,41 @@ relay_transport = $default_transport
         self.assertEqual(self.took(), sorted(f"<{kind}@new.example>" for kind in kinds))
         self.assertEqual(self.sink.find("Final-Recipient"), [])
         self.assertEqual(list((self.folder / "postfix/mail").rglob("new/*")), [])
+
+    def test_the_targets_of_a_virtual_alias_get_nothing(self):
+        """Postfix rewrites and expands before the end of the message, and yet knows what the client wrote."""
+        self.daemon.configure(addresses={"local_domain": "alias.example"})
+        self.daemon.reload()
+        self.daemon.hold(("here@alias.example", "here@new.example", "forward"))
+        postfix = self.postfix({"plain": (self.daemon.socket.postfix, {})},
+                               more="enable_original_recipient = no\nmyorigin = alias.example\n")
+        for n, recipient in enumerate(("<here@alias.example>", "<HERE@alias.example.>", "<here>")):
+            with postfix.talk("plain") as talk:
+                talk.mail()
+                self.assertEqual(talk.say(f"RCPT TO:{recipient}")[:10], ACCEPTED)
+                self.assertTrue(talk.message(f"alias {n}").startswith("250 2.0.0 "))
+        postfix.settle()
+        self.assertEqual(self.took(), ["<here@new.example>"] * 3)
+        self.assertEqual(list((self.folder / "postfix/mail").rglob("new/*")), [])
+
+    def test_two_tables_that_forward_to_each_other_end_at_the_hop_limit(self):
+        other = self.stack.enter_context(Daemon(self.folder / "o", group=Postfix.group))
+        self.daemon.hold(("al@relay.example", "al@other.example", "forward"))
+        other.hold(("al@other.example", "al@relay.example", "forward"))
+        (port,) = place.free_ports(1)
+        postfix = self.postfix(
+            {"one": (self.daemon.socket.postfix, {"relay_recipient_maps": ""})},
+            services=f"127.0.0.1:{port} inet n - n - 20 smtpd\n  -o {{ smtpd_milters = {other.socket.postfix} }}\n"
+                     "  -o { relay_recipient_maps = }\n",
+            more="hopcount_limit = 9\nrelay_domains = relay.example other.example\n",
+            transports=lambda one: {"other.example": port, "relay.example": one})
+        with postfix.talk("one") as talk:
+            talk.mail()
+            self.assertEqual(talk.rcpt("al@relay.example")[:10], ACCEPTED)
+            self.assertTrue(talk.message("circle").startswith("250 2.0.0 "))
+        bounce = self.sink.message("Final-Recipient")
+        self.assertIn("too many hops", bounce.text)
+        self.assertIn("original-recipient: rfc822;al@relay.example", bounce.text.lower())
 
     def test_behind_another_milter_it_hears_only_of_what_that_one_lets_pass(self):
         other = self.stack.enter_context(Daemon(self.folder / "o", group=Postfix.group))
