@@ -16,12 +16,14 @@ struct forward {
     struct forward *next;
     char *path;     /* what smfi_delrcpt gets: as the client wrote it, but without a source route */
     char *new_path; /* what smfi_addrcpt_par gets: "<al@new.example>" */
-    char *
-        parameters; /* NOTIFY, ORCPT, for a DSN that names what the sender wrote (RFC 3461); or NULL */
+
+    /* NOTIFY and ORCPT, for a DSN that names what the sender wrote (RFC 3461); NULL for neither. */
+    char *parameters;
     size_t notify_length; /* of the NOTIFY that they begin with; 0: they do not */
-    char *old, *new;      /* both in plain spelling */
-    uint64_t name;        /* hash of the old mailbox name */
-    bool again;           /* another one before it has the same new address, and NOTIFY */
+
+    char *old, *new; /* both in plain spelling */
+    uint64_t name;   /* hash of the old mailbox name */
+    bool again;      /* another one before it has the same new address, and NOTIFY */
 };
 
 /* ---- memory */
@@ -60,10 +62,11 @@ static uint64_t hash_name(const char *mailbox, size_t length)
     const char *at = memrchr(mailbox, '@', length);
     size_t end = at == NULL ? length : (size_t)(at - mailbox);
     for (size_t i = 0; i < end; i++) {
-        unsigned char octet = (unsigned char)mailbox[i];
+        unsigned octet = (unsigned char)mailbox[i];
+        if (octet >= 'A' && octet <= 'Z')
+            octet |= 0x20;
         if (octet != '"' && octet != '\\')
-            hash =
-                (hash ^ (octet >= 'A' && octet <= 'Z' ? octet | 0x20u : octet)) * 0x100000001b3ULL;
+            hash = (hash ^ octet) * 0x100000001b3ULL;
     }
     return hash;
 }
@@ -178,7 +181,7 @@ int forward_note_staying(struct forwards *forwards, char **args)
 /* ---- the end of the message */
 
 /* Sendmail takes alice@old.example and alice@here.example for one mailbox where both domains are
- * its own: to delete the one would delete the other. */
+ * its own: to delete the one would delete the other. Where they are two, the old one then has a copy. */
 static bool shares_name(const struct forwards *forwards, const struct forward *forward)
 {
     if (forwards->postfix)
