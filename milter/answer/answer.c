@@ -338,10 +338,10 @@ static int write_new(struct answer *out, const struct trail *trail, const struct
 
 /* Who may not know where may not even know that: the mail server's own words for a mailbox that it does not
  * know. */
-static void conceal(struct answer *out, enum rule rule, const struct question *question,
+static void conceal(struct answer *out, const struct question *question,
                     const struct settings *settings)
 {
-    out->rule = rule;
+    out->concealed = true;
     reply_with(out, TEXT_UNKNOWN, question, settings, NULL);
 }
 
@@ -351,7 +351,7 @@ static void over_limit(struct answer *out, const struct question *question,
     bool defers = settings->over_limit == OVER_LIMIT_DEFER;
     out->rule = RULE_OVER_LIMIT;
     if (settings->conceal && !defers)
-        conceal(out, RULE_OVER_LIMIT, question, settings);
+        conceal(out, question, settings);
     else
         reply_with(out, defers ? TEXT_DEFERRED : TEXT_WITHHELD, question, settings, NULL);
 }
@@ -423,7 +423,8 @@ static void conclude(struct answer *out, const struct question *question,
         out->trust = find_trust(&question->client, settings);
     }
     if (is_concealed(out, settings, trail)) {
-        conceal(out, RULE_NOT_DISCLOSED, question, settings);
+        out->rule = trail->rule == RULE_MOVED ? RULE_NOT_DISCLOSED : trail->rule;
+        conceal(out, question, settings);
         return;
     }
     switch (trail->rule) {
@@ -483,6 +484,7 @@ void answer_ask(struct answer *out, const struct question *question,
     out->steps = 0;
     out->trust = TRUST_NONE;
     out->disclose = ENTRY_DEFAULT;
+    out->concealed = false;
     out->limit = (struct limit_outcome){.allowed = true};
     if (address_parse(&trail.end, question->recipient, question->length, &settings->addresses,
                       &out->error) != 0) {

@@ -79,8 +79,9 @@ struct answer {
     char entry[ADDRESS_TEXT_SIZE]; /* the old address of the entry that matched first, or "" */
     unsigned steps;                /* entries on the way: 1, more for a chain */
     enum trust trust;
-    enum entry_disclose
-        disclose; /* the strictest on the way; ENTRY_DEFAULT where nothing has moved */
+    /* The strictest on the way; ENTRY_DEFAULT where nothing has moved. */
+    enum entry_disclose disclose;
+    bool concealed;             /* the reply is that of a mailbox that was never here */
     struct limit_outcome limit; /* RULE_OVER_LIMIT */
     struct error error;         /* RULE_TABLE_ERROR, RULE_NOT_AN_ADDRESS: why */
 };

@@ -120,19 +120,17 @@ static void unavailable(struct map_answer *out, const char *why)
 }
 
 /* The mail server itself says that it does not know the mailbox: in its own words. */
-static bool is_kept_from_all(const struct answer *answer, const struct settings *settings)
+static bool is_kept_from_all(const struct answer *answer)
 {
-    return settings->conceal && answer->rule == RULE_NOT_DISCLOSED &&
-           answer->disclose == ENTRY_NOBODY;
+    return answer->concealed && answer->disclose == ENTRY_NOBODY;
 }
 
-static void listed(struct map_answer *out, const char *key, size_t length,
-                   const struct settings *settings)
+static void listed(struct map_answer *out, const char *key, size_t length)
 {
     char copy[ADDRESS_TEXT_SIZE];
     const struct answer *answer = &out->answer;
     bool fits = length < sizeof copy; /* a source route can be longer: then without it */
-    if (answer->verdict == VERDICT_CONTINUE || is_kept_from_all(answer, settings))
+    if (answer->verdict == VERDICT_CONTINUE || is_kept_from_all(answer))
         return;
     memcpy(copy, key, fits ? length : 0);
     copy[fits ? length : 0] = '\0';
@@ -155,15 +153,14 @@ static void reply(struct map_answer *out)
         found(out, "moved", answer->new);
     else if (answer->reply.code[0] == '4')
         found(out, "deferred", answer->old);
-    else if (answer->rule == RULE_GONE || answer->rule == RULE_LOOP)
+    else if (!answer->concealed && (answer->rule == RULE_GONE || answer->rule == RULE_LOOP))
         found(out, "gone", answer->old);
     else
         found(out, "withheld", answer->old);
     reply_make_printable(out->value, out->client.smtputf8); /* Sendmail strips the eighth bit */
 }
 
-static void conclude(struct map_answer *out, const char *key, size_t length,
-                     const struct settings *settings)
+static void conclude(struct map_answer *out, const char *key, size_t length)
 {
     if (out->answer.rule == RULE_TABLE_ERROR) {
         if (out->answer.verdict == VERDICT_REPLY) /* on_table_error = "tempfail" */
@@ -171,7 +168,7 @@ static void conclude(struct map_answer *out, const char *key, size_t length,
         return;
     }
     switch (out->map) {
-    case MAP_LISTED: listed(out, key, length, settings); break;
+    case MAP_LISTED: listed(out, key, length); break;
     case MAP_RELOCATED: relocated(out); break;
     case MAP_REPLY: reply(out); break;
     case MAP_UNKNOWN: break;
@@ -221,5 +218,5 @@ void map_ask(struct map_answer *out, const char *request, size_t length, int64_t
         answer_ask(&out->answer, &question, settings, table, table_error, NULL);
     out->asked = true;
     if (settings->mode == MODE_ENFORCE)
-        conclude(out, request, length, settings);
+        conclude(out, request, length);
 }

@@ -51,15 +51,17 @@ static void print_words(const struct answer *answer, const char *line)
         printf("told:  %s, and this client is %s%s\n", entry_disclose_name(answer->disclose),
                answer->trust == TRUST_NONE ? "not trusted" : "trusted: ",
                answer_trust_explain(answer->trust));
+    if (answer->concealed)
+        puts("       and it hears what it would of an unknown mailbox: disclosure.conceal");
 }
 
 static int print_json(const struct answer *answer, const char *line, struct error *err)
 {
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "answer", line, "recipient", answer->old,
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b}", "answer", line, "recipient", answer->old,
         "rule", answer_rule_name(answer->rule), "entry", answer->entry, "new", answer->new, "steps",
         (int)answer->steps, "disclose", entry_disclose_name(answer->disclose), "trusted",
-        answer_trust_name(answer->trust));
+        answer_trust_name(answer->trust), "concealed", (int)answer->concealed);
     int rc = object == NULL ? -1 : json_dumpf(object, stdout, 0);
     json_decref(object);
     if (rc != 0)

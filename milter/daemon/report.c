@@ -43,7 +43,8 @@ static void write_line(int level, const struct report *report)
     const struct answer *answer = report->answer;
     char ip[INET6_ADDRSTRLEN] = "local", outcome[sizeof answer->new + 16];
     const char *error = answer->rule == RULE_TABLE_ERROR ? answer->error.text : "";
-    const char *rule = is_plain(answer->rule) ? "" : answer_rule_name(answer->rule);
+    bool plain = is_plain(answer->rule) && !answer->concealed;
+    const char *rule = plain ? "" : answer_rule_name(answer->rule);
     const char *trust = depends_on_trust(answer) ? answer_trust_name(answer->trust) : "";
     const char *map = report->map == NULL ? "" : report->map;
 

@@ -294,6 +294,19 @@ class Conceal(unittest.TestCase):
             self.same(sendmail.rcpt, "Sendmail")
             self.assertEqual(sendmail.rcpt("daemon@old.example"), "550 5.1.1 <daemon@old.example>... User unknown")
 
+    def test_the_log_and_movedctl_test_say_what_is_behind_it(self):
+        with contextlib.ExitStack() as stack:
+            daemon = self.start(stack)
+            for name, rule in ((self.TRUSTED, "not disclosed"), (self.GONE, "gone")):
+                said = milter.ask(daemon.address, f"<{name}@old.example>", "198.51.100.7")
+                self.assertTrue(said.startswith("550 5.1.1 "), said)
+                place.until(lambda: daemon.count(f"entry={name}@old.example, rule={rule}, reply=550 5.1.1 ") == 1, daemon.log())
+                shown = daemon.ctl("test", f"{name}@old.example", "--client", "198.51.100.7").stdout.splitlines()
+                self.assertEqual(shown[0], said)
+                self.assertIn("disclosure.conceal", shown[-1])
+                told = json.loads(daemon.ctl("test", "--json", f"{name}@old.example", "--client", "198.51.100.7").stdout)
+                self.assertEqual((told["rule"], told["concealed"]), (rule, True))
+
     def test_above_the_limit_too(self):
         with contextlib.ExitStack() as stack:
             daemon = self.start(stack)

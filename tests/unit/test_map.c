@@ -184,6 +184,10 @@ START_TEST(what_is_concealed_from_all_is_not_listed)
     ck_assert_int_eq(ask("listed alice@old.example", NULL).result, MAP_OK);
     ck_assert_str_eq(ask("reply 192.0.2.7 0 0 alice@old.example", NULL).value,
                      "withheld alice@old.example");
+    ck_assert_str_eq(ask("reply 192.0.2.7 0 0 gone@old.example", NULL).value,
+                     "withheld gone@old.example");
+    ck_assert_str_eq(ask("reply 192.0.2.7 0 0 loop@old.example", NULL).value,
+                     "withheld loop@old.example");
     settings->disclose = 2;
     ck_assert_int_eq(ask("listed alice@old.example", NULL).result, MAP_NOTFOUND);
     ck_assert_str_eq(ask("reply 192.0.2.7 1 0 alice@old.example", NULL).value,
