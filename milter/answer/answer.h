@@ -25,8 +25,7 @@ struct client {
     struct ip ip;
     bool authenticated; /* as the MTA says (RFC 4954) */
     bool smtputf8;      /* this transaction may carry UTF-8 (RFC 6531) */
-    bool
-        loses_quotes; /* the mail server cannot say a new address with a quoted mailbox name (Sendmail's rules) */
+    bool loses_quotes;  /* its mail server cannot say a quoted mailbox name: Sendmail's rules */
 };
 
 struct question {

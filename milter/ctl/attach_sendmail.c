@@ -1,5 +1,5 @@
-/* ctl/attach_sendmail.c: Sendmail: sendmail.mc, an m4 file of ours beside it, and the sendmail.cf that is made of
- * both */
+/* ctl/attach_sendmail.c: Sendmail: sendmail.mc, an m4 file of ours beside it, and the sendmail.cf that is
+ * made of both */
 #include "ctl/attach.h"
 
 #include "ctl/probe.h"
@@ -174,8 +174,8 @@ static void check_socket(const char *socket)
 
 /* ---- sendmail.mc */
 
-/* Where the first line stands before which ours have to be: the mailers, and rulesets of the administrator's own, which
- * then go on with what is not moved. NULL for none. */
+/* Where the first line stands before which ours have to be: the mailers, and rulesets of the
+ * administrator's own, which then go on with what is not moved. NULL for none. */
 static const char *find_place(const char *mc)
 {
     static const char *const words[] = {"MAILER(", "MAILER_DEFINITIONS", "LOCAL_RULESETS"};
@@ -190,8 +190,8 @@ static const char *find_place(const char *mc)
     return NULL;
 }
 
-/* With our block, which includes the m4 file at this path. The include stands behind an empty string lest Debian's makefile
- * takes the file for one of its own, and makes it anew when it is gone. */
+/* With our block, which includes the m4 file at this path. The include stands behind an empty string lest
+ * Debian's makefile takes the file for one of its own, and makes it anew when it is gone. */
 static char *add_block(const struct work *work, const char *m4_path, struct error *err)
 {
     char filter[512] = "", *text;
@@ -524,8 +524,8 @@ static int attach(struct ctl *ctl, struct error *err)
 
 /* ---- detach */
 
-/* The sendmail.cf that attach kept, with the date of a sendmail.mc that was as it is to be again; where it says what m4
- * makes of it today. On the heap, NULL for none. */
+/* The sendmail.cf that attach kept, with the date of a sendmail.mc that was as it is to be again; where it
+ * says what m4 makes of it today. On the heap, NULL for none. */
 static char *find_kept(const struct work *work)
 {
     char pattern[PATH_MAX + 8], path[PATH_MAX + 64];

@@ -182,7 +182,8 @@ static int replace(const char *path, const char *text, const struct stat *like, 
     return rc == 0 ? 0 : -1;
 }
 
-/* A copy that is there already, of a change in the same second, stays. On the heap; NULL where memory is out. */
+/* A copy that is there already, of a change in the same second, stays. On the heap; NULL where memory is
+ * out. */
 static char *copy_path(const char *path)
 {
     char *out = NULL, date[32];

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* m4's quotes inside our file: the default ones are an apostrophe and a backtick, which a text may have; unquoted a word of
- * a text could be a macro's name. */
+/* m4's quotes inside our file: the default ones are an apostrophe and a backtick, which a text may have;
+ * unquoted a word of a text could be a macro's name. */
 #define OPEN  "[[["
 #define CLOSE "]]]"
 
@@ -60,8 +60,8 @@ static const char ask[] =
     "R$| $*\t\t\t$: $1 $| $(reply $&{client_addr} \" 0 0 \" $1 $: <NONE> $)\n"
     "R$* $| <NONE>\t\t$@ $1\n";
 
-/* With FEATURE(`delay_checks') client and sender are checked after the recipient: one that will be refused learns no new
- * address. */
+/* With FEATURE(`delay_checks') client and sender are checked after the recipient: one that will be refused
+ * learns no new address. */
 static const char delayed[] =
     IF("_DELAY_CHECKS_") "R$* $| $*\t\t$: $1 $| $2 $| $>checkrelay $&{client_name} $| "
                          "$&{client_addr}\n"
@@ -73,8 +73,9 @@ static const char delayed[] =
                                              "R$* $| $* $| $#discard $*\t$@ $1\n"
                                              "R$* $| $* $| $*\t\t$: $1 $| $2\n" END_IF;
 
-/* An error: in the virtusertable or the mailertable is met before Local_check_rcpt is called. So where a recipient comes to
- * an error the rules are called at once; what comes to anything else is left to Local_check_rcpt. */
+/* An error: in the virtusertable or the mailertable is met before Local_check_rcpt is called. So where a
+ * recipient comes to an error the rules are called at once; what comes to anything else is left to
+ * Local_check_rcpt. */
 static const char parse[] = DIVERT("3")
     IF("_MOVED_PARSE_") "R$* < @ $+ > $*\t\t$: $&{client_addr} $| $1 < @ $2 > $3\n"
                         "R$| $*\t\t\t$: $1\n"

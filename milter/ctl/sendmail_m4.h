@@ -1,5 +1,5 @@
-/* ctl/sendmail_m4.h: the rules with which Sendmail asks the map reply of the lookup socket about each recipient, and
- * answers in the texts of our configuration. cf.README of Sendmail, Local_check_rcpt. */
+/* ctl/sendmail_m4.h: the rules with which Sendmail asks the map reply of the lookup socket about each
+ * recipient, and answers in the texts of our configuration. cf.README of Sendmail, Local_check_rcpt. */
 #ifndef CTL_SENDMAIL_M4_H
 #define CTL_SENDMAIL_M4_H
 
@@ -11,9 +11,9 @@
 /* The first rule of ours, as it then stands in Local_check_rcpt of sendmail.cf. */
 #define SENDMAIL_M4_RULE "R$*\t\t\t$: $1 $| $>\"moved_rcpt\" $1"
 
-/* The m4 file that sendmail.mc includes before its MAILER lines, on the heap; NULL with err. filter: the name of our milter;
- * it is added to the ports that have a list of milters of their own. unserved: domains that Sendmail would refuse to relay to
- * are answered for too. */
+/* The m4 file that sendmail.mc includes before its MAILER lines, on the heap; NULL with err. filter: the
+ * name of our milter; it is added to the ports that have a list of milters of their own. unserved:
+ * domains that Sendmail would refuse to relay to are answered for too. */
 char *sendmail_m4(const struct settings *settings, const char *filter, bool unserved,
                   struct error *err);
 

@@ -21,8 +21,8 @@ static bool is_target(const char *line, const char *name)
     return strncmp(line, name, length) == 0 && line[length + strspn(line + length, " ")] == ':';
 }
 
-/* What the makefile calls our file; NULL where it does not know it. Debian's has a sendmail.cf too, which takes the file
- * away first. */
+/* What the makefile calls our file; NULL where it does not know it. Debian's has a sendmail.cf too, which
+ * takes the file away first. */
 static const char *find_target(const char *makefile, const char *cf_path)
 {
     const char *target = NULL;

@@ -299,8 +299,8 @@ class StockSendmailCase(Case):
 class Texts(Case):
     def test_every_text_arrives_as_it_was_configured(self):
         texts = {
-            "moved": "551 5.1.6 a  b   c 100% %d%s 'it' `back` \"double\" $x $$ $1 $& # \\ dnl define(`x') include(/etc/passwd),"
-                     " [[two]] (paren <${new}> was <${old}>; ;:,@!|~^*?+={}",
+            "moved": "551 5.1.6 a  b   c 100% %d%s 'it' `back` \"double\" $x $$ $1 $& # \\ dnl define(`x')"
+                     " include(/etc/passwd), [[two]] (paren <${new}> was <${old}>; ;:,@!|~^*?+={}",
             "withheld": "550 5.7.1 R$* ${old} S5 <",
             "gone": "550 5.1.6 # ${old}'s mailbox is `gone'",
             "table_error": "451 4.3.5 it's #1: $%",
@@ -310,7 +310,8 @@ class Texts(Case):
         self.daemon.reload()
         new = "a%b$c#d'e`f!g/h=i{j}k|l~m^n*o?p+q&r@new.example"
         self.daemon.hold((REMOVED, new), ("left@old.example", ""), ("utf@old.example", "jörg@new.example"),
-                         ("quoted@old.example", '"x y"@new.example'), ("jörg@old.example", "j@new.example"), ('"two words"@old.example', "t@new.example"))
+                         ("quoted@old.example", '"x y"@new.example'), ("jörg@old.example", "j@new.example"),
+                         ('"two words"@old.example', "t@new.example"))
         self.attach()
         self.sendmail.hears(REMOVED, "551 5.1.6 a ")
 
@@ -347,7 +348,8 @@ class Texts(Case):
     def test_client_and_authentication_decide_who_learns_the_new_address(self):
         """{auth_authen} and an IPv6 address, as the rules hand them over."""
         self.start()
-        self.daemon.configure(disclosure={"default": "trusted", "trusted_networks": ["198.51.100.0/24", "2001:db8::/32"]})
+        self.daemon.configure(disclosure={"default": "trusted",
+                                          "trusted_networks": ["198.51.100.0/24", "2001:db8::/32"]})
         self.daemon.reload()
         self.attach()
         for macros, learns in (({"client_addr": "198.51.100.7"}, True), ({"client_addr": "203.0.113.7"}, False),
@@ -355,8 +357,8 @@ class Texts(Case):
                                ({"client_addr": "IPv6:2001:db9:0:0:0:0:0:7"}, False),
                                ({"client_addr": "203.0.113.7", "auth_authen": "joe@old.example"}, True)):
             with self.subTest(**macros):
-                said = self.sendmail.ruleset("moved_rcpt", f"<{REMOVED}>", client_name="client.example", client_resolve="OK",
-                                             mail_from="<sender@client.example>", **macros)
+                said = self.sendmail.ruleset("moved_rcpt", f"<{REMOVED}>", client_name="client.example",
+                                             client_resolve="OK", mail_from="<sender@client.example>", **macros)
                 self.assertIn("gone @ new" if learns else "withheld", said)
 
 
@@ -383,7 +385,8 @@ class OddSendmail(Case):
         self.sendmail.command("-bi")
         moved = [f"gone@{name}.example" for name in ("old", "virt", "all", "closed", "next")]
         others = [f"{name}@{domain}.example" for domain in ("old", "virt", "all", "closed", "next")
-                  for name in ("here", "nobody-at-all")] + ["team@old.example", "away@old.example", "gone@retired.example"]
+                  for name in ("here", "nobody-at-all")]
+        others += ["team@old.example", "away@old.example", "gone@retired.example"]
         blocked = "blocked@old.example"
         self.daemon.hold(*[(old, "gone@new.example") for old in [*moved, blocked, "gone@retired.example"]])
         resolved = self.sendmail.command("-bv", *moved, *others).stdout
@@ -405,8 +408,8 @@ class OddSendmail(Case):
         self.assertTrue(all(said.startswith("550 5.7.1 ") for said in before), before)
 
     def test_without_delay_checks_and_access_map(self):
-        self.start(less=("FEATURE(`delay_checks'", "FEATURE(`access_db'", "FEATURE(`greet_pause'", "FEATURE(`conncontrol'",
-                         "FEATURE(`ratecontrol'"))
+        self.start(less=("FEATURE(`delay_checks'", "FEATURE(`access_db'", "FEATURE(`greet_pause'",
+                         "FEATURE(`conncontrol'", "FEATURE(`ratecontrol'"))
         before, after = self.before_and_after([*MAILBOXES, "gone@retired.example"])
         self.assertEqual(after, {**before, REMOVED: NEW})
 
@@ -426,7 +429,8 @@ class OddSendmail(Case):
         own = self.folder / "own.m4"
         own.write_text(self.OWN)
         self.start(f"include(`{own}')dnl\n")
-        self.refuses("has a Local_check_rcpt before the MAILER lines, and before ours: move it behind them: R$* secret")
+        self.refuses("has a Local_check_rcpt before the MAILER lines, and before ours: "
+                     "move it behind them: R$* secret")
 
     def test_other_milters_stay_and_so_do_ports_of_their_own(self):
         listed, off = place.free_ports(2)
@@ -471,6 +475,13 @@ class OddSendmail(Case):
         self.assertIn("Relaying denied", self.sendmail.rcpt("gone@retired.example"))
         self.daemon.lookups.unlink()
         self.expect("no lookup socket", *3 * ["451 4.3.0 Table"])
+
+    def test_a_milter_at_a_port(self):
+        for way in ("inet", "inet6") if place.has_ipv6() else ("inet",):
+            with self.subTest(way=way), contextlib.ExitStack() as self.stack, place.folder() as self.folder:
+                self.start(daemon={"way": way})
+                before, after = self.before_and_after(MAILBOXES)
+                self.assertEqual(after, {**before, REMOVED: NEW})
 
     def test_a_milter_put_in_by_hand_is_not_put_in_twice(self):
         socket = self.folder / "d/milter.sock"
