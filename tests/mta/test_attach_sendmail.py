@@ -321,7 +321,7 @@ class Texts(Case):
         for old, to in ((REMOVED.upper(), new), ("gone+x@old.example", new.replace("@", "+x@")),
                         ("jörg@old.example", "j@new.example"), ('"two words"@old.example', "t@new.example")):
             self.assertIn(f"<{to}> was <", self.sendmail.rcpt(old))
-        # Sendmail itself puts the recipient before the text of any code but 551.
+        # Sendmail itself puts the recipient before the text of a 550.
         self.assertEqual(self.sendmail.rcpt("left@old.example"),
                          "550 5.1.6 <left@old.example>... # left@old.example's mailbox is `gone'")
         self.assertEqual(self.sendmail.rcpt("quoted@old.example"),
