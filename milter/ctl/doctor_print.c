@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uniwidth.h>
 
 #define COLUMNS       100 /* of running text */
 #define ROWS_MAX      60  /* recipients that are shown */
@@ -159,6 +160,11 @@ static void print_head(const struct exam *exam)
         puts("              from this host alone: restrictions for strangers may not show");
 }
 
+static int columns_of(const char *text)
+{
+    return u8_strwidth((const uint8_t *)text, "UTF-8");
+}
+
 static void print_one(const struct asked *asked, int width)
 {
     char mark[16], got[sizeof asked->got.text];
@@ -168,8 +174,10 @@ static void print_one(const struct asked *asked, int width)
         snprintf(mark, sizeof mark, "%s", asked->well ? "ok   " : "-    ");
     print_painted(mark, asked->well);
     reply_on_one_line(got, sizeof got, asked->got.text);
-    printf("%-*s  %-10s  %s%s\n", width, asked->recipient, describe_expected(asked),
-           asked->got.code == 0 ? "not asked" : got, asked->in_mail ? " (to MAIL)" : "");
+    int blanks = width - columns_of(asked->recipient);
+    printf("%s%*s  %-10s  %s%s\n", asked->recipient, blanks > 0 ? blanks : 0, "",
+           describe_expected(asked), asked->got.code == 0 ? "not asked" : got,
+           asked->in_mail ? " (to MAIL)" : "");
 }
 
 /* Of many, those that are not as they should be. */
@@ -179,7 +187,7 @@ static void print_asked(const struct exam *exam)
     size_t shown = 0;
     int width = 0;
     for (size_t i = 0; i < exam->asked_count; i++) {
-        int length = (int)strlen(exam->asked[i]->recipient);
+        int length = columns_of(exam->asked[i]->recipient);
         width = length > width && length <= RECIPIENT_MAX ? length : width;
     }
     if (exam->asked_count > 0)
