@@ -37,8 +37,8 @@ struct milter {
     char address[PATH_MAX], options[512];
 };
 
-/* The value of a parameter as main.cf has it, and as the service at hand has it; "" where it is not set, or where there is
- * no configuration. Lent. */
+/* The value of a parameter as main.cf has it, and as the service at hand has it; "" where it is not set, or
+ * where there is no configuration. Lent. */
 const char *postfix_of_server(const struct exam *exam, const char *name);
 const char *postfix_of_service(const struct exam *exam, const char *name);
 

@@ -45,9 +45,9 @@ int smtp_where(char *out, size_t size, const char *text, struct error *err);
 /* Connects to "inet:PORT@HOST" and says EHLO. Returns 0; or -1 with err (EX_UNAVAILABLE) and nothing open. */
 int smtp_open(struct smtp *smtp, const char *where, const struct timespec *end, struct error *err);
 
-/* Asks about one recipient, for a message from nobody: *out becomes the reply to RCPT, or the one to MAIL where that is
- * refused; in_mail says which. Returns 0; or -1 with err (EX_UNAVAILABLE) where the server went away, out then being
- * what it said last. */
+/* Asks about one recipient, for a message from nobody: *out becomes the reply to RCPT, or the one to MAIL
+ * where that is refused; in_mail says which. Returns 0; or -1 with err (EX_UNAVAILABLE) where the server went
+ * away, out then being what it said last. */
 int smtp_ask(struct smtp *smtp, const char *recipient, bool smtputf8, struct smtp_reply *out,
              bool *in_mail, struct error *err);
 
