@@ -61,6 +61,16 @@ void change_format_counts(char *out, size_t size, uint64_t added, uint64_t chang
                                      (unsigned long long)counts[i].count, counts[i].word);
 }
 
+uint64_t change_read_number(const char *text)
+{
+    char *end;
+    if (text[strspn(text, "0123456789")] != '\0')
+        return 0;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    return errno == 0 && end != text ? number : 0;
+}
+
 /* ---- entries */
 
 struct printer {
@@ -207,22 +217,11 @@ static int print_all(struct query *query, struct error *err)
     return rc;
 }
 
-/* The number of a change, as an operand; 0 where the text is none. */
-static uint64_t read_number(const char *text)
-{
-    char *end;
-    if (text[strspn(text, "0123456789")] != '\0')
-        return 0;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    return errno == 0 && end != text ? number : 0;
-}
-
 static int log_changes(struct ctl *ctl, char **args, struct error *err)
 {
     struct query query = {.table = ctl->table, .json = ctl->options.json};
     struct entry old;
-    if (args[0] != NULL && (query.number = read_number(args[0])) == 0) {
+    if (args[0] != NULL && (query.number = change_read_number(args[0])) == 0) {
         if (ctl_parse_old(ctl, args[0], &old, err) != 0)
             return -1;
         query.old = &old;

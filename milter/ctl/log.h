@@ -6,6 +6,7 @@
 #include "table/changelog.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Writes "change 3 of 2026-11-25T02:19:51Z by alice as root: import moved.csv" into out[size], cut to fit. */
 void change_format(char *out, size_t size, const struct change *change);
@@ -15,5 +16,8 @@ void change_format(char *out, size_t size, const struct change *change);
 void change_format_counts(char *out, size_t size, uint64_t added, uint64_t changed,
                           uint64_t removed);
 #define CHANGE_COUNTS_SIZE 100
+
+/* The number of a change, as an operand says it; 0 where the text is none. */
+uint64_t change_read_number(const char *text);
 
 #endif

@@ -64,7 +64,7 @@ static int first_head(MDB_cursor *cursor, struct change *out)
     return rc;
 }
 
-int changelog_last(MDB_cursor *cursor, struct change *out)
+static int last_head(MDB_cursor *cursor, struct change *out)
 {
     MDB_val value, key = {.mv_size = sizeof BEHIND_LOG - 1, .mv_data = (void *)BEHIND_LOG};
     int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
@@ -75,12 +75,17 @@ int changelog_last(MDB_cursor *cursor, struct change *out)
     return rc;
 }
 
+int changelog_head(MDB_cursor *cursor, uint64_t number, struct change *out)
+{
+    return number == 0 ? last_head(cursor, out) : read_head(cursor, number, out);
+}
+
 int changelog_records(MDB_cursor *cursor, size_t *out)
 {
     struct change first, last;
     int rc = first_head(cursor, &first);
     if (rc == 0)
-        rc = changelog_last(cursor, &last);
+        rc = last_head(cursor, &last);
     *out = rc == 0 ? last.records_end - first.records_end + first.records : 0;
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -252,7 +257,7 @@ static int find_place(struct table_edit *edit, struct change *last, uint64_t oct
     int rc = mdb_cursor_open(edit->txn, edit->table->entries, &cursor);
     if (rc != 0)
         return rc;
-    rc = changelog_last(cursor, last);
+    rc = last_head(cursor, last);
     if (rc == 0)
         rc = drop_oldest(cursor, last, octets);
     else if (rc == MDB_NOTFOUND)
@@ -310,10 +315,7 @@ static int touch_head(struct table_view *view, void *data)
 {
     struct look *look = data;
     int rc = view_ready_cursor(view);
-    if (rc != 0)
-        return rc;
-    return look->number == 0 ? changelog_last(view->cursor, &look->change)
-                             : read_head(view->cursor, look->number, &look->change);
+    return rc == 0 ? changelog_head(view->cursor, look->number, &look->change) : rc;
 }
 
 static int touch_items(struct table_view *view, void *data)

@@ -36,9 +36,10 @@ int changelog_each_entry(struct table *table, uint64_t number,
                                      struct error *err),
                          void *data, struct error *err);
 
-/* Takes the last change back: its entries become what they were before. That is a change too, and can be taken back.
- * Returns 0 with *undone, what was taken back; or -1 with err (EX_DATAERR): there is none, the log does not hold its
- * entries, or one of them is not what that change made of it. */
-int table_edit_undo(struct table_edit *edit, struct change *undone, struct error *err);
+/* Takes this change back, 0: the last one: its entries become what they were before. That is a change too, and can be taken
+ * back. Returns 0 with *undone, what was taken back; or -1 with err (EX_DATAERR), and then abort the edit: it is not in the
+ * log, the log does not hold its entries, or one of them is no longer what that change made of it. */
+int table_edit_undo(struct table_edit *edit, uint64_t number, struct change *undone,
+                    struct error *err);
 
 #endif

@@ -143,8 +143,8 @@ int changelog_records(MDB_cursor *cursor, size_t *out);
 /* Puts the log as it was before the edit: for an edit that has emptied the table. Returns one of LMDB's codes. */
 int changelog_keep(struct table_edit *edit);
 
-/* The head of the last change. Returns one of LMDB's codes, MDB_NOTFOUND where the log is empty. */
-int changelog_last(MDB_cursor *cursor, struct change *out);
+/* The head of this change, 0: of the last. Returns one of LMDB's codes, MDB_NOTFOUND where it is not in the log. */
+int changelog_head(MDB_cursor *cursor, uint64_t number, struct change *out);
 
 /* A record of items is a page of LMDB's at most, with its head: it never has to find pages that lie side by side. */
 #define CHANGELOG_ITEMS_MAX 4000

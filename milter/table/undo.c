@@ -1,20 +1,18 @@
-/* table/undo.c: take the last change back: each of its entries, from the last to the first, becomes what it was */
+/* table/undo.c: take a change back: each of its entries, from the last to the first, becomes what it was */
 #include "table/changelog.h"
 #include "table/table_internal.h"
 
 #include <string.h>
 
-static int find_last(struct table_edit *edit, struct change *out, struct error *err)
+static int find(struct table_edit *edit, uint64_t number, struct change *out, struct error *err)
 {
-    MDB_cursor *cursor = NULL;
-    int rc = mdb_cursor_open(edit->txn, edit->table->entries, &cursor);
-    if (rc == 0)
-        rc = changelog_last(cursor, out);
-    if (cursor != NULL)
-        mdb_cursor_close(cursor);
-    if (rc == MDB_NOTFOUND)
+    int rc = changelog_head(edit->cursor, number, out);
+    if (rc == MDB_NOTFOUND && number == 0)
         return error_set(err, EX_DATAERR, "%s: the change log is empty: there is nothing to undo",
                          edit->table->path);
+    if (rc == MDB_NOTFOUND)
+        return error_set(err, EX_DATAERR, "change %llu is not in the log: see movedctl log",
+                         (unsigned long long)number);
     if (rc != 0)
         return table_lmdb_error(err, edit->table, rc);
     if (!out->held)
@@ -35,8 +33,8 @@ static int refuse(const struct change_item *item, const struct change *change, s
         return -1;
     entry_format_old(old, sizeof old, &entry);
     return error_set(err, EX_DATAERR,
-                     "'%s' is not what change %llu made of it, and no later change is in the log: "
-                     "mend it with add or del",
+                     "'%s' is no longer what change %llu made of it: see movedctl log, and mend it "
+                     "with add or del",
                      old, (unsigned long long)change->number);
 }
 
@@ -81,9 +79,10 @@ static int undo_record(struct table_edit *edit, const struct change *change, uin
     return left == 0 ? 0 : table_lmdb_error(err, edit->table, MDB_CORRUPTED);
 }
 
-int table_edit_undo(struct table_edit *edit, struct change *undone, struct error *err)
+int table_edit_undo(struct table_edit *edit, uint64_t number, struct change *undone,
+                    struct error *err)
 {
-    if (find_last(edit, undone, err) != 0)
+    if (find(edit, number, undone, err) != 0)
         return -1;
     for (uint64_t record = undone->records - 1; record > 0; record--)
         if (undo_record(edit, undone, record, err) != 0)

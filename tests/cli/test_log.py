@@ -117,6 +117,15 @@ class Undo(MovedctlCase):
         self.assertEqual(self.ctl("restore", self.folder / "copy").returncode, 0)
         self.assertEqual(len(self.movedctl("list").splitlines()), 17000)
 
+    def test_an_earlier_change(self):
+        self.movedctl("add", "a@old.example", "x@new.example")
+        self.movedctl("add", "b@old.example", "x@new.example")
+        self.movedctl("undo", "1")
+        self.assertEqual([line.split("\t")[0] for line in self.movedctl("list").splitlines()], ["b@old.example"])
+        self.refused(65, "'a@old.example' is no longer what change 1 made of it", "undo", "1")
+        self.refused(65, "change 9 is not in the log", "undo", "9")
+        self.refused(64, "'last' is no number of a change", "undo", "last")
+
     def test_nothing_to_undo(self):
         self.refused(65, "nothing to undo", "undo")
         self.assertEqual(self.movedctl("export"), HEAD)

@@ -86,7 +86,7 @@ static struct change undo(void)
     struct error err;
     struct change undone;
     struct table_edit *edit = edit_begin();
-    ck_assert_msg(table_edit_undo(edit, &undone, &err) == 0, "%s", err.text);
+    ck_assert_msg(table_edit_undo(edit, 0, &undone, &err) == 0, "%s", err.text);
     commit(edit);
     return undone;
 }
@@ -96,7 +96,7 @@ static void undo_refused(const char *words)
     struct error err;
     struct change undone;
     struct table_edit *edit = edit_begin();
-    ck_assert_int_eq(table_edit_undo(edit, &undone, &err), -1);
+    ck_assert_int_eq(table_edit_undo(edit, 0, &undone, &err), -1);
     ck_assert_int_eq(err.status, EX_DATAERR);
     ck_assert_msg(strstr(err.text, words) != NULL, "%s", err.text);
     table_edit_abort(edit);
@@ -247,6 +247,32 @@ START_TEST(an_undo_is_undone_by_the_next)
                                 "3 a:x>- b:x>- b:->y c:->z\n"
                                 "2 b:->x\n"
                                 "1 a:->x\n");
+}
+END_TEST
+
+START_TEST(an_earlier_change_is_undone_where_nothing_has_come_behind_it)
+{
+    struct error err;
+    struct change undone;
+    put("a", "x");
+    put("b", "x");
+    put("a", "y");
+    struct table_edit *edit = edit_begin();
+    ck_assert_int_eq(table_edit_undo(edit, 2, &undone, &err), 0);
+    commit(edit);
+    ck_assert_str_eq(entries(), "a=y ");
+    ck_assert_uint_eq(last_change().undoes, 2);
+
+    edit = edit_begin();
+    ck_assert_int_eq(table_edit_undo(edit, 1, &undone, &err), -1);
+    ck_assert_str_eq(err.text,
+                     "'a@old.example' is no longer what change 1 made of it: see movedctl "
+                     "log, and mend it with add or del");
+    table_edit_abort(edit);
+    edit = edit_begin();
+    ck_assert_int_eq(table_edit_undo(edit, 5, &undone, &err), -1);
+    ck_assert_str_eq(err.text, "change 5 is not in the log: see movedctl log");
+    table_edit_abort(edit);
 }
 END_TEST
 
@@ -423,7 +449,7 @@ START_TEST(what_the_log_does_not_know_is_not_undone)
     put("a", "x");
     put("b", "x");
     write_raw("old.example@b", 13, damaged);
-    undo_refused("'b@old.example' is not what change 2 made of it");
+    undo_refused("'b@old.example' is no longer what change 2 made of it");
     del("a");
     undo();
     ck_assert_str_eq(changes(), "4(3) a:->x\n3 a:x>-\n2 b:->x\n1 a:->x\n");
@@ -475,6 +501,7 @@ Suite *changelog_suite(void)
     tcase_add_test(tcase, each_commit_is_one_change);
     tcase_add_test(tcase, what_changes_nothing_is_no_change);
     tcase_add_test(tcase, an_undo_is_undone_by_the_next);
+    tcase_add_test(tcase, an_earlier_change_is_undone_where_nothing_has_come_behind_it);
     tcase_add_test(tcase, nothing_to_undo);
     tcase_add_test(tcase, thousands_of_entries_come_back);
     tcase_add_test(tcase, more_than_the_log_holds_is_logged_without_its_entries);
