@@ -1,7 +1,9 @@
 """What the sender reads: each reply exactly, through real mail servers, over each kind of socket."""
 
+import re
 import unittest
 
+from lib.milter import Milter
 from lib.postfix import Postfix
 from lib.sendmail import Sendmail
 from lib.site import SiteCase
@@ -232,6 +234,48 @@ class Ascii(SiteCase):
             self.assertEqual(site.rcpt("weg@bücher.example", "SMTPUTF8"),
                              "550 5.1.6 weg@xn--bcher-kva.example is weg@bücher.example\n"
                              "5.1.6 weg@xn--bcher-kva.example is weg@bücher.example")
+
+
+class Injection(SiteCase):
+    """Every octet at every place that a client can reach: no reply gets a line, a code or a control character of it."""
+
+    ways = ("unix",)
+    settings = {"replies": {"moved": ["551 5.1.6 ${old} ${recipient}, please try <${new}>", "${new} ${recipient}"],
+                            "gone": "550 5.1.6 ${old} ${recipient} is gone"}}
+    PLACES = (b"<%s@bulk.example>", b"<a%sb@bulk.example>", b'<"a%sb"@bulk.example>', b'<"a\\%sb"@bulk.example>',
+              b"<alice+%s@old.example>", b"<alice@old.example%s>", b"<alice@old%s.example>", b"<@a%s:alice@old.example>",
+              b"<gone@old.example>%s", b"%s<gone@old.example>")
+    TEXT = r" ?5\.1\.6 [ -~\u00a0-\U0010ffff]*"
+    SENT, READ = re.compile(f"(55[01]-{TEXT}\r\n)?55[01]{TEXT}"), re.compile(f"55[01]{TEXT}(\n{TEXT})?")
+
+    def setUp(self):
+        super().setUp()
+        for site in self.every_site:
+            site.hold(("@bulk.example", "@new.example"), ("alice@old.example", "alice@new.example"), ("gone@old.example", ""))
+
+    def test_through_the_milter_protocol(self):
+        for site in self.sites(Postfix):
+            for parameters in ((), ("SMTPUTF8",)):
+                with Milter(site.daemon.address) as milter:
+                    milter.begin("192.0.2.7", *parameters)
+                    for octet in range(1, 256):
+                        for place in self.PLACES:
+                            said = milter.rcpt(place % bytes([octet]), f"NOTIFY={chr(octet)}")
+                            self.assertTrue(said == "continue" or self.SENT.fullmatch(said), (place, octet, said))
+                            self.assertTrue(parameters or said.isascii(), (place, octet, said))
+
+    def test_through_each_mail_server(self):
+        for site in self.sites():
+            for place in self.PLACES:
+                with site.talk() as talk:
+                    talk.mail()
+                    for octet in set(range(1, 256)) - {ord("\r"), ord("\n")}:
+                        talk.send(b"RCPT TO:" + place % bytes([octet]) + b"\r\n")
+                        said = talk.reply()
+                        if said.startswith("551"):
+                            self.assertTrue(self.READ.fullmatch(said), (place, octet, said))
+                        self.assertTrue(said.startswith(("250", "5")), (place, octet, said))
+                        self.assertTrue(talk.rcpt("alice@old.example").startswith("551 5.1.6 alice@old.example "), (place, octet))
 
 
 class Recipients(SiteCase):

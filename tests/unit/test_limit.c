@@ -291,11 +291,16 @@ START_TEST(who_is_half_through_keeps_the_count_in_a_flood)
 }
 END_TEST
 
-/* Who is forgotten after each address, as well as a flood can, begins with what took his place. */
+/* Who is forgotten after each address, as well as a flood of three times as many clients as there are places
+ * can, begins with what took his place. */
 START_TEST(who_is_forgotten_again_and_again_gets_no_more)
 {
     const struct ip ip = client("2001:db8::7");
-    struct limit *limit = make(20, 3600);
+    struct limit_rules rules = usual;
+    rules.client.most = 20;
+    rules.network.most = 0;
+    rules.memory = 1 << 16;
+    struct limit *limit = limit_new(&rules, NULL);
     int told = 0;
     for (int i = 0; i < 200; i++) {
         told += allows(limit, &ip, 1000000 + i, 1000 + i);
