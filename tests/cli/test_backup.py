@@ -8,6 +8,7 @@ import threading
 
 from cli.test_movedctl import HEAD, MovedctlCase
 from lib import place
+from lib.socketmap import Socketmap
 
 
 def rows(count, new):
@@ -92,16 +93,17 @@ class Backup(MovedctlCase):
         self.movedctl("import", "-", stdin=rows(10, "a"))
         self.movedctl("backup", self.copy)
         before, log = self.movedctl("export"), self.movedctl("log")
-        with self.daemon:
+        with self.daemon, Socketmap(self.daemon.lookups) as lookups:
             for lose in (lambda: os.rename(self.daemon.table, self.folder / "aside"), (self.daemon.table / "data.mdb").unlink):
                 lose()
                 self.assertEqual(self.movedctl("restore", "--dry-run", self.copy), "dry run: a new table of 10 entries\n")
                 self.assertEqual(self.movedctl("restore", self.copy), f"{self.daemon.table}: a new table of 10 entries\n")
                 self.assertEqual((self.movedctl("export"), self.movedctl("log")), (before, log))
-                self.movedctl("add", "--replace", "a@old.example", "--gone")
+                self.movedctl("add", "new@old.example", "--gone")
+                place.until(lambda: lookups.ask("listed new@old.example").startswith("OK "), "the daemon has taken it up")
+                self.assertEqual(lookups.ask("listed u00001@old.example"), "OK u00001@old.example")
                 self.movedctl("undo")
                 self.assertEqual((self.daemon.table / "lock.mdb").stat().st_mode & 0o7777, 0o660)
-                place.until(lambda: self.daemon.log().count("table") > 0, "the daemon has taken it up")
         (self.daemon.table / "data.mdb").write_bytes(b"")
         done = self.ctl("restore", self.copy)
         self.assertEqual(done.returncode, 65)
