@@ -155,6 +155,26 @@ class Rules(SiteCase):
                 self.assertEqual(self.rcpt(site, "127.0.0.2", *ask), told)
 
 
+    def test_a_64_is_one_client_and_a_48_one_network(self):
+        for site in self.sites(Postfix):
+            site.hold(("@bulk.example", "@new.example"))
+            site.daemon.stop()
+            site.daemon.start()
+            self.change(site, limit=1, network_limit=2)
+            for client, name, told in (
+                    ("IPV6:2001:db8::1", "a", True), ("IPV6:2001:db8::ffff", "b", False), ("IPV6:2001:db8::ffff", "a", True),
+                    ("IPV6:2001:db8:0:1::1", "b", True), ("IPV6:2001:db8:0:2::1", "c", False),
+                    ("IPV6:2001:db8:0:2::1", "b", True), ("IPV6:2001:db8:1::1", "c", True), ("198.51.100.7", "d", True),
+                    ("198.51.100.7", "e", False), ("198.51.100.8", "e", True), ("198.51.100.9", "f", False),
+                    ("198.51.101.9", "f", True)):
+                with site.talk() as talk:
+                    talk.say(f"XCLIENT NAME=client.example ADDR={client} PORT=2500")
+                    talk.say("EHLO client.example")
+                    talk.mail()
+                    self.assertEqual(talk.rcpt(f"{name}@bulk.example"), MOVED.format(f"{name}@new.example") if told else WITHHELD,
+                                     f"{client}, {name}")
+
+
 class ConfirmedName(SiteCase):
     """trusted_domains: what each mail server says of its client's name."""
 
