@@ -44,6 +44,7 @@ struct level {
 
 struct limit {
     int64_t period;
+    size_t memory;
     uint64_t secret; /* so that nobody can choose clients or addresses that share a set */
     struct level levels[LIMIT_LEVELS];
     size_t sets;
@@ -283,11 +284,24 @@ static void free_sets(void *made, size_t sets, size_t size)
         munmap(made, sets * size);
 }
 
-static int make_level(struct level *level, const struct limit_share *share, size_t memory)
+static void set_share(struct level *level, const struct limit_share *share)
 {
     level->most = share->most;
     level->ipv4_bits = 96 + share->ipv4_prefix;
     level->ipv6_bits = share->ipv6_prefix;
+}
+
+static void set_rules(struct limit *limit, const struct limit_rules *rules)
+{
+    limit->period = rules->period;
+    limit->memory = rules->memory;
+    set_share(&limit->levels[LIMIT_CLIENT], &rules->client);
+    set_share(&limit->levels[LIMIT_NETWORK], &rules->network);
+    limit->levels[LIMIT_EVERYONE].most = rules->everyone; /* all share 0 bits */
+}
+
+static int make_level(struct level *level, size_t memory)
+{
     level->sets = memory / sizeof *level->rows + 1;
     level->rows = make_sets(level->sets, sizeof *level->rows);
     init_locks(level->locks);
@@ -295,14 +309,12 @@ static int make_level(struct level *level, const struct limit_share *share, size
 }
 
 /* Half for told addresses, three eighths for clients, one for networks: each is rarer than the last. */
-static int make_tables(struct limit *limit, const struct limit_rules *rules)
+static int make_tables(struct limit *limit)
 {
-    const struct limit_share everyone = {.most = rules->everyone};
-    int rc = make_level(&limit->levels[LIMIT_CLIENT], &rules->client, rules->memory / 8 * 3);
-    rc |= make_level(&limit->levels[LIMIT_NETWORK], &rules->network, rules->memory / 8);
-    rc |= make_level(&limit->levels[LIMIT_EVERYONE], &everyone, 0);
-    limit->levels[LIMIT_EVERYONE].ipv4_bits = 0;
-    limit->sets = rules->memory / 2 / sizeof *limit->pairs + 1;
+    int rc = make_level(&limit->levels[LIMIT_CLIENT], limit->memory / 8 * 3);
+    rc |= make_level(&limit->levels[LIMIT_NETWORK], limit->memory / 8);
+    rc |= make_level(&limit->levels[LIMIT_EVERYONE], 0);
+    limit->sets = limit->memory / 2 / sizeof *limit->pairs + 1;
     limit->pairs = make_sets(limit->sets, sizeof *limit->pairs);
     init_locks(limit->locks);
     return rc != 0 || limit->pairs == NULL ? -1 : 0;
@@ -322,14 +334,12 @@ static void carry_level(struct level *to, const struct level *from)
     }
 }
 
+/* But for the pairs: they do not tell where they would be in a table of another size. */
 static void carry(struct limit *to, const struct limit *from)
 {
     to->secret = from->secret;
     for (int i = 0; i < LIMIT_LEVELS; i++)
         carry_level(&to->levels[i], &from->levels[i]);
-    if (to->sets ==
-        from->sets) /* a pair does not tell where it would be in a table of another size */
-        memcpy(to->pairs, from->pairs, to->sets * sizeof *to->pairs);
 }
 
 struct limit *limit_new(const struct limit_rules *rules, const struct limit *old)
@@ -338,16 +348,24 @@ struct limit *limit_new(const struct limit_rules *rules, const struct limit *old
     if (made == NULL)
         return NULL;
     memset(made, 0, sizeof *made);
-    made->period = rules->period;
+    set_rules(made, rules);
     if (getrandom(&made->secret, sizeof made->secret, GRND_NONBLOCK) < 0)
         made->secret = (uint64_t)(uintptr_t)made;
-    if (make_tables(made, rules) != 0) {
+    if (make_tables(made) != 0) {
         limit_free(made);
         return NULL;
     }
     if (old != NULL)
         carry(made, old);
     return made;
+}
+
+bool limit_adapt(struct limit *limit, const struct limit_rules *rules)
+{
+    if (rules->memory != limit->memory)
+        return false;
+    set_rules(limit, rules);
+    return true;
 }
 
 void limit_free(struct limit *limit)

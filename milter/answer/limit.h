@@ -37,9 +37,13 @@ struct limit_outcome {
 
 struct limit; /* limit_new, limit_free */
 
-/* What old has counted is counted on (old may be NULL, and stays the caller's). Returns NULL where
- * memory is out. */
+/* What old has counted is counted on, but an address that was told counts once more (old may be NULL, and
+ * stays the caller's). Returns NULL where memory is out. */
 struct limit *limit_new(const struct limit_rules *rules, const struct limit *old);
+
+/* Puts other rules in force, at once, with what is counted so far. Nobody may ask meanwhile. Returns false,
+ * and changes nothing, where they give another amount of memory: then make a new one of it. */
+bool limit_adapt(struct limit *limit, const struct limit_rules *rules);
 
 /* NULL is fine. */
 void limit_free(struct limit *limit);

@@ -405,7 +405,7 @@ void settings_warn(const struct settings *settings, void (*say)(const char *line
 {
     char line[512];
     texts_warn(&settings->texts, &settings->texts_by_domain, say, data);
-    if (settings->conceal && settings->over_limit == OVER_LIMIT_DEFER)
+    if (settings->conceal && settings->limit > 0 && settings->over_limit == OVER_LIMIT_DEFER)
         say("disclosure.over_limit: \"defer\" tells that a mailbox has moved, which conceal hides: "
             "write "
             "\"withhold\"",

@@ -114,13 +114,17 @@ static void warn(const char *line, void *data)
     log_line(LOG_WARNING, "%s", line);
 }
 
+static bool limits_anything(const struct limit_rules *rules)
+{
+    return rules->client.most > 0 || rules->network.most > 0 || rules->everyone > 0;
+}
+
 /* Makes what counts under these settings; NULL where nothing is limited. Returns -1 where memory is
  * out. */
 static int make_limit(struct limit **out, const struct settings *settings, const struct limit *old)
 {
-    const struct limit_rules *rules = &settings->limits;
-    bool limits = rules->client.most > 0 || rules->network.most > 0 || rules->everyone > 0;
-    *out = limits ? limit_new(rules, old) : NULL;
+    bool limits = limits_anything(&settings->limits);
+    *out = limits ? limit_new(&settings->limits, old) : NULL;
     return limits && *out == NULL ? -1 : 0;
 }
 
@@ -143,6 +147,9 @@ static void change_limit(const struct settings *old, const struct settings *new)
     if (same_limits(&old->limits, &new->limits))
         return;
     struct limit *made;
+    if (limits_anything(&new->limits) && service.limit != NULL &&
+        limit_adapt(service.limit, &new->limits))
+        return;
     if (make_limit(&made, new, service.limit) != 0) {
         log_line(LOG_ERR, "disclosure: no memory for the new limit: the old one stays in force");
         return;

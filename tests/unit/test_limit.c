@@ -362,10 +362,12 @@ static const struct {
     const char *why;
     unsigned most;
     size_t memory;
+    bool adapt;
     int more;
 } changes[] = {
-    {"the same", 5, 32 << 20, 0},   {"raised", 8, 32 << 20, 3},      {"lowered", 2, 32 << 20, 0},
-    {"less memory", 5, 1 << 20, 0}, {"more memory", 5, 64 << 20, 0},
+    {"the same", 5, 32 << 20, true, 0},     {"raised", 8, 32 << 20, true, 3},
+    {"lowered", 2, 32 << 20, true, 0},      {"less memory", 5, 1 << 20, false, 0},
+    {"more memory", 5, 64 << 20, false, 0},
 };
 START_TEST(new_rules_count_on)
 {
@@ -376,8 +378,10 @@ START_TEST(new_rules_count_on)
     ck_assert_int_eq(count_from(old, &ip, 0, 10, 1000), 5);
     rules.client.most = changes[_i].most;
     rules.memory = changes[_i].memory;
-    struct limit *new = limit_new(&rules, old);
-    limit_free(old);
+    ck_assert_int_eq(rules.memory == usual.memory, limit_adapt(old, &rules));
+    struct limit *new = changes[_i].adapt ? old : limit_new(&rules, old);
+    if (new != old)
+        limit_free(old);
     ck_assert_int_eq(count_from(new, &ip, 10, 10, 1001), changes[_i].more);
     if (rules.memory == usual.memory)
         ck_assert(allows(new, &ip, 0, 1001)); /* it knows that the client knows */
