@@ -15,7 +15,7 @@
  * does it. Of equal keys the lower line comes first. */
 struct sort_record {
     const void *key, *value;
-    size_t key_length, value_length; /* octets */
+    size_t key_length, value_length; /* octets, at most those above */
     unsigned long line;              /* where it came from, from 1 on */
 };
 
