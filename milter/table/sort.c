@@ -267,7 +267,7 @@ static const char *take_at(const struct sort *sort, size_t number)
 
 static int write_error(const struct sort *sort, struct error *err)
 {
-    return error_set(err, EX_IOERR, "%s: temporary file: %s: set TMPDIR to a folder with more room",
+    return error_set(err, EX_IOERR, "%s: temporary file: %s: set TMPDIR to another folder",
                      sort->folder, strerror(errno));
 }
 
