@@ -7,7 +7,7 @@
  *
  * In a value % is doubled. The quotes hold 254 octets: a longer one makes Sendmail say 553. */
 #include "table/format.h"
-#include "table/lines.h"
+#include "table/line_reader.h"
 #include "table/plain.h"
 
 #include <stdlib.h>
@@ -17,14 +17,6 @@
 #define MOVED      "551 5.1.6 User not local; please try <%s>"
 #define GONE       "550 5.1.6 User not local; no forwarding address"
 #define QUOTED_MAX 254
-
-struct reader {
-    struct lines lines;
-    const struct address_rules *rules;
-    format_entry *entry;
-    format_bad *bad;
-    void *data;
-};
 
 /* What a value does with the recipient. */
 struct action {
@@ -178,18 +170,17 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
     return 0;
 }
 
-static int take_line(struct reader *reader)
+static int take_line(struct line_reader *reader)
 {
-    unsigned long line = reader->lines.first;
+    unsigned long line = reader->lines->first;
     struct entry entry;
     struct error err;
-    char *text = reader->lines.text;
+    char *text = reader->lines->text;
     bool both;
 
-    if (*text == '#' || strspn(text, PLAIN_BLANKS) == reader->lines.length)
+    if (*text == '#' || strspn(text, PLAIN_BLANKS) == reader->lines->length)
         return 0;
-    if (lines_unreadable(&reader->lines, &err) ||
-        parse_line(&entry, text, reader->rules, &err) != 0)
+    if (lines_unreadable(reader->lines, &err) || parse_line(&entry, text, reader->rules, &err) != 0)
         return reader->bad(&err, line, reader->data);
     both = entry.scope == ENTRY_DOMAIN;
     int rc = reader->entry(&entry, line, reader->data);
@@ -200,21 +191,13 @@ static int take_line(struct reader *reader)
 static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
                      format_bad *bad, void *data, struct error *err)
 {
-    struct reader *reader = calloc(1, sizeof *reader);
-    enum lines_result result = LINES_READ;
-    int rc = 0;
-
-    if (reader == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
-    reader->rules = rules;
-    reader->entry = entry;
-    reader->bad = bad;
-    reader->data = data;
-    lines_begin(&reader->lines, in);
-    while (rc == 0 && (result = lines_next(&reader->lines, err)) == LINES_READ)
-        rc = take_line(reader);
-    free(reader);
-    return result == LINES_FAILED ? -1 : rc;
+    struct line_reader reader = {.rules = rules,
+                                 .entry = entry,
+                                 .bad = bad,
+                                 .data = data,
+                                 .next = lines_next,
+                                 .take = take_line};
+    return line_reader_run(&reader, in, err);
 }
 
 /* ---- writing */

@@ -6,7 +6,7 @@
  * or not; Sendmail finds none with a quote, a backslash, or an operator of addresses in it. A new
  * address is told without its quotes, and of more than 220 octets the end is cut off. */
 #include "table/format.h"
-#include "table/lines.h"
+#include "table/line_reader.h"
 #include "table/plain.h"
 
 #include <stdlib.h>
@@ -15,14 +15,6 @@
 
 #define SUFFIX  ".REDIRECT"
 #define NEW_MAX 220
-
-struct reader {
-    struct lines lines;
-    const struct address_rules *rules;
-    format_entry *entry;
-    format_bad *bad;
-    void *data;
-};
 
 /* ---- a target */
 
@@ -109,9 +101,9 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
     return plain_parse(out, name, target, rules, err);
 }
 
-static int take_line(struct reader *reader)
+static int take_line(struct line_reader *reader)
 {
-    struct lines *lines = &reader->lines;
+    struct lines *lines = reader->lines;
     struct entry entry;
     struct error err;
     int rc = 0;
@@ -151,21 +143,13 @@ static enum lines_result read_logical(struct lines *lines, struct error *err)
 static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
                      format_bad *bad, void *data, struct error *err)
 {
-    struct reader *reader = calloc(1, sizeof *reader);
-    enum lines_result result = LINES_READ;
-    int rc = 0;
-
-    if (reader == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
-    reader->rules = rules;
-    reader->entry = entry;
-    reader->bad = bad;
-    reader->data = data;
-    lines_begin(&reader->lines, in);
-    while (rc == 0 && (result = read_logical(&reader->lines, err)) == LINES_READ)
-        rc = take_line(reader);
-    free(reader);
-    return result == LINES_FAILED ? -1 : rc;
+    struct line_reader reader = {.rules = rules,
+                                 .entry = entry,
+                                 .bad = bad,
+                                 .data = data,
+                                 .next = read_logical,
+                                 .take = take_line};
+    return line_reader_run(&reader, in, err);
 }
 
 /* ---- writing */

@@ -2,20 +2,12 @@
  * columns (RFC 8259, read and written with jansson). */
 #include "table/fields.h"
 #include "table/format.h"
-#include "table/lines.h"
+#include "table/line_reader.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct reader {
-    struct lines lines;
-    const struct address_rules *rules;
-    format_entry *entry;
-    format_bad *bad;
-    void *data;
-};
 
 /* ---- reading */
 
@@ -41,16 +33,16 @@ static int read_object(const char **values, json_t *object, struct error *err)
     return 0;
 }
 
-static int parse_line(struct entry *out, const struct reader *reader, struct error *err)
+static int parse_line(struct entry *out, const struct line_reader *reader, struct error *err)
 {
     const char *values[FIELDS] = {NULL};
     json_error_t why;
     int rc;
 
-    if (lines_unreadable(&reader->lines, err))
+    if (lines_unreadable(reader->lines, err))
         return -1;
     json_t *object =
-        json_loadb(reader->lines.text, reader->lines.length, JSON_REJECT_DUPLICATES, &why);
+        json_loadb(reader->lines->text, reader->lines->length, JSON_REJECT_DUPLICATES, &why);
     if (object == NULL)
         rc = error_set(err, EX_DATAERR, "no JSON object: %s, column %d: write one in each line",
                        why.text, why.column);
@@ -64,35 +56,27 @@ static int parse_line(struct entry *out, const struct reader *reader, struct err
     return rc;
 }
 
-static int take_line(const struct reader *reader)
+static int take_line(struct line_reader *reader)
 {
     struct entry entry;
     struct error err;
-    if (reader->lines.length == strspn(reader->lines.text, " \t\r"))
+    if (reader->lines->length == strspn(reader->lines->text, " \t\r"))
         return 0;
     return parse_line(&entry, reader, &err) == 0
-               ? reader->entry(&entry, reader->lines.first, reader->data)
-               : reader->bad(&err, reader->lines.first, reader->data);
+               ? reader->entry(&entry, reader->lines->first, reader->data)
+               : reader->bad(&err, reader->lines->first, reader->data);
 }
 
 static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
                      format_bad *bad, void *data, struct error *err)
 {
-    struct reader *reader = calloc(1, sizeof *reader);
-    enum lines_result result = LINES_READ;
-    int rc = 0;
-
-    if (reader == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
-    reader->rules = rules;
-    reader->entry = entry;
-    reader->bad = bad;
-    reader->data = data;
-    lines_begin(&reader->lines, in);
-    while (rc == 0 && (result = lines_next(&reader->lines, err)) == LINES_READ)
-        rc = take_line(reader);
-    free(reader);
-    return result == LINES_FAILED ? -1 : rc;
+    struct line_reader reader = {.rules = rules,
+                                 .entry = entry,
+                                 .bad = bad,
+                                 .data = data,
+                                 .next = lines_next,
+                                 .take = take_line};
+    return line_reader_run(&reader, in, err);
 }
 
 /* ---- writing */

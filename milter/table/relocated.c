@@ -3,7 +3,7 @@
  * comments and empty lines between them or not. Postfix says "5.1.6 User has moved to" and the
  * text; with relocated_prefix_enable = no (Postfix 3.11) all of that stands in the table. */
 #include "table/format.h"
-#include "table/lines.h"
+#include "table/line_reader.h"
 #include "table/plain.h"
 
 #include <stdlib.h>
@@ -11,15 +11,6 @@
 #include <strings.h>
 
 #define PREFIX "User has moved to "
-
-struct reader {
-    struct lines lines;
-    struct entry last; /* scope and addresses of the entry before; domain "": none */
-    const struct address_rules *rules;
-    format_entry *entry;
-    format_bad *bad;
-    void *data;
-};
 
 /* ---- a line */
 
@@ -121,17 +112,17 @@ static bool is_repeated(const struct entry *entry, const struct entry *last)
            strcmp(entry->domain, last->domain) == 0 && strcmp(entry->new, last->new) == 0;
 }
 
-static int take_line(struct reader *reader)
+static int take_line(struct line_reader *reader)
 {
     struct entry entry;
     struct error err;
-    if (lines_unreadable(&reader->lines, &err) ||
-        parse_line(&entry, reader->rules, reader->lines.text, &err) != 0)
-        return reader->bad(&err, reader->lines.first, reader->data);
+    if (lines_unreadable(reader->lines, &err) ||
+        parse_line(&entry, reader->rules, reader->lines->text, &err) != 0)
+        return reader->bad(&err, reader->lines->first, reader->data);
     if (is_repeated(&entry, &reader->last))
         return 0;
     reader->last = entry;
-    return reader->entry(&entry, reader->lines.first, reader->data);
+    return reader->entry(&entry, reader->lines->first, reader->data);
 }
 
 /* ---- the file */
@@ -164,21 +155,13 @@ static enum lines_result read_logical(struct lines *lines, struct error *err)
 static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
                      format_bad *bad, void *data, struct error *err)
 {
-    struct reader *reader = calloc(1, sizeof *reader);
-    enum lines_result result = LINES_READ;
-    int rc = 0;
-
-    if (reader == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
-    reader->rules = rules;
-    reader->entry = entry;
-    reader->bad = bad;
-    reader->data = data;
-    lines_begin(&reader->lines, in);
-    while (rc == 0 && (result = read_logical(&reader->lines, err)) == LINES_READ)
-        rc = take_line(reader);
-    free(reader);
-    return result == LINES_FAILED ? -1 : rc;
+    struct line_reader reader = {.rules = rules,
+                                 .entry = entry,
+                                 .bad = bad,
+                                 .data = data,
+                                 .next = read_logical,
+                                 .take = take_line};
+    return line_reader_run(&reader, in, err);
 }
 
 /* ---- writing */
