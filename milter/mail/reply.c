@@ -173,13 +173,7 @@ static int put_word(struct room *room, const struct variable *variable,
                     const struct reply_words *words)
 {
     const char *text = *(const char *const *)((const char *)words + variable->offset);
-    char *from = room->at;
-    if (text == NULL)
-        return 0;
-    int rc = put(room, text, strlen(text));
-    *room->at = '\0';
-    reply_make_printable(from, true); /* whether UTF-8 goes is the caller's affair */
-    return rc;
+    return text == NULL ? 0 : put(room, text, strlen(text));
 }
 
 /* Fills in one line of length octets. room is for its text alone. */
@@ -198,6 +192,7 @@ static int fill_line(char *out, size_t room_length, const char *line, size_t len
         line += variable != NULL ? variable->length : plain;
     }
     *room.at = '\0';
+    reply_make_printable(out, true); /* whether UTF-8 goes is the caller's affair */
     return rc;
 }
 

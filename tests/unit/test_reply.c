@@ -125,6 +125,18 @@ START_TEST(no_octet_can_end_or_forge_a_line)
 }
 END_TEST
 
+START_TEST(two_words_side_by_side_make_no_control_character)
+{
+    struct reply reply;
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 ${old}${new}", "a\xc2",
+                          "\x85"
+                          "b",
+                          NULL),
+                     0);
+    ck_assert_str_eq(reply.text[0], "a??b");
+}
+END_TEST
+
 START_TEST(a_line_has_at_most_512_octets)
 {
     struct reply reply;
@@ -150,6 +162,7 @@ Suite *reply_suite(void)
     tcase_add_test(tcase, variables_are_filled_in);
     tcase_add_test(tcase, each_line_is_filled_in);
     tcase_add_loop_test(tcase, no_octet_can_end_or_forge_a_line, 1, 256);
+    tcase_add_test(tcase, two_words_side_by_side_make_no_control_character);
     tcase_add_test(tcase, a_line_has_at_most_512_octets);
     suite_add_tcase(suite, tcase);
     return suite;
