@@ -86,6 +86,12 @@ void list_begin(struct list *list, bool json);
 int list_add(struct list *list, const struct entry *entry, struct error *err);
 void list_end(struct list *list);
 
+/* Whether standard output is a terminal on which colour is wanted: NO_COLOR is not set, or empty. */
+bool print_has_colour(void);
+
+/* How many columns of a terminal a text in UTF-8 takes. */
+int print_columns_of(const char *text);
+
 /* Prints the lines of help for --format: the formats there are. */
 void print_formats(void);
 

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#include <uniwidth.h>
 
 #define COLUMNS       100 /* of running text */
 #define ROWS_MAX      60  /* recipients that are shown */
@@ -85,15 +83,9 @@ static const char *describe_expected(const struct asked *asked)
 
 /* ---- for people */
 
-static bool has_colour(void)
-{
-    const char *no = getenv("NO_COLOR");
-    return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0');
-}
-
 static void print_painted(const char *word, bool good)
 {
-    if (has_colour())
+    if (print_has_colour())
         printf("\033[%sm%s\033[0m", good ? "32" : "31;1", word);
     else
         fputs(word, stdout);
@@ -160,11 +152,6 @@ static void print_head(const struct exam *exam)
         puts("              from this host alone: restrictions for strangers may not show");
 }
 
-static int columns_of(const char *text)
-{
-    return u8_strwidth((const uint8_t *)text, "UTF-8");
-}
-
 static void print_one(const struct asked *asked, int width)
 {
     char mark[16], got[sizeof asked->got.text];
@@ -174,7 +161,7 @@ static void print_one(const struct asked *asked, int width)
         snprintf(mark, sizeof mark, "%s", asked->well ? "ok   " : "-    ");
     print_painted(mark, asked->well);
     reply_on_one_line(got, sizeof got, asked->got.text);
-    int blanks = width - columns_of(asked->recipient);
+    int blanks = width - print_columns_of(asked->recipient);
     printf("%s%*s  %-10s  %s%s\n", asked->recipient, blanks > 0 ? blanks : 0, "",
            describe_expected(asked), asked->got.code == 0 ? "not asked" : got,
            asked->in_mail ? " (to MAIL)" : "");
@@ -187,7 +174,7 @@ static void print_asked(const struct exam *exam)
     size_t shown = 0;
     int width = 0;
     for (size_t i = 0; i < exam->asked_count; i++) {
-        int length = columns_of(exam->asked[i]->recipient);
+        int length = print_columns_of(exam->asked[i]->recipient);
         width = length > width && length <= RECIPIENT_MAX ? length : width;
     }
     if (exam->asked_count > 0)

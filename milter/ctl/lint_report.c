@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* A warning: senders get another answer than the entry was written for. A note: they get it, and something could be
  * simpler. */
@@ -47,7 +46,7 @@ static int output_error(struct error *err)
 static int print_text(enum finding finding, const struct about *about, const char *what)
 {
     bool warning = kinds[finding].warning;
-    bool colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+    bool colour = print_has_colour();
     const char *on = !colour ? "" : warning ? "\033[1;31m" : "\033[1;36m";
     char more[64] = "";
     if (about->entries > 1)

@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uniwidth.h>
+
+#define COLUMN_MIN 32
+#define COLUMN_MAX 64
 
 static int print_json(const struct entry *entry, struct error *err)
 {
@@ -17,16 +21,57 @@ static int print_json(const struct entry *entry, struct error *err)
                : error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
 }
 
+bool print_has_colour(void)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    return isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0');
+}
+
+int print_columns_of(const char *text)
+{
+    return u8_strwidth((const uint8_t *)text, "UTF-8");
+}
+
+static void print_painted(const char *text, const char *paint)
+{
+    if (print_has_colour())
+        printf("%s%s\033[0m", paint, text);
+    else
+        fputs(text, stdout);
+}
+
+/* A column grows with the longest address so far, since the entries are not read twice; one that is far
+ * longer than the others sticks out. */
+static int pad(int *width, const char *text)
+{
+    int columns = print_columns_of(text);
+    if (columns > *width && columns <= COLUMN_MAX)
+        *width = columns;
+    return columns < *width ? *width - columns : 0;
+}
+
 static int print_columns(const struct entry *entry)
 {
+    static int old_width = COLUMN_MIN, new_width = COLUMN_MIN;
     struct fields fields;
-    const char *gone = entry->action == ENTRY_STAY ? "(stays)" : "(gone)";
+
     fields_spell(&fields, entry);
-    int rc = printf("%-32s  %-32s", fields.old, entry->new[0] == '\0' ? gone : entry->new);
-    for (int i = 2; i < FIELDS && rc >= 0; i++)
-        if (*fields.values[i] != '\0' && (i > 2 || entry->action == ENTRY_FORWARD))
-            rc = printf("  %s %s", field_names[i], fields.values[i]);
-    return rc < 0 ? rc : putchar('\n');
+    printf("%s%*s  ", fields.old, pad(&old_width, fields.old), "");
+    if (entry->new[0] != '\0') {
+        printf("%s%*s", entry->new, pad(&new_width, entry->new), "");
+    } else {
+        const char *gone = entry->action == ENTRY_STAY ? "(stays)" : "(gone)";
+        print_painted(gone, "\033[33m");
+        printf("%*s", pad(&new_width, gone), "");
+    }
+    for (int i = 2; i < FIELDS; i++)
+        if (*fields.values[i] != '\0' && (i > 2 || entry->action == ENTRY_FORWARD)) {
+            fputs("  ", stdout);
+            print_painted(field_names[i], "\033[2m");
+            printf(" %s", fields.values[i]);
+        }
+    putchar('\n');
+    return ferror(stdout) ? -1 : 0;
 }
 
 static int print_tabs(const struct entry *entry)
@@ -48,8 +93,7 @@ int print_entry(const struct entry *entry, struct error *err)
 /* Colours the line of a difference. */
 static const char *colour(char sign)
 {
-    const char *no_colour = getenv("NO_COLOR");
-    if (!isatty(STDOUT_FILENO) || (no_colour != NULL && *no_colour != '\0'))
+    if (!print_has_colour())
         return "";
     return sign == '+' ? "\033[32m" : sign == '-' ? "\033[31m" : "\033[33m";
 }

@@ -47,6 +47,18 @@ static int print_json(const char *socket, struct error *err)
     return rc;
 }
 
+/* To a script it is one whether nobody answers or somebody else. */
+static int explain(struct error *err)
+{
+    const struct error why = *err;
+    if (why.status == EX_PROTOCOL)
+        err->status = EX_UNAVAILABLE;
+    if (why.status == EX_UNAVAILABLE)
+        error_set(err, why.status, "%s: start milter-moved, or name its configuration with -c",
+                  why.text);
+    return -1;
+}
+
 static int stats(struct ctl *ctl, char **args, struct error *err)
 {
     const char *socket = ctl->settings->lookup_socket;
@@ -54,7 +66,8 @@ static int stats(struct ctl *ctl, char **args, struct error *err)
     if (*socket == '\0')
         return error_set(err, EX_CONFIG,
                          "lookup_socket: is \"\": set it, for the daemon to be asked");
-    return ctl->options.json ? print_json(socket, err) : probe_stats(socket, print, NULL, err);
+    int rc = ctl->options.json ? print_json(socket, err) : probe_stats(socket, print, NULL, err);
+    return rc == 0 ? 0 : explain(err);
 }
 
 const struct command command_stats = {

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <grp.h>
 #include <libmilter/mfapi.h>
 #include <pwd.h>
@@ -63,23 +64,32 @@ static void usage(FILE *out)
           out);
 }
 
+static _Noreturn void fail_usage(const char *word, const char *what)
+{
+    fprintf(stderr, "milter-moved: '%s' %s: see milter-moved -h\n", word, what);
+    exit(EX_USAGE);
+}
+
 static void read_options(struct options *options, int argc, char **argv)
 {
+    static const struct option known[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
     int letter;
-    while ((letter = getopt(argc, argv, "c:fthV")) != -1) {
+
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, ":c:fthV", known, NULL)) != -1) {
         switch (letter) {
         case 'c': options->file = optarg; break;
         case 'f': options->foreground = true; break;
         case 't': options->check_only = true; break;
         case 'h': usage(stdout); exit(EX_OK);
         case 'V': puts("milter-moved " PACKAGE_VERSION); exit(EX_OK);
-        default: fputs("milter-moved: see milter-moved -h\n", stderr); exit(EX_USAGE);
+        case ':': fail_usage(argv[optind - 1], "wants an argument");
+        default: fail_usage(argv[optind - 1], "is no option");
         }
     }
-    if (optind < argc) {
-        fprintf(stderr, "milter-moved: '%s' is not an option: see milter-moved -h\n", argv[optind]);
-        exit(EX_USAGE);
-    }
+    if (optind < argc)
+        fail_usage(argv[optind], "is no option");
 }
 
 /* ---- privileges */
@@ -137,7 +147,7 @@ static int check(const struct settings *settings, const struct owner *owner)
     struct table *table;
     size_t count;
 
-    if (drop_privileges(owner, &err) != 0)
+    if (socket_check(settings, &err) != 0 || drop_privileges(owner, &err) != 0)
         return fail(&err);
     settings_warn(settings, warn, NULL);
     if (table_open(&table, settings->table, TABLE_READ, settings->fold_case, &err) != 0)

@@ -126,6 +126,13 @@ static gid_t socket_group(const struct settings *settings, gid_t own, struct err
     return (gid_t)-1;
 }
 
+int socket_check(const struct settings *settings, struct error *err)
+{
+    bool any = strncmp(settings->socket, "unix:", strlen("unix:")) == 0 ||
+               *settings->lookup_socket != '\0';
+    return any && socket_group(settings, 0, err) == (gid_t)-1 ? -1 : 0;
+}
+
 /* Makes the unix socket under another name, and moves it to its place when all is right. lookup_fd
  * NULL: libmilter makes it, else we do. */
 static int open_unix(struct place *place, const char *key, const char *path, int *lookup_fd,

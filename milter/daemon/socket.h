@@ -16,6 +16,9 @@
  * Call it once, after smfi_register, with the rights to make and hand over the sockets. */
 int socket_open(const struct settings *settings, uid_t owner, gid_t group, struct error *err);
 
+/* Whether socket_open would know the group that the settings name. Returns 0, or -1 with err (EX_CONFIG). */
+int socket_check(const struct settings *settings, struct error *err);
+
 /* The descriptor of the listening lookup socket, or -1. */
 int socket_lookup(void);
 

@@ -431,7 +431,8 @@ int table_create(const char *path, bool fold_case, uid_t owner, gid_t group, str
         return error_set(err, EX_CANTCREAT, "%s: there is a table already: it stays as it is",
                          path);
     if (mkdir(path, 02770) != 0 && errno != EEXIST)
-        return error_set(err, EX_CANTCREAT, "%s: %s", path, strerror(errno));
+        return error_set(err, EX_CANTCREAT, "%s: %s%s", path, strerror(errno),
+                         errno == ENOENT ? ": make the folder above it first" : "");
 
     if ((table = table_new(path, err)) == NULL)
         return -1;

@@ -125,6 +125,9 @@ class Commands(MovedctlCase):
         self.movedctl("add", "a@old.example", "--gone")
         self.refused(73, "already", "init")
 
+    def test_init_makes_no_folders_above_the_table(self):
+        self.refused(73, "no/such: No such file or directory: make the folder above it first", "-d", self.folder / "no/such", "init")
+
     def test_help_for_each_command(self):
         listed = [line.split()[0] for line in self.movedctl("help").splitlines() if line.startswith("  ") and line[2].isalpha()]
         for command in ("init", "add", "del", "get", "list", "test", "import", "export", "help"):
@@ -179,7 +182,8 @@ class BadInput(MovedctlCase):
                 data.unlink()
             else:
                 data.write_bytes(octets)
-            for args in (["get", "a@old.example"], ["list"], ["add", "b@old.example", "--gone"], ["export"], ["import", "-"]):
+            for args in (["get", "a@old.example"], ["list"], ["add", "b@old.example", "--gone"], ["export"], ["import", "-"],
+                         ["log"], ["undo"], ["lint"], ["backup", self.folder / "copy"], ["attach", "postfix"]):
                 done = self.ctl(*args, stdin="old,new\n")
                 self.assertEqual(done.returncode, status, f"{args}: {done.stderr}")
                 self.assertIn(words, done.stderr)
@@ -330,13 +334,29 @@ class Together(MovedctlCase):
 
 
 class Terminal(MovedctlCase):
-    def test_a_person_sees_columns(self):
-        self.movedctl("add", "alice@old.example", "alice@new.example")
-        self.movedctl("add", "bob@old.example", "--gone")
+    def shown(self, **environment):
         ours, theirs = pty.openpty()
-        done = subprocess.run(place.program("movedctl") + ["-c", str(self.daemon.conf), "list"], stdout=theirs, timeout=place.PATIENCE, check=True)
+        subprocess.run(place.program("movedctl") + ["-c", str(self.daemon.conf), "list"], stdout=theirs, timeout=place.PATIENCE, check=True,
+                       env={**os.environ, **environment})
         os.close(theirs)
-        shown = os.read(ours, 10000).decode().replace("\r\n", "\n")
+        octets = os.read(ours, 10000)
         os.close(ours)
-        self.assertEqual(done.returncode, 0)
-        self.assertRegex(shown, r"^alice@old\.example +alice@new\.example *\nbob@old\.example +\(gone\) *\n$")
+        return octets.decode().splitlines()
+
+    def test_a_person_sees_columns(self):
+        longest = "x" * 40 + "@a.example"
+        for old in (longest, "jörg@old.example", "東京@old.example", "zoe@old.example"):
+            self.movedctl("add", old, "new@new.example", "--note", "in May")
+        self.movedctl("add", "bob@old.example", "--gone")
+        wide = {"東京@old.example": 2}  # each of the two takes two columns
+        gap = " " * (32 - len("new@new.example")) + "  note in May"
+        self.assertEqual(self.shown(NO_COLOR="1"),
+                         [f"{longest}  new@new.example{gap}", f"{'bob@old.example':{len(longest)}}  {'(gone)':32}",
+                          *(f"{old:{len(longest) - wide.get(old, 0)}}  new@new.example{gap}" for old in ("jörg@old.example", "zoe@old.example", *wide))])
+
+    def test_in_colour_unless_that_is_not_wanted(self):
+        self.movedctl("add", "bob@old.example", "--gone")
+        self.movedctl("add", "eva@old.example", "--stay", "--note", "in May")
+        self.assertRegex("\n".join(self.shown(NO_COLOR="")),
+                         "^bob@old\\.example +\033\\[33m\\(gone\\)\033\\[0m *\neva@old.example +\033\\[33m\\(stays\\)\033\\[0m +\033\\[2mnote\033\\[0m in May$")
+        self.assertNotIn("\033", "".join(self.shown(NO_COLOR="1")))

@@ -321,6 +321,54 @@ class Vanishing(Alone):
             milter.close()
 
 
+class Starting(Alone):
+    """As an administrator starts it by hand: without -f, and with words that it does not know."""
+
+    def setUp(self):
+        super().setUp()
+        self.daemon.stop()
+
+    def run_with(self, *options):
+        return subprocess.run(place.program("milter-moved") + [*options], capture_output=True, text=True, timeout=place.PATIENCE)
+
+    def test_in_the_background_its_exit_status_says_that_it_is_ready(self):
+        done = self.run_with("-c", str(self.daemon.conf))  # and nothing of it holds our pipes open
+        self.addCleanup(os.kill, place.listener(self.daemon.address), signal.SIGTERM)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.ask(), NEW)
+
+    def test_in_the_background_its_exit_status_says_why_it_is_not(self):
+        for status, words, settings in ((73, "cannot make the folder", {"socket": "unix:/proc/none/milter.sock"}),
+                                        (78, "no such group 'nosuch'", {"socket": self.daemon.socket.ours, "socket_group": "nosuch"}),
+                                        (78, "unknown key", {"sokcet": 1})):
+            self.daemon.configure(**settings)
+            for foreground in ((), ("-f",)):
+                done = self.run_with("-c", str(self.daemon.conf), *foreground)
+                self.assertEqual(done.returncode, status, done.stderr)
+                self.assertRegex(done.stderr, rf"\A(milter-moved: .*{words}.*\n)\Z")
+
+    def test_check_finds_a_group_that_is_not_there(self):
+        self.daemon.configure(socket_group="nosuch")
+        done = self.run_with("-t", "-c", str(self.daemon.conf))
+        self.assertEqual((done.returncode, done.stderr), (78, "milter-moved: socket_group: no such group 'nosuch': write one of this host\n"))
+        self.daemon.configure(socket_group=None)
+        done = self.run_with("-t", "-c", str(self.daemon.conf))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("table: ", done.stdout)
+
+    def test_options(self):
+        for options, words in ((["-x"], "'-x' is no option"), (["--colour"], "'--colour' is no option"), (["-c"], "'-c' wants an argument"),
+                               (["-t", "now"], "'now' is no option")):
+            done = self.run_with(*options)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (64, "", f"milter-moved: {words}: see milter-moved -h\n"))
+        for option, words in (("-V", r"milter-moved \d+\.\d+\.\d+\n"), ("--version", r"milter-moved \d+\.\d+\.\d+\n"), ("-h", r"Usage: .*"), ("--help", r"Usage: .*")):
+            done = self.run_with(option)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertRegex(done.stdout, rf"\A{words}")
+        done = self.run_with("-t", "-c", str(self.folder / "nosuch"))
+        self.assertEqual((done.returncode, len(done.stderr.splitlines())), (66, 1))
+
+
 class Stopping(Alone):
     def test_the_sessions_that_are_open_are_served_to_their_end(self):
         sessions = [Milter(self.daemon.address).begin(STRANGER) for _ in range(20)]
