@@ -137,8 +137,7 @@ static int import(struct ctl *ctl, char **args, struct error *err)
 
 const struct command command_import = {
     .name = "import",
-    .usage = "import [--format F] [--domain D] [--replace-all] [--dry-run] [--skip-bad] "
-             "[--backup DIR] FILE|-",
+    .usage = "import [OPTION...] FILE|-",
     .summary = "Puts the entries of a file, all or nothing",
     .details =
         "Entries that are there already are replaced. Every bad line is named, and then "

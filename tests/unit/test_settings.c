@@ -365,9 +365,13 @@ START_TEST(the_sample_is_the_defaults)
     struct settings *plain = settings_new();
     ck_assert_str_eq(settings->socket, plain->socket);
     ck_assert_str_eq(settings->table, "/var/lib/milter-moved");
-    ck_assert_str_eq(settings->texts.of[TEXT_MOVED], plain->texts.of[TEXT_MOVED]);
-    ck_assert_str_eq(settings->texts.of[TEXT_DEFERRED], plain->texts.of[TEXT_DEFERRED]);
+    for (int i = 0; i < TEXTS; i++)
+        ck_assert_str_eq(settings->texts.of[i], plain->texts.of[i]);
+    ck_assert_uint_eq(settings->trusted_count, plain->trusted_count);
+    ck_assert_mem_eq(settings->trusted, plain->trusted,
+                     plain->trusted_count * sizeof *plain->trusted);
     ck_assert_int_eq(settings->limit, plain->limit);
+    ck_assert_int_eq(settings->network_limit, plain->network_limit);
     ck_assert_int_eq(settings->period, plain->period);
     ck_assert_int_eq(settings->log_level, plain->log_level);
     ck_assert_str_eq(settings->user, plain->user);

@@ -1,0 +1,127 @@
+"""What is written down beside the programs: manual pages, help, the sample configuration, README, all of one mind."""
+
+import os
+import re
+import subprocess
+import unittest
+
+from lib import place
+
+
+def read(path):
+    return (place.SOURCE / path).read_text()
+
+
+def help_of(*words):
+    return subprocess.run([*place.program("movedctl"), "help", *words], capture_output=True, text=True, timeout=place.PATIENCE, check=True).stdout
+
+
+def commands():
+    return re.findall(r"^  ([a-z]+)  ", help_of(), re.M)
+
+
+def shown_in_sample():
+    """Key -> value, each as it is written."""
+    shown, group = {}, ""
+    for line in read("etc/milter-moved.conf").splitlines():
+        if begins := re.match(r"#([a-z]+): \{", line):
+            group = begins[1] + "."
+        elif row := re.match(r"#(  )?([a-z0-9_]+) = (.*?);( +#.*)?$", line):
+            shown[(group if row[1] else "") + row[2]] = row[3]
+    return shown
+
+
+def shown_in_manual():
+    """Key -> value, "" where none is named."""
+    shown, group = {}, ""
+    for line in read("milter/daemon/milter-moved.conf.5").split(".Sh FILES")[0].splitlines():
+        if line.startswith(".Ss "):
+            begins = re.match(r"\.Ss ([a-z]+): \{", line)
+            group = begins[1] + "." if begins else ""
+        elif line.startswith(".It Ic "):
+            for item in line.removeprefix(".It ").split(" , Ic "):
+                key, _, value = item.removeprefix("Ic ").partition(" No = ")
+                shown[group + key] = re.sub(r"Qq ?(.*)", r'"\1"', re.sub(r"Qo (\S+) Qc", r'"\1"', value).replace(" ,", ","))
+    return shown
+
+
+class Configuration(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        """Each key, and its default where that is a plain one."""
+        rows = read("milter/answer/settings.c").split("keys[] = {\n", 1)[1].split("\n};", 1)[0]
+        found = re.findall(r'^    (\w*)[({]"([a-z0-9_.]+)"(?:, )?(.*?)[)}],$', rows, re.M | re.S)
+        self.assertEqual(len(found), len(re.findall(r"^    [A-Z{]", rows, re.M)), "a row that this test cannot read")
+        self.keys = [key for kind, key, _ in found if kind != "IGNORED"]
+        self.defaults = {key: rest.split(", ")[1] for kind, key, rest in found if kind in ("STRING", "BOOL", "CHOICE", "INT")}
+        self.defaults.update({"table": '"/var/lib/milter-moved"', "disclosure.network_limit": "1000",
+                              "disclosure.ipv4_network_prefix": "24", "disclosure.ipv6_network_prefix": "48"})
+
+    def test_the_sample_shows_every_key_with_its_default(self):
+        shown = shown_in_sample()
+        self.assertEqual(sorted(shown), sorted(self.keys))
+        self.assertEqual({key: shown[key] for key in self.defaults}, self.defaults)
+
+    def test_the_manual_explains_every_key_and_names_its_default(self):
+        shown = shown_in_manual()
+        self.assertEqual(sorted(shown), sorted(self.keys))
+        self.assertEqual({**shown, "disclosure.network_limit": "1000"}, shown_in_sample())
+
+
+class Commands(unittest.TestCase):
+    def setUp(self):
+        page = read("milter/ctl/movedctl.8").split("The commands are:")[1].split(".Ss Entries")[0]
+        self.items = dict(zip(*[iter(re.split(r"^\.It Cm ([a-z]+)", page, flags=re.M)[1:])] * 2))
+
+    def test_the_manual_has_every_command(self):
+        self.assertEqual(sorted(self.items), sorted(commands()))
+
+    def test_help_and_manual_name_the_same_options(self):
+        for command in commands():
+            in_help = set(re.findall(r"(?<![-\w])--([a-z][a-z0-9-]+)", help_of(command)))
+            in_page = set(re.findall(r"Fl -([a-z][a-z0-9-]+)", self.items[command]))
+            self.assertEqual(in_help, in_page, command)
+
+    def test_no_line_of_help_is_broken_by_a_terminal(self):
+        for words in ((), *((command,) for command in commands())):
+            for line in help_of(*words).splitlines():
+                self.assertLessEqual(len(line), 110, words)
+
+    def test_each_command_is_in_readme(self):
+        for command in set(commands()) - {"help", "version", "get"}:
+            self.assertTrue(f"movedctl {command}" in read("README"), command)
+
+
+class Configure(unittest.TestCase):
+    """The folder of the units, as README and quickstart have it asked for."""
+
+    PC = "systemdsystemunitdir=/lib/of/units\nName: systemd\nDescription: systemd\nVersion: 252\n"
+
+    def configure(self, folder, *options):
+        return subprocess.run([place.SOURCE / "configure", *options], cwd=folder, capture_output=True, text=True, timeout=240,
+                              env={**os.environ, "PKG_CONFIG_PATH": str(folder)})
+
+    def test_the_units_go_where_systemd_looks_for_them(self):
+        with place.folder() as folder:
+            (folder / "systemd.pc").write_text(self.PC)
+            done = self.configure(folder, "--with-systemdsystemunitdir")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("\nsystemdsystemunitdir = /lib/of/units\n", (folder / "Makefile").read_text())
+
+    def test_a_unit_that_would_wait_for_ever_is_not_installed(self):
+        with place.folder() as folder:
+            done = self.configure(folder, "--without-systemd", "--with-systemdsystemunitdir=/units")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("install libsystemd-dev", done.stderr)
+
+
+class Pages(unittest.TestCase):
+    def test_mandoc_has_nothing_to_say(self):
+        for page in ("milter/ctl/movedctl.8", "milter/daemon/milter-moved.8", "milter/daemon/milter-moved.conf.5"):
+            done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", place.SOURCE / page], capture_output=True, text=True, timeout=place.PATIENCE)
+            self.assertEqual(done.stdout + done.stderr, "")
+
+
+if __name__ == "__main__":
+    unittest.main()
