@@ -51,7 +51,8 @@ static int find_folder(struct work *work, struct error *err)
         dir = DEFAULT_DIR;
     work->dir = realpath(dir, NULL);
     if (work->dir == NULL)
-        return error_set(err, EX_NOINPUT, "no Sendmail here: no folder '%s': --config-dir", dir);
+        return error_set(err, EX_NOINPUT,
+                         "no Sendmail here (--config-dir names its folder): no folder '%s'", dir);
     if (strpbrk(work->dir, "`'\"[]{}, \t") != NULL || strlen(work->dir) > PATH_MAX - 32)
         return error_set(err, EX_CONFIG,
                          "%s: cannot be written in sendmail.mc: a path without quotes, "

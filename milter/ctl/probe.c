@@ -46,8 +46,8 @@ static int connect_unix(const char *path)
     return try_connect(AF_UNIX, (const struct sockaddr *)&address, sizeof address);
 }
 
-/* PORT@HOST; a host in brackets or without. */
-static int connect_inet(const char *where)
+/* PORT@HOST; a host in brackets or without. *why is set where the host has no address. */
+static int connect_inet(const char *where, const char **why)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found = NULL;
@@ -60,8 +60,11 @@ static int connect_inet(const char *where)
     bool bracketed = length > 1 && host[0] == '[' && host[length - 1] == ']';
     if (bracketed)
         host[length - 1] = '\0';
-    if (getaddrinfo(host + (bracketed ? 1 : 0), port, &hints, &found) != 0)
+    int rc = getaddrinfo(host + (bracketed ? 1 : 0), port, &hints, &found);
+    if (rc != 0) {
+        *why = gai_strerror(rc);
         return -1;
+    }
     for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next)
         fd = try_connect(at->ai_family, at->ai_addr, at->ai_addrlen);
     freeaddrinfo(found);
@@ -70,12 +73,13 @@ static int connect_inet(const char *where)
 
 int probe_connect(const char *socket, struct error *err)
 {
+    const char *why = NULL; /* where errno does not say it */
     errno = EINVAL;
     int fd = strncmp(socket, "unix:", 5) == 0 ? connect_unix(socket + 5)
-                                              : connect_inet(strchr(socket, ':') + 1);
+                                              : connect_inet(strchr(socket, ':') + 1, &why);
     if (fd < 0)
-        error_set(err, errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE, "%s: %s", socket,
-                  strerror(errno));
+        error_set(err, why == NULL && errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE, "%s: %s",
+                  socket, why == NULL ? strerror(errno) : why);
     return fd;
 }
 

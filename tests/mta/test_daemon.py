@@ -369,6 +369,54 @@ class Starting(Alone):
         self.assertEqual((done.returncode, len(done.stderr.splitlines())), (66, 1))
 
 
+class Logs(Alone):
+    """The two targets that are sockets of the system, in a /dev and a /run of the daemon's own."""
+
+    ENTER = ('d=$1; shift; for f in null urandom; do : >"$d/dev/$f" && mount --bind /dev/$f "$d/dev/$f" || exit; done && '
+             'mount --bind "$d/dev" /dev && mount --bind "$d/run" /run && exec "$@"')
+
+    def setUp(self):
+        super().setUp()
+        self.daemon.stop()
+        self.system = self.folder / "system"
+        for name in ("dev", "run/systemd/journal"):
+            (self.system / name).mkdir(parents=True)
+        if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
+            place.lacking("no mount namespaces here")
+        command = self.daemon.command()
+        self.daemon.command = lambda: ["unshare", "--mount", "sh", "-c", self.ENTER, "sh", str(self.system), *command]
+
+    def listen(self, path):
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(listener.close)
+        listener.bind(str(self.system / path))
+        listener.settimeout(place.PATIENCE)
+        (self.system / path).chmod(0o666)
+        return listener
+
+    def line(self, listener, target):
+        """What the daemon says to this listener of one refusal."""
+        self.daemon.configure(log={"target": target, "facility": "local3"})
+        self.daemon.start()
+        self.assertEqual(self.ask(), NEW)
+        while b"to=<alice" not in (octets := listener.recv(65536)):
+            continue
+        self.daemon.stop()
+        return octets
+
+    def test_syslog(self):
+        self.assertRegex(self.line(self.listen("dev/log"), "syslog"),
+                         rb"\A<158>.* milter-moved\[\d+\]: \w+: to=<alice@old.example>, client=.*, entry=alice@old.example, reply=551 5.1.6 ")
+
+    def test_journal(self):
+        fields = self.line(self.listen("run/systemd/journal/socket"), "journal").split(b"\n")
+        self.assertLessEqual({b"PRIORITY=6", b"SYSLOG_FACILITY=19", b"SYSLOG_IDENTIFIER=milter-moved"}, set(fields))
+        self.assertRegex([field for field in fields if field.startswith(b"MESSAGE=")][0], rb"\AMESSAGE=\w+: to=<alice@old.example>, .*reply=551 5.1.6 ")
+
+    def test_without_a_journal_the_lines_go_to_syslog(self):
+        self.assertIn(b"entry=alice@old.example", self.line(self.listen("dev/log"), "journal"))
+
+
 class Stopping(Alone):
     def test_the_sessions_that_are_open_are_served_to_their_end(self):
         sessions = [Milter(self.daemon.address).begin(STRANGER) for _ in range(20)]

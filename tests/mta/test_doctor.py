@@ -317,6 +317,9 @@ class BrokenAndMended(Doctor):
         report = self.doctor(port=port, status=69)
         self.assertIn("--smtp HOST:PORT", report["of"]["server-down"]["mend"])
         self.assertEqual(report["asked"], [])
+        done = self.ctl("doctor", "--smtp", "no..name:25")  # no name server is asked about it
+        self.assertEqual(done.returncode, 69)
+        self.assertIn("no..name: N", done.stdout)  # getaddrinfo(3) has two texts for it
 
     def test_modes_of_the_socket_and_of_a_folder_above(self):
         folder = self.daemon.address.parent
