@@ -5,6 +5,7 @@
 #define ANSWER_ANSWER_H
 
 #include "answer/limit.h"
+#include "answer/rule.h"
 #include "answer/settings.h"
 #include "base/error.h"
 #include "base/network.h"
@@ -14,8 +15,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define ANSWER_STEPS_MAX 8 /* entries that a chain may have */
 
 /* Who asks. */
 struct client {
@@ -50,25 +49,6 @@ enum verdict {
     VERDICT_FORWARD,  /* accept, and deliver to new instead */
 };
 
-/* Which rule decided: the words for a log line, for movedctl test, and for the maps of the
- * lookup socket. */
-enum rule {
-    RULE_NOT_LISTED,
-    RULE_NOT_AN_ADDRESS, /* cannot be read, so it cannot be in the table: the MTA's own business */
-    RULE_NO_DOMAIN,
-    RULE_STAY,
-    RULE_MOVED,
-    RULE_FORWARD,
-    RULE_GONE,
-    RULE_LOOP, /* a chain in a circle, or longer than 8: as gone, 451 where it says forward */
-    RULE_NOT_DISCLOSED,
-    RULE_OVER_LIMIT,
-    RULE_UNWRITABLE, /* the new address needs SMTPUTF8, or is too long for a path */
-    RULE_LOCAL, /* would be refused, but then local submission stays in the maildrop for ever */
-    RULE_TABLE_ERROR,
-};
-#define RULES (RULE_TABLE_ERROR + 1)
-
 struct answer {
     enum verdict verdict;
     enum rule rule;
@@ -92,37 +72,10 @@ void answer_ask(struct answer *out, const struct question *question,
                 const struct settings *settings, struct table *table,
                 const struct error *table_error, struct limit *limit);
 
-/* The way from an address through the table, whoever asks: for movedctl lint. */
-struct answer_trace {
-    enum rule rule; /* where it ends: RULE_NOT_LISTED, RULE_STAY, RULE_MOVED, RULE_GONE, RULE_LOOP,
-                     * RULE_UNWRITABLE, RULE_TABLE_ERROR */
-    unsigned steps; /* new addresses on the way: 1, more for a chain */
-    struct address end; /* RULE_MOVED: the last of them */
-    unsigned met;       /* entries that matched: a stay at the end too */
-    char old[ANSWER_STEPS_MAX + 1][ADDRESS_TEXT_SIZE]; /* their old addresses, in order */
-};
-
-#define ANSWER_ANY_TIME INT64_MIN /* each entry counts, whenever it is in force */
-
-/* Follows the entries as answer_ask does. without, where not NULL, is an entry to be passed over.
- * err says why of RULE_TABLE_ERROR. */
-void answer_trace(struct answer_trace *out, const struct address *from, int64_t now,
-                  const struct entry *without, const struct settings *settings,
-                  struct table_view *view, struct error *err);
-
-/* Whether a RULE_LOOP is a circle, and not merely a chain that is too long. */
-bool answer_trace_circles(const struct answer_trace *trace);
-
-/* "moved", "gone", "over limit": a word or two for each rule. */
-const char *answer_rule_name(enum rule rule);
-
 /* "authenticated", "network", "domain", "local"; "" for a client that is not trusted. */
 const char *answer_trust_name(enum trust trust);
 
 /* Which setting or macro says so, for movedctl test; "" for TRUST_NONE. */
 const char *answer_trust_explain(enum trust trust);
-
-/* A sentence for each rule, for movedctl test. */
-const char *answer_rule_explain(enum rule rule);
 
 #endif

@@ -76,7 +76,7 @@ static void describe_socket(char *out, size_t size, const char *socket)
 
 static const char *describe_expected(const struct asked *asked)
 {
-    return asked->expected.verdict != VERDICT_CONTINUE ? answer_rule_name(asked->expected.rule)
+    return asked->expected.verdict != VERDICT_CONTINUE ? rule_name(asked->expected.rule)
            : asked->invented                           ? "no mailbox"
                                                        : "not listed";
 }

@@ -3,7 +3,7 @@
 #ifndef CTL_LINT_H
 #define CTL_LINT_H
 
-#include "answer/answer.h"
+#include "answer/chain.h"
 #include "ctl/ctl.h"
 #include "ctl/progress.h"
 
@@ -62,7 +62,7 @@ struct lint {
     struct lint_domains *domains; /* to be asked for; NULL: without --dns */
     size_t entries;               /* looked at */
     size_t past_forwarding;       /* of them: forward_until is over */
-    struct answer_trace way;      /* of the entry at hand: large, so not on the stack */
+    struct chain_trace way;       /* of the entry at hand: large, so not on the stack */
 };
 
 /* Looks at one entry. Returns 0, or -1 with err. */

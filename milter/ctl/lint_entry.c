@@ -36,7 +36,7 @@ static void sample(struct address *out, const struct entry *entry)
              ADDRESS_DOMAIN_MAX - (int)sizeof SAMPLE, entry->domain);
 }
 
-static bool was_met_before(const struct answer_trace *way, unsigned place)
+static bool was_met_before(const struct chain_trace *way, unsigned place)
 {
     for (unsigned i = 0; i < place; i++)
         if (strcmp(way->old[i], way->old[place]) == 0)
@@ -45,7 +45,7 @@ static bool was_met_before(const struct answer_trace *way, unsigned place)
 }
 
 /* "a@old > b@old > a@old": once around, and cut where it does not fit. */
-static void write_path(char *out, size_t size, const struct answer_trace *way)
+static void write_path(char *out, size_t size, const struct chain_trace *way)
 {
     size_t used = 0;
     for (unsigned i = 0; i < way->met && used < size; i++) {
@@ -57,38 +57,39 @@ static void write_path(char *out, size_t size, const struct answer_trace *way)
 
 /* As the entry would have it: "@new.example" for a wildcard that leads to a wildcard. */
 static void write_end(char *out, size_t size, const struct entry *entry,
-                      const struct answer_trace *way)
+                      const struct chain_trace *way)
 {
-    if (entry->scope != ENTRY_MAILBOX && strcmp(way->end.local, SAMPLE) == 0)
-        snprintf(out, size, "@%s", way->end.domain);
-    else if (address_format(out, size, way->end.written, way->end.domain) != 0)
+    if (entry->scope != ENTRY_MAILBOX && strcmp(way->chain.end.local, SAMPLE) == 0)
+        snprintf(out, size, "@%s", way->chain.end.domain);
+    else if (address_format(out, size, way->chain.end.written, way->chain.end.domain) != 0)
         out[0] = '\0';
 }
 
 static int tell_chain(const struct subject *subject)
 {
-    const struct answer_trace *way = &subject->lint->way;
+    const struct chain_trace *way = &subject->lint->way;
     char end[ADDRESS_TEXT_SIZE];
 
     write_end(end, sizeof end, subject->entry, way);
-    if (way->steps > 2)
-        return tell(subject, FINDING_CHAIN, "leads through %u entries to %s", way->steps, end);
+    if (way->chain.steps > 2)
+        return tell(subject, FINDING_CHAIN, "leads through %u entries to %s", way->chain.steps,
+                    end);
     return tell(subject, FINDING_NEW_HAS_MOVED,
                 "its new address has moved too, to %s by the entry %s", end, way->old[1]);
 }
 
 static int tell_loop(const struct subject *subject)
 {
-    const struct answer_trace *way = &subject->lint->way;
+    const struct chain_trace *way = &subject->lint->way;
     bool forwards = subject->entry->action == ENTRY_FORWARD;
     char path[2048];
 
     write_path(path, sizeof path, way);
-    if (answer_trace_circles(way))
+    if (chain_trace_circles(way))
         return tell(subject, FINDING_LOOP, "leads in a circle (%s), and %s", path,
                     forwards ? "its mail is put off" : "senders are told no new address");
     return tell(subject, FINDING_CHAIN_TOO_LONG, "leads through more than %d entries (%s), and %s",
-                ANSWER_STEPS_MAX, path,
+                CHAIN_STEPS_MAX, path,
                 forwards ? "its mail is put off" : "senders are told no new address");
 }
 
@@ -113,7 +114,7 @@ static int check_later(const struct subject *subject)
     struct entry later;
     char old[ADDRESS_TEXT_SIZE], from[TIMESTAMP_TEXT_SIZE];
 
-    switch (find_later(subject, &subject->lint->way.end, &later)) {
+    switch (find_later(subject, &subject->lint->way.chain.end, &later)) {
     case TABLE_ABSENT: return 0;
     case TABLE_FAILED: return -1;
     case TABLE_FOUND: break;
@@ -128,19 +129,22 @@ static int check_later(const struct subject *subject)
 static int note_domain(const struct subject *subject)
 {
     const struct lint *lint = subject->lint;
-    if (lint->domains == NULL || lint->way.end.domain[0] == '[')
+    if (lint->domains == NULL || lint->way.chain.end.domain[0] == '[')
         return 0;
-    return lint_domains_add(lint->domains, lint->way.end.domain, subject->about.old, subject->err);
+    return lint_domains_add(lint->domains, lint->way.chain.end.domain, subject->about.old,
+                            subject->err);
 }
 
 static int check_way(const struct subject *subject)
 {
     struct lint *lint = subject->lint;
+    const struct chain_question question = {
+        .view = lint->view, .settings = lint->settings, .now = subject->at};
     struct address from;
 
     sample(&from, subject->entry);
-    answer_trace(&lint->way, &from, subject->at, NULL, lint->settings, lint->view, subject->err);
-    switch ((int)lint->way.rule) {
+    chain_trace(&lint->way, &from, &question, subject->err);
+    switch ((int)lint->way.chain.rule) {
     case RULE_TABLE_ERROR: return -1;
     case RULE_LOOP: return tell_loop(subject);
     case RULE_UNWRITABLE:
@@ -148,12 +152,12 @@ static int check_way(const struct subject *subject)
                     "its new address has over %d octets in the end, and senders are not told it",
                     ADDRESS_NEW_MAX);
     case RULE_GONE:
-        if (lint->way.steps == 0)
+        if (lint->way.chain.steps == 0)
             return 0;
         return tell(subject, FINDING_NEW_IS_GONE, "its new address is gone, by the entry %s",
                     lint->way.old[lint->way.met - 1]);
     case RULE_MOVED:
-        if (lint->way.steps > 1 && tell_chain(subject) != 0)
+        if (lint->way.chain.steps > 1 && tell_chain(subject) != 0)
             return -1;
         return check_later(subject) != 0 ? -1 : note_domain(subject);
     default: return 0;
@@ -164,14 +168,17 @@ static int check_way(const struct subject *subject)
 static int check_stay(const struct subject *subject)
 {
     struct lint *lint = subject->lint;
+    const struct chain_question question = {.view = lint->view,
+                                            .settings = lint->settings,
+                                            .now = CHAIN_ANY_TIME,
+                                            .without = subject->entry};
     struct address from;
 
     sample(&from, subject->entry);
-    answer_trace(&lint->way, &from, ANSWER_ANY_TIME, subject->entry, lint->settings, lint->view,
-                 subject->err);
-    if (lint->way.rule == RULE_TABLE_ERROR)
+    chain_trace(&lint->way, &from, &question, subject->err);
+    if (lint->way.chain.rule == RULE_TABLE_ERROR)
         return -1;
-    if (lint->way.rule != RULE_NOT_LISTED)
+    if (lint->way.chain.rule != RULE_NOT_LISTED)
         return 0;
     return tell(subject, FINDING_STAY_ALONE, "says that it stays, where no other entry moves it");
 }

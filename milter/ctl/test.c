@@ -46,7 +46,7 @@ static void print_words(const struct answer *answer, const char *line)
         printf("entry: %s%s\n", answer->entry, answer->steps > 1 ? ", and on from there" : "");
     if (answer->new[0] != '\0')
         printf("new:   %s\n", answer->new);
-    printf("rule:  %s: %s\n", answer_rule_name(answer->rule), answer_rule_explain(answer->rule));
+    printf("rule:  %s: %s\n", rule_name(answer->rule), rule_explain(answer->rule));
     if (answer->disclose != ENTRY_DEFAULT)
         printf("told:  %s, and this client is %s%s\n", entry_disclose_name(answer->disclose),
                answer->trust == TRUST_NONE ? "not trusted" : "trusted: ",
@@ -59,7 +59,7 @@ static int print_json(const struct answer *answer, const char *line, struct erro
 {
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b}", "answer", line, "recipient", answer->old,
-        "rule", answer_rule_name(answer->rule), "entry", answer->entry, "new", answer->new, "steps",
+        "rule", rule_name(answer->rule), "entry", answer->entry, "new", answer->new, "steps",
         (int)answer->steps, "disclose", entry_disclose_name(answer->disclose), "trusted",
         answer_trust_name(answer->trust), "concealed", (int)answer->concealed);
     int rc = object == NULL ? -1 : json_dumpf(object, stdout, 0);

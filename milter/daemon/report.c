@@ -44,7 +44,7 @@ static void write_line(int level, const struct report *report)
     char ip[INET6_ADDRSTRLEN] = "local", outcome[sizeof answer->new + 16];
     const char *error = answer->rule == RULE_TABLE_ERROR ? answer->error.text : "";
     bool plain = is_plain(answer->rule) && !answer->concealed;
-    const char *rule = plain ? "" : answer_rule_name(answer->rule);
+    const char *rule = plain ? "" : rule_name(answer->rule);
     const char *trust = depends_on_trust(answer) ? answer_trust_name(answer->trust) : "";
     const char *map = report->map == NULL ? "" : report->map;
 

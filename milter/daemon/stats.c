@@ -130,7 +130,7 @@ static const struct {
 /* "milter.not_disclosed 3" */
 static void write_count(char *out, size_t size, size_t group, size_t rule)
 {
-    int at = snprintf(out, size, "%s.%s", groups[group], answer_rule_name((enum rule)rule));
+    int at = snprintf(out, size, "%s.%s", groups[group], rule_name((enum rule)rule));
     for (char *blank = out; (blank = strchr(blank, ' ')) != NULL;)
         *blank = '_';
     snprintf(out + at, size - (size_t)at, " %lu",

@@ -1,6 +1,7 @@
 #include "suites.h"
 
 #include "answer/answer.h"
+#include "answer/chain.h"
 #include "scratch.h"
 
 #include <stdio.h>
@@ -297,7 +298,7 @@ START_TEST(a_stranger_is_answered)
     ck_assert_msg(strcmp(line_of(&answer), rows[_i].line) == 0, "%s: %s", rows[_i].recipient,
                   line_of(&answer));
     ck_assert_msg(answer.rule == rows[_i].rule, "%s: %s", rows[_i].recipient,
-                  answer_rule_name(answer.rule));
+                  rule_name(answer.rule));
 }
 END_TEST
 
@@ -641,26 +642,27 @@ static const struct {
 };
 START_TEST(the_way_of_an_address_is_told)
 {
-    static struct answer_trace trace;
+    static struct chain_trace trace;
     struct address from;
     struct error err;
     char way[ADDRESS_TEXT_SIZE] = "";
     ck_assert_int_eq(
         address_parse(&from, ways[_i].from, strlen(ways[_i].from), &settings->addresses, &err), 0);
     struct table_view *view = table_view_open(table, &err);
-    answer_trace(&trace, &from, NOW, NULL, settings, view, &err);
+    const struct chain_question question = {.view = view, .settings = settings, .now = NOW};
+    chain_trace(&trace, &from, &question, &err);
     for (unsigned i = 0; i < trace.met; i++)
         strcat(strcat(way, trace.old[i]), ">");
     ck_assert_str_eq(way, ways[_i].way);
-    ck_assert_int_eq(trace.rule, ways[_i].rule);
-    ck_assert_int_eq(answer_trace_circles(&trace), ways[_i].circles);
+    ck_assert_int_eq(trace.chain.rule, ways[_i].rule);
+    ck_assert_int_eq(chain_trace_circles(&trace), ways[_i].circles);
     table_view_close(view);
 }
 END_TEST
 
 START_TEST(an_entry_is_passed_over_when_asked)
 {
-    static struct answer_trace trace;
+    static struct chain_trace trace;
     struct address from;
     struct entry without;
     struct error err;
@@ -668,9 +670,11 @@ START_TEST(an_entry_is_passed_over_when_asked)
     ck_assert_int_eq(address_parse(&from, dated, strlen(dated), &settings->addresses, &err), 0);
     ck_assert_int_eq(entry_parse_old(&without, dated, &settings->addresses, &err), 0);
     struct table_view *view = table_view_open(table, &err);
-    answer_trace(&trace, &from, ANSWER_ANY_TIME, NULL, settings, view, &err);
+    struct chain_question question = {.view = view, .settings = settings, .now = CHAIN_ANY_TIME};
+    chain_trace(&trace, &from, &question, &err);
     ck_assert_str_eq(trace.old[0], dated); /* it counts from tomorrow on */
-    answer_trace(&trace, &from, ANSWER_ANY_TIME, &without, settings, view, &err);
+    question.without = &without;
+    chain_trace(&trace, &from, &question, &err);
     ck_assert_str_eq(trace.old[0], "@moved.example");
     table_view_close(view);
 }

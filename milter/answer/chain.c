@@ -1,0 +1,237 @@
+#include "answer/chain.h"
+
+#include <string.h>
+
+/* What all steps of one question share. */
+struct search {
+    const struct chain_question *question;
+    struct error *err;
+    struct chain_trace *trace; /* NULL: nobody asks for the way */
+};
+
+/* ---- one entry */
+
+static bool is_passed_over(const struct search *search, const struct entry *entry)
+{
+    const struct entry *without = search->question->without;
+    int64_t now = search->question->now;
+    return (now != CHAIN_ANY_TIME && !entry_in_force(entry, now)) ||
+           (without != NULL && without->scope == entry->scope &&
+            strcmp(without->local, entry->local) == 0 &&
+            strcmp(without->domain, entry->domain) == 0);
+}
+
+/* As table_find, but an entry out of force is as if absent. */
+static enum table_result find(const struct search *search, enum entry_scope scope,
+                              const char *local, const char *domain, struct entry *out)
+{
+    enum table_result result =
+        table_find(search->question->view, scope, local, domain, out, search->err);
+    if (result == TABLE_FOUND && is_passed_over(search, out))
+        return TABLE_ABSENT;
+    return result;
+}
+
+/* Whether no wildcard is for this mailbox: postmaster, and postmaster+list too. */
+static bool is_reserved(const struct search *search, const char *local)
+{
+    char base[ADDRESS_LOCAL_MAX + 1];
+    size_t length = address_base_length(local, &search->question->settings->addresses);
+    memcpy(base, local, length);
+    base[length] = '\0';
+    return address_is_reserved(base);
+}
+
+static enum table_result match_without_extension(const struct search *search,
+                                                 const struct address *address, struct entry *out,
+                                                 bool *without_extension)
+{
+    char local[ADDRESS_LOCAL_MAX + 1];
+    size_t base = address_base_length(address->local, &search->question->settings->addresses);
+    if (address->local[base] == '\0')
+        return TABLE_ABSENT;
+    memcpy(local, address->local, base);
+    local[base] = '\0';
+    enum table_result result = find(search, ENTRY_MAILBOX, local, address->domain, out);
+    *without_extension = result == TABLE_FOUND;
+    return result;
+}
+
+/* The domain's own entries: user+ext@domain, user@domain, @domain. */
+static enum table_result match_domain(const struct search *search, const struct address *address,
+                                      struct entry *out, bool *without_extension)
+{
+    enum table_result result =
+        table_has_domain(search->question->view, ENTRY_DOMAIN, address->domain, search->err);
+    if (result != TABLE_FOUND)
+        return result;
+
+    result = find(search, ENTRY_MAILBOX, address->local, address->domain, out);
+    if (result == TABLE_ABSENT)
+        result = match_without_extension(search, address, out, without_extension);
+    if (result == TABLE_ABSENT && !is_reserved(search, address->local))
+        result = find(search, ENTRY_DOMAIN, "", address->domain, out);
+    return result;
+}
+
+/* @.parent, from the nearest parent up. */
+static enum table_result match_parents(const struct search *search, const struct address *address,
+                                       struct entry *out)
+{
+    enum table_result result =
+        table_has_domain(search->question->view, ENTRY_SUBDOMAINS, NULL, search->err);
+    if (result != TABLE_FOUND)
+        return result;
+    if (is_reserved(search, address->local) || address->domain[0] == '[')
+        return TABLE_ABSENT;
+
+    const char *parent = address->domain;
+    result = TABLE_ABSENT;
+    while (result == TABLE_ABSENT && (parent = strchr(parent, '.')) != NULL) {
+        parent++;
+        result = find(search, ENTRY_SUBDOMAINS, "", parent, out);
+    }
+    return result;
+}
+
+/* The first entry in force in the order of look-up. without_extension tells that the address has an
+ * extension and the entry has not. */
+static enum table_result match(const struct search *search, const struct address *address,
+                               struct entry *out, bool *without_extension)
+{
+    *without_extension = false;
+    enum table_result result = match_domain(search, address, out, without_extension);
+    return result == TABLE_ABSENT ? match_parents(search, address, out) : result;
+}
+
+/* ---- the chain */
+
+/* Writes local, and after it the extension of from, with domain, as a new address. Returns -1
+ * where that is longer than a path may be (RFC 5321 section 4.5.3.1.3). */
+static int join(char *out, const char *local, const char *extension, const char *domain)
+{
+    char whole[2 * ADDRESS_LOCAL_MAX + 1], text[ADDRESS_TEXT_SIZE];
+    size_t local_length = strlen(local), extension_length = strlen(extension);
+
+    if (local_length + extension_length > ADDRESS_LOCAL_MAX)
+        return -1;
+    memcpy(whole, local, local_length);
+    memcpy(whole + local_length, extension, extension_length + 1);
+    if (address_format(text, sizeof text, whole, domain) != 0 || strlen(text) > ADDRESS_NEW_MAX)
+        return -1;
+    memcpy(out, text, strlen(text) + 1);
+    return 0;
+}
+
+/* Makes of the address what the entry says. Returns -1 where the outcome cannot be written. */
+static int step(const struct search *search, struct address *address, const struct entry *entry,
+                bool without_extension)
+{
+    /* The new server's mailbox: our local domain has no say in it. */
+    const struct address_rules rules = {
+        .fold_case = search->question->settings->addresses.fold_case, .delimiters = ""};
+    char text[ADDRESS_NEW_MAX + 1];
+    struct address next;
+
+    if (entry->new[0] == '@') {
+        if (join(text, address->written, "", entry->new + 1) != 0)
+            return -1;
+        return address_parse(address, text, strlen(text), &rules, NULL);
+    }
+    if (!without_extension)
+        return address_parse(address, entry->new, strlen(entry->new), &rules, NULL);
+
+    size_t base = address_base_length(address->written, &search->question->settings->addresses);
+    if (address_parse(&next, entry->new, strlen(entry->new), &rules, NULL) != 0)
+        return -1;
+    if (join(text, next.written, address->written + base, next.domain) == 0)
+        return address_parse(address, text, strlen(text), &rules, NULL);
+    *address = next; /* too long with the extension: without it it is still the mailbox */
+    return 0;
+}
+
+static enum entry_disclose strictest(enum entry_disclose so_far, const struct entry *entry,
+                                     const struct settings *settings)
+{
+    enum entry_disclose own = entry->disclose == ENTRY_DEFAULT
+                                  ? (enum entry_disclose)(ENTRY_ANYONE + settings->disclose)
+                                  : entry->disclose;
+    return own > so_far ? own : so_far;
+}
+
+static bool forwards(const struct entry *entry, int64_t now)
+{
+    return entry->action == ENTRY_FORWARD &&
+           (entry->forward_until == TIMESTAMP_NONE || now < entry->forward_until);
+}
+
+static void note(const struct search *search, const struct entry *entry)
+{
+    struct chain_trace *trace = search->trace;
+    if (trace != NULL)
+        entry_format_old(trace->old[trace->met++], ADDRESS_TEXT_SIZE, entry);
+}
+
+/* Follows the entries from chain->end on. first gets the old address of the entry that matched
+ * first. */
+static void follow(struct chain *chain, const struct search *search, char *first)
+{
+    struct entry entry;
+    bool without_extension;
+
+    chain->rule = RULE_NOT_LISTED;
+    chain->forward = false;
+    chain->disclose = ENTRY_ANYONE;
+    chain->steps = 0;
+    for (;; chain->rule = RULE_MOVED) {
+        switch (match(search, &chain->end, &entry, &without_extension)) {
+        case TABLE_ABSENT: return;
+        case TABLE_FAILED: chain->rule = RULE_TABLE_ERROR; return;
+        case TABLE_FOUND: note(search, &entry); break;
+        }
+        if (chain->steps == 0) {
+            entry_format_old(first, ADDRESS_TEXT_SIZE, &entry);
+            chain->forward = forwards(&entry, search->question->now);
+        }
+        if (entry.action == ENTRY_STAY) {
+            chain->rule = chain->steps == 0 ? RULE_STAY : RULE_MOVED;
+            return;
+        }
+        chain->disclose = strictest(chain->disclose, &entry, search->question->settings);
+        if (entry.new[0] == '\0' || chain->steps == CHAIN_STEPS_MAX) {
+            chain->rule = entry.new[0] == '\0' ? RULE_GONE : RULE_LOOP;
+            return;
+        }
+        chain->steps++;
+        if (step(search, &chain->end, &entry, without_extension) != 0) {
+            chain->rule = RULE_UNWRITABLE;
+            return;
+        }
+    }
+}
+
+void chain_follow(struct chain *chain, const struct chain_question *question, char *first,
+                  struct error *err)
+{
+    const struct search search = {.question = question, .err = err};
+    follow(chain, &search, first);
+}
+
+void chain_trace(struct chain_trace *out, const struct address *from,
+                 const struct chain_question *question, struct error *err)
+{
+    const struct search search = {.question = question, .err = err, .trace = out};
+    char first[ADDRESS_TEXT_SIZE];
+    out->chain.end = *from;
+    out->met = 0;
+    follow(&out->chain, &search, first);
+}
+
+bool chain_trace_circles(const struct chain_trace *trace)
+{
+    for (unsigned i = 1; i < trace->met; i++)
+        for (unsigned j = 0; j < i; j++)
+            if (strcmp(trace->old[i], trace->old[j]) == 0)
+                return trace->chain.rule == RULE_LOOP;
+    return false;
+}

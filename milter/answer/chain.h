@@ -1,0 +1,52 @@
+/* answer/chain.h: which entries an address meets in the table, one after another, and where they lead:
+ * the order of look-up, and new addresses that are old ones themselves. */
+#ifndef ANSWER_CHAIN_H
+#define ANSWER_CHAIN_H
+
+#include "answer/rule.h"
+#include "answer/settings.h"
+#include "table/table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CHAIN_STEPS_MAX 8         /* new addresses that a chain may have */
+#define CHAIN_ANY_TIME  INT64_MIN /* each entry counts, whenever it is in force */
+
+/* What is asked. All is lent. */
+struct chain_question {
+    struct table_view *view;
+    const struct settings *settings;
+    int64_t now;                 /* seconds since 1970, or CHAIN_ANY_TIME */
+    const struct entry *without; /* one to pass over; NULL: none */
+};
+
+/* Where the chain of entries has led. */
+struct chain {
+    enum rule
+        rule;     /* RULE_MOVED, RULE_GONE, RULE_LOOP, RULE_STAY, RULE_NOT_LISTED, RULE_TABLE_ERROR,
+                     * RULE_UNWRITABLE */
+    bool forward; /* as the first entry says, at this moment */
+    enum entry_disclose disclose; /* the strictest on the way */
+    unsigned steps;
+    struct address end; /* RULE_MOVED: the new address */
+};
+
+/* Follows the entries from chain->end on, into the rest of *chain. first[ADDRESS_TEXT_SIZE] gets the old
+ * address of the entry that matched first, and stays as it is where none does. err says why of RULE_TABLE_ERROR. */
+void chain_follow(struct chain *chain, const struct chain_question *question, char *first,
+                  struct error *err);
+
+/* The same way with what was met on it, for movedctl lint. */
+struct chain_trace {
+    struct chain chain;
+    unsigned met; /* entries that matched: a stay at the end too */
+    char old[CHAIN_STEPS_MAX + 1][ADDRESS_TEXT_SIZE]; /* their old addresses, in order */
+};
+void chain_trace(struct chain_trace *out, const struct address *from,
+                 const struct chain_question *question, struct error *err);
+
+/* Whether a RULE_LOOP is a circle, and not merely a chain that is too long. */
+bool chain_trace_circles(const struct chain_trace *trace);
+
+#endif
