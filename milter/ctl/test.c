@@ -39,7 +39,7 @@ static void describe(char *out, size_t size, const struct answer *answer)
     }
 }
 
-static void print_words(const struct answer *answer, const char *line)
+static void print_words(const struct answer *answer, const char *line, bool observe)
 {
     puts(line);
     if (answer->entry[0] != '\0')
@@ -53,15 +53,19 @@ static void print_words(const struct answer *answer, const char *line)
                answer_trust_explain(answer->trust));
     if (answer->concealed)
         puts("       and it hears what it would of an unknown mailbox: disclosure.conceal");
+    if (observe && answer->verdict != VERDICT_CONTINUE)
+        puts("mode:  observe: the daemon logs this, and lets the recipient pass");
 }
 
-static int print_json(const struct answer *answer, const char *line, struct error *err)
+static int print_json(const struct answer *answer, const char *line, bool observe,
+                      struct error *err)
 {
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b}", "answer", line, "recipient", answer->old,
-        "rule", rule_name(answer->rule), "entry", answer->entry, "new", answer->new, "steps",
-        (int)answer->steps, "disclose", entry_disclose_name(answer->disclose), "trusted",
-        answer_trust_name(answer->trust), "concealed", (int)answer->concealed);
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b, s:b}", "answer", line, "recipient",
+        answer->old, "rule", rule_name(answer->rule), "entry", answer->entry, "new", answer->new,
+        "steps", (int)answer->steps, "disclose", entry_disclose_name(answer->disclose), "trusted",
+        answer_trust_name(answer->trust), "concealed", (int)answer->concealed, "observed",
+        (int)(observe && answer->verdict != VERDICT_CONTINUE));
     int rc = object == NULL ? -1 : json_dumpf(object, stdout, 0);
     json_decref(object);
     if (rc != 0)
@@ -76,6 +80,7 @@ static int test(struct ctl *ctl, char **args, struct error *err)
     struct answer answer;
     struct error table_error;
     char line[REPLY_TEXT_SIZE];
+    bool observe = ctl->settings->mode == MODE_OBSERVE;
 
     if (read_question(&question, &ctl->options, args[0], err) != 0)
         return -1;
@@ -84,10 +89,10 @@ static int test(struct ctl *ctl, char **args, struct error *err)
         ctl->table = NULL;
     answer_ask(&answer, &question, ctl->settings, ctl->table, &table_error, NULL);
     describe(line, sizeof line, &answer);
-    if (ctl->options.json && print_json(&answer, line, err) != 0)
+    if (ctl->options.json && print_json(&answer, line, observe, err) != 0)
         return -1;
     if (!ctl->options.json)
-        print_words(&answer, line);
+        print_words(&answer, line, observe);
     if (answer.rule == RULE_TABLE_ERROR || answer.rule == RULE_NOT_AN_ADDRESS) {
         *err = answer.error;
         return -1;
@@ -99,7 +104,9 @@ const struct command command_test = {
     .name = "test",
     .usage = "test [--json] [OPTION...] RCPT",
     .summary = "Shows what the daemon would answer, and why",
-    .details = "Line 1 is the exact reply, or continue (exit status 1), or forward <NEW>.\n"
+    .details = "Line 1 is the exact reply, or continue (exit status 1), or forward <NEW>; with "
+               "mode = \"observe\"\n"
+               "what it would be, and a line says so.\n"
                "\n"
                "  --client IP      asks as this client; without it as a stranger who has asked "
                "nothing before\n"

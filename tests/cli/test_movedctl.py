@@ -121,6 +121,16 @@ class Commands(MovedctlCase):
         self.assertEqual((told["answer"], told["rule"], told["entry"]), (withheld, "not disclosed", "shy@old.example"))
         self.assertEqual((told["disclose"], told["trusted"]), ("trusted", ""))
 
+    def test_test_says_that_nothing_is_refused_in_observe_mode(self):
+        self.movedctl("add", "a@old.example", "a@new.example")
+        self.assertNotIn("mode:", self.movedctl("test", "a@old.example"))
+        self.assertFalse(json.loads(self.movedctl("test", "--json", "a@old.example"))["observed"])
+        self.daemon.configure(mode="observe")
+        said = self.movedctl("test", "a@old.example").splitlines()
+        self.assertEqual((said[0], said[-1]), (MOVED.format("a@new.example"), "mode:  observe: the daemon logs this, and lets the recipient pass"))
+        self.assertTrue(json.loads(self.movedctl("test", "--json", "a@old.example"))["observed"])
+        self.assertNotIn("mode:", self.ctl("test", "b@old.example").stdout)
+
     def test_init_leaves_a_table_that_is_there(self):
         self.movedctl("add", "a@old.example", "--gone")
         self.refused(73, "already", "init")
