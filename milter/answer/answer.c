@@ -266,31 +266,14 @@ static void ask_table(struct answer *out, const struct question *question,
     table_view_close(view);
 }
 
-void answer_ask(struct answer *out, const struct question *question,
-                const struct settings *settings, struct table *table, const struct error *table_err,
-                struct limit *limit)
+/* Decides for the mailbox. */
+static void ask_for(struct answer *out, const struct address *mailbox,
+                    const struct question *question, const struct settings *settings,
+                    struct table *table, const struct error *table_err, struct limit *limit)
 {
-    struct chain chain;
+    struct chain chain = {.end = *mailbox};
 
-    out->verdict =
-        VERDICT_CONTINUE; /* field by field: it is large, and asked for every recipient */
-    out->old[0] = out->new[0] = out->entry[0] = '\0';
-    out->steps = 0;
-    out->trust = TRUST_NONE;
-    out->disclose = ENTRY_DEFAULT;
-    out->concealed = false;
-    out->limit = (struct limit_outcome){.allowed = true};
-    if (address_parse(&chain.end, question->recipient, question->length, &settings->addresses,
-                      &out->error) != 0) {
-        out->rule = RULE_NOT_AN_ADDRESS;
-        return;
-    }
-    if (chain.end.domain[0] == '\0') {
-        out->rule = RULE_NO_DOMAIN;
-        return;
-    }
-    (void)address_format(out->old, sizeof out->old, chain.end.written, chain.end.domain);
-
+    (void)address_format(out->old, sizeof out->old, mailbox->written, mailbox->domain);
     if (table != NULL) {
         ask_table(out, question, settings, table, &chain);
     } else {
@@ -304,6 +287,61 @@ void answer_ask(struct answer *out, const struct question *question,
         out->verdict = VERDICT_CONTINUE;
         out->rule = RULE_LOCAL;
     }
+}
+
+/* As most are: then there is nothing more to find out. */
+static bool is_as_written(const struct question *question, size_t length)
+{
+    return question->length == length + 2 && question->recipient[0] == '<' &&
+           memcmp(question->recipient + 1, question->resolved, length) == 0;
+}
+
+/* Reads what the mail server has made of the recipient, if that is another mailbox than the one it was
+ * read as (NULL: none). A mail server says it without quotes. */
+static bool resolve(struct address *out, const struct address *mailbox,
+                    const struct question *question, const struct settings *settings)
+{
+    char quoted[ADDRESS_TEXT_SIZE];
+    const char *text = question->resolved;
+    size_t length = text == NULL ? 0 : strlen(text);
+
+    if (length == 0 || is_as_written(question, length) ||
+        (mailbox != NULL && mailbox->domain[0] == '\0' &&
+         address_is_reserved(mailbox->local))) /* RFC 5321 section 4.5.1 */
+        return false;
+    if (address_parse(out, text, length, &settings->addresses, NULL) != 0) {
+        length = address_requote(quoted, sizeof quoted, text, length);
+        if (length == 0 || address_parse(out, quoted, length, &settings->addresses, NULL) != 0)
+            return false;
+    }
+    return out->domain[0] != '\0' && (mailbox == NULL || strcmp(out->local, mailbox->local) != 0 ||
+                                      strcmp(out->domain, mailbox->domain) != 0);
+}
+
+void answer_ask(struct answer *out, const struct question *question,
+                const struct settings *settings, struct table *table, const struct error *table_err,
+                struct limit *limit)
+{
+    struct address mailbox, resolved;
+
+    out->verdict =
+        VERDICT_CONTINUE; /* field by field: it is large, and asked for every recipient */
+    out->old[0] = out->new[0] = out->entry[0] = '\0';
+    out->steps = 0;
+    out->trust = TRUST_NONE;
+    out->disclose = ENTRY_DEFAULT;
+    out->concealed = false;
+    out->limit = (struct limit_outcome){.allowed = true};
+    bool reads = address_parse(&mailbox, question->recipient, question->length,
+                               &settings->addresses, &out->error) == 0;
+    out->rule = reads ? RULE_NO_DOMAIN : RULE_NOT_AN_ADDRESS;
+    if (reads && mailbox.domain[0] != '\0')
+        ask_for(out, &mailbox, question, settings, table, table_err, limit);
+
+    bool none = out->rule == RULE_NOT_LISTED || out->rule == RULE_NO_DOMAIN ||
+                out->rule == RULE_NOT_AN_ADDRESS;
+    if (none && resolve(&resolved, reads ? &mailbox : NULL, question, settings))
+        ask_for(out, &resolved, question, settings, table, table_err, limit);
 }
 
 /* ---- words */

@@ -32,6 +32,9 @@ struct question {
     size_t length;
     struct client client;
     int64_t now; /* seconds since 1970 */
+    /* What the mail server reads in it, where that is another spelling: old.example!al, al%old.example and
+     * al are al@old.example to Postfix, which asks its maps for that. NUL-terminated, lent; else NULL. */
+    const char *resolved;
 };
 
 /* Why a client is trusted. */

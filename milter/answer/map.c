@@ -84,26 +84,6 @@ static bool has_both_parts(const char *key, size_t length, const struct settings
     return address_parse(&address, key, length, &rules, NULL) == 0 && address.domain[0] != '\0';
 }
 
-/* Sendmail takes the quotes out of a key: "two words"@old.example comes without them. Writes the
- * path with what stands before its last '@' as an unquoted mailbox name. Returns its length, 0 where
- * that makes no address either. */
-static size_t requote(char *out, size_t size, const char *key, size_t length)
-{
-    char local[ADDRESS_LOCAL_MAX + 1], domain[ADDRESS_DOMAIN_MAX + 1];
-    bool bracketed = length > 1 && key[0] == '<' && key[length - 1] == '>';
-    const char *text = key + bracketed, *end = key + length - bracketed;
-    const char *at = memrchr(text, '@', (size_t)(end - text));
-
-    if (at == NULL || (size_t)(at - text) >= sizeof local ||
-        (size_t)(end - at - 1) >= sizeof domain)
-        return 0;
-    memcpy(local, text, (size_t)(at - text));
-    local[at - text] = '\0';
-    memcpy(domain, at + 1, (size_t)(end - at - 1));
-    domain[end - at - 1] = '\0';
-    return address_format(out, size, local, domain) == 0 ? strlen(out) : 0;
-}
-
 /* ---- the outcome */
 
 static void found(struct map_answer *out, const char *verdict, const char *address)
@@ -185,8 +165,8 @@ static void ask_for_sendmail(struct answer *out, const struct question *question
     answer_ask(out, question, settings, table, table_error, limit);
     if (out->rule != RULE_NOT_AN_ADDRESS)
         return;
-    again.recipient = quoted;
-    again.length = requote(quoted, sizeof quoted, question->recipient, question->length);
+    again.recipient = quoted; /* Sendmail takes the quotes out of a key */
+    again.length = address_requote(quoted, sizeof quoted, question->recipient, question->length);
     if (again.length > 0)
         answer_ask(out, &again, settings, table, table_error, limit);
 }
@@ -211,7 +191,8 @@ void map_ask(struct map_answer *out, const char *request, size_t length, int64_t
                               : !has_both_parts(request, length, settings))
         return;
 
-    const struct question question = {request, length, out->client, now};
+    const struct question question = {
+        .recipient = request, .length = length, .client = out->client, .now = now};
     if (out->map == MAP_REPLY)
         ask_for_sendmail(&out->answer, &question, settings, table, table_error, limit);
     else

@@ -150,7 +150,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
     if ((*actions & SMFIF_SETSYMLIST) != 0) {
         (void)smfi_setsymlist(ctx, SMFIM_CONNECT, (char *)"v {client_resolve}");
         (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *)"i {auth_authen}");
-        (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, (char *)"i");
+        (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, (char *)"i {rcpt_addr}");
         (void)smfi_setsymlist(ctx, SMFIM_EOM, (char *)"i");
     }
     return SMFIS_CONTINUE;
@@ -287,6 +287,12 @@ static sfsistat take(SMFICTX *ctx, struct session *session, char **args,
                    : tempfail(ctx, "Cannot take this recipient now; try again later");
 }
 
+/* Sendmail's is what its tables have made of it, and its maps have no say in what it accepts. */
+static const char *resolved(SMFICTX *ctx, const struct session *session)
+{
+    return session->forwards.postfix ? smfi_getsymval(ctx, (char *)"{rcpt_addr}") : NULL;
+}
+
 static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 {
     struct session *session = smfi_getpriv(ctx);
@@ -296,6 +302,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 
     const struct question question = {.recipient = args[0],
                                       .length = envelope_path_length(args[0]),
+                                      .resolved = resolved(ctx, session),
                                       .client = session->client,
                                       .now = time(NULL)};
     bool counts = service_ask(&answer, &question);

@@ -24,6 +24,24 @@ static int refuse(struct error *err, const char *text, size_t length, const char
                      length > QUOTE_MAX ? "…" : "", what);
 }
 
+size_t address_requote(char *out, size_t size, const char *text, size_t length)
+{
+    char local[ADDRESS_LOCAL_MAX + 1], domain[ADDRESS_DOMAIN_MAX + 1];
+    bool bracketed = length > 1 && text[0] == '<' && text[length - 1] == '>';
+    const char *end = text + length - bracketed;
+    text += bracketed;
+    const char *at = memrchr(text, '@', (size_t)(end - text));
+
+    if (at == NULL || (size_t)(at - text) >= sizeof local ||
+        (size_t)(end - at - 1) >= sizeof domain)
+        return 0;
+    memcpy(local, text, (size_t)(at - text));
+    local[at - text] = '\0';
+    memcpy(domain, at + 1, (size_t)(end - at - 1));
+    domain[end - at - 1] = '\0';
+    return address_format(out, size, local, domain) == 0 ? strlen(out) : 0;
+}
+
 bool address_needs_utf8(const char *text)
 {
     for (; *text != '\0'; text++)

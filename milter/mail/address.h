@@ -64,6 +64,11 @@ bool address_is_reserved(const char *local);
  * where RFC 5321 needs them. local is unquoted. Returns 0, or -1 where it does not fit. */
 int address_format(char *out, size_t size, const char *local, const char *domain);
 
+/* Mail servers take the quotes out of what they look up: "two words"@old.example comes without them.
+ * Writes the path of length octets with what stands before its last '@' as an unquoted mailbox name.
+ * Returns its length, 0 where that makes no address either. */
+size_t address_requote(char *out, size_t size, const char *text, size_t length);
+
 /* Turns the domain (A-labels) into U-labels in out[size]; a label that is no valid A-label stays
  * as it is. Returns 0, or -1 where it does not fit. RFC 5891 section 5. */
 int address_domain_to_unicode(char *out, size_t size, const char *domain);

@@ -170,7 +170,7 @@ static void teardown(void)
 static struct answer ask(const char *recipient, struct client client, int64_t now)
 {
     struct answer answer;
-    const struct question question = {recipient, strlen(recipient), client, now};
+    const struct question question = {recipient, strlen(recipient), client, now, NULL};
     answer_ask(&answer, &question, settings, table, NULL, NULL);
     return answer;
 }
@@ -406,7 +406,7 @@ START_TEST(one_mailbox_is_one_new_address_in_either_spelling)
     const struct limit_rules one = {.period = 60, .client = {1, 32, 64}, .memory = 1 << 20};
     struct limit *limit = limit_new(&one, NULL);
     struct answer answer;
-    struct question question = {"<idn@old.example>", 17, stranger, NOW};
+    struct question question = {"<idn@old.example>", 17, stranger, NOW, NULL};
     answer_ask(&answer, &question, settings, table, NULL, limit);
     ck_assert_int_eq(answer.rule, RULE_MOVED);
     question.client.smtputf8 = true;
@@ -441,7 +441,7 @@ START_TEST(local_submission_is_never_refused)
     expect("<fwdloop@old.example>", local, NOW, "continue");
     expect("<bob@old.example>", local, NOW, "continue");
     expect("<j\xc3\xb6rg@old.example>", local, NOW, "continue");
-    const struct question question = {"<x@elsewhere.example>", 21, local, NOW};
+    const struct question question = {"<x@elsewhere.example>", 21, local, NOW, NULL};
     answer_ask(&answer, &question, settings, NULL, NULL, NULL);
     ck_assert_int_eq(answer.verdict, VERDICT_CONTINUE);
     answer = ask("<fwd@old.example>", local, NOW);
@@ -454,7 +454,7 @@ START_TEST(a_limit_is_kept)
     const struct limit_rules one = {.period = 60, .client = {1, 32, 64}, .memory = 1 << 20};
     struct limit *limit = limit_new(&one, NULL);
     struct answer answer;
-    struct question question = {"<alice@old.example>", 19, stranger, NOW};
+    struct question question = {"<alice@old.example>", 19, stranger, NOW, NULL};
     answer_ask(&answer, &question, settings, table, NULL, limit);
     ck_assert_int_eq(answer.rule, RULE_MOVED);
     question.recipient = "<percent@old.example>";
@@ -515,7 +515,7 @@ START_TEST(a_table_that_is_damaged_is_never_not_moved)
     struct error err;
     struct table *other;
     struct answer answer;
-    const struct question question = {"<nobody@elsewhere.example>", 26, stranger, NOW};
+    const struct question question = {"<nobody@elsewhere.example>", 26, stranger, NOW, NULL};
     snprintf(copy, sizeof copy, "mkdir %s/cut && cp %s/*.mdb %s/cut", scratch, scratch_table,
              scratch);
     ck_assert_int_eq(system(copy), 0);
@@ -579,7 +579,7 @@ START_TEST(a_table_that_cannot_be_read_is_never_not_moved)
 {
     struct answer answer;
     const struct error why = {EX_NOINPUT, "missing"};
-    const struct question question = {"<nobody@elsewhere.example>", 26, stranger, NOW};
+    const struct question question = {"<nobody@elsewhere.example>", 26, stranger, NOW, NULL};
     answer_ask(&answer, &question, settings, NULL, &why, NULL);
     ck_assert_int_eq(answer.rule, RULE_TABLE_ERROR);
     ck_assert_str_eq(line_of(&answer), TABLE_ERROR);
@@ -597,6 +597,37 @@ START_TEST(the_local_domain_counts)
     settings->addresses.local_domain = settings->local_domain;
     expect("<alice>", stranger, NOW, MOVED("alice@new.example"));
     expect("<postmaster>", stranger, NOW, "continue");
+}
+END_TEST
+
+static const struct {
+    const char *recipient, *resolved, *line;
+} resolutions[] = {
+    {"<old.example!alice>", "alice@old.example", MOVED("alice@new.example")},
+    {"<alice%old.example@mx.example>", "alice@old.example", MOVED("alice@new.example")},
+    {"<alice>", "alice@old.example", MOVED("alice@new.example")},
+    {"<alice@old>", "alice@old.example", MOVED("alice@new.example")},
+    {"<a@old.example@mx.example>", "alice@old.example", MOVED("alice@new.example")},
+    {"<old.example!\"quo ted\">", "quo ted@old.example", MOVED("\"quo ted\"@new.example")},
+    {"<alice@old.example>", "nobody@old.example", MOVED("alice@new.example")},
+    {"<root@moved.example>", "alice@old.example", "continue"}, /* an entry says that it stays */
+    {"<postmaster>", "postmaster@own.example", "continue"},
+    {"<nobody@old.example>", "nobody@old.example", "continue"},
+    {"<nobody>", "nobody", "continue"},
+    {"<nobody>", "", "continue"},
+    {"<nobody@old.example>", "not an address", "continue"},
+};
+START_TEST(what_the_mail_server_reads_counts)
+{
+    struct answer answer;
+    const struct question question = {.recipient = resolutions[_i].recipient,
+                                      .length = strlen(resolutions[_i].recipient),
+                                      .resolved = resolutions[_i].resolved,
+                                      .client = stranger,
+                                      .now = NOW};
+    answer_ask(&answer, &question, settings, table, NULL, NULL);
+    ck_assert_msg(strcmp(line_of(&answer), resolutions[_i].line) == 0, "%s: %s",
+                  resolutions[_i].recipient, line_of(&answer));
 }
 END_TEST
 
@@ -707,6 +738,7 @@ Suite *answer_suite(void)
     tcase_add_test(tcase, the_local_domain_counts);
     tcase_add_loop_test(tcase, the_way_of_an_address_is_told, 0, ROWS(ways));
     tcase_add_test(tcase, an_entry_is_passed_over_when_asked);
+    tcase_add_loop_test(tcase, what_the_mail_server_reads_counts, 0, ROWS(resolutions));
     tcase_add_loop_test(tcase, no_octet_breaks_a_reply, 1, 256);
     suite_add_tcase(suite, tcase);
     return suite;
