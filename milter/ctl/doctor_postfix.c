@@ -198,13 +198,15 @@ static bool lacks_listed(struct exam *exam)
     struct milter us;
     const char *list = exam_fact_value(exam, "maps_value");
     return postfix_has_us(exam, &us) && exam->turn_of->kind != POSTFIX_NONE &&
-           !postfix_is_blank(list) && !has_listed(list) && *exam->settings->lookup_socket != '\0';
+           (!postfix_is_blank(list) || exam->turn_of->kind == POSTFIX_ALIAS) && !has_listed(list) &&
+           *exam->settings->lookup_socket != '\0';
 }
 
 static bool has_listed_alone(struct exam *exam)
 {
     const char *list = exam_fact_value(exam, "maps_value");
-    return has_listed(list) && strpbrk(list + strspn(list, ", "), ", ") == NULL;
+    return exam->turn_of->kind != POSTFIX_ALIAS && /* where an empty list refuses all */
+           has_listed(list) && strpbrk(list + strspn(list, ", "), ", ") == NULL;
 }
 
 /* The maps of these classes are read by others than smtpd. */

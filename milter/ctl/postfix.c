@@ -41,6 +41,12 @@ char *postfix_values(const char *dir, bool of_services, struct error *err)
     return process_read(argv, err);
 }
 
+char *postfix_overrides(const char *dir, bool expanded, struct error *err)
+{
+    const char *const argv[] = {postconf_program(), "-c", dir, "-P", expanded ? "-x" : NULL, NULL};
+    return process_read(argv, err);
+}
+
 static char *own_dir(struct error *err)
 {
     const char *const argv[] = {postconf_program(), "-h", "config_directory", NULL};

@@ -38,6 +38,10 @@ char *postfix_value(const char *dir, const char *name, bool expanded, struct err
  * master.cf sets for a service, "smtp/inet/name = value". On the heap; NULL with err. */
 char *postfix_values(const char *dir, bool of_services, struct error *err);
 
+/* What master.cf sets for its services, "smtp/inet/name = value" a line: expanded or as it is written. On the
+ * heap; NULL with err. */
+char *postfix_overrides(const char *dir, bool expanded, struct error *err);
+
 /* The name of the class for people, of the parameter that lists its domains, and of the one that
  * lists its mailboxes. kind is not POSTFIX_NONE. */
 const char *postfix_class_name(enum postfix_class kind);

@@ -17,14 +17,7 @@
 #define SOFT_LIMIT "${stress?{1}:{1000}}"
 #define HARD_LIMIT "${stress?{1}:{1001}}"
 
-/* ---- overrides in master.cf: "smtp/inet/smtpd_milters = value", a line each */
-
-static char *read_overrides(const char *scratch, bool expanded, struct error *err)
-{
-    const char *const as_written[] = {"postconf", "-c", scratch, "-P", NULL};
-    const char *const all[] = {"postconf", "-c", scratch, "-x", "-P", NULL};
-    return process_read(expanded ? all : as_written, err);
-}
+/* ---- overrides in master.cf: "smtp/inet/smtpd_milters = value", a line each, as of postfix_overrides */
 
 /* The value of the service's own parameter, on the heap; NULL where it has none (or memory is out:
  * then main.cf's counts). */
@@ -45,6 +38,16 @@ static char * override(const char *overrides, const char *service, const char *n
         return strndup(at, strcspn(at, "\n"));
     }
     return NULL;
+}
+
+/* Whether the list names it, and not merely something that begins like it. */
+static bool names(const char *list, const char *item)
+{
+    size_t length = strlen(item);
+    for (const char *at = list; (at = strstr(at, item)) != NULL; at += length)
+        if (at[length] == '\0' || strchr(", \t\r\n{}", at[length]) != NULL)
+            return true;
+    return false;
 }
 
 static bool is_empty(const char *value)
@@ -79,11 +82,15 @@ static bool is_chroot(const char *column, const char *scratch)
 }
 
 /* A service whose milters are switched off: "-o smtpd_milters=", after a content filter, or
- * no_milters. There a recipient of the maps would be accepted, and nobody would refuse it. */
-static bool is_attachable(const char *overrides, const char *service)
+ * no_milters, of its own or in main.cf. There a recipient of the maps would be accepted, and nobody would
+ * refuse it. */
+static bool is_attachable(const char *overrides, const char *service, const char *scratch)
 {
+    struct error err;
     char *milters = override(overrides, service, "smtpd_milters");
     char *options = override(overrides, service, "receive_override_options");
+    if (options == NULL)
+        options = postfix_value(scratch, "receive_override_options", true, &err);
     bool off = (milters != NULL && is_empty(milters)) ||
                (options != NULL && strstr(options, "no_milters") != NULL);
     free(milters);
@@ -115,7 +122,7 @@ static bool read_service(struct service *out, struct cf_line *line, const char *
         out->line = line;
         snprintf(out->name, sizeof out->name, "%s/%s", fields[NAME], fields[TYPE]);
         out->chroot = is_chroot(fields[CHROOT], scratch);
-        out->attached = is_attachable(overrides, out->name);
+        out->attached = is_attachable(overrides, out->name, scratch);
         out->choosy = is_choosy(overrides, out->name, scratch);
     }
     free(copy);
@@ -126,7 +133,7 @@ struct service *plan_services(struct cf *master, const char *scratch, size_t *co
                               struct error *err)
 {
     struct service *services = calloc(master->count + 1, sizeof *services);
-    char *overrides = read_overrides(scratch, true, err);
+    char *overrides = postfix_overrides(scratch, true, err);
     *count = 0;
     if (services == NULL || overrides == NULL) {
         free(services);
@@ -188,7 +195,7 @@ static int add_to_list(const struct plan_input *input, struct cf *main, const ch
     char *longer = NULL, *value = postfix_value(input->scratch, name, line != NULL, err);
     int rc = value == NULL ? -1 : 0;
 
-    if (rc == 0 && strstr(value, by) == NULL) {
+    if (rc == 0 && !names(value, by)) {
         if (line != NULL)
             rc = go_on(main, line, item);
         else if (asprintf(&longer, "%s %s", value, item) < 0)
@@ -288,10 +295,10 @@ static char *value_of(const struct options *o, const char *name, bool expanded)
 }
 
 /* Whether the list needs the item. One that is empty has every recipient accepted, and the milter is
- * heard already: with our map alone in it all others would be unknown. */
+ * heard already: with our map alone in it all others would be unknown. Not so virtual_alias_maps. */
 static bool lacks(const char *list, const char *by, bool unless_empty)
 {
-    return strstr(list, by) == NULL && !(unless_empty && is_empty(list));
+    return !names(list, by) && !(unless_empty && is_empty(list));
 }
 
 /* The service's value with one more item at its end, if it needs it. */
@@ -330,7 +337,8 @@ static int option_maps(const struct options *o)
         for (size_t i = 0; i < o->input->count; i++)
             if ((int)o->input->classes[i] == kind) {
                 rc = extend(o, postfix_class_maps((enum postfix_class)kind), "$" LISTED, o->listed,
-                            true);
+                            kind !=
+                                POSTFIX_ALIAS); /* whose empty list has every recipient refused */
                 break;
             }
     return rc;
@@ -403,8 +411,8 @@ int plan_make(const struct plan_input *input, struct cf *main, struct cf *master
 {
     error_set(err, EX_OSERR, "out of memory"); /* unless something else is said */
     struct options o = {.input = input, .err = err};
-    char *overrides = read_overrides(input->scratch, false, err);
-    char *expanded = read_overrides(input->scratch, true, err);
+    char *overrides = postfix_overrides(input->scratch, false, err);
+    char *expanded = postfix_overrides(input->scratch, true, err);
     char *listed = name_listed(input);
     o.listed = listed;
     o.overrides = overrides;

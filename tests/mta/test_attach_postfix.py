@@ -258,12 +258,51 @@ class StockPostfix(Case):
         self.detach()
         self.assertEqual(self.postfix.files(), files)
 
+    def test_no_spelling_of_a_removed_mailbox_is_accepted(self):
+        """Postfix asks the map for what it reads in them."""
+        self.start("myorigin = old.example\nmydomain = example\nappend_dot_mydomain = yes\n"
+                   "transport_maps = inline:{{new.example=discard:}}\n")
+        self.daemon.hold(("gone@old.example", "gone@new.example"), ('"two words"@old.example', "gone@new.example"),
+                         ("fwd@old.example", "fwd@new.example", "forward"))
+        spellings = ("gone", "GONE+x", '"gone"', "old.example!gone", "gone%old.example", "gone%old.example@mx.old.example",
+                     "gone@old", "old!gone", "gone@old.example@mx.old.example", '"gone@old.example"@mx.old.example',
+                     'old.example!"two words"', "@mx.old.example:gone@old.example", "gone@old.example.")
+        self.attach("--raise-limits")
+        self.hears("gone@old.example", MOVED.format("gone@new.example"))
+        moved = [MOVED.format(f"{name}@new.example") for name in ("gone", "gone+x")]
+        with self.postfix.stranger() as talk:
+            talk.mail()
+            for spelling in spellings:
+                self.assertIn(talk.rcpt(spelling), moved, spelling)
+            for spelling in ("nobody-at-all", "old.example!nobody-at-all"):
+                self.assertTrue(talk.rcpt(spelling).startswith("550 5.1.1 "), spelling)
+            self.assertTrue(talk.rcpt("postmaster").startswith("250 "))
+        for spelling in ("fwd", "old.example!fwd", "fwd%old.example@mx.old.example"):
+            with self.postfix.stranger() as talk:
+                talk.mail()
+                self.assertTrue(talk.rcpt(spelling).startswith("250 "), spelling)
+                self.assertEqual(talk.data("Subject: forwarded\r\n\r\n")[0], 250, spelling)
+        place.until(lambda: self.postfix.log().count("to=<fwd@new.example>, ") == 3, "all three are forwarded")
+        self.assertNotIn("to=<fwd@old.example>", self.postfix.log())
+
     def test_an_empty_list_stays_empty_and_the_milter_is_heard(self):
         self.start("local_recipient_maps =\n")
         self.attach()
         self.assertNotIn(b"local_recipient_maps = $moved_listed", self.postfix.files()["master.cf"])
         self.hears("gone@old.example", MOVED.format("gone@new.example"))
         self.assertTrue(self.postfix.rcpt("anyone@old.example").startswith("250 "))
+
+    def test_an_empty_list_of_aliases_refuses_every_recipient_and_gets_the_map(self):
+        self.start("virtual_alias_domains = alias.example\nvirtual_alias_maps =\n")
+        self.attach()
+        self.hears("gone@alias.example", MOVED.format("gone@new.example"))
+        self.assertTrue(self.postfix.rcpt("nobody@alias.example").startswith("550 5.1.1 "))
+
+    def test_where_main_cf_switches_milters_off_no_recipient_becomes_known(self):
+        self.start("receive_override_options = no_milters\n")
+        self.assertIn("switched off", self.attach())
+        self.assertNotIn(b"moved_listed", self.postfix.files()["master.cf"])
+        self.assertTrue(self.postfix.rcpt("gone@old.example").startswith("550 5.1.1 "))
 
     def test_error_limits_are_raised_only_where_that_is_asked_for(self):
         self.start()
