@@ -74,20 +74,21 @@ static int read_file(struct import *import, const struct format *format)
 static int may_change(void *data, struct error *err)
 {
     const struct import *import = data;
+    bool one = import->bad == 1;
     if (import->bad == 0 || import->ctl->options.skip_bad)
         return 0;
     return error_set(err, EX_DATAERR,
-                     "%s: %zu bad lines, nothing is changed: mend them, or write --skip-bad",
-                     import->file, import->bad);
+                     "%s: %zu bad line%s, nothing is changed: mend %s, or write --skip-bad",
+                     import->file, import->bad, one ? "" : "s", one ? "it" : "them");
 }
 
 static void print_counts(const struct import *import)
 {
     apply_print(&import->apply);
     if (import->bad > 0)
-        printf(", %zu bad lines skipped", import->bad);
+        printf(", %zu bad line%s skipped", import->bad, import->bad == 1 ? "" : "s");
     if (import->other > 0)
-        printf(", %zu lines not carried over", import->other);
+        printf(", %zu line%s not carried over", import->other, import->other == 1 ? "" : "s");
     putchar('\n');
 }
 

@@ -98,8 +98,9 @@ static int make_folder(const char *key, const char *path, uid_t owner, gid_t gro
         return 0;
     /* The mail server has to pass through it, whatever the umask is. */
     if (mkdir(folder, 0755) != 0 || chmod(folder, 0755) != 0 || chown(folder, owner, group) != 0)
-        return error_set(err, EX_CANTCREAT, "%s: cannot make the folder '%s': %s", key, folder,
-                         strerror(errno));
+        return error_set(err, EX_CANTCREAT,
+                         "%s: cannot make the folder '%s': %s: make it, for the daemon's user", key,
+                         folder, strerror(errno));
     return 0;
 }
 

@@ -136,8 +136,8 @@ static int read_row(const struct reader *reader)
     if (row->has_nul)
         return bad_row(reader, "a NUL octet: write text");
     if (row->count != reader->column_count) {
-        error_set(&err, EX_DATAERR, "%zu fields: write %zu, as in the header line", row->count,
-                  reader->column_count);
+        error_set(&err, EX_DATAERR, "%zu field%s: write %zu, as in the header line", row->count,
+                  row->count == 1 ? "" : "s", reader->column_count);
         return reader->bad(&err, reader->first, reader->data);
     }
     for (size_t i = 0; i < row->count; i++)

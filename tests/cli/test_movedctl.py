@@ -306,13 +306,14 @@ class Csv(MovedctlCase):
                 path = self.file(text)
                 done = self.refused(65, f"{path}{line}: ", "import", path)
                 self.assertEqual(done.stdout, "")
+        self.refused(65, "2: 1 field: write 2, as in the header line\nmovedctl: standard input: 1 bad line, nothing is changed: mend it, or", "import", "-", stdin="old,new\na\n")
         done = self.refused(65, "in line 2 already", "import", "-", stdin="old,new\n" + good + good)
         self.assertIn("standard input:3: ", done.stderr)
         self.refused(66, "nosuch.csv", "import", "nosuch.csv")
 
     def test_bad_lines_can_be_skipped(self):
         done = self.ctl("import", "--skip-bad", "-", stdin="old,new\na@old.example,a@new.example\nbad,\nb@old.example,\n")
-        self.assertEqual((done.returncode, done.stdout), (0, "2 added, 0 changed, 0 removed, 0 unchanged, 1 bad lines skipped\n"))
+        self.assertEqual((done.returncode, done.stdout), (0, "2 added, 0 changed, 0 removed, 0 unchanged, 1 bad line skipped\n"))
         self.assertIn("standard input:3: old: no '@'", done.stderr)
 
     def test_every_bad_line_is_reported(self):

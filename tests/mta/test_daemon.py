@@ -338,7 +338,7 @@ class Starting(Alone):
         self.assertEqual(self.ask(), NEW)
 
     def test_in_the_background_its_exit_status_says_why_it_is_not(self):
-        for status, words, settings in ((73, "cannot make the folder", {"socket": "unix:/proc/none/milter.sock"}),
+        for status, words, settings in ((73, "cannot make the folder .*: make it, for ", {"socket": "unix:/proc/none/milter.sock"}),
                                         (78, "no such group 'nosuch'", {"socket": self.daemon.socket.ours, "socket_group": "nosuch"}),
                                         (78, "unknown key", {"sokcet": 1})):
             self.daemon.configure(**settings)
