@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import re
 import shlex
 import signal
 import unittest
@@ -159,6 +160,25 @@ class StockPostfix(Case):
         self.assertIn("--yes", done.stderr)
         self.assertEqual(self.postfix.files(), files)
         self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
+
+    def test_the_way_by_hand_that_readme_shows(self):
+        self.start()
+        readme = (place.SOURCE / "README").read_text()
+        ((milters, listed),) = re.findall(r"^    (smtpd_milters = .*?) +\(main\.cf\)\n    (moved_listed = .*)\n    proxy_read_maps = \.\.\. \$moved_listed ", readme, re.M)
+        ((service, option),) = re.findall(r"^    (smtp +inet n - y - - smtpd) +\(master\.cf\)\n    (  -o \{ .* \})$", readme, re.M)
+        readable = self.postfix.run("postconf", "-h", "proxy_read_maps").stdout.strip()
+        with open(self.postfix.conf / "main.cf", "a", encoding="ascii") as main:
+            main.write("\n".join([milters, listed.replace("/run/milter-moved", f"{self.folder}/d"), f"proxy_read_maps = {readable} $moved_listed", ""]))
+        master = self.postfix.conf / "master.cf"
+        changed, count = re.subn("^.*:" + r" +".join([str(self.postfix.ports["smtp"]), *service.split()[1:]]) + "$", rf"\g<0>\n{option}", master.read_text(), flags=re.M)
+        self.assertEqual(count, 1)
+        master.write_text(changed)
+        self.postfix.run("postfix", "reload")
+        self.hears("gone@old.example", MOVED.format("gone@new.example"))
+        self.hears("nobody-at-all@old.example", "550 5.1.1 ")
+        self.hears(f"{SERVED['old.example']}@old.example", "250 ")
+        self.daemon.stop()
+        self.hears("gone@old.example", "451 4.7.1 ")
 
     def test_without_the_daemon_nothing_is_attached(self):
         self.start()
