@@ -247,6 +247,10 @@ static int serve(struct settings *settings, const struct owner *owner, bool fore
     }
     log_line(LOG_NOTICE, "milter-moved " PACKAGE_VERSION " ready on %s%s", settings->socket,
              settings->mode == MODE_OBSERVE ? ", observing: nothing is refused" : "");
+    if (!foreground && settings->log_target == LOG_TARGET_STDERR)
+        warn("log.target: \"stderr\" is read by nobody from now on: write \"syslog\", or start "
+             "with -f",
+             NULL);
     say_ready(ready_fd, EX_OK);
 
     rc = smfi_main(); /* its signal thread ends the process: see signals.h */

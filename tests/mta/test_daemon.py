@@ -335,6 +335,7 @@ class Starting(Alone):
         done = self.run_with("-c", str(self.daemon.conf))  # and nothing of it holds our pipes open
         self.addCleanup(os.kill, place.listener(self.daemon.address), signal.SIGTERM)
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('warning: log.target: "stderr" is read by nobody', done.stderr)  # as our configuration has it
         self.assertEqual(self.ask(), NEW)
 
     def test_in_the_background_its_exit_status_says_why_it_is_not(self):
