@@ -58,14 +58,19 @@ static int compare(struct apply *apply, struct table_view *view, struct error *e
     return rc;
 }
 
-/* Tells all there is to be told. Whoever reads that may take his time: nobody else waits for it. */
+/* Tells all there is to be told. Whoever reads that may take his time: nobody else waits for it, and what it shows is
+ * put aside for him. */
 static int show(struct apply *apply, struct error *err)
 {
     struct table_view *view = table_view_open(apply->ctl->table, err);
     if (view == NULL)
         return -1;
+    if (apply->ctl->options.dry_run)
+        spool_begin(spool_folder(apply->ctl->path));
     int rc = compare(apply, view, err);
     table_view_close(view);
+    if (apply->ctl->options.dry_run && spool_end(rc == 0 ? err : NULL) != 0)
+        rc = -1;
     if (rc == 0 && apply->may != NULL)
         rc = apply->may(apply->data, err);
     if (rc == 0)

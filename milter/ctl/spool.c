@@ -130,7 +130,9 @@ void spool_begin(const char *folder)
 
 int spool_end(struct error *err)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout) && drain())
+    bool fine = fflush(stdout) == 0 && !ferror(stdout) && drain();
+    spool.waits = true;
+    if (fine)
         return 0;
     return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
 }

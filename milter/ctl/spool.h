@@ -10,7 +10,7 @@
  * spool_end. Without memory, without room for the file, and where standard output is a file, all stays as it was. */
 void spool_begin(const char *folder);
 
-/* Gives the reader what is left, however long he takes; nothing is printed behind it. Returns 0, or -1 with err (EX_IOERR; NULL:
+/* Gives the reader what is left, however long he takes, as with all that is printed behind it. Returns 0, or -1 with err (EX_IOERR; NULL:
  * another error is told already). */
 int spool_end(struct error *err);
 

@@ -141,6 +141,14 @@ class Readers(TogetherCase):
                 place.until(lambda: self.is_writing(process.pid, 1), "it waits for somebody to read on")
             self.assertEqual(self.change(101), "")
 
+    def test_a_pager_of_a_dry_run_holds_nothing_back(self):
+        file = self.folder / "new.csv"
+        file.write_text("old,new\n" + "".join(f"u{i:05}@old.example,x@new.example\n" for i in range(30000)))
+        with self.daemon:
+            process = self.launch("import", "--dry-run", file, stdout=self.full_pipe())
+            place.until(lambda: self.is_writing(process.pid, 1), "it waits for somebody to read on")
+            self.assertEqual(self.change(101), "")
+
     def test_one_that_was_killed_holds_no_pages(self):
         with self.daemon:  # the last to close a table would clear the slots of all readers
             with holder.holding(self.daemon.table, "read"):
