@@ -87,7 +87,8 @@ static int copy(const struct ctl *ctl, const char *folder, struct error *err)
     backup_part(part, sizeof part, folder);
     interrupt_says("no copy is made, and nothing changed", part);
     watch_begin(&watch, ctl, part);
-    int rc = table_backup(ctl->table, folder, part, &entries, err);
+    int rc = table_backup(ctl->table, folder, part, interrupt_ignore, &entries, err);
+    interrupt_ignore(); /* part is ours alone */
     watch_end(&watch);
     if (rc == 0)
         printf("%s: a copy of %zu entries\n", folder, entries);

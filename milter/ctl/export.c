@@ -93,8 +93,6 @@ static int check_whole(const struct ctl *ctl, const struct export *export, struc
 static int write_and_move(const struct ctl *ctl, struct export *export, const char *file,
                           const char *fresh, struct error *err)
 {
-    if (fresh != file)
-        interrupt_says("the file is not written", fresh);
     int rc = write_all(ctl, export, err);
     if (rc == 0)
         rc = check_whole(ctl, export, err);
@@ -131,9 +129,14 @@ static int write_file(const struct ctl *ctl, struct export *export, const char *
         snprintf(place, sizeof place, "%s", file);
     snprintf(beside, sizeof beside, "%s.%ld", place, (long)getpid());
     const char *fresh = special ? place : beside;
+    if (!special)
+        interrupt_says("the file is not written", fresh);
     export->out.file = fopen(fresh, special ? "w" : "wx");
-    if (export->out.file == NULL)
-        return error_set(err, EX_CANTCREAT, "%s: %s", file, strerror(errno));
+    if (export->out.file == NULL) {
+        error_set(err, EX_CANTCREAT, "%s: %s", file, strerror(errno));
+        interrupt_ignore(); /* fresh is ours alone */
+        return -1;
+    }
     if (there && !special)
         take_after(export->out.file, &status);
     return write_and_move(ctl, export, place, fresh, err) == 0 ? 0 : error_at(err, file, 0);

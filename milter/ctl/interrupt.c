@@ -1,11 +1,13 @@
 #include "ctl/interrupt.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+#define SIGNALS (sizeof signals / sizeof *signals)
 
 static const char *said, *removed;
 
@@ -28,14 +30,31 @@ static void on_signal(int number)
     raise(number);
 }
 
+/* Those that whoever started us does not have ignored. */
+static size_t find_ours(int *ours)
+{
+    struct sigaction first;
+    size_t count = 0;
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (sigaction(signals[i], NULL, &first) == 0 && first.sa_handler != SIG_IGN)
+            ours[count++] = signals[i];
+    return count;
+}
+
 static void handle(void (*handler)(int))
 {
+    static int ours[SIGNALS];
+    static size_t count;
+    static bool known;
     /* SA_NODEFER: the signal that the handler raises ends the process there and then. */
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_NODEFER | SA_RESTART}, old;
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_NODEFER | SA_RESTART};
+
+    if (!known)
+        count = find_ours(ours);
+    known = true;
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
+    for (size_t i = 0; i < count; i++)
+        sigaction(ours[i], &action, NULL);
 }
 
 void interrupt_says(const char *what, const char *file)
@@ -48,4 +67,5 @@ void interrupt_says(const char *what, const char *file)
 void interrupt_ignore(void)
 {
     handle(SIG_IGN);
+    removed = NULL; /* it may be gone before the process is */
 }

@@ -7,7 +7,8 @@
  * ignored stays so. */
 void interrupt_says(const char *what, const char *file);
 
-/* From now on they are ignored: what is begun is also done. */
+/* From now on they are ignored, and the file is not known any more: what is begun is also done. interrupt_says may follow
+ * again. */
 void interrupt_ignore(void);
 
 #endif

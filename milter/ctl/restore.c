@@ -80,7 +80,9 @@ static int place(const struct ctl *ctl, struct table *copy, struct error *err)
         backup_part(part, sizeof part, ctl->path);
     ctl_find_owner(ctl->settings, &owner, &group);
     interrupt_says("nothing is changed", part);
-    if (table_place(copy, ctl->path, part, owner, group, &entries, err) != 0)
+    int rc = table_place(copy, ctl->path, part, owner, group, interrupt_ignore, &entries, err);
+    interrupt_ignore(); /* part is ours alone */
+    if (rc != 0)
         return -1;
     printf("%s: a new table of %zu entries\n", ctl->path, entries);
     return 0;

@@ -15,6 +15,7 @@ struct copy {
     uid_t owner; /* of the copy; -1: this user, and this user's group */
     gid_t group;
     bool makes_folder;
+    void (*settle)(void);
     char data[PATH_MAX + 16], lock[PATH_MAX + 16], above[PATH_MAX + 16];
 };
 
@@ -99,6 +100,8 @@ static int make(const struct copy *copy, size_t *entries, struct error *err)
 {
     bool made = false, moved = false;
     int rc = write_part(copy, err);
+    if (rc == 0)
+        copy->settle();
     if (rc == 0 && copy->makes_folder) {
         rc = make_folder(copy, err);
         made = rc == 0;
@@ -133,8 +136,8 @@ static int begin(struct copy *out, struct table *table, const char *folder, cons
     return 0;
 }
 
-int table_backup(struct table *table, const char *folder, const char *part, size_t *entries,
-                 struct error *err)
+int table_backup(struct table *table, const char *folder, const char *part, void (*settle)(void),
+                 size_t *entries, struct error *err)
 {
     struct stat status;
     struct copy copy;
@@ -144,6 +147,7 @@ int table_backup(struct table *table, const char *folder, const char *part, size
         return error_set(err, EX_CANTCREAT, "%s: is there already: write a folder that is not",
                          folder);
     copy.makes_folder = true;
+    copy.settle = settle;
     if (stat(table->path, &status) != 0)
         return cannot(err, table->path);
     copy.group = status.st_gid;
@@ -153,12 +157,13 @@ int table_backup(struct table *table, const char *folder, const char *part, size
 }
 
 int table_place(struct table *table, const char *folder, const char *part, uid_t owner, gid_t group,
-                size_t *entries, struct error *err)
+                void (*settle)(void), size_t *entries, struct error *err)
 {
     struct stat status;
     struct copy copy;
     if (begin(&copy, table, folder, part, err) != 0)
         return -1;
+    copy.settle = settle;
     if (lstat(copy.data, &status) == 0)
         return error_set(err, EX_CANTCREAT, "%s: there is a table already: it stays as it is",
                          folder);

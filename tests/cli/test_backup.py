@@ -125,6 +125,22 @@ class Backup(MovedctlCase):
             left = [path.name for path in self.folder.iterdir() if path.name != "d"]
             self.assertEqual([name for name in left if name != "copy"], [])
 
+    def test_an_import_is_interrupted_behind_its_copy(self):
+        file = self.folder / "new.csv"
+        file.write_text("old,new\n" + "".join(f"n{i:06}@old.example,x@new.example\n" for i in range(200000)))
+        before = self.movedctl("export")
+        process = subprocess.Popen([*place.program("movedctl"), "-c", str(self.daemon.conf), "import", "--backup", str(self.copy), str(file)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with process:
+            place.until(lambda: (self.copy / "lock.mdb").exists() or process.poll() is not None, "the copy is there")
+            while process.poll() is None:  # the first ones may come while it puts the copy in its place
+                process.send_signal(signal.SIGINT)
+            said = process.stdout.read(), process.stderr.read()
+        if process.returncode != 0:  # it may have been quicker
+            self.assertEqual((process.returncode, *said), (-signal.SIGINT, "", "movedctl: interrupted: nothing is changed\n"))
+            self.assertEqual(self.movedctl("export"), before)
+        self.assertEqual(self.list_of(self.copy), before)
+
 
 class Snapshot(MovedctlCase):
     """Every copy is the table as it was between two changes."""
