@@ -25,6 +25,7 @@ struct options {
     bool json, forward, gone, stay, replace, authenticated, smtputf8;
     bool replace_all, dry_run, skip_bad;
     bool dns;
+    bool clear;
     const char *resolver;
 };
 

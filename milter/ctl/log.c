@@ -217,10 +217,48 @@ static int print_all(struct query *query, struct error *err)
     return rc;
 }
 
+/* ---- forgetting */
+
+static int drop_before(struct ctl *ctl, int64_t before, struct error *err)
+{
+    size_t dropped = 0;
+    struct table_edit *edit = ctl_edit_begin(ctl, err);
+    if (edit == NULL)
+        return -1;
+    if (table_edit_clear_log(edit, before, &dropped, err) != 0) {
+        table_edit_abort(edit);
+        return -1;
+    }
+    if (table_edit_commit(edit, err) != 0)
+        return -1;
+    printf("%zu %s forgotten\n", dropped, dropped == 1 ? "change is" : "changes are");
+    return 0;
+}
+
+/* The one use of the command that writes. */
+static int clear(struct ctl *ctl, char **args, struct error *err)
+{
+    int64_t before = INT64_MAX;
+    if (args[0] != NULL || ctl->options.json)
+        return error_set(err, EX_USAGE, "--clear: forgets whole changes: write --until T at most");
+    if (ctl->options.until != NULL && timestamp_parse(&before, ctl->options.until, err) != 0)
+        return error_at(err, "--until", 0);
+    table_free(ctl->table);
+    ctl->table = NULL;
+    if (table_open(&ctl->table, ctl->path, TABLE_WRITE, ctl->settings->fold_case, err) != 0)
+        return -1;
+    ctl_sign(ctl);
+    return drop_before(ctl, before, err);
+}
+
 static int log_changes(struct ctl *ctl, char **args, struct error *err)
 {
     struct query query = {.table = ctl->table, .json = ctl->options.json};
     struct entry old;
+    if (ctl->options.clear)
+        return clear(ctl, args, err);
+    if (ctl->options.until != NULL)
+        return error_set(err, EX_USAGE, "--until: is for --clear: write both");
     if (args[0] != NULL && (query.number = change_read_number(args[0])) == 0) {
         if (ctl_parse_old(ctl, args[0], &old, err) != 0)
             return -1;
@@ -233,7 +271,7 @@ static int log_changes(struct ctl *ctl, char **args, struct error *err)
 
 const struct command command_log = {
     .name = "log",
-    .usage = "log [--json] [OLD|NUMBER]",
+    .usage = "log [--json] [OLD|NUMBER] | log --clear [--until T]",
     .summary = "Prints who changed what, when, and what it was before",
     .details =
         "The newest change first, and of each the first entries: added (+), changed (~), removed "
@@ -243,8 +281,13 @@ const struct command command_log = {
         "NUMBER  this change alone, with all its entries\n"
         "\n"
         "The oldest changes make room for new ones. A change of very many entries is logged\n"
-        "without them.\n",
-    .takes = "json",
+        "without them.\n"
+        "\n"
+        "  --clear    forgets all changes, with the addresses in them; that is logged, and nothing "
+        "else is\n"
+        "             changed, but what is forgotten cannot be undone\n"
+        "  --until T  forgets only those that were made before T (2026-09-01)\n",
+    .takes = "json clear until",
     .most = 1,
     .opens = TABLE_TO_READ,
     .run = log_changes,

@@ -102,6 +102,7 @@ static const struct {
     FLAG("dry-run", dry_run),
     FLAG("skip-bad", skip_bad),
     FLAG("dns", dns),
+    FLAG("clear", clear),
     TEXT("resolver", resolver),
 };
 #define ROWS      (sizeof rows / sizeof *rows)
@@ -123,6 +124,26 @@ static void store(struct options *options, size_t row, char *argument)
         *(const char **)(void *)at = argument;
     else
         *(bool *)(void *)at = true;
+}
+
+/* What getopt_long has stopped at. A letter can stand among others in a word that it has not done with. */
+static const char *wrong_option(char **argv)
+{
+    static char letter[] = "-?";
+    if (optopt == 0 || optopt >= FIRST_ROW || optopt == 'h') /* --help=x */
+        return argv[optind - 1];
+    letter[1] = (char)optopt;
+    return letter;
+}
+
+static int refuse_option(const struct command *command, char **argv, struct error *err)
+{
+    const char *word = wrong_option(argv);
+    if (strcmp(word, "-c") == 0 || strcmp(word, "-d") == 0)
+        return error_set(err, EX_USAGE, "'%s' stands before the command: movedctl %s %s %s ...",
+                         word, word, word[1] == 'c' ? "FILE" : "TABLEDIR", command->name);
+    return error_set(err, EX_USAGE, "'%s' is no option of %s: usage: movedctl %s", word,
+                     command->name, command->usage);
 }
 
 /* Reads the command's options; its operands come to stand from argv[optind] on. Returns 0, 1
@@ -147,8 +168,7 @@ static int read_options(struct options *out, const struct command *command, int 
             return error_set(err, EX_USAGE, "'%s' wants an argument: usage: movedctl %s",
                              argv[optind - 1], command->usage);
         if (value < FIRST_ROW)
-            return error_set(err, EX_USAGE, "'%s' is no option of %s: usage: movedctl %s",
-                             argv[optind - 1], command->name, command->usage);
+            return refuse_option(command, argv, err);
         store(out, (size_t)(value - FIRST_ROW), optarg);
     }
     int operands = argc - optind;
@@ -229,7 +249,7 @@ static int read_globals(struct globals *out, int argc, char **argv, struct error
                              argv[optind - 1]);
         default:
             return error_set(err, EX_USAGE, "'%s' is no option: see movedctl help",
-                             argv[optind - 1]);
+                             wrong_option(argv));
         }
     }
     if (optind == argc)

@@ -42,4 +42,10 @@ int changelog_each_entry(struct table *table, uint64_t number,
 int table_edit_undo(struct table_edit *edit, uint64_t number, struct change *undone,
                     struct error *err);
 
+/* Drops the changes at the log's beginning that were made before this moment; INT64_MAX: all. Where any are, that is a change
+ * of its own, without entries, which keeps their numbers from being given again. Returns 0 with *dropped, how many, or -1
+ * with err, and then abort the edit. */
+int table_edit_clear_log(struct table_edit *edit, int64_t before, size_t *dropped,
+                         struct error *err);
+
 #endif

@@ -34,7 +34,8 @@ static int start(struct table_edit *edit, struct error *err)
     if (rc != 0)
         return table_lmdb_error(err, table, rc);
     edit->format = table_get_format(edit->txn, table->entries);
-    return edit->format <= TABLE_FORMAT ? 0 : table_lmdb_error(err, table, FORMAT_NEWER);
+    rc = edit->format < 0 ? MDB_CORRUPTED : edit->format > TABLE_FORMAT ? FORMAT_NEWER : 0;
+    return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
 struct table_edit *table_edit_begin(struct table *table, struct error *err)
@@ -160,7 +161,7 @@ static int write_change(struct table_edit *edit)
 {
     const struct change *change = &edit->change;
     int rc = 0;
-    if (change->added + change->changed + change->removed == 0)
+    if (change->added + change->changed + change->removed == 0 && !edit->clears)
         return 0;
     if (edit->format < TABLE_FORMAT)
         rc = table_put_metas(edit->txn, edit->table);

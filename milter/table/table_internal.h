@@ -63,6 +63,8 @@ struct table_edit {
     struct change change; /* what the log will say of it: counts so far */
     unsigned char *items; /* of it; NULL once they are too many, and then change.held is false */
     size_t used, size;    /* of items, in octets */
+    bool clears;          /* the log: old changes of it are dropped, and log_end was its last */
+    struct change log_end;
 };
 
 /* Says in err what one of LMDB's codes, errno's or PAGE_MISSING means for this table. Always

@@ -15,6 +15,10 @@ static int find(struct table_edit *edit, uint64_t number, struct change *out, st
                          (unsigned long long)number);
     if (rc != 0)
         return table_lmdb_error(err, edit->table, rc);
+    if (out->added + out->changed + out->removed == 0)
+        return error_set(err, EX_DATAERR,
+                         "change %llu, '%.100s', has changed no entry: there is nothing to undo",
+                         (unsigned long long)out->number, out->command);
     if (!out->held)
         return error_set(err, EX_DATAERR,
                          "change %llu, '%.100s', has more entries than the change log holds: "

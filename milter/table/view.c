@@ -57,7 +57,8 @@ static struct table_view *idle_view(struct table *table)
     return view;
 }
 
-/* Another program may have made it a table of a newer format: asked once for each transaction. */
+/* Another program may have made it a table of a newer format, or none, which would say of every mailbox that it has not
+ * moved: asked once for each transaction. */
 static int touch_format(struct table_view *view, void *unused)
 {
     struct table *table = view->table;
@@ -65,8 +66,9 @@ static int touch_format(struct table_view *view, void *unused)
     (void)unused;
     if (atomic_load_explicit(&table->format_checked, memory_order_relaxed) == id)
         return 0;
-    if (table_get_format(view->txn, table->entries) > TABLE_FORMAT)
-        return FORMAT_NEWER;
+    int format = table_get_format(view->txn, table->entries);
+    if (format < 0 || format > TABLE_FORMAT)
+        return format < 0 ? MDB_CORRUPTED : FORMAT_NEWER;
     atomic_store_explicit(&table->format_checked, id, memory_order_relaxed);
     return 0;
 }

@@ -61,6 +61,12 @@ class Commands(MovedctlCase):
         self.movedctl("add", "--replace", "a@old.example", "b@new.example")
         self.assertIn("b@new.example", self.movedctl("get", "a@old.example"))
 
+    def test_the_option_that_is_wrong_is_named(self):
+        for args, words in ((["add", "-xy"], "'-x' is no option of add"), (["add", "--gone", "-x"], "'-x' is no option of add"),
+                            (["add", "--knot"], "'--knot' is no option of add"), (["add", "-c@x"], "'-c' stands before the command"),
+                            (["list", "-d", "x"], "'-d' stands before the command"), (["-xc"], "'-x' is no option: ")):
+            self.refused(64, words, *args)
+
     def test_del_is_all_or_nothing(self):
         self.movedctl("add", "a@old.example", "--gone")
         self.refused(1, "'b@old.example'", "del", "a@old.example", "b@old.example")
