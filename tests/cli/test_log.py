@@ -63,7 +63,7 @@ class Log(MovedctlCase):
         self.movedctl("add", "al@old.example", "al@new.example")
         self.refused(65, "already", "add", "al@old.example", "--gone")
         self.refused(1, "no entry", "del", "al@old.example", "bo@old.example")
-        self.refused(65, "bad lines", "import", "-", stdin="old,new\nc@old.example,\nx,\n")
+        self.refused(65, "bad line", "import", "-", stdin="old,new\nc@old.example,\nx,\n")
         self.movedctl("import", "--dry-run", "-", stdin="old,new\nc@old.example,\n")
         self.movedctl("import", "-", stdin="old,new\nal@old.example,al@new.example\n")
         self.assertEqual(len(self.log()), 1)
