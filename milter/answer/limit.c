@@ -244,9 +244,11 @@ void limit_ask(struct limit_outcome *out, struct limit *limit, const struct ip *
             continue;
         out->level = (enum limit_level)(places[i].level - limit->levels);
         out->allowed = has_room(limit, &places[i], now, true, out); /* another thread was first? */
-        if (out->allowed)
-            (void)was_told(limit, places[i].pair, now, true);
     }
+    /* Only when every level has room: what is known costs nothing, at no level. */
+    for (int i = 0; i < count && out->allowed; i++)
+        if (!places[i].known)
+            (void)was_told(limit, places[i].pair, now, true);
 }
 
 const char *limit_level_name(enum limit_level level)

@@ -394,32 +394,60 @@ END_TEST
 struct asker {
     pthread_t thread;
     struct limit *limit;
+    struct ip ip;
     int first, told;
 };
 
 static void *harvest(void *data)
 {
     struct asker *asker = data;
-    const struct ip ip = v4(7);
-    asker->told = count_from(asker->limit, &ip, asker->first, 20000, 1000);
+    asker->told = count_from(asker->limit, &asker->ip, asker->first, 20000, 1000);
     return NULL;
 }
 
-START_TEST(threads_together_are_told_no_more)
+/* Eight at once, each for 20,000 addresses that no other asks for: how many they were told together. */
+static int harvest_together(struct asker *askers, struct limit *limit, struct ip (*from)(uint32_t))
 {
-    struct asker askers[8];
-    struct limit *limit = make(1000, 3600);
     int told = 0;
     for (int i = 0; i < 8; i++) {
-        askers[i] = (struct asker){.limit = limit, .first = i * 20000};
+        askers[i] =
+            (struct asker){.limit = limit, .ip = from((uint32_t)i), .first = i * 20000, .told = 0};
         ck_assert_int_eq(pthread_create(&askers[i].thread, NULL, harvest, &askers[i]), 0);
     }
     for (int i = 0; i < 8; i++) {
         pthread_join(askers[i].thread, NULL);
         told += askers[i].told;
     }
-    ck_assert_int_eq(told, 1000);
+    return told;
+}
+
+START_TEST(threads_together_are_told_no_more)
+{
+    struct asker askers[8];
+    struct limit *limit = make(1000, 3600);
+    ck_assert_int_eq(harvest_together(askers, limit, one_client), 1000);
     limit_free(limit);
+}
+END_TEST
+
+/* Who came a moment too late for the network's last one does not get it by asking once more. */
+START_TEST(a_network_at_its_limit_is_told_nothing_that_was_refused)
+{
+    struct limit_rules rules = usual;
+    struct asker askers[8];
+    int more = 0;
+    rules.client.most = 1000000;
+    rules.network.most = 100;
+    for (int round = 0; round < 10; round++) {
+        struct limit *limit = limit_new(&rules, NULL);
+        int told = harvest_together(askers, limit, of_a_24);
+        for (int i = 0; i < 8; i++)
+            more += count_from(limit, &askers[i].ip, askers[i].first, 20000, 1001);
+        ck_assert_int_eq(told, 100);
+        more -= told;
+        limit_free(limit);
+    }
+    ck_assert_int_eq(more, 0);
 }
 END_TEST
 
@@ -445,6 +473,7 @@ Suite *limit_suite(void)
     tcase_add_test(tcase, a_hundred_thousand_clients_keep_their_counts);
     tcase_add_loop_test(tcase, new_rules_count_on, 0, ROWS(changes));
     tcase_add_test(tcase, threads_together_are_told_no_more);
+    tcase_add_test(tcase, a_network_at_its_limit_is_told_nothing_that_was_refused);
     suite_add_tcase(suite, tcase);
     return suite;
 }
