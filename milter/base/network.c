@@ -115,8 +115,9 @@ int network_parse(struct network *out, const char *text, struct error *err)
 
 bool network_contains(const struct network *networks, size_t count, const struct ip *ip)
 {
+    bool v4 = ip_is_v4(ip); /* ::/0 is all of IPv6, and would have the mapped addresses in it */
     for (size_t i = 0; i < count; i++)
-        if (same_bits(&networks[i].ip, ip, networks[i].prefix))
+        if (ip_is_v4(&networks[i].ip) == v4 && same_bits(&networks[i].ip, ip, networks[i].prefix))
             return true;
     return false;
 }

@@ -24,7 +24,9 @@ static const struct {
     {"2001:db8::/33", "2001:db8:8000::1", false},
     {"::1", "::1", true},
     {"127.0.0.0/8", "::ffff:127.0.0.1", true},
-    {"::/0", "192.0.2.1", true},
+    {"::/0", "192.0.2.1", false},
+    {"::/0", "::", true},
+    {"::/8", "::ffff:192.0.2.1", false},
     {"[2001:db8::1]", "IPv6:2001:db8::1", true},
 };
 START_TEST(a_network_has_its_addresses)
