@@ -93,7 +93,8 @@ static enum trust find_trust(const struct client *client, const struct settings 
         return TRUST_LOCAL;
     if (client->authenticated)
         return TRUST_AUTHENTICATED;
-    if (network_contains(settings->trusted, settings->trusted_count, &client->ip))
+    if (!client->anybody &&
+        network_contains(settings->trusted, settings->trusted_count, &client->ip))
         return TRUST_NETWORK;
     if (client->confirmed_name != NULL &&
         is_below(client->confirmed_name, &settings->trusted_domains))

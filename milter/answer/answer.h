@@ -20,6 +20,7 @@
 struct client {
     /* As the MTA gives it where the address has this name and the name this address; else NULL. Lent. */
     const char *confirmed_name;
+    bool anybody; /* stands for every stranger: in no network, whatever networks are trusted */
     bool has_ip; /* without one it is local submission: trusted (non_smtpd_milters, sendmail -bs) */
     struct ip ip;
     bool authenticated; /* as the MTA says (RFC 4954) */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* What a mail server is told of a recipient without its client: as a stranger with no limit. */
-static const struct client stranger = {.has_ip = true};
+static const struct client stranger = {.anybody = true, .has_ip = true};
 
 static const char *const names[] = {
     [MAP_LISTED] = "listed",

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Nobody's: RFC 5737. Stands for a client that is a stranger. */
+/* Nobody's: RFC 5737. */
 #define STRANGER "192.0.2.1"
 
 static int read_question(struct question *out, const struct options *options, const char *recipient,
@@ -19,6 +19,7 @@ static int read_question(struct question *out, const struct options *options, co
     *out = (struct question){.recipient = recipient,
                              .length = strlen(recipient),
                              .client = {.confirmed_name = options->client_name,
+                                        .anybody = options->client == NULL,
                                         .has_ip = true,
                                         .authenticated = options->authenticated,
                                         .smtputf8 = options->smtputf8},

@@ -177,6 +177,23 @@ START_TEST(sendmail_gets_no_octet_over_127_without_smtputf8)
 }
 END_TEST
 
+START_TEST(a_map_without_a_client_trusts_nobody)
+{
+    struct network all[2];
+    ck_assert_int_eq(network_parse(&all[0], "::/0", NULL), 0);
+    ck_assert_int_eq(network_parse(&all[1], "0.0.0.0/0", NULL), 0);
+    struct network *own = settings->trusted;
+    size_t count = settings->trusted_count;
+    settings->trusted = all;
+    settings->trusted_count = 2;
+    ck_assert_int_eq(ask("relocated shy@old.example", NULL).result, MAP_NOTFOUND);
+    ck_assert_str_eq(ask("reply 192.0.2.7 0 0 shy@old.example", NULL).value,
+                     "moved shy@new.example");
+    settings->trusted = own;
+    settings->trusted_count = count;
+}
+END_TEST
+
 START_TEST(what_is_concealed_from_all_is_not_listed)
 {
     settings->conceal = true;
@@ -223,6 +240,7 @@ Suite *map_suite(void)
     tcase_add_loop_test(tcase, a_table_that_cannot_be_read, 0, 3);
     tcase_add_test(tcase, an_unknown_map_is_no_answer);
     tcase_add_test(tcase, the_limit_counts_for_reply_alone);
+    tcase_add_test(tcase, a_map_without_a_client_trusts_nobody);
     tcase_add_test(tcase, what_is_concealed_from_all_is_not_listed);
     tcase_add_test(tcase, sendmail_gets_no_octet_over_127_without_smtputf8);
     suite_add_tcase(suite, tcase);
