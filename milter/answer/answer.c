@@ -102,6 +102,15 @@ static enum trust find_trust(const struct client *client, const struct settings 
     return TRUST_NONE;
 }
 
+/* Whether a reply says the address as it is: with '?' for a control character it is another one. */
+static bool is_printable(const char *address)
+{
+    char shown[ADDRESS_TEXT_SIZE];
+    memcpy(shown, address, strlen(address) + 1);
+    reply_make_printable(shown, true);
+    return strcmp(shown, address) == 0;
+}
+
 /* Writes the new address in the way that this session can carry: in UTF-8 throughout, or in
  * A-labels. Returns -1 where neither does. RFC 6531 section 3.7.4.2. A mail server that forwards
  * gets A-labels, which every one can look up. */
@@ -122,7 +131,9 @@ static int write_new(struct answer *out, const struct chain *chain, const struct
         return -1;
     if (client->loses_quotes && !chain->forward && out->new[0] == '"')
         return -1;
-    return address_needs_utf8(out->new) && !client->smtputf8 ? -1 : 0;
+    if (!address_needs_utf8(out->new))
+        return 0;
+    return client->smtputf8 && (chain->forward || is_printable(out->new)) ? 0 : -1;
 }
 
 /* Who may not know where may not even know that: the mail server's own words for a mailbox that it does not

@@ -19,8 +19,8 @@ static const struct {
                          "moved, and this client has been told disclosure.limit addresses"},
     [RULE_UNWRITABLE] =
         {"unwritable",
-         "moved, and the new address needs SMTPUTF8 or is too long for a reply, or has quotes "
-         "and Sendmail would lose them"},
+         "moved, and the new address needs SMTPUTF8, has a control character or is too long for a "
+         "reply, or has quotes and Sendmail would lose them"},
     [RULE_LOCAL] = {"local", "moved, but mail submitted on this host is never refused"},
     [RULE_TABLE_ERROR] = {"table error", "the table cannot be read (on_table_error decides)"},
 };

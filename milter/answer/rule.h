@@ -13,7 +13,7 @@ enum rule {
     RULE_LOOP, /* a chain in a circle, or longer than 8: as gone, 451 where it says forward */
     RULE_NOT_DISCLOSED,
     RULE_OVER_LIMIT,
-    RULE_UNWRITABLE, /* the new address needs SMTPUTF8, or is too long for a path */
+    RULE_UNWRITABLE, /* the new address needs SMTPUTF8, is too long for a path, or no reply says it */
     RULE_LOCAL, /* would be refused, but then local submission stays in the maildrop for ever */
     RULE_TABLE_ERROR,
 };

@@ -117,6 +117,9 @@ static void put_more(void)
                 "cher.example",
          .action = "forward"},
         {.old = "fwdutf8@old.example", .new = "j\xc3\xb6rg@new.example", .action = "forward"},
+        {.old = "c1@old.example",
+         .new = "a\xc2\x85"
+                "b@new.example"},
         {.old = "fwdext@old.example", .new = "ext@new.example", .action = "forward"},
         {.old = "fwduntil@old.example",
          .new = "u@new.example",
@@ -424,6 +427,7 @@ START_TEST(utf8_goes_into_sessions_that_carry_it)
     modern.smtputf8 = true;
     expect("<j\xc3\xb6rg@old.example>", modern, NOW, MOVED("j\xc3\xb6rg@new.example"));
     expect("<J\xc3\x96RG@old.example>", modern, NOW, MOVED("j\xc3\xb6rg@new.example"));
+    expect("<c1@old.example>", modern, NOW, WITHHELD); /* with '?' it would be another one */
     expect("<idn@old.example>", modern, NOW,
            MOVED("idn@b\xc3\xbc"
                  "cher.example"));
