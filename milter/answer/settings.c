@@ -400,12 +400,17 @@ void settings_free(struct settings *settings)
     free(settings);
 }
 
+static bool limits_anything(const struct settings *s)
+{
+    return s->limit > 0 || s->network_limit > 0 || s->total_limit > 0;
+}
+
 void settings_warn(const struct settings *settings, void (*say)(const char *line, void *data),
                    void *data)
 {
     char line[512];
     texts_warn(&settings->texts, &settings->texts_by_domain, say, data);
-    if (settings->conceal && settings->limit > 0 && settings->over_limit == OVER_LIMIT_DEFER)
+    if (settings->conceal && limits_anything(settings) && settings->over_limit == OVER_LIMIT_DEFER)
         say("disclosure.over_limit: \"defer\" tells that a mailbox has moved, which conceal hides: "
             "write "
             "\"withhold\"",

@@ -263,6 +263,14 @@ START_TEST(a_text_that_programs_cannot_read_is_warned_of)
     ck_assert(settings->conceal);
     settings_warn(settings, count_warning, &count);
     ck_assert_int_eq(count, 2);
+    settings_free(settings);
+    ck_assert_int_eq(read_text(&settings,
+                               "disclosure: { conceal = true; over_limit = \"defer\"; limit = 0; "
+                               "total_limit = 1; };",
+                               &err),
+                     0);
+    settings_warn(settings, count_warning, &count);
+    ck_assert_int_eq(count, 3);
     count = 1;
     settings_free(settings);
     ck_assert_int_eq(read_text(&settings, "hits: { enabled = true; };", &err), 0);
