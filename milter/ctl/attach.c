@@ -2,6 +2,7 @@
 #include "ctl/attach.h"
 
 #include "ctl/conf_edit.h"
+#include "ctl/interrupt.h"
 #include "ctl/probe.h"
 #include "ctl/process.h"
 
@@ -98,7 +99,10 @@ int attach_carry_out(const struct ctl *ctl, struct changes *changes,
         return -1;
     if (ctl->options.dry_run)
         return 0;
-    if (ask(ctl, err) != 0 || changes_apply(changes, err) != 0)
+    if (ask(ctl, err) != 0)
+        return -1;
+    interrupt_ignore(); /* half of it would look like all of it to the next run, and be in force for none */
+    if (changes_apply(changes, err) != 0)
         return -1;
     if (ctl->options.observe)
         reload_daemon(ctl);

@@ -200,24 +200,51 @@ static char *copy_path(const char *path)
     return out;
 }
 
-static int make(struct change *change, struct error *err)
+/* Between the question and its answer somebody may have edited the file. */
+static int check_unchanged(const struct change *change, struct error *err)
 {
-    struct stat status;
-    if (change->old == NULL) {
-        change->made = true;
-        return replace(change->path, change->text, NULL, err);
-    }
-    if (stat(change->path, &status) != 0)
-        return file_error(err, change->path);
+    char *now;
+    if (read_if_there(&now, change->path, err) != 0)
+        return -1;
+    bool unchanged = same(now, change->old);
+    free(now);
+    return unchanged ? 0
+                     : error_set(err, EX_TEMPFAIL, "%s: has been changed meanwhile: run this again",
+                                 change->path);
+}
+
+static int keep_copy(struct change *change, const struct stat *status, struct error *err)
+{
     change->copy = copy_path(change->path);
     if (change->copy == NULL)
         return error_set(err, EX_OSERR, "out of memory");
-    if (replace(change->copy, change->old, &status, err) != 0)
-        return -1;
-    change->made = true;
-    if (change->text == NULL)
-        return unlink(change->path) == 0 ? 0 : file_error(err, change->path);
-    return replace(change->path, change->text, &status, err);
+    if (replace(change->copy, change->old, status, err) == 0)
+        return 0;
+    free(change->copy);
+    change->copy = NULL;
+    return -1;
+}
+
+static int make(struct change *change, struct error *err)
+{
+    struct stat status;
+    int rc = check_unchanged(change, err);
+    if (rc == 0 && change->old == NULL) {
+        rc = replace(change->path, change->text, NULL, err);
+    } else if (rc == 0) {
+        if (stat(change->path, &status) != 0)
+            return file_error(err, change->path);
+        if (keep_copy(change, &status, err) != 0)
+            return -1;
+        if (change->text != NULL)
+            rc = replace(change->path, change->text, &status, err);
+        else if (unlink(change->path) != 0)
+            rc = file_error(err, change->path);
+        if (rc != 0)
+            unlink(change->copy);
+    }
+    change->made = rc == 0;
+    return rc;
 }
 
 int changes_apply(struct changes *changes, struct error *err)
@@ -231,19 +258,18 @@ int changes_apply(struct changes *changes, struct error *err)
     return 0;
 }
 
+/* The copy takes the place of the file: that needs no room on a full disk. */
 static int take_back(struct change *change, struct error *err)
 {
-    struct stat status;
     if (!change->made)
         return 0;
     change->made = false;
     if (change->copy == NULL)
         return unlink(change->path) == 0 || errno == ENOENT ? 0 : file_error(err, change->path);
-    if (stat(change->copy, &status) != 0 || replace(change->path, change->old, &status, err) != 0)
-        return error_set(err, EX_IOERR, "%s: cannot be put back: copy %s over it", change->path,
-                         change->copy);
-    unlink(change->copy);
-    return 0;
+    if (rename(change->copy, change->path) == 0)
+        return 0;
+    return error_set(err, EX_IOERR, "%s: cannot be put back: move %s over it", change->path,
+                     change->copy);
 }
 
 int changes_take_back(struct changes *changes, struct error *err)

@@ -53,17 +53,32 @@ static void close_streams(struct streams *s)
     }
 }
 
+/* It can be interrupted though we may not be. */
+static void set_signals(posix_spawnattr_t *attributes)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    posix_spawnattr_init(attributes);
+    posix_spawnattr_setsigdefault(attributes, &set);
+    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF);
+}
+
 /* The program's ends of the pipes become its standard streams. */
 static int start(pid_t *pid, struct streams *s, const char *const *argv, const char *input)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    set_signals(&attributes);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input == NULL ? "/dev/null" : input,
                                      O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, s->pipes[OUT][1], STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, s->pipes[ERR][1], STDERR_FILENO);
-    int rc = posix_spawnp(pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+    int rc = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     close_end(&s->pipes[OUT][1]);
     close_end(&s->pipes[ERR][1]);
     return rc;

@@ -6,6 +6,7 @@ import pwd
 import re
 import shlex
 import signal
+import subprocess
 import unittest
 
 from lib import place
@@ -477,6 +478,56 @@ class OddPostfix(Case):
         self.assertIn("the change was taken back", self.attach(status=69))
         self.assertEqual(self.postfix.files(), files)
         self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
+
+    def test_a_file_that_cannot_be_replaced_leaves_nothing_behind(self):
+        self.start()
+        files, there = self.postfix.files(), sorted(self.postfix.conf.iterdir())
+        if subprocess.run(["chattr", "+i", self.postfix.conf / "master.cf"], check=False, capture_output=True).returncode != 0:
+            self.skipTest("no immutable files here")
+        try:
+            self.assertIn(f"movedctl: {self.postfix.conf}/master.cf: ", self.attach(status=77))
+        finally:
+            subprocess.run(["chattr", "-i", self.postfix.conf / "master.cf"], check=True)
+        self.assertEqual(self.postfix.files(), files)
+        self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
+
+    def test_what_was_edited_while_we_asked_is_not_overwritten(self):
+        self.start()
+        terminal, theirs = os.openpty()
+        self.addCleanup(os.close, terminal)
+        asks = subprocess.Popen([*place.program("movedctl"), "-c", str(self.daemon.conf), "attach", "--config-dir",
+                                 str(self.postfix.conf), "postfix"], stdin=theirs, stdout=theirs, stderr=theirs,
+                                env=self.postfix.env)
+        os.close(theirs)
+        self.addCleanup(asks.wait)
+        said = b""
+        while b"[y/N]" not in said:
+            said += os.read(terminal, 4096)
+        with open(self.postfix.conf / "master.cf", "a") as master:
+            master.write("# edited\n")
+        files, there = self.postfix.files(), sorted(self.postfix.conf.iterdir())
+        os.write(terminal, b"y\n")
+        self.assertEqual(asks.wait(place.PATIENCE), 75)
+        self.assertIn(b"master.cf: has been changed meanwhile", os.read(terminal, 4096))
+        self.assertEqual(self.postfix.files(), files)
+        self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
+
+    def test_an_interrupt_in_the_middle_waits_until_all_is_done(self):
+        self.start()
+        folder, real = self.postfix.folder / "bin", self.postfix.root / "usr/sbin"
+        folder.mkdir()
+        for program in real.iterdir():
+            (folder / program.name).symlink_to(program)
+        (folder / "postfix").unlink()
+        (folder / "postfix").write_text(f"""#!/bin/sh
+            case "$3" in check) kill -INT $PPID ;; esac
+            exec {real}/postfix "$@"
+            """)
+        (folder / "postfix").chmod(0o755)
+        with open(self.postfix.conf / "main.cf", "a") as main:
+            main.write(f"command_directory = {folder}\n")
+        self.attach()
+        self.hears("gone@old.example", MOVED.format("gone@new.example"))
 
     def test_what_postconf_cannot_read_is_left_as_it_is(self):
         self.start()
