@@ -23,6 +23,10 @@ struct mta {
 };
 extern const struct mta mta_postfix, mta_sendmail;
 
+/* Whether Postfix is attached to, and attach would now write something else than it did: main.cf, the services or
+ * the table have changed since. ctl->table is open. false too where that cannot be found out. */
+bool attach_postfix_is_outdated(struct ctl *ctl);
+
 /* What is run when the files are changed: NULL-terminated lists of argv, each NULL-terminated. */
 struct aftermath {
     /* The first thing that is done, NULL for none; returns -1 with err to have the change taken back. */

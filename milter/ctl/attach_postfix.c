@@ -32,8 +32,10 @@ struct work {
     size_t domain_count;
     struct service *services;
     size_t service_count;
-    char socket[PATH_MAX + 32]; /* of the milter, as our configuration has it or will have it */
-    char milter[PATH_MAX + 32]; /* the same, as smtpd_milters writes it */
+    char socket[PATH_MAX + 32];  /* of the milter, as our configuration has it or will have it */
+    char milter[PATH_MAX + 32];  /* the same, as smtpd_milters writes it */
+    bool attached;               /* there are blocks of ours */
+    bool unserved, raise_limits; /* asked for, now or when they were written */
     struct changes changes;
 };
 
@@ -44,14 +46,23 @@ static int out_of_memory(struct error *err)
     return error_set(err, EX_OSERR, "out of memory");
 }
 
+/* What was asked for once stays until detach. */
+static void read_wishes(struct work *work, const char *text)
+{
+    work->attached = work->attached || strstr(text, COMMENT ATTACH_BEGIN) != NULL;
+    work->unserved = work->unserved || strstr(text, PLAN_UNSERVED) != NULL;
+    work->raise_limits = work->raise_limits || strstr(text, PLAN_HARD_LIMIT) != NULL;
+}
+
 /* Reads a file of the configuration without our blocks, and puts it into the scratch folder. */
-static int read_file(struct cf **out, const char *path, const struct work *work, const char *name,
+static int read_file(struct cf **out, const char *path, struct work *work, const char *name,
                      struct error *err)
 {
     char copy[PATH_MAX];
     char *text = file_read(path, err), *stripped = NULL;
     if (text == NULL)
         return -1;
+    read_wishes(work, text);
     stripped = attach_strip(text, COMMENT);
     *out = stripped == NULL ? NULL : cf_read(stripped);
     free(text);
@@ -301,7 +312,7 @@ static void say_classes(const struct work *work)
 
 static void say_unserved(const struct work *work)
 {
-    if (work->ctl->options.unserved)
+    if (work->unserved)
         return;
     for (size_t i = 0; i < work->domain_count; i++)
         if (work->classes[i] == POSTFIX_NONE) {
@@ -337,7 +348,7 @@ static void say_limits(const struct work *work)
     size_t entries = 0;
     char *soft = postfix_value(work->postfix.dir, "smtpd_soft_error_limit", true, &err);
     char *hard = postfix_value(work->postfix.dir, "smtpd_hard_error_limit", true, &err);
-    if (soft != NULL && hard != NULL && !work->ctl->options.raise_limits &&
+    if (soft != NULL && hard != NULL && !work->raise_limits &&
         table_count(work->ctl->table, &entries, &err) == 0)
         printf("Postfix counts each 551 as an error: after %s in a session it waits a second "
                "before each "
@@ -362,8 +373,8 @@ static int make_plan(struct work *work, struct error *err)
         .domains = (const char *const *)work->domains,
         .classes = work->classes,
         .count = work->domain_count,
-        .unserved = work->ctl->options.unserved,
-        .raise_limits = work->ctl->options.raise_limits,
+        .unserved = work->unserved,
+        .raise_limits = work->raise_limits,
     };
     return plan_make(&input, work->main, work->master, work->services, work->service_count, err);
 }
@@ -437,7 +448,8 @@ static int attach_with(struct work *work, struct error *err)
 
 static int attach(struct ctl *ctl, struct error *err)
 {
-    struct work work = {.ctl = ctl};
+    struct work work = {
+        .ctl = ctl, .unserved = ctl->options.unserved, .raise_limits = ctl->options.raise_limits};
     int rc = postfix_find(&work.postfix, ctl->options.config_dir, err);
     if (rc == 0)
         rc = attach_with(&work, err);
@@ -458,6 +470,23 @@ static int detach(struct ctl *ctl, struct error *err)
                        "Detached. milter-moved itself can be stopped now.", err);
     free_work(&work);
     return rc;
+}
+
+bool attach_postfix_is_outdated(struct ctl *ctl)
+{
+    struct error err;
+    struct work work = {.ctl = ctl};
+    bool planned = postfix_find(&work.postfix, ctl->options.config_dir, &err) == 0 &&
+                   read_configuration(&work, &err) == 0 && work.attached &&
+                   read_domains(&work, &err) == 0;
+    if (planned) {
+        snprintf(work.socket, sizeof work.socket, "%s", ctl->settings->socket);
+        planned = name_milter(&work, &err) == 0 && make_plan(&work, &err) == 0 &&
+                  add_changes(&work, &err) == 0;
+    }
+    bool outdated = planned && work.changes.count > 0;
+    free_work(&work);
+    return outdated;
 }
 
 const struct mta mta_postfix = {"postfix", attach, detach};

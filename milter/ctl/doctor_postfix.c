@@ -1,4 +1,5 @@
 /* ctl/doctor_postfix.c: the symptoms of a Postfix: postconf(5), master(5) */
+#include "ctl/attach.h"
 #include "ctl/postfix_view.h"
 
 #include <limits.h>
@@ -23,6 +24,14 @@ static bool has_listed(const char *list)
 }
 
 /* ---- symptoms of the configuration */
+
+/* smtpd has lists of its own, which were those of main.cf when attach wrote them. */
+static bool is_outdated(struct exam *exam)
+{
+    struct ctl ctl = *exam->ctl;
+    ctl.table = exam->table;
+    return exam->postfix != NULL && exam->table != NULL && attach_postfix_is_outdated(&ctl);
+}
 
 static bool is_softened(struct exam *exam)
 {
@@ -359,6 +368,10 @@ const struct symptom postfix_symptoms[] = {
      "${maps} = ${maps_value} looks for the map listed in another place than ${lookups}, where milter-moved "
      "listens.",
      "${attach}, after the old map is taken out"},
+    {"attach-outdated", FAULT, OF_SERVER, is_outdated, NULL,
+     "Since attach main.cf, the services of ${master} or the domains of the table have changed: smtpd still has "
+     "the lists of then, and refuses mailboxes that were added to those of main.cf.",
+     "${attach}, which shows what has changed"},
     {"soft-bounce", FAULT, OF_SERVER, is_softened, shows_soft,
      "soft_bounce = yes: every refusal for good is one for now, so senders try again for days and are never "
      "told.",

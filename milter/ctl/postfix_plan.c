@@ -15,7 +15,6 @@
 
 /* In sessions of mailing lists; under stress as Postfix has it. */
 #define SOFT_LIMIT "${stress?{1}:{1000}}"
-#define HARD_LIMIT "${stress?{1}:{1001}}"
 
 /* ---- overrides in master.cf: "smtp/inet/smtpd_milters = value", a line each, as of postfix_overrides */
 
@@ -396,7 +395,7 @@ static int plan_service(struct options *o, struct cf *master, struct service *se
         rc = option_unserved(o);
     if (rc == 0 && o->input->raise_limits) {
         option(o, "smtpd_soft_error_limit", SOFT_LIMIT);
-        option(o, "smtpd_hard_error_limit", HARD_LIMIT);
+        option(o, "smtpd_hard_error_limit", PLAN_HARD_LIMIT);
     }
     if (fclose(o->out) != 0)
         rc = -1;

@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What a configuration says where these were asked for. */
+#define PLAN_UNSERVED   "moved_unserved ="
+#define PLAN_HARD_LIMIT "${stress?{1}:{1001}}"
+
 /* What the plan is made for. All of it is lent. */
 struct plan_input {
     const struct postfix *postfix;

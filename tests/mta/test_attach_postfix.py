@@ -401,6 +401,31 @@ class StockPostfix(Case):
                 self.assertEqual(talk.rcpt("daemon@old.example"), expected)
                 self.assertEqual(talk.rcpt("gone@old.example"), unknown.replace("nobody-at-all@", "gone@"))
 
+    def test_what_was_asked_for_once_stays_until_detach(self):
+        self.start()
+        files = self.postfix.files()
+        self.attach("--unserved", "--raise-limits")
+        attached = self.postfix.files()
+        self.assertIn("Attached already: nothing to change.", self.attach())
+        self.assertEqual(self.postfix.files(), attached)
+        self.detach()
+        self.assertEqual(self.postfix.files(), files)
+
+    def test_a_list_that_changes_in_main_cf_is_seen_by_doctor_and_taken_up_by_attach(self):
+        self.start("virtual_mailbox_domains = virt.example\nvirtual_mailbox_maps = inline:{{here@virt.example=x}}\n")
+        self.attach("--unserved")
+        self.assertNotIn("attach-outdated", self.ctl("doctor", "--smtp", f"127.0.0.1:{self.postfix.ports['smtp']}").stdout)
+        main = self.postfix.conf / "main.cf"
+        main.write_text(main.read_text().replace("inline:{here@", "inline:{new@virt.example=x, here@"))
+        done = self.ctl("doctor", "--smtp", f"127.0.0.1:{self.postfix.ports['smtp']}")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("attach-outdated", done.stdout)
+        self.attach()
+        self.hears("new@virt.example", "250 ")
+        self.hears("gone@virt.example", MOVED.format("gone@new.example"))
+        self.daemon.hold(("gone@alias.example", "gone@new.example"))
+        self.assertIn("attach-outdated", self.ctl("doctor", "--smtp", f"127.0.0.1:{self.postfix.ports['smtp']}").stdout)
+
     def test_non_smtpd_milters_are_left_alone(self):
         self.start("non_smtpd_milters = inet:127.0.0.1:9\nmilter_default_action = accept\n")
         self.attach()
