@@ -23,8 +23,8 @@ struct mta {
 };
 extern const struct mta mta_postfix, mta_sendmail;
 
-/* Whether Postfix is attached to, and attach would now write something else than it did: main.cf, the services or
- * the table have changed since. ctl->table is open. false too where that cannot be found out. */
+/* Whether Postfix is attached to, and its services have other lists than attach would give them now: main.cf or
+ * master.cf has changed since. The table is not asked. false too where that cannot be found out. */
 bool attach_postfix_is_outdated(struct ctl *ctl);
 
 /* What is run when the files are changed: NULL-terminated lists of argv, each NULL-terminated. */

@@ -472,19 +472,62 @@ static int detach(struct ctl *ctl, struct error *err)
     return rc;
 }
 
+/* Whether the services have the map in the list of this class. */
+static bool has_map(const char *text, enum postfix_class kind)
+{
+    char option[128];
+    snprintf(option, sizeof option, "\n  -o { %s = ", postfix_class_maps(kind));
+    for (const char *at = text; (at = strstr(at, option)) != NULL; at++) {
+        const char *end = strchr(at + 1, '\n'), *map = strstr(at, PLAN_LISTED " }\n");
+        if (map != NULL && map < end)
+            return true;
+    }
+    return false;
+}
+
+/* Plans for the classes that were planned for, whatever domains the table has now. Returns whether
+ * master.cf would be another one; false where that cannot be found out. */
+static bool differs(struct work *work, const char *text)
+{
+    enum postfix_class classes[POSTFIX_CLASSES + 1];
+    const char *domains[POSTFIX_CLASSES + 1];
+    size_t count = 0;
+    struct error err;
+    for (int kind = 0; kind <= POSTFIX_CLASSES; kind++)
+        if (kind == POSTFIX_NONE ? work->unserved : has_map(text, (enum postfix_class)kind)) {
+            classes[count] = (enum postfix_class)kind;
+            domains[count++] = "a.example"; /* only main.cf names it */
+        }
+    const struct plan_input input = {.postfix = &work->postfix,
+                                     .scratch = work->scratch,
+                                     .milter = work->milter,
+                                     .lookups = work->ctl->settings->lookup_socket + 5,
+                                     .domains = domains,
+                                     .classes = classes,
+                                     .count = count,
+                                     .unserved = work->unserved,
+                                     .raise_limits = work->raise_limits};
+    bool planned =
+        plan_make(&input, work->main, work->master, work->services, work->service_count, &err) == 0;
+    char *would_be = planned ? cf_text(work->master) : NULL;
+    bool differ = would_be != NULL && strcmp(text, would_be) != 0;
+    free(would_be);
+    return differ;
+}
+
 bool attach_postfix_is_outdated(struct ctl *ctl)
 {
     struct error err;
     struct work work = {.ctl = ctl};
-    bool planned = postfix_find(&work.postfix, ctl->options.config_dir, &err) == 0 &&
-                   read_configuration(&work, &err) == 0 && work.attached &&
-                   read_domains(&work, &err) == 0;
-    if (planned) {
-        snprintf(work.socket, sizeof work.socket, "%s", ctl->settings->socket);
-        planned = name_milter(&work, &err) == 0 && make_plan(&work, &err) == 0 &&
-                  add_changes(&work, &err) == 0;
-    }
-    bool outdated = planned && work.changes.count > 0;
+    char *text = NULL;
+    bool outdated = false;
+    snprintf(work.socket, sizeof work.socket, "%s", ctl->settings->socket);
+    if (*ctl->settings->lookup_socket != '\0' &&
+        postfix_find(&work.postfix, ctl->options.config_dir, &err) == 0 &&
+        read_configuration(&work, &err) == 0 && work.attached && name_milter(&work, &err) == 0 &&
+        (text = file_read(work.master_path, &err)) != NULL)
+        outdated = differs(&work, text);
+    free(text);
     free_work(&work);
     return outdated;
 }

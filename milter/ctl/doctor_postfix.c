@@ -28,9 +28,7 @@ static bool has_listed(const char *list)
 /* smtpd has lists of its own, which were those of main.cf when attach wrote them. */
 static bool is_outdated(struct exam *exam)
 {
-    struct ctl ctl = *exam->ctl;
-    ctl.table = exam->table;
-    return exam->postfix != NULL && exam->table != NULL && attach_postfix_is_outdated(&ctl);
+    return exam->postfix != NULL && attach_postfix_is_outdated(exam->ctl);
 }
 
 static bool is_softened(struct exam *exam)
@@ -369,8 +367,8 @@ const struct symptom postfix_symptoms[] = {
      "listens.",
      "${attach}, after the old map is taken out"},
     {"attach-outdated", FAULT, OF_SERVER, is_outdated, NULL,
-     "Since attach main.cf, the services of ${master} or the domains of the table have changed: smtpd still has "
-     "the lists of then, and refuses mailboxes that were added to those of main.cf.",
+     "main.cf or a service in ${master} has changed since attach: smtpd still has the lists of then, and "
+     "refuses mailboxes that were added to those of main.cf.",
      "${attach}, which shows what has changed"},
     {"soft-bounce", FAULT, OF_SERVER, is_softened, shows_soft,
      "soft_bounce = yes: every refusal for good is one for now, so senders try again for days and are never "

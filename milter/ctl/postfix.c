@@ -2,6 +2,7 @@
 
 #include "ctl/change.h"
 #include "ctl/process.h"
+#include "mail/address.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -82,7 +83,7 @@ void postfix_free(struct postfix *postfix)
 
 static const struct {
     const char *name, *domains, *maps;
-    bool with_subdomains; /* parent_domain_matches_subdomains may name it */
+    bool has_subdomains; /* a domain in it can stand for those below it */
 } words[] = {
     [POSTFIX_LOCAL] = {"local", "mydestination", "local_recipient_maps", false},
     [POSTFIX_ALIAS] = {"virtual alias", "virtual_alias_domains", "virtual_alias_maps", false},
@@ -108,25 +109,39 @@ struct matching {
     size_t count;
     signed char
         *matches; /* of each domain: 0 nothing said yet, 1 in the list, -1 taken out with '!' */
-    bool with_subdomains;
-    const char *input; /* a file with all the domains, one a line, for postmap */
+    enum subdomains { NONE, DOTTED, ALL } below; /* for which patterns subdomains match */
+    /* Files for postmap, with all the domains, one a line; and with those above them as well. */
+    const char *input, *parents;
 };
 
-static bool is_domain(const char *pattern, const char *domain, bool with_subdomains)
+/* parent_domain_matches_subdomains, postconf(5): "example" or ".example" is for subdomains, never both. */
+static bool is_domain(const char *pattern, const char *domain, enum subdomains below)
 {
     size_t length = strlen(domain), tail = strlen(pattern);
     if (strcasecmp(pattern, domain) == 0)
         return true;
-    if (tail == 0 || length <= tail || strcasecmp(domain + length - tail, pattern) != 0)
+    if (below == NONE || tail == 0 || length <= tail ||
+        strcasecmp(domain + length - tail, pattern) != 0)
         return false;
-    return *pattern == '.' || (with_subdomains && domain[length - tail - 1] == '.');
+    return below == DOTTED ? *pattern == '.' : domain[length - tail - 1] == '.';
 }
 
 static void match_string(struct matching *m, const char *pattern, int says)
 {
+    char name[ADDRESS_DOMAIN_MAX + 2] = ".";
+    size_t dots = *pattern == '.' ? 1 : 0;
+    if (address_needs_utf8(pattern) &&
+        address_domain_parse(name + dots, pattern + dots, strlen(pattern + dots), NULL) == 0)
+        pattern = name; /* ours are A-labels */
     for (size_t i = 0; i < m->count; i++)
-        if (m->matches[i] == 0 && is_domain(pattern, m->domains[i], m->with_subdomains))
+        if (m->matches[i] == 0 && is_domain(pattern, m->domains[i], m->below))
             m->matches[i] = (signed char)says;
+}
+
+/* A table of patterns is asked for the whole name alone. */
+static bool has_patterns(const char *table)
+{
+    return strncmp(table, "pcre:", 5) == 0 || strncmp(table, "regexp:", 7) == 0;
 }
 
 /* postmap prints "domain TAB value" for each that it finds. */
@@ -134,9 +149,16 @@ static int match_table(struct matching *m, const char *table, int says, struct e
 {
     struct output output;
     char postmap[PATH_MAX];
+    /* proxymap(8), which opens it for smtpd, is there only while Postfix runs: without it postmap waits. */
+    if (strncmp(table, "proxy:", 6) == 0)
+        table += 6;
+    struct matching exact = *m;
+    if (has_patterns(table))
+        exact.below = NONE;
+    const char *input = exact.below == NONE ? m->input : m->parents;
     const char *const argv[] = {postmap, "-c", m->postfix->dir, "-q", "-", table, NULL};
     snprintf(postmap, sizeof postmap, "%s/postmap", m->postfix->programs);
-    if (process_run(&output, argv, m->input, err) != 0)
+    if (process_run(&output, argv, input, err) != 0)
         return -1;
     /* 1: nothing was found; whatever else is said is a complaint. */
     int rc = output.status > 1 || strstr(output.err, "fatal:") != NULL
@@ -145,9 +167,7 @@ static int match_table(struct matching *m, const char *table, int says, struct e
     for (char *line = strtok(output.out, "\n"); rc == 0 && line != NULL;
          line = strtok(NULL, "\n")) {
         line[strcspn(line, "\t")] = '\0';
-        match_string(
-            &(struct matching){.domains = m->domains, .count = m->count, .matches = m->matches},
-            line, says);
+        match_string(&exact, line, says);
     }
     process_free(&output);
     return rc;
@@ -210,34 +230,50 @@ static int match_class(struct matching *m, enum postfix_class kind, struct error
     char *list = postfix_value(m->postfix->dir, words[kind].domains, true, err);
     if (list == NULL)
         return -1;
-    m->with_subdomains = words[kind].with_subdomains && names_relay_domains(m->postfix);
+    m->below = !words[kind].has_subdomains ? NONE : names_relay_domains(m->postfix) ? ALL : DOTTED;
     memset(m->matches, 0, m->count);
     int rc = match_list(m, list, err);
     free(list);
     return rc;
 }
 
-static int write_domains(char *path, const char *const *domains, size_t count, struct error *err)
+/* As A-labels, and as U-labels where it has any. */
+static void write_domain(FILE *file, const char *domain, bool parents)
+{
+    char unicode[ADDRESS_TEXT_SIZE];
+    if (address_domain_to_unicode(unicode, sizeof unicode, domain) != 0)
+        unicode[0] = '\0';
+    for (const char *at = domain; at != NULL; at = parents ? strchr(at + 1, '.') : NULL)
+        fprintf(file, "%s\n%s\n", at, at + (*at == '.'));
+    for (const char *at = unicode; strcmp(unicode, domain) != 0 && at != NULL && *at != '\0';
+         at = parents ? strchr(at + 1, '.') : NULL)
+        fprintf(file, "%s\n%s\n", at, at + (*at == '.'));
+}
+
+/* path: a template of mkstemp(3), which becomes the file's name. */
+static int write_domains(char *path, const char *const *domains, size_t count, bool parents,
+                         struct error *err)
 {
     int fd = mkstemp(path);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
     if (file == NULL)
         return error_set(err, EX_CANTCREAT, "%s: cannot be made", path);
     for (size_t i = 0; i < count; i++)
-        fprintf(file, "%s\n", domains[i]);
+        write_domain(file, domains[i], parents);
     return fclose(file) == 0 ? 0 : error_set(err, EX_IOERR, "%s: cannot be written", path);
 }
 
 int postfix_classify(const struct postfix *postfix, const char *const *domains, size_t count,
                      enum postfix_class *classes, struct error *err)
 {
-    char path[] = "/tmp/movedctl-XXXXXX";
-    struct matching m = {.postfix = postfix, .domains = domains, .count = count, .input = path};
-    int rc = write_domains(path, domains, count, err);
-    if (rc != 0)
-        return -1;
+    char input[] = "/tmp/movedctl-XXXXXX", parents[] = "/tmp/movedctl-XXXXXX";
+    struct matching m = {
+        .postfix = postfix, .domains = domains, .count = count, .input = input, .parents = parents};
+    int rc = write_domains(input, domains, count, false, err);
+    if (rc == 0)
+        rc = write_domains(parents, domains, count, true, err);
     m.matches = calloc(count + 1, sizeof *m.matches);
-    if (m.matches == NULL)
+    if (rc == 0 && m.matches == NULL)
         rc = error_set(err, EX_OSERR, "out of memory");
     for (size_t i = 0; i < count; i++)
         classes[i] = POSTFIX_NONE;
@@ -249,6 +285,7 @@ int postfix_classify(const struct postfix *postfix, const char *const *domains, 
                 classes[i] = (enum postfix_class)kind;
     }
     free(m.matches);
-    unlink(path);
+    unlink(input);
+    unlink(parents);
     return rc;
 }

@@ -216,14 +216,14 @@ static int set_unserved(const struct plan_input *input, struct cf *main)
     FILE *out = open_memstream(&domains, &size);
     if (out == NULL)
         return -1;
-    fputs("inline:{", out);
+    fputs(DOMAINS " = inline:{\n", out);
     for (size_t i = 0; i < input->count; i++)
         if (input->classes[i] == POSTFIX_NONE)
-            fprintf(out, "\n    { %s = " UNSERVED " }", input->domains[i]);
-    fputs(" }", out);
+            fprintf(out, "    { %s = " UNSERVED " }\n", input->domains[i]);
+    fputs("    }\n", out);
     int rc = fclose(out);
     if (rc == 0)
-        rc = set(main, DOMAINS, domains);
+        rc = cf_add(main, NULL, domains);
     if (rc == 0)
         rc = set(main, UNSERVED, "check_recipient_access pipemap:{$" LISTED ", static:OK}");
     free(domains);

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The map as a list in master.cf has it. */
+#define PLAN_LISTED "$moved_listed"
+
 /* What a configuration says where these were asked for. */
 #define PLAN_UNSERVED   "moved_unserved ="
 #define PLAN_HARD_LIMIT "${stress?{1}:{1001}}"
