@@ -217,16 +217,29 @@ size_t table_oldest_reader(struct table *table, pid_t *process)
     return info.me_last_txnid - oldest.txn;
 }
 
-/* LMDB opens a file that was cut short without a word. A data file never shrinks: one that has
- * must not even be asked for its last page. It grows while it is asked, under a great import: so
- * what its size is compared with is always asked first. */
+static long long ask_needed_size(const struct table *table)
+{
+    struct guard guard;
+    long long size;
+    guard_push(&guard);
+    if (sigsetjmp(guard.place, 0) == 0)
+        size = table_needed_size(table);
+    else
+        size = LLONG_MAX; /* not even what says so is there */
+    guard_pop(&guard);
+    return size;
+}
+
+/* LMDB opens a file that was cut short without a word. A data file shrinks only where an edit that came to nothing is
+ * cut off, down to some pages more than it needs. It grows while it is asked, under a great import: so what its size is
+ * compared with is always asked first. */
 int table_check(struct table *table, struct error *err)
 {
     long long known = atomic_load_explicit(&table->size, memory_order_relaxed);
     long long size = table_file_size(table);
     if (size == known)
         return 0;
-    long long needed = size < known ? LLONG_MAX : table_needed_size(table);
+    long long needed = ask_needed_size(table);
     if (table_file_size(table) < needed && (size < known || !lacks_free_pages_alone(table)))
         return error_set(err, EX_DATAERR, "%s/data.mdb: cut short: restore a copy of the table",
                          table->path);

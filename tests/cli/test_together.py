@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import random
+import resource
 import signal
 import subprocess
 
@@ -121,6 +122,30 @@ class Waiting(TogetherCase):
             self.assertEqual(process.wait(place.PATIENCE), 75)
             self.assertRegex(process.stderr.read(), r"^movedctl: another process has been changing the table for too long: try again\b.*\n$")
         self.assertEqual(self.movedctl("list"), "")
+
+
+class Room(TogetherCase):
+    def test_what_had_no_room_takes_none(self):
+        """A full disk that stays full would be the mail's too."""
+        def little_room():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6_000_000, 6_000_000))
+        file = self.folder / "new.csv"
+        file.write_text("old,new\n" + "".join(f"u{i:06}@old.example,x{i}@new.example\n" for i in range(100000)))
+        self.movedctl("add", "a@old.example", "--gone")
+        size = self.size()
+        process = self.launch("import", file, preexec_fn=little_room)
+        self.assertEqual(process.wait(place.PATIENCE), 74, process.stderr.read())
+        self.assertLess(self.size(), size + 1_000_000)
+        self.assertEqual(len(self.movedctl("list").splitlines()), 1)
+
+    def test_what_was_killed_is_cut_off_by_the_next(self):
+        self.movedctl("add", "a@old.example", "--gone")
+        size = self.size()
+        with (self.daemon.table / "data.mdb").open("r+b") as file:
+            file.truncate(50_000_000)  # as one that is killed leaves it
+        self.movedctl("add", "b@old.example", "--gone")
+        self.assertLess(self.size(), size + 1_000_000)
+        self.assertEqual(len(self.movedctl("list").splitlines()), 2)
 
 
 class Readers(TogetherCase):
