@@ -206,9 +206,21 @@ static void table_error(struct answer *out, const struct question *question,
 static bool is_concealed(const struct answer *answer, const struct settings *settings,
                          const struct chain *chain)
 {
-    bool refuses = chain->rule == RULE_GONE || chain->rule == RULE_UNWRITABLE ||
+    bool refuses = chain->rule == RULE_GONE ||
                    ((chain->rule == RULE_MOVED || chain->rule == RULE_LOOP) && !chain->forward);
     return settings->conceal && refuses && !may_know(answer);
+}
+
+/* A mailbox that another session would have forwarded is concealed too. */
+static void unwritable(struct answer *out, const struct question *question,
+                       const struct settings *settings)
+{
+    if (!settings->conceal || may_know(out)) {
+        withhold(out, RULE_UNWRITABLE, question, settings);
+        return;
+    }
+    out->rule = RULE_UNWRITABLE;
+    conceal(out, question, settings);
 }
 
 /* Of the end of the chain, the answer. */
@@ -230,7 +242,7 @@ static void conclude(struct answer *out, const struct question *question,
     switch (chain->rule) {
     case RULE_TABLE_ERROR: table_error(out, question, settings); break;
     case RULE_GONE: gone(out, question, settings); break;
-    case RULE_UNWRITABLE: withhold(out, RULE_UNWRITABLE, question, settings); break;
+    case RULE_UNWRITABLE: unwritable(out, question, settings); break;
     case RULE_LOOP:
         if (chain->forward)
             reply_exactly(out, LOOP_WHILE_FORWARDING);
@@ -239,7 +251,7 @@ static void conclude(struct answer *out, const struct question *question,
         break;
     case RULE_MOVED:
         if (write_new(out, chain, &question->client) != 0) {
-            withhold(out, RULE_UNWRITABLE, question, settings);
+            unwritable(out, question, settings);
         } else if (chain->forward) {
             out->rule = RULE_FORWARD;
             out->verdict = VERDICT_FORWARD;

@@ -183,6 +183,7 @@ void map_ask(struct map_answer *out, const char *request, size_t length, int64_t
     out->asked = false;
     out->client = stranger;
     out->map = find_map(word, word_length);
+    out->client.smtputf8 = out->map == MAP_LISTED; /* whichever session it is asked for */
     if (out->map == MAP_UNKNOWN) {
         unavailable(out, "no such map here: there are listed, relocated and reply");
         return;

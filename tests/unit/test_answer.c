@@ -369,6 +369,8 @@ START_TEST(concealed_from_those_who_may_not_know)
     expect("<bob@old.example>", user, NOW, GONE);
     expect("<open@old.example>", stranger, NOW, MOVED("open@new.example"));
     expect("<fwd@old.example>", stranger, NOW, "forward fwd@new.example");
+    expect("<fwdutf8@old.example>", stranger, NOW, UNKNOWN("fwdutf8@old.example"));
+    expect("<fwdutf8@old.example>", user, NOW, WITHHELD);
     expect("<stays@old.example>", stranger, NOW, "continue");
     expect("<j\xc3\xb6rg@old.example>", stranger, NOW, "550 5.1.1 User unknown");
 }

@@ -22,6 +22,7 @@ static const struct entry_text entries[] = {
     {.old = "loop@old.example", .new = "loop2@old.example"},
     {.old = "loop2@old.example", .new = "loop@old.example"},
     {.old = "j\xc3\xb6rg@old.example", .new = "j\xc3\xb6rg@new.example"},
+    {.old = "fwdutf8@old.example", .new = "j\xc3\xb6rg@new.example", .action = "forward"},
     {.old = "expired@old.example", .new = "e@new.example", .until = "2026-09-01"},
     {.old = "\"two words\"@old.example", .new = "two@new.example"},
     {.old = "quoted@old.example", .new = "\"two words\"@new.example"},
@@ -207,6 +208,8 @@ START_TEST(what_is_concealed_from_all_is_not_listed)
                      "withheld loop@old.example");
     settings->disclose = 2;
     ck_assert_int_eq(ask("listed alice@old.example", NULL).result, MAP_NOTFOUND);
+    ck_assert_int_eq(ask("listed fwd@old.example", NULL).result, MAP_OK);
+    ck_assert_int_eq(ask("listed fwdutf8@old.example", NULL).result, MAP_OK); /* with SMTPUTF8 */
     ck_assert_str_eq(ask("reply 192.0.2.7 1 0 alice@old.example", NULL).value,
                      "withheld alice@old.example");
 }
