@@ -223,6 +223,28 @@ static void unwritable(struct answer *out, const struct question *question,
     conceal(out, question, settings);
 }
 
+static void loop(struct answer *out, const struct question *question,
+                 const struct settings *settings, const struct chain *chain)
+{
+    if (chain->forward)
+        reply_exactly(out, LOOP_WHILE_FORWARDING);
+    else
+        gone(out, question, settings);
+}
+
+static void moved(struct answer *out, const struct question *question,
+                  const struct settings *settings, const struct chain *chain, struct limit *limit)
+{
+    if (write_new(out, chain, &question->client) != 0) {
+        unwritable(out, question, settings);
+    } else if (chain->forward) {
+        out->rule = RULE_FORWARD;
+        out->verdict = VERDICT_FORWARD;
+    } else {
+        disclose(out, question, settings, &chain->end, limit);
+    }
+}
+
 /* Of the end of the chain, the answer. */
 static void conclude(struct answer *out, const struct question *question,
                      const struct settings *settings, const struct chain *chain,
@@ -243,22 +265,8 @@ static void conclude(struct answer *out, const struct question *question,
     case RULE_TABLE_ERROR: table_error(out, question, settings); break;
     case RULE_GONE: gone(out, question, settings); break;
     case RULE_UNWRITABLE: unwritable(out, question, settings); break;
-    case RULE_LOOP:
-        if (chain->forward)
-            reply_exactly(out, LOOP_WHILE_FORWARDING);
-        else
-            gone(out, question, settings);
-        break;
-    case RULE_MOVED:
-        if (write_new(out, chain, &question->client) != 0) {
-            unwritable(out, question, settings);
-        } else if (chain->forward) {
-            out->rule = RULE_FORWARD;
-            out->verdict = VERDICT_FORWARD;
-        } else {
-            disclose(out, question, settings, &chain->end, limit);
-        }
-        break;
+    case RULE_LOOP: loop(out, question, settings, chain); break;
+    case RULE_MOVED: moved(out, question, settings, chain, limit); break;
     case RULE_NOT_LISTED:
     case RULE_STAY:
     case RULE_NOT_AN_ADDRESS:

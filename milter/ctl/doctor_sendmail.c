@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEFAULT_DIR "/etc/mail"
+#define DEFAULT_DIR  "/etc/mail"
+#define FORWARDS_MAX 16 /* new addresses that are looked up */
 
 struct sendmail_view {
     char path[PATH_MAX]; /* of sendmail.cf */
@@ -361,6 +362,29 @@ static bool is_unserved(struct exam *exam)
     return exam->turn_of != NULL && exam->turn_of->is_denied;
 }
 
+/* Sendmail drops a recipient that a milter adds and that it does not know, and says so to nobody. Asked of
+ * it as sendmail(8) -bv does, for some of those that are forwarded. */
+static bool forwards_to_nobody(struct exam *exam)
+{
+    struct error err;
+    size_t left = FORWARDS_MAX;
+    bool found = false;
+    for (size_t i = 0; i < exam->asked_count && left > 0 && !found; i++) {
+        const struct answer *expected = &exam->asked[i]->expected;
+        const char *const argv[] = {"sendmail",    "-C", exam->sendmail->path, "-bv", "--",
+                                    expected->new, NULL};
+        struct output output = {.out = NULL};
+        if (expected->verdict != VERDICT_FORWARD)
+            continue;
+        left--;
+        found = process_run(&output, argv, NULL, &err) == 0 && output.status == EX_NOUSER;
+        process_free(&output);
+        exam_fact(exam, "recipient", "%s", exam->asked[i]->recipient);
+        exam_fact(exam, "new", "%s", expected->new);
+    }
+    return found;
+}
+
 /* ---- the replies that these lead to */
 
 static bool is_ours(const struct exam *exam)
@@ -504,6 +528,10 @@ const struct symptom sendmail_symptoms[] = {
     {"forward-needs-mailbox", FAULT, OF_REPLY, lacks_mailbox, NULL,
      "${recipient} is to be forwarded, but Sendmail no longer has the mailbox and refuses it itself.",
      "give it an alias on Sendmail (any target: milter-moved replaces it), until forwarding ends"},
+    {"forward-to-nobody", FAULT, OF_SERVER, forwards_to_nobody, NULL,
+     "${recipient} is to be forwarded to ${new}, a mailbox of Sendmail's own that it does not have: such mail is "
+     "lost, without a bounce.",
+     "movedctl add --replace ${recipient} with the right new address"},
     {"folder-unsafe", FAULT, OF_REPLY, is_unsafe, NULL,
      "Sendmail opens no socket below a folder that others may write to, ${stops}: ${got}.",
      "chmod go-w ${stops}; or sockets in another folder, /run/milter-moved"},

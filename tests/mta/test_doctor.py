@@ -681,6 +681,16 @@ class OneSendmail(Doctor):
         self.daemon.movedctl("add", "f@old.example", "f@new.example", "--forward")
         self.assertExplains(self.doctor(status=1), "forward-needs-mailbox", "f@old.example")
 
+    def test_a_forward_to_a_mailbox_that_sendmail_does_not_have(self):
+        self.start()
+        self.daemon.hold(("daemon@old.example", "nobody-at-all@old.example", "forward"),
+                         ("bin@old.example", "sys@old.example", "forward"))
+        finding = self.doctor(status=1)["of"]["forward-to-nobody"]
+        self.assertIn("daemon@old.example", finding["why"])
+        self.assertIn("nobody-at-all@old.example", finding["why"])
+        self.daemon.hold(("bin@old.example", "sys@old.example", "forward"))
+        self.assertEqual(self.doctor(status=0)["findings"], [])
+
     def test_refused_recipients_that_are_slowed_down(self):
         self.start("define(`confBAD_RCPT_THROTTLE', `1')dnl\n")
         self.assertEqual(self.doctor(status=0)["of"]["error-limits"]["weight"], "note")
