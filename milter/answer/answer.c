@@ -298,22 +298,20 @@ static void ask_table(struct answer *out, const struct question *question,
     table_view_close(view);
 }
 
-/* Decides for the mailbox. */
-static void ask_for(struct answer *out, const struct address *mailbox,
-                    const struct question *question, const struct settings *settings,
-                    struct table *table, const struct error *table_err, struct limit *limit)
+/* Decides for the mailbox with which the chain begins. */
+static void ask_for(struct answer *out, struct chain *chain, const struct question *question,
+                    const struct settings *settings, struct table *table,
+                    const struct error *table_err, struct limit *limit)
 {
-    struct chain chain = {.end = *mailbox};
-
-    (void)address_format(out->old, sizeof out->old, mailbox->written, mailbox->domain);
+    (void)address_format(out->old, sizeof out->old, chain->end.written, chain->end.domain);
     if (table != NULL) {
-        ask_table(out, question, settings, table, &chain);
+        ask_table(out, question, settings, table, chain);
     } else {
-        cannot_ask(&chain);
+        cannot_ask(chain);
         if (table_err != NULL)
             out->error = *table_err;
     }
-    conclude(out, question, settings, &chain, limit);
+    conclude(out, question, settings, chain, limit);
 
     if (out->verdict == VERDICT_REPLY && !question->client.has_ip) {
         out->verdict = VERDICT_CONTINUE;
@@ -354,7 +352,8 @@ void answer_ask(struct answer *out, const struct question *question,
                 const struct settings *settings, struct table *table, const struct error *table_err,
                 struct limit *limit)
 {
-    struct address mailbox, resolved;
+    struct chain chain; /* large, and so no copy of it is made for nothing */
+    struct address resolved;
 
     out->verdict =
         VERDICT_CONTINUE; /* field by field: it is large, and asked for every recipient */
@@ -364,16 +363,18 @@ void answer_ask(struct answer *out, const struct question *question,
     out->disclose = ENTRY_DEFAULT;
     out->concealed = false;
     out->limit = (struct limit_outcome){.allowed = true};
-    bool reads = address_parse(&mailbox, question->recipient, question->length,
+    bool reads = address_parse(&chain.end, question->recipient, question->length,
                                &settings->addresses, &out->error) == 0;
     out->rule = reads ? RULE_NO_DOMAIN : RULE_NOT_AN_ADDRESS;
-    if (reads && mailbox.domain[0] != '\0')
-        ask_for(out, &mailbox, question, settings, table, table_err, limit);
+    if (reads && chain.end.domain[0] != '\0')
+        ask_for(out, &chain, question, settings, table, table_err, limit);
 
     bool none = out->rule == RULE_NOT_LISTED || out->rule == RULE_NO_DOMAIN ||
                 out->rule == RULE_NOT_AN_ADDRESS;
-    if (none && resolve(&resolved, reads ? &mailbox : NULL, question, settings))
-        ask_for(out, &resolved, question, settings, table, table_err, limit);
+    if (none && resolve(&resolved, reads ? &chain.end : NULL, question, settings)) {
+        chain.end = resolved;
+        ask_for(out, &chain, question, settings, table, table_err, limit);
+    }
 }
 
 /* ---- words */

@@ -158,14 +158,15 @@ static size_t forbidden_length(const unsigned char *at, size_t left)
 
 void reply_make_printable(char *text, bool utf8)
 {
-    for (size_t left = strlen(text); left > 0;) {
-        size_t length = forbidden_length((unsigned char *)text, left);
-        if (!utf8 && (unsigned char)*text > 0x7f)
-            length = 1;
+    for (size_t left = strlen(text), length; left > 0; text += length, left -= length) {
+        unsigned char octet = (unsigned char)*text;
+        length = 1;
+        if (octet >= ' ' && octet < 0x7f) /* as nearly all are */
+            continue;
+        if (utf8 || octet < 0x80)
+            length = forbidden_length((unsigned char *)text, left);
         memset(text, '?', length);
         length += length == 0;
-        text += length;
-        left -= length;
     }
 }
 
