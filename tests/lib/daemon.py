@@ -1,6 +1,7 @@
 """milter-moved and movedctl as a test runs them: in a folder of their own, with a configuration written as a dict."""
 
 import csv
+import fcntl
 import io
 import os
 import pathlib
@@ -8,6 +9,7 @@ import pwd
 import signal
 import socket
 import subprocess
+import sys
 
 from lib import place
 
@@ -151,14 +153,27 @@ class Daemon:
             self.process.end()
 
 
+# In a process of its own: what Python keeps open while it starts one may be in the way of descriptor 3.
+HAND_OVER = """
+import os, sys
+count = int(sys.argv[1])
+for number, copy in enumerate(map(int, sys.argv[2:2 + count]), 3):
+    os.dup2(copy, number)
+    os.close(copy)
+os.environ.update(LISTEN_FDS=str(count), LISTEN_PID=str(os.getpid()))
+os.execvp(sys.argv[2 + count], sys.argv[2 + count:])
+"""
+
+
 def handed_over(listeners, command, log):
     """Starts the command as systemd would, with the listening sockets as descriptors from 3 on."""
-    def as_descriptors():
-        for number, copy in enumerate([os.dup(listener.fileno()) for listener in listeners], 3):
-            os.dup2(copy, number)
-    with_pid = ["sh", "-c", f'LISTEN_FDS={len(listeners)} LISTEN_PID=$$ exec "$@"', "sh"]
-    return place.Process(with_pid + command, log, preexec_fn=as_descriptors,
-                         pass_fds=tuple(range(3, 3 + len(listeners))))
+    copies = [fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, 100) for listener in listeners]
+    try:
+        words = [sys.executable, "-c", HAND_OVER, str(len(copies)), *map(str, copies), *command]
+        return place.Process(words, log, pass_fds=copies)
+    finally:
+        for copy in copies:
+            os.close(copy)
 
 
 def listening(path):
