@@ -17,8 +17,10 @@ static void say(const char *text)
     (void)written; /* nobody is left to be told */
 }
 
+/* The next signal waits until this one has ended the process: it is said once. */
 static void on_signal(int number)
 {
+    sigset_t own;
     if (removed != NULL)
         unlink(removed);
     if (isatty(STDERR_FILENO))
@@ -28,6 +30,9 @@ static void on_signal(int number)
     say("\n");
     signal(number, SIG_DFL); /* so that a shell sees how it ended */
     raise(number);
+    sigemptyset(&own);
+    sigaddset(&own, number);
+    sigprocmask(SIG_UNBLOCK, &own, NULL); /* and here it ends */
 }
 
 /* Those that whoever started us does not have ignored. */
@@ -46,13 +51,14 @@ static void handle(void (*handler)(int))
     static int ours[SIGNALS];
     static size_t count;
     static bool known;
-    /* SA_NODEFER: the signal that the handler raises ends the process there and then. */
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_NODEFER | SA_RESTART};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 
     if (!known)
         count = find_ours(ours);
     known = true;
     sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaddset(&action.sa_mask, signals[i]);
     for (size_t i = 0; i < count; i++)
         sigaction(ours[i], &action, NULL);
 }
