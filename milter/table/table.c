@@ -217,10 +217,13 @@ size_t table_oldest_reader(struct table *table, pid_t *process)
     return info.me_last_txnid - oldest.txn;
 }
 
+/* LMDB says it on the first two pages: where they are cut off there is no need for a fault to find that out. */
 static long long ask_needed_size(const struct table *table)
 {
     struct guard guard;
     long long size;
+    if (table_file_size(table) < 2 * (long long)sysconf(_SC_PAGESIZE))
+        return LLONG_MAX;
     guard_push(&guard);
     if (sigsetjmp(guard.place, 0) == 0)
         size = table_needed_size(table);
