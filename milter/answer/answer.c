@@ -45,8 +45,8 @@ static bool can_carry(const char *template, const struct reply_words *words,
                       const struct client *client)
 {
     return client->smtputf8 ||
-           ((strstr(template, "${old}") == NULL || !address_needs_utf8(words->old)) &&
-            (strstr(template, "${recipient}") == NULL || !address_needs_utf8(words->recipient)));
+           ((!address_needs_utf8(words->old) || strstr(template, "${old}") == NULL) &&
+            (!address_needs_utf8(words->recipient) || strstr(template, "${recipient}") == NULL));
 }
 
 static void reply_with(struct answer *out, enum text_kind kind, const struct question *question,
@@ -167,9 +167,10 @@ static bool may_know(const struct answer *answer)
 static bool is_within_limit(struct answer *out, const struct question *question,
                             const struct address *end, struct limit *limit)
 {
-    char address[ADDRESS_TEXT_SIZE] = "";
+    char address[ADDRESS_TEXT_SIZE];
     if (out->trust != TRUST_NONE || limit == NULL)
         return true;
+    address[0] = '\0';
     (void)address_format(address, sizeof address, end->local, end->domain);
     limit_ask(&out->limit, limit, &question->client.ip, address, question->now);
     return out->limit.allowed;
