@@ -472,8 +472,14 @@ class Strange(threading.Thread):
         self.port = self.listener.getsockname()[1]
         self.start()
 
+    def end(self):
+        """First the thread, then the listener: its descriptor may at once be another one's, and that one's clients be answered here."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.join(place.PATIENCE)
+        self.listener.close()
+
     def run(self):
-        with contextlib.suppress(OSError):  # until the listener is closed
+        with contextlib.suppress(OSError):  # until the listener is shut down
             while True:
                 talk, _ = self.listener.accept()
                 with contextlib.suppress(ConnectionError), talk, talk.makefile("rb") as lines:
@@ -499,7 +505,7 @@ class StrangeServers(Doctor):
 
     def ask(self, *answers, recipients=(GONE,)):
         strange = Strange(*answers)
-        self.addCleanup(strange.listener.close)
+        self.addCleanup(strange.end)
         done = self.daemon.ctl("doctor", "--json", "--config-dir", "/none", "--smtp",
                                f"127.0.0.1:{strange.port}", *recipients)
         report = json.loads(done.stdout)

@@ -83,6 +83,8 @@ class ForwardCase(SiteCase):
         """The new addresses that the message went to, each with its parameters; forgets it."""
         found = self.sink.find(f"Subject: {subject}\n")
         self.sink.took.clear()
+        for message in found:
+            self.assertFalse(message.sender.startswith("<>"), f"a bounce to {message.recipients}:\n{message.text}")
         return sorted(recipient for message in found for recipient in message.recipients)
 
     def went_to(self, subject="a message"):
