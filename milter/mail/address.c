@@ -52,10 +52,11 @@ bool address_needs_utf8(const char *text)
 
 /* ---- the domain */
 
+/* No host name has '_' (RFC 1123), but the wild has. */
 static bool is_label_octet(unsigned char octet)
 {
     return (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9') || octet == '-' ||
-           octet == '_'; /* no host name has '_' (RFC 1123), but the wild has */
+           octet == '_';
 }
 
 static char lower(char octet)
@@ -157,6 +158,8 @@ static bool has_a_label(const char *name)
 static bool read_plain_name(char *out, const char *text, size_t length)
 {
     size_t label = 0;
+    if (length > ADDRESS_DOMAIN_MAX)
+        return false;
     for (size_t i = 0; i < length; i++) {
         out[i] = lower(text[i]);
         if (out[i] == '.' && label > 0) {
@@ -251,45 +254,52 @@ static int read_quoted(struct cursor *in, char *out, size_t *used)
 /* Dot-string, with dots anywhere: some providers hand out such mailboxes. */
 static int read_dot_string(struct cursor *in, char *out, size_t *used)
 {
-    while (in->at < in->end && is_atom_octet((unsigned char)*in->at)) {
-        if (*used == ADDRESS_LOCAL_MAX)
-            return -1;
-        out[(*used)++] = *in->at++;
-    }
+    const char *from = in->at;
+    while (in->at < in->end && is_atom_octet((unsigned char)*in->at))
+        in->at++;
+    *used = (size_t)(in->at - from);
+    if (*used > ADDRESS_LOCAL_MAX)
+        return -1;
+    memcpy(out, from, *used);
     return 0;
 }
 
-static int read_local(struct cursor *in, char *out)
+static int read_local(struct cursor *in, char *out, size_t *length)
 {
-    size_t used = 0;
-    int rc = in->at < in->end && *in->at == '"' ? read_quoted(in, out, &used)
-                                                : read_dot_string(in, out, &used);
-    out[used] = '\0';
-    return rc != 0 || used == 0 ? -1 : 0;
+    *length = 0;
+    int rc = in->at < in->end && *in->at == '"' ? read_quoted(in, out, length)
+                                                : read_dot_string(in, out, length);
+    if (rc != 0 || *length == 0)
+        return -1;
+    out[*length] = '\0';
+    return 0;
 }
 
-static int normalise(char *out, const char *written, const struct address_rules *rules)
+static int normalise_utf8(char *out, const char *written, size_t length, bool fold_case)
 {
-    size_t length = strlen(written), size = ADDRESS_LOCAL_MAX;
-    unsigned all = 0;
-    for (size_t i = 0; i <= length; i++) {
-        out[i] = rules->fold_case ? lower(written[i]) : written[i];
-        all |= (unsigned char)written[i];
-    }
-    if (all < 0x80)
-        return 0;
-    if (u8_check((const uint8_t *)written, length) != NULL)
+    const uint8_t *from = (const uint8_t *)written;
+    size_t size = ADDRESS_LOCAL_MAX;
+    if (u8_check(from, length) != NULL)
         return -1;
-    uint8_t *made = rules->fold_case ? u8_casefold((const uint8_t *)written, length, NULL,
-                                                   UNINORM_NFC, (uint8_t *)out, &size)
-                                     : u8_normalize(UNINORM_NFC, (const uint8_t *)written, length,
-                                                    (uint8_t *)out, &size);
+    uint8_t *made = fold_case ? u8_casefold(from, length, NULL, UNINORM_NFC, (uint8_t *)out, &size)
+                              : u8_normalize(UNINORM_NFC, from, length, (uint8_t *)out, &size);
     if (made != (uint8_t *)out) {
         free(made);
         return -1;
     }
     out[size] = '\0';
     return 0;
+}
+
+static int normalise(char *out, const char *written, size_t length, bool fold_case)
+{
+    unsigned all = 0;
+    for (size_t i = 0; i < length; i++) {
+        out[i] = fold_case ? lower(written[i]) : written[i];
+        all |= (unsigned char)written[i];
+    }
+    out[length] = '\0';
+    return all < 0x80 ? 0 : normalise_utf8(out, written, length, fold_case);
 }
 
 /* ---- the whole */
@@ -333,6 +343,8 @@ static int read_domain(struct address *out, struct cursor *in, const char *text,
         return refuse(err, text, length,
                       "a character that needs quotes: write user@domain or \"user\"@domain");
     in->at++;
+    if (read_plain_name(out->domain, in->at, (size_t)(in->end - in->at)))
+        return 0;
     if (memchr(in->at, '@', (size_t)(in->end - in->at)) != NULL)
         return refuse(err, text, length, "a second '@': write user@domain");
     return address_domain_parse(out->domain, in->at, (size_t)(in->end - in->at), err);
@@ -341,23 +353,18 @@ static int read_domain(struct address *out, struct cursor *in, const char *text,
 int address_parse(struct address *out, const char *text, size_t length,
                   const struct address_rules *rules, struct error *err)
 {
-    struct address address;
     struct cursor in = {text, text + length};
+    size_t written;
 
     if (unwrap(&in, text, length, err) != 0)
         return -1;
     skip_route(&in);
-    if (read_local(&in, address.written) != 0)
+    if (read_local(&in, out->written, &written) != 0)
         return refuse(err, text, length,
                       "no mailbox name of 1 to 255 printable characters: write user@domain");
-    if (normalise(address.local, address.written, rules) != 0)
+    if (normalise(out->local, out->written, written, rules->fold_case) != 0)
         return refuse(err, text, length, "the mailbox name is not UTF-8: write it in UTF-8");
-    if (read_domain(&address, &in, text, length, rules, err) != 0)
-        return -1;
-    memcpy(out->local, address.local, strlen(address.local) + 1);
-    memcpy(out->written, address.written, strlen(address.written) + 1);
-    memcpy(out->domain, address.domain, strlen(address.domain) + 1);
-    return 0;
+    return read_domain(out, &in, text, length, rules, err);
 }
 
 bool address_is_reserved(const char *local)

@@ -22,6 +22,8 @@ static const struct variable {
 /* The variable that stands at text, or NULL. */
 static const struct variable *find_variable(const char *text)
 {
+    if (*text != '$')
+        return NULL;
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
         if (strncmp(text, variables[i].name, variables[i].length) == 0)
             return &variables[i];
@@ -183,17 +185,25 @@ static int fill_line(char *out, size_t room_length, const char *line, size_t len
 {
     struct room room = {out, out + room_length};
     const char *end = line + length;
+    char *first_word = NULL; /* what stands before it was checked with the template */
     int rc = 0;
 
     while (line < end && rc == 0) {
         const struct variable *variable = find_variable(line);
+        if (variable != NULL) {
+            first_word = first_word == NULL ? room.at : first_word;
+            rc = put_word(&room, variable, words);
+            line += variable->length;
+            continue;
+        }
         const char *dollar = memchr(line + 1, '$', (size_t)(end - line) - 1);
         size_t plain = (size_t)((dollar == NULL ? end : dollar) - line);
-        rc = variable != NULL ? put_word(&room, variable, words) : put(&room, line, plain);
-        line += variable != NULL ? variable->length : plain;
+        rc = put(&room, line, plain);
+        line += plain;
     }
     *room.at = '\0';
-    reply_make_printable(out, true); /* whether UTF-8 goes is the caller's affair */
+    if (first_word != NULL)
+        reply_make_printable(first_word, true); /* whether UTF-8 goes is the caller's affair */
     return rc;
 }
 
@@ -212,7 +222,7 @@ int reply_fill(struct reply *out, const char *template, const struct reply_words
     copy_word(out->code, template, code);
     copy_word(out->enhanced, template + code, enhanced);
     for (out->lines = 0; rc == 0 && out->lines < REPLY_LINES_MAX && *line != '\0'; out->lines++) {
-        size_t length = strcspn(line, "\n");
+        size_t length = (size_t)(strchrnul(line, '\n') - line);
         rc =
             fill_line(out->text[out->lines], REPLY_LINE_MAX - code - enhanced, line, length, words);
         line += length + (line[length] == '\n');

@@ -1,6 +1,6 @@
 /* tests/bench/fixed.c: the reference: a libmilter program that answers each RCPT with a fixed
- * 551 and looks nothing up. It negotiates the same steps as milter-moved, so that the difference
- * of the two is what milter-moved does. usage: fixed unix:PATH */
+ * 551 and looks nothing up. It negotiates the same steps and macros as milter-moved, so that the
+ * difference of the two is what milter-moved does. usage: fixed unix:PATH */
 #include <libmilter/mfapi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +18,9 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, u
     *p1 = f1 & STEPS;
     *p2 = *p3 = 0;
     if ((*p0 & SMFIF_SETSYMLIST) != 0) {
+        (void)smfi_setsymlist(ctx, SMFIM_CONNECT, (char *)"v {client_resolve}");
         (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *)"i {auth_authen}");
-        (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, (char *)"i");
+        (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, (char *)"i {rcpt_addr}");
         (void)smfi_setsymlist(ctx, SMFIM_EOM, (char *)"i");
     }
     return SMFIS_CONTINUE;
