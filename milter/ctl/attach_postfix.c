@@ -356,7 +356,7 @@ static void say_limits(const struct work *work)
                "tried "
                "again).\nThis table has %zu %s: a list with so many moved recipients meets that: "
                "--raise-limits\n",
-               soft, hard, entries, entries == 1 ? "entry" : "entries");
+               soft, hard, entries, entry_noun(entries));
     free(soft);
     free(hard);
 }

@@ -91,7 +91,7 @@ static int copy(const struct ctl *ctl, const char *folder, struct error *err)
     interrupt_ignore(); /* part is ours alone */
     watch_end(&watch);
     if (rc == 0)
-        printf("%s: a copy of %zu entries\n", folder, entries);
+        printf("%s: a copy of %zu %s\n", folder, entries, entry_noun(entries));
     return rc;
 }
 

@@ -134,7 +134,8 @@ static void print_head(const struct exam *exam)
     if (exam->table == NULL)
         puts("cannot be read");
     else
-        printf("%zu entries, %zu domains%s\n", exam->entries, exam->all_domains, more);
+        printf("%zu %s, %zu %s%s\n", exam->entries, entry_noun(exam->entries), exam->all_domains,
+               exam->all_domains == 1 ? "domain" : "domains", more);
     printf("milter-moved  %s%smode %s\n", exam->version, *exam->version == '\0' ? "" : ", ",
            exam->observes ? "observe" : "enforce");
     print_socket(exam->settings->socket, exam->milter_answers);

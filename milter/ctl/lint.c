@@ -71,8 +71,7 @@ static void summarise(const struct lint *lint)
         fputs("1 entry is past its forward_until: it forwards no more\n", stderr);
     else if (past > 1)
         fprintf(stderr, "%zu entries are past their forward_until: they forward no more\n", past);
-    fprintf(stderr, "%zu %s: %zu %s, %zu %s\n", lint->entries,
-            lint->entries == 1 ? "entry" : "entries", warnings,
+    fprintf(stderr, "%zu %s: %zu %s, %zu %s\n", lint->entries, entry_noun(lint->entries), warnings,
             warnings == 1 ? "warning" : "warnings", notes, notes == 1 ? "note" : "notes");
 }
 

@@ -71,7 +71,7 @@ static int place(const struct ctl *ctl, struct table *copy, struct error *err)
     if (ctl->options.dry_run) {
         if (table_count(copy, &entries, err) != 0)
             return -1;
-        printf("dry run: a new table of %zu entries\n", entries);
+        printf("dry run: a new table of %zu %s\n", entries, entry_noun(entries));
         return 0;
     }
     if (stat(ctl->path, &status) == 0)
@@ -84,7 +84,7 @@ static int place(const struct ctl *ctl, struct table *copy, struct error *err)
     interrupt_ignore(); /* part is ours alone */
     if (rc != 0)
         return -1;
-    printf("%s: a new table of %zu entries\n", ctl->path, entries);
+    printf("%s: a new table of %zu %s\n", ctl->path, entries, entry_noun(entries));
     return 0;
 }
 

@@ -156,8 +156,8 @@ static int check(const struct settings *settings, const struct owner *owner)
     table_free(table);
     if (rc != 0)
         return fail(&err);
-    printf("configuration: %s: good\ntable: %s: good, %zu entries\n", settings->file,
-           settings->table, count);
+    printf("configuration: %s: good\ntable: %s: good, %zu %s\n", settings->file, settings->table,
+           count, entry_noun(count));
     return EX_OK;
 }
 

@@ -8,6 +8,11 @@
 static const char *const action_names[] = {"reject", "forward", "stay", NULL};
 static const char *const disclose_names[] = {"", "anyone", "trusted", "nobody", NULL};
 
+const char *entry_noun(size_t count)
+{
+    return count == 1 ? "entry" : "entries";
+}
+
 const char *entry_action_name(enum entry_action action)
 {
     return action_names[action];

@@ -76,6 +76,9 @@ int entry_parse_old(struct entry *out, const char *old, const struct address_rul
  * out[size]; ADDRESS_TEXT_SIZE always fits. */
 void entry_format_old(char *out, size_t size, const struct entry *entry);
 
+/* "entry" or "entries", as goes with so many. */
+const char *entry_noun(size_t count);
+
 /* "reject", "forward", "stay"; "anyone", "trusted", "nobody", and "" for ENTRY_DEFAULT. */
 const char *entry_action_name(enum entry_action action);
 const char *entry_disclose_name(enum entry_disclose disclose);
