@@ -353,9 +353,11 @@ class Starting(Alone):
         done = self.run_with("-t", "-c", str(self.daemon.conf))
         self.assertEqual((done.returncode, done.stderr), (78, "milter-moved: socket_group: no such group 'nosuch': write one of this host\n"))
         self.daemon.configure(socket_group=None)
-        done = self.run_with("-t", "-c", str(self.daemon.conf))
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("table: ", done.stdout)
+        for count, said in enumerate(("0 entries", "1 entry", "2 entries")):
+            self.daemon.hold(*((f"u{number}@old.example", "u@new.example") for number in range(count)))
+            done = self.run_with("-t", "-c", str(self.daemon.conf))
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertRegex(done.stdout, rf"(?m)^table: .*: good, {said}$")
 
     def test_options(self):
         for options, words in ((["-x"], "'-x' is no option"), (["--colour"], "'--colour' is no option"), (["-c"], "'-c' wants an argument"),
