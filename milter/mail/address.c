@@ -353,18 +353,24 @@ static int read_domain(struct address *out, struct cursor *in, const char *text,
 int address_parse(struct address *out, const char *text, size_t length,
                   const struct address_rules *rules, struct error *err)
 {
+    struct address address;
     struct cursor in = {text, text + length};
     size_t written;
 
     if (unwrap(&in, text, length, err) != 0)
         return -1;
     skip_route(&in);
-    if (read_local(&in, out->written, &written) != 0)
+    if (read_local(&in, address.written, &written) != 0)
         return refuse(err, text, length,
                       "no mailbox name of 1 to 255 printable characters: write user@domain");
-    if (normalise(out->local, out->written, written, rules->fold_case) != 0)
+    if (normalise(address.local, address.written, written, rules->fold_case) != 0)
         return refuse(err, text, length, "the mailbox name is not UTF-8: write it in UTF-8");
-    return read_domain(out, &in, text, length, rules, err);
+    if (read_domain(&address, &in, text, length, rules, err) != 0)
+        return -1;
+    memcpy(out->local, address.local, strlen(address.local) + 1);
+    memcpy(out->written, address.written, written + 1);
+    memcpy(out->domain, address.domain, strlen(address.domain) + 1);
+    return 0;
 }
 
 bool address_is_reserved(const char *local)
