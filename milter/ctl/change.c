@@ -182,22 +182,35 @@ static int replace(const char *path, const char *text, const struct stat *like, 
     return rc == 0 ? 0 : -1;
 }
 
-/* A copy that is there already, of a change in the same second, stays. On the heap; NULL where memory is
- * out. */
-static char *copy_path(const char *path)
+#define DATE_SIZE 32
+
+static char *copy_path(const char *path, const char *date)
 {
-    char *out = NULL, date[32];
-    struct tm parts;
-    for (time_t now = time(NULL); out == NULL; now++) {
-        strftime(date, sizeof date, "%Y-%m-%dT%H%M%SZ", gmtime_r(&now, &parts));
-        if (asprintf(&out, "%s.%s", path, date) < 0)
-            return NULL;
-        if (access(out, F_OK) == 0) {
-            free(out);
-            out = NULL;
-        }
+    char *out;
+    return asprintf(&out, "%s.%s", path, date) < 0 ? NULL : out;
+}
+
+static bool has_copy(const struct changes *changes, const char *date)
+{
+    bool found = false;
+    for (size_t i = 0; i < changes->count && !found; i++) {
+        char *copy = copy_path(changes->files[i].path, date);
+        found = copy != NULL && access(copy, F_OK) == 0;
+        free(copy);
     }
-    return out;
+    return found;
+}
+
+/* One date for all copies of the set: by it they are known to belong together. Copies that are there already, of
+ * a change in the same second, stay. */
+static void choose_date(char date[DATE_SIZE], const struct changes *changes)
+{
+    struct tm parts;
+    time_t now = time(NULL);
+    do {
+        strftime(date, DATE_SIZE, "%Y-%m-%dT%H%M%SZ", gmtime_r(&now, &parts));
+        now++;
+    } while (has_copy(changes, date));
 }
 
 /* Between the question and its answer somebody may have edited the file. */
@@ -213,9 +226,10 @@ static int check_unchanged(const struct change *change, struct error *err)
                                  change->path);
 }
 
-static int keep_copy(struct change *change, const struct stat *status, struct error *err)
+static int keep_copy(struct change *change, const char *date, const struct stat *status,
+                     struct error *err)
 {
-    change->copy = copy_path(change->path);
+    change->copy = copy_path(change->path, date);
     if (change->copy == NULL)
         return error_set(err, EX_OSERR, "out of memory");
     if (replace(change->copy, change->old, status, err) == 0)
@@ -225,7 +239,7 @@ static int keep_copy(struct change *change, const struct stat *status, struct er
     return -1;
 }
 
-static int make(struct change *change, struct error *err)
+static int make(struct change *change, const char *date, struct error *err)
 {
     struct stat status;
     int rc = check_unchanged(change, err);
@@ -234,7 +248,7 @@ static int make(struct change *change, struct error *err)
     } else if (rc == 0) {
         if (stat(change->path, &status) != 0)
             return file_error(err, change->path);
-        if (keep_copy(change, &status, err) != 0)
+        if (keep_copy(change, date, &status, err) != 0)
             return -1;
         if (change->text != NULL)
             rc = replace(change->path, change->text, &status, err);
@@ -249,9 +263,11 @@ static int make(struct change *change, struct error *err)
 
 int changes_apply(struct changes *changes, struct error *err)
 {
+    char date[DATE_SIZE];
     struct error second;
+    choose_date(date, changes);
     for (size_t i = 0; i < changes->count; i++)
-        if (make(&changes->files[i], err) != 0) {
+        if (make(&changes->files[i], date, err) != 0) {
             (void)changes_take_back(changes, &second);
             return -1;
         }

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import signal
+import time
 import unittest
 
 from lib import place
@@ -123,6 +124,19 @@ class StockSendmailCase(Case):
                 ("al@a.bulk.example", "551 5.1.6 sub; please try <al@new.example>"),
                 ("al@b.a.bulk.example", "551 5.1.6 subsub; please try <al@new.example>")):
             self.assertEqual(self.sendmail.rcpt(mailbox), expected)
+
+    def test_the_copies_of_one_change_have_one_date(self):
+        """By it detach knows which sendmail.cf was made of which sendmail.mc."""
+        self.start()
+        now = int(time.time())
+        taken = {time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime(now + second)) for second in range(60)}
+        for date in taken:
+            (self.sendmail.conf / f"sendmail.mc.{date}").write_text("")
+        self.attached()
+        dates = [path.name.split(".cf.")[1] for path in self.sendmail.conf.glob("sendmail.cf.2*Z")]
+        self.assertEqual(len(dates), 1)
+        self.assertNotIn(dates[0], taken)
+        self.assertNotEqual((self.sendmail.conf / f"sendmail.mc.{dates[0]}").read_text(), "")
 
     def test_nothing_the_second_time(self):
         self.start()
