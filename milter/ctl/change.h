@@ -42,8 +42,9 @@ int changes_add(struct changes *changes, const char *path, char *text, struct er
 int changes_show(const struct changes *changes, struct error *err);
 
 /* Makes the changes: each file is replaced whole (fsync, rename) with its owner, group and mode
- * kept, and what was there is copied beside it to PATH.DATE (2026-09-01T060000Z), one date for all. Where one cannot be made, or is
- * no more what it was when it was planned, those before it are taken back. Returns 0, or -1 with err. */
+ * kept, and what was there is copied beside it to PATH.DATE (2026-09-01T060000Z), with one date for
+ * all. Where one cannot be made, or is no more what it was when it was planned, those before it are
+ * taken back. Returns 0, or -1 with err. */
 int changes_apply(struct changes *changes, struct error *err);
 
 /* Takes back what changes_apply made, and removes the copies. Returns 0, or -1 with err that names

@@ -158,8 +158,6 @@ static bool has_a_label(const char *name)
 static bool read_plain_name(char *out, const char *text, size_t length)
 {
     size_t label = 0;
-    if (length > ADDRESS_DOMAIN_MAX)
-        return false;
     for (size_t i = 0; i < length; i++) {
         out[i] = lower(text[i]);
         if (out[i] == '.' && label > 0) {
@@ -343,8 +341,6 @@ static int read_domain(struct address *out, struct cursor *in, const char *text,
         return refuse(err, text, length,
                       "a character that needs quotes: write user@domain or \"user\"@domain");
     in->at++;
-    if (read_plain_name(out->domain, in->at, (size_t)(in->end - in->at)))
-        return 0;
     if (memchr(in->at, '@', (size_t)(in->end - in->at)) != NULL)
         return refuse(err, text, length, "a second '@': write user@domain");
     return address_domain_parse(out->domain, in->at, (size_t)(in->end - in->at), err);
