@@ -18,51 +18,20 @@ static void reply_exactly(struct answer *out, const char *template)
     (void)reply_fill(&out->reply, template, &words);
 }
 
-/* The recipient as the client wrote it, but without brackets, source route, quotes and backslashes: so
- * Postfix writes it in its replies. "" where it is too long. */
-static void copy_spelling(char *out, size_t size, const struct question *question)
-{
-    const char *from = question->recipient, *end = from + question->length;
-    size_t used = 0;
-    bool quoted = false;
-
-    if (from < end && *from == '<' && end[-1] == '>') {
-        from++;
-        end--;
-    }
-    const char *colon = from < end && *from == '@' ? memchr(from, ':', (size_t)(end - from)) : NULL;
-    for (from = colon == NULL ? from : colon + 1; from < end && used < size - 1; from++) {
-        if (*from == '"')
-            quoted = !quoted;
-        else if (*from != '\\' || !quoted || ++from < end)
-            out[used++] = *from;
-    }
-    out[used < size - 1 ? used : 0] = '\0';
-}
-
-/* An address that this session cannot carry is not echoed into it. */
-static bool can_carry(const char *template, const struct reply_words *words,
-                      const struct client *client)
-{
-    return client->smtputf8 ||
-           ((!address_needs_utf8(words->old) || strstr(template, "${old}") == NULL) &&
-            (!address_needs_utf8(words->recipient) || strstr(template, "${recipient}") == NULL));
-}
-
 static void reply_with(struct answer *out, enum text_kind kind, const struct question *question,
                        const struct settings *settings, const char *new)
 {
-    char recipient[ADDRESS_TEXT_SIZE];
     const struct texts *texts =
         texts_find(&settings->texts, &settings->texts_by_domain, strrchr(out->old, '@') + 1);
-    const struct reply_words words = {.old = out->old, .new = new, .recipient = recipient};
+    const struct reply_words words = {.old = out->old,
+                                      .new = new,
+                                      .recipient = question->recipient,
+                                      .recipient_length = question->length};
 
-    recipient[0] = '\0';
-    if (strstr(texts->of[kind], "${recipient}") != NULL)
-        copy_spelling(recipient, sizeof recipient, question);
     out->verdict = VERDICT_REPLY;
-    if (!can_carry(texts->of[kind], &words, &question->client) ||
-        reply_fill(&out->reply, texts->of[kind], &words) != 0)
+    /* An address that this session cannot carry is not echoed into it. */
+    if (reply_fill(&out->reply, texts->of[kind], &words) != 0 ||
+        (out->reply.needs_utf8 && !question->client.smtputf8))
         (void)reply_fill(&out->reply, texts_fallback(kind), &words);
 }
 
@@ -126,7 +95,7 @@ static int write_new(struct answer *out, const struct chain *chain, const struct
     if (address_format(out->new, sizeof out->new, end->written, domain) != 0)
         return -1;
     /* U-labels can be longer in octets: a path that no longer fits has to do with A-labels. */
-    if (strlen(out->new) > ADDRESS_NEW_MAX &&
+    if (domain == unicode && strlen(out->new) > ADDRESS_NEW_MAX &&
         address_format(out->new, sizeof out->new, end->written, end->domain) != 0)
         return -1;
     if (client->loses_quotes && !chain->forward && out->new[0] == '"')

@@ -235,18 +235,17 @@ static void log_answer(SMFICTX *ctx, const struct session *session, const char *
 }
 
 /* smfi_setreply takes the text as a format of which only "%%" is allowed: Postfix drops a single
- * '%', Sendmail refuses the whole reply. */
-static void double_percent(char *out, const char *text)
+ * '%', Sendmail refuses the whole reply. Returns text, or out with every '%' doubled. */
+static char *double_percent(char *out, const char *text)
 {
-    const char *percent;
-    while ((percent = strchr(text, '%')) != NULL) {
-        size_t length = (size_t)(percent - text) + 1;
-        memcpy(out, text, length);
-        out[length] = '%';
-        out += length + 1;
-        text += length;
-    }
-    memcpy(out, text, strlen(text) + 1);
+    char *doubled = out;
+    if (strchr(text, '%') == NULL)
+        return (char *)text; /* libmilter's arguments are not const */
+    do {
+        if (*text == '%')
+            *out++ = '%';
+    } while ((*out++ = *text++) != '\0');
+    return doubled;
 }
 
 /* Our own trouble: the sender tries again. */
@@ -256,21 +255,25 @@ static sfsistat tempfail(SMFICTX *ctx, const char *text)
     return SMFIS_TEMPFAIL;
 }
 
+static int set_reply(SMFICTX *ctx, char *code, char *enhanced, const struct reply *reply)
+{
+    char doubled[REPLY_LINES_MAX][2 * REPLY_LINE_MAX + 1], *line[REPLY_LINES_MAX] = {NULL};
+
+    for (unsigned i = 0; i < reply->lines; i++)
+        line[i] = double_percent(doubled[i], reply->text[i]);
+    if (reply->lines == 1)
+        return smfi_setreply(ctx, code, enhanced, line[0]);
+    static_assert(REPLY_LINES_MAX == 8, "as many arguments as lines, and a NULL behind them");
+    return smfi_setmlreply(ctx, code, enhanced, line[0], line[1], line[2], line[3], line[4],
+                           line[5], line[6], line[7], NULL);
+}
+
 /* A reply that libmilter will not take must not become a refusal for good: its own text would be
  * 550. */
 static sfsistat refuse(SMFICTX *ctx, const struct reply *reply)
 {
-    char text[REPLY_LINES_MAX][2 * REPLY_LINE_MAX + 1],
-        *line[REPLY_LINES_MAX] = {NULL}, code[sizeof reply->code], enhanced[sizeof reply->enhanced];
-
-    memcpy(code, reply->code, sizeof code); /* libmilter's arguments are not const */
-    memcpy(enhanced, reply->enhanced, sizeof enhanced);
-    for (unsigned i = 0; i < reply->lines; i++)
-        double_percent(line[i] = text[i], reply->text[i]);
-    static_assert(REPLY_LINES_MAX == 8, "as many arguments as lines, and a NULL behind them");
-    if (smfi_setmlreply(ctx, code, enhanced, line[0], line[1], line[2], line[3], line[4], line[5],
-                        line[6], line[7], NULL) == MI_SUCCESS)
-        return code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+    if (set_reply(ctx, (char *)reply->code, (char *)reply->enhanced, reply) == MI_SUCCESS)
+        return reply->code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
 
     log_line(LOG_ERR, "libmilter does not take the reply %s %s %s: answered 451", reply->code,
              reply->enhanced, reply->text[0]);

@@ -1,6 +1,7 @@
 #include "mail/address.h"
 
 #include <idn2.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,20 +45,32 @@ size_t address_requote(char *out, size_t size, const char *text, size_t length)
 
 bool address_needs_utf8(const char *text)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text > 0x7f)
+    const char *end = text + strlen(text);
+    unsigned all = 0;
+    for (uint64_t eight; end - text >= (ptrdiff_t)sizeof eight; text += sizeof eight) {
+        memcpy(&eight, text, sizeof eight);
+        if ((eight & 0x8080808080808080) != 0)
             return true;
-    return false;
+    }
+    for (; text < end; text++)
+        all |= (unsigned char)*text;
+    return all > 0x7f;
 }
 
 /* ---- the domain */
 
-/* No host name has '_' (RFC 1123), but the wild has. */
-static bool is_label_octet(unsigned char octet)
-{
-    return (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9') || octet == '-' ||
-           octet == '_';
-}
+/* What may stand in a label, in lower case; 0 for any other octet. No host name has '_' (RFC 1123), but
+ * the wild has. A table, since it is asked for each octet of each recipient. */
+/* clang-format off */
+static const char label_octets[256] = {
+    ['-'] = '-', ['_'] = '_',
+    ['0'] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+    ['A'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
+            'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
+    ['a'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
+            'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
+};
+/* clang-format on */
 
 static char lower(char octet)
 {
@@ -76,16 +89,17 @@ static bool are_labels(const char *name)
                 return true;
             length = 0;
         } else {
-            if (!is_label_octet((unsigned char)*name))
+            if (label_octets[(unsigned char)*name] != *name)
                 return false;
             length++;
         }
     }
 }
 
+/* RFC 5321 would have '@' too, but no kind of address has one. */
 static bool is_literal_octet(unsigned char octet)
 {
-    return octet > ' ' && octet < 0x7f && octet != '[' && octet != ']' && octet != '\\';
+    return octet > ' ' && octet < 0x7f && strchr("[]\\@", octet) == NULL;
 }
 
 /* [192.0.2.1], [IPv6:2001:db8::1]: RFC 5321 section 4.1.3. */
@@ -157,51 +171,59 @@ static bool has_a_label(const char *name)
  * other name it says nothing, and leaves out undefined. */
 static bool read_plain_name(char *out, const char *text, size_t length)
 {
-    size_t label = 0;
-    for (size_t i = 0; i < length; i++) {
-        out[i] = lower(text[i]);
-        if (out[i] == '.' && label > 0) {
-            label = 0;
-        } else {
-            if (!is_label_octet((unsigned char)out[i]) || ++label > 63)
-                return false;
-            if (label == 4 && memcmp(out + i - 3, "xn--", 4) == 0)
-                return false;
+    for (size_t i = 0, label = 0;; label = i) {
+        for (char octet; i < length && (octet = label_octets[(unsigned char)text[i]]) != '\0'; i++)
+            out[i] = octet;
+        if (i == label || i - label > 63 || (i - label >= 4 && memcmp(out + label, "xn--", 4) == 0))
+            return false;
+        if (i == length) {
+            out[i] = '\0';
+            return true;
         }
+        if (text[i] != '.')
+            return false;
+        out[i++] = '.';
     }
-    out[length] = '\0';
-    return label > 0;
 }
 
-int address_domain_parse(char *out, const char *text, size_t length, struct error *err)
+/* Any other name of one octet or more. */
+static int read_name(char *out, const char *text, size_t length, struct error *err)
 {
-    char name[ADDRESS_DOMAIN_MAX + 1];
     bool ascii = true;
+    for (size_t i = 0; i < length; i++) {
+        out[i] = lower(text[i]);
+        ascii = ascii && (unsigned char)text[i] < 0x80;
+    }
+    out[length] = '\0';
+    if (memchr(text, '\0', length) != NULL || (!ascii && lower_name(out, text, length) != 0))
+        return refuse(err, text, length,
+                      "not a domain name in UTF-8: write one such as old.example");
+    if ((!ascii || has_a_label(out)) && to_ascii(out, text, length, err) != 0)
+        return -1;
+    return are_labels(out)
+               ? 0
+               : refuse(err, text, length, "not a domain name: write one such as old.example");
+}
 
-    if (length > 0 && text[0] == '[')
-        return parse_literal(out, text, length, err);
+/* As address_domain_parse, but on an error out is undefined. */
+static int parse_domain(char *out, const char *text, size_t length, struct error *err)
+{
     size_t used = length > 1 && text[length - 1] == '.' ? length - 1 : length;
     if (used == 0 || used > ADDRESS_DOMAIN_MAX)
         return refuse(err, text, length,
                       used == 0 ? "no domain: write one after the '@'"
                                 : "the domain is over 255 octets: write a shorter one");
-    if (read_plain_name(name, text, used)) {
-        memcpy(out, name, used + 1);
+    if (read_plain_name(out, text, used))
         return 0;
-    }
-    for (size_t i = 0; i < used; i++) {
-        name[i] = lower(text[i]);
-        ascii = ascii && (unsigned char)text[i] < 0x80;
-    }
-    name[used] = '\0';
-    if (memchr(text, '\0', used) != NULL || (!ascii && lower_name(name, text, used) != 0))
-        return refuse(err, text, length,
-                      "not a domain name in UTF-8: write one such as old.example");
-    if ((!ascii || has_a_label(name)) && to_ascii(name, text, length, err) != 0)
+    return text[0] == '[' ? parse_literal(out, text, length, err) : read_name(out, text, used, err);
+}
+
+int address_domain_parse(char *out, const char *text, size_t length, struct error *err)
+{
+    char domain[ADDRESS_DOMAIN_MAX + 1];
+    if (parse_domain(domain, text, length, err) != 0)
         return -1;
-    if (!are_labels(name))
-        return refuse(err, text, length, "not a domain name: write one such as old.example");
-    memcpy(out, name, strlen(name) + 1);
+    memcpy(out, domain, strlen(domain) + 1);
     return 0;
 }
 
@@ -220,15 +242,19 @@ int address_domain_to_unicode(char *out, size_t size, const char *domain)
 
 /* ---- the local-part */
 
-/* What may stand in an atom (RFC 5322 section 3.2.3; RFC 6531 section 3.3): asked for each octet
- * of each recipient. */
-static bool is_atom_octet(unsigned char octet)
+/* What ends an atom and is no dot (RFC 5322 section 3.2.3; RFC 6531 section 3.3). */
+/* clang-format off */
+static const bool specials[256] = {
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* the control characters */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    [' '] = 1, ['('] = 1, [')'] = 1, ['<'] = 1, ['>'] = 1, ['['] = 1, [']'] = 1, [':'] = 1,
+    [';'] = 1, ['@'] = 1, ['\\'] = 1, [','] = 1, ['"'] = 1, [0x7f] = 1,
+};
+/* clang-format on */
+
+static bool is_atom_octet(char octet)
 {
-    static const bool special[256] = {
-        ['('] = true, [')'] = true, ['<'] = true, ['>'] = true, ['['] = true,
-        [']'] = true, [':'] = true, [';'] = true, ['@'] = true, ['\\'] = true,
-        [','] = true, ['"'] = true, [0x7f] = true};
-    return octet > ' ' && !special[octet];
+    return !specials[(unsigned char)octet];
 }
 
 /* Quoted-string of RFC 5321 section 4.1.2, its text into out. */
@@ -253,7 +279,7 @@ static int read_quoted(struct cursor *in, char *out, size_t *used)
 static int read_dot_string(struct cursor *in, char *out, size_t *used)
 {
     const char *from = in->at;
-    while (in->at < in->end && is_atom_octet((unsigned char)*in->at))
+    while (in->at < in->end && is_atom_octet(*in->at))
         in->at++;
     *used = (size_t)(in->at - from);
     if (*used > ADDRESS_LOCAL_MAX)
@@ -289,15 +315,39 @@ static int normalise_utf8(char *out, const char *written, size_t length, bool fo
     return 0;
 }
 
+/* The ASCII letters of eight octets in lower case, all at once: the highest bit of each octet tells from what
+ * letter on it is, and 'a' is 'A' with 0x20. Octets over 127 stay as they are. */
+static uint64_t lower_eight(uint64_t octets)
+{
+    const uint64_t high = 0x8080808080808080, one = 0x0101010101010101;
+    uint64_t low = octets & ~high;
+    uint64_t from_a = low + one * (0x80 - 'A'), behind_z = low + one * (0x80 - 'Z' - 1);
+    return octets | (((from_a ^ behind_z) & ~octets & high) >> 2);
+}
+
+static void copy_lower(char *out, const char *text, size_t length)
+{
+    size_t i = 0;
+    for (uint64_t eight; i + sizeof eight <= length; i += sizeof eight) {
+        memcpy(&eight, text + i, sizeof eight);
+        eight = lower_eight(eight);
+        memcpy(out + i, &eight, sizeof eight);
+    }
+    for (; i < length; i++)
+        out[i] = lower(text[i]);
+}
+
+/* written is NUL-terminated, length octets. */
 static int normalise(char *out, const char *written, size_t length, bool fold_case)
 {
-    unsigned all = 0;
-    for (size_t i = 0; i < length; i++) {
-        out[i] = fold_case ? lower(written[i]) : written[i];
-        all |= (unsigned char)written[i];
-    }
+    if (address_needs_utf8(written))
+        return normalise_utf8(out, written, length, fold_case);
+    if (fold_case)
+        copy_lower(out, written, length);
+    else
+        memcpy(out, written, length);
     out[length] = '\0';
-    return all < 0x80 ? 0 : normalise_utf8(out, written, length, fold_case);
+    return 0;
 }
 
 /* ---- the whole */
@@ -341,9 +391,11 @@ static int read_domain(struct address *out, struct cursor *in, const char *text,
         return refuse(err, text, length,
                       "a character that needs quotes: write user@domain or \"user\"@domain");
     in->at++;
-    if (memchr(in->at, '@', (size_t)(in->end - in->at)) != NULL)
+    size_t left = (size_t)(in->end - in->at);
+    int rc = parse_domain(out->domain, in->at, left, err);
+    if (rc != 0 && memchr(in->at, '@', left) != NULL)
         return refuse(err, text, length, "a second '@': write user@domain");
-    return address_domain_parse(out->domain, in->at, (size_t)(in->end - in->at), err);
+    return rc;
 }
 
 int address_parse(struct address *out, const char *text, size_t length,
@@ -383,14 +435,15 @@ size_t address_base_length(const char *text, const struct address_rules *rules)
     return 1 + strcspn(text + 1, rules->delimiters);
 }
 
-/* Whether local can be written without quotes: atoms with single dots between them. */
-static bool is_dot_string(const char *local)
+/* The length of local where it can be written without quotes, as atoms with single dots between them; else 0. */
+static size_t dot_string_length(const char *local)
 {
+    const char *at = local;
     char before = '.';
-    for (; *local != '\0'; before = *local++)
-        if (!is_atom_octet((unsigned char)*local) || (*local == '.' && before == '.'))
-            return false;
-    return before != '.';
+    for (; is_atom_octet(*at); before = *at++)
+        if (*at == '.' && before == '.')
+            return 0;
+    return *at == '\0' && before != '.' ? (size_t)(at - local) : 0;
 }
 
 static size_t quote(char *out, const char *local)
@@ -408,15 +461,15 @@ static size_t quote(char *out, const char *local)
 
 int address_format(char *out, size_t size, const char *local, const char *domain)
 {
-    size_t local_length = strlen(local), domain_length = strlen(domain);
-    bool quotes = !is_dot_string(local);
+    size_t plain = dot_string_length(local), domain_length = strlen(domain);
+    size_t local_length = plain > 0 ? plain : 2 * strlen(local) + 2; /* at most */
 
-    if ((quotes ? 2 * local_length + 2 : local_length) + 1 + domain_length + 1 > size)
+    if (local_length + 1 + domain_length + 1 > size)
         return -1;
-    if (quotes)
-        local_length = quote(out, local);
+    if (plain > 0)
+        memcpy(out, local, plain);
     else
-        memcpy(out, local, local_length);
+        local_length = quote(out, local);
     out[local_length] = '@';
     memcpy(out + local_length + 1, domain, domain_length + 1);
     return 0;

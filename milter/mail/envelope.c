@@ -9,6 +9,10 @@ size_t envelope_path_length(const char *text)
 {
     bool quoted = false;
     char end = text[0] == '<' ? '>' : ' ';
+    const char *first = strchrnul(text, end);
+    if (memchr(text, '"', (size_t)(first - text)) == NULL) /* as in nearly all */
+        return (size_t)(first - text) + (*first == '>');
+
     for (size_t i = 0; text[i] != '\0'; i++) {
         if (quoted && text[i] == '\\' && text[i + 1] != '\0')
             i++;

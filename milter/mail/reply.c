@@ -1,6 +1,7 @@
 #include "mail/reply.h"
 
-#include <stddef.h>
+#include "mail/envelope.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -12,11 +13,12 @@ static bool is_digit(char octet)
 /* What may stand in a template. */
 static const struct variable {
     const char *name;
-    size_t length, offset;
+    size_t length;
+    enum { WORD_NEW, WORD_OLD, WORD_RECIPIENT } word;
 } variables[] = {
-    {"${old}", 6, offsetof(struct reply_words, old)},
-    {"${new}", 6, offsetof(struct reply_words, new)},
-    {"${recipient}", 12, offsetof(struct reply_words, recipient)},
+    {"${new}", 6, WORD_NEW},
+    {"${old}", 6, WORD_OLD},
+    {"${recipient}", 12, WORD_RECIPIENT},
 };
 
 /* The variable that stands at text, or NULL. */
@@ -149,42 +151,60 @@ static int put(struct room *room, const char *text, size_t length)
 
 /* Whether a character of UTF-8 with two octets or more would move a terminal's cursor or end a line
  * there: the control characters U+0080 to U+009F, U+2028 and U+2029. */
-static size_t forbidden_length(const unsigned char *at, size_t left)
+static size_t forbidden_length(const unsigned char *at)
 {
-    if (left >= 2 && at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+    if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
         return 2;
-    if (left >= 3 && at[0] == 0xe2 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9))
+    if (at[0] == 0xe2 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9))
         return 3;
     return at[0] < ' ' || at[0] == 0x7f ? 1 : 0;
 }
 
-void reply_make_printable(char *text, bool utf8)
+bool reply_make_printable(char *text, bool utf8)
 {
-    for (size_t left = strlen(text), length; left > 0; text += length, left -= length) {
-        unsigned char octet = (unsigned char)*text;
-        length = 1;
-        if (octet >= ' ' && octet < 0x7f) /* as nearly all are */
-            continue;
-        if (utf8 || octet < 0x80)
-            length = forbidden_length((unsigned char *)text, left);
+    bool has_utf8 = false;
+    for (;;) {
+        while (*text >= ' ' && *text < 0x7f) /* as nearly all are */
+            text++;
+        if (*text == '\0')
+            return has_utf8;
+        bool over = (unsigned char)*text > 0x7f;
+        size_t length = over && !utf8 ? 1 : forbidden_length((unsigned char *)text);
         memset(text, '?', length);
-        length += length == 0;
+        has_utf8 = has_utf8 || length == 0;
+        text += length + (length == 0);
     }
+}
+
+static int put_recipient(struct room *room, const struct reply_words *words)
+{
+    size_t length = words->recipient_length;
+    const char *at = envelope_mailbox(words->recipient, &length), *end = at + length;
+    bool quoted = false;
+    int rc = 0;
+
+    for (; at < end && rc == 0; at++) {
+        if (*at == '"')
+            quoted = !quoted;
+        else if (*at != '\\' || !quoted || ++at < end)
+            rc = put(room, at, 1);
+    }
+    return rc;
 }
 
 static int put_word(struct room *room, const struct variable *variable,
                     const struct reply_words *words)
 {
-    const char *text = *(const char *const *)((const char *)words + variable->offset);
+    if (variable->word == WORD_RECIPIENT)
+        return words->recipient == NULL ? 0 : put_recipient(room, words);
+    const char *text = variable->word == WORD_NEW ? words->new : words->old;
     return text == NULL ? 0 : put(room, text, strlen(text));
 }
 
-/* Fills in one line of length octets. room is for its text alone. */
-static int fill_line(char *out, size_t room_length, const char *line, size_t length,
+/* Fills in one line, from line to end. room is for its text alone. */
+static int fill_line(struct reply *out, struct room room, const char *line, const char *end,
                      const struct reply_words *words)
 {
-    struct room room = {out, out + room_length};
-    const char *end = line + length;
     char *first_word = NULL; /* what stands before it was checked with the template */
     int rc = 0;
 
@@ -202,30 +222,32 @@ static int fill_line(char *out, size_t room_length, const char *line, size_t len
         line += plain;
     }
     *room.at = '\0';
-    if (first_word != NULL)
-        reply_make_printable(first_word, true); /* whether UTF-8 goes is the caller's affair */
+    if (first_word != NULL && reply_make_printable(first_word, true))
+        out->needs_utf8 = true;
     return rc;
 }
 
-static void copy_word(char *out, const char *from, size_t length_with_blank)
+static void copy_word(char *out, const char *from, size_t length)
 {
-    memcpy(out, from, length_with_blank - 1);
-    out[length_with_blank - 1] = '\0';
+    memcpy(out, from, length);
+    out[length] = '\0';
 }
 
 int reply_fill(struct reply *out, const char *template, const struct reply_words *words)
 {
-    size_t code = code_length(template), enhanced = enhanced_length(template + code);
-    const char *line = template + code + enhanced;
+    const char *enhanced = template + sizeof "551", *blank = strchr(enhanced, ' ');
+    size_t room = REPLY_LINE_MAX - (size_t)(blank + 1 - template);
     int rc = 0;
 
-    copy_word(out->code, template, code);
-    copy_word(out->enhanced, template + code, enhanced);
-    for (out->lines = 0; rc == 0 && out->lines < REPLY_LINES_MAX && *line != '\0'; out->lines++) {
-        size_t length = (size_t)(strchrnul(line, '\n') - line);
-        rc =
-            fill_line(out->text[out->lines], REPLY_LINE_MAX - code - enhanced, line, length, words);
-        line += length + (line[length] == '\n');
+    copy_word(out->code, template, sizeof "551" - 1);
+    copy_word(out->enhanced, enhanced, (size_t)(blank - enhanced));
+    out->needs_utf8 = false;
+    out->lines = 0;
+    for (const char *line = blank, *end; rc == 0 && *line != '\0' && out->lines < REPLY_LINES_MAX;
+         line = end) {
+        char *text = out->text[out->lines++];
+        end = strchrnul(++line, '\n');
+        rc = fill_line(out, (struct room){text, text + room}, line, end, words);
     }
     return rc;
 }

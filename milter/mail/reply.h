@@ -18,6 +18,7 @@ struct reply {
     char code[4];      /* "551" */
     char enhanced[12]; /* "5.1.6": RFC 3463 allows 1.3.3 digits */
     unsigned lines;    /* 1 or more */
+    bool needs_utf8; /* an octet is over 127: for SMTPUTF8 sessions alone (RFC 6531 section 3.1) */
     /* Printable; '%' is an ordinary character here. */
     char text[REPLY_LINES_MAX][REPLY_LINE_MAX + 1];
 };
@@ -28,7 +29,10 @@ struct reply {
 /* What a template is filled in with. NULL where there is none: then nothing is written for it. */
 struct reply_words {
     const char *old, *new;
-    const char *recipient; /* the old address in the recipient's own spelling */
+    /* The old address in the recipient's own spelling, recipient_length octets: a path or a mailbox.
+     * Brackets, source route, quotes and backslashes are left out, as Postfix does in its replies. */
+    const char *recipient;
+    size_t recipient_length;
 };
 
 /* Which class of code a reply must have. */
@@ -47,8 +51,8 @@ int reply_check(const char *template, enum reply_class class, bool needs_new, st
 int reply_fill(struct reply *out, const char *template, const struct reply_words *words);
 
 /* Turns octets that could end or forge a line, or steer a terminal, into '?'; without utf8 each over 127
- * too. */
-void reply_make_printable(char *text, bool utf8);
+ * too. Says whether one over 127 is left. */
+bool reply_make_printable(char *text, bool utf8);
 
 /* Writes the reply as a client reads it: "551-5.1.6 User…", line feed, "551 5.1.6 See…". size
  * REPLY_TEXT_SIZE cuts nothing. */

@@ -72,7 +72,8 @@ END_TEST
 static int fill(struct reply *out, const char *template, const char *old, const char *new,
                 const char *recipient)
 {
-    const struct reply_words words = {old, new, recipient};
+    const struct reply_words words = {old, new, recipient,
+                                      recipient == NULL ? 0 : strlen(recipient)};
     return reply_fill(out, template, &words);
 }
 
