@@ -92,6 +92,40 @@ START_TEST(variables_are_filled_in)
 }
 END_TEST
 
+static const struct {
+    const char *recipient, *text;
+} spellings[] = {
+    {"<Al@OLD.example.>", "Al@OLD.example."},
+    {"<@relay.example,@b.example:al@old.example>", "al@old.example"},
+    {"\"two \\\"words\\\\\"@old.example", "two \"words\\@old.example"},
+    {"<a\\l@old.example>", "a\\l@old.example"},
+    {"<\"al\\", "<al"},
+    {"<>", ""},
+};
+START_TEST(the_recipient_is_written_as_postfix_does)
+{
+    struct reply reply;
+    ck_assert_int_eq(
+        fill(&reply, "550 5.1.1 (${recipient}) x", NULL, NULL, spellings[_i].recipient), 0);
+    size_t length = strlen(spellings[_i].text);
+    ck_assert_msg(strncmp(reply.text[0] + 1, spellings[_i].text, length) == 0 &&
+                      strcmp(reply.text[0] + 1 + length, ") x") == 0,
+                  "%s: %s", spellings[_i].recipient, reply.text[0]);
+}
+END_TEST
+
+START_TEST(octets_over_127_are_told)
+{
+    struct reply reply;
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 <${new}>\n${old}", "a@b", "c@d", NULL), 0);
+    ck_assert(!reply.needs_utf8);
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 <${new}>\n${old}", "\xc3\xa4@b", "c@d", NULL), 0);
+    ck_assert(reply.needs_utf8);
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 <${new}>\n${old}", "a@b", "\xc2\x85@d", NULL), 0);
+    ck_assert(!reply.needs_utf8); /* a control character, which has become '?' */
+}
+END_TEST
+
 START_TEST(each_line_is_filled_in)
 {
     char text[REPLY_TEXT_SIZE];
@@ -161,6 +195,8 @@ Suite *reply_suite(void)
     tcase_add_loop_test(tcase, sound_templates_are_taken, 0, ROWS(good));
     tcase_add_loop_test(tcase, others_are_refused_with_one_line, 0, ROWS(bad));
     tcase_add_test(tcase, variables_are_filled_in);
+    tcase_add_loop_test(tcase, the_recipient_is_written_as_postfix_does, 0, ROWS(spellings));
+    tcase_add_test(tcase, octets_over_127_are_told);
     tcase_add_test(tcase, each_line_is_filled_in);
     tcase_add_loop_test(tcase, no_octet_can_end_or_forge_a_line, 1, 256);
     tcase_add_test(tcase, two_words_side_by_side_make_no_control_character);
