@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         return 0;
     }
-    const struct reply_words words = {new, new, new};
+    const struct reply_words words = {new, new, new, strlen(new)};
     if (reply_fill(&reply, template, &words) != 0)
         return 0;
     if (reply.code[0] != '5' || reply.enhanced[0] != '5' || reply.lines < 1)
