@@ -191,14 +191,14 @@ static int store_list(void *value, const struct conf_key *key, const config_sett
 
 static int append_line(char **text, const char *line)
 {
-    size_t length = *text == NULL ? 0 : strlen(*text) + 1;
-    char *longer = realloc(*text, length + strlen(line) + 1);
+    size_t length = *text == NULL ? 0 : strlen(*text) + 1, line_size = strlen(line) + 1;
+    char *longer = realloc(*text, length + line_size);
     if (longer == NULL)
         return -1;
     *text = longer;
     if (length > 0)
         longer[length - 1] = '\n';
-    strcpy(longer + length, line);
+    memcpy(longer + length, line, line_size);
     return 0;
 }
 

@@ -38,11 +38,12 @@ static int try_connect(int family, const struct sockaddr *address, socklen_t len
 static int connect_unix(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
+    size_t size = strlen(path) + 1;
+    if (size > sizeof address.sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, size);
     return try_connect(AF_UNIX, (const struct sockaddr *)&address, sizeof address);
 }
 

@@ -99,12 +99,12 @@ static int read_line(struct smtp *smtp, char *out, size_t size, const struct tim
 
 static void take_line(struct smtp_reply *out, const char *line)
 {
-    size_t used = strlen(out->text);
-    if (used + strlen(line) + 2 > sizeof out->text)
+    size_t used = strlen(out->text), line_size = strlen(line) + 1;
+    if (used + 1 + line_size > sizeof out->text)
         return;
     if (used > 0)
         out->text[used++] = '\n';
-    strcpy(out->text + used, line);
+    memcpy(out->text + used, line, line_size);
     if (out->text[used + 3] == '-')
         out->text[used + 3] = ' ';
     if (out->code == 0)

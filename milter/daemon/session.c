@@ -255,8 +255,9 @@ static sfsistat tempfail(SMFICTX *ctx, const char *text)
     return SMFIS_TEMPFAIL;
 }
 
-static int set_reply(SMFICTX *ctx, char *code, char *enhanced, const struct reply *reply)
+static int set_reply(SMFICTX *ctx, const struct reply *reply)
 {
+    char *code = (char *)reply->code, *enhanced = (char *)reply->enhanced;
     char doubled[REPLY_LINES_MAX][2 * REPLY_LINE_MAX + 1], *line[REPLY_LINES_MAX] = {NULL};
 
     for (unsigned i = 0; i < reply->lines; i++)
@@ -272,7 +273,7 @@ static int set_reply(SMFICTX *ctx, char *code, char *enhanced, const struct repl
  * 550. */
 static sfsistat refuse(SMFICTX *ctx, const struct reply *reply)
 {
-    if (set_reply(ctx, (char *)reply->code, (char *)reply->enhanced, reply) == MI_SUCCESS)
+    if (set_reply(ctx, reply) == MI_SUCCESS)
         return reply->code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
 
     log_line(LOG_ERR, "libmilter does not take the reply %s %s %s: answered 451", reply->code,

@@ -1,7 +1,6 @@
 #include "mail/address.h"
 
 #include <idn2.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,16 +44,23 @@ size_t address_requote(char *out, size_t size, const char *text, size_t length)
 
 bool address_needs_utf8(const char *text)
 {
-    const char *end = text + strlen(text);
-    unsigned all = 0;
-    for (uint64_t eight; end - text >= (ptrdiff_t)sizeof eight; text += sizeof eight) {
-        memcpy(&eight, text, sizeof eight);
-        if ((eight & 0x8080808080808080) != 0)
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text > 0x7f)
             return true;
-    }
-    for (; text < end; text++)
-        all |= (unsigned char)*text;
-    return all > 0x7f;
+    return false;
+}
+
+static char lower(char octet)
+{
+    return octet >= 'A' && octet <= 'Z' ? (char)(octet - 'A' + 'a') : octet;
+}
+
+/* Copies length octets, and ends them with a NUL. */
+static void copy_lower(char *out, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        out[i] = lower(text[i]);
+    out[length] = '\0';
 }
 
 /* ---- the domain */
@@ -71,11 +77,6 @@ static const char label_octets[256] = {
             'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
 };
 /* clang-format on */
-
-static char lower(char octet)
-{
-    return octet >= 'A' && octet <= 'Z' ? (char)(octet - 'A' + 'a') : octet;
-}
 
 /* Whether name is made of labels of 1 to 63 octets (RFC 1035 section 2.3.4). */
 static bool are_labels(const char *name)
@@ -110,9 +111,7 @@ static int parse_literal(char *out, const char *text, size_t length, struct erro
     for (size_t i = 1; i < length - 1; i++)
         if (!is_literal_octet((unsigned char)text[i]))
             return refuse(err, text, length, "not an address literal: write [192.0.2.1]");
-    for (size_t i = 0; i < length; i++)
-        out[i] = lower(text[i]);
-    out[length] = '\0';
+    copy_lower(out, text, length);
     return 0;
 }
 
@@ -189,12 +188,8 @@ static bool read_plain_name(char *out, const char *text, size_t length)
 /* Any other name of one octet or more. */
 static int read_name(char *out, const char *text, size_t length, struct error *err)
 {
-    bool ascii = true;
-    for (size_t i = 0; i < length; i++) {
-        out[i] = lower(text[i]);
-        ascii = ascii && (unsigned char)text[i] < 0x80;
-    }
-    out[length] = '\0';
+    copy_lower(out, text, length);
+    bool ascii = !address_needs_utf8(out);
     if (memchr(text, '\0', length) != NULL || (!ascii && lower_name(out, text, length) != 0))
         return refuse(err, text, length,
                       "not a domain name in UTF-8: write one such as old.example");
@@ -315,28 +310,6 @@ static int normalise_utf8(char *out, const char *written, size_t length, bool fo
     return 0;
 }
 
-/* The ASCII letters of eight octets in lower case, all at once: the highest bit of each octet tells from what
- * letter on it is, and 'a' is 'A' with 0x20. Octets over 127 stay as they are. */
-static uint64_t lower_eight(uint64_t octets)
-{
-    const uint64_t high = 0x8080808080808080, one = 0x0101010101010101;
-    uint64_t low = octets & ~high;
-    uint64_t from_a = low + one * (0x80 - 'A'), behind_z = low + one * (0x80 - 'Z' - 1);
-    return octets | (((from_a ^ behind_z) & ~octets & high) >> 2);
-}
-
-static void copy_lower(char *out, const char *text, size_t length)
-{
-    size_t i = 0;
-    for (uint64_t eight; i + sizeof eight <= length; i += sizeof eight) {
-        memcpy(&eight, text + i, sizeof eight);
-        eight = lower_eight(eight);
-        memcpy(out + i, &eight, sizeof eight);
-    }
-    for (; i < length; i++)
-        out[i] = lower(text[i]);
-}
-
 /* written is NUL-terminated, length octets. */
 static int normalise(char *out, const char *written, size_t length, bool fold_case)
 {
@@ -345,8 +318,7 @@ static int normalise(char *out, const char *written, size_t length, bool fold_ca
     if (fold_case)
         copy_lower(out, written, length);
     else
-        memcpy(out, written, length);
-    out[length] = '\0';
+        memcpy(out, written, length + 1);
     return 0;
 }
 

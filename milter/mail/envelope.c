@@ -5,23 +5,21 @@
 #include <string.h>
 #include <strings.h>
 
+/* Behind the quoted string that begins at text, or the end of all where it has none. */
+static const char *skip_quoted(const char *text)
+{
+    for (text++; *text != '\0' && *text != '"'; text++)
+        if (*text == '\\' && text[1] != '\0')
+            text++;
+    return text + (*text == '"');
+}
+
 size_t envelope_path_length(const char *text)
 {
-    bool quoted = false;
-    char end = text[0] == '<' ? '>' : ' ';
-    const char *first = strchrnul(text, end);
-    if (memchr(text, '"', (size_t)(first - text)) == NULL) /* as in nearly all */
-        return (size_t)(first - text) + (*first == '>');
-
-    for (size_t i = 0; text[i] != '\0'; i++) {
-        if (quoted && text[i] == '\\' && text[i + 1] != '\0')
-            i++;
-        else if (text[i] == '"')
-            quoted = !quoted;
-        else if (text[i] == end && !quoted)
-            return end == '>' ? i + 1 : i;
-    }
-    return strlen(text);
+    const char *stops = text[0] == '<' ? "\">" : "\" ", *at = text;
+    while (*(at += strcspn(at, stops)) == '"')
+        at = skip_quoted(at);
+    return (size_t)(at - text) + (*at == '>');
 }
 
 const char *envelope_mailbox(const char *path, size_t *length)

@@ -72,7 +72,7 @@ static int parse_wildcard(struct entry *out, const char *old, struct error *err)
     if (address_domain_parse(parsed, domain, strlen(domain), err) != 0)
         return -1;
     clear(out, scope);
-    strcpy(out->domain, parsed);
+    memcpy(out->domain, parsed, strlen(parsed) + 1);
     return 0;
 }
 
@@ -85,8 +85,8 @@ static int parse_mailbox(struct entry *out, const char *old, const struct addres
     if (address.domain[0] == '\0')
         return error_set(err, EX_DATAERR, "no '@' in '%s': write user@domain or @domain", old);
     clear(out, ENTRY_MAILBOX);
-    strcpy(out->local, address.local);
-    strcpy(out->domain, address.domain);
+    memcpy(out->local, address.local, strlen(address.local) + 1);
+    memcpy(out->domain, address.domain, strlen(address.domain) + 1);
     return 0;
 }
 
