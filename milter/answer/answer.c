@@ -1,7 +1,5 @@
 #include "answer/answer.h"
 
-#include "answer/chain.h"
-
 #include <string.h>
 #include <strings.h>
 
@@ -22,8 +20,8 @@ static void reply_with(struct answer *out, enum text_kind kind, const struct que
                        const struct settings *settings, const char *new)
 {
     const struct texts *texts =
-        texts_find(&settings->texts, &settings->texts_by_domain, strrchr(out->old, '@') + 1);
-    const struct reply_words words = {.old = out->old,
+        texts_find(&settings->texts, &settings->texts_by_domain, out->old.domain);
+    const struct reply_words words = {.old = &out->old,
                                       .new = new,
                                       .recipient = question->recipient,
                                       .recipient_length = question->length};
@@ -80,24 +78,29 @@ static bool is_printable(const char *address)
     return strcmp(shown, address) == 0;
 }
 
+/* The new address in U-labels, unless a path of them is too long: they can have more octets. */
+static void write_unicode(char *out, const char *new)
+{
+    char domain[4 * ADDRESS_DOMAIN_MAX + 1];
+    size_t local_length = (size_t)(strrchr(new, '@') - new);
+
+    memcpy(out, new, strlen(new) + 1);
+    if (address_domain_to_unicode(domain, sizeof domain, new + local_length + 1) == 0 &&
+        local_length + 1 + strlen(domain) <= ADDRESS_NEW_MAX)
+        memcpy(out + local_length + 1, domain, strlen(domain) + 1);
+}
+
 /* Writes the new address in the way that this session can carry: in UTF-8 throughout, or in
  * A-labels. Returns -1 where neither does. RFC 6531 section 3.7.4.2. A mail server that forwards
  * gets A-labels, which every one can look up. */
-static int write_new(struct answer *out, const struct chain *chain, const struct client *client)
+static int write_new(struct answer *out, const struct client *client)
 {
-    const struct address *end = &chain->end;
-    char unicode[4 * ADDRESS_DOMAIN_MAX + 1];
-    const char *domain = end->domain;
+    const struct chain *chain = &out->chain;
 
-    if (client->smtputf8 && !chain->forward &&
-        address_domain_to_unicode(unicode, sizeof unicode, domain) == 0)
-        domain = unicode;
-    if (address_format(out->new, sizeof out->new, end->written, domain) != 0)
-        return -1;
-    /* U-labels can be longer in octets: a path that no longer fits has to do with A-labels. */
-    if (domain == unicode && strlen(out->new) > ADDRESS_NEW_MAX &&
-        address_format(out->new, sizeof out->new, end->written, end->domain) != 0)
-        return -1;
+    if (client->smtputf8 && !chain->forward)
+        write_unicode(out->new, chain->end);
+    else
+        memcpy(out->new, chain->end, strlen(chain->end) + 1);
     if (client->loses_quotes && !chain->forward && out->new[0] == '"')
         return -1;
     if (!address_needs_utf8(out->new))
@@ -134,24 +137,25 @@ static bool may_know(const struct answer *answer)
 /* Whether the client may be told one more address. One mailbox is one address however this session
  * writes it. */
 static bool is_within_limit(struct answer *out, const struct question *question,
-                            const struct address *end, struct limit *limit)
+                            const struct settings *settings, struct limit *limit)
 {
+    struct address end;
     char address[ADDRESS_TEXT_SIZE];
     if (out->trust != TRUST_NONE || limit == NULL)
         return true;
     address[0] = '\0';
-    (void)address_format(address, sizeof address, end->local, end->domain);
+    if (chain_read_new(&end, out->chain.end, settings) == 0)
+        (void)address_format(address, sizeof address, end.local, end.domain);
     limit_ask(&out->limit, limit, &question->client.ip, address, question->now);
     return out->limit.allowed;
 }
 
 static void disclose(struct answer *out, const struct question *question,
-                     const struct settings *settings, const struct address *end,
-                     struct limit *limit)
+                     const struct settings *settings, struct limit *limit)
 {
     if (!may_know(out))
         withhold(out, RULE_NOT_DISCLOSED, question, settings);
-    else if (!is_within_limit(out, question, end, limit))
+    else if (!is_within_limit(out, question, settings, limit))
         over_limit(out, question, settings);
     else
         reply_with(out, TEXT_MOVED, question, settings, out->new);
@@ -173,9 +177,9 @@ static void table_error(struct answer *out, const struct question *question,
 
 /* Whether that the mailbox has moved is kept from the client too. One that is forwarded is accepted like any
  * other. */
-static bool is_concealed(const struct answer *answer, const struct settings *settings,
-                         const struct chain *chain)
+static bool is_concealed(const struct answer *answer, const struct settings *settings)
 {
+    const struct chain *chain = &answer->chain;
     bool refuses = chain->rule == RULE_GONE ||
                    ((chain->rule == RULE_MOVED || chain->rule == RULE_LOOP) && !chain->forward);
     return settings->conceal && refuses && !may_know(answer);
@@ -194,39 +198,38 @@ static void unwritable(struct answer *out, const struct question *question,
 }
 
 static void loop(struct answer *out, const struct question *question,
-                 const struct settings *settings, const struct chain *chain)
+                 const struct settings *settings)
 {
-    if (chain->forward)
+    if (out->chain.forward)
         reply_exactly(out, LOOP_WHILE_FORWARDING);
     else
         gone(out, question, settings);
 }
 
 static void moved(struct answer *out, const struct question *question,
-                  const struct settings *settings, const struct chain *chain, struct limit *limit)
+                  const struct settings *settings, struct limit *limit)
 {
-    if (write_new(out, chain, &question->client) != 0) {
+    if (write_new(out, &question->client) != 0) {
         unwritable(out, question, settings);
-    } else if (chain->forward) {
+    } else if (out->chain.forward) {
         out->rule = RULE_FORWARD;
         out->verdict = VERDICT_FORWARD;
     } else {
-        disclose(out, question, settings, &chain->end, limit);
+        disclose(out, question, settings, limit);
     }
 }
 
 /* Of the end of the chain, the answer. */
 static void conclude(struct answer *out, const struct question *question,
-                     const struct settings *settings, const struct chain *chain,
-                     struct limit *limit)
+                     const struct settings *settings, struct limit *limit)
 {
+    const struct chain *chain = &out->chain;
     out->rule = chain->rule;
-    out->steps = chain->steps;
     if (chain->steps > 0 || chain->rule == RULE_GONE) {
         out->disclose = chain->disclose;
         out->trust = find_trust(&question->client, settings);
     }
-    if (is_concealed(out, settings, chain)) {
+    if (is_concealed(out, settings)) {
         out->rule = chain->rule == RULE_MOVED ? RULE_NOT_DISCLOSED : chain->rule;
         conceal(out, question, settings);
         return;
@@ -235,8 +238,8 @@ static void conclude(struct answer *out, const struct question *question,
     case RULE_TABLE_ERROR: table_error(out, question, settings); break;
     case RULE_GONE: gone(out, question, settings); break;
     case RULE_UNWRITABLE: unwritable(out, question, settings); break;
-    case RULE_LOOP: loop(out, question, settings, chain); break;
-    case RULE_MOVED: moved(out, question, settings, chain, limit); break;
+    case RULE_LOOP: loop(out, question, settings); break;
+    case RULE_MOVED: moved(out, question, settings, limit); break;
     case RULE_NOT_LISTED:
     case RULE_STAY:
     case RULE_NOT_AN_ADDRESS:
@@ -252,36 +255,35 @@ static void cannot_ask(struct chain *chain)
 {
     chain->rule = RULE_TABLE_ERROR;
     chain->forward = false;
-    chain->steps = 0;
+    chain->met = chain->steps = 0;
 }
 
 static void ask_table(struct answer *out, const struct question *question,
-                      const struct settings *settings, struct table *table, struct chain *chain)
+                      const struct settings *settings, struct table *table)
 {
     struct table_view *view = table_view_open(table, &out->error);
     if (view == NULL) {
-        cannot_ask(chain);
+        cannot_ask(&out->chain);
         return;
     }
     const struct chain_question way = {.view = view, .settings = settings, .now = question->now};
-    chain_follow(chain, &way, out->entry, &out->error);
+    chain_follow(&out->chain, &out->old, &way, &out->error);
     table_view_close(view);
 }
 
-/* Decides for the mailbox with which the chain begins. */
-static void ask_for(struct answer *out, struct chain *chain, const struct question *question,
-                    const struct settings *settings, struct table *table,
-                    const struct error *table_err, struct limit *limit)
+/* Decides for out->old. */
+static void decide(struct answer *out, const struct question *question,
+                   const struct settings *settings, struct table *table,
+                   const struct error *table_err, struct limit *limit)
 {
-    (void)address_format(out->old, sizeof out->old, chain->end.written, chain->end.domain);
     if (table != NULL) {
-        ask_table(out, question, settings, table, chain);
+        ask_table(out, question, settings, table);
     } else {
-        cannot_ask(chain);
+        cannot_ask(&out->chain);
         if (table_err != NULL)
             out->error = *table_err;
     }
-    conclude(out, question, settings, chain, limit);
+    conclude(out, question, settings, limit);
 
     if (out->verdict == VERDICT_REPLY && !question->client.has_ip) {
         out->verdict = VERDICT_CONTINUE;
@@ -290,64 +292,85 @@ static void ask_for(struct answer *out, struct chain *chain, const struct questi
 }
 
 /* As most are: then there is nothing more to find out. */
-static bool is_as_written(const struct question *question, size_t length)
+static bool is_as_written(const struct question *question, const char *text, size_t length)
 {
     return question->length == length + 2 && question->recipient[0] == '<' &&
-           memcmp(question->recipient + 1, question->resolved, length) == 0;
+           memcmp(question->recipient + 1, text, length) == 0;
 }
 
-/* Reads what the mail server has made of the recipient, if that is another mailbox than the one it was
- * read as (NULL: none). A mail server says it without quotes. */
-static bool resolve(struct address *out, const struct address *mailbox,
-                    const struct question *question, const struct settings *settings)
+/* Reads what the mail server has made of the recipient. A mail server says it without quotes. */
+static int read_resolved(struct address *out, const char *text, size_t length,
+                         const struct settings *settings)
 {
     char quoted[ADDRESS_TEXT_SIZE];
-    const char *text = question->resolved;
+    if (address_parse(out, text, length, &settings->addresses, NULL) == 0)
+        return 0;
+    length = address_requote(quoted, sizeof quoted, text, length);
+    return length == 0 ? -1 : address_parse(out, quoted, length, &settings->addresses, NULL);
+}
+
+/* Makes of out->old what the mail server has made of the recipient. Returns false, and leaves it, where that
+ * is no other mailbox. reads: the recipient is an address. */
+static bool resolve(struct answer *out, bool reads, const struct question *question,
+                    const struct settings *settings)
+{
+    struct address resolved, *old = &out->old;
+    const char *text = question->resolve == NULL ? NULL : question->resolve(question->data);
     size_t length = text == NULL ? 0 : strlen(text);
 
-    if (length == 0 || is_as_written(question, length) ||
-        (mailbox != NULL && mailbox->domain[0] == '\0' &&
-         address_is_reserved(mailbox->local))) /* RFC 5321 section 4.5.1 */
+    if (length == 0 || is_as_written(question, text, length) ||
+        (reads && old->domain[0] == '\0' &&
+         address_is_reserved(old->local)) || /* RFC 5321 section 4.5.1 */
+        read_resolved(&resolved, text, length, settings) != 0 ||
+        resolved.domain[0] == '\0' ||
+        (reads && strcmp(resolved.local, old->local) == 0 &&
+         strcmp(resolved.domain, old->domain) == 0))
         return false;
-    if (address_parse(out, text, length, &settings->addresses, NULL) != 0) {
-        length = address_requote(quoted, sizeof quoted, text, length);
-        if (length == 0 || address_parse(out, quoted, length, &settings->addresses, NULL) != 0)
-            return false;
-    }
-    return out->domain[0] != '\0' && (mailbox == NULL || strcmp(out->local, mailbox->local) != 0 ||
-                                      strcmp(out->domain, mailbox->domain) != 0);
+    *old = resolved;
+    return true;
 }
 
 void answer_ask(struct answer *out, const struct question *question,
                 const struct settings *settings, struct table *table, const struct error *table_err,
                 struct limit *limit)
 {
-    struct chain chain; /* large, and so no copy of it is made for nothing */
-    struct address resolved;
-
-    out->verdict =
-        VERDICT_CONTINUE; /* field by field: it is large, and asked for every recipient */
-    out->old[0] = out->new[0] = out->entry[0] = '\0';
-    out->steps = 0;
+    /* Field by field: it is large, and asked for every recipient. */
+    out->verdict = VERDICT_CONTINUE;
+    out->new[0] = '\0';
+    out->chain.met = out->chain.steps = 0;
     out->trust = TRUST_NONE;
     out->disclose = ENTRY_DEFAULT;
     out->concealed = false;
     out->limit = (struct limit_outcome){.allowed = true};
-    bool reads = address_parse(&chain.end, question->recipient, question->length,
+    bool reads = address_parse(&out->old, question->recipient, question->length,
                                &settings->addresses, &out->error) == 0;
+    if (!reads)
+        out->old.domain[0] = '\0';
     out->rule = reads ? RULE_NO_DOMAIN : RULE_NOT_AN_ADDRESS;
-    if (reads && chain.end.domain[0] != '\0')
-        ask_for(out, &chain, question, settings, table, table_err, limit);
+    if (out->old.domain[0] != '\0')
+        decide(out, question, settings, table, table_err, limit);
 
     bool none = out->rule == RULE_NOT_LISTED || out->rule == RULE_NO_DOMAIN ||
                 out->rule == RULE_NOT_AN_ADDRESS;
-    if (none && resolve(&resolved, reads ? &chain.end : NULL, question, settings)) {
-        chain.end = resolved;
-        ask_for(out, &chain, question, settings, table, table_err, limit);
-    }
+    if (none && resolve(out, reads, question, settings))
+        decide(out, question, settings, table, table_err, limit);
 }
 
 /* ---- words */
+
+void answer_format_old(char *out, const struct answer *answer)
+{
+    out[0] = '\0';
+    if (answer->old.domain[0] != '\0')
+        (void)address_format(out, ADDRESS_TEXT_SIZE, answer->old.written, answer->old.domain);
+}
+
+void answer_format_entry(char *out, const struct answer *answer)
+{
+    out[0] = '\0';
+    if (answer->chain.met > 0)
+        entry_format_old(out, ADDRESS_TEXT_SIZE, &answer->chain.first);
+}
 
 static const struct {
     const char *name, *setting;

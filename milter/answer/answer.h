@@ -4,6 +4,7 @@
 #ifndef ANSWER_ANSWER_H
 #define ANSWER_ANSWER_H
 
+#include "answer/chain.h"
 #include "answer/limit.h"
 #include "answer/rule.h"
 #include "answer/settings.h"
@@ -33,9 +34,11 @@ struct question {
     size_t length;
     struct client client;
     int64_t now; /* seconds since 1970 */
-    /* What the mail server reads in it, where that is another spelling: old.example!al, al%old.example and
-     * al are al@old.example to Postfix, which asks its maps for that. NUL-terminated, lent; else NULL. */
-    const char *resolved;
+    /* Says what the mail server reads in it, which may be another spelling: old.example!al, al%old.example
+     * and al are al@old.example to Postfix, which asks its maps for that. Asked where nothing is found
+     * for the recipient as it is. NUL-terminated, lent; NULL for nothing, and so for the function. */
+    const char *(*resolve)(void *data);
+    void *data; /* for it */
 };
 
 /* Why a client is trusted. */
@@ -56,11 +59,10 @@ enum verdict {
 struct answer {
     enum verdict verdict;
     enum rule rule;
-    struct reply reply;            /* VERDICT_REPLY */
-    char old[ADDRESS_TEXT_SIZE];   /* the recipient in plain spelling, "" if it is no address */
-    char new[ADDRESS_TEXT_SIZE];   /* where to, disclosed or not: not for clients; "" for none */
-    char entry[ADDRESS_TEXT_SIZE]; /* the old address of the entry that matched first, or "" */
-    unsigned steps;                /* entries on the way: 1, more for a chain */
+    struct reply reply; /* VERDICT_REPLY */
+    struct address old; /* the recipient; domain "" if it is no address, or has none */
+    struct chain chain; /* what the table says of it; met and steps 0 if it was not asked */
+    char new[ADDRESS_TEXT_SIZE]; /* where to, disclosed or not: not for clients; "" for none */
     enum trust trust;
     /* The strictest on the way; ENTRY_DEFAULT where nothing has moved. */
     enum entry_disclose disclose;
@@ -75,6 +77,11 @@ struct answer {
 void answer_ask(struct answer *out, const struct question *question,
                 const struct settings *settings, struct table *table,
                 const struct error *table_error, struct limit *limit);
+
+/* For people: the recipient in plain spelling, and the old address of the entry that matched first, each into
+ * out[ADDRESS_TEXT_SIZE]; "" where there is none. */
+void answer_format_old(char *out, const struct answer *answer);
+void answer_format_entry(char *out, const struct answer *answer);
 
 /* "authenticated", "network", "domain", "local"; "" for a client that is not trusted. */
 const char *answer_trust_name(enum trust trust);

@@ -62,7 +62,7 @@ static enum table_result match_domain(const struct search *search, const struct 
                                       struct entry *out, bool *without_extension)
 {
     enum table_result result =
-        table_has_domain(search->question->view, ENTRY_DOMAIN, address->domain, search->err);
+        table_has_domain(search->question->view, address->domain, search->err);
     if (result != TABLE_FOUND)
         return result;
 
@@ -78,8 +78,7 @@ static enum table_result match_domain(const struct search *search, const struct 
 static enum table_result match_parents(const struct search *search, const struct address *address,
                                        struct entry *out)
 {
-    enum table_result result =
-        table_has_domain(search->question->view, ENTRY_SUBDOMAINS, NULL, search->err);
+    enum table_result result = table_has_subdomains(search->question->view, search->err);
     if (result != TABLE_FOUND)
         return result;
     if (is_reserved(search, address->local) || address->domain[0] == '[')
@@ -106,8 +105,17 @@ static enum table_result match(const struct search *search, const struct address
 
 /* ---- the chain */
 
-/* Writes local, and after it the extension of from, with domain, as a new address. Returns -1
- * where that is longer than a path may be (RFC 5321 section 4.5.3.1.3). */
+int chain_read_new(struct address *out, const char *new, const struct settings *settings)
+{
+    /* Another server's mailbox: our local domain has no say in it. */
+    const struct address_rules rules = {.fold_case = settings->addresses.fold_case,
+                                        .delimiters = ""};
+    int rc = address_parse(out, new, strlen(new), &rules, NULL);
+    return rc == 0 && out->domain[0] == '\0' ? -1 : rc;
+}
+
+/* Writes local, and after it the extension, with domain, as a new address. Returns -1 where that is
+ * longer than a path may be (RFC 5321 section 4.5.3.1.3). */
 static int join(char *out, const char *local, const char *extension, const char *domain)
 {
     char whole[2 * ADDRESS_LOCAL_MAX + 1], text[ADDRESS_TEXT_SIZE];
@@ -123,30 +131,28 @@ static int join(char *out, const char *local, const char *extension, const char 
     return 0;
 }
 
-/* Makes of the address what the entry says. Returns -1 where the outcome cannot be written. */
-static int step(const struct search *search, struct address *address, const struct entry *entry,
-                bool without_extension)
+static int read_new(struct address *out, const char *new, const struct search *search)
 {
-    /* The new server's mailbox: our local domain has no say in it. */
-    const struct address_rules rules = {
-        .fold_case = search->question->settings->addresses.fold_case, .delimiters = ""};
-    char text[ADDRESS_NEW_MAX + 1];
+    return chain_read_new(out, new, search->question->settings);
+}
+
+/* Writes what the entry makes of the address. Returns -1 where that cannot be written. */
+static int step(char *out, const struct search *search, const struct address *address,
+                const struct entry *entry, bool without_extension)
+{
     struct address next;
 
-    if (entry->new[0] == '@') {
-        if (join(text, address->written, "", entry->new + 1) != 0)
-            return -1;
-        return address_parse(address, text, strlen(text), &rules, NULL);
-    }
+    if (entry->new[0] == '@')
+        return join(out, address->written, "", entry->new + 1);
+    memcpy(out, entry->new, strlen(entry->new) + 1);
     if (!without_extension)
-        return address_parse(address, entry->new, strlen(entry->new), &rules, NULL);
+        return 0;
 
     size_t base = address_base_length(address->written, &search->question->settings->addresses);
-    if (address_parse(&next, entry->new, strlen(entry->new), &rules, NULL) != 0)
+    if (read_new(&next, entry->new, search) != 0)
         return -1;
-    if (join(text, next.written, address->written + base, next.domain) == 0)
-        return address_parse(address, text, strlen(text), &rules, NULL);
-    *address = next; /* too long with the extension: without it it is still the mailbox */
+    /* Too long with the extension: without it it is still the mailbox. */
+    (void)join(out, next.written, address->written + base, next.domain);
     return 0;
 }
 
@@ -165,71 +171,90 @@ static bool forwards(const struct entry *entry, int64_t now)
            (entry->forward_until == TIMESTAMP_NONE || now < entry->forward_until);
 }
 
-static void note(const struct search *search, const struct entry *entry)
+static void note(const struct search *search, const struct entry *entry, unsigned number)
 {
-    struct chain_trace *trace = search->trace;
-    if (trace != NULL)
-        entry_format_old(trace->old[trace->met++], ADDRESS_TEXT_SIZE, entry);
+    if (search->trace != NULL)
+        entry_format_old(search->trace->old[number], ADDRESS_TEXT_SIZE, entry);
 }
 
-/* Follows the entries from chain->end on. first gets the old address of the entry that matched
- * first. */
-static void follow(struct chain *chain, const struct search *search, char *first)
+/* Whether an entry may be for the new address, which few are: then there is no need to read it. */
+static enum table_result may_go_on(const struct search *search, const char *new)
 {
-    struct entry entry;
+    struct table_view *view = search->question->view;
+    const char *at = strrchr(new, '@');
+    if (at == NULL)
+        return TABLE_FOUND; /* for read_new to refuse */
+    enum table_result result = table_has_domain(view, at + 1, search->err);
+    return result == TABLE_ABSENT ? table_has_subdomains(view, search->err) : result;
+}
+
+/* Takes the entry into account that was met at address. Whether the chain goes on at its new address. */
+static bool take(struct chain *chain, const struct search *search, const struct address *address,
+                 const struct entry *entry, bool without_extension)
+{
+    note(search, entry, chain->met);
+    if (chain->met++ == 0)
+        chain->forward = forwards(entry, search->question->now);
+    if (entry->action == ENTRY_STAY) {
+        chain->rule = chain->steps == 0 ? RULE_STAY : RULE_MOVED;
+        return false;
+    }
+    chain->disclose = strictest(chain->disclose, entry, search->question->settings);
+    if (entry->new[0] == '\0' || chain->steps == CHAIN_STEPS_MAX) {
+        chain->rule = entry->new[0] == '\0' ? RULE_GONE : RULE_LOOP;
+        return false;
+    }
+    chain->steps++;
+    chain->rule = RULE_MOVED;
+    if (step(chain->end, search, address, entry, without_extension) != 0)
+        chain->rule = RULE_UNWRITABLE;
+    return chain->rule == RULE_MOVED;
+}
+
+static void follow(struct chain *chain, const struct search *search, const struct address *from)
+{
+    struct address next;
+    struct entry later, *entry = &chain->first;
     bool without_extension;
+    enum table_result result = match(search, from, entry, &without_extension);
 
     chain->rule = RULE_NOT_LISTED;
     chain->forward = false;
     chain->disclose = ENTRY_ANYONE;
-    chain->steps = 0;
-    for (;; chain->rule = RULE_MOVED) {
-        switch (match(search, &chain->end, &entry, &without_extension)) {
-        case TABLE_ABSENT: return;
-        case TABLE_FAILED: chain->rule = RULE_TABLE_ERROR; return;
-        case TABLE_FOUND: note(search, &entry); break;
-        }
-        if (chain->steps == 0) {
-            entry_format_old(first, ADDRESS_TEXT_SIZE, &entry);
-            chain->forward = forwards(&entry, search->question->now);
-        }
-        if (entry.action == ENTRY_STAY) {
-            chain->rule = chain->steps == 0 ? RULE_STAY : RULE_MOVED;
-            return;
-        }
-        chain->disclose = strictest(chain->disclose, &entry, search->question->settings);
-        if (entry.new[0] == '\0' || chain->steps == CHAIN_STEPS_MAX) {
-            chain->rule = entry.new[0] == '\0' ? RULE_GONE : RULE_LOOP;
-            return;
-        }
-        chain->steps++;
-        if (step(search, &chain->end, &entry, without_extension) != 0) {
+    chain->met = chain->steps = 0;
+    while (result == TABLE_FOUND && take(chain, search, from, entry, without_extension)) {
+        result = may_go_on(search, chain->end);
+        if (result != TABLE_FOUND)
+            break;
+        if (read_new(&next, chain->end, search) != 0) {
             chain->rule = RULE_UNWRITABLE;
             return;
         }
+        from = &next;
+        entry = &later;
+        result = match(search, from, entry, &without_extension);
     }
+    if (result == TABLE_FAILED)
+        chain->rule = RULE_TABLE_ERROR;
 }
 
-void chain_follow(struct chain *chain, const struct chain_question *question, char *first,
-                  struct error *err)
+void chain_follow(struct chain *out, const struct address *from,
+                  const struct chain_question *question, struct error *err)
 {
     const struct search search = {.question = question, .err = err};
-    follow(chain, &search, first);
+    follow(out, &search, from);
 }
 
 void chain_trace(struct chain_trace *out, const struct address *from,
                  const struct chain_question *question, struct error *err)
 {
     const struct search search = {.question = question, .err = err, .trace = out};
-    char first[ADDRESS_TEXT_SIZE];
-    out->chain.end = *from;
-    out->met = 0;
-    follow(&out->chain, &search, first);
+    follow(&out->chain, &search, from);
 }
 
 bool chain_trace_circles(const struct chain_trace *trace)
 {
-    for (unsigned i = 1; i < trace->met; i++)
+    for (unsigned i = 1; i < trace->chain.met; i++)
         for (unsigned j = 0; j < i; j++)
             if (strcmp(trace->old[i], trace->old[j]) == 0)
                 return trace->chain.rule == RULE_LOOP;

@@ -27,21 +27,24 @@ struct chain {
         rule;     /* RULE_MOVED, RULE_GONE, RULE_LOOP, RULE_STAY, RULE_NOT_LISTED, RULE_TABLE_ERROR,
                      * RULE_UNWRITABLE */
     bool forward; /* as the first entry says, at this moment */
-    enum entry_disclose disclose; /* the strictest on the way */
-    unsigned steps;
-    struct address end; /* RULE_MOVED: the new address */
+    enum entry_disclose disclose;  /* the strictest on the way */
+    unsigned met;                  /* entries that matched: a stay at the end too */
+    unsigned steps;                /* new addresses on the way */
+    struct entry first;            /* the entry that matched first; unset where none did */
+    char end[ADDRESS_NEW_MAX + 1]; /* RULE_MOVED: the new address, as entries have it */
 };
 
-/* Follows the entries from chain->end on, into the rest of *chain. first[ADDRESS_TEXT_SIZE] gets the old
- * address of the entry that matched first, and stays as it is where none does. err says why of RULE_TABLE_ERROR. */
-void chain_follow(struct chain *chain, const struct chain_question *question, char *first,
-                  struct error *err);
+/* Reads a new address, such as chain->end. Returns 0; or -1 where it is none. */
+int chain_read_new(struct address *out, const char *new, const struct settings *settings);
+
+/* Follows the entries from an address on. err says why of RULE_TABLE_ERROR. */
+void chain_follow(struct chain *out, const struct address *from,
+                  const struct chain_question *question, struct error *err);
 
 /* The same way with what was met on it, for movedctl lint. */
 struct chain_trace {
     struct chain chain;
-    unsigned met; /* entries that matched: a stay at the end too */
-    char old[CHAIN_STEPS_MAX + 1][ADDRESS_TEXT_SIZE]; /* their old addresses, in order */
+    char old[CHAIN_STEPS_MAX + 1][ADDRESS_TEXT_SIZE]; /* of the entries that matched, in order */
 };
 void chain_trace(struct chain_trace *out, const struct address *from,
                  const struct chain_question *question, struct error *err);

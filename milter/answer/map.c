@@ -107,14 +107,16 @@ static bool is_kept_from_all(const struct answer *answer)
 
 static void listed(struct map_answer *out, const char *key, size_t length)
 {
-    char copy[ADDRESS_TEXT_SIZE];
-    const struct answer *answer = &out->answer;
-    bool fits = length < sizeof copy; /* a source route can be longer: then without it */
-    if (answer->verdict == VERDICT_CONTINUE || is_kept_from_all(answer))
+    char address[ADDRESS_TEXT_SIZE];
+    if (out->answer.verdict == VERDICT_CONTINUE || is_kept_from_all(&out->answer))
         return;
-    memcpy(copy, key, fits ? length : 0);
-    copy[fits ? length : 0] = '\0';
-    found(out, "", fits ? copy : answer->old);
+    if (length < sizeof address) {
+        memcpy(address, key, length);
+        address[length] = '\0';
+    } else { /* a source route: then without it */
+        answer_format_old(address, &out->answer);
+    }
+    found(out, "", address);
 }
 
 static void relocated(struct map_answer *out)
@@ -126,17 +128,19 @@ static void relocated(struct map_answer *out)
 /* The verdict without its words: those stand in the mail server's configuration. */
 static void reply(struct map_answer *out)
 {
+    char old[ADDRESS_TEXT_SIZE];
     const struct answer *answer = &out->answer;
     if (answer->verdict != VERDICT_REPLY)
         return;
+    answer_format_old(old, answer);
     if (answer->rule == RULE_MOVED)
         found(out, "moved", answer->new);
     else if (answer->reply.code[0] == '4')
-        found(out, "deferred", answer->old);
+        found(out, "deferred", old);
     else if (!answer->concealed && (answer->rule == RULE_GONE || answer->rule == RULE_LOOP))
-        found(out, "gone", answer->old);
+        found(out, "gone", old);
     else
-        found(out, "withheld", answer->old);
+        found(out, "withheld", old);
     reply_make_printable(out->value, out->client.smtputf8); /* Sendmail strips the eighth bit */
 }
 

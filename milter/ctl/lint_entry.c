@@ -48,29 +48,25 @@ static bool was_met_before(const struct chain_trace *way, unsigned place)
 static void write_path(char *out, size_t size, const struct chain_trace *way)
 {
     size_t used = 0;
-    for (unsigned i = 0; i < way->met && used < size; i++) {
+    for (unsigned i = 0; i < way->chain.met && used < size; i++) {
         used += (size_t)snprintf(out + used, size - used, "%s%s", i == 0 ? "" : " > ", way->old[i]);
         if (was_met_before(way, i))
             return;
     }
 }
 
-/* As the entry would have it: "@new.example" for a wildcard that leads to a wildcard. */
-static void write_end(char *out, size_t size, const struct entry *entry,
-                      const struct chain_trace *way)
+/* The end of the way as the entry would have it: "@new.example" for a wildcard that leads to a wildcard. */
+static const char *shown_end(const struct subject *subject, const struct address *end)
 {
-    if (entry->scope != ENTRY_MAILBOX && strcmp(way->chain.end.local, SAMPLE) == 0)
-        snprintf(out, size, "@%s", way->chain.end.domain);
-    else if (address_format(out, size, way->chain.end.written, way->chain.end.domain) != 0)
-        out[0] = '\0';
+    const char *text = subject->lint->way.chain.end;
+    bool wildcard = subject->entry->scope != ENTRY_MAILBOX && strcmp(end->local, SAMPLE) == 0;
+    return wildcard ? strrchr(text, '@') : text;
 }
 
-static int tell_chain(const struct subject *subject)
+static int tell_chain(const struct subject *subject, const char *end)
 {
     const struct chain_trace *way = &subject->lint->way;
-    char end[ADDRESS_TEXT_SIZE];
 
-    write_end(end, sizeof end, subject->entry, way);
     if (way->chain.steps > 2)
         return tell(subject, FINDING_CHAIN, "leads through %u entries to %s", way->chain.steps,
                     end);
@@ -98,7 +94,7 @@ static enum table_result find_later(const struct subject *subject, const struct 
                                     struct entry *out)
 {
     struct table_view *view = subject->lint->view;
-    enum table_result result = table_has_domain(view, ENTRY_DOMAIN, address->domain, subject->err);
+    enum table_result result = table_has_domain(view, address->domain, subject->err);
     if (result == TABLE_FOUND)
         result =
             table_find(view, ENTRY_MAILBOX, address->local, address->domain, out, subject->err);
@@ -109,12 +105,12 @@ static enum table_result find_later(const struct subject *subject, const struct 
     return result;
 }
 
-static int check_later(const struct subject *subject)
+static int check_later(const struct subject *subject, const struct address *end)
 {
     struct entry later;
     char old[ADDRESS_TEXT_SIZE], from[TIMESTAMP_TEXT_SIZE];
 
-    switch (find_later(subject, &subject->lint->way.chain.end, &later)) {
+    switch (find_later(subject, end, &later)) {
     case TABLE_ABSENT: return 0;
     case TABLE_FAILED: return -1;
     case TABLE_FOUND: break;
@@ -126,13 +122,25 @@ static int check_later(const struct subject *subject)
 }
 
 /* Literals and what lies behind them are nothing that a name server knows. */
-static int note_domain(const struct subject *subject)
+static int note_domain(const struct subject *subject, const char *domain)
 {
     const struct lint *lint = subject->lint;
-    if (lint->domains == NULL || lint->way.chain.end.domain[0] == '[')
+    if (lint->domains == NULL || domain[0] == '[')
         return 0;
-    return lint_domains_add(lint->domains, lint->way.chain.end.domain, subject->about.old,
-                            subject->err);
+    return lint_domains_add(lint->domains, domain, subject->about.old, subject->err);
+}
+
+static int check_end(const struct subject *subject)
+{
+    const struct chain *chain = &subject->lint->way.chain;
+    struct address end;
+
+    if (chain_read_new(&end, chain->end, subject->lint->settings) != 0)
+        return error_set(subject->err, EX_DATAERR,
+                         "an entry of the table is damaged: restore a copy of it");
+    if (chain->steps > 1 && tell_chain(subject, shown_end(subject, &end)) != 0)
+        return -1;
+    return check_later(subject, &end) != 0 ? -1 : note_domain(subject, end.domain);
 }
 
 static int check_way(const struct subject *subject)
@@ -155,11 +163,8 @@ static int check_way(const struct subject *subject)
         if (lint->way.chain.steps == 0)
             return 0;
         return tell(subject, FINDING_NEW_IS_GONE, "its new address is gone, by the entry %s",
-                    lint->way.old[lint->way.met - 1]);
-    case RULE_MOVED:
-        if (lint->way.chain.steps > 1 && tell_chain(subject) != 0)
-            return -1;
-        return check_later(subject) != 0 ? -1 : note_domain(subject);
+                    lint->way.old[lint->way.chain.met - 1]);
+    case RULE_MOVED: return check_end(subject);
     default: return 0;
     }
 }

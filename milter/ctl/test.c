@@ -42,9 +42,12 @@ static void describe(char *out, size_t size, const struct answer *answer)
 
 static void print_words(const struct answer *answer, const char *line, bool observe)
 {
+    char entry[ADDRESS_TEXT_SIZE];
+
     puts(line);
-    if (answer->entry[0] != '\0')
-        printf("entry: %s%s\n", answer->entry, answer->steps > 1 ? ", and on from there" : "");
+    answer_format_entry(entry, answer);
+    if (entry[0] != '\0')
+        printf("entry: %s%s\n", entry, answer->chain.steps > 1 ? ", and on from there" : "");
     if (answer->new[0] != '\0')
         printf("new:   %s\n", answer->new);
     printf("rule:  %s: %s\n", rule_name(answer->rule), rule_explain(answer->rule));
@@ -61,12 +64,16 @@ static void print_words(const struct answer *answer, const char *line, bool obse
 static int print_json(const struct answer *answer, const char *line, bool observe,
                       struct error *err)
 {
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b, s:b}", "answer", line, "recipient",
-        answer->old, "rule", rule_name(answer->rule), "entry", answer->entry, "new", answer->new,
-        "steps", (int)answer->steps, "disclose", entry_disclose_name(answer->disclose), "trusted",
-        answer_trust_name(answer->trust), "concealed", (int)answer->concealed, "observed",
-        (int)(observe && answer->verdict != VERDICT_CONTINUE));
+    char old[ADDRESS_TEXT_SIZE], entry[ADDRESS_TEXT_SIZE];
+
+    answer_format_old(old, answer);
+    answer_format_entry(entry, answer);
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b, s:b}", "answer", line, "recipient",
+                  old, "rule", rule_name(answer->rule), "entry", entry, "new", answer->new, "steps",
+                  (int)answer->chain.steps, "disclose", entry_disclose_name(answer->disclose),
+                  "trusted", answer_trust_name(answer->trust), "concealed", (int)answer->concealed,
+                  "observed", (int)(observe && answer->verdict != VERDICT_CONTINUE));
     int rc = object == NULL ? -1 : json_dumpf(object, stdout, 0);
     json_decref(object);
     if (rc != 0)

@@ -42,6 +42,7 @@ static void write_line(int level, const struct report *report)
 {
     const struct answer *answer = report->answer;
     char ip[INET6_ADDRSTRLEN] = "local", outcome[sizeof answer->new + 16];
+    char old[ADDRESS_TEXT_SIZE], entry[ADDRESS_TEXT_SIZE];
     const char *error = answer->rule == RULE_TABLE_ERROR ? answer->error.text : "";
     bool plain = is_plain(answer->rule) && !answer->concealed;
     const char *rule = plain ? "" : rule_name(answer->rule);
@@ -51,10 +52,12 @@ static void write_line(int level, const struct report *report)
     if (report->client->has_ip)
         ip_format(ip, sizeof ip, &report->client->ip);
     describe(outcome, sizeof outcome, answer);
+    answer_format_old(old, answer);
+    answer_format_entry(entry, answer);
     log_line(level, "%s: to=<%s>, client=%s[%s]%s%s, entry=%s%s%s%s%s, %s%s%s%s",
              report->id == NULL || *report->id == '\0' ? "NOQUEUE" : report->id,
-             answer->old[0] == '\0' ? report->recipient : answer->old, report->host, ip,
-             *map == '\0' ? "" : ", map=", map, answer->entry[0] == '\0' ? "none" : answer->entry,
+             old[0] == '\0' ? report->recipient : old, report->host, ip,
+             *map == '\0' ? "" : ", map=", map, entry[0] == '\0' ? "none" : entry,
              *rule == '\0' ? "" : ", rule=", rule, *trust == '\0' ? "" : ", trusted=", trust,
              report->counts ? "" : "observed ", outcome, *error == '\0' ? "" : ", error=", error);
 }

@@ -285,16 +285,21 @@ static sfsistat refuse(SMFICTX *ctx, const struct reply *reply)
 static sfsistat take(SMFICTX *ctx, struct session *session, char **args,
                      const struct answer *answer, bool forward)
 {
-    int rc = forward ? forward_note(&session->forwards, args, answer->old, answer->new)
-                     : forward_note_staying(&session->forwards, args);
+    char old[ADDRESS_TEXT_SIZE];
+    int rc;
+    if (forward) {
+        answer_format_old(old, answer);
+        rc = forward_note(&session->forwards, args, old, answer->new);
+    } else {
+        rc = forward_note_staying(&session->forwards, args);
+    }
     return rc == 0 ? SMFIS_CONTINUE
                    : tempfail(ctx, "Cannot take this recipient now; try again later");
 }
 
-/* Sendmail's is what its tables have made of it, and its maps have no say in what it accepts. */
-static const char *resolved(SMFICTX *ctx, const struct session *session)
+static const char *resolve(void *ctx)
 {
-    return session->forwards.postfix ? smfi_getsymval(ctx, (char *)"{rcpt_addr}") : NULL;
+    return smfi_getsymval(ctx, (char *)"{rcpt_addr}");
 }
 
 static sfsistat on_rcpt(SMFICTX *ctx, char **args)
@@ -304,9 +309,11 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
     if (session == NULL)
         return SMFIS_TEMPFAIL;
 
+    /* Sendmail's macro is what its tables have made of it, and its maps have no say in what it accepts. */
     const struct question question = {.recipient = args[0],
                                       .length = envelope_path_length(args[0]),
-                                      .resolved = resolved(ctx, session),
+                                      .resolve = session->forwards.postfix ? resolve : NULL,
+                                      .data = ctx,
                                       .client = session->client,
                                       .now = time(NULL)};
     bool counts = service_ask(&answer, &question);

@@ -55,12 +55,16 @@ static char lower(char octet)
     return octet >= 'A' && octet <= 'Z' ? (char)(octet - 'A' + 'a') : octet;
 }
 
-/* Copies length octets, and ends them with a NUL. */
-static void copy_lower(char *out, const char *text, size_t length)
+/* Copies length octets, and ends them with a NUL. Returns whether all are ASCII. */
+static bool copy_lower(char *out, const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
+    unsigned char seen = 0;
+    for (size_t i = 0; i < length; i++) {
+        seen |= (unsigned char)text[i];
         out[i] = lower(text[i]);
+    }
     out[length] = '\0';
+    return seen <= 0x7f;
 }
 
 /* ---- the domain */
@@ -111,7 +115,7 @@ static int parse_literal(char *out, const char *text, size_t length, struct erro
     for (size_t i = 1; i < length - 1; i++)
         if (!is_literal_octet((unsigned char)text[i]))
             return refuse(err, text, length, "not an address literal: write [192.0.2.1]");
-    copy_lower(out, text, length);
+    (void)copy_lower(out, text, length);
     return 0;
 }
 
@@ -188,8 +192,7 @@ static bool read_plain_name(char *out, const char *text, size_t length)
 /* Any other name of one octet or more. */
 static int read_name(char *out, const char *text, size_t length, struct error *err)
 {
-    copy_lower(out, text, length);
-    bool ascii = !address_needs_utf8(out);
+    bool ascii = copy_lower(out, text, length);
     if (memchr(text, '\0', length) != NULL || (!ascii && lower_name(out, text, length) != 0))
         return refuse(err, text, length,
                       "not a domain name in UTF-8: write one such as old.example");
@@ -273,13 +276,14 @@ static int read_quoted(struct cursor *in, char *out, size_t *used)
 /* Dot-string, with dots anywhere: some providers hand out such mailboxes. */
 static int read_dot_string(struct cursor *in, char *out, size_t *used)
 {
-    const char *from = in->at;
-    while (in->at < in->end && is_atom_octet(*in->at))
-        in->at++;
-    *used = (size_t)(in->at - from);
+    const char *at = in->at;
+    while (at < in->end && is_atom_octet(*at))
+        at++;
+    *used = (size_t)(at - in->at);
     if (*used > ADDRESS_LOCAL_MAX)
         return -1;
-    memcpy(out, from, *used);
+    memcpy(out, in->at, *used);
+    in->at = at;
     return 0;
 }
 
@@ -313,11 +317,9 @@ static int normalise_utf8(char *out, const char *written, size_t length, bool fo
 /* written is NUL-terminated, length octets. */
 static int normalise(char *out, const char *written, size_t length, bool fold_case)
 {
-    if (address_needs_utf8(written))
+    if (!copy_lower(out, written, length))
         return normalise_utf8(out, written, length, fold_case);
-    if (fold_case)
-        copy_lower(out, written, length);
-    else
+    if (!fold_case)
         memcpy(out, written, length + 1);
     return 0;
 }

@@ -192,13 +192,23 @@ static int put_recipient(struct room *room, const struct reply_words *words)
     return rc;
 }
 
+static int put_old(struct room *room, const struct address *old)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    return address_format(text, sizeof text, old->written, old->domain) == 0
+               ? put(room, text, strlen(text))
+               : -1;
+}
+
 static int put_word(struct room *room, const struct variable *variable,
                     const struct reply_words *words)
 {
-    if (variable->word == WORD_RECIPIENT)
-        return words->recipient == NULL ? 0 : put_recipient(room, words);
-    const char *text = variable->word == WORD_NEW ? words->new : words->old;
-    return text == NULL ? 0 : put(room, text, strlen(text));
+    switch (variable->word) {
+    case WORD_NEW: return words->new == NULL ? 0 : put(room, words->new, strlen(words->new));
+    case WORD_OLD: return words->old == NULL ? 0 : put_old(room, words->old);
+    case WORD_RECIPIENT: break;
+    }
+    return words->recipient == NULL ? 0 : put_recipient(room, words);
 }
 
 /* Fills in one line, from line to end. room is for its text alone. */

@@ -6,6 +6,7 @@
 #define MAIL_REPLY_H
 
 #include "base/error.h"
+#include "mail/address.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,7 +29,8 @@ struct reply {
 
 /* What a template is filled in with. NULL where there is none: then nothing is written for it. */
 struct reply_words {
-    const char *old, *new;
+    const struct address *old;
+    const char *new;
     /* The old address in the recipient's own spelling, recipient_length octets: a path or a mailbox.
      * Brackets, source route, quotes and backslashes are left out, as Postfix does in its replies. */
     const char *recipient;

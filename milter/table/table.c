@@ -1,6 +1,7 @@
 #include "table/table.h"
 
 #include "table/guard.h"
+#include "table/order.h"
 #include "table/table_internal.h"
 
 #include <errno.h>
@@ -290,6 +291,8 @@ static int check_meta(struct table *table, MDB_txn *txn, bool fold_case, struct 
 {
     int folded;
     int rc = mdb_dbi_open(txn, NULL, 0, &table->entries);
+    if (rc == 0)
+        rc = mdb_set_compare(txn, table->entries, order_keys);
     if (rc != 0)
         return table_lmdb_error(err, table, rc);
     int format = table_get_format(txn, table->entries);

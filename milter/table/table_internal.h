@@ -40,7 +40,7 @@ struct table {
     atomic_size_t
         format_checked; /* the transaction after which the format was last seen to be ours */
 
-    atomic_ullong known[KNOWN_MAX]; /* which prefixes there are: see has_prefix in view.c */
+    atomic_ullong known[KNOWN_MAX]; /* which domains there are: see recall in view.c */
     uint64_t secret; /* so that nobody can choose domains that are taken for each other */
 };
 

@@ -225,49 +225,65 @@ static enum table_result seek_prefix(struct table_view *view, const char *prefix
     return TABLE_FAILED;
 }
 
-/* A hash of the prefix and of the transaction that was asked, so that a commit makes all that is
+/* A hash of the text and of the transaction that was asked, so that a commit makes all that is
  * remembered strange. The lowest bit is left for the answer; a false match has a chance of 2^-63
  * (FNV-1a with a secret, four octets a step, mixed at the end). */
-static uint64_t fingerprint(const struct table_view *view, const char *prefix, size_t length)
+static uint64_t fingerprint(const struct table_view *view, const char *text, size_t length)
 {
     uint64_t hash = view->table->secret ^ mdb_txn_id(view->txn);
-    const char *end = prefix + length;
-    for (uint32_t four; end - prefix >= (ptrdiff_t)sizeof four; prefix += sizeof four) {
-        memcpy(&four, prefix, sizeof four);
+    const char *end = text + length;
+    for (uint32_t four; end - text >= (ptrdiff_t)sizeof four; text += sizeof four) {
+        memcpy(&four, text, sizeof four);
         hash = (hash ^ four) * 0x100000001b3ULL;
     }
-    for (; prefix < end; prefix++)
-        hash = (hash ^ (unsigned char)*prefix) * 0x100000001b3ULL;
+    for (; text < end; text++)
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
     hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15ULL;
     return (hash ^ (hash >> 29)) | 1;
 }
 
-/* Whether any key begins with prefix: asked twice for nearly every recipient, and seldom
- * different. */
-static enum table_result has_prefix(struct table_view *view, const char *prefix, size_t length,
-                                    struct error *err)
+/* What is remembered under the hash; TABLE_FAILED where that is nothing. */
+static enum table_result recall(const struct table *table, uint64_t hash)
 {
-    uint64_t hash = fingerprint(view, prefix, length);
-    atomic_ullong *known = &view->table->known[(hash >> 1) % KNOWN_MAX];
-    uint64_t there = atomic_load_explicit(known, memory_order_relaxed);
-    if ((there | 1) == hash)
-        return (there & 1) != 0 ? TABLE_FOUND : TABLE_ABSENT;
+    uint64_t there =
+        atomic_load_explicit(&table->known[(hash >> 1) % KNOWN_MAX], memory_order_relaxed);
+    if ((there | 1) != hash)
+        return TABLE_FAILED;
+    return (there & 1) != 0 ? TABLE_FOUND : TABLE_ABSENT;
+}
 
-    enum table_result result = seek_prefix(view, prefix, length, err);
+static void remember(struct table *table, uint64_t hash, enum table_result result)
+{
     if (result != TABLE_FAILED)
-        atomic_store_explicit(known, result == TABLE_FOUND ? hash : hash & ~1ULL,
-                              memory_order_relaxed);
+        atomic_store_explicit(&table->known[(hash >> 1) % KNOWN_MAX],
+                              result == TABLE_FOUND ? hash : hash & ~1ULL, memory_order_relaxed);
+}
+
+/* Both are asked for nearly every recipient, and seldom different: so what was found is remembered. */
+
+enum table_result table_has_domain(struct table_view *view, const char *domain, struct error *err)
+{
+    char key[RECORD_KEY_MAX];
+    uint64_t hash = fingerprint(view, domain, strlen(domain));
+    enum table_result result = recall(view->table, hash);
+    if (result == TABLE_FAILED) {
+        size_t length = record_key(key, ENTRY_DOMAIN, "", domain);
+        result = length == 0 ? TABLE_ABSENT : seek_prefix(view, key, length, err);
+        remember(view->table, hash, result);
+    }
     return result;
 }
 
-enum table_result table_has_domain(struct table_view *view, enum entry_scope scope,
-                                   const char *domain, struct error *err)
+enum table_result table_has_subdomains(struct table_view *view, struct error *err)
 {
-    char key[RECORD_KEY_MAX];
-    if (scope == ENTRY_SUBDOMAINS && domain == NULL)
-        return has_prefix(view, ".", 1, err);
-    size_t length = record_key(key, scope == ENTRY_SUBDOMAINS ? scope : ENTRY_DOMAIN, "", domain);
-    return length == 0 ? TABLE_ABSENT : has_prefix(view, key, length, err);
+    static const char dot[] = "."; /* which no domain is */
+    uint64_t hash = fingerprint(view, dot, 1);
+    enum table_result result = recall(view->table, hash);
+    if (result == TABLE_FAILED) {
+        result = seek_prefix(view, dot, 1, err);
+        remember(view->table, hash, result);
+    }
+    return result;
 }
 
 /* ---- walking */

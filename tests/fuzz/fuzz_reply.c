@@ -3,6 +3,7 @@
 #include "mail/reply.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         return 0;
     }
-    const struct reply_words words = {new, new, new, strlen(new)};
+    struct address old = {.domain = "old.example"};
+    snprintf(old.written, sizeof old.written, "%s", new);
+    const struct reply_words words = {&old, new, new, strlen(new)};
     if (reply_fill(&reply, template, &words) != 0)
         return 0;
     if (reply.code[0] != '5' || reply.enhanced[0] != '5' || reply.lines < 1)

@@ -69,11 +69,19 @@ START_TEST(others_are_refused_with_one_line)
 }
 END_TEST
 
+/* old: NULL, or a mailbox name and perhaps '@' and a domain. */
 static int fill(struct reply *out, const char *template, const char *old, const char *new,
                 const char *recipient)
 {
-    const struct reply_words words = {old, new, recipient,
+    struct address address;
+    const struct reply_words words = {old == NULL ? NULL : &address, new, recipient,
                                       recipient == NULL ? 0 : strlen(recipient)};
+    if (old != NULL) {
+        size_t length = strcspn(old, "@");
+        snprintf(address.written, sizeof address.written, "%.*s", (int)length, old);
+        snprintf(address.domain, sizeof address.domain, "%s",
+                 old[length] == '@' ? old + length + 1 : "");
+    }
     return reply_fill(out, template, &words);
 }
 
@@ -163,10 +171,10 @@ END_TEST
 START_TEST(two_words_side_by_side_make_no_control_character)
 {
     struct reply reply;
-    ck_assert_int_eq(fill(&reply, "551 5.1.6 ${old}${new}", "a\xc2",
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 ${recipient}${new}", NULL,
                           "\x85"
                           "b",
-                          NULL),
+                          "a\xc2"),
                      0);
     ck_assert_str_eq(reply.text[0], "a??b");
 }

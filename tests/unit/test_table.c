@@ -63,12 +63,11 @@ START_TEST(a_domain_is_known_by_one_seek)
     scratch_fill(some);
     struct table *table = scratch_open();
     struct table_view *view = table_view_open(table, &err);
-    ck_assert_int_eq(table_has_domain(view, ENTRY_DOMAIN, "old.example", &err), TABLE_FOUND);
-    ck_assert_int_eq(table_has_domain(view, ENTRY_DOMAIN, "other.example", &err), TABLE_FOUND);
-    ck_assert_int_eq(table_has_domain(view, ENTRY_DOMAIN, "sub.example", &err), TABLE_ABSENT);
-    ck_assert_int_eq(table_has_domain(view, ENTRY_DOMAIN, "old.exampl", &err), TABLE_ABSENT);
-    ck_assert_int_eq(table_has_domain(view, ENTRY_SUBDOMAINS, "sub.example", &err), TABLE_FOUND);
-    ck_assert_int_eq(table_has_domain(view, ENTRY_SUBDOMAINS, NULL, &err), TABLE_FOUND);
+    ck_assert_int_eq(table_has_domain(view, "old.example", &err), TABLE_FOUND);
+    ck_assert_int_eq(table_has_domain(view, "other.example", &err), TABLE_FOUND);
+    ck_assert_int_eq(table_has_domain(view, "sub.example", &err), TABLE_ABSENT);
+    ck_assert_int_eq(table_has_domain(view, "old.exampl", &err), TABLE_ABSENT);
+    ck_assert_int_eq(table_has_subdomains(view, &err), TABLE_FOUND);
     table_view_close(view);
     table_free(table);
 }
@@ -84,7 +83,7 @@ START_TEST(what_is_committed_is_seen_by_the_next_view)
     for (int i = 0; i < 2;
          i++) { /* the answer about subdomains is remembered: only until something is committed */
         struct table_view *view = table_view_open(table, &err);
-        ck_assert_int_eq(table_has_domain(view, ENTRY_SUBDOMAINS, NULL, &err), TABLE_ABSENT);
+        ck_assert_int_eq(table_has_subdomains(view, &err), TABLE_ABSENT);
         table_view_close(view);
     }
     ck_assert_int_eq(find(table, ENTRY_MAILBOX, "a", "old.example", &entry), TABLE_ABSENT);
@@ -92,7 +91,7 @@ START_TEST(what_is_committed_is_seen_by_the_next_view)
     ck_assert_int_eq(find(table, ENTRY_MAILBOX, "a", "old.example", &entry), TABLE_FOUND);
     scratch_put(&(struct entry_text){.old = "@.old.example", .new = "b@new.example"});
     struct table_view *view = table_view_open(table, &err);
-    ck_assert_int_eq(table_has_domain(view, ENTRY_SUBDOMAINS, NULL, &err), TABLE_FOUND);
+    ck_assert_int_eq(table_has_subdomains(view, &err), TABLE_FOUND);
     table_view_close(view);
     table_free(table);
 }
@@ -397,7 +396,7 @@ START_TEST(pages_of_zeros)
     for (int i = 0; i < 20000; i += 100) {
         snprintf(local, sizeof local, "u%06d", i);
         struct table_view *view = table_view_open(table, &err);
-        enum table_result result = table_has_domain(view, ENTRY_DOMAIN, "old.example", &err);
+        enum table_result result = table_has_domain(view, "old.example", &err);
         ck_assert_int_ne(result, TABLE_ABSENT);
         result = table_find(view, ENTRY_MAILBOX, local, "old.example", &entry, &err);
         ck_assert_int_ne(result, TABLE_ABSENT);
