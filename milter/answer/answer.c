@@ -8,12 +8,13 @@
 
 /* ---- the reply */
 
-/* A text with nothing to fill in. */
-static void reply_exactly(struct answer *out, const char *template)
+/* A text of this program's own. */
+static void reply_own(struct answer *out, const char *text, const struct reply_words *words)
 {
-    const struct reply_words words = {.old = NULL};
+    struct reply_template template;
     out->verdict = VERDICT_REPLY;
-    (void)reply_fill(&out->reply, template, &words);
+    if (reply_template_read(&template, text, (enum reply_class)(text[0] - '0'), false, NULL) == 0)
+        (void)reply_fill(&out->reply, &template, words);
 }
 
 static void reply_with(struct answer *out, enum text_kind kind, const struct question *question,
@@ -28,9 +29,9 @@ static void reply_with(struct answer *out, enum text_kind kind, const struct que
 
     out->verdict = VERDICT_REPLY;
     /* An address that this session cannot carry is not echoed into it. */
-    if (reply_fill(&out->reply, texts->of[kind], &words) != 0 ||
+    if (reply_fill(&out->reply, &texts->read[kind], &words) != 0 ||
         (out->reply.needs_utf8 && !question->client.smtputf8))
-        (void)reply_fill(&out->reply, texts_fallback(kind), &words);
+        reply_own(out, texts_fallback(kind), &words);
 }
 
 static void withhold(struct answer *out, enum rule rule, const struct question *question,
@@ -200,8 +201,9 @@ static void unwritable(struct answer *out, const struct question *question,
 static void loop(struct answer *out, const struct question *question,
                  const struct settings *settings)
 {
+    const struct reply_words none = {.old = NULL};
     if (out->chain.forward)
-        reply_exactly(out, LOOP_WHILE_FORWARDING);
+        reply_own(out, LOOP_WHILE_FORWARDING, &none);
     else
         gone(out, question, settings);
 }

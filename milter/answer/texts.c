@@ -62,11 +62,14 @@ const char *texts_name(enum text_kind kind)
 
 /* ---- checks */
 
-static int check_text(const char *text, enum text_kind kind, const char *group, struct error *err)
+static int check_text(struct texts *texts, enum text_kind kind, const char *group,
+                      struct error *err)
 {
+    const char *text = texts->of[kind];
     char path[32];
     snprintf(path, sizeof path, "%s%s", group, kinds[kind].name);
-    if (reply_check(text, kinds[kind].class, kind == TEXT_MOVED, err) != 0)
+    if (reply_template_read(&texts->read[kind], text, kinds[kind].class, kind == TEXT_MOVED, err) !=
+        0)
         return error_at(err, path, 0);
     /* Whoever may not know the new address must not read it in the text that says so. */
     if (kind != TEXT_MOVED && strstr(text, "${new}") != NULL)
@@ -101,12 +104,10 @@ static int check_item(struct domain_texts *item, const struct texts *general, st
     if (check_domain(item, err) != 0)
         return -1;
     for (int i = 0; i < TEXTS; i++) {
-        if (item->texts.of[i] == NULL) {
-            if ((item->texts.of[i] = strdup(general->of[i])) == NULL)
-                return error_set(err, EX_OSERR, "out of memory");
-        } else if (check_text(item->texts.of[i], (enum text_kind)i, "", err) != 0) {
+        if (item->texts.of[i] == NULL && (item->texts.of[i] = strdup(general->of[i])) == NULL)
+            return error_set(err, EX_OSERR, "out of memory");
+        if (check_text(&item->texts, (enum text_kind)i, "", err) != 0)
             return error_at(err, item->domain, 0);
-        }
     }
     return 0;
 }
@@ -117,12 +118,12 @@ static int compare(const void *a, const void *b)
                   ((const struct domain_texts *)b)->domain);
 }
 
-int texts_check(const struct texts *texts, struct conf_groups *by_domain, struct error *err)
+int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error *err)
 {
     struct domain_texts *items = by_domain->items;
 
     for (int i = 0; i < TEXTS; i++)
-        if (check_text(texts->of[i], (enum text_kind)i, "replies.", err) != 0)
+        if (check_text(texts, (enum text_kind)i, "replies.", err) != 0)
             return -1;
     for (size_t i = 0; i < by_domain->count; i++)
         if (check_item(&items[i], texts, err) != 0)

@@ -5,6 +5,7 @@
 
 #include "base/conf.h"
 #include "base/error.h"
+#include "mail/reply.h"
 
 #include <stddef.h>
 
@@ -18,9 +19,10 @@ enum text_kind {
 };
 #define TEXTS (TEXT_UNKNOWN + 1)
 
-/* A template for each kind, see mail/reply.h. */
+/* A template for each kind, see mail/reply.h: as it is configured, and as texts_check has read it. */
 struct texts {
     char *of[TEXTS];
+    struct reply_template read[TEXTS];
 };
 
 /* The texts of one domain of old addresses. */
@@ -41,10 +43,10 @@ const char *texts_fallback(enum text_kind kind);
 /* "moved", "withheld", …: the keys of the group replies. */
 const char *texts_name(enum text_kind kind);
 
-/* Checks the texts and the list of struct domain_texts as they were read, fills in what a domain has
- * not of its own, and sorts the list by domain. Returns 0; or -1 with err (EX_CONFIG, EX_OSERR)
- * that begins with the key. */
-int texts_check(const struct texts *texts, struct conf_groups *by_domain, struct error *err);
+/* Checks and reads the texts and the list of struct domain_texts as they are configured, fills in what a
+ * domain has not of its own, and sorts the list by domain. Returns 0; or -1 with err (EX_CONFIG,
+ * EX_OSERR) that begins with the key. */
+int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error *err);
 
 /* The texts for an old address in this domain (A-labels, lower case): of the domain, else of the nearest
  * parent, else the general ones. */

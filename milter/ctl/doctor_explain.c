@@ -239,7 +239,7 @@ bool reply_is(const struct exam *exam, enum text_kind kind)
                                       .recipient_length = strlen(asked->recipient)};
     struct reply reply;
     char text[REPLY_TEXT_SIZE];
-    if (reply_fill(&reply, texts->of[kind], &words) != 0)
+    if (reply_fill(&reply, &texts->read[kind], &words) != 0)
         return false;
     reply_as_said(text, sizeof text, &reply);
     return reply_is_the_same(asked->got.text, text, asked->recipient);

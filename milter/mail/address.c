@@ -203,8 +203,7 @@ static int read_name(char *out, const char *text, size_t length, struct error *e
                : refuse(err, text, length, "not a domain name: write one such as old.example");
 }
 
-/* As address_domain_parse, but on an error out is undefined. */
-static int parse_domain(char *out, const char *text, size_t length, struct error *err)
+int address_domain_parse(char *out, const char *text, size_t length, struct error *err)
 {
     size_t used = length > 1 && text[length - 1] == '.' ? length - 1 : length;
     if (used == 0 || used > ADDRESS_DOMAIN_MAX)
@@ -214,15 +213,6 @@ static int parse_domain(char *out, const char *text, size_t length, struct error
     if (read_plain_name(out, text, used))
         return 0;
     return text[0] == '[' ? parse_literal(out, text, length, err) : read_name(out, text, used, err);
-}
-
-int address_domain_parse(char *out, const char *text, size_t length, struct error *err)
-{
-    char domain[ADDRESS_DOMAIN_MAX + 1];
-    if (parse_domain(domain, text, length, err) != 0)
-        return -1;
-    memcpy(out, domain, strlen(domain) + 1);
-    return 0;
 }
 
 int address_domain_to_unicode(char *out, size_t size, const char *domain)
@@ -366,7 +356,7 @@ static int read_domain(struct address *out, struct cursor *in, const char *text,
                       "a character that needs quotes: write user@domain or \"user\"@domain");
     in->at++;
     size_t left = (size_t)(in->end - in->at);
-    int rc = parse_domain(out->domain, in->at, left, err);
+    int rc = address_domain_parse(out->domain, in->at, left, err);
     if (rc != 0 && memchr(in->at, '@', left) != NULL)
         return refuse(err, text, length, "a second '@': write user@domain");
     return rc;
@@ -375,24 +365,18 @@ static int read_domain(struct address *out, struct cursor *in, const char *text,
 int address_parse(struct address *out, const char *text, size_t length,
                   const struct address_rules *rules, struct error *err)
 {
-    struct address address;
     struct cursor in = {text, text + length};
     size_t written;
 
     if (unwrap(&in, text, length, err) != 0)
         return -1;
     skip_route(&in);
-    if (read_local(&in, address.written, &written) != 0)
+    if (read_local(&in, out->written, &written) != 0)
         return refuse(err, text, length,
                       "no mailbox name of 1 to 255 printable characters: write user@domain");
-    if (normalise(address.local, address.written, written, rules->fold_case) != 0)
+    if (normalise(out->local, out->written, written, rules->fold_case) != 0)
         return refuse(err, text, length, "the mailbox name is not UTF-8: write it in UTF-8");
-    if (read_domain(&address, &in, text, length, rules, err) != 0)
-        return -1;
-    memcpy(out->local, address.local, strlen(address.local) + 1);
-    memcpy(out->written, address.written, written + 1);
-    memcpy(out->domain, address.domain, strlen(address.domain) + 1);
-    return 0;
+    return read_domain(out, &in, text, length, rules, err);
 }
 
 bool address_is_reserved(const char *local)

@@ -47,7 +47,7 @@ struct address_rules {
  * source route the last mailbox counts (RFC 5321 appendix C). An address without a domain gets
  * rules->local_domain if there is one, and else keeps domain "" (<postmaster> keeps it always:
  * RFC 5321 section 4.5.1). A local-part of up to ADDRESS_LOCAL_MAX octets is taken. Returns 0;
- * or -1 with *out untouched and err (EX_DATAERR) naming what is wrong and what would be right. */
+ * or -1 with *out undefined and err (EX_DATAERR) naming what is wrong and what would be right. */
 int address_parse(struct address *out, const char *text, size_t length,
                   const struct address_rules *rules, struct error *err);
 
@@ -75,7 +75,7 @@ int address_domain_to_unicode(char *out, size_t size, const char *domain);
 
 /* Reads a domain of length octets (U-labels or A-labels, any case, with or without a trailing
  * dot; or an address literal) into out[ADDRESS_DOMAIN_MAX + 1] in the spelling of struct
- * address. Returns 0; or -1 with *out untouched and err (EX_DATAERR). RFC 5891, RFC 1123 section
+ * address. Returns 0; or -1 with *out undefined and err (EX_DATAERR). RFC 5891, RFC 1123 section
  * 2.1. */
 int address_domain_parse(char *out, const char *text, size_t length, struct error *err);
 

@@ -13,12 +13,12 @@ static bool is_digit(char octet)
 /* What may stand in a template. */
 static const struct variable {
     const char *name;
-    size_t length;
-    enum { WORD_NEW, WORD_OLD, WORD_RECIPIENT } word;
+    unsigned char length;
+    enum reply_mark mark;
 } variables[] = {
-    {"${new}", 6, WORD_NEW},
-    {"${old}", 6, WORD_OLD},
-    {"${recipient}", 12, WORD_RECIPIENT},
+    {"${new}", 6, REPLY_NEW},
+    {"${old}", 6, REPLY_OLD},
+    {"${recipient}", 12, REPLY_RECIPIENT},
 };
 
 /* The variable that stands at text, or NULL. */
@@ -117,7 +117,7 @@ static int check_more_lines(const char *line, size_t codes, struct error *err)
     return 0;
 }
 
-int reply_check(const char *template, enum reply_class class, bool needs_new, struct error *err)
+static int check(const char *template, enum reply_class class, bool needs_new, struct error *err)
 {
     size_t first = strcspn(template, "\n");
     const char *new = strstr(template, "${new}");
@@ -131,6 +131,54 @@ int reply_check(const char *template, enum reply_class class, bool needs_new, st
         return error_set(err, EX_CONFIG,
                          "no ${new} in the first line: write where the mailbox has moved to");
     return 0;
+}
+
+/* ---- reading */
+
+static void copy_word(char *out, const char *from, size_t length)
+{
+    memcpy(out, from, length);
+    out[length] = '\0';
+}
+
+/* The part that begins at text. */
+static struct reply_part read_part(const char *text)
+{
+    const char *at = text;
+    const struct variable *variable = NULL;
+    while (*at != '\0' && *at != '\n' && (variable = find_variable(at)) == NULL)
+        at++;
+    struct reply_part part = {.length = (unsigned short)(at - text), .mark = REPLY_LINE_END};
+    if (variable != NULL) {
+        part.mark = (unsigned char)variable->mark;
+        part.mark_length = variable->length;
+    } else {
+        part.mark_length = *at == '\n' ? 1 : 0;
+    }
+    return part;
+}
+
+int reply_template_read(struct reply_template *out, const char *text, enum reply_class class,
+                        bool needs_new, struct error *err)
+{
+    if (check(text, class, needs_new, err) != 0)
+        return -1;
+    size_t code = code_length(text), enhanced = enhanced_length(text + code);
+    copy_word(out->code, text, code - 1);
+    copy_word(out->enhanced, text + code, enhanced - 1);
+    out->before = (unsigned short)(code + enhanced);
+    out->text = text + out->before;
+    out->count = 0;
+    for (const char *at = out->text;;) {
+        if (out->count == REPLY_PARTS_MAX)
+            return error_set(err, EX_CONFIG, "over %d lines and variables: write fewer",
+                             REPLY_PARTS_MAX);
+        const struct reply_part part = read_part(at);
+        out->parts[out->count++] = part;
+        at += part.length + part.mark_length;
+        if (part.mark == REPLY_LINE_END && part.mark_length == 0)
+            return 0;
+    }
 }
 
 /* ---- filling in */
@@ -200,65 +248,54 @@ static int put_old(struct room *room, const struct address *old)
                : -1;
 }
 
-static int put_word(struct room *room, const struct variable *variable,
-                    const struct reply_words *words)
+static int put_word(struct room *room, enum reply_mark mark, const struct reply_words *words)
 {
-    switch (variable->word) {
-    case WORD_NEW: return words->new == NULL ? 0 : put(room, words->new, strlen(words->new));
-    case WORD_OLD: return words->old == NULL ? 0 : put_old(room, words->old);
-    case WORD_RECIPIENT: break;
+    switch (mark) {
+    case REPLY_NEW: return words->new == NULL ? 0 : put(room, words->new, strlen(words->new));
+    case REPLY_OLD: return words->old == NULL ? 0 : put_old(room, words->old);
+    case REPLY_RECIPIENT: return words->recipient == NULL ? 0 : put_recipient(room, words);
+    case REPLY_LINE_END: break;
     }
-    return words->recipient == NULL ? 0 : put_recipient(room, words);
+    return 0;
 }
 
-/* Fills in one line, from line to end. room is for its text alone. */
-static int fill_line(struct reply *out, struct room room, const char *line, const char *end,
-                     const struct reply_words *words)
+/* Fills in one line, from *part and *text on, which it leaves behind it. */
+static int fill_line(struct reply *out, size_t room_length, const struct reply_part **part,
+                     const char **text, const struct reply_words *words)
 {
-    char *first_word = NULL; /* what stands before it was checked with the template */
+    char *line = out->text[out->lines++], *first_word = NULL;
+    struct room room = {line, line + room_length};
     int rc = 0;
 
-    while (line < end && rc == 0) {
-        const struct variable *variable = find_variable(line);
-        if (variable != NULL) {
-            first_word = first_word == NULL ? room.at : first_word;
-            rc = put_word(&room, variable, words);
-            line += variable->length;
-            continue;
-        }
-        const char *dollar = memchr(line + 1, '$', (size_t)(end - line) - 1);
-        size_t plain = (size_t)((dollar == NULL ? end : dollar) - line);
-        rc = put(&room, line, plain);
-        line += plain;
+    for (; rc == 0; (*part)++) {
+        rc = put(&room, *text, (*part)->length);
+        *text += (*part)->length + (*part)->mark_length;
+        if ((*part)->mark == REPLY_LINE_END)
+            break;
+        if (first_word == NULL) /* what stands before it was checked with the template */
+            first_word = room.at;
+        rc = rc == 0 ? put_word(&room, (*part)->mark, words) : rc;
     }
     *room.at = '\0';
     if (first_word != NULL && reply_make_printable(first_word, true))
         out->needs_utf8 = true;
+    (*part)++;
     return rc;
 }
 
-static void copy_word(char *out, const char *from, size_t length)
+int reply_fill(struct reply *out, const struct reply_template *template,
+               const struct reply_words *words)
 {
-    memcpy(out, from, length);
-    out[length] = '\0';
-}
-
-int reply_fill(struct reply *out, const char *template, const struct reply_words *words)
-{
-    const char *enhanced = template + sizeof "551", *blank = strchr(enhanced, ' ');
-    size_t room = REPLY_LINE_MAX - (size_t)(blank + 1 - template);
+    const struct reply_part *part = template->parts, *end = part + template->count;
+    const char *text = template->text;
     int rc = 0;
 
-    copy_word(out->code, template, sizeof "551" - 1);
-    copy_word(out->enhanced, enhanced, (size_t)(blank - enhanced));
+    memcpy(out->code, template->code, sizeof out->code);
+    memcpy(out->enhanced, template->enhanced, sizeof out->enhanced);
     out->needs_utf8 = false;
     out->lines = 0;
-    for (const char *line = blank, *end; rc == 0 && *line != '\0' && out->lines < REPLY_LINES_MAX;
-         line = end) {
-        char *text = out->text[out->lines++];
-        end = strchrnul(++line, '\n');
-        rc = fill_line(out, (struct room){text, text + room}, line, end, words);
-    }
+    while (rc == 0 && part < end)
+        rc = fill_line(out, REPLY_LINE_MAX - (size_t) template->before, &part, &text, words);
     return rc;
 }
 

@@ -1,6 +1,6 @@
 /* mail/reply.h: one SMTP reply: code, enhanced status code, one or more lines of text. RFC 5321
  * section 4.2, RFC 3463. A template is such a reply with ${old}, ${new} and ${recipient} in its text,
- * checked once, filled in often; its lines are parted by line feeds, and the codes stand in the first
+ * read once, filled in often; its lines are parted by line feeds, and the codes stand in the first
  * alone. No I/O. */
 #ifndef MAIL_REPLY_H
 #define MAIL_REPLY_H
@@ -13,6 +13,21 @@
 
 #define REPLY_LINE_MAX  510 /* octets without CRLF: RFC 5321 section 4.5.3.1.5 says 512 with it */
 #define REPLY_LINES_MAX 8   /* libmilter takes 32; nobody reads so many */
+#define REPLY_PARTS_MAX 32  /* of a template: lines and variables */
+
+/* A template that was read. */
+struct reply_template {
+    char code[4], enhanced[12]; /* as in struct reply */
+    unsigned short before;      /* octets of both, each with the blank behind it */
+    unsigned short count;       /* of parts */
+    const char *text;           /* what follows the codes: lent by the caller */
+    struct reply_part {
+        unsigned short length;     /* of plain text */
+        unsigned char mark;        /* what stands behind it: enum reply_mark, */
+        unsigned char mark_length; /* and how many octets of text it takes */
+    } parts[REPLY_PARTS_MAX];
+};
+enum reply_mark { REPLY_LINE_END, REPLY_NEW, REPLY_OLD, REPLY_RECIPIENT };
 
 /* A reply in the parts in which smfi_setmlreply takes it. */
 struct reply {
@@ -40,17 +55,19 @@ struct reply_words {
 /* Which class of code a reply must have. */
 enum reply_class { REPLY_TRANSIENT = 4, REPLY_PERMANENT = 5 };
 
-/* Checks a template such as "551 5.1.6 User not local; please try <${new}>": the code belongs to
- * class, is not 421 (RFC 5321 section 3.8: it would end the session), the enhanced code agrees
- * with it (the same class digit, RFC 3463 section 2), a text follows, of printable ASCII, no line is
- * empty or too long, and there is no ${name} but those of struct reply_words; with needs_new the
- * first line has ${new}. Returns 0; or -1 with err (EX_CONFIG) that says what would be right. */
-int reply_check(const char *template, enum reply_class class, bool needs_new, struct error *err);
+/* Reads a template such as "551 5.1.6 User not local; please try <${new}>", which has to outlive *out:
+ * the code belongs to class, is not 421 (RFC 5321 section 3.8: it would end the session), the enhanced
+ * code agrees with it (the same class digit, RFC 3463 section 2), a text follows, of printable ASCII, no
+ * line is empty or too long, and there is no ${name} but those of struct reply_words; with needs_new the
+ * first line has ${new}. Returns 0; or -1 with *out undefined and err (EX_CONFIG) that says what would
+ * be right. */
+int reply_template_read(struct reply_template *out, const char *text, enum reply_class class,
+                        bool needs_new, struct error *err);
 
-/* Fills in a template that reply_check accepted. Octets of the words that could end or forge a line,
- * or steer a terminal, become '?'. Returns 0; or -1 where a line would be longer than
- * REPLY_LINE_MAX: then use a shorter template. */
-int reply_fill(struct reply *out, const char *template, const struct reply_words *words);
+/* Fills in a template. Octets of the words that could end or forge a line, or steer a terminal, become
+ * '?'. Returns 0; or -1 where a line would be longer than REPLY_LINE_MAX: then use a shorter template. */
+int reply_fill(struct reply *out, const struct reply_template *template,
+               const struct reply_words *words);
 
 /* Turns octets that could end or forge a line, or steer a terminal, into '?'; without utf8 each over 127
  * too. Says whether one over 127 is left. */

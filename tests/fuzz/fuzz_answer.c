@@ -64,6 +64,8 @@ static void set(enum text_kind kind, const char *text)
 {
     free(settings->texts.of[kind]);
     settings->texts.of[kind] = strdup(text);
+    if (texts_check(&settings->texts, &settings->texts_by_domain, NULL) != 0)
+        abort();
 }
 
 static void make(void)

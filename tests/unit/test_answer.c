@@ -490,20 +490,28 @@ static void set(char **text, const char *value)
     *text = strdup(value);
 }
 
+static void set_text(enum text_kind kind, const char *text)
+{
+    struct error err;
+    set(&settings->texts.of[kind], text);
+    ck_assert_msg(texts_check(&settings->texts, &settings->texts_by_domain, &err) == 0, "%s",
+                  err.text);
+}
+
 START_TEST(texts_of_the_administrator)
 {
-    set(&settings->texts.of[TEXT_MOVED], "551 5.7.1 ${old} is now ${new}, please try <${new}>");
+    set_text(TEXT_MOVED, "551 5.7.1 ${old} is now ${new}, please try <${new}>");
     expect("<Alice+X@old.example>", stranger, NOW,
            "551 5.7.1 Alice+X@old.example is now alice+X@new.example, please try "
            "<alice+X@new.example>");
-    set(&settings->texts.of[TEXT_GONE], "550 5.1.6 ${old} has left");
+    set_text(TEXT_GONE, "550 5.1.6 ${old} has left");
     expect("<bob@old.example>", stranger, NOW, "550 5.1.6 bob@old.example has left");
 }
 END_TEST
 
 START_TEST(an_old_address_in_utf8_is_not_echoed_into_a_session_without)
 {
-    set(&settings->texts.of[TEXT_WITHHELD], "550 5.1.6 ${old} has moved");
+    set_text(TEXT_WITHHELD, "550 5.1.6 ${old} has moved");
     expect("<j\xc3\xb6rg@old.example>", stranger, NOW, WITHHELD);
     expect("<shy@old.example>", stranger, NOW, "550 5.1.6 shy@old.example has moved");
 }
@@ -562,7 +570,7 @@ END_TEST
 
 START_TEST(a_line_over_512_octets_falls_back)
 {
-    set(&settings->texts.of[TEXT_MOVED], "551 5.1.6 ${new} ${new} ${new} please try <${new}>");
+    set_text(TEXT_MOVED, "551 5.1.6 ${new} ${new} ${new} please try <${new}>");
     expect("<" LONG50 "@old.example>", stranger, NOW,
            MOVED(LONG50 LONG50 "@" LONG50 "." LONG50 ".example"));
 }
