@@ -211,7 +211,9 @@ static void loop(struct answer *out, const struct question *question,
 static void moved(struct answer *out, const struct question *question,
                   const struct settings *settings, struct limit *limit)
 {
-    if (write_new(out, &question->client) != 0) {
+    struct address end; /* no mail is accepted for an address out of a damaged table */
+    if (write_new(out, &question->client) != 0 ||
+        (out->chain.forward && chain_read_new(&end, out->chain.end, settings) != 0)) {
         unwritable(out, question, settings);
     } else if (out->chain.forward) {
         out->rule = RULE_FORWARD;
@@ -311,24 +313,28 @@ static int read_resolved(struct address *out, const char *text, size_t length,
     return length == 0 ? -1 : address_parse(out, quoted, length, &settings->addresses, NULL);
 }
 
+static bool is_same_mailbox(const struct address *a, const struct address *b)
+{
+    return strcmp(a->local, b->local) == 0 && strcmp(a->domain, b->domain) == 0;
+}
+
 /* Makes of out->old what the mail server has made of the recipient. Returns false, and leaves it, where that
  * is no other mailbox. reads: the recipient is an address. */
 static bool resolve(struct answer *out, bool reads, const struct question *question,
                     const struct settings *settings)
 {
-    struct address resolved, *old = &out->old;
+    struct address resolved;
     const char *text = question->resolve == NULL ? NULL : question->resolve(question->data);
     size_t length = text == NULL ? 0 : strlen(text);
 
     if (length == 0 || is_as_written(question, text, length) ||
-        (reads && old->domain[0] == '\0' &&
-         address_is_reserved(old->local)) || /* RFC 5321 section 4.5.1 */
-        read_resolved(&resolved, text, length, settings) != 0 ||
-        resolved.domain[0] == '\0' ||
-        (reads && strcmp(resolved.local, old->local) == 0 &&
-         strcmp(resolved.domain, old->domain) == 0))
+        (reads && out->old.domain[0] == '\0' &&
+         address_is_reserved(out->old.local))) /* RFC 5321 section 4.5.1 */
         return false;
-    *old = resolved;
+    if (read_resolved(&resolved, text, length, settings) != 0 || resolved.domain[0] == '\0' ||
+        (reads && is_same_mailbox(&resolved, &out->old)))
+        return false;
+    out->old = resolved;
     return true;
 }
 

@@ -131,14 +131,9 @@ static int join(char *out, const char *local, const char *extension, const char 
     return 0;
 }
 
-static int read_new(struct address *out, const char *new, const struct search *search)
-{
-    return chain_read_new(out, new, search->question->settings);
-}
-
 /* Writes what the entry makes of the address. Returns -1 where that cannot be written. */
-static int step(char *out, const struct search *search, const struct address *address,
-                const struct entry *entry, bool without_extension)
+static int step(char *out, const struct address *address, const struct entry *entry,
+                bool without_extension, const struct settings *settings)
 {
     struct address next;
 
@@ -148,8 +143,8 @@ static int step(char *out, const struct search *search, const struct address *ad
     if (!without_extension)
         return 0;
 
-    size_t base = address_base_length(address->written, &search->question->settings->addresses);
-    if (read_new(&next, entry->new, search) != 0)
+    size_t base = address_base_length(address->written, &settings->addresses);
+    if (chain_read_new(&next, entry->new, settings) != 0)
         return -1;
     /* Too long with the extension: without it it is still the mailbox. */
     (void)join(out, next.written, address->written + base, next.domain);
@@ -182,8 +177,8 @@ static enum table_result may_go_on(const struct search *search, const char *new)
 {
     struct table_view *view = search->question->view;
     const char *at = strrchr(new, '@');
-    if (at == NULL)
-        return TABLE_FOUND; /* for read_new to refuse */
+    if (at == NULL || at[1] == '\0')
+        return TABLE_FOUND; /* for chain_read_new to refuse */
     enum table_result result = table_has_domain(view, at + 1, search->err);
     return result == TABLE_ABSENT ? table_has_subdomains(view, search->err) : result;
 }
@@ -206,7 +201,7 @@ static bool take(struct chain *chain, const struct search *search, const struct 
     }
     chain->steps++;
     chain->rule = RULE_MOVED;
-    if (step(chain->end, search, address, entry, without_extension) != 0)
+    if (step(chain->end, address, entry, without_extension, search->question->settings) != 0)
         chain->rule = RULE_UNWRITABLE;
     return chain->rule == RULE_MOVED;
 }
@@ -226,7 +221,7 @@ static void follow(struct chain *chain, const struct search *search, const struc
         result = may_go_on(search, chain->end);
         if (result != TABLE_FOUND)
             break;
-        if (read_new(&next, chain->end, search) != 0) {
+        if (chain_read_new(&next, chain->end, search->question->settings) != 0) {
             chain->rule = RULE_UNWRITABLE;
             return;
         }

@@ -137,7 +137,8 @@ static int check_end(const struct subject *subject)
 
     if (chain_read_new(&end, chain->end, subject->lint->settings) != 0)
         return error_set(subject->err, EX_DATAERR,
-                         "an entry of the table is damaged: restore a copy of it");
+                         "%s: its new address '%s' is none: restore a copy of the table",
+                         subject->about.old, chain->end);
     if (chain->steps > 1 && tell_chain(subject, shown_end(subject, &end)) != 0)
         return -1;
     return check_later(subject, &end) != 0 ? -1 : note_domain(subject, end.domain);

@@ -141,21 +141,21 @@ static void copy_word(char *out, const char *from, size_t length)
     out[length] = '\0';
 }
 
-/* The part that begins at text. */
-static struct reply_part read_part(const char *text)
+/* Notes the part that begins at octet at of the text, and returns the octet behind it. */
+static size_t read_part(struct reply_template *out, size_t at)
 {
-    const char *at = text;
+    struct reply_part *part = &out->parts[out->count++];
+    const char *text = out->text + at;
     const struct variable *variable = NULL;
-    while (*at != '\0' && *at != '\n' && (variable = find_variable(at)) == NULL)
-        at++;
-    struct reply_part part = {.length = (unsigned short)(at - text), .mark = REPLY_LINE_END};
-    if (variable != NULL) {
-        part.mark = (unsigned char)variable->mark;
-        part.mark_length = variable->length;
-    } else {
-        part.mark_length = *at == '\n' ? 1 : 0;
-    }
-    return part;
+    size_t length = 0;
+
+    while (text[length] != '\0' && text[length] != '\n' &&
+           (variable = find_variable(text + length)) == NULL)
+        length++;
+    *part = (struct reply_part){.at = (unsigned short)at,
+                                .length = (unsigned short)length,
+                                .mark = variable == NULL ? REPLY_LINE_END : variable->mark};
+    return at + length + (variable == NULL ? 1 : variable->length);
 }
 
 int reply_template_read(struct reply_template *out, const char *text, enum reply_class class,
@@ -169,16 +169,12 @@ int reply_template_read(struct reply_template *out, const char *text, enum reply
     out->before = (unsigned short)(code + enhanced);
     out->text = text + out->before;
     out->count = 0;
-    for (const char *at = out->text;;) {
+    size_t length = strlen(out->text);
+    for (size_t at = 0; at <= length; at = read_part(out, at)) /* the NUL ends a line too */
         if (out->count == REPLY_PARTS_MAX)
             return error_set(err, EX_CONFIG, "over %d lines and variables: write fewer",
                              REPLY_PARTS_MAX);
-        const struct reply_part part = read_part(at);
-        out->parts[out->count++] = part;
-        at += part.length + part.mark_length;
-        if (part.mark == REPLY_LINE_END && part.mark_length == 0)
-            return 0;
-    }
+    return 0;
 }
 
 /* ---- filling in */
@@ -259,44 +255,43 @@ static int put_word(struct room *room, enum reply_mark mark, const struct reply_
     return 0;
 }
 
-/* Fills in one line, from *part and *text on, which it leaves behind it. */
-static int fill_line(struct reply *out, size_t room_length, const struct reply_part **part,
-                     const char **text, const struct reply_words *words)
+/* Fills in the line that begins with part. Returns the part behind it, or NULL where it is too long. */
+static const struct reply_part *fill_line(struct reply *out, const struct reply_template *template,
+                                          const struct reply_part *part,
+                                          const struct reply_words *words)
 {
     char *line = out->text[out->lines++], *first_word = NULL;
-    struct room room = {line, line + room_length};
-    int rc = 0;
+    struct room room = {line, line + REPLY_LINE_MAX - template->before};
+    int rc;
 
-    for (; rc == 0; (*part)++) {
-        rc = put(&room, *text, (*part)->length);
-        *text += (*part)->length + (*part)->mark_length;
-        if ((*part)->mark == REPLY_LINE_END)
+    for (;; part++) {
+        rc = put(&room, template->text + part->at, part->length);
+        if (rc != 0 || part->mark == REPLY_LINE_END)
             break;
         if (first_word == NULL) /* what stands before it was checked with the template */
             first_word = room.at;
-        rc = rc == 0 ? put_word(&room, (*part)->mark, words) : rc;
+        rc = put_word(&room, part->mark, words);
+        if (rc != 0)
+            break;
     }
     *room.at = '\0';
     if (first_word != NULL && reply_make_printable(first_word, true))
         out->needs_utf8 = true;
-    (*part)++;
-    return rc;
+    return rc == 0 ? part + 1 : NULL;
 }
 
 int reply_fill(struct reply *out, const struct reply_template *template,
                const struct reply_words *words)
 {
     const struct reply_part *part = template->parts, *end = part + template->count;
-    const char *text = template->text;
-    int rc = 0;
 
     memcpy(out->code, template->code, sizeof out->code);
     memcpy(out->enhanced, template->enhanced, sizeof out->enhanced);
     out->needs_utf8 = false;
     out->lines = 0;
-    while (rc == 0 && part < end)
-        rc = fill_line(out, REPLY_LINE_MAX - (size_t) template->before, &part, &text, words);
-    return rc;
+    while (part != NULL && part < end)
+        part = fill_line(out, template, part, words);
+    return part == NULL ? -1 : 0;
 }
 
 void reply_format(char *out, size_t size, const struct reply *reply)

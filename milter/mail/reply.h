@@ -15,6 +15,9 @@
 #define REPLY_LINES_MAX 8   /* libmilter takes 32; nobody reads so many */
 #define REPLY_PARTS_MAX 32  /* of a template: lines and variables */
 
+/* What stands in a template behind text that is said as it is. */
+enum reply_mark { REPLY_LINE_END, REPLY_NEW, REPLY_OLD, REPLY_RECIPIENT };
+
 /* A template that was read. */
 struct reply_template {
     char code[4], enhanced[12]; /* as in struct reply */
@@ -22,12 +25,10 @@ struct reply_template {
     unsigned short count;       /* of parts */
     const char *text;           /* what follows the codes: lent by the caller */
     struct reply_part {
-        unsigned short length;     /* of plain text */
-        unsigned char mark;        /* what stands behind it: enum reply_mark, */
-        unsigned char mark_length; /* and how many octets of text it takes */
+        unsigned short at, length; /* octets of text */
+        enum reply_mark mark;
     } parts[REPLY_PARTS_MAX];
 };
-enum reply_mark { REPLY_LINE_END, REPLY_NEW, REPLY_OLD, REPLY_RECIPIENT };
 
 /* A reply in the parts in which smfi_setmlreply takes it. */
 struct reply {

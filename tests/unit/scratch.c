@@ -51,16 +51,14 @@ void scratch_end(void)
     nftw(all, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static int put(const struct entry_text *text)
+static int put(const struct entry *entry)
 {
     struct error err;
     struct table *table;
-    struct entry entry;
-    if (entry_parse(&entry, text, &rules, &err) != 0 ||
-        table_open(&table, scratch_table, TABLE_WRITE, true, &err) != 0)
+    if (table_open(&table, scratch_table, TABLE_WRITE, true, &err) != 0)
         return 1;
     struct table_edit *edit = table_edit_begin(table, &err);
-    if (edit == NULL || table_edit_put(edit, &entry, true, &err) == TABLE_FAILED ||
+    if (edit == NULL || table_edit_put(edit, entry, true, &err) == TABLE_FAILED ||
         table_edit_commit(edit, &err) != 0)
         return 1;
     table_free(table);
@@ -68,14 +66,22 @@ static int put(const struct entry_text *text)
 }
 
 /* In a process of its own, as movedctl is: LMDB must not be open twice in one. */
-void scratch_put(const struct entry_text *text)
+void scratch_put_entry(const struct entry *entry)
 {
     int status;
     pid_t child = fork();
     if (child == 0)
-        _exit(put(text));
+        _exit(put(entry));
     ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(status == 0, "cannot put '%s'", text->old);
+    ck_assert_msg(status == 0, "cannot put '%s@%s'", entry->local, entry->domain);
+}
+
+void scratch_put(const struct entry_text *text)
+{
+    struct entry entry;
+    struct error err;
+    ck_assert_msg(entry_parse(&entry, text, &rules, &err) == 0, "%s", err.text);
+    scratch_put_entry(&entry);
 }
 
 void scratch_fill(const char *const *pairs)

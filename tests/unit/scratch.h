@@ -20,8 +20,9 @@ void scratch_teardown(void);
  * and "forward:NEW" too. */
 void scratch_fill(const char *const *pairs);
 
-/* Puts one entry into it. */
+/* Puts one entry into it: as people write it, or as it is, sound or not. */
 void scratch_put(const struct entry_text *text);
+void scratch_put_entry(const struct entry *entry);
 
 /* The path of a file in the table's folder: valid until the next call. */
 const char *scratch_file(const char *name);

@@ -670,6 +670,36 @@ START_TEST(no_octet_breaks_a_reply)
 }
 END_TEST
 
+/* What entry_parse would not have let through: no mail is taken for it. */
+static const struct {
+    const char *new, *line;
+    enum entry_action action;
+} damages[] = {
+    {"nowhere", WITHHELD, ENTRY_REJECT},
+    {"nowhere", WITHHELD, ENTRY_FORWARD},
+    {"@", WITHHELD, ENTRY_REJECT},
+    {"two words@new.example", WITHHELD, ENTRY_FORWARD},
+};
+START_TEST(a_damaged_new_address_is_no_address)
+{
+    struct entry entry = {.scope = ENTRY_MAILBOX,
+                          .local = "damaged",
+                          .domain = "old.example",
+                          .action = damages[_i].action,
+                          .from = TIMESTAMP_NONE,
+                          .until = TIMESTAMP_NONE,
+                          .forward_until = TIMESTAMP_NONE};
+    snprintf(entry.new, sizeof entry.new, "%s", damages[_i].new);
+    table_free(table); /* for one without wildcards: there the new address is not read to go on */
+    scratch_setup();
+    scratch_fill(NULL);
+    scratch_put_entry(&entry);
+    table = scratch_open();
+    expect("<damaged@old.example>", stranger, NOW, damages[_i].line);
+    scratch_teardown();
+}
+END_TEST
+
 /* Which entries an address leads through, and how that ends. */
 static const struct {
     const char *from, *way;
@@ -742,6 +772,7 @@ Suite *answer_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 30);
     tcase_add_loop_test(tcase, a_stranger_is_answered, 0, ROWS(rows));
+    tcase_add_loop_test(tcase, a_damaged_new_address_is_no_address, 0, ROWS(damages));
     tcase_add_test(tcase, time_decides);
     tcase_add_test(tcase, trusted_clients_are_told_more);
     tcase_add_test(tcase, utf8_goes_into_sessions_that_carry_it);
