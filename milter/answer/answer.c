@@ -99,9 +99,9 @@ static int write_new(struct answer *out, const struct client *client)
     const struct chain *chain = &out->chain;
 
     if (client->smtputf8 && !chain->forward)
-        write_unicode(out->new, chain->end);
+        write_unicode(out->new, chain->new);
     else
-        memcpy(out->new, chain->end, strlen(chain->end) + 1);
+        memcpy(out->new, chain->new, strlen(chain->new) + 1);
     if (client->loses_quotes && !chain->forward && out->new[0] == '"')
         return -1;
     if (!address_needs_utf8(out->new))
@@ -138,15 +138,14 @@ static bool may_know(const struct answer *answer)
 /* Whether the client may be told one more address. One mailbox is one address however this session
  * writes it. */
 static bool is_within_limit(struct answer *out, const struct question *question,
-                            const struct settings *settings, struct limit *limit)
+                            struct limit *limit)
 {
-    struct address end;
+    const struct address *end = &out->chain.end;
     char address[ADDRESS_TEXT_SIZE];
     if (out->trust != TRUST_NONE || limit == NULL)
         return true;
     address[0] = '\0';
-    if (chain_read_new(&end, out->chain.end, settings) == 0)
-        (void)address_format(address, sizeof address, end.local, end.domain);
+    (void)address_format(address, sizeof address, end->local, end->domain);
     limit_ask(&out->limit, limit, &question->client.ip, address, question->now);
     return out->limit.allowed;
 }
@@ -156,7 +155,7 @@ static void disclose(struct answer *out, const struct question *question,
 {
     if (!may_know(out))
         withhold(out, RULE_NOT_DISCLOSED, question, settings);
-    else if (!is_within_limit(out, question, settings, limit))
+    else if (!is_within_limit(out, question, limit))
         over_limit(out, question, settings);
     else
         reply_with(out, TEXT_MOVED, question, settings, out->new);
@@ -211,9 +210,7 @@ static void loop(struct answer *out, const struct question *question,
 static void moved(struct answer *out, const struct question *question,
                   const struct settings *settings, struct limit *limit)
 {
-    struct address end; /* no mail is accepted for an address out of a damaged table */
-    if (write_new(out, &question->client) != 0 ||
-        (out->chain.forward && chain_read_new(&end, out->chain.end, settings) != 0)) {
+    if (write_new(out, &question->client) != 0) {
         unwritable(out, question, settings);
     } else if (out->chain.forward) {
         out->rule = RULE_FORWARD;

@@ -35,10 +35,10 @@ struct question {
     struct client client;
     int64_t now; /* seconds since 1970 */
     /* Says what the mail server reads in it, which may be another spelling: old.example!al, al%old.example
-     * and al are al@old.example to Postfix, which asks its maps for that. Asked where nothing is found
-     * for the recipient as it is. NUL-terminated, lent; NULL for nothing, and so for the function. */
+     * and al are al@old.example to Postfix, which asks its maps for that. Called within answer_ask where
+     * nothing is found for the recipient as it is. NUL-terminated, lent, or NULL; itself NULL for none. */
     const char *(*resolve)(void *data);
-    void *data; /* for it */
+    void *data;
 };
 
 /* Why a client is trusted. */
@@ -60,8 +60,9 @@ struct answer {
     enum verdict verdict;
     enum rule rule;
     struct reply reply; /* VERDICT_REPLY */
-    struct address old; /* the recipient; domain "" if it is no address, or has none */
-    struct chain chain; /* what the table says of it; met and steps 0 if it was not asked */
+    struct address old; /* the recipient; domain "" where it is no address, or has none */
+    struct chain
+        chain; /* what the table says of it; unset but for met and steps, 0, where it was not asked */
     char new[ADDRESS_TEXT_SIZE]; /* where to, disclosed or not: not for clients; "" for none */
     enum trust trust;
     /* The strictest on the way; ENTRY_DEFAULT where nothing has moved. */

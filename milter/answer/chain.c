@@ -105,13 +105,14 @@ static enum table_result match(const struct search *search, const struct address
 
 /* ---- the chain */
 
-int chain_read_new(struct address *out, const char *new, const struct settings *settings)
+/* Reads a new address. Returns -1 where it is none: the table may be damaged. */
+static int read_new(struct address *out, const char *new, const struct settings *settings)
 {
     /* Another server's mailbox: our local domain has no say in it. */
     const struct address_rules rules = {.fold_case = settings->addresses.fold_case,
                                         .delimiters = ""};
-    int rc = address_parse(out, new, strlen(new), &rules, NULL);
-    return rc == 0 && out->domain[0] == '\0' ? -1 : rc;
+    return address_parse(out, new, strlen(new), &rules, NULL) != 0 || out->domain[0] == '\0' ? -1
+                                                                                             : 0;
 }
 
 /* Writes local, and after it the extension, with domain, as a new address. Returns -1 where that is
@@ -132,8 +133,8 @@ static int join(char *out, const char *local, const char *extension, const char 
 }
 
 /* Writes what the entry makes of the address. Returns -1 where that cannot be written. */
-static int step(char *out, const struct address *address, const struct entry *entry,
-                bool without_extension, const struct settings *settings)
+static int write_new(char *out, const struct address *address, const struct entry *entry,
+                     bool without_extension, const struct settings *settings)
 {
     struct address next;
 
@@ -144,11 +145,20 @@ static int step(char *out, const struct address *address, const struct entry *en
         return 0;
 
     size_t base = address_base_length(address->written, &settings->addresses);
-    if (chain_read_new(&next, entry->new, settings) != 0)
+    if (read_new(&next, entry->new, settings) != 0)
         return -1;
     /* Too long with the extension: without it it is still the mailbox. */
     (void)join(out, next.written, address->written + base, next.domain);
     return 0;
+}
+
+/* The new address, from what the entry says of address, which may be chain->end itself. */
+static int step(struct chain *chain, const struct address *address, const struct entry *entry,
+                bool without_extension, const struct settings *settings)
+{
+    return write_new(chain->new, address, entry, without_extension, settings) != 0
+               ? -1
+               : read_new(&chain->end, chain->new, settings);
 }
 
 static enum entry_disclose strictest(enum entry_disclose so_far, const struct entry *entry,
@@ -172,17 +182,6 @@ static void note(const struct search *search, const struct entry *entry, unsigne
         entry_format_old(search->trace->old[number], ADDRESS_TEXT_SIZE, entry);
 }
 
-/* Whether an entry may be for the new address, which few are: then there is no need to read it. */
-static enum table_result may_go_on(const struct search *search, const char *new)
-{
-    struct table_view *view = search->question->view;
-    const char *at = strrchr(new, '@');
-    if (at == NULL || at[1] == '\0')
-        return TABLE_FOUND; /* for chain_read_new to refuse */
-    enum table_result result = table_has_domain(view, at + 1, search->err);
-    return result == TABLE_ABSENT ? table_has_subdomains(view, search->err) : result;
-}
-
 /* Takes the entry into account that was met at address. Whether the chain goes on at its new address. */
 static bool take(struct chain *chain, const struct search *search, const struct address *address,
                  const struct entry *entry, bool without_extension)
@@ -201,14 +200,13 @@ static bool take(struct chain *chain, const struct search *search, const struct 
     }
     chain->steps++;
     chain->rule = RULE_MOVED;
-    if (step(chain->end, address, entry, without_extension, search->question->settings) != 0)
+    if (step(chain, address, entry, without_extension, search->question->settings) != 0)
         chain->rule = RULE_UNWRITABLE;
     return chain->rule == RULE_MOVED;
 }
 
 static void follow(struct chain *chain, const struct search *search, const struct address *from)
 {
-    struct address next;
     struct entry later, *entry = &chain->first;
     bool without_extension;
     enum table_result result = match(search, from, entry, &without_extension);
@@ -218,14 +216,7 @@ static void follow(struct chain *chain, const struct search *search, const struc
     chain->disclose = ENTRY_ANYONE;
     chain->met = chain->steps = 0;
     while (result == TABLE_FOUND && take(chain, search, from, entry, without_extension)) {
-        result = may_go_on(search, chain->end);
-        if (result != TABLE_FOUND)
-            break;
-        if (chain_read_new(&next, chain->end, search->question->settings) != 0) {
-            chain->rule = RULE_UNWRITABLE;
-            return;
-        }
-        from = &next;
+        from = &chain->end;
         entry = &later;
         result = match(search, from, entry, &without_extension);
     }

@@ -31,11 +31,9 @@ struct chain {
     unsigned met;                  /* entries that matched: a stay at the end too */
     unsigned steps;                /* new addresses on the way */
     struct entry first;            /* the entry that matched first; unset where none did */
-    char end[ADDRESS_NEW_MAX + 1]; /* RULE_MOVED: the new address, as entries have it */
+    struct address end;            /* RULE_MOVED: the new address */
+    char new[ADDRESS_NEW_MAX + 1]; /* the same as the entry has it */
 };
-
-/* Reads a new address, such as chain->end. Returns 0; or -1 where it is none. */
-int chain_read_new(struct address *out, const char *new, const struct settings *settings);
 
 /* Follows the entries from an address on. err says why of RULE_TABLE_ERROR. */
 void chain_follow(struct chain *out, const struct address *from,

@@ -139,11 +139,15 @@ int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error
 
 /* ---- finding */
 
+static int compare_domain(const void *domain, const void *item)
+{
+    return strcmp(domain, ((const struct domain_texts *)item)->domain);
+}
+
 static const struct texts *find(const struct conf_groups *by_domain, const char *domain)
 {
-    const struct domain_texts key = {.domain = (char *)domain}; /* only read */
     const struct domain_texts *found =
-        bsearch(&key, by_domain->items, by_domain->count, sizeof key, compare);
+        bsearch(domain, by_domain->items, by_domain->count, sizeof *found, compare_domain);
     return found == NULL ? NULL : &found->texts;
 }
 

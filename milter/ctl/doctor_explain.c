@@ -234,7 +234,8 @@ bool reply_is(const struct exam *exam, enum text_kind kind)
     const char *domain = strrchr(asked->recipient, '@');
     const struct texts *texts =
         texts_find(&settings->texts, &settings->texts_by_domain, domain == NULL ? "" : domain + 1);
-    const struct reply_words words = {.old = &asked->expected.old,
+    const struct address *old = &asked->expected.old;
+    const struct reply_words words = {.old = old->domain[0] == '\0' ? NULL : old,
                                       .recipient = asked->recipient,
                                       .recipient_length = strlen(asked->recipient)};
     struct reply reply;

@@ -56,16 +56,17 @@ static void write_path(char *out, size_t size, const struct chain_trace *way)
 }
 
 /* The end of the way as the entry would have it: "@new.example" for a wildcard that leads to a wildcard. */
-static const char *shown_end(const struct subject *subject, const struct address *end)
+static const char *shown_end(const struct subject *subject)
 {
-    const char *text = subject->lint->way.chain.end;
-    bool wildcard = subject->entry->scope != ENTRY_MAILBOX && strcmp(end->local, SAMPLE) == 0;
-    return wildcard ? strrchr(text, '@') : text;
+    const struct chain *chain = &subject->lint->way.chain;
+    bool wildcard = subject->entry->scope != ENTRY_MAILBOX && strcmp(chain->end.local, SAMPLE) == 0;
+    return wildcard ? strrchr(chain->new, '@') : chain->new;
 }
 
-static int tell_chain(const struct subject *subject, const char *end)
+static int tell_chain(const struct subject *subject)
 {
     const struct chain_trace *way = &subject->lint->way;
+    const char *end = shown_end(subject);
 
     if (way->chain.steps > 2)
         return tell(subject, FINDING_CHAIN, "leads through %u entries to %s", way->chain.steps,
@@ -105,12 +106,12 @@ static enum table_result find_later(const struct subject *subject, const struct 
     return result;
 }
 
-static int check_later(const struct subject *subject, const struct address *end)
+static int check_later(const struct subject *subject)
 {
     struct entry later;
     char old[ADDRESS_TEXT_SIZE], from[TIMESTAMP_TEXT_SIZE];
 
-    switch (find_later(subject, end, &later)) {
+    switch (find_later(subject, &subject->lint->way.chain.end, &later)) {
     case TABLE_ABSENT: return 0;
     case TABLE_FAILED: return -1;
     case TABLE_FOUND: break;
@@ -122,26 +123,13 @@ static int check_later(const struct subject *subject, const struct address *end)
 }
 
 /* Literals and what lies behind them are nothing that a name server knows. */
-static int note_domain(const struct subject *subject, const char *domain)
+static int note_domain(const struct subject *subject)
 {
     const struct lint *lint = subject->lint;
-    if (lint->domains == NULL || domain[0] == '[')
+    if (lint->domains == NULL || lint->way.chain.end.domain[0] == '[')
         return 0;
-    return lint_domains_add(lint->domains, domain, subject->about.old, subject->err);
-}
-
-static int check_end(const struct subject *subject)
-{
-    const struct chain *chain = &subject->lint->way.chain;
-    struct address end;
-
-    if (chain_read_new(&end, chain->end, subject->lint->settings) != 0)
-        return error_set(subject->err, EX_DATAERR,
-                         "%s: its new address '%s' is none: restore a copy of the table",
-                         subject->about.old, chain->end);
-    if (chain->steps > 1 && tell_chain(subject, shown_end(subject, &end)) != 0)
-        return -1;
-    return check_later(subject, &end) != 0 ? -1 : note_domain(subject, end.domain);
+    return lint_domains_add(lint->domains, lint->way.chain.end.domain, subject->about.old,
+                            subject->err);
 }
 
 static int check_way(const struct subject *subject)
@@ -165,7 +153,10 @@ static int check_way(const struct subject *subject)
             return 0;
         return tell(subject, FINDING_NEW_IS_GONE, "its new address is gone, by the entry %s",
                     lint->way.old[lint->way.chain.met - 1]);
-    case RULE_MOVED: return check_end(subject);
+    case RULE_MOVED:
+        if (lint->way.chain.steps > 1 && tell_chain(subject) != 0)
+            return -1;
+        return check_later(subject) != 0 ? -1 : note_domain(subject);
     default: return 0;
     }
 }

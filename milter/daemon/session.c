@@ -297,7 +297,9 @@ static sfsistat take(SMFICTX *ctx, struct session *session, char **args,
                    : tempfail(ctx, "Cannot take this recipient now; try again later");
 }
 
-static const char *resolve(void *ctx)
+/* What Postfix asks its maps for. Sendmail's macro is what its tables have made of it, and its maps have no say
+ * in what it accepts. */
+static const char *rcpt_addr(void *ctx)
 {
     return smfi_getsymval(ctx, (char *)"{rcpt_addr}");
 }
@@ -309,10 +311,9 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
     if (session == NULL)
         return SMFIS_TEMPFAIL;
 
-    /* Sendmail's macro is what its tables have made of it, and its maps have no say in what it accepts. */
     const struct question question = {.recipient = args[0],
                                       .length = envelope_path_length(args[0]),
-                                      .resolve = session->forwards.postfix ? resolve : NULL,
+                                      .resolve = session->forwards.postfix ? rcpt_addr : NULL,
                                       .data = ctx,
                                       .client = session->client,
                                       .now = time(NULL)};

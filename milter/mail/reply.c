@@ -166,8 +166,8 @@ int reply_template_read(struct reply_template *out, const char *text, enum reply
     size_t code = code_length(text), enhanced = enhanced_length(text + code);
     copy_word(out->code, text, code - 1);
     copy_word(out->enhanced, text + code, enhanced - 1);
-    out->before = (unsigned short)(code + enhanced);
-    out->text = text + out->before;
+    out->codes_length = (unsigned short)(code + enhanced);
+    out->text = text + out->codes_length;
     out->count = 0;
     size_t length = strlen(out->text);
     for (size_t at = 0; at <= length; at = read_part(out, at)) /* the NUL ends a line too */
@@ -261,7 +261,7 @@ static const struct reply_part *fill_line(struct reply *out, const struct reply_
                                           const struct reply_words *words)
 {
     char *line = out->text[out->lines++], *first_word = NULL;
-    struct room room = {line, line + REPLY_LINE_MAX - template->before};
+    struct room room = {line, line + REPLY_LINE_MAX - template->codes_length};
     int rc;
 
     for (;; part++) {

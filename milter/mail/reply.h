@@ -20,10 +20,10 @@ enum reply_mark { REPLY_LINE_END, REPLY_NEW, REPLY_OLD, REPLY_RECIPIENT };
 
 /* A template that was read. */
 struct reply_template {
-    char code[4], enhanced[12]; /* as in struct reply */
-    unsigned short before;      /* octets of both, each with the blank behind it */
-    unsigned short count;       /* of parts */
-    const char *text;           /* what follows the codes: lent by the caller */
+    char code[4], enhanced[12];  /* as in struct reply */
+    unsigned short codes_length; /* octets of both, each with the blank behind it */
+    unsigned short count;        /* of parts */
+    const char *text;            /* what follows the codes: lent by the caller */
     struct reply_part {
         unsigned short at, length; /* octets of text */
         enum reply_mark mark;

@@ -3,9 +3,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#define FETCH_PAGE                                                                                 \
-    4096              /* of most machines, and so of LMDB's files there; elsewhere less is gained */
-#define FETCH_LINE 64 /* of most processors' caches */
+/* Of most machines, and so of LMDB's files there; and of most processors' caches. Elsewhere less is gained. */
+#define FETCH_PAGE 4096
+#define FETCH_LINE 64
 
 /* LMDB goes through a page by halves, and of a million entries hardly a page is in the processor's
  * cache: each half would wait for memory anew. Asked for at the first, all lines come side by side.

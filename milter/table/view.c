@@ -242,48 +242,43 @@ static uint64_t fingerprint(const struct table_view *view, const char *text, siz
     return (hash ^ (hash >> 29)) | 1;
 }
 
-/* What is remembered under the hash; TABLE_FAILED where that is nothing. */
-static enum table_result recall(const struct table *table, uint64_t hash)
+static bool recall(const struct table *table, uint64_t hash, enum table_result *out)
 {
     uint64_t there =
         atomic_load_explicit(&table->known[(hash >> 1) % KNOWN_MAX], memory_order_relaxed);
-    if ((there | 1) != hash)
-        return TABLE_FAILED;
-    return (there & 1) != 0 ? TABLE_FOUND : TABLE_ABSENT;
+    *out = (there & 1) != 0 ? TABLE_FOUND : TABLE_ABSENT;
+    return (there | 1) == hash;
 }
 
-static void remember(struct table *table, uint64_t hash, enum table_result result)
+static enum table_result remember(struct table *table, uint64_t hash, enum table_result result)
 {
     if (result != TABLE_FAILED)
         atomic_store_explicit(&table->known[(hash >> 1) % KNOWN_MAX],
                               result == TABLE_FOUND ? hash : hash & ~1ULL, memory_order_relaxed);
+    return result;
 }
 
 /* Both are asked for nearly every recipient, and seldom different: so what was found is remembered. */
 
 enum table_result table_has_domain(struct table_view *view, const char *domain, struct error *err)
 {
+    enum table_result result;
     char key[RECORD_KEY_MAX];
     uint64_t hash = fingerprint(view, domain, strlen(domain));
-    enum table_result result = recall(view->table, hash);
-    if (result == TABLE_FAILED) {
-        size_t length = record_key(key, ENTRY_DOMAIN, "", domain);
-        result = length == 0 ? TABLE_ABSENT : seek_prefix(view, key, length, err);
-        remember(view->table, hash, result);
-    }
-    return result;
+    if (recall(view->table, hash, &result))
+        return result;
+    size_t length = record_key(key, ENTRY_DOMAIN, "", domain);
+    result = length == 0 ? TABLE_ABSENT : seek_prefix(view, key, length, err);
+    return remember(view->table, hash, result);
 }
 
 enum table_result table_has_subdomains(struct table_view *view, struct error *err)
 {
-    static const char dot[] = "."; /* which no domain is */
-    uint64_t hash = fingerprint(view, dot, 1);
-    enum table_result result = recall(view->table, hash);
-    if (result == TABLE_FAILED) {
-        result = seek_prefix(view, dot, 1, err);
-        remember(view->table, hash, result);
-    }
-    return result;
+    enum table_result result;
+    uint64_t hash = fingerprint(view, "@", 1); /* which is in no domain */
+    if (recall(view->table, hash, &result))
+        return result;
+    return remember(view->table, hash, seek_prefix(view, ".", 1, err));
 }
 
 /* ---- walking */

@@ -1,6 +1,5 @@
 #include "suites.h"
 
-#include "table/order.h"
 #include "table/record.h"
 
 #include <string.h>
@@ -55,23 +54,6 @@ START_TEST(a_domain_stands_together_its_wildcard_first)
 }
 END_TEST
 
-/* In the order in which LMDB itself has them. */
-static const struct {
-    const char *text;
-    size_t length;
-} ordered[] = {{"", 0},   {"\0", 1},  {"\0\1", 2}, {"a", 1},    {"a\0", 2},  {"a\0\xff", 3},
-               {"ab", 2}, {"abc", 3}, {"b@", 2},   {"\x7f", 1}, {"\x80", 1}, {"\xff\xfe", 2}};
-START_TEST(keys_have_the_order_of_lmdb)
-{
-    const MDB_val key = {ordered[_i].length, (void *)ordered[_i].text}; /* only read */
-    for (int other = 0; other < ROWS(ordered); other++) {
-        const MDB_val found = {ordered[other].length, (void *)ordered[other].text};
-        int order = order_keys(&key, &found);
-        ck_assert_int_eq((order > 0) - (order < 0), (_i > other) - (_i < other));
-    }
-}
-END_TEST
-
 START_TEST(the_longest_key_fits)
 {
     char local[ADDRESS_LOCAL_MAX + 1], domain[ADDRESS_DOMAIN_MAX + 1], key[RECORD_KEY_MAX];
@@ -115,7 +97,6 @@ Suite *record_suite(void)
     TCase *tcase = tcase_create("record");
     tcase_add_loop_test(tcase, what_is_encoded_is_decoded, 0, ROWS(entries));
     tcase_add_test(tcase, a_domain_stands_together_its_wildcard_first);
-    tcase_add_loop_test(tcase, keys_have_the_order_of_lmdb, 0, ROWS(ordered));
     tcase_add_test(tcase, the_longest_key_fits);
     tcase_add_loop_test(tcase, damage_is_an_error, 0, ROWS(damaged));
     suite_add_tcase(suite, tcase);
