@@ -111,8 +111,9 @@ static int read_new(struct address *out, const char *new, const struct settings 
     /* Another server's mailbox: our local domain has no say in it. */
     const struct address_rules rules = {.fold_case = settings->addresses.fold_case,
                                         .delimiters = ""};
-    return address_parse(out, new, strlen(new), &rules, NULL) != 0 || out->domain[0] == '\0' ? -1
-                                                                                             : 0;
+    if (address_parse(out, new, strlen(new), &rules, NULL) != 0)
+        return -1;
+    return out->domain[0] == '\0' ? -1 : 0;
 }
 
 /* Writes local, and after it the extension, with domain, as a new address. Returns -1 where that is
