@@ -3,7 +3,6 @@
 #include "mail/reply.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct address old = {.domain = "old.example"};
-    snprintf(old.written, sizeof old.written, "%s", new);
+    memcpy(old.written, new, strnlen(new, ADDRESS_LOCAL_MAX));
     const struct reply_words words = {&old, new, new, strlen(new)};
     if (reply_fill(&reply, &read, &words) != 0)
         return 0;
