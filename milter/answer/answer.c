@@ -349,8 +349,6 @@ void answer_ask(struct answer *out, const struct question *question,
     out->limit = (struct limit_outcome){.allowed = true};
     bool reads = address_parse(&out->old, question->recipient, question->length,
                                &settings->addresses, &out->error) == 0;
-    if (!reads)
-        out->old.domain[0] = '\0';
     out->rule = reads ? RULE_NO_DOMAIN : RULE_NOT_AN_ADDRESS;
     if (out->old.domain[0] != '\0')
         decide(out, question, settings, table, table_err, limit);

@@ -362,8 +362,9 @@ static int read_domain(struct address *out, struct cursor *in, const char *text,
     return rc;
 }
 
-int address_parse(struct address *out, const char *text, size_t length,
-                  const struct address_rules *rules, struct error *err)
+/* As address_parse, but on an error *out is undefined. */
+static int parse(struct address *out, const char *text, size_t length,
+                 const struct address_rules *rules, struct error *err)
 {
     struct cursor in = {text, text + length};
     size_t written;
@@ -377,6 +378,15 @@ int address_parse(struct address *out, const char *text, size_t length,
     if (normalise(out->local, out->written, written, rules->fold_case) != 0)
         return refuse(err, text, length, "the mailbox name is not UTF-8: write it in UTF-8");
     return read_domain(out, &in, text, length, rules, err);
+}
+
+int address_parse(struct address *out, const char *text, size_t length,
+                  const struct address_rules *rules, struct error *err)
+{
+    int rc = parse(out, text, length, rules, err);
+    if (rc != 0)
+        out->local[0] = out->written[0] = out->domain[0] = '\0';
+    return rc;
 }
 
 bool address_is_reserved(const char *local)

@@ -47,7 +47,7 @@ struct address_rules {
  * source route the last mailbox counts (RFC 5321 appendix C). An address without a domain gets
  * rules->local_domain if there is one, and else keeps domain "" (<postmaster> keeps it always:
  * RFC 5321 section 4.5.1). A local-part of up to ADDRESS_LOCAL_MAX octets is taken. Returns 0;
- * or -1 with *out undefined and err (EX_DATAERR) naming what is wrong and what would be right. */
+ * or -1 with *out empty and err (EX_DATAERR) naming what is wrong and what would be right. */
 int address_parse(struct address *out, const char *text, size_t length,
                   const struct address_rules *rules, struct error *err);
 

@@ -106,7 +106,7 @@ static const struct {
 };
 START_TEST(bad_addresses_get_one_line)
 {
-    struct address got;
+    struct address got = {.local = "local", .written = "Local", .domain = "old.example"};
     struct error err = {.status = 0};
     size_t length = bad[_i].length == 0 ? strlen(bad[_i].text) : bad[_i].length;
     ck_assert_msg(address_parse(&got, bad[_i].text, length, &rules, &err) == -1, "%s", bad[_i].why);
@@ -116,6 +116,9 @@ START_TEST(bad_addresses_get_one_line)
     for (const char *at = err.text; *at != '\0'; at++)
         ck_assert_msg((unsigned char)*at >= 0x20 && *at != 0x7f, "%s: control character",
                       bad[_i].why);
+    ck_assert_str_eq(got.local, "");
+    ck_assert_str_eq(got.written, "");
+    ck_assert_str_eq(got.domain, "");
 }
 END_TEST
 
