@@ -111,7 +111,8 @@ static int read_new(struct address *out, const char *new, const struct settings 
     /* Another server's mailbox: our local domain has no say in it. */
     const struct address_rules rules = {.fold_case = settings->addresses.fold_case,
                                         .delimiters = ""};
-    if (address_parse(out, new, strlen(new), &rules, NULL) != 0)
+    /* An entry has no brackets, which address_parse takes. */
+    if (new[0] == '<' || address_parse(out, new, strlen(new), &rules, NULL) != 0)
         return -1;
     return out->domain[0] == '\0' ? -1 : 0;
 }

@@ -702,6 +702,8 @@ static const struct {
     {"nowhere", ENTRY_FORWARD},
     {"@", ENTRY_REJECT},
     {"x@.", ENTRY_REJECT},
+    {"<x@new.example>", ENTRY_REJECT},
+    {"<x@new.example>", ENTRY_FORWARD},
     {"two words@new.example", ENTRY_REJECT},
     {"two words@new.example", ENTRY_FORWARD},
     {"a\r\nb@new.example", ENTRY_REJECT},

@@ -189,6 +189,12 @@ START_TEST(two_words_side_by_side_make_no_control_character)
                           "a\xc2"),
                      0);
     ck_assert_str_eq(reply.text[0], "a??b");
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 ${old}${new}", "a@\xc2",
+                          "\x85"
+                          "b",
+                          NULL),
+                     0);
+    ck_assert_str_eq(reply.text[0], "a@??b");
 }
 END_TEST
 

@@ -61,6 +61,7 @@ END_TEST
 START_TEST(a_domain_is_known_by_one_seek)
 {
     struct error err;
+    struct entry entry;
     scratch_fill(some);
     struct table *table = scratch_open();
     struct table_view *view = table_view_open(table, &err);
@@ -68,6 +69,8 @@ START_TEST(a_domain_is_known_by_one_seek)
     ck_assert_int_eq(table_has_domain(view, "other.example", &err), TABLE_FOUND);
     ck_assert_int_eq(table_has_domain(view, "sub.example", &err), TABLE_ABSENT);
     ck_assert_int_eq(table_has_domain(view, "old.exampl", &err), TABLE_ABSENT);
+    ck_assert_int_eq(table_find(view, ENTRY_SUBDOMAINS, "", "sub.example", &entry, &err),
+                     TABLE_FOUND);
     ck_assert_int_eq(table_has_subdomains(view, &err), TABLE_FOUND);
     table_view_close(view);
     table_free(table);
