@@ -1,5 +1,6 @@
 """The daemon alone, asked over the milter protocol: what no mail server would let a test do."""
 
+import json
 import os
 import re
 import shutil
@@ -491,6 +492,27 @@ class HandedOver(Alone):
                 load.hears(NEW)
         self.assertEqual(set(load.said), {NEW})
         self.assertTrue(path.exists())
+
+
+    def test_a_mail_server_whose_host_has_vanished_is_noticed(self):
+        tcp_repair = 19  # tcp(7) has no word of it; closed in this state, a socket sends nothing
+        self.daemon.stop()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT):  # which are two hours by default
+                listener.setsockopt(socket.IPPROTO_TCP, option, 1)
+            process = handed_over([listener], self.daemon.command(), self.folder / "handed.log")
+            self.addCleanup(process.end)
+            with Milter(listener.getsockname()) as milter:
+                milter.begin(STRANGER)
+                self.assertEqual(self.open_sessions(), 1)
+                try:
+                    milter.socket.setsockopt(socket.IPPROTO_TCP, tcp_repair, 1)
+                except PermissionError:
+                    place.lacking("a socket that is closed without a word needs root")
+            place.until(lambda: self.open_sessions() == 0, "the session is ended")
+
+    def open_sessions(self):
+        return json.loads(self.daemon.movedctl("stats", "--json"))["sessions_open"]
 
 
 class Table(Alone):
