@@ -1,6 +1,7 @@
 /* tests/bench/fixed.c: the reference: a libmilter program that answers each RCPT with a fixed
  * 551 and looks nothing up. It negotiates the same steps and macros as milter-moved, so that the
- * difference of the two is what milter-moved does. usage: fixed unix:PATH */
+ * difference of the two is what milter-moved does. usage: fixed unix:PATH [SECONDS]
+ *   SECONDS  how long libmilter waits for the mail server; libmilter's own limit without it */
 #include <libmilter/mfapi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,9 @@ int main(int argc, char **argv)
                                    .xxfi_abort = on_end,
                                    .xxfi_close = on_end,
                                    .xxfi_negotiate = on_negotiate};
-    if (argc != 2 || smfi_register(description) != MI_SUCCESS ||
+    if (argc == 3)
+        (void)smfi_settimeout(atoi(argv[2]));
+    if (argc < 2 || argc > 3 || smfi_register(description) != MI_SUCCESS ||
         smfi_setconn(argv[1]) != MI_SUCCESS || smfi_setbacklog(1024) != MI_SUCCESS ||
         smfi_opensocket(1) != MI_SUCCESS)
         return EXIT_FAILURE;

@@ -493,7 +493,6 @@ class HandedOver(Alone):
         self.assertEqual(set(load.said), {NEW})
         self.assertTrue(path.exists())
 
-
     def test_a_mail_server_whose_host_has_vanished_is_noticed(self):
         tcp_repair = 19  # tcp(7) has no word of it; closed in this state, a socket sends nothing
         self.daemon.stop()
