@@ -4,7 +4,7 @@
 #include "ctl/interrupt.h"
 #include "ctl/progress.h"
 #include "ctl/spool.h"
-#include "table/format.h"
+#include "format/format.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* ctl/import.c: put the entries of a file, in one transaction */
 #include "ctl/apply.h"
-#include "table/format.h"
+#include "format/format.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "ctl/log.h"
 
 #include "ctl/ctl.h"
-#include "table/format.h"
+#include "format/format.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -1,8 +1,8 @@
 /* ctl/print.c: entries, for people and for programs */
 #include "ctl/ctl.h"
 
-#include "table/fields.h"
-#include "table/format.h"
+#include "format/fields.h"
+#include "format/format.h"
 
 #include <errno.h>
 #include <stdio.h>

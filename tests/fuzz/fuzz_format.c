@@ -1,6 +1,6 @@
 /* A file from anywhere, in the format that FORMAT names: each row is an entry, or a bad line with
  * its number; and an entry that is written whole reads back as it was. */
-#include "table/format.h"
+#include "format/format.h"
 
 #include <stdint.h>
 #include <stdlib.h>

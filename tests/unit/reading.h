@@ -2,7 +2,7 @@
 #ifndef UNIT_READING_H
 #define UNIT_READING_H
 
-#include "table/format.h"
+#include "format/format.h"
 
 #include <stddef.h>
 

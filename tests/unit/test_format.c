@@ -1,7 +1,7 @@
 #include "suites.h"
 
+#include "format/plain.h"
 #include "reading.h"
-#include "table/plain.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "table/line_reader.h"
+#include "format/line_reader.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "table/lines.h"
+#include "format/lines.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,10 +1,10 @@
-/* table/relocated.c: Postfix's table of relocated mailboxes, relocated(5), as postmap(1) reads
+/* format/relocated.c: Postfix's table of relocated mailboxes, relocated(5), as postmap(1) reads
  * it: a key, blanks, a text; a line that begins with a blank continues the one before, with
  * comments and empty lines between them or not. Postfix says "5.1.6 User has moved to" and the
  * text; with relocated_prefix_enable = no (Postfix 3.11) all of that stands in the table. */
-#include "table/format.h"
-#include "table/line_reader.h"
-#include "table/plain.h"
+#include "format/format.h"
+#include "format/line_reader.h"
+#include "format/plain.h"
 
 #include <stdlib.h>
 #include <string.h>

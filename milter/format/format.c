@@ -1,4 +1,4 @@
-#include "table/format.h"
+#include "format/format.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
-/* table/fields.h: an entry as named texts: the columns of CSV, the names of JSON, the rows of a
+/* format/fields.h: an entry as named texts: the columns of CSV, the names of JSON, the rows of a
  * list. No I/O. */
-#ifndef TABLE_FIELDS_H
-#define TABLE_FIELDS_H
+#ifndef FORMAT_FIELDS_H
+#define FORMAT_FIELDS_H
 
 #include "base/error.h"
 #include "table/entry.h"

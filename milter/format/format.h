@@ -1,7 +1,7 @@
-/* table/format.h: the table as a text file, in and out. A format is one file and one row in
+/* format/format.h: the table as a text file, in and out. A format is one file and one row in
  * format.c. */
-#ifndef TABLE_FORMAT_H
-#define TABLE_FORMAT_H
+#ifndef FORMAT_FORMAT_H
+#define FORMAT_FORMAT_H
 
 #include "base/error.h"
 #include "table/entry.h"

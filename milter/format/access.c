@@ -1,4 +1,4 @@
-/* table/access.c: Sendmail's access map, as makemap(8) and check_rcpt read it, with
+/* format/access.c: Sendmail's access map, as makemap(8) and check_rcpt read it, with
  * FEATURE(`blocklist_recipients'): a key, blanks, a value, in one line.
  *
  * key    To:user@domain; To:user@, with a domain of this host; To:domain, with its subdomains
@@ -6,9 +6,9 @@
  *        quotes Sendmail loses blanks and the last bracket of what it says. OK: goes on as usual.
  *
  * In a value % is doubled. The quotes hold 254 octets: a longer one makes Sendmail say 553. */
-#include "table/format.h"
-#include "table/line_reader.h"
-#include "table/plain.h"
+#include "format/format.h"
+#include "format/line_reader.h"
+#include "format/plain.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
-/* table/plain.h: what is common to the tables of the mail servers themselves: they tell everyone
+/* format/plain.h: what is common to the tables of the mail servers themselves: they tell everyone
  * where a mailbox has moved, from now on and for ever, and nothing else. */
-#ifndef TABLE_PLAIN_H
-#define TABLE_PLAIN_H
+#ifndef FORMAT_PLAIN_H
+#define FORMAT_PLAIN_H
 
-#include "table/format.h"
+#include "format/format.h"
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
-/* table/jsonl.c: the table as JSON Lines: an object a line, UTF-8, with the names of the CSV
+/* format/jsonl.c: the table as JSON Lines: an object a line, UTF-8, with the names of the CSV
  * columns (RFC 8259, read and written with jansson). */
-#include "table/fields.h"
-#include "table/format.h"
-#include "table/line_reader.h"
+#include "format/fields.h"
+#include "format/format.h"
+#include "format/line_reader.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -1,9 +1,9 @@
-/* table/line_reader.h: the reading of a format whose entries are lines. */
-#ifndef TABLE_LINE_READER_H
-#define TABLE_LINE_READER_H
+/* format/line_reader.h: the reading of a format whose entries are lines. */
+#ifndef FORMAT_LINE_READER_H
+#define FORMAT_LINE_READER_H
 
-#include "table/format.h"
-#include "table/lines.h"
+#include "format/format.h"
+#include "format/lines.h"
 
 struct line_reader {
     /* As a format's read was given them. */

@@ -1,4 +1,4 @@
-#include "table/plain.h"
+#include "format/plain.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-/* table/csv.c: the table as CSV (RFC 4180), UTF-8, a header line that names the columns. Read
+/* format/csv.c: the table as CSV (RFC 4180), UTF-8, a header line that names the columns. Read
  * with libcsv, in its strict mode: bad quoting is an error and never a guess. */
-#include "table/fields.h"
-#include "table/format.h"
+#include "format/fields.h"
+#include "format/format.h"
 
 #include <csv.h>
 #include <errno.h>

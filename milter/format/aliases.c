@@ -1,13 +1,13 @@
-/* table/aliases.c: Sendmail's aliases whose target ends in .REDIRECT, as newaliases(1) reads them
+/* format/aliases.c: Sendmail's aliases whose target ends in .REDIRECT, as newaliases(1) reads them
  * and FEATURE(`redirect') answers them: a name, a colon, an address; a line that begins with a
  * blank continues the one before, and so does one behind a backslash.
  *
  * A name has no domain: it is one of each domain of the host. The first colon ends it, in quotes
  * or not; Sendmail finds none with a quote, a backslash, or an operator of addresses in it. A new
  * address is told without its quotes, and of more than 220 octets the end is cut off. */
-#include "table/format.h"
-#include "table/line_reader.h"
-#include "table/plain.h"
+#include "format/format.h"
+#include "format/line_reader.h"
+#include "format/plain.h"
 
 #include <stdlib.h>
 #include <string.h>

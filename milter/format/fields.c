@@ -1,4 +1,4 @@
-#include "table/fields.h"
+#include "format/fields.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* table/lines.h: a text file line by line. Memory does not grow with the file, nor with a line. */
-#ifndef TABLE_LINES_H
-#define TABLE_LINES_H
+/* format/lines.h: a text file line by line. Memory does not grow with the file, nor with a line. */
+#ifndef FORMAT_LINES_H
+#define FORMAT_LINES_H
 
 #include "base/error.h"
 
