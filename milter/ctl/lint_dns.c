@@ -4,7 +4,7 @@
 
 #include "base/network.h"
 #include "ctl/names.h"
-#include "ctl/resolver.h"
+#include "net/resolver.h"
 
 #include <ifaddrs.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* ctl/stats.c: what the running daemon says of itself */
 #include "ctl/ctl.h"
 
-#include "ctl/probe.h"
+#include "net/probe.h"
 
 #include <errno.h>
 #include <jansson.h>

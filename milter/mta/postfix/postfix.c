@@ -1,0 +1,291 @@
+#include "mta/postfix/postfix.h"
+
+#include "mail/address.h"
+#include "mta/files.h"
+#include "mta/process.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static const char blanks[] = ", \t\r\n"; /* between the items of a list */
+
+/* ---- the installation */
+
+/* A root shell may lack the folder that a daemon's tools are in. */
+static const char *postconf_program(void)
+{
+    static const char *const places[] = {"/usr/sbin/postconf", "/usr/local/sbin/postconf"};
+    const char *path = getenv("PATH");
+    if (path != NULL && strstr(path, "sbin") != NULL)
+        return "postconf";
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (access(places[i], X_OK) == 0)
+            return places[i];
+    return "postconf";
+}
+
+char *postfix_value(const char *dir, const char *name, bool expanded, struct error *err)
+{
+    const char *const as_written[] = {postconf_program(), "-c", dir, "-h", name, NULL};
+    const char *const all[] = {postconf_program(), "-c", dir, "-x", "-h", name, NULL};
+    return process_read(expanded ? all : as_written, err);
+}
+
+char *postfix_values(const char *dir, bool of_services, struct error *err)
+{
+    const char *const argv[] = {postconf_program(),        "-c", dir, "-x",
+                                of_services ? "-P" : NULL, NULL};
+    return process_read(argv, err);
+}
+
+char *postfix_overrides(const char *dir, bool expanded, struct error *err)
+{
+    const char *const argv[] = {postconf_program(), "-c", dir, "-P", expanded ? "-x" : NULL, NULL};
+    return process_read(argv, err);
+}
+
+static char *own_dir(struct error *err)
+{
+    const char *const argv[] = {postconf_program(), "-h", "config_directory", NULL};
+    return process_read(argv, err);
+}
+
+int postfix_find(struct postfix *out, const char *dir, struct error *err)
+{
+    *out = (struct postfix){.dir = NULL};
+    out->dir = dir == NULL ? own_dir(err) : realpath(dir, NULL);
+    if (out->dir == NULL)
+        return dir == NULL ? error_at(err, "no Postfix here (--config-dir names its folder)", 0)
+                           : error_set(err, EX_NOINPUT, "--config-dir: no such folder '%s'", dir);
+
+    out->programs = postfix_value(out->dir, "command_directory", true, err);
+    if (out->programs != NULL)
+        out->queue = postfix_value(out->dir, "queue_directory", true, err);
+    if (out->queue != NULL)
+        return 0;
+    postfix_free(out);
+    return -1;
+}
+
+void postfix_free(struct postfix *postfix)
+{
+    free(postfix->dir);
+    free(postfix->programs);
+    free(postfix->queue);
+    *postfix = (struct postfix){.dir = NULL};
+}
+
+/* ---- lists of domains: strings, patterns with '!', files, tables (postconf(5), mydestination) */
+
+static const struct {
+    const char *name, *domains, *maps;
+    bool has_subdomains; /* a domain in it can stand for those below it */
+} words[] = {
+    [POSTFIX_LOCAL] = {"local", "mydestination", "local_recipient_maps", false},
+    [POSTFIX_ALIAS] = {"virtual alias", "virtual_alias_domains", "virtual_alias_maps", false},
+    [POSTFIX_VIRTUAL] = {"virtual mailbox", "virtual_mailbox_domains", "virtual_mailbox_maps",
+                         false},
+    [POSTFIX_RELAY] = {"relay", "relay_domains", "relay_recipient_maps", true},
+};
+
+const char *postfix_class_name(enum postfix_class kind)
+{
+    return kind == POSTFIX_NONE ? "none" : words[kind].name;
+}
+
+const char *postfix_class_maps(enum postfix_class kind)
+{
+    return words[kind].maps;
+}
+
+/* What is asked of one list. */
+struct matching {
+    const struct postfix *postfix;
+    const char *const *domains;
+    size_t count;
+    signed char
+        *matches; /* of each domain: 0 nothing said yet, 1 in the list, -1 taken out with '!' */
+    enum subdomains { NONE, DOTTED, ALL } below; /* for which patterns subdomains match */
+    /* Files for postmap, with all the domains, one a line; and with those above them as well. */
+    const char *input, *parents;
+};
+
+/* parent_domain_matches_subdomains, postconf(5): "example" or ".example" is for subdomains, never both. */
+static bool is_domain(const char *pattern, const char *domain, enum subdomains below)
+{
+    size_t length = strlen(domain), tail = strlen(pattern);
+    if (strcasecmp(pattern, domain) == 0)
+        return true;
+    if (below == NONE || tail == 0 || length <= tail ||
+        strcasecmp(domain + length - tail, pattern) != 0)
+        return false;
+    return below == DOTTED ? *pattern == '.' : domain[length - tail - 1] == '.';
+}
+
+static void match_string(struct matching *m, const char *pattern, int says)
+{
+    char name[ADDRESS_DOMAIN_MAX + 2] = ".";
+    size_t dots = *pattern == '.' ? 1 : 0;
+    if (address_needs_utf8(pattern) &&
+        address_domain_parse(name + dots, pattern + dots, strlen(pattern + dots), NULL) == 0)
+        pattern = name; /* ours are A-labels */
+    for (size_t i = 0; i < m->count; i++)
+        if (m->matches[i] == 0 && is_domain(pattern, m->domains[i], m->below))
+            m->matches[i] = (signed char)says;
+}
+
+/* A table of patterns is asked for the whole name alone. */
+static bool has_patterns(const char *table)
+{
+    return strncmp(table, "pcre:", 5) == 0 || strncmp(table, "regexp:", 7) == 0;
+}
+
+/* postmap prints "domain TAB value" for each that it finds. */
+static int match_table(struct matching *m, const char *table, int says, struct error *err)
+{
+    struct output output;
+    char postmap[PATH_MAX];
+    /* proxymap(8), which opens it for smtpd, is there only while Postfix runs: without it postmap waits. */
+    if (strncmp(table, "proxy:", 6) == 0)
+        table += 6;
+    struct matching exact = *m;
+    if (has_patterns(table))
+        exact.below = NONE;
+    const char *input = exact.below == NONE ? m->input : m->parents;
+    const char *const argv[] = {postmap, "-c", m->postfix->dir, "-q", "-", table, NULL};
+    snprintf(postmap, sizeof postmap, "%s/postmap", m->postfix->programs);
+    if (process_run(&output, argv, input, err) != 0)
+        return -1;
+    /* 1: nothing was found; whatever else is said is a complaint. */
+    int rc = output.status > 1 || strstr(output.err, "fatal:") != NULL
+                 ? error_set(err, EX_UNAVAILABLE, "%s: cannot be asked: %.200s", table, output.err)
+                 : 0;
+    for (char *line = strtok(output.out, "\n"); rc == 0 && line != NULL;
+         line = strtok(NULL, "\n")) {
+        line[strcspn(line, "\t")] = '\0';
+        match_string(&exact, line, says);
+    }
+    process_free(&output);
+    return rc;
+}
+
+static int match_list(struct matching *m, char *list, struct error *err);
+
+static int match_file(struct matching *m, const char *path, struct error *err)
+{
+    char *text = file_read(path, err);
+    if (text == NULL)
+        return -1;
+    int rc = match_list(m, text, err);
+    free(text);
+    return rc;
+}
+
+/* The end of an item: a blank, but not one in braces. */
+static char *item_end(char *item)
+{
+    int depth = 0;
+    for (; *item != '\0' && (depth > 0 || strchr(blanks, *item) == NULL); item++)
+        depth += *item == '{' ? 1 : *item == '}' ? -1 : 0;
+    return item;
+}
+
+/* Writes over list. */
+static int match_list(struct matching *m, char *list, struct error *err)
+{
+    int rc = 0;
+    for (char *item = list + strspn(list, blanks), *next; rc == 0 && *item != '\0'; item = next) {
+        int says = 1;
+        next = item_end(item);
+        if (*next != '\0')
+            *next++ = '\0';
+        next += strspn(next, blanks);
+        for (; *item == '!'; item++)
+            says = -says;
+        if (*item == '/')
+            rc = match_file(m, item, err);
+        else if (strchr(item, ':') != NULL && *item != '[')
+            rc = match_table(m, item, says, err);
+        else
+            match_string(m, item, says);
+    }
+    return rc;
+}
+
+static bool names_relay_domains(const struct postfix *postfix)
+{
+    struct error err;
+    char *names = postfix_value(postfix->dir, "parent_domain_matches_subdomains", true, &err);
+    bool does = names != NULL && strstr(names, "relay_domains") != NULL;
+    free(names);
+    return does;
+}
+
+static int match_class(struct matching *m, enum postfix_class kind, struct error *err)
+{
+    char *list = postfix_value(m->postfix->dir, words[kind].domains, true, err);
+    if (list == NULL)
+        return -1;
+    m->below = !words[kind].has_subdomains ? NONE : names_relay_domains(m->postfix) ? ALL : DOTTED;
+    memset(m->matches, 0, m->count);
+    int rc = match_list(m, list, err);
+    free(list);
+    return rc;
+}
+
+/* As A-labels, and as U-labels where it has any. */
+static void write_domain(FILE *file, const char *domain, bool parents)
+{
+    char unicode[ADDRESS_TEXT_SIZE];
+    if (address_domain_to_unicode(unicode, sizeof unicode, domain) != 0)
+        unicode[0] = '\0';
+    for (const char *at = domain; at != NULL; at = parents ? strchr(at + 1, '.') : NULL)
+        fprintf(file, "%s\n%s\n", at, at + (*at == '.'));
+    for (const char *at = unicode; strcmp(unicode, domain) != 0 && at != NULL && *at != '\0';
+         at = parents ? strchr(at + 1, '.') : NULL)
+        fprintf(file, "%s\n%s\n", at, at + (*at == '.'));
+}
+
+/* path: a template of mkstemp(3), which becomes the file's name. */
+static int write_domains(char *path, const char *const *domains, size_t count, bool parents,
+                         struct error *err)
+{
+    int fd = mkstemp(path);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (file == NULL)
+        return error_set(err, EX_CANTCREAT, "%s: cannot be made", path);
+    for (size_t i = 0; i < count; i++)
+        write_domain(file, domains[i], parents);
+    return fclose(file) == 0 ? 0 : error_set(err, EX_IOERR, "%s: cannot be written", path);
+}
+
+int postfix_classify(const struct postfix *postfix, const char *const *domains, size_t count,
+                     enum postfix_class *classes, struct error *err)
+{
+    char input[] = "/tmp/movedctl-XXXXXX", parents[] = "/tmp/movedctl-XXXXXX";
+    struct matching m = {
+        .postfix = postfix, .domains = domains, .count = count, .input = input, .parents = parents};
+    int rc = write_domains(input, domains, count, false, err);
+    if (rc == 0)
+        rc = write_domains(parents, domains, count, true, err);
+    m.matches = calloc(count + 1, sizeof *m.matches);
+    if (rc == 0 && m.matches == NULL)
+        rc = error_set(err, EX_OSERR, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        classes[i] = POSTFIX_NONE;
+    /* In the order of trivial-rewrite(8): the first class that has the domain. */
+    for (int kind = 0; kind < POSTFIX_CLASSES && rc == 0; kind++) {
+        rc = match_class(&m, (enum postfix_class)kind, err);
+        for (size_t i = 0; rc == 0 && i < count; i++)
+            if (classes[i] == POSTFIX_NONE && m.matches[i] == 1)
+                classes[i] = (enum postfix_class)kind;
+    }
+    free(m.matches);
+    unlink(input);
+    unlink(parents);
+    return rc;
+}

@@ -1,0 +1,428 @@
+#include "mta/postfix/postfix_plan.h"
+
+#include "mta/process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Parameters of our own in main.cf, so that each value stands there once. */
+#define LISTED   "moved_listed"
+#define UNSERVED "moved_unserved"
+#define DOMAINS  "moved_domains"
+
+#define LINE_LENGTH 100 /* of what is added to main.cf */
+
+/* In sessions of mailing lists; under stress as Postfix has it. */
+#define SOFT_LIMIT "${stress?{1}:{1000}}"
+
+/* ---- overrides in master.cf: "smtp/inet/smtpd_milters = value", a line each, as of postfix_overrides */
+
+/* The value of the service's own parameter, on the heap; NULL where it has none (or memory is out:
+ * then main.cf's counts). */
+static char * override(const char *overrides, const char *service, const char *name)
+{
+    size_t service_length = strlen(service), name_length = strlen(name);
+    for (const char *line = overrides; line != NULL && *line != '\0';) {
+        const char *at = line;
+        size_t length = strcspn(line, "\n");
+        line += length + (line[length] == '\n');
+        if (strncmp(at, service, service_length) != 0 || at[service_length] != '/')
+            continue;
+        at += service_length + 1;
+        if (strncmp(at, name, name_length) != 0 || strncmp(at + name_length, " =", 2) != 0)
+            continue;
+        at += name_length + 2;
+        at += *at == ' ';
+        return strndup(at, strcspn(at, "\n"));
+    }
+    return NULL;
+}
+
+/* Whether the list names it, and not merely something that begins like it. */
+static bool names(const char *list, const char *item)
+{
+    size_t length = strlen(item);
+    for (const char *at = list; (at = strstr(at, item)) != NULL; at += length)
+        if (at[length] == '\0' || strchr(", \t\r\n{}", at[length]) != NULL)
+            return true;
+    return false;
+}
+
+static bool is_empty(const char *value)
+{
+    return value[strspn(value, ", \t")] == '\0';
+}
+
+/* ---- services */
+
+/* Splits the first fields of a service's line: name type private unprivileged chroot wakeup limit command. */
+enum { NAME, TYPE, CHROOT = 4, COMMAND = 7, FIELDS };
+
+static int split_fields(char *copy, char **fields)
+{
+    int count = 0;
+    for (char *word = strtok(copy, " \t"); word != NULL && count < FIELDS;
+         word = strtok(NULL, " \t"))
+        fields[count++] = word;
+    return count == FIELDS ? 0 : -1;
+}
+
+/* Postfix 3.0 changed the default of the column with compatibility level 1 (master(5)). */
+static bool is_chroot(const char *column, const char *scratch)
+{
+    struct error err;
+    if (*column != '-')
+        return *column == 'y';
+    char *level = postfix_value(scratch, "compatibility_level", true, &err);
+    bool old = level == NULL || strcmp(level, "0") == 0;
+    free(level);
+    return old;
+}
+
+/* A service whose milters are switched off: "-o smtpd_milters=", after a content filter, or
+ * no_milters, of its own or in main.cf. There a recipient of the maps would be accepted, and nobody would
+ * refuse it. */
+static bool is_attachable(const char *overrides, const char *service, const char *scratch)
+{
+    struct error err;
+    char *milters = override(overrides, service, "smtpd_milters");
+    char *options = override(overrides, service, "receive_override_options");
+    if (options == NULL)
+        options = postfix_value(scratch, "receive_override_options", true, &err);
+    bool off = (milters != NULL && is_empty(milters)) ||
+               (options != NULL && strstr(options, "no_milters") != NULL);
+    free(milters);
+    free(options);
+    return !off;
+}
+
+/* For a client of smtpd_milter_maps our milter may not be asked: a recipient of the maps would be
+ * accepted from it, and nobody would refuse it. postconf(5). */
+static bool is_choosy(const char *overrides, const char *service, const char *scratch)
+{
+    struct error err;
+    char *maps = override(overrides, service, "smtpd_milter_maps");
+    if (maps == NULL)
+        maps = postfix_value(scratch, "smtpd_milter_maps", true, &err);
+    bool choosy = maps != NULL && !is_empty(maps); /* unknown before Postfix 3.2 */
+    free(maps);
+    return choosy;
+}
+
+static bool read_service(struct service *out, struct cf_line *line, const char *overrides,
+                         const char *scratch)
+{
+    char *copy = strdup(line->text), *fields[FIELDS];
+    bool is_smtpd = copy != NULL && split_fields(copy, fields) == 0 &&
+                    strcmp(fields[COMMAND], "smtpd") == 0 &&
+                    (strcmp(fields[TYPE], "inet") == 0 || strcmp(fields[TYPE], "pass") == 0);
+    if (is_smtpd) {
+        out->line = line;
+        snprintf(out->name, sizeof out->name, "%s/%s", fields[NAME], fields[TYPE]);
+        out->chroot = is_chroot(fields[CHROOT], scratch);
+        out->attached = is_attachable(overrides, out->name, scratch);
+        out->choosy = is_choosy(overrides, out->name, scratch);
+    }
+    free(copy);
+    return is_smtpd;
+}
+
+struct service *plan_services(struct cf *master, const char *scratch, size_t *count,
+                              struct error *err)
+{
+    struct service *services = calloc(master->count + 1, sizeof *services);
+    char *overrides = postfix_overrides(scratch, true, err);
+    *count = 0;
+    if (services == NULL || overrides == NULL) {
+        free(services);
+        free(overrides);
+        return NULL;
+    }
+    for (size_t i = 0; i < master->count; i++)
+        if (read_service(&services[*count], &master->lines[i], overrides, scratch))
+            (*count)++;
+    free(overrides);
+    return services;
+}
+
+/* ---- main.cf */
+
+/* Writes the parameter with its value, in lines of a readable length. */
+static void write_parameter(FILE *out, const char *name, const char *value)
+{
+    size_t column = (size_t)fprintf(out, "%s =", name);
+    for (const char *at = value + strspn(value, " "); *at != '\0'; at += strspn(at, " ")) {
+        size_t length = strcspn(at, " ");
+        bool fits = column + 1 + length <= LINE_LENGTH;
+        column = fits ? column + 1 + length : 4 + length;
+        fprintf(out, "%s%.*s", fits ? " " : "\n    ", (int)length, at);
+        at += length;
+    }
+    fputc('\n', out);
+}
+
+static int set(struct cf *main, const char *name, const char *value)
+{
+    char *lines = NULL;
+    size_t size;
+    FILE *out = open_memstream(&lines, &size);
+    if (out == NULL)
+        return -1;
+    write_parameter(out, name, value);
+    int rc = fclose(out) == 0 ? cf_add(main, NULL, lines) : -1;
+    free(lines);
+    return rc;
+}
+
+static int go_on(struct cf *main, struct cf_line *line, const char *item)
+{
+    char *lines;
+    if (asprintf(&lines, "    %s\n", item) < 0)
+        return -1;
+    int rc = cf_add(main, line, lines);
+    free(lines);
+    return rc;
+}
+
+/* Adds to the list that the parameter is: goes on with its line, or sets it. by: what tells that it
+ * is in the list already, put there by hand. */
+static int add_to_list(const struct plan_input *input, struct cf *main, const char *name,
+                       const char *item, const char *by, struct error *err)
+{
+    struct cf_line *line = cf_parameter(main, name);
+    char *longer = NULL, *value = postfix_value(input->scratch, name, line != NULL, err);
+    int rc = value == NULL ? -1 : 0;
+
+    if (rc == 0 && !names(value, by)) {
+        if (line != NULL)
+            rc = go_on(main, line, item);
+        else if (asprintf(&longer, "%s %s", value, item) < 0)
+            rc = -1;
+        else
+            rc = set(main, name, longer);
+    }
+    free(value);
+    free(longer);
+    return rc;
+}
+
+/* Domains of no class: their recipients are let pass as far as our milter, those alone that it
+ * will refuse or forward. */
+static int set_unserved(const struct plan_input *input, struct cf *main)
+{
+    char *domains = NULL;
+    size_t size;
+    FILE *out = open_memstream(&domains, &size);
+    if (out == NULL)
+        return -1;
+    fputs(DOMAINS " = inline:{\n", out);
+    for (size_t i = 0; i < input->count; i++)
+        if (input->classes[i] == POSTFIX_NONE)
+            fprintf(out, "    { %s = " UNSERVED " }\n", input->domains[i]);
+    fputs("    }\n", out);
+    int rc = fclose(out);
+    if (rc == 0)
+        rc = cf_add(main, NULL, domains);
+    if (rc == 0)
+        rc = set(main, UNSERVED, "check_recipient_access pipemap:{$" LISTED ", static:OK}");
+    free(domains);
+    return rc;
+}
+
+static bool has_unserved(const struct plan_input *input)
+{
+    for (size_t i = 0; input->unserved && i < input->count; i++)
+        if (input->classes[i] == POSTFIX_NONE)
+            return true;
+    return false;
+}
+
+/* Whatever milter_default_action says of others: without us no recipient is accepted that we might
+ * have refused. */
+static char *name_milter(const struct plan_input *input)
+{
+    char *item;
+    return asprintf(&item, "{ %s, default_action=tempfail }", input->milter) < 0 ? NULL : item;
+}
+
+static char *name_listed(const struct plan_input *input)
+{
+    char *map;
+    return asprintf(&map, "proxy:socketmap:unix:%s:listed", input->lookups) < 0 ? NULL : map;
+}
+
+static int plan_main(const struct plan_input *input, struct cf *main, struct error *err)
+{
+    char *milter = name_milter(input), *listed = name_listed(input);
+    int rc = milter == NULL || listed == NULL ? -1 : 0;
+    if (rc == 0)
+        rc = add_to_list(input, main, "smtpd_milters", milter, input->milter, err);
+    if (rc == 0)
+        rc = set(main, LISTED, listed);
+    if (rc == 0)
+        rc = add_to_list(input, main, "proxy_read_maps", "$" LISTED, listed, err);
+    if (rc == 0 && has_unserved(input))
+        rc = set_unserved(input, main);
+    free(milter);
+    free(listed);
+    return rc;
+}
+
+/* ---- master.cf */
+
+/* What is planned for one service. */
+struct options {
+    const struct plan_input *input;
+    const struct service *service;
+    const char *overrides, *expanded; /* postconf -P, as written and expanded */
+    const char *listed;               /* the map, to know it by */
+    FILE *out;                        /* lines for master.cf */
+    struct error *err;
+};
+
+static void option(const struct options *o, const char *name, const char *value)
+{
+    fprintf(o->out, "  -o { %s = %s }\n", name, value);
+}
+
+/* The service's value of a parameter: its own, else main.cf's. On the heap; NULL with err. */
+static char *value_of(const struct options *o, const char *name, bool expanded)
+{
+    char *value = override(expanded ? o->expanded : o->overrides, o->service->name, name);
+    return value != NULL ? value : postfix_value(o->input->scratch, name, expanded, o->err);
+}
+
+/* Whether the list needs the item. One that is empty has every recipient accepted, and the milter is
+ * heard already: with our map alone in it all others would be unknown. Not so virtual_alias_maps. */
+static bool lacks(const char *list, const char *by, bool unless_empty)
+{
+    return !names(list, by) && !(unless_empty && is_empty(list));
+}
+
+/* The service's value with one more item at its end, if it needs it. */
+static int extend(const struct options *o, const char *name, const char *item, const char *by,
+                  bool unless_empty)
+{
+    char *value = value_of(o, name, false), *expanded = value_of(o, name, true), *longer = NULL;
+    int rc = value == NULL || expanded == NULL ? -1 : 0;
+    if (rc == 0 && lacks(expanded, by, unless_empty)) {
+        rc = asprintf(&longer, "%s%s%s", value, is_empty(value) ? "" : " ", item) < 0 ? -1 : 0;
+        if (rc == 0)
+            option(o, name, longer);
+    }
+    free(value);
+    free(expanded);
+    free(longer);
+    return rc;
+}
+
+static int option_milters(const struct options *o)
+{
+    char *own = override(o->overrides, o->service->name, "smtpd_milters");
+    char *milter = name_milter(o->input);
+    int rc = milter == NULL ? -1 : 0;
+    if (own != NULL && rc == 0)
+        rc = extend(o, "smtpd_milters", milter, o->input->milter, false);
+    free(own);
+    free(milter);
+    return rc;
+}
+
+static int option_maps(const struct options *o)
+{
+    int rc = 0;
+    for (int kind = 0; kind < POSTFIX_CLASSES && rc == 0; kind++)
+        for (size_t i = 0; i < o->input->count; i++)
+            if ((int)o->input->classes[i] == kind) {
+                rc = extend(o, postfix_class_maps((enum postfix_class)kind), "$" LISTED, o->listed,
+                            kind !=
+                                POSTFIX_ALIAS); /* whose empty list has every recipient refused */
+                break;
+            }
+    return rc;
+}
+
+/* Where a list of restrictions refuses to relay, what lets our recipients pass is put before it. */
+static int option_restrictions(const struct options *o, const char *name)
+{
+    static const char *const refusals[] = {"reject_unauth_destination", "defer_unauth_destination"};
+    char *value = value_of(o, name, true), *longer = NULL;
+    const char *at = NULL;
+    int rc = value == NULL ? -1 : 0;
+    for (size_t i = 0; rc == 0 && i < sizeof refusals / sizeof *refusals; i++) {
+        const char *found = strstr(value, refusals[i]);
+        if (found != NULL && (at == NULL || found < at))
+            at = found;
+    }
+    if (at != NULL) {
+        rc = asprintf(&longer, "%.*scheck_recipient_access $" DOMAINS " %s", (int)(at - value),
+                      value, at) < 0
+                 ? -1
+                 : 0;
+        if (rc == 0)
+            option(o, name, longer);
+    }
+    free(value);
+    free(longer);
+    return rc;
+}
+
+static int option_unserved(const struct options *o)
+{
+    if (!has_unserved(o->input))
+        return 0;
+    int rc = extend(o, "smtpd_restriction_classes", UNSERVED, UNSERVED, false);
+    if (rc == 0)
+        rc = option_restrictions(o, "smtpd_relay_restrictions");
+    if (rc == 0)
+        rc = option_restrictions(o, "smtpd_recipient_restrictions");
+    return rc;
+}
+
+static int plan_service(struct options *o, struct cf *master, struct service *service)
+{
+    char *lines = NULL;
+    size_t size;
+    o->service = service;
+    o->out = open_memstream(&lines, &size);
+    if (o->out == NULL)
+        return -1;
+    int rc = option_milters(o);
+    if (rc == 0 && !service->choosy)
+        rc = option_maps(o);
+    if (rc == 0 && !service->choosy)
+        rc = option_unserved(o);
+    if (rc == 0 && o->input->raise_limits) {
+        option(o, "smtpd_soft_error_limit", SOFT_LIMIT);
+        option(o, "smtpd_hard_error_limit", PLAN_HARD_LIMIT);
+    }
+    if (fclose(o->out) != 0)
+        rc = -1;
+    if (rc == 0 && *lines != '\0')
+        rc = cf_add(master, service->line, lines);
+    free(lines);
+    return rc;
+}
+
+int plan_make(const struct plan_input *input, struct cf *main, struct cf *master,
+              struct service *services, size_t count, struct error *err)
+{
+    error_set(err, EX_OSERR, "out of memory"); /* unless something else is said */
+    struct options o = {.input = input, .err = err};
+    char *overrides = postfix_overrides(input->scratch, false, err);
+    char *expanded = postfix_overrides(input->scratch, true, err);
+    char *listed = name_listed(input);
+    o.listed = listed;
+    o.overrides = overrides;
+    o.expanded = expanded;
+    int rc =
+        overrides == NULL || expanded == NULL || listed == NULL ? -1 : plan_main(input, main, err);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (services[i].attached)
+            rc = plan_service(&o, master, &services[i]);
+    free(overrides);
+    free(expanded);
+    free(listed);
+    return rc;
+}

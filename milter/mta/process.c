@@ -1,0 +1,188 @@
+#include "mta/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX (16 << 20) /* octets: what comes after them is read and forgotten */
+
+extern char **environ;
+
+enum { OUT, ERR, PIPES };
+
+/* Its standard output and error, as they come to us. */
+struct streams {
+    int pipes[PIPES][2];
+    FILE *files[PIPES]; /* what was read is collected here */
+    size_t sizes[PIPES];
+};
+
+static void close_end(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static int open_streams(struct streams *s, struct output *out)
+{
+    for (int i = 0; i < PIPES; i++)
+        if (pipe2(s->pipes[i], O_CLOEXEC) != 0)
+            return -1;
+    s->files[OUT] = open_memstream(&out->out, &s->sizes[OUT]);
+    s->files[ERR] = open_memstream(&out->err, &s->sizes[ERR]);
+    return s->files[OUT] == NULL || s->files[ERR] == NULL ? -1 : 0;
+}
+
+static void close_streams(struct streams *s)
+{
+    for (int i = 0; i < PIPES; i++) {
+        close_end(&s->pipes[i][0]);
+        close_end(&s->pipes[i][1]);
+        if (s->files[i] != NULL)
+            fclose(s->files[i]); /* it writes the final NUL */
+    }
+}
+
+/* It can be interrupted though we may not be. */
+static void set_signals(posix_spawnattr_t *attributes)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    posix_spawnattr_init(attributes);
+    posix_spawnattr_setsigdefault(attributes, &set);
+    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF);
+}
+
+/* The program's ends of the pipes become its standard streams. */
+static int start(pid_t *pid, struct streams *s, const char *const *argv, const char *input)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    set_signals(&attributes);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input == NULL ? "/dev/null" : input,
+                                     O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, s->pipes[OUT][1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, s->pipes[ERR][1], STDERR_FILENO);
+    int rc = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    close_end(&s->pipes[OUT][1]);
+    close_end(&s->pipes[ERR][1]);
+    return rc;
+}
+
+static void take(struct streams *s, int which)
+{
+    char buffer[4096];
+    ssize_t got = read(s->pipes[which][0], buffer, sizeof buffer);
+    if (got <= 0)
+        close_end(&s->pipes[which][0]);
+    else if (ftell(s->files[which]) < OUTPUT_MAX)
+        fwrite(buffer, 1, (size_t)got, s->files[which]);
+}
+
+static int milliseconds_left(const struct timespec *end)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int)((end->tv_sec - now.tv_sec) * 1000 + (end->tv_nsec - now.tv_nsec) / 1000000);
+}
+
+/* Until it has closed its output. Returns -1 where that takes too long. */
+static int attend(struct streams *s)
+{
+    struct timespec end;
+    int left;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += PROCESS_SECONDS;
+    while (s->pipes[OUT][0] >= 0 || s->pipes[ERR][0] >= 0) {
+        struct pollfd fds[PIPES] = {{s->pipes[OUT][0], POLLIN, 0}, {s->pipes[ERR][0], POLLIN, 0}};
+        if ((left = milliseconds_left(&end)) <= 0)
+            return -1;
+        if (poll(fds, PIPES, left) < 0 && errno != EINTR)
+            return -1;
+        for (int i = 0; i < PIPES; i++)
+            if (fds[i].revents != 0)
+                take(s, i);
+    }
+    return 0;
+}
+
+static int wait_for(pid_t pid, bool ends)
+{
+    int how;
+    if (!ends)
+        kill(pid, SIGKILL);
+    while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+        continue;
+    return WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+}
+
+int process_run(struct output *out, const char *const *argv, const char *input, struct error *err)
+{
+    struct streams streams = {.pipes = {{-1, -1}, {-1, -1}}};
+    pid_t pid;
+    int result = -1;
+
+    *out = (struct output){.out = NULL};
+    if (open_streams(&streams, out) != 0) {
+        error_set(err, EX_OSERR, "%s: %s", argv[0], strerror(errno));
+    } else {
+        int rc = start(&pid, &streams, argv, input);
+        result = rc == 0 ? attend(&streams) : -1;
+        if (rc == 0)
+            out->status = wait_for(pid, result == 0);
+        if (rc != 0)
+            error_set(err, EX_UNAVAILABLE, "cannot run '%s': %s", argv[0], strerror(rc));
+        else if (result != 0)
+            error_set(err, EX_UNAVAILABLE, "'%s' did not end in %d s", argv[0], PROCESS_SECONDS);
+    }
+    close_streams(&streams);
+    return result;
+}
+
+/* The last line of the text that says anything. */
+static const char *last_line(char *text)
+{
+    size_t length = strlen(text);
+    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' '))
+        text[--length] = '\0';
+    const char *newline = strrchr(text, '\n');
+    return newline == NULL ? text : newline + 1;
+}
+
+char *process_read(const char *const *argv, struct error *err)
+{
+    struct output output;
+    char *text = NULL;
+    if (process_run(&output, argv, NULL, err) == 0 && output.status == 0) {
+        text = output.out;
+        output.out = NULL;
+        (void)last_line(text); /* trims the end */
+    } else if (output.status != 0) {
+        error_set(err, EX_UNAVAILABLE, "%s: exit status %d: %s", argv[0], output.status,
+                  last_line(output.err));
+    }
+    process_free(&output);
+    return text;
+}
+
+void process_free(struct output *out)
+{
+    free(out->out);
+    free(out->err);
+    out->out = out->err = NULL;
+}

@@ -1,0 +1,228 @@
+#include "mta/sendmail/sendmail_m4.h"
+
+#include "mail/reply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* m4's quotes inside our file: the default ones are an apostrophe and a backtick, which a text may have;
+ * unquoted a word of a text could be a macro's name. */
+#define OPEN  "[[["
+#define CLOSE "]]]"
+
+/* m4 reads what ifdef leaves a second time: quoted twice it stays as it is. */
+#define IF(macro)      CLOSE "ifdef(" OPEN macro CLOSE ", " OPEN OPEN
+#define MACRO(macro)   CLOSE CLOSE macro OPEN OPEN
+#define END_IF         CLOSE CLOSE ")" OPEN
+#define DIVERT(number) "PUSHDIVERT(" number ")dnl\nchangequote(" OPEN ", " CLOSE ")dnl\n" OPEN
+#define END_DIVERT     CLOSE "changequote(`, ')dnl\nPOPDIVERT`'dnl\n"
+
+static const char head[] =
+    "PUSHDIVERT(-1)\n"
+    "# Written by movedctl attach sendmail, with the replies of milter-moved.conf: run it again "
+    "when\n"
+    "# they change. movedctl detach sendmail removes it.\n"
+    "define(`_MOVED_FROM_', ifdef(`_FFR_MAIL_MACRO', ``$&{mail_from}'', ``<$&f>''))\n"
+    "ifdef(`_VIRTUSER_TABLE_', `define(`_MOVED_PARSE_')')\n"
+    "ifdef(`_MAILER_TABLE_', `define(`_MOVED_PARSE_')')\n";
+
+/* A port with a list of milters of its own asks no others. Each line is quoted first: it has commas. */
+static const char ports[] = "changequote({, })\n"
+                            "define({_MOVED_}, patsubst(defn({_DPO_}), {.+}, {{{\\&}}}))\n"
+                            "define({_DPO_}, patsubst(defn({_MOVED_}), "
+                            "{\\([ ,=][Ii][A-Za-z]*=[^, {}]+\\)}, {\\1;%s}))\n"
+                            "changequote(`, ')\n";
+
+static const char map[] =
+    "POPDIVERT`'dnl\n" DIVERT("6") "# Mailboxes that have moved (milter-moved): the name of the "
+                                   "map is what it is asked for.\n"
+                                   "Kreply socket -d10 -T<TMPF> local:%s\n" END_DIVERT;
+
+/* What has not moved goes on as it came, to whatever rules follow. */
+static const char rules[] = DIVERT("9") "SLocal_check_rcpt\n" SENDMAIL_M4_RULE "\n"
+                                        "R$* $| $#$*\t\t$#$2\n"
+                                        "R$* $| $*\t\t$: $1\n"
+                                        "\n"
+                                        "Smoved_rcpt\n";
+
+/* What Sendmail refuses by itself (relaying, the access map) it refuses in its own words. */
+static const char served_alone[] = "R$*\t\t\t$: $1 $| $>\"Basic_check_rcpt\" $1\n"
+                                   "R$* $| $#error $*\t$@ $1\n"
+                                   "R$* $| $#discard $*\t$@ $1\n"
+                                   "R$* $| $*\t\t$: $1\n";
+
+/* The words of a key are parted by blanks, which only a quoted string keeps. */
+static const char ask[] =
+    "R< $* > $*\t\t$: $1\n"
+    "R$*\t\t\t$: $&{auth_authen} $| $1\n"
+    "R$+ $| $*\t\t$: $2 $| $(reply $&{client_addr} \" 1 0 \" $2 $: <NONE> $)\n"
+    "R$| $*\t\t\t$: $1 $| $(reply $&{client_addr} \" 0 0 \" $1 $: <NONE> $)\n"
+    "R$* $| <NONE>\t\t$@ $1\n";
+
+/* With FEATURE(`delay_checks') client and sender are checked after the recipient: one that will be refused
+ * learns no new address. */
+static const char delayed[] =
+    IF("_DELAY_CHECKS_") "R$* $| $*\t\t$: $1 $| $2 $| $>checkrelay $&{client_name} $| "
+                         "$&{client_addr}\n"
+                         "R$* $| $* $| $#error $*\t$@ $1\n"
+                         "R$* $| $* $| $#discard $*\t$@ $1\n"
+                         "R$* $| $* $| $*\t\t$: $1 $| $2 $| $>checkmail " MACRO(
+                             "_MOVED_FROM_") "\n"
+                                             "R$* $| $* $| $#error $*\t$@ $1\n"
+                                             "R$* $| $* $| $#discard $*\t$@ $1\n"
+                                             "R$* $| $* $| $*\t\t$: $1 $| $2\n" END_IF;
+
+/* An error: in the virtusertable or the mailertable is met before Local_check_rcpt is called. So where a
+ * recipient comes to an error the rules are called at once; what comes to anything else is left to
+ * Local_check_rcpt. */
+static const char parse[] = DIVERT("3")
+    IF("_MOVED_PARSE_") "R$* < @ $+ > $*\t\t$: $&{client_addr} $| $1 < @ $2 > $3\n"
+                        "R$| $*\t\t\t$: $1\n"
+                        "R$+ $| $*\t\t$: <? $&{addr_type}> $2\n"
+                        "R<? e r> $*\t\t$: <rcpt> $1 $| $>Parse1 $1\n"
+                        "R<? $*> $*\t\t$: $2\n"
+                        "R<rcpt> $* $| $#error $*\t$: <error> $1 $| $>\"moved_parsed\" $1\n"
+                        "R<rcpt> $* $| $*\t$: $1\n"
+                        "R<error> $* $| $#$*\t$#$2\n"
+                        "R<error> $* $| $*\t$: $1\n" END_IF END_DIVERT DIVERT("9")
+                            IF("_MOVED_PARSE_") "\nSmoved_parsed\n"
+                                                "R$* < @ $* . > $*\t$1 < @ $2 > $3\n"
+                                                "R$* < @ $* > $*\t\t$@ $>\"moved_rcpt\" < $1 @ $2 "
+                                                ">\n" END_IF END_DIVERT;
+
+/* A part of a reply as a quoted string of a rule. */
+static void write_quoted(FILE *out, const char *text, size_t length)
+{
+    if (length == 0)
+        return;
+    fputs(" \"", out);
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '"' || text[i] == '\\' || text[i] == '#') /* '#' would begin a comment */
+            fputc('\\', out);
+        if (text[i] == '$')
+            fputc('$', out);
+        fputc(text[i], out);
+    }
+    fputc('"', out);
+}
+
+/* What a rule fills its text in with: operands of it. */
+struct operands {
+    const char *old, *new;
+};
+
+/* The first line of a text with its operands: a rule has no more. */
+static void write_text(FILE *out, const char *text, size_t length, const struct operands *operands)
+{
+    const char *end = text + length;
+    for (const char *at; (at = strstr(text, "${")) != NULL && at < end;) {
+        write_quoted(out, text, (size_t)(at - text));
+        fprintf(out, " %s", strncmp(at, "${new}", 6) == 0 ? operands->new : operands->old);
+        text = strchr(at, '}') + 1;
+    }
+    write_quoted(out, text, (size_t)(end - text));
+}
+
+/* "551 5.1.6 Text": the error mailer wants the enhanced code apart. */
+static void write_rule(FILE *out, const char *matches, const char *template,
+                       const struct operands *operands)
+{
+    const char *enhanced = template + 4;
+    size_t length = strcspn(enhanced, " "), rest = strcspn(enhanced + length + 1, "\n");
+    char whole[REPLY_LINE_MAX + 1];
+    fprintf(out, "%s\t$#error $@ %.*s $:", matches, (int)length, enhanced);
+    snprintf(whole, sizeof whole, "%.4s%.*s", template, (int)rest, enhanced + length + 1);
+    write_text(out, whole, strlen(whole), operands);
+    fputc('\n', out);
+}
+
+/* The workspace is OLD $| VERDICT ADDRESS, and ADDRESS the old one but for moved. at is what stands
+ * before the domain in a pattern, "" for any domain. */
+static void write_rules(FILE *out, const struct texts *texts, bool conceal, const char *at,
+                        const char *domain)
+{
+    static const enum text_kind kinds[] = {TEXT_WITHHELD, TEXT_GONE, TEXT_DEFERRED};
+    char pattern[2 * ADDRESS_DOMAIN_MAX + 64], old[2 * ADDRESS_DOMAIN_MAX + 8];
+    const char *any = *domain == '\0' ? "$+" : "$*";
+    const struct operands operands = {old, "$2"};
+
+    snprintf(old, sizeof old, "$1%s%s", at, domain);
+    snprintf(pattern, sizeof pattern, "R$*%s%s $| $* <TMPF>", at, domain);
+    write_rule(out, pattern, texts->of[TEXT_TABLE_ERROR], &operands);
+    snprintf(pattern, sizeof pattern, "R$*%s%s $| moved $+", at, domain);
+    write_rule(out, pattern, texts->of[TEXT_MOVED], &operands);
+
+    snprintf(old, sizeof old, "$2%s%s", at, domain);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        snprintf(pattern, sizeof pattern, "R$* $| %s %s%s%s", texts_name(kinds[i]), any, at,
+                 domain);
+        bool conceals = kinds[i] == TEXT_WITHHELD && conceal;
+        write_rule(out, pattern, texts->of[conceals ? TEXT_UNKNOWN : kinds[i]], &operands);
+    }
+}
+
+/* The domains' own first, each before its parents: the longer before the shorter. */
+static void write_replies(FILE *out, const struct settings *settings)
+{
+    const struct domain_texts *items = settings->texts_by_domain.items;
+    for (size_t length = ADDRESS_DOMAIN_MAX + 1; length > 0; length--)
+        for (size_t i = 0; i < settings->texts_by_domain.count; i++)
+            if (strlen(items[i].domain) == length)
+                write_rules(out, &items[i].texts, settings->conceal,
+                            *items[i].domain == '.' ? "" : "@", items[i].domain);
+    write_rules(out, &settings->texts, settings->conceal, "", "");
+    fputs("R$* $| $*\t\t$@ $1\n", out);
+}
+
+static int check_text(const char *text, struct error *err)
+{
+    if (strstr(text, OPEN) == NULL && strstr(text, CLOSE) == NULL)
+        return 0;
+    return error_set(err, EX_CONFIG,
+                     "replies: '%s' has " OPEN " or " CLOSE
+                     ", which cannot be written for Sendmail: write it without",
+                     text);
+}
+
+static int check_texts(const struct settings *settings, struct error *err)
+{
+    const struct domain_texts *items = settings->texts_by_domain.items;
+    int rc = 0;
+    for (int kind = 0; rc == 0 && kind < TEXTS; kind++) {
+        rc = check_text(settings->texts.of[kind], err);
+        for (size_t i = 0; rc == 0 && i < settings->texts_by_domain.count; i++)
+            rc = check_text(items[i].texts.of[kind], err);
+    }
+    return rc;
+}
+
+char *sendmail_m4(const struct settings *settings, const char *filter, bool unserved,
+                  struct error *err)
+{
+    char *text = NULL;
+    size_t size;
+    if (check_texts(settings, err) != 0)
+        return NULL;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        error_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    fputs(head, out);
+    fprintf(out, ports, filter);
+    fprintf(out, map, settings->lookup_socket + strlen("unix:"));
+    fputs(rules, out);
+    if (!unserved)
+        fputs(served_alone, out);
+    fputs(ask, out);
+    fputs(delayed, out);
+    write_replies(out, settings);
+    fputs(END_DIVERT, out);
+    fputs(parse, out);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    error_set(err, EX_OSERR, "out of memory");
+    return NULL;
+}

@@ -1,0 +1,364 @@
+#include "config.h"
+
+#include "net/resolver.h"
+
+#ifdef HAVE_CARES
+
+/* Debian 12 has 1.18; later versions call some of what it has out of date. */
+#define CARES_NO_DEPRECATED
+
+#include <ares.h>
+#include <arpa/nameser.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IN_FLIGHT 64   /* questions at a time */
+#define FIRST_MS  2500 /* what a name server has for its first answer; twice that for the second */
+#define TRIES     2
+
+/* A question that waits for its answer. */
+struct waiting {
+    struct resolver *resolver;
+    struct resolver_question question;
+    bool used, again;
+};
+
+/* One channel goes on to the next server where one answers SERVFAIL or REFUSED, and in the end only knows that none
+ * had an answer; the other one takes the first answer as it is, and is then asked why. */
+enum { PATIENT, FRANK, CHANNELS };
+
+struct resolver {
+    ares_channel channels[CHANNELS];
+    const struct resolver_asker *asker; /* NULL: nobody wants to know any more */
+    struct waiting waiting[IN_FLIGHT];
+    size_t in_flight;
+    size_t silent; /* questions without any answer, one after another */
+    bool heard;    /* any answer at all */
+};
+
+/* ---- answers */
+
+static bool is_silence(int status)
+{
+    return status == ARES_ETIMEOUT || status == ARES_ECONNREFUSED;
+}
+
+static void hear(struct resolver *resolver)
+{
+    resolver->heard = true;
+    resolver->silent = 0;
+}
+
+static int by_preference(const void *a, const void *b)
+{
+    const struct ares_mx_reply *const *x = a, *const *y = b;
+    return (int)(*x)->priority - (int)(*y)->priority;
+}
+
+/* Returns what has to live as long as the answer: give it to ares_free_data. */
+static struct ares_mx_reply *read_hosts(struct resolver_answer *out, const unsigned char *octets,
+                                        int length)
+{
+    struct ares_mx_reply *list = NULL, *sorted[RESOLVER_HOSTS_MAX];
+    if (ares_parse_mx_reply(octets, length, &list) != ARES_SUCCESS)
+        return NULL;
+    for (struct ares_mx_reply *at = list; at != NULL && out->count < RESOLVER_HOSTS_MAX;
+         at = at->next)
+        sorted[out->count++] = at;
+    qsort(sorted, out->count, sizeof *sorted, by_preference);
+    for (size_t i = 0; i < out->count; i++)
+        out->hosts[i] = sorted[i]->host;
+    return list;
+}
+
+static void add_v4(struct resolver_answer *out, const struct in_addr *address)
+{
+    struct sockaddr_in socket_address = {.sin_family = AF_INET, .sin_addr = *address};
+    (void)ip_from_sockaddr(&out->addresses[out->count++], (const struct sockaddr *)&socket_address);
+}
+
+static void read_v4(struct resolver_answer *out, const unsigned char *octets, int length)
+{
+    struct ares_addrttl found[RESOLVER_ADDRESSES_MAX];
+    int count = RESOLVER_ADDRESSES_MAX;
+    if (ares_parse_a_reply(octets, length, NULL, found, &count) == ARES_SUCCESS)
+        for (int i = 0; i < count; i++)
+            add_v4(out, &found[i].ipaddr);
+}
+
+static void read_v6(struct resolver_answer *out, const unsigned char *octets, int length)
+{
+    struct ares_addr6ttl found[RESOLVER_ADDRESSES_MAX];
+    int count = RESOLVER_ADDRESSES_MAX;
+    if (ares_parse_aaaa_reply(octets, length, NULL, found, &count) == ARES_SUCCESS)
+        for (; out->count < (size_t)count; out->count++)
+            memcpy(out->addresses[out->count].octets, &found[out->count].ip6addr, 16);
+}
+
+static void judge(struct resolver_answer *out, int status)
+{
+    switch (status) {
+    case ARES_SUCCESS:
+        out->result = out->count > 0 ? RESOLVER_FOUND : RESOLVER_NOTHING; /* an alias alone */
+        break;
+    case ARES_ENODATA: out->result = RESOLVER_NOTHING; break;
+    case ARES_ENOTFOUND:
+    case ARES_EBADNAME: out->result = RESOLVER_NO_NAME; break;
+    case ARES_ESERVFAIL: out->why = "SERVFAIL"; break;
+    case ARES_EREFUSED: out->why = "REFUSED"; break;
+    case ARES_ETIMEOUT:
+    case ARES_ECONNREFUSED: out->why = "no answer"; break;
+    default: out->why = ares_strerror(status); break;
+    }
+}
+
+static void send_question(struct resolver *resolver, int channel, struct waiting *waiting);
+
+static void on_answer(void *data, int status, int timeouts, unsigned char *octets, int length)
+{
+    struct waiting *waiting = data;
+    struct resolver *resolver = waiting->resolver;
+    struct resolver_answer answer = {.result = RESOLVER_FAILED, .why = ""};
+    struct ares_mx_reply *list = NULL;
+
+    (void)timeouts;
+    if (status == ARES_ECONNREFUSED && !waiting->again && resolver->asker != NULL) {
+        waiting->again = true;
+        send_question(resolver, FRANK, waiting);
+        return;
+    }
+    waiting->used = false;
+    resolver->in_flight--;
+    if (resolver->asker == NULL)
+        return;
+    if (status == ARES_SUCCESS) {
+        switch (waiting->question.type) {
+        case RESOLVER_MX: list = read_hosts(&answer, octets, length); break;
+        case RESOLVER_A: read_v4(&answer, octets, length); break;
+        case RESOLVER_AAAA: read_v6(&answer, octets, length); break;
+        }
+    }
+    judge(&answer, status);
+    if (is_silence(status))
+        resolver->silent++;
+    else
+        hear(resolver);
+    resolver->asker->answered(&waiting->question, &answer, resolver->asker->data);
+    ares_free_data(list);
+}
+
+/* ---- questions */
+
+/* May be answered at once. */
+static void send_question(struct resolver *resolver, int channel, struct waiting *waiting)
+{
+    static const int types[] = {
+        [RESOLVER_MX] = ns_t_mx, [RESOLVER_A] = ns_t_a, [RESOLVER_AAAA] = ns_t_aaaa};
+    ares_query(resolver->channels[channel], waiting->question.name, ns_c_in,
+               types[waiting->question.type], on_answer, waiting);
+}
+
+static struct waiting *find_unused(struct resolver *resolver)
+{
+    for (size_t i = 0; i < IN_FLIGHT; i++)
+        if (!resolver->waiting[i].used)
+            return &resolver->waiting[i];
+    return NULL;
+}
+
+/* Asks as many as may be asked now. Returns false where there are no more. */
+static bool ask_some(struct resolver *resolver)
+{
+    struct waiting *waiting;
+    while (resolver->silent < IN_FLIGHT && (waiting = find_unused(resolver)) != NULL) {
+        if (!resolver->asker->next(&waiting->question, resolver->asker->data))
+            return false;
+        waiting->resolver = resolver;
+        waiting->used = true;
+        waiting->again = false;
+        resolver->in_flight++;
+        send_question(resolver, PATIENT, waiting);
+    }
+    return true;
+}
+
+/* Fills in what to wait for on a channel. Returns how many sockets. */
+static nfds_t watch(struct pollfd *out, ares_channel channel)
+{
+    ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
+    nfds_t count = 0;
+    /* A bit each for reading, and above them for writing; its own macros shift an int into its sign. */
+    unsigned bits = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
+    for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
+        int events = ((bits >> i & 1) != 0 ? POLLIN : 0) |
+                     ((bits >> (i + ARES_GETSOCK_MAXNUM) & 1) != 0 ? POLLOUT : 0);
+        if (events != 0)
+            out[count++] = (struct pollfd){.fd = sockets[i], .events = (short)events};
+    }
+    return count;
+}
+
+/* In milliseconds, until a question on a channel has waited long enough. */
+static int time_left(ares_channel channel, int most_ms)
+{
+    struct timeval most = {.tv_sec = most_ms / 1000, .tv_usec = most_ms % 1000 * 1000}, left;
+    const struct timeval *found = ares_timeout(channel, &most, &left);
+    return (int)(found->tv_sec * 1000 + (found->tv_usec + 999) / 1000);
+}
+
+/* Waits until a name server says something, or has had its time. */
+static void wait_for_some(struct resolver *resolver)
+{
+    struct pollfd watched[CHANNELS * ARES_GETSOCK_MAXNUM];
+    nfds_t first[CHANNELS + 1] = {0};
+    int left_ms = 1000;
+
+    for (int i = 0; i < CHANNELS; i++) {
+        first[i + 1] = first[i] + watch(watched + first[i], resolver->channels[i]);
+        left_ms = time_left(resolver->channels[i], left_ms);
+    }
+    if (poll(watched, first[CHANNELS], left_ms) <= 0)
+        first[1] = first[2] = 0; /* only the time is over */
+    for (int i = 0; i < CHANNELS; i++) {
+        for (nfds_t j = first[i]; j < first[i + 1]; j++)
+            ares_process_fd(resolver->channels[i],
+                            (watched[j].revents & ~POLLOUT) != 0 ? watched[j].fd : ARES_SOCKET_BAD,
+                            (watched[j].revents & POLLOUT) != 0 ? watched[j].fd : ARES_SOCKET_BAD);
+        ares_process_fd(resolver->channels[i], ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    }
+}
+
+static void wait_for_all(struct resolver *resolver)
+{
+    while (resolver->in_flight > 0)
+        wait_for_some(resolver);
+}
+
+/* ---- whether anybody is there */
+
+static void on_root(void *data, int status, int timeouts, unsigned char *octets, int length)
+{
+    struct resolver *resolver = data;
+    (void)timeouts;
+    (void)octets;
+    (void)length;
+    resolver->in_flight--;
+    if (!is_silence(status))
+        hear(resolver);
+}
+
+/* Domains can be slow to fail, and many of them at a time; the root is known to each name server that works. */
+static void ask_for_root(struct resolver *resolver)
+{
+    resolver->in_flight++;
+    ares_query(resolver->channels[FRANK], ".", ns_c_in, ns_t_ns, on_root, resolver);
+}
+
+/* After many questions without an answer. */
+static bool is_anybody_there(struct resolver *resolver)
+{
+    wait_for_all(resolver);
+    if (resolver->silent >= IN_FLIGHT) {
+        ask_for_root(resolver);
+        wait_for_all(resolver);
+    }
+    return resolver->silent < IN_FLIGHT;
+}
+
+int resolver_ask(struct resolver *resolver, const struct resolver_asker *asker, struct error *err)
+{
+    bool more;
+
+    resolver->asker = asker;
+    resolver->silent = 0;
+    if (!resolver->heard)
+        ask_for_root(resolver);
+    while ((more = ask_some(resolver))) {
+        if (resolver->silent < IN_FLIGHT)
+            wait_for_some(resolver);
+        else if (!is_anybody_there(resolver))
+            break;
+    }
+    wait_for_all(resolver);
+    resolver->asker = NULL;
+    if (!more && (resolver->heard || resolver->silent == 0))
+        return 0;
+    return error_set(err, EX_UNAVAILABLE,
+                     "no name server answers%s: see /etc/resolv.conf, or write --resolver ADDRESS",
+                     resolver->heard ? " any more" : "");
+}
+
+/* ---- the servers */
+
+static int library_error(struct error *err, int status)
+{
+    return error_set(err, status == ARES_ENOMEM ? EX_OSERR : EX_UNAVAILABLE,
+                     "name servers: %s: see /etc/resolv.conf", ares_strerror(status));
+}
+
+static int open_channels(struct resolver *resolver, const char *servers)
+{
+    struct ares_options options = {.timeout = FIRST_MS, .tries = TRIES};
+    int status = ares_library_init(ARES_LIB_INIT_ALL);
+
+    for (int i = 0; i < CHANNELS && status == ARES_SUCCESS; i++) {
+        options.flags = i == FRANK ? ARES_FLAG_NOCHECKRESP : 0;
+        status = ares_init_options(&resolver->channels[i], &options,
+                                   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+        if (status == ARES_SUCCESS && servers != NULL)
+            status = ares_set_servers_ports_csv(resolver->channels[i], servers);
+    }
+    return status;
+}
+
+int resolver_new(struct resolver **out, const char *servers, struct error *err)
+{
+    struct resolver *resolver = calloc(1, sizeof *resolver);
+    int status = resolver == NULL ? ARES_ENOMEM : open_channels(resolver, servers);
+
+    if (status == ARES_SUCCESS) {
+        *out = resolver;
+        return 0;
+    }
+    resolver_free(resolver);
+    if (servers != NULL && status != ARES_ENOMEM)
+        return error_set(err, EX_USAGE, "no name server '%s': write 192.0.2.1 or [::1]:53",
+                         servers);
+    return library_error(err, status);
+}
+
+void resolver_free(struct resolver *resolver)
+{
+    if (resolver == NULL)
+        return;
+    for (int i = 0; i < CHANNELS; i++)
+        if (resolver->channels[i] != NULL)
+            ares_destroy(resolver->channels[i]);
+    ares_library_cleanup();
+    free(resolver);
+}
+
+#else
+
+int resolver_new(struct resolver **out, const char *servers, struct error *err)
+{
+    (void)out;
+    (void)servers;
+    return error_set(err, EX_UNAVAILABLE,
+                     "built without c-ares: install libc-ares-dev, configure and make it again");
+}
+
+void resolver_free(struct resolver *resolver)
+{
+    (void)resolver;
+}
+
+int resolver_ask(struct resolver *resolver, const struct resolver_asker *asker, struct error *err)
+{
+    (void)resolver;
+    (void)asker;
+    return error_set(err, EX_UNAVAILABLE, "built without c-ares");
+}
+
+#endif

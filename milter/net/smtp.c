@@ -1,0 +1,245 @@
+#include "net/smtp.h"
+
+#include "net/probe.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LINES_MAX 100 /* of one reply */
+
+int smtp_where(char *out, size_t size, const char *text, struct error *err)
+{
+    const char *colon = strrchr(text, ':'), *bracket = strchr(text, ']');
+    bool has_port =
+        colon != NULL && (bracket != NULL ? colon == bracket + 1 : colon == strchr(text, ':'));
+    const char *port = has_port ? colon + 1 : "25";
+    int host_length = has_port ? (int)(colon - text) : (int)strlen(text);
+
+    bool is_ipv6 = text[strspn(text, "0123456789abcdefABCDEF:.")] == '\0';
+    if ((!has_port && colon != NULL && bracket == NULL && !is_ipv6) || host_length == 0 ||
+        host_length > 255 || *port == '\0' || strlen(port) > 5 ||
+        port[strspn(port, "0123456789")] != '\0' || strpbrk(text, "@/ ") != NULL)
+        return error_set(err, EX_USAGE,
+                         "'%s' is no HOST:PORT: write mx.old.example:25, or [::1]:25", text);
+    snprintf(out, size, "inet:%s@%.*s", port, host_length, text);
+    return 0;
+}
+
+/* ---- lines */
+
+static int milliseconds_until(const struct timespec *end)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    long long left = (end->tv_sec - now.tv_sec) * 1000LL + (end->tv_nsec - now.tv_nsec) / 1000000;
+    return left < 0 ? 0 : left > SMTP_SECONDS * 1000 ? SMTP_SECONDS * 1000 : (int)left;
+}
+
+/* When this reply has to be there. */
+static struct timespec deadline(const struct smtp *smtp)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += SMTP_SECONDS;
+    return smtp->end != NULL && smtp->end->tv_sec < end.tv_sec ? *smtp->end : end;
+}
+
+static int wait_for(const struct smtp *smtp, short events, const struct timespec *end,
+                    struct error *err)
+{
+    struct pollfd fd = {.fd = smtp->fd, .events = events};
+    int rc;
+    do
+        rc = poll(&fd, 1, milliseconds_until(end));
+    while (rc < 0 && errno == EINTR);
+    if (rc > 0)
+        return 0;
+    return error_set(err, EX_UNAVAILABLE, "the mail server does not answer in time");
+}
+
+static int gone(struct error *err)
+{
+    return error_set(err, EX_UNAVAILABLE, "the mail server closed the connection");
+}
+
+/* Reads one line into out[size], cut to fit, without its end. */
+static int read_line(struct smtp *smtp, char *out, size_t size, const struct timespec *end,
+                     struct error *err)
+{
+    char *newline;
+    while ((newline = memchr(smtp->input, '\n', smtp->used)) == NULL) {
+        if (smtp->used == sizeof smtp->input)
+            return error_set(err, EX_UNAVAILABLE, "the mail server sent a line that does not end");
+        if (wait_for(smtp, POLLIN, end, err) != 0)
+            return -1;
+        ssize_t got =
+            recv(smtp->fd, smtp->input + smtp->used, sizeof smtp->input - smtp->used, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+            return gone(err);
+        smtp->used += got > 0 ? (size_t)got : 0;
+    }
+    size_t length = (size_t)(newline - smtp->input), used = length + 1, kept = 0;
+    for (size_t i = 0; i < length && kept + 1 < size; i++)
+        if (smtp->input[i] != '\r')
+            out[kept++] = smtp->input[i] == '\0' ? '?' : smtp->input[i];
+    out[kept] = '\0';
+    error_make_printable(out);
+    smtp->used -= used;
+    memmove(smtp->input, smtp->input + used, smtp->used);
+    return 0;
+}
+
+static void take_line(struct smtp_reply *out, const char *line)
+{
+    size_t used = strlen(out->text), line_size = strlen(line) + 1;
+    if (used + 1 + line_size > sizeof out->text)
+        return;
+    if (used > 0)
+        out->text[used++] = '\n';
+    memcpy(out->text + used, line, line_size);
+    if (out->text[used + 3] == '-')
+        out->text[used + 3] = ' ';
+    if (out->code == 0)
+        snprintf(out->first, sizeof out->first, "%.*s", (int)sizeof out->first - 1, out->text);
+    out->code = atoi(line);
+}
+
+/* Reads a whole reply. each_line may be NULL. */
+static int read_reply(struct smtp *smtp, struct smtp_reply *out,
+                      void (*each_line)(struct smtp *smtp, const char *line), struct error *err)
+{
+    char line[600];
+    struct timespec end = deadline(smtp);
+    *out = (struct smtp_reply){.code = 0};
+    for (int count = 0; count < LINES_MAX; count++) {
+        if (read_line(smtp, line, sizeof line, &end, err) != 0)
+            return -1;
+        if (strspn(line, "0123456789") != 3 ||
+            strchr(" -", line[3]) == NULL) /* strchr finds the NUL too */
+            return error_set(err, EX_UNAVAILABLE, "this is no SMTP: '%.100s'", line);
+        take_line(out, line);
+        if (each_line != NULL)
+            each_line(smtp, line + 3);
+        if (line[3] != '-')
+            return 0;
+    }
+    return error_set(err, EX_UNAVAILABLE, "the mail server sent a reply that does not end");
+}
+
+static int say(struct smtp *smtp, struct error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static int say(struct smtp *smtp, struct error *err, const char *format, ...)
+{
+    char line[2048];
+    va_list args;
+    struct timespec end = deadline(smtp);
+    va_start(args, format);
+    int length = vsnprintf(line, sizeof line - 2, format, args);
+    va_end(args);
+    if (length < 0 || (size_t)length >= sizeof line - 2)
+        return error_set(err, EX_SOFTWARE, "a line is too long for SMTP");
+    memcpy(line + length, "\r\n", 2);
+    for (size_t sent = 0, all = (size_t)length + 2; sent < all;) {
+        if (wait_for(smtp, POLLOUT, &end, err) != 0)
+            return -1;
+        ssize_t some = send(smtp->fd, line + sent, all - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (some < 0 && errno != EAGAIN && errno != EINTR)
+            return gone(err);
+        sent += some > 0 ? (size_t)some : 0;
+    }
+    return 0;
+}
+
+/* ---- a session */
+
+static void note_addresses(struct smtp *smtp)
+{
+    struct sockaddr_storage here, there;
+    socklen_t here_size = sizeof here, there_size = sizeof there;
+    struct ip server;
+    if (getsockname(smtp->fd, (struct sockaddr *)&here, &here_size) == 0)
+        smtp->has_client = ip_from_sockaddr(&smtp->client, (struct sockaddr *)&here);
+    if (smtp->has_client && getpeername(smtp->fd, (struct sockaddr *)&there, &there_size) == 0 &&
+        ip_from_sockaddr(&server, (struct sockaddr *)&there))
+        smtp->is_here = memcmp(&server, &smtp->client, sizeof server) == 0;
+}
+
+static void note_extension(struct smtp *smtp, const char *line)
+{
+    if (strncasecmp(line + (*line != '\0'), "SMTPUTF8", 8) == 0)
+        smtp->smtputf8 = true;
+}
+
+/* Our name is our address (RFC 5321 section 4.1.4): it needs no DNS, and nobody else has it. */
+static int hello(struct smtp *smtp, struct error *err)
+{
+    struct smtp_reply reply;
+    char text[INET6_ADDRSTRLEN] = "127.0.0.1";
+    if (smtp->has_client)
+        ip_format(text, sizeof text, &smtp->client);
+    if (say(smtp, err, "EHLO [%s%s]", strchr(text, ':') == NULL ? "" : "IPv6:", text) != 0 ||
+        read_reply(smtp, &reply, note_extension, err) != 0)
+        return -1;
+    if (reply.code / 100 == 5) /* a server older than ESMTP */
+        if (say(smtp, err, "HELO [%s]", text) != 0 || read_reply(smtp, &reply, NULL, err) != 0)
+            return -1;
+    return reply.code / 100 == 2 ? 0
+                                 : error_set(err, EX_UNAVAILABLE, "to EHLO: %.300s", reply.first);
+}
+
+int smtp_open(struct smtp *smtp, const char *where, const struct timespec *end, struct error *err)
+{
+    *smtp = (struct smtp){.end = end};
+    smtp->fd = probe_connect(where, err);
+    if (smtp->fd < 0)
+        return -1;
+    note_addresses(smtp);
+    int rc = read_reply(smtp, &smtp->greeting, NULL, err);
+    if (rc == 0 && smtp->greeting.code != 220)
+        rc = error_set(err, EX_UNAVAILABLE, "it greets with '%.300s'", smtp->greeting.first);
+    if (rc == 0)
+        rc = hello(smtp, err);
+    if (rc != 0) {
+        smtp_close(smtp);
+        return error_at(err, where, 0);
+    }
+    return 0;
+}
+
+int smtp_ask(struct smtp *smtp, const char *recipient, bool smtputf8, struct smtp_reply *out,
+             bool *in_mail, struct error *err)
+{
+    struct smtp_reply reset;
+    *out = (struct smtp_reply){.code = 0};
+    *in_mail = true;
+    if (smtp->begun && (say(smtp, err, "RSET") != 0 || read_reply(smtp, &reset, NULL, err) != 0))
+        return -1;
+    smtp->begun = true;
+    if (say(smtp, err, "MAIL FROM:<>%s", smtputf8 ? " SMTPUTF8" : "") != 0 ||
+        read_reply(smtp, out, NULL, err) != 0)
+        return -1;
+    if (out->code / 100 == 2) {
+        *in_mail = false;
+        if (say(smtp, err, "RCPT TO:<%s>", recipient) != 0 || read_reply(smtp, out, NULL, err) != 0)
+            return -1;
+    }
+    return out->code == 421 ? gone(err) : 0;
+}
+
+void smtp_close(struct smtp *smtp)
+{
+    static const char quit[] = "QUIT\r\n";
+    if (smtp->fd >= 0) {
+        (void)send(smtp->fd, quit, sizeof quit - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        close(smtp->fd);
+    }
+    smtp->fd = -1;
+}
