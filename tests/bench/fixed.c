@@ -1,14 +1,17 @@
 /* tests/bench/fixed.c: the reference: a libmilter program that answers each RCPT with a fixed
- * 551 and looks nothing up. It negotiates the same steps and macros as milter-moved, so that the
- * difference of the two is what milter-moved does. usage: fixed unix:PATH [SECONDS]
- *   SECONDS  how long libmilter waits for the mail server; libmilter's own limit without it */
+ * 551, or accepts each, and looks nothing up. It negotiates the same steps and macros as
+ * milter-moved, so that the difference of the two is what milter-moved does.
+ * usage: fixed unix:PATH [accept] */
 #include <libmilter/mfapi.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STEPS                                                                                      \
     (SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN |   \
      SMFIP_NR_CONN | SMFIP_NR_MAIL)
+
+static bool accepts;
 
 static sfsistat on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
                              unsigned long f3, unsigned long *p0, unsigned long *p1,
@@ -42,6 +45,8 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
 static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 {
     (void)args;
+    if (accepts)
+        return SMFIS_CONTINUE;
     return smfi_setreply(ctx, (char *)"551", (char *)"5.1.6",
                          (char *)"User not local; please try <fixed@new.example>") == MI_SUCCESS
                ? SMFIS_REJECT
@@ -67,8 +72,7 @@ int main(int argc, char **argv)
                                    .xxfi_abort = on_end,
                                    .xxfi_close = on_end,
                                    .xxfi_negotiate = on_negotiate};
-    if (argc == 3)
-        (void)smfi_settimeout(atoi(argv[2]));
+    accepts = argc == 3 && strcmp(argv[2], "accept") == 0;
     if (argc < 2 || argc > 3 || smfi_register(description) != MI_SUCCESS ||
         smfi_setconn(argv[1]) != MI_SUCCESS || smfi_setbacklog(1024) != MI_SUCCESS ||
         smfi_opensocket(1) != MI_SUCCESS)
