@@ -29,7 +29,10 @@ struct options {
     const char *resolver;
 };
 
+struct command;
+
 struct ctl {
+    const struct command *const *commands; /* all of them, for help */
     const struct settings *settings;
     const char *path;    /* of the table: -d, or the settings' */
     struct table *table; /* as the command's row says; NULL for TABLE_NONE */
@@ -50,10 +53,11 @@ struct command {
     int (*run)(struct ctl *ctl, char **args, struct error *err);
 };
 
-extern const struct command *const commands[]; /* NULL-terminated */
+extern const struct command *const commands[]; /* NULL-terminated; only main.c knows it */
 
-/* The command called name, or NULL with err (EX_USAGE) that names the nearest. */
-const struct command *command_find(const char *name, struct error *err);
+/* The command of this name among all; or NULL with err (EX_USAGE), which names the nearest. */
+const struct command *command_find(const struct command *const *all, const char *name,
+                                   struct error *err);
 
 /* Reads the old address as the settings say. Returns 0, or -1 with err (EX_DATAERR). */
 int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, struct error *err);

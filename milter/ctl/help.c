@@ -5,12 +5,12 @@
 
 #include <stdio.h>
 
-static void print_list(void)
+static void print_list(const struct command *const *all)
 {
     puts("Usage: movedctl [-c FILE] [-d TABLEDIR] COMMAND ...\n"
          "Keeps the table of moved mailboxes that milter-moved answers from.\n");
-    for (size_t i = 0; commands[i] != NULL; i++)
-        printf("  %-8s  %s\n", commands[i]->name, commands[i]->summary);
+    for (; *all != NULL; all++)
+        printf("  %-8s  %s\n", (*all)->name, (*all)->summary);
     puts("\n"
          "  -c FILE      configuration (" MILTER_MOVED_CONF ")\n"
          "  -d TABLEDIR  folder of the table (as the configuration says)\n"
@@ -20,12 +20,11 @@ static void print_list(void)
 
 static int help(struct ctl *ctl, char **args, struct error *err)
 {
-    (void)ctl;
     if (args[0] == NULL) {
-        print_list();
+        print_list(ctl->commands);
         return 0;
     }
-    const struct command *command = command_find(args[0], err);
+    const struct command *command = command_find(ctl->commands, args[0], err);
     if (command == NULL)
         return -1;
     printf("Usage: movedctl %s\n%s.\n", command->usage, command->summary);

@@ -4,7 +4,6 @@
 
 #include "ctl/ctl.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,41 +19,6 @@ static int fail(const struct error *err)
     fflush(stdout);
     fprintf(stderr, "movedctl: %s\n", err->text);
     return err->status;
-}
-
-void ctl_warn(const char *format, ...)
-{
-    va_list args;
-    fputs("movedctl: warning: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-}
-
-int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, struct error *err)
-{
-    return entry_parse_old(out, old, &ctl->settings->addresses, err);
-}
-
-int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err)
-{
-    const char *asked = ctl->options.domain;
-    domain[0] = '\0';
-    if (asked != NULL && address_domain_parse(domain, asked, strlen(asked), err) != 0)
-        return error_at(err, "--domain", 0);
-    return 0;
-}
-
-enum table_result ctl_find(const struct ctl *ctl, const struct entry *old, struct entry *out,
-                           struct error *err)
-{
-    struct table_view *view = table_view_open(ctl->table, err);
-    if (view == NULL)
-        return TABLE_FAILED;
-    enum table_result result = table_find(view, old->scope, old->local, old->domain, out, err);
-    table_view_close(view);
-    return result;
 }
 
 /* ---- options */
@@ -210,7 +174,7 @@ static int run(const struct command *command, const struct globals *globals, int
                struct error *err)
 {
     struct settings *settings;
-    struct ctl ctl = {.table = NULL};
+    struct ctl ctl = {.commands = commands};
 
     int rc = read_options(&ctl.options, command, argc, argv, err);
     if (rc < 0)
@@ -235,6 +199,7 @@ static int read_globals(struct globals *out, int argc, char **argv, struct error
     static const struct option known[] = {
         {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
     static char *help[] = {NULL};
+    struct ctl ctl = {.commands = commands};
     int letter;
 
     opterr = 0;
@@ -242,8 +207,8 @@ static int read_globals(struct globals *out, int argc, char **argv, struct error
         switch (letter) {
         case 'c': out->file = optarg; break;
         case 'd': out->path = optarg; break;
-        case 'h': exit(command_help.run(NULL, help, err));
-        case 'V': exit(command_version.run(NULL, help, err));
+        case 'h': exit(command_help.run(&ctl, help, err));
+        case 'V': exit(command_version.run(&ctl, help, err));
         case ':':
             return error_set(err, EX_USAGE, "'%s' wants an argument: see movedctl help",
                              argv[optind - 1]);
@@ -265,7 +230,7 @@ int main(int argc, char **argv)
 
     int at = read_globals(&globals, argc, argv, &err);
     if (at > 0)
-        command = command_find(argv[at], &err);
+        command = command_find(commands, argv[at], &err);
     if (command == NULL)
         return fail(&err);
     int status = run(command, &globals, argc - at, argv + at, &err);
