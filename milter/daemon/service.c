@@ -1,12 +1,15 @@
 #include "daemon/service.h"
 
 #include "daemon/log.h"
+#include "daemon/watch.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#define WATCH_SECONDS 5
 
 /* Answers hold the lock for reading, a few microseconds each; only a reload and a table that
  * comes or goes hold it for writing. */
@@ -99,9 +102,11 @@ static void tend_table(void)
 static void *tend(void *unused)
 {
     (void)unused;
-    for (;;) {
+    for (unsigned round = 1;; round++) {
         sleep(1);
         tend_table();
+        if (round % WATCH_SECONDS == 0)
+            watch_connections();
     }
     return NULL;
 }

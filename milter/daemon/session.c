@@ -9,14 +9,12 @@
 
 #include <assert.h>
 #include <libmilter/mfapi.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #define HOST_SIZE 256 /* RFC 1035: 255 octets */
@@ -26,18 +24,6 @@
 #define STEPS                                                                                      \
     (SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN |   \
      SMFIP_NR_CONN | SMFIP_NR_MAIL)
-
-/* How long libmilter waits for the mail server. With its own limit, two hours, the kernel asks the clock at each
- * wait, which makes a reply 4 % dearer, though nearly every wait is over at once. libmilter hands the limit
- * to poll(2) as an int of milliseconds, and below zero Linux takes it for none: so these are the fewest days
- * whose milliseconds no int holds. A libmilter that counts in another way waits for 25 days; smfi_settimeout
- * wants a number over zero, and poll(2) of other systems may want none under -1.
- * Without a limit too a mail server that has gone is noticed: a unix socket is closed with its process, and on
- * TCP libmilter sets SO_KEEPALIVE, which takes Linux two hours by default (tcp(7)). */
-#ifdef __linux__
-#define WAIT_SECONDS (25 * 24 * 60 * 60)
-static_assert(WAIT_SECONDS > INT_MAX / 1000, "no limit in an int of milliseconds");
-#endif
 
 struct session {
     char host[HOST_SIZE];
@@ -52,28 +38,16 @@ struct session {
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t idle;
-    unsigned long count;   /* since the start */
-    unsigned open, enough; /* enough: at this number a warning is due */
-    time_t warned;
+    unsigned long count; /* since the start */
+    unsigned open;
 } sessions = {.lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
 
-/* Out of descriptors, libmilter's listener spins without a word: the warning has to come
- * earlier. */
 static void count_opened(void)
 {
-    time_t now = time(NULL);
     pthread_mutex_lock(&sessions.lock);
     sessions.count++;
-    bool warn = ++sessions.open >= sessions.enough && now - sessions.warned >= 60;
-    unsigned open = sessions.open;
-    if (warn)
-        sessions.warned = now;
+    sessions.open++;
     pthread_mutex_unlock(&sessions.lock);
-    if (warn)
-        log_line(
-            LOG_WARNING,
-            "%u sessions are open, 80 %% of what the limit of open files allows: raise LimitNOFILE",
-            open);
 }
 
 static void count_closed(void)
@@ -366,7 +340,6 @@ static sfsistat on_abort(SMFICTX *ctx)
 
 int session_register(struct error *err)
 {
-    struct rlimit files;
     struct smfiDesc description = {.xxfi_name = (char *)"milter-moved",
                                    .xxfi_version = SMFI_VERSION,
                                    .xxfi_flags = ACTIONS,
@@ -378,12 +351,6 @@ int session_register(struct error *err)
                                    .xxfi_close = on_close,
                                    .xxfi_negotiate = on_negotiate};
 
-#ifdef WAIT_SECONDS
-    (void)smfi_settimeout(WAIT_SECONDS);
-#endif
-    sessions.enough = ~0U;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < ~0U)
-        sessions.enough = (unsigned)(files.rlim_cur / 10 * 8);
     if (smfi_register(description) != MI_SUCCESS)
         return error_set(err, EX_SOFTWARE,
                          "libmilter does not take the callbacks: use libmilter 8.14 or later");

@@ -1,6 +1,5 @@
 """The daemon alone, asked over the milter protocol: what no mail server would let a test do."""
 
-import json
 import os
 import re
 import shutil
@@ -443,6 +442,32 @@ class Stopping(Alone):
         self.assertEqual(self.daemon.count("cut off"), 1)
 
 
+class Crowded(Alone):
+    """Connections that use the process up: libmilter says nothing of them, and calls nobody before they negotiate."""
+
+    def crowd(self, count, octets=b""):
+        for _ in range(count):
+            milter = Milter(self.daemon.address)
+            self.addCleanup(milter.close)
+            milter.socket.sendall(octets)
+
+    def test_connections_that_say_nothing_and_use_the_descriptors_up_are_logged(self):
+        self.daemon.stop()
+        command = self.daemon.command()
+        self.daemon.command = lambda: ["prlimit", "--nofile=100:100", *command]
+        self.daemon.start()
+        self.crowd(85)
+        place.until(lambda: self.daemon.count("80 % or more of the 100 descriptors are open, for 0 milter sessions: raise LimitNOFILE, "),
+                    "a line in the log")
+        self.assertEqual(self.ask(), NEW)
+
+    def test_half_packets_that_hold_many_threads_are_logged(self):
+        self.crowd(1000, b"\0\0\0\x0dO")
+        place.until(lambda: re.search(r"\d{4} threads run, for 0 milter sessions: a connection that sends half a packet ", self.daemon.log()),
+                    "a line in the log")
+        self.assertEqual(self.ask(), NEW)
+
+
 class Overlap(Alone):
     def test_the_end_of_the_old_one_leaves_the_socket_of_the_new_one_alone(self):
         for _ in range(5):
@@ -492,26 +517,6 @@ class HandedOver(Alone):
                 load.hears(NEW)
         self.assertEqual(set(load.said), {NEW})
         self.assertTrue(path.exists())
-
-    def test_a_mail_server_whose_host_has_vanished_is_noticed(self):
-        tcp_repair = 19  # tcp(7) has no word of it; closed in this state, a socket sends nothing
-        self.daemon.stop()
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT):  # which are two hours by default
-                listener.setsockopt(socket.IPPROTO_TCP, option, 1)
-            process = handed_over([listener], self.daemon.command(), self.folder / "handed.log")
-            self.addCleanup(process.end)
-            with Milter(listener.getsockname()) as milter:
-                milter.begin(STRANGER)
-                self.assertEqual(self.open_sessions(), 1)
-                try:
-                    milter.socket.setsockopt(socket.IPPROTO_TCP, tcp_repair, 1)
-                except PermissionError:
-                    place.lacking("a socket that is closed without a word needs root")
-            place.until(lambda: self.open_sessions() == 0, "the session is ended")
-
-    def open_sessions(self):
-        return json.loads(self.daemon.movedctl("stats", "--json"))["sessions_open"]
 
 
 class Table(Alone):
