@@ -1,5 +1,7 @@
 #include "answer/settings.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -318,10 +320,13 @@ static int check(struct settings *s, struct error *err)
 
 /* ---- reading */
 
-/* Where each key stands, so that a value refused after the file was read still gets its line. */
+/* Where each key stands, so that a value refused after all files were read still gets its line. */
 struct places {
     struct settings *settings;
-    unsigned lines[KEYS];
+    struct {
+        const char *file; /* NULL: in none */
+        unsigned line;
+    } of[KEYS];
 };
 
 static void note_unused(struct settings *s, const char *path)
@@ -335,25 +340,94 @@ static void note_unused(struct settings *s, const char *path)
     snprintf(longer + length, size - length, "%s%s", length == 0 ? "" : ", ", path);
 }
 
-static void found(const struct conf_key *key, unsigned line, void *data)
+static void found(const struct conf_key *key, const char *file, unsigned line, void *data)
 {
     struct places *places = data;
-    places->lines[key - keys] = line;
+    size_t i = (size_t)(key - keys);
     if (strcmp(key->path, "lookup_socket") == 0)
         places->settings->lookup_socket_is_set = true;
-    if (key->type == CONF_IGNORED)
+    if (key->type == CONF_IGNORED && places->of[i].file == NULL)
         note_unused(places->settings, key->path);
+    places->of[i].file = file;
+    places->of[i].line = line;
 }
 
-/* Puts the line of the key that the error's text begins with, and the file, in front of it. */
+/* Puts the place of the key that the error's text begins with in front of it. */
 static int locate(const struct places *places, struct error *err)
 {
     for (size_t i = 0; err != NULL && i < KEYS; i++) {
         size_t length = strlen(keys[i].path);
-        if (strncmp(err->text, keys[i].path, length) == 0 && err->text[length] == ':')
-            return error_at(err, places->settings->file, places->lines[i]);
+        if (strncmp(err->text, keys[i].path, length) == 0 && err->text[length] == ':' &&
+            places->of[i].file != NULL)
+            return error_at(err, places->of[i].file, places->of[i].line);
     }
     return error_at(err, places->settings->file, 0);
+}
+
+static int read_file(struct places *places, const char *file, struct error *err)
+{
+    struct settings *s = places->settings;
+    return conf_read(s, keys, KEYS, file, &s->files, found, places, err);
+}
+
+/* Whether a name in FILE.d is one of ours, not one that an editor or a package manager has left there. */
+static int is_part(const struct dirent *at)
+{
+    size_t length = strlen(at->d_name);
+    return at->d_name[0] != '.' && length > 5 && strcmp(at->d_name + length - 5, ".conf") == 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name); /* in every locale the same */
+}
+
+static int read_part(struct places *places, const char *folder, const char *name, struct error *err)
+{
+    char path[4096];
+    size_t files = places->settings->files.count;
+    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+        return error_set(err, EX_CONFIG, "%s: the path is too long: write a shorter one", folder);
+    int rc = read_file(places, path, err);
+    if (rc != 0 && places->settings->files.count == files && err != NULL &&
+        err->status == EX_NOINPUT)
+        err->status = EX_CONFIG; /* the name is there: a link to nothing */
+    return rc;
+}
+
+static int read_parts(struct places *places, const char *file, struct error *err)
+{
+    char folder[4096];
+    struct dirent **parts;
+    int rc = 0;
+    if (snprintf(folder, sizeof folder, "%s.d", file) >= (int)sizeof folder)
+        return error_set(err, EX_CONFIG, "%s: the path is too long: write a shorter one", file);
+    int count = scandir(folder, &parts, is_part, by_name);
+    if (count < 0 && errno == ENOENT)
+        return 0;
+    if (count < 0) {
+        error_set(err, errno == EACCES ? EX_NOPERM : EX_CONFIG,
+                  "%s: make it a folder that milter-moved may read", strerror(errno));
+        return error_at(err, folder, 0);
+    }
+    for (int i = 0; i < count; i++) {
+        if (rc == 0)
+            rc = read_part(places, folder, parts[i]->d_name, err);
+        free(parts[i]);
+    }
+    free(parts);
+    return rc;
+}
+
+/* ---- made and freed */
+
+const char *settings_path(const char *given, bool *is_default)
+{
+    const char *named = given != NULL ? given : getenv("MILTER_MOVED_CONF");
+    bool none = named == NULL || (given == NULL && *named == '\0');
+    if (is_default != NULL)
+        *is_default = none;
+    return none ? MILTER_MOVED_CONF : named;
 }
 
 struct settings *settings_new(void)
@@ -378,7 +452,9 @@ int settings_read(struct settings **out, const char *file, struct error *err)
         return error_set(err, EX_OSERR, "out of memory");
     }
     conf_defaults(s, keys, KEYS);
-    int rc = conf_read(s, keys, KEYS, file, found, &places, err);
+    int rc = read_file(&places, file, err);
+    if (rc == 0)
+        rc = read_parts(&places, file, err);
     if (rc == 0 && (rc = check(s, err)) != 0)
         locate(&places, err);
     if (rc != 0) {
@@ -397,6 +473,7 @@ void settings_free(struct settings *settings)
     free(settings->trusted);
     free(settings->unused);
     free(settings->file);
+    conf_list_clear(&settings->files);
     free(settings);
 }
 

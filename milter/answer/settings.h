@@ -20,7 +20,8 @@ enum settings_log_target { LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_JOUR
 
 /* One owner of everything in it; read-only once made, so threads may share it. */
 struct settings {
-    char *file; /* where they were read from; NULL: defaults alone */
+    char *file;             /* as it was named; NULL: defaults alone */
+    struct conf_list files; /* every file that was read, in this order */
 
     char *socket;        /* "unix:PATH", "inet:PORT@HOST", "inet6:PORT@HOST" */
     char *lookup_socket; /* "unix:PATH", or "" for none */
@@ -69,8 +70,14 @@ struct settings {
 /* The defaults, with nothing read. Returns NULL where memory is out. */
 struct settings *settings_new(void);
 
-/* Reads and checks file. Returns 0 with *out, which the caller gives to settings_free; or -1
- * with err: EX_NOINPUT, EX_NOPERM, EX_CONFIG with the file, the line and the key. */
+/* The configuration file: given (the option -c), or what MILTER_MOVED_CONF in the environment names, or
+ * the built-in path. given may be NULL. *is_default, where not NULL, says that nobody named one. */
+const char *settings_path(const char *given, bool *is_default);
+
+/* Reads file, then FILE.d with its *.conf in the order of their names (as octets; none that begin with a
+ * dot), key by key: the last one that sets a key wins. Without FILE.d that is file alone. Checks the
+ * whole. Returns 0 with *out, which the caller gives to settings_free; or -1 with err: EX_NOINPUT (file
+ * is missing), EX_NOPERM, EX_CONFIG with the file, the line and the key. */
 int settings_read(struct settings **out, const char *file, struct error *err);
 
 /* NULL is fine. */

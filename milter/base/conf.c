@@ -1,13 +1,12 @@
 #include "base/conf.h"
 
-#include <errno.h>
+#include "base/conf_check.h"
+#include "base/conf_text.h"
+
 #include <libconfig.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define GROUPS_RIGHT "a list of groups: ( { key = value; … }, … )"
 
@@ -21,33 +20,12 @@ static int no_memory(struct error *err)
     return error_set(err, EX_OSERR, "out of memory");
 }
 
-static void list_clear(struct conf_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
-    *list = (struct conf_list){.items = NULL};
-}
-
-static int list_add(struct conf_list *list, const char *item, size_t length)
-{
-    char **items = realloc(list->items, (list->count + 1) * sizeof *items);
-    if (items == NULL)
-        return -1;
-    list->items = items;
-    items[list->count] = strndup(item, length);
-    if (items[list->count] == NULL)
-        return -1;
-    list->count++;
-    return 0;
-}
-
 static void list_default(struct conf_list *list, const char *text)
 {
     *list = (struct conf_list){.items = NULL};
     while (text != NULL && *text != '\0') {
         size_t length = strcspn(text, " ");
-        list_add(list, text, length);
+        conf_list_add(list, text, length);
         text += length + strspn(text + length, " ");
     }
 }
@@ -95,7 +73,7 @@ void conf_free(void *settings, const struct conf_key *keys, size_t count)
             free(*(char **)value);
             *(char **)value = NULL;
         } else if (keys[i].type == CONF_LIST) {
-            list_clear(value);
+            conf_list_clear(value);
         } else if (keys[i].type == CONF_GROUPS) {
             groups_clear(value, keys[i].group);
         }
@@ -122,22 +100,19 @@ static int store_string(void *value, const struct conf_key *key, const config_se
     return 0;
 }
 
-static int out_of_range(struct error *err, const struct conf_key *key, long long number)
-{
-    return error_set(err, EX_CONFIG, "%s: %lld is out of range: write %d to %d%s%s", key->path,
-                     number, key->min, key->max, key->unit == NULL ? "" : " ",
-                     key->unit == NULL ? "" : key->unit);
-}
-
 static int store_int(void *value, const struct conf_key *key, const config_setting_t *setting,
                      struct error *err)
 {
+    char text[24];
     int type = config_setting_type(setting);
     if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64)
         return wrong_type(err, key->path, "a whole number");
     long long number = config_setting_get_int64(setting);
-    if (number < key->min || number > key->max)
-        return out_of_range(err, key, number);
+    if (number < key->min || number > key->max) {
+        int length = snprintf(text, sizeof text, "%lld", number);
+        conf_out_of_range(key, text, length, err);
+        return error_at(err, key->path, 0);
+    }
     *(int *)value = (int)number;
     return 0;
 }
@@ -178,13 +153,13 @@ static int store_list(void *value, const struct conf_key *key, const config_sett
         return wrong_type(err, key->path, "a list of strings: [ \"…\", \"…\" ]");
     for (int i = 0; i < config_setting_length(setting); i++) {
         const char *item = config_setting_get_string_elem(setting, i);
-        if (item == NULL || list_add(&list, item, strlen(item)) != 0) {
-            list_clear(&list);
+        if (item == NULL || conf_list_add(&list, item, strlen(item)) != 0) {
+            conf_list_clear(&list);
             return item == NULL ? wrong_type(err, key->path, "a list of strings: [ \"…\", \"…\" ]")
                                 : no_memory(err);
         }
     }
-    list_clear(value);
+    conf_list_clear(value);
     *(struct conf_list *)value = list;
     return 0;
 }
@@ -254,8 +229,8 @@ struct reading {
     void *settings;
     const struct conf_key *keys;
     size_t count;
-    const char *file;
-    void (*found)(const struct conf_key *key, unsigned line, void *data);
+    const struct conf_text *text;
+    void (*found)(const struct conf_key *key, const char *file, unsigned line, void *data);
     void *data;
 };
 
@@ -281,43 +256,15 @@ static bool group_exists(const struct reading *reading, const char *path)
 static int read_group(const struct reading *reading, const config_setting_t *group,
                       const char *prefix, struct error *err);
 
+static const char *place_of(const struct reading *reading, const config_setting_t *setting)
+{
+    return conf_text_line(reading->text, config_setting_source_line(setting));
+}
+
 static int at_setting(const struct reading *reading, const config_setting_t *setting,
                       struct error *err)
 {
-    const char *included = config_setting_source_file(setting);
-    return error_at(err, included == NULL ? reading->file : included,
-                    config_setting_source_line(setting));
-}
-
-/* The number that the line gives to name; 0 where it gives none. */
-static long long written_number(const char *line, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *at = line; (at = strstr(at, name)) != NULL; at++) {
-        const char *value = at + length + strspn(at + length, " \t");
-        if ((at == line || strchr(" \t{;,", at[-1]) != NULL) && (*value == '=' || *value == ':'))
-            return strtoll(value + 1, NULL, 0);
-    }
-    return 0;
-}
-
-/* libconfig before 1.7 keeps the low 32 bits of a number that is greater: what was meant as far too
- * much would count as something else, as "no limit" perhaps. So it is read once more, here. */
-static int check_written(const struct reading *reading, const struct conf_key *key,
-                         const config_setting_t *setting, struct error *err)
-{
-    const char *included = config_setting_source_file(setting);
-    char line[1024] = "";
-
-    FILE *in = fopen(included == NULL ? reading->file : included, "r");
-    if (in == NULL)
-        return 0;
-    for (unsigned left = config_setting_source_line(setting); left > 0; left--)
-        if (fgets(line, sizeof line, in) == NULL)
-            break;
-    fclose(in);
-    long long number = written_number(line, config_setting_name(setting));
-    return number < INT_MIN || number > INT_MAX ? out_of_range(err, key, number) : 0;
+    return conf_text_at(reading->text, place_of(reading, setting), err);
 }
 
 /* Each group into an item of its own. */
@@ -335,7 +282,7 @@ static int read_groups(const struct reading *reading, const struct conf_key *key
     for (int i = 0; i < count; i++) {
         const config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
         void *item = (char *)groups->items + groups->count++ * group->size;
-        const struct reading inner = {item, group->keys, group->count, reading->file, NULL, NULL};
+        const struct reading inner = {item, group->keys, group->count, reading->text, NULL, NULL};
         conf_defaults(item, group->keys, group->count);
         if (!config_setting_is_group(element)) {
             wrong_type(err, key->path, GROUPS_RIGHT);
@@ -347,11 +294,21 @@ static int read_groups(const struct reading *reading, const struct conf_key *key
     return 0;
 }
 
+static void tell_found(const struct reading *reading, const struct conf_key *key,
+                       const config_setting_t *setting)
+{
+    const char *file;
+    unsigned line;
+    if (reading->found == NULL)
+        return;
+    conf_text_locate(reading->text, place_of(reading, setting), &file, &line);
+    reading->found(key, file, line, reading->data);
+}
+
 static int read_setting(const struct reading *reading, const config_setting_t *setting,
                         const char *prefix, struct error *err)
 {
     char path[128];
-    unsigned line = config_setting_source_line(setting);
     snprintf(path, sizeof path, "%s%s%s", prefix, *prefix == '\0' ? "" : ".",
              config_setting_name(setting));
 
@@ -372,11 +329,10 @@ static int read_setting(const struct reading *reading, const config_setting_t *s
     if (key->type == CONF_GROUPS && config_setting_is_list(setting)) {
         if (read_groups(reading, key, setting, err) != 0)
             return -1;
-    } else if (store(reading->settings, key, setting, err) != 0 ||
-               (key->type == CONF_INT && check_written(reading, key, setting, err) != 0))
+    } else if (store(reading->settings, key, setting, err) != 0) {
         return at_setting(reading, setting, err);
-    if (reading->found != NULL)
-        reading->found(key, line, reading->data);
+    }
+    tell_found(reading, key, setting);
     return 0;
 }
 
@@ -389,46 +345,43 @@ static int read_group(const struct reading *reading, const config_setting_t *gro
     return rc;
 }
 
-/* What @include names is sought beside the file, wherever the program was started. */
-static void set_include_folder(config_t *config, const char *file)
+/* What conf_check does not find. */
+static int refuse_syntax(const struct conf_text *text, const config_t *config, struct error *err)
 {
-    char *copy = strdup(file);
-    if (copy != NULL)
-        config_set_include_dir(config, dirname(copy));
-    free(copy);
+    const char *what = config_error_text(config);
+    if (what == NULL || strcmp(what, "syntax error") == 0)
+        error_set(err, EX_CONFIG, "syntax error: write key = value; and no more in a line");
+    else if (strstr(what, "array") != NULL)
+        error_set(err, EX_CONFIG, "%s: write values of one type in [ ], or ( ) around them", what);
+    else
+        error_set(err, EX_CONFIG, "%s: see the manual of libconfig", what);
+    return conf_text_at(text, conf_text_line(text, (unsigned)config_error_line(config)), err);
+}
+
+static int read_text(const struct reading *reading, struct error *err)
+{
+    config_t config;
+    config_init(&config);
+    int rc = config_read_string(&config, reading->text->text) == CONFIG_TRUE
+                 ? read_group(reading, config_root_setting(&config), "", err)
+                 : refuse_syntax(reading->text, &config, err);
+    config_destroy(&config);
+    return rc;
 }
 
 int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *file,
-              void (*found)(const struct conf_key *key, unsigned line, void *data), void *data,
-              struct error *err)
+              struct conf_list *files,
+              void (*found)(const struct conf_key *key, const char *file, unsigned line,
+                            void *data),
+              void *data, struct error *err)
 {
-    const struct reading reading = {settings, keys, count, file, found, data};
-    config_t config;
-    struct stat status;
-
-    FILE *in = fopen(file, "r");
-    if (in == NULL || fstat(fileno(in), &status) != 0) {
-        error_set(err, error_status(errno), "%s: write the path of a configuration file",
-                  strerror(errno));
-        return error_at(err, file, 0);
-    }
-    if (S_ISDIR(status.st_mode)) { /* the scanner of libconfig would end the program */
-        fclose(in);
-        error_set(err, EX_CONFIG, "is a folder: write the path of a configuration file");
-        return error_at(err, file, 0);
-    }
-
-    config_init(&config);
-    set_include_folder(&config, file);
-    int rc = -1;
-    if (config_read(&config, in) == CONFIG_TRUE) {
-        rc = read_group(&reading, config_root_setting(&config), "", err);
-    } else {
-        const char *included = config_error_file(&config);
-        error_set(err, EX_CONFIG, "%s: write key = value;", config_error_text(&config));
-        error_at(err, included == NULL ? file : included, (unsigned)config_error_line(&config));
-    }
-    fclose(in);
-    config_destroy(&config);
+    struct conf_text text;
+    const struct reading reading = {settings, keys, count, &text, found, data};
+    if (conf_text_read(&text, files, file, err) != 0)
+        return -1;
+    int rc = conf_check(&text, keys, count, err);
+    if (rc == 0)
+        rc = read_text(&reading, err);
+    conf_text_free(&text);
     return rc;
 }

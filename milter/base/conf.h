@@ -3,6 +3,7 @@
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
 
+#include "base/conf_list.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -17,11 +18,6 @@ enum conf_type {
     CONF_LINES, /* char *: a string, or an array of strings, which are put together with line feeds */
     CONF_GROUPS, /* struct conf_groups: a list of groups with keys of their own */
     CONF_IGNORED /* a whole group of keys that this program has no use for: anything in it is taken */
-};
-
-struct conf_list {
-    char **items; /* heap, count of them, each on the heap */
-    size_t count;
 };
 
 struct conf_groups {
@@ -50,12 +46,15 @@ struct conf_key {
 /* Sets every key of keys[count] in settings to its default. */
 void conf_defaults(void *settings, const struct conf_key *keys, size_t count);
 
-/* Reads file over what settings holds. found, where not NULL, is called for each key that the
- * file sets, with its line number. Returns 0; or -1 with err: EX_NOINPUT, EX_NOPERM, EX_CONFIG
- * with file, line and key. settings then are half read: free them. */
+/* Reads file, and what it includes, over what settings holds. The path of each file that is read is
+ * appended to files. found, where not NULL, is called for each key that is set, with the file
+ * (borrowed from files) and the line. Returns 0; or -1 with err: EX_NOINPUT, EX_NOPERM, EX_CONFIG with
+ * file, line and key. settings then are half read: free them. */
 int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *file,
-              void (*found)(const struct conf_key *key, unsigned line, void *data), void *data,
-              struct error *err);
+              struct conf_list *files,
+              void (*found)(const struct conf_key *key, const char *file, unsigned line,
+                            void *data),
+              void *data, struct error *err);
 
 /* Frees the strings and lists that keys name in settings. */
 void conf_free(void *settings, const struct conf_key *keys, size_t count);

@@ -12,7 +12,7 @@ static void print_list(const struct command *const *all)
     for (; *all != NULL; all++)
         printf("  %-8s  %s\n", (*all)->name, (*all)->summary);
     puts("\n"
-         "  -c FILE      configuration (" MILTER_MOVED_CONF ")\n"
+         "  -c FILE      configuration ($MILTER_MOVED_CONF, or " MILTER_MOVED_CONF ")\n"
          "  -d TABLEDIR  folder of the table (as the configuration says)\n"
          "\n"
          "movedctl help COMMAND explains one. Try: movedctl add al@old.example al@new.example");

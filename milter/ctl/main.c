@@ -4,6 +4,7 @@
 
 #include "ctl/ctl.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,13 +145,16 @@ static int read_options(struct options *out, const struct command *command, int 
 
 /* ---- running */
 
-static int read_settings(struct settings **out, const char *file, struct error *err)
+/* Without a file that somebody has named, and without the usual one, the defaults. */
+static int read_settings(struct settings **out, const char *given, struct error *err)
 {
-    if (file == NULL && access(MILTER_MOVED_CONF, F_OK) != 0) {
+    bool is_default;
+    const char *file = settings_path(given, &is_default);
+    if (is_default && access(file, F_OK) != 0 && errno == ENOENT) {
         *out = settings_new();
         return *out == NULL ? error_set(err, EX_OSERR, "out of memory") : 0;
     }
-    return settings_read(out, file == NULL ? MILTER_MOVED_CONF : file, err);
+    return settings_read(out, file, err);
 }
 
 static int run_with_table(struct ctl *ctl, const struct command *command, char **args,

@@ -54,7 +54,7 @@ static void usage(FILE *out)
           "Answers mail to moved mailboxes with 551 and the new address, as a milter of Postfix or "
           "Sendmail.\n"
           "\n"
-          "  -c FILE  configuration (" MILTER_MOVED_CONF ")\n"
+          "  -c FILE  configuration ($MILTER_MOVED_CONF, or " MILTER_MOVED_CONF ")\n"
           "  -f       stay in the foreground\n"
           "  -t       check the configuration and the table, and exit\n"
           "  -V       print the version, and exit\n"
@@ -156,8 +156,9 @@ static int check(const struct settings *settings, const struct owner *owner)
     table_free(table);
     if (rc != 0)
         return fail(&err);
-    printf("configuration: %s: good\ntable: %s: good, %zu %s\n", settings->file, settings->table,
-           count, entry_noun(count));
+    for (size_t i = 0; i < settings->files.count; i++)
+        printf("configuration: %s: good\n", settings->files.items[i]);
+    printf("table: %s: good, %zu %s\n", settings->table, count, entry_noun(count));
     return EX_OK;
 }
 
@@ -260,21 +261,31 @@ static int serve(struct settings *settings, const struct owner *owner, bool fore
     return EX_SOFTWARE;
 }
 
+/* The daemon leaves this folder, and reads the file again on HUP. Links are not followed: FILE.d is beside
+ * the name that was given. */
+static int read_settings(struct settings **out, const char *given, struct error *err)
+{
+    const char *file = settings_path(given, NULL);
+    char *folder = *file == '/' ? NULL : getcwd(NULL, 0), *path = NULL;
+    int rc = folder != NULL && asprintf(&path, "%s/%s", folder, file) > 0
+                 ? settings_read(out, path, err)
+                 : settings_read(out, file, err);
+    free(path);
+    free(folder);
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
-    struct options options = {.file = MILTER_MOVED_CONF};
+    struct options options = {.file = NULL};
     struct settings *settings;
     struct owner owner;
     struct error err;
 
     read_options(&options, argc, argv);
-    /* The daemon leaves this folder, and reads the file again on HUP. */
-    char *file = realpath(options.file, NULL);
-    int rc = settings_read(&settings, file == NULL ? options.file : file, &err);
-    free(file);
-    if (rc != 0)
+    if (read_settings(&settings, options.file, &err) != 0)
         return fail(&err);
-    rc = find_owner(&owner, settings, &err);
+    int rc = find_owner(&owner, settings, &err);
     if (rc == 0 && !options.check_only)
         return serve(settings, &owner, options.foreground); /* the settings are the service's now */
     rc = rc == 0 ? check(settings, &owner) : fail(&err);

@@ -55,6 +55,21 @@ class Commands(MovedctlCase):
         self.movedctl("add", "--", "-b@old.example", "-b@new.example")
         self.assertIn("-b@new.example", self.movedctl("get", "--", "-b@old.example"))
 
+    def test_the_environment_stands_for_the_option_c(self):
+        other = Daemon(self.folder / "other")
+        other.movedctl("init")
+        other.movedctl("add", "o@old.example", "--gone")
+        env = {**os.environ, "MILTER_MOVED_CONF": str(other.conf)}
+        for program, args, words in (("movedctl", ["list"], "o@old.example"), ("milter-moved", ["-t"], f"{other.conf}: good")):
+            done = subprocess.run(place.program(program) + args, capture_output=True, text=True, env=env, timeout=place.PATIENCE)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn(words, done.stdout)
+            done = subprocess.run(place.program(program) + args, capture_output=True, text=True, timeout=place.PATIENCE,
+                                  env={**env, "MILTER_MOVED_CONF": str(self.folder / "none")})
+            self.assertEqual((done.returncode, done.stdout), (66, ""))
+            self.assertIn(f"{self.folder / 'none'}: No such file", done.stderr)
+        self.assertNotIn("o@old.example", self.ctl("list", env=env).stdout)
+
     def test_what_is_there_is_replaced_only_when_asked(self):
         self.movedctl("add", "a@old.example", "a@new.example")
         self.refused(65, "is there already", "add", "A@old.example.", "b@new.example")

@@ -148,6 +148,21 @@ class Disclosure(Alone):
         self.daemon.reload()
         self.assertEqual(self.ask_all(STRANGER)[3:], [DEFERRED] * 2)
 
+    def test_a_reload_reads_the_folder_beside_the_file_too(self):
+        parts = self.daemon.conf.with_name("milter-moved.conf.d")
+        parts.mkdir()
+        (parts / "50-texts.conf").write_text('replies: { moved = "551 5.1.6 Part; please try <${new}>"; };')
+        self.daemon.reload()
+        self.assertEqual(self.ask("<m1@old.example>"), "551 5.1.6 Part; please try <m1@new.example>")
+        done = subprocess.run(place.program("milter-moved") + ["-t", "-c", self.daemon.conf], capture_output=True, text=True,
+                              timeout=place.PATIENCE)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout.splitlines()[:2], [f"configuration: {self.daemon.conf}: good",
+                                                        f"configuration: {parts / '50-texts.conf'}: good"])
+        (parts / "60-bad.conf").write_text("\nmood = 1;")
+        self.daemon.reload(f"{parts / '60-bad.conf'}:2: mood: unknown key")
+        self.assertEqual(self.ask("<m1@old.example>"), "551 5.1.6 Part; please try <m1@new.example>")
+
     def test_a_reload_does_not_give_everyone_a_new_allowance(self):
         self.ask_all(STRANGER, 3)
         self.daemon.reload()

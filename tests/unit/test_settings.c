@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
@@ -135,7 +137,7 @@ static const struct {
     {"another variable", "replies: { moved = \"551 5.1.6 ${new} ${user}\"; };\n", 1,
      "replies.moved"},
     {"8 bits", "replies: { gone = \"550 5.1.6 J\xc3\xb6rg\"; };\n", 1, "replies.gone"},
-    {"a line feed as it is", "replies: { gone = \"550 5.1.6 a\nb\"; };\n", 1, "replies.gone"},
+    {"a line feed as it is", "replies: { gone = \"550 5.1.6 a\nb\"; };\n", 1, "the string that"},
     {"5yz for a failure", "replies: { table_error = \"550 5.3.0 x\"; };\n", 1,
      "replies.table_error"},
     {"no ${new}", "replies: { moved = \"551 5.1.6 gone\"; };\n", 1, "replies.moved"},
@@ -202,7 +204,62 @@ static const struct {
     {"a bad delimiter", "addresses: { delimiters = \"@\"; };\n", 1, "addresses.delimiters"},
     {"a relative table", "table = \"t\";\n", 1, "table"},
     {"bad syntax", "mode = ;\n", 1, "syntax error"},
-    {"a key twice", "mode = \"enforce\";\nmode = \"observe\";\n", 2, "duplicate"},
+    {"a key twice", "mode = \"enforce\";\nmode = \"observe\";\n", 2,
+     "mode: is set in line 1 already"},
+    {"a key twice in a group", "log: { level = \"info\";\n\n level = \"debug\"; };\n", 3,
+     "log.level: is set in line 1 already"},
+    {"a group twice", "log: { };\n/* { */\nlog = { };\n", 3, "log: is set in line 1 already"},
+    {"a string without an end", "mode = \"enforce;\nuser = \"x\";\n", 1,
+     "the string that begins in this line has no end"},
+    {"a string up to the end of the file", "\nmode = \"enforce\\\"", 2, "the string that begins"},
+    {"a comment without an end", "mode = \"enforce\";\n/* x\nuser = 1;\n", 2,
+     "the comment that begins in this line has no end"},
+    {"a group without an end", "\nlog: {\n level = \"info\";\n", 2,
+     "log: the '{' here is never closed"},
+    {"a list without an end", "disclosure: {\n trusted_networks = [ \"::1\";\n};\n", 3,
+     "disclosure.trusted_networks: '}' cannot close the '[' of line 2"},
+    {"a bracket too many", "log: { }; }\n", 1, "'}' closes nothing"},
+    {"deep groups",
+     "a = {a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a={a="
+     "{a={a={a={a={a={a={a={a=\n",
+     1, "a.a."},
+    {"values of two types", "disclosure: { trusted_networks = [ \"::1\",\n 1 ]; };\n", 2,
+     "mismatched"},
+    {"UTF-16", "\xff\xfem", 1, "is UTF-16"},
+    {"an @ in the middle", "mode = @include \"x\";\n", 1, "'@' that begins no include"},
+    {"an include without an end", "\n @include \"x\n", 2, "@include: the path has no end"},
+    {"a missing include", "\n@include \"no.conf\"\n", 2, "@include: /tmp/"},
+    {"an include of a folder", "@include \"/tmp\"\n", 1, "@include: /tmp: is a folder"},
+    {"an include of itself", "@include \"milter-moved.conf\"\n", 1, "@include: deeper than"},
+    {"out of range on a line of its own", "disclosure:\n{\n  limit =\n    4294967296;\n};\n", 4,
+     "disclosure.limit: 4294967296 is out of range: write 0 to 1000000 addresses"},
+    {"behind a comment", "disclosure: { limit = /* 5 */\n# x\n4294967301; };\n", 3,
+     "disclosure.limit: 4294967301 is"},
+    {"behind a comment with quotes", "/* \" */ disclosure: { limit = // \"\n4294967301; };\n", 2,
+     "disclosure.limit: 4294967301 is"},
+    {"behind a string with a comment", "user = \"/*\"; disclosure: { limit = 4294967301; };\n", 1,
+     "disclosure.limit: 4294967301 is"},
+    {"the second of two", "disclosure: { total_limit = 1; limit = 4294967301; };\n", 1,
+     "disclosure.limit: 4294967301 is"},
+    {"the first of two", "disclosure: { limit = 4294967301; total_limit = 1; };\n", 1,
+     "disclosure.limit: 4294967301 is"},
+    {"no blank and no semicolon", "disclosure:{limit=4294967301 period=60}", 1,
+     "disclosure.limit: 4294967301 is"},
+    {"no blank behind", "disclosure:{limit=4294967301period=60}", 1,
+     "disclosure.limit: 4294967301 is"},
+    {"hexadecimal with 32 bits", "disclosure: { limit = 0xFFFFFFFF; };\n", 1,
+     "disclosure.limit: 0xFFFFFFFF is"},
+    {"hexadecimal with over 64 bits", "disclosure: { limit = 0X10000000000000005; };\n", 1,
+     "disclosure.limit: 0X1"},
+    {"hexadecimal with over 64 bits and an L", "disclosure: { limit = 0x10000000000000005L; };\n",
+     1, "disclosure.limit: 0x1"},
+    {"a sign", "disclosure: { limit = +4294967301; };\n", 1, "disclosure.limit: +4294967301 is"},
+    {"one above an int", "disclosure: { limit = 2147483648; };\n", 1,
+     "disclosure.limit: 2147483648 is"},
+    {"an int that is above the key's range", "disclosure: { limit = 2147483647; };\n", 1,
+     "disclosure.limit: 2147483647 is"},
+    {"out of range in a group that is not used", "hits: { keep = 4294967301; };\n", 1,
+     "hits.keep: 4294967301 is out of range"},
 };
 START_TEST(bad_input_names_file_line_and_key)
 {
@@ -216,6 +273,211 @@ START_TEST(bad_input_names_file_line_and_key)
     ck_assert_msg(strncmp(err.text, where, strlen(where)) == 0, "%s: %s", bad[_i].why, err.text);
     ck_assert_msg(strstr(err.text, "write ") != NULL || strstr(err.text, "see ") != NULL, "%s: %s",
                   bad[_i].why, err.text);
+}
+END_TEST
+
+static void write_file(const char *name, const char *text)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", scratch, name);
+    FILE *to = fopen(path, "w");
+    ck_assert_ptr_nonnull(to);
+    fputs(text, to);
+    fclose(to);
+}
+
+/* What looks like a fault and is none. */
+static const struct {
+    const char *why, *text;
+    int limit;
+} good[] = {
+    {"a byte order mark",
+     "\xef\xbb\xbf"
+     "disclosure: { limit = 7; };",
+     7},
+    {"no line feed behind the last comment", "disclosure: { limit = 7; }; # 4294967301", 7},
+    {"settings in comments",
+     "# disclosure: { limit = 4294967301;\n// limit = 4294967301 /*\n/* limit = 4294967301;\n"
+     "mode = \"x\" \" */ disclosure: { limit = 7; }; /**/",
+     7},
+    {"a setting in a string",
+     "user = \"limit = 4294967301; /* { \\\" @include # \"; disclosure: { limit = 7 }", 7},
+    {"a backslash at the end of a string", "user = \"x\\\\\"; disclosure: { limit = 7 }", 7},
+    {"a long fraction",
+     "hits: { a = 4294967301.5; b = -.5e99999999999; c = 99999999999e1; };"
+     "disclosure: { limit = 7; };",
+     7},
+    {"the same key in two groups",
+     "hits: { x = 1; }; disclosure: { limit = 7; }; log: { };"
+     "source: { x = ( { x = 1; }, { x = 2; } ); };",
+     7},
+    {"hexadecimal in range", "disclosure: { limit = 0xF; };", 15},
+    {"a long number in range", "disclosure: { limit = 7L; };", 7},
+    {"zeros in front", "disclosure: { limit = 0x000000000000000000007; };", 7},
+    {"returns and form feeds", "disclosure:\r\n{\r\n\flimit = 7;\r\n};\r\n", 7},
+    {"an included file", "@include \"part.inc\" # {\nmode = \"observe\";", 9},
+    {"an include in a comment", "/*\n@include \"none\"\n*/ disclosure: { limit = 7; };", 7},
+};
+START_TEST(what_looks_like_a_fault_and_is_none_is_read)
+{
+    struct settings *settings;
+    struct error err;
+    write_file("part.inc", "\xef\xbb\xbf"
+                           "disclosure: {\n limit = 9;\n};");
+    ck_assert_msg(read_text(&settings, good[_i].text, &err) == 0, "%s: %s", good[_i].why, err.text);
+    ck_assert_msg(settings->limit == good[_i].limit, "%s: %d", good[_i].why, settings->limit);
+    settings_free(settings);
+}
+END_TEST
+
+/* A fault in an included file is named with that file and its line, and so is one behind it. */
+static const struct {
+    const char *inner, *outer, *error;
+} included[] = {
+    {"\n\nmode = 1;", "@include \"part.inc\"\n", "part.inc:3: mode: wrong type"},
+    {"\ndisclosure: { limit =\n4294967301; };", "\n@include \"part.inc\"\n",
+     "part.inc:3: disclosure.limit: 4294967301 is out of range"},
+    {"limit = \n4294967301;", "disclosure: {\n@include \"part.inc\"\n};",
+     "part.inc:2: disclosure.limit: 4294967301 is out of range"},
+    {"mode = \"enforce\";", "@include \"part.inc\"\nmode = \"observe\";",
+     "milter-moved.conf:2: mode: is set in "},
+    {"user = \"x\";", "\n@include \"part.inc\"\n\nmode = 1;", "milter-moved.conf:4: mode: wrong"},
+    {"user = \"x\";\n", "@include \"part.inc\" mode = 1;", "milter-moved.conf:1: mode: wrong"},
+    {"user = \"x;\n", "@include \"part.inc\"", "part.inc:1: the string"},
+    {"/* x", "@include \"part.inc\"\n*/", "part.inc:1: the comment"},
+    {"log: {", "@include \"part.inc\"", "part.inc:1: log: the '{' here is never closed"},
+    {"\ntable = \"x\";", "@include \"part.inc\"", "part.inc:2: table: 'x' is no absolute path"},
+    {"@include \"none.inc\"", "\n@include \"part.inc\"", "part.inc:1: @include: "},
+};
+START_TEST(a_fault_in_an_included_file_is_named_there)
+{
+    struct settings *settings;
+    struct error err;
+    write_file("part.inc", included[_i].inner);
+    ck_assert_int_eq(read_text(&settings, included[_i].outer, &err), -1);
+    ck_assert_int_eq(err.status, EX_CONFIG);
+    ck_assert_msg(strncmp(err.text, scratch, strlen(scratch)) == 0 &&
+                      strncmp(err.text + strlen(scratch) + 1, included[_i].error,
+                              strlen(included[_i].error)) == 0,
+                  "%s: not %s", err.text, included[_i].error);
+}
+END_TEST
+
+static int read_with_parts(struct settings **out, const char *a, const char *b, struct error *err)
+{
+    char folder[160];
+    snprintf(folder, sizeof folder, "%s/milter-moved.conf.d", scratch);
+    ck_assert_int_eq(mkdir(folder, 0755), 0);
+    write_file("milter-moved.conf.d/10-a.conf", a);
+    write_file("milter-moved.conf.d/9-b.conf", b);
+    write_file("milter-moved.conf.d/.hidden.conf", "no");
+    write_file("milter-moved.conf.d/.conf", "no");
+    write_file("milter-moved.conf.d/10-a.conf~", "no");
+    write_file("milter-moved.conf.d/10-a.conf.dpkg-old", "no");
+    return read_text(out, "user = \"main\"; disclosure: { limit = 1; period = 1; memory = 1; };",
+                     err);
+}
+
+START_TEST(the_last_file_that_sets_a_key_wins)
+{
+    struct settings *settings;
+    struct error err;
+    ck_assert_msg(read_with_parts(&settings, "disclosure: { limit = 2; period = 2; };",
+                                  "disclosure: { limit = 3; };", &err) == 0,
+                  "%s", err.text);
+    ck_assert_int_eq(settings->limit, 3);
+    ck_assert_int_eq(settings->period, 2);
+    ck_assert_int_eq(settings->memory, 1);
+    ck_assert_str_eq(settings->user, "main");
+    ck_assert_uint_eq(settings->files.count, 3);
+    ck_assert_ptr_nonnull(strstr(settings->files.items[0], "/milter-moved.conf"));
+    ck_assert_ptr_nonnull(strstr(settings->files.items[1], "/milter-moved.conf.d/10-a.conf"));
+    ck_assert_ptr_nonnull(strstr(settings->files.items[2], "/milter-moved.conf.d/9-b.conf"));
+    settings_free(settings);
+}
+END_TEST
+
+/* Also a fault that only the whole shows, such as a prefix that contradicts another file's. */
+static const struct {
+    const char *a, *b, *error;
+} bad_parts[] = {
+    {"", "\nmode = 1;", "9-b.conf:2: mode: wrong type"},
+    {"\n\ntable = \"x\";", "", "10-a.conf:3: table: 'x'"},
+    {"table = \"/x\";", "\ntable = \"x\";", "9-b.conf:2: table: 'x'"},
+    {"\ndisclosure: { ipv4_network_prefix = 20; };", "disclosure: { ipv4_prefix = 16; };",
+     "10-a.conf:2: disclosure.ipv4_network_prefix"},
+    {"mode = ", "", "10-a.conf:1: syntax error"},
+    {"@include \"none\"", "", "10-a.conf:1: @include: "},
+};
+START_TEST(a_fault_in_a_part_is_named_there)
+{
+    char where[160];
+    struct settings *settings;
+    struct error err;
+    ck_assert_int_eq(read_with_parts(&settings, bad_parts[_i].a, bad_parts[_i].b, &err), -1);
+    ck_assert_int_eq(err.status, EX_CONFIG);
+    snprintf(where, sizeof where, "%s/milter-moved.conf.d/%s", scratch, bad_parts[_i].error);
+    ck_assert_msg(strncmp(err.text, where, strlen(where)) == 0, "%s: not %s", err.text, where);
+}
+END_TEST
+
+START_TEST(a_part_that_cannot_be_read_is_an_error)
+{
+    char path[160];
+    struct settings *settings;
+    struct error err;
+    snprintf(path, sizeof path, "%s/milter-moved.conf.d", scratch);
+    ck_assert_int_eq(symlink("none", path), 0);
+    ck_assert_int_eq(read_text(&settings, "", &err), 0); /* a link to nothing: no folder */
+    settings_free(settings);
+    ck_assert_int_eq(unlink(path), 0);
+    write_file("milter-moved.conf.d", "");
+    ck_assert_int_eq(read_text(&settings, "", &err), -1);
+    ck_assert_int_eq(err.status, EX_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "milter-moved.conf.d: Not a directory: "));
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkdir(path, 0755), 0);
+    strcat(path, "/x.conf");
+    ck_assert_int_eq(symlink("none", path), 0);
+    ck_assert_int_eq(read_text(&settings, "", &err), -1);
+    ck_assert_int_eq(err.status, EX_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "milter-moved.conf.d/x.conf: No such file"));
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkdir(path, 0755), 0);
+    ck_assert_int_eq(read_text(&settings, "", &err), -1);
+    ck_assert_int_eq(err.status, EX_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "milter-moved.conf.d/x.conf: is a folder"));
+}
+END_TEST
+
+START_TEST(a_nul_byte_is_named)
+{
+    struct settings *settings;
+    struct error err;
+    snprintf(file, sizeof file, "%s/milter-moved.conf", scratch);
+    FILE *to = fopen(file, "w");
+    fwrite("\n\nmode\0", 1, 7, to);
+    fclose(to);
+    ck_assert_int_eq(settings_read(&settings, file, &err), -1);
+    ck_assert_int_eq(err.status, EX_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "milter-moved.conf:3: a NUL byte: "));
+}
+END_TEST
+
+START_TEST(the_environment_names_the_file)
+{
+    bool is_default;
+    const char *built_in = settings_path(NULL, &is_default);
+    ck_assert(is_default);
+    ck_assert_int_eq(setenv("MILTER_MOVED_CONF", "/x", 1), 0);
+    ck_assert_str_eq(settings_path(NULL, &is_default), "/x");
+    ck_assert(!is_default);
+    ck_assert_str_eq(settings_path("/y", &is_default), "/y");
+    ck_assert(!is_default);
+    ck_assert_int_eq(setenv("MILTER_MOVED_CONF", "", 1), 0);
+    ck_assert_str_eq(settings_path(NULL, &is_default), built_in);
+    ck_assert(is_default);
+    ck_assert_int_eq(unsetenv("MILTER_MOVED_CONF"), 0);
 }
 END_TEST
 
@@ -396,6 +658,13 @@ Suite *settings_suite(void)
     tcase_add_test(tcase, defaults);
     tcase_add_test(tcase, every_key_is_read);
     tcase_add_loop_test(tcase, bad_input_names_file_line_and_key, 0, ROWS(bad));
+    tcase_add_loop_test(tcase, what_looks_like_a_fault_and_is_none_is_read, 0, ROWS(good));
+    tcase_add_loop_test(tcase, a_fault_in_an_included_file_is_named_there, 0, ROWS(included));
+    tcase_add_test(tcase, the_last_file_that_sets_a_key_wins);
+    tcase_add_loop_test(tcase, a_fault_in_a_part_is_named_there, 0, ROWS(bad_parts));
+    tcase_add_test(tcase, a_part_that_cannot_be_read_is_an_error);
+    tcase_add_test(tcase, a_nul_byte_is_named);
+    tcase_add_test(tcase, the_environment_names_the_file);
     tcase_add_test(tcase, remote_clients_want_a_word);
     tcase_add_test(tcase, no_file_and_a_folder);
     tcase_add_test(tcase, a_text_that_programs_cannot_read_is_warned_of);
