@@ -61,12 +61,7 @@ static enum table_result match_without_extension(const struct search *search,
 static enum table_result match_domain(const struct search *search, const struct address *address,
                                       struct entry *out, bool *without_extension)
 {
-    enum table_result result =
-        table_has_domain(search->question->view, address->domain, search->err);
-    if (result != TABLE_FOUND)
-        return result;
-
-    result = find(search, ENTRY_MAILBOX, address->local, address->domain, out);
+    enum table_result result = find(search, ENTRY_MAILBOX, address->local, address->domain, out);
     if (result == TABLE_ABSENT)
         result = match_without_extension(search, address, out, without_extension);
     if (result == TABLE_ABSENT && !is_reserved(search, address->local))
@@ -78,14 +73,10 @@ static enum table_result match_domain(const struct search *search, const struct 
 static enum table_result match_parents(const struct search *search, const struct address *address,
                                        struct entry *out)
 {
-    enum table_result result = table_has_subdomains(search->question->view, search->err);
-    if (result != TABLE_FOUND)
-        return result;
-    if (is_reserved(search, address->local) || address->domain[0] == '[')
-        return TABLE_ABSENT;
-
+    enum table_result result = TABLE_ABSENT;
     const char *parent = address->domain;
-    result = TABLE_ABSENT;
+    if (is_reserved(search, address->local) || *parent == '[')
+        return TABLE_ABSENT;
     while (result == TABLE_ABSENT && (parent = strchr(parent, '.')) != NULL) {
         parent++;
         result = find(search, ENTRY_SUBDOMAINS, "", parent, out);

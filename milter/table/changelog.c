@@ -329,8 +329,7 @@ struct look {
 static int touch_head(struct table_view *view, void *data)
 {
     struct look *look = data;
-    int rc = view_ready_cursor(view);
-    return rc == 0 ? changelog_head(view->cursor, look->number, &look->change) : rc;
+    return changelog_head(view->cursor, look->number, &look->change);
 }
 
 static int touch_items(struct table_view *view, void *data)

@@ -1,7 +1,7 @@
 #include "table/table.h"
 
 #include "table/guard.h"
-#include "table/order.h"
+#include "table/pool.h"
 #include "table/table_internal.h"
 
 #include <errno.h>
@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -291,8 +290,6 @@ static int check_meta(struct table *table, MDB_txn *txn, bool fold_case, struct 
 {
     int folded;
     int rc = mdb_dbi_open(txn, NULL, 0, &table->entries);
-    if (rc == 0)
-        rc = mdb_set_compare(txn, table->entries, order_keys);
     if (rc != 0)
         return table_lmdb_error(err, table, rc);
     int format = table_get_format(txn, table->entries);
@@ -356,8 +353,6 @@ static struct table *table_new(const char *path, struct error *err)
     }
     snprintf(table->path, sizeof table->path, "%s", path);
     pthread_mutex_init(&table->lock, NULL);
-    if (getrandom(&table->secret, sizeof table->secret, GRND_NONBLOCK) < 0)
-        table->secret = (uint64_t)(uintptr_t)table;
     guard_install();
     return table;
 }
@@ -387,7 +382,7 @@ void table_free(struct table *table)
 {
     if (table == NULL)
         return;
-    table_views_free(table);
+    pool_free(table);
     if (table->env != NULL)
         mdb_env_close(table->env);
     pthread_mutex_destroy(&table->lock);

@@ -78,10 +78,8 @@ void table_view_close(struct table_view *view);
 enum table_result table_find(struct table_view *view, enum entry_scope scope, const char *local,
                              const char *domain, struct entry *out, struct error *err);
 
-/* Whether the domain has any entry of scope ENTRY_MAILBOX or ENTRY_DOMAIN, and whether there is any of scope
- * ENTRY_SUBDOMAINS: TABLE_FOUND or TABLE_ABSENT. Saves looking for every spelling of what cannot be there. */
+/* Whether the domain has any entry of scope ENTRY_MAILBOX or ENTRY_DOMAIN: TABLE_FOUND or TABLE_ABSENT. One seek. */
 enum table_result table_has_domain(struct table_view *view, const char *domain, struct error *err);
-enum table_result table_has_subdomains(struct table_view *view, struct error *err);
 
 /* Goes through the entries in key order: sorted by domain, then local-part; with domain
  * (A-labels, no dot in front) only that domain's own. Calls each until it returns other than 0;

@@ -19,8 +19,6 @@
 
 #define META_COUNT 2 /* keys that are no entries */
 
-#define KNOWN_MAX 256 /* domains whose having entries is remembered at a time */
-
 struct table {
     char path[PATH_MAX];
     MDB_env *env;
@@ -28,20 +26,10 @@ struct table {
     bool fold_case;
     struct table_author author;
 
-    /* Reset views keep a reader slot, and hold no page back: one at hand, and more where threads
-     * ask at once. */
-    _Atomic(struct table_view *) spare;
-    pthread_mutex_t lock; /* of idle */
-    struct table_view *idle;
+    pthread_mutex_t lock;    /* of idle */
+    struct table_view *idle; /* see table/pool.h */
 
-    atomic_llong size;    /* of the data file when it was last seen to be whole, in octets */
-    atomic_llong checked; /* the tick of the clock at which that was */
-
-    atomic_size_t
-        format_checked; /* the transaction after which the format was last seen to be ours */
-
-    atomic_ullong known[KNOWN_MAX]; /* which domains there are: see recall in view.c */
-    uint64_t secret; /* so that nobody can choose domains that are taken for each other */
+    atomic_llong size; /* of the data file when it was last seen to be whole, in octets */
 };
 
 struct table_view {
@@ -49,7 +37,6 @@ struct table_view {
     MDB_txn *txn;
     MDB_cursor *cursor;
     struct table_view *next; /* in table->idle */
-    bool cursor_is_old;      /* of an earlier transaction: renewed when it is first needed */
     bool faulted;            /* a page was missing: not to be used again */
 };
 
@@ -84,9 +71,6 @@ int table_begin_read(struct table *table, MDB_txn **out);
 
 /* Puts what the table says of itself. Returns one of LMDB's codes. */
 int table_put_metas(MDB_txn *txn, const struct table *table);
-
-/* Ends the views that wait to be used again. */
-void table_views_free(struct table *table);
 
 /* ---- records as they are, for merge.c */
 
@@ -165,8 +149,5 @@ int changelog_items(MDB_txn *txn, MDB_dbi entries, uint64_t number, uint64_t rec
  * that a fault has left in the middle of something is not used again. */
 int view_guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
                  void *data);
-
-/* Makes the view's cursor fit to be moved; only for a touch. Returns one of LMDB's codes. */
-int view_ready_cursor(struct table_view *view);
 
 #endif

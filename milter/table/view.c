@@ -1,32 +1,12 @@
 /* table/view.c: reading: one consistent state of the table, look-ups in it, and the walk through
  * it */
 #include "table/guard.h"
+#include "table/pool.h"
 #include "table/record.h"
 #include "table/table_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static void view_free(struct table_view *view)
-{
-    if (view == NULL)
-        return;
-    if (view->cursor != NULL)
-        mdb_cursor_close(view->cursor);
-    mdb_txn_abort(view->txn); /* NULL is fine */
-    free(view);
-}
-
-void table_views_free(struct table *table)
-{
-    view_free(atomic_load(&table->spare));
-    while (table->idle != NULL) {
-        struct table_view *view = table->idle;
-        table->idle = view->next;
-        view_free(view);
-    }
-}
 
 int view_guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
                  void *data)
@@ -44,39 +24,17 @@ int view_guarded(struct table_view *view, int (*touch)(struct table_view *view, 
     return rc;
 }
 
-static struct table_view *idle_view(struct table *table)
-{
-    struct table_view *view = atomic_exchange(&table->spare, NULL);
-    if (view != NULL)
-        return view;
-    pthread_mutex_lock(&table->lock);
-    view = table->idle;
-    if (view != NULL)
-        table->idle = view->next;
-    pthread_mutex_unlock(&table->lock);
-    return view;
-}
-
-/* Another program may have made it a table of a newer format, or none, which would say of every mailbox that it has not
- * moved: asked once for each transaction. */
+/* Another program may have made it a table of a newer format, or written something else over it, which would say of
+ * every mailbox that it has not moved: so each view asks. */
 static int touch_format(struct table_view *view, void *unused)
 {
-    struct table *table = view->table;
-    size_t id = mdb_txn_id(view->txn);
     (void)unused;
-    if (atomic_load_explicit(&table->format_checked, memory_order_relaxed) == id)
-        return 0;
-    int format = table_get_format(view->txn, table->entries);
-    if (format < 0 || format > TABLE_FORMAT)
-        return format < 0 ? MDB_CORRUPTED : FORMAT_NEWER;
-    atomic_store_explicit(&table->format_checked, id, memory_order_relaxed);
-    return 0;
+    int format = table_get_format(view->txn, view->table->entries);
+    return format < 0 ? MDB_CORRUPTED : format > TABLE_FORMAT ? FORMAT_NEWER : 0;
 }
 
 static struct table_view *new_view(struct table *table, struct error *err)
 {
-    if (table_check(table, err) != 0) /* mdb_txn_begin takes memory, and so has no guard */
-        return NULL;
     struct table_view *view = calloc(1, sizeof *view);
     if (view == NULL) {
         error_set(err, EX_OSERR, "out of memory");
@@ -98,45 +56,18 @@ static struct table_view *new_view(struct table *table, struct error *err)
 
 static int renew(struct table_view *view, void *unused)
 {
-    view->cursor_is_old = true;
     int rc = mdb_txn_renew(view->txn);
+    if (rc == 0)
+        rc = mdb_cursor_renew(view->txn, view->cursor);
     return rc == 0 ? touch_format(view, unused) : rc;
-}
-
-int view_ready_cursor(struct table_view *view)
-{
-    int rc = view->cursor_is_old ? mdb_cursor_renew(view->txn, view->cursor) : 0;
-    view->cursor_is_old = false;
-    return rc;
-}
-
-static int move_cursor(struct table_view *view, MDB_val *key, MDB_val *value, MDB_cursor_op op)
-{
-    int rc = view_ready_cursor(view);
-    return rc == 0 ? mdb_cursor_get(view->cursor, key, value, op) : rc;
-}
-
-/* Where a file was cut in the middle of a page the rest of that page reads as zeros, and an
- * entry there as absent: so the size is asked again at each tick of the clock, every few
- * milliseconds, which costs less than at each view. */
-static int check_each_tick(struct table *table, struct error *err)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    long long tick = (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-    if (atomic_load_explicit(&table->checked, memory_order_relaxed) == tick)
-        return 0;
-    if (table_check(table, err) != 0)
-        return -1;
-    atomic_store_explicit(&table->checked, tick, memory_order_relaxed);
-    return 0;
 }
 
 struct table_view *table_view_open(struct table *table, struct error *err)
 {
-    if (check_each_tick(table, err) != 0)
+    /* Where a file was cut in the middle of a page the rest of that page reads as zeros, and an entry there as absent. */
+    if (table_check(table, err) != 0)
         return NULL;
-    struct table_view *view = idle_view(table);
+    struct table_view *view = pool_take(table);
     if (view == NULL)
         return new_view(table, err);
     int rc = view_guarded(view, renew, NULL);
@@ -150,21 +81,14 @@ struct table_view *table_view_open(struct table *table, struct error *err)
 
 void table_view_close(struct table_view *view)
 {
-    struct table_view *none = NULL;
     if (view == NULL)
         return;
     if (view->faulted) {
         view_free(view);
         return;
     }
-    struct table *table = view->table;
     mdb_txn_reset(view->txn);
-    if (atomic_compare_exchange_strong(&table->spare, &none, view))
-        return;
-    pthread_mutex_lock(&table->lock);
-    view->next = table->idle;
-    table->idle = view;
-    pthread_mutex_unlock(&table->lock);
+    pool_put(view);
 }
 
 /* ---- looking up */
@@ -173,7 +97,6 @@ struct lookup {
     MDB_val key;
     struct entry *out;
     struct error *err;
-    bool found; /* of a prefix */
 };
 
 static int touch_entry(struct table_view *view, void *data)
@@ -187,6 +110,17 @@ static int touch_entry(struct table_view *view, void *data)
     return rc;
 }
 
+static enum table_result looked_up(struct table_view *view,
+                                   int (*touch)(struct table_view *view, void *data),
+                                   struct lookup *lookup)
+{
+    int rc = view_guarded(view, touch, lookup);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
+    table_lmdb_error(lookup->err, view->table, rc);
+    return TABLE_FAILED;
+}
+
 enum table_result table_find(struct table_view *view, enum entry_scope scope, const char *local,
                              const char *domain, struct entry *out, struct error *err)
 {
@@ -195,90 +129,26 @@ enum table_result table_find(struct table_view *view, enum entry_scope scope, co
         .key = {.mv_size = record_key(key, scope, local, domain), .mv_data = key},
         .out = out,
         .err = err};
-    if (lookup.key.mv_size == 0)
-        return TABLE_ABSENT;
-    int rc = view_guarded(view, touch_entry, &lookup);
-    if (rc == 0 || rc == MDB_NOTFOUND)
-        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
-    table_lmdb_error(err, view->table, rc);
-    return TABLE_FAILED;
+    return lookup.key.mv_size == 0 ? TABLE_ABSENT : looked_up(view, touch_entry, &lookup);
 }
 
-static int touch_prefix(struct table_view *view, void *data)
+static int touch_domain(struct table_view *view, void *data)
 {
-    struct lookup *lookup = data;
+    const struct lookup *lookup = data;
     MDB_val value, key = lookup->key;
-    int rc = move_cursor(view, &key, &value, MDB_SET_RANGE);
-    lookup->found = rc == 0 && key.mv_size >= lookup->key.mv_size &&
-                    memcmp(key.mv_data, lookup->key.mv_data, lookup->key.mv_size) == 0;
+    int rc = mdb_cursor_get(view->cursor, &key, &value, MDB_SET_RANGE);
+    if (rc == 0 && (key.mv_size < lookup->key.mv_size ||
+                    memcmp(key.mv_data, lookup->key.mv_data, lookup->key.mv_size) != 0))
+        rc = MDB_NOTFOUND;
     return rc;
 }
 
-static enum table_result seek_prefix(struct table_view *view, const char *prefix, size_t length,
-                                     struct error *err)
-{
-    struct lookup lookup = {.key = {.mv_size = length, .mv_data = (void *)prefix}}; /* only read */
-    int rc = view_guarded(view, touch_prefix, &lookup);
-    if (rc == 0 || rc == MDB_NOTFOUND)
-        return lookup.found ? TABLE_FOUND : TABLE_ABSENT;
-    table_lmdb_error(err, view->table, rc);
-    return TABLE_FAILED;
-}
-
-/* A hash of the text and of the transaction that was asked, so that a commit makes all that is
- * remembered strange. The lowest bit is left for the answer; a false match has a chance of 2^-63
- * (FNV-1a with a secret, four octets a step, mixed at the end). */
-static uint64_t fingerprint(const struct table_view *view, const char *text, size_t length)
-{
-    uint64_t hash = view->table->secret ^ mdb_txn_id(view->txn);
-    const char *end = text + length;
-    for (uint32_t four; end - text >= (ptrdiff_t)sizeof four; text += sizeof four) {
-        memcpy(&four, text, sizeof four);
-        hash = (hash ^ four) * 0x100000001b3ULL;
-    }
-    for (; text < end; text++)
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
-    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15ULL;
-    return (hash ^ (hash >> 29)) | 1;
-}
-
-static bool recall(const struct table *table, uint64_t hash, enum table_result *out)
-{
-    uint64_t there =
-        atomic_load_explicit(&table->known[(hash >> 1) % KNOWN_MAX], memory_order_relaxed);
-    *out = (there & 1) != 0 ? TABLE_FOUND : TABLE_ABSENT;
-    return (there | 1) == hash;
-}
-
-static enum table_result remember(struct table *table, uint64_t hash, enum table_result result)
-{
-    if (result != TABLE_FAILED)
-        atomic_store_explicit(&table->known[(hash >> 1) % KNOWN_MAX],
-                              result == TABLE_FOUND ? hash : hash & ~1ULL, memory_order_relaxed);
-    return result;
-}
-
-/* Both are asked for nearly every recipient, and seldom different: so what was found is remembered. */
-
 enum table_result table_has_domain(struct table_view *view, const char *domain, struct error *err)
 {
-    enum table_result result;
     char key[RECORD_KEY_MAX];
-    uint64_t hash = fingerprint(view, domain, strlen(domain));
-    if (recall(view->table, hash, &result))
-        return result;
-    size_t length = record_key(key, ENTRY_DOMAIN, "", domain);
-    result = length == 0 ? TABLE_ABSENT : seek_prefix(view, key, length, err);
-    return remember(view->table, hash, result);
-}
-
-enum table_result table_has_subdomains(struct table_view *view, struct error *err)
-{
-    enum table_result result;
-    uint64_t hash = fingerprint(view, "@", 1); /* which is in no domain */
-    if (recall(view->table, hash, &result))
-        return result;
-    return remember(view->table, hash, seek_prefix(view, ".", 1, err));
+    struct lookup lookup = {
+        .key = {.mv_size = record_key(key, ENTRY_DOMAIN, "", domain), .mv_data = key}, .err = err};
+    return lookup.key.mv_size == 0 ? TABLE_ABSENT : looked_up(view, touch_domain, &lookup);
 }
 
 /* ---- walking */
@@ -306,7 +176,7 @@ static int touch_from(struct table_view *view, void *data)
 {
     const struct walk *walk = data;
     MDB_val value, key = walk->prefix;
-    int rc = move_cursor(view, &key, &value, walk->op);
+    int rc = mdb_cursor_get(view->cursor, &key, &value, walk->op);
     return rc == 0 ? decode(walk, &key, &value) : rc;
 }
 
@@ -315,7 +185,7 @@ static int touch_next(struct table_view *view, void *data)
 {
     const struct walk *walk = data;
     MDB_val value, key = walk->prefix;
-    int rc = move_cursor(view, &key, &value, walk->op);
+    int rc = mdb_cursor_get(view->cursor, &key, &value, walk->op);
     if (rc != 0)
         return rc;
     if (!walk->all && (key.mv_size < walk->prefix.mv_size ||
@@ -405,7 +275,8 @@ static int touch_record(struct table_view *view, void *data)
     const struct step *step = data;
     struct table_record *out = step->out;
     MDB_val value, key = step->key == NULL ? (MDB_val){0, NULL} : *step->key;
-    int rc = move_cursor(view, &key, &value, step->key == NULL ? MDB_NEXT : MDB_SET_RANGE);
+    int rc =
+        mdb_cursor_get(view->cursor, &key, &value, step->key == NULL ? MDB_NEXT : MDB_SET_RANGE);
     if (rc != 0)
         return rc;
     if (key.mv_size > sizeof out->key_text || value.mv_size > sizeof out->value_text)
@@ -440,9 +311,7 @@ static int touch_count(struct table_view *view, void *data)
 {
     MDB_stat status;
     size_t records, *out = data;
-    int rc = view_ready_cursor(view);
-    if (rc == 0)
-        rc = mdb_stat(view->txn, view->table->entries, &status);
+    int rc = mdb_stat(view->txn, view->table->entries, &status);
     if (rc == 0)
         rc = changelog_records(view->cursor, &records);
     if (rc == 0)

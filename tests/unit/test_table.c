@@ -1,7 +1,6 @@
 #include "suites.h"
 
 #include "scratch.h"
-#include "table/order.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +60,6 @@ END_TEST
 START_TEST(a_domain_is_known_by_one_seek)
 {
     struct error err;
-    struct entry entry;
     scratch_fill(some);
     struct table *table = scratch_open();
     struct table_view *view = table_view_open(table, &err);
@@ -69,9 +67,6 @@ START_TEST(a_domain_is_known_by_one_seek)
     ck_assert_int_eq(table_has_domain(view, "other.example", &err), TABLE_FOUND);
     ck_assert_int_eq(table_has_domain(view, "sub.example", &err), TABLE_ABSENT);
     ck_assert_int_eq(table_has_domain(view, "old.exampl", &err), TABLE_ABSENT);
-    ck_assert_int_eq(table_find(view, ENTRY_SUBDOMAINS, "", "sub.example", &entry, &err),
-                     TABLE_FOUND);
-    ck_assert_int_eq(table_has_subdomains(view, &err), TABLE_FOUND);
     table_view_close(view);
     table_free(table);
 }
@@ -81,22 +76,13 @@ START_TEST(what_is_committed_is_seen_by_the_next_view)
 {
     static const char *const nothing[] = {NULL};
     struct entry entry;
-    struct error err;
     scratch_fill(nothing);
     struct table *table = scratch_open();
-    for (int i = 0; i < 2;
-         i++) { /* the answer about subdomains is remembered: only until something is committed */
-        struct table_view *view = table_view_open(table, &err);
-        ck_assert_int_eq(table_has_subdomains(view, &err), TABLE_ABSENT);
-        table_view_close(view);
-    }
     ck_assert_int_eq(find(table, ENTRY_MAILBOX, "a", "old.example", &entry), TABLE_ABSENT);
     scratch_put(&(struct entry_text){.old = "a@old.example", .new = "b@new.example"});
     ck_assert_int_eq(find(table, ENTRY_MAILBOX, "a", "old.example", &entry), TABLE_FOUND);
     scratch_put(&(struct entry_text){.old = "@.old.example", .new = "b@new.example"});
-    struct table_view *view = table_view_open(table, &err);
-    ck_assert_int_eq(table_has_subdomains(view, &err), TABLE_FOUND);
-    table_view_close(view);
+    ck_assert_int_eq(find(table, ENTRY_SUBDOMAINS, "", "old.example", &entry), TABLE_FOUND);
     table_free(table);
 }
 END_TEST
@@ -236,43 +222,6 @@ static void overwrite(long at, const void *octets, size_t length)
     ck_assert_int_eq(pwrite(fd, octets, length, at), (ssize_t)length);
     close(fd);
 }
-
-static const MDB_val *key_of(const char *text, size_t length)
-{
-    static MDB_val keys[2];
-    static unsigned next;
-    MDB_val *key = &keys[next++ % 2];
-    *key = (MDB_val){length, (void *)text}; /* only read */
-    return key;
-}
-
-/* Others read and write the file with LMDB's own. */
-START_TEST(the_order_is_that_of_lmdb)
-{
-    static const struct {
-        const char *text;
-        size_t length;
-    } keys[] = {{"", 0},        {"\0", 1},   {"\0\1", 2}, {"a", 1},       {"a\0", 2},
-                {"a\0\xff", 3}, {"ab", 2},   {"abc", 3},  {"b@", 2},      {"B@", 2},
-                {"z", 1},       {"\x7f", 1}, {"\x80", 1}, {"\xff\xfe", 2}};
-    size_t count = sizeof keys / sizeof *keys;
-    MDB_env *env;
-    MDB_txn *txn;
-    MDB_dbi dbi;
-    ck_assert_int_eq(mdb_env_create(&env), 0);
-    ck_assert_int_eq(mdb_env_open(env, scratch, 0, 0600), 0);
-    ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
-    ck_assert_int_eq(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
-    for (size_t i = 0; i < count * count; i++) {
-        const MDB_val *a = key_of(keys[i / count].text, keys[i / count].length);
-        const MDB_val *b = key_of(keys[i % count].text, keys[i % count].length);
-        int ours = order_keys(a, b), theirs = mdb_cmp(txn, dbi, a, b);
-        ck_assert_int_eq((ours > 0) - (ours < 0), (theirs > 0) - (theirs < 0));
-    }
-    mdb_txn_abort(txn);
-    mdb_env_close(env);
-}
-END_TEST
 
 START_TEST(no_lmdb_file)
 {
@@ -777,7 +726,6 @@ Suite *table_suite(void)
     tcase_add_test(tcase, folder_and_files_are_for_user_and_group);
     tcase_add_test(tcase, a_missing_table);
     tcase_add_test(tcase, an_empty_file);
-    tcase_add_test(tcase, the_order_is_that_of_lmdb);
     tcase_add_test(tcase, no_lmdb_file);
     tcase_add_test(tcase, a_short_text_file);
     tcase_add_test(tcase, an_lmdb_file_of_someone_else);
