@@ -94,10 +94,9 @@ static int next_of_file(struct merge *merge, struct error *err)
 {
     struct sort_record record;
     for (;;) {
-        switch (sort_next(merge->sort, &record, err)) {
-        case SORT_FAILED: return -1;
-        case SORT_END: merge->key.mv_data = NULL; return 0;
-        case SORT_RECORD: break;
+        if (!sort_next(merge->sort, &record)) {
+            merge->key.mv_data = NULL;
+            return 0;
         }
         merge->done++;
         if (record.key_length != merge->last_length ||

@@ -1,6 +1,5 @@
 #include "table/sort.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* A record as octets: its line (8), the lengths of key and value (2 each), key, value. */
@@ -16,46 +16,31 @@
 #define RECORD_MAX (HEAD + SORT_KEY_MAX + SORT_VALUE_MAX)
 
 #define MEMORY_MIN (64 * 1024)
-#define WINDOW_MIN (4 * RECORD_MAX)
-#define WINDOW_MAX (1024 * 1024) /* more at a time makes reading no faster */
-#define AHEAD      16            /* records */
-#define PARTS_MAX  128
 
-/* Where a record is, and eight octets of its key. */
-struct place {
-    uint64_t octets;
-    const char *record;
-};
-
-/* A part of the temporary file that is in order, and the window through which it is read. */
+/* A part of the temporary file that is in order. */
 struct run {
-    off_t begin, end;
-    off_t at; /* what has been read into the window */
-    char *window;
-    size_t used, filled;
-    const char *record; /* the run's next; NULL: none is left */
+    size_t begin, end;  /* octets of the file */
+    const char *record; /* the next one, while there is any */
 };
 
 struct sort {
     const char *folder;
     size_t memory;
 
-    /* Records from the front on; from the back on, where each begins, the last one first. */
+    /* Records from the front on; from the back on, where each begins. */
     char *buffer;
     size_t used, count;
-    bool in_order;
 
     int file; /* -1: all are in the buffer */
-    off_t written;
+    size_t written;
     struct run *runs;
     size_t run_count, run_room;
-    char last[RECORD_MAX];       /* the last record of the last run */
     char piece[16 * RECORD_MAX]; /* on its way into the file */
 
-    bool reads;    /* sort_rewind was called: with a file, the buffer is now the windows */
-    size_t next;   /* of those in the buffer */
-    size_t window; /* octets of each */
-    size_t *heap;  /* the runs that have a record left, the one with the least at 0 */
+    bool reads;      /* sort_rewind was called: none is added any more */
+    const char *map; /* of the file */
+    size_t next;     /* of those in the buffer */
+    size_t *heap;    /* the runs that have a record left, the one with the least at 0 */
     size_t heap_size;
     bool took; /* the record of the run at heap[0] is out, and lent */
 };
@@ -67,9 +52,8 @@ struct sort *sort_new(size_t memory, const char *folder)
         return NULL;
     sort->folder = folder;
     sort->file = -1;
-    sort->in_order = true;
     sort->memory =
-        (memory < MEMORY_MIN ? MEMORY_MIN : memory) / sizeof(struct place) * sizeof(struct place);
+        (memory < MEMORY_MIN ? MEMORY_MIN : memory) / sizeof(const char *) * sizeof(const char *);
     sort->buffer = malloc(sort->memory);
     if (sort->buffer == NULL) {
         free(sort);
@@ -84,6 +68,8 @@ void sort_free(struct sort *sort)
         return;
     if (sort->file >= 0)
         close(sort->file);
+    if (sort->map != NULL)
+        munmap((void *)sort->map, sort->written);
     free(sort->buffer);
     free(sort->runs);
     free(sort->heap);
@@ -92,12 +78,18 @@ void sort_free(struct sort *sort)
 
 /* ---- a record as octets */
 
-static size_t lengths(const char *record, size_t *key)
+static size_t key_length(const char *record)
 {
-    uint16_t both[2];
-    memcpy(both, record + 8, sizeof both);
-    *key = both[0];
-    return (size_t)HEAD + both[0] + both[1];
+    uint16_t length;
+    memcpy(&length, record + 8, sizeof length);
+    return length;
+}
+
+static size_t record_length(const char *record)
+{
+    uint16_t value;
+    memcpy(&value, record + 10, sizeof value);
+    return HEAD + key_length(record) + value;
 }
 
 static size_t pack(char *out, const struct sort_record *record)
@@ -114,20 +106,18 @@ static size_t pack(char *out, const struct sort_record *record)
 static void unpack(struct sort_record *out, const char *record)
 {
     uint64_t line;
-    size_t size = lengths(record, &out->key_length);
     memcpy(&line, record, sizeof line);
     out->line = (unsigned long)line;
+    out->key_length = key_length(record);
     out->key = record + HEAD;
     out->value = record + HEAD + out->key_length;
-    out->value_length = size - HEAD - out->key_length;
+    out->value_length = record_length(record) - HEAD - out->key_length;
 }
 
 static int compare(const char *a, const char *b)
 {
-    size_t a_length, b_length;
+    size_t a_length = key_length(a), b_length = key_length(b);
     uint64_t a_line, b_line;
-    lengths(a, &a_length);
-    lengths(b, &b_length);
     int rc = memcmp(a + HEAD, b + HEAD, a_length < b_length ? a_length : b_length);
     if (rc != 0)
         return rc;
@@ -138,131 +128,17 @@ static int compare(const char *a, const char *b)
     return a_line < b_line ? -1 : a_line > b_line;
 }
 
-/* ---- putting places in order: by eight octets of the keys at a time, which stand with the place itself, since to
- * look at the records, all over the memory, is what would cost. Of those with the same eight, by the next eight. */
-
-#define FEW 16 /* so many are sorted by insertion */
-
-static void look_at(struct place *places, size_t count, size_t depth)
-{
-    for (size_t i = 0; i < count; i++) {
-        const char *record = places[i].record;
-        size_t key;
-        uint64_t octets = 0;
-        lengths(record, &key);
-        if (depth < key)
-            memcpy(&octets, record + HEAD + depth, key - depth < 8 ? key - depth : 8);
-        places[i].octets = be64toh(octets); /* so that numbers compare as octets do */
-        if (i + AHEAD < count)
-            __builtin_prefetch(places[i + AHEAD].record + depth);
-    }
-}
-
 static int compare_places(const void *a, const void *b)
 {
-    const struct place *left = a, *right = b;
-    return compare(left->record, right->record);
-}
-
-static bool is_less(const struct place *a, const struct place *b)
-{
-    return a->octets != b->octets ? a->octets < b->octets : compare(a->record, b->record) < 0;
-}
-
-static void insert_each(struct place *places, size_t count)
-{
-    for (size_t i = 1; i < count; i++) {
-        struct place moved = places[i];
-        size_t at = i;
-        for (; at > 0 && is_less(&moved, &places[at - 1]); at--)
-            places[at] = places[at - 1];
-        places[at] = moved;
-    }
-}
-
-static void swap(struct place *a, struct place *b)
-{
-    struct place kept = *a;
-    *a = *b;
-    *b = kept;
-}
-
-static uint64_t median(uint64_t a, uint64_t b, uint64_t c)
-{
-    return a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
-}
-
-/* Those less than the middle to the front, those greater to the back. */
-static void part(struct place *places, size_t count, size_t *less, size_t *greater)
-{
-    uint64_t middle = median(places[count / 4].octets, places[count / 2].octets,
-                             places[count - count / 4 - 1].octets);
-    *less = 0;
-    *greater = count;
-    for (size_t i = 0; i < *greater;) {
-        if (places[i].octets < middle)
-            swap(&places[i++], &places[(*less)++]);
-        else if (places[i].octets > middle)
-            swap(&places[i], &places[--*greater]);
-        else
-            i++;
-    }
-}
-
-/* The keys are the same before depth, and their octets from there on are in the places. parts bounds how
- * often they are parted: an order that was made to be slow goes to qsort. */
-static void order_places(struct place *places, size_t count, size_t depth, int parts)
-{
-    size_t less, greater, key;
-    while (count > FEW && parts-- > 0) {
-        part(places, count, &less, &greater);
-        order_places(places, less, depth, parts);
-        lengths(places[less].record, &key);
-        if (key > depth + 8 && depth + 8 < SORT_KEY_MAX) {
-            look_at(places + less, greater - less, depth + 8);
-            order_places(places + less, greater - less, depth + 8, parts);
-        } else {
-            qsort(places + less, greater - less, sizeof *places, compare_places);
-        }
-        places += greater;
-        count -= greater;
-    }
-    if (count > FEW)
-        qsort(places, count, sizeof *places, compare_places);
-    else
-        insert_each(places, count);
+    return compare(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* ---- adding */
 
-static struct place *places(const struct sort *sort)
+/* Where the records begin: the last that was added first, until they are in order. */
+static const char **places(const struct sort *sort)
 {
-    return (struct place *)(void *)(sort->buffer + sort->memory) - sort->count;
-}
-
-/* The record of this number, once they are in order. */
-static const char *record_at(const struct sort *sort, size_t number)
-{
-    return places(sort)[sort->in_order ? sort->count - 1 - number : number].record;
-}
-
-static void order(struct sort *sort)
-{
-    if (sort->in_order)
-        return;
-    look_at(places(sort), sort->count, 0);
-    order_places(places(sort), sort->count, 0, PARTS_MAX);
-}
-
-/* Records in order lie all over the memory: the next ones are on their way while this one is used. */
-static const char *take_at(const struct sort *sort, size_t number)
-{
-    if (!sort->in_order && number + AHEAD < sort->count) {
-        const char *ahead = record_at(sort, number + AHEAD);
-        __builtin_prefetch(ahead);
-        __builtin_prefetch(ahead + 64);
-    }
-    return record_at(sort, number);
+    return (const char **)(void *)(sort->buffer + sort->memory) - sort->count;
 }
 
 static int write_error(const struct sort *sort, struct error *err)
@@ -287,12 +163,12 @@ int sort_open_file(const char *folder)
 static int write_out(struct sort *sort, const char *text, size_t length, struct error *err)
 {
     while (length > 0) {
-        ssize_t done = pwrite(sort->file, text, length, sort->written);
+        ssize_t done = write(sort->file, text, length);
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
             return write_error(sort, err);
-        sort->written += done;
+        sort->written += (size_t)done;
         text += done;
         length -= (size_t)done;
     }
@@ -302,11 +178,11 @@ static int write_out(struct sort *sort, const char *text, size_t length, struct 
 /* The records of the buffer in their order, gathered into larger pieces. */
 static int write_sorted(struct sort *sort, struct error *err)
 {
-    size_t used = 0, key;
+    size_t used = 0;
     int rc = 0;
     for (size_t i = 0; i < sort->count && rc == 0; i++) {
-        const char *record = take_at(sort, i);
-        size_t size = lengths(record, &key);
+        const char *record = places(sort)[i];
+        size_t size = record_length(record);
         memcpy(sort->piece + used, record, size);
         used += size;
         if (used > sizeof sort->piece - RECORD_MAX) {
@@ -317,11 +193,8 @@ static int write_sorted(struct sort *sort, struct error *err)
     return rc == 0 ? write_out(sort, sort->piece, used, err) : rc;
 }
 
-/* The run that what is in the buffer goes to: where it follows on the last one, that one. */
-static struct run *next_run(struct sort *sort)
+static struct run *add_run(struct sort *sort)
 {
-    if (sort->run_count > 0 && compare(sort->last, record_at(sort, 0)) < 0)
-        return &sort->runs[sort->run_count - 1];
     if (sort->run_count == sort->run_room) {
         size_t room = sort->run_room == 0 ? 16 : 2 * sort->run_room;
         struct run *more = realloc(sort->runs, room * sizeof *more);
@@ -335,79 +208,36 @@ static struct run *next_run(struct sort *sort)
     return run;
 }
 
+/* Makes a run of what is in the buffer. */
 static int spill(struct sort *sort, struct error *err)
 {
-    size_t key;
-    if (sort->count == 0)
-        return 0;
-    order(sort);
-    struct run *run = next_run(sort);
-    if (run == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
     if (sort->file < 0 && (sort->file = sort_open_file(sort->folder)) < 0)
         return write_error(sort, err);
-    int rc =
-        sort->in_order ? write_out(sort, sort->buffer, sort->used, err) : write_sorted(sort, err);
-    const char *last = record_at(sort, sort->count - 1);
-    memcpy(sort->last, last, lengths(last, &key));
+    struct run *run = add_run(sort);
+    if (run == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    qsort(places(sort), sort->count, sizeof(const char *), compare_places);
+    int rc = write_sorted(sort, err);
     run->end = sort->written;
     sort->used = sort->count = 0;
-    sort->in_order = true;
     return rc;
 }
 
 int sort_add(struct sort *sort, const struct sort_record *record, struct error *err)
 {
     size_t size = HEAD + record->key_length + record->value_length;
-    size_t room = sort->memory - sort->used - sort->count * sizeof(struct place);
-    if (room < size + sizeof(struct place) && spill(sort, err) != 0)
+    size_t room = sort->memory - sort->used - sort->count * sizeof(const char *);
+    if (room < size + sizeof(const char *) && spill(sort, err) != 0)
         return -1;
 
     char *at = sort->buffer + sort->used;
     sort->used += pack(at, record);
-    sort->in_order =
-        sort->in_order && (sort->count == 0 || compare(record_at(sort, sort->count - 1), at) < 0);
     sort->count++;
-    places(sort)[0].record = at;
+    places(sort)[0] = at;
     return 0;
 }
 
 /* ---- reading */
-
-/* Reads on, behind what is left in the run's window. */
-static int fill(const struct sort *sort, struct run *run, struct error *err)
-{
-    size_t left = run->filled - run->used;
-    memmove(run->window, run->window + run->used, left);
-    run->used = 0;
-    run->filled = left;
-    while (run->filled < sort->window && run->at < run->end) {
-        size_t want = sort->window - run->filled;
-        if ((off_t)want > run->end - run->at)
-            want = (size_t)(run->end - run->at);
-        ssize_t got = pread(sort->file, run->window + run->filled, want, run->at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return error_set(err, EX_IOERR, "%s: temporary file: %s", sort->folder,
-                             got < 0 ? strerror(errno) : "cut short");
-        run->at += got;
-        run->filled += (size_t)got;
-    }
-    return 0;
-}
-
-/* Makes the next record of the run stand whole in its window. */
-static int advance(const struct sort *sort, struct run *run, struct error *err)
-{
-    size_t key, left = run->filled - run->used;
-    if ((left < HEAD || left < lengths(run->window + run->used, &key)) && fill(sort, run, err) != 0)
-        return -1;
-    run->record = run->used == run->filled ? NULL : run->window + run->used;
-    if (run->record != NULL)
-        run->used += lengths(run->record, &key);
-    return 0;
-}
 
 /* Lets the run at heap[at] sink to where none below it has a lesser record. */
 static void sink(struct sort *sort, size_t at)
@@ -425,43 +255,33 @@ static void sink(struct sort *sort, size_t at)
     sort->heap[at] = moved;
 }
 
-static int begin_merge(struct sort *sort, struct error *err)
+static void begin_merge(struct sort *sort)
 {
     for (size_t i = 0; i < sort->run_count; i++) {
-        struct run *run = &sort->runs[i];
-        run->window = sort->buffer + i * sort->window;
-        run->at = run->begin;
-        run->used = run->filled = 0;
-        if (advance(sort, run, err) != 0)
-            return -1;
+        sort->runs[i].record = sort->map + sort->runs[i].begin;
         sort->heap[i] = i;
     }
     sort->heap_size = sort->run_count;
     for (size_t i = sort->heap_size / 2; i-- > 0;)
         sink(sort, i);
-    return 0;
 }
 
-/* The buffer becomes the windows, of which each run gets one. */
 static int end_adding(struct sort *sort, struct error *err)
 {
     sort->reads = true;
     if (sort->file < 0) {
-        order(sort);
+        qsort(places(sort), sort->count, sizeof(const char *), compare_places);
         return 0;
     }
     if (spill(sort, err) != 0)
         return -1;
-    sort->window = sort->memory / sort->run_count;
-    if (sort->window > WINDOW_MAX)
-        sort->window = WINDOW_MAX;
-    if (sort->window < WINDOW_MIN)
-        sort->window = WINDOW_MIN;
     free(sort->buffer);
-    sort->buffer = malloc(sort->run_count * sort->window);
+    sort->buffer = NULL;
     sort->heap = calloc(sort->run_count, sizeof *sort->heap);
-    return sort->buffer != NULL && sort->heap != NULL ? 0
-                                                      : error_set(err, EX_OSERR, "out of memory");
+    void *map = mmap(NULL, sort->written, PROT_READ, MAP_PRIVATE, sort->file, 0);
+    if (map != MAP_FAILED)
+        sort->map = map;
+    return sort->map != NULL && sort->heap != NULL ? 0 : error_set(err, EX_OSERR, "out of memory");
 }
 
 int sort_rewind(struct sort *sort, struct error *err)
@@ -470,32 +290,37 @@ int sort_rewind(struct sort *sort, struct error *err)
         return -1;
     sort->next = 0;
     sort->took = false;
-    return sort->file < 0 ? 0 : begin_merge(sort, err);
+    if (sort->file >= 0)
+        begin_merge(sort);
+    return 0;
 }
 
-static enum sort_result next_in_memory(struct sort *sort, struct sort_record *out)
+static bool next_in_memory(struct sort *sort, struct sort_record *out)
 {
     if (sort->next == sort->count)
-        return SORT_END;
-    unpack(out, take_at(sort, sort->next++));
-    return SORT_RECORD;
+        return false;
+    unpack(out, places(sort)[sort->next++]);
+    return true;
 }
 
-enum sort_result sort_next(struct sort *sort, struct sort_record *out, struct error *err)
+/* Goes to the next record of the run whose record was the least. */
+static void advance(struct sort *sort)
+{
+    struct run *run = &sort->runs[sort->heap[0]];
+    run->record += record_length(run->record);
+    if (run->record == sort->map + run->end)
+        sort->heap[0] = sort->heap[--sort->heap_size];
+    sink(sort, 0);
+}
+
+bool sort_next(struct sort *sort, struct sort_record *out)
 {
     if (sort->file < 0)
         return next_in_memory(sort, out);
-    if (sort->took) {
-        struct run *run = &sort->runs[sort->heap[0]];
-        if (advance(sort, run, err) != 0)
-            return SORT_FAILED;
-        if (run->record == NULL)
-            sort->heap[0] = sort->heap[--sort->heap_size];
-        sink(sort, 0);
-    }
+    if (sort->took)
+        advance(sort);
     sort->took = sort->heap_size > 0;
-    if (!sort->took)
-        return SORT_END;
-    unpack(out, sort->runs[sort->heap[0]].record);
-    return SORT_RECORD;
+    if (sort->took)
+        unpack(out, sort->runs[sort->heap[0]].record);
+    return sort->took;
 }

@@ -1,11 +1,12 @@
 /* table/sort.h: records in the order of their keys, however many there are. What does not fit into a set amount of
  * memory goes to a temporary file that has no name, in runs that are sorted each; they are merged when the records are
- * read. Records that come in order already are neither sorted nor merged. */
+ * read. */
 #ifndef TABLE_SORT_H
 #define TABLE_SORT_H
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define SORT_KEY_MAX   512 /* octets */
@@ -20,8 +21,6 @@ struct sort_record {
 };
 
 struct sort; /* used by one thread at a time */
-
-enum sort_result { SORT_RECORD, SORT_END, SORT_FAILED };
 
 /* memory is in octets; at least 64 KiB are taken, and only as they are needed. folder is where the
  * temporary file is made when it comes to that; lent. Returns NULL where memory is out. */
@@ -38,8 +37,8 @@ int sort_add(struct sort *sort, const struct sort_record *record, struct error *
  * err. */
 int sort_rewind(struct sort *sort, struct error *err);
 
-/* The next record, in order. What *out points to is lent until the next call. */
-enum sort_result sort_next(struct sort *sort, struct sort_record *out, struct error *err);
+/* The next record, in order; false behind the last. What *out points to is lent until the next call. */
+bool sort_next(struct sort *sort, struct sort_record *out);
 
 /* Makes a temporary file without a name in the folder, to be read and written. Returns its descriptor, or -1 with
  * errno. */
