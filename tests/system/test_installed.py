@@ -1,0 +1,90 @@
+"""What a postmaster has: milter-moved as 'make install' puts it, systemd, and the mail server's own Debian package."""
+
+import os
+import pathlib
+import subprocess
+import unittest
+
+from lib import place
+from lib.machine import LIBRARIES, Machine, root
+
+
+def build(folder):
+    """What 'make install' puts below folder/staged, with the units."""
+    source, made, staged = place.SOURCE, folder / "build", folder / "staged"
+    made.mkdir()
+    log = folder / "build.log"
+    with open(log, "wb") as out:
+        for command in ([source / "configure", "--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var",
+                         "--with-systemdsystemunitdir=/usr/lib/systemd/system"],
+                        ["make", f"-j{os.cpu_count()}"], ["make", "install", f"DESTDIR={staged}"]):
+            if subprocess.run(command, cwd=made, stdout=out, stderr=out).returncode != 0:
+                raise AssertionError(f"{command[0]}: {log.read_text()[-3000:]}")
+    return staged
+
+
+class Installed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        lower = root("postfix", *LIBRARIES)
+        folder = cls.enterClassContext(place.folder())
+        cls.machine = Machine(lower, folder / "machine")
+        staged = build(folder)
+        (folder / "machine/upper").mkdir(parents=True)
+        subprocess.run(["cp", "-a", f"{staged}/.", folder / "machine/upper/"], check=True)
+        cls.enterClassContext(cls.machine)
+        machine = cls.machine
+        machine.run("systemctl", "daemon-reload")
+        machine.run("useradd", "--system", "--home-dir", "/var/lib/milter-moved", "--shell", "/usr/sbin/nologin", "milter-moved")
+        machine.run("movedctl", "init")
+        machine.run("systemctl", "enable", "--now", "milter-moved")
+        machine.run("movedctl", "add", "gone@mx.old.example", "gone@new.example")
+        machine.run("movedctl", "attach", "--yes", "postfix")
+
+    @classmethod
+    def enterClassContext(cls, context):  # unittest has it from 3.11 on
+        value = context.__enter__()
+        cls.addClassCleanup(context.__exit__, None, None, None)
+        return value
+
+    def check(self, why=""):
+        """Each kind of recipient gets what it should."""
+        place.until(self.machine.serves, "the mail server listens")
+        for recipient, reply in (("gone@mx.old.example", "551 5.1.6 User not local; please try <gone@new.example>"),
+                                 ("root@mx.old.example", "250 2.1.5 Ok")):
+            self.assertEqual(self.machine.ask(recipient), reply, f"{why}\n{self.machine.journal('milter-moved')}")
+        self.assertRegex(self.machine.ask("nobody@mx.old.example.invalid"), "^[45]5[04] ")
+
+    def owners(self):
+        return self.machine.run("stat", "-c", "%U:%G %a %n", "/var/lib/milter-moved", "/var/lib/milter-moved/data.mdb",
+                                "/var/lib/milter-moved/lock.mdb").stdout
+
+    def test_the_table_stays_the_users_through_restart_reload_and_reboot(self):
+        own = self.owners()
+        self.assertNotIn("root", own)
+        self.check("as attached")
+        self.machine.run("systemctl", "restart", "milter-moved")
+        self.check("after a restart")
+        self.machine.run("systemctl", "reload", "milter-moved")
+        self.check("after a reload")
+        self.machine.reboot()
+        place.until(lambda: self.machine.is_active("milter-moved"), f"it starts again:\n{self.machine.journal('milter-moved')}")
+        self.check("after a reboot")
+        self.assertEqual(self.owners(), own)
+
+    def test_a_reload_takes_the_configuration_up(self):
+        conf = self.machine.path("/etc/milter-moved/milter-moved.conf")
+        before = conf.read_text()
+        self.addCleanup(self.machine.run, "systemctl", "reload", "milter-moved")
+        self.addCleanup(conf.write_text, before)
+        conf.write_text(before + '\nreplies: { moved = "551 5.1.6 Elsewhere now; please try <${new}>"; };\n')
+        self.machine.run("systemctl", "reload", "milter-moved")
+        place.until(lambda: "Elsewhere" in self.machine.ask("gone@mx.old.example"), "the new text is in force")
+
+    def test_doctor_is_content(self):
+        done = self.machine.run("movedctl", "doctor", check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
