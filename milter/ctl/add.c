@@ -1,6 +1,8 @@
 /* ctl/add.c: put one entry */
 #include "ctl/ctl.h"
 
+#include <time.h>
+
 /* What the operands and the flags say together; contradictions are entry_parse's affair, save
  * those of the command line alone. */
 static int read_words(struct entry_text *out, const struct options *options, char **args,
@@ -22,7 +24,8 @@ static int read_words(struct entry_text *out, const struct options *options, cha
                                .until = options->until,
                                .forward_until = options->forward_until,
                                .disclose = options->disclose,
-                               .note = options->note};
+                               .note = options->note,
+                               .now = time(NULL)};
     return 0;
 }
 
@@ -41,6 +44,15 @@ static int put(const struct ctl *ctl, const struct entry *entry, const char *old
     return -1;
 }
 
+/* Such an entry may be meant, but a wrong year is more likely. */
+static void warn_of_past(const struct entry *entry, const struct entry_text *text)
+{
+    if (entry->until != TIMESTAMP_NONE && entry->until <= text->now)
+        ctl_warn("--until: %s has passed: the entry is never in force", text->until);
+    else if (entry->forward_until != TIMESTAMP_NONE && entry->forward_until <= text->now)
+        ctl_warn("--forward-until: %s has passed: the entry refuses already", text->forward_until);
+}
+
 static int add(struct ctl *ctl, char **args, struct error *err)
 {
     struct entry_text text;
@@ -48,28 +60,32 @@ static int add(struct ctl *ctl, char **args, struct error *err)
     if (read_words(&text, &ctl->options, args, err) != 0 ||
         entry_parse(&entry, &text, &ctl->settings->addresses, err) != 0)
         return -1;
-    return put(ctl, &entry, args[0], err);
+    if (put(ctl, &entry, args[0], err) != 0)
+        return -1;
+    warn_of_past(&entry, &text);
+    return 0;
 }
 
 const struct command command_add = {
     .name = "add",
     .usage = "add [OPTION...] OLD [NEW]",
     .summary = "Puts one entry, in force for the very next recipient",
-    .details =
-        "OLD  user@domain; @domain, every mailbox of it; @.domain, every mailbox of its "
-        "subdomains\n"
-        "NEW  user@domain; @domain, the same mailbox name there\n"
-        "\n"
-        "  --gone              moved, and there is no new address\n"
-        "  --stay              has not moved, whatever the entry of its domain says\n"
-        "  --forward           deliver to NEW meanwhile\n"
-        "  --forward-until T   deliver to NEW up to T, then refuse\n"
-        "  --from T, --until T in force from T on, up to T (2026-09-01, or with T06:00:00+02:00)\n"
-        "  --disclose W        who is told NEW: anyone, trusted, nobody\n"
-        "  --note S            your own words; never sent\n"
-        "  --replace           even if OLD is there already\n"
-        "\n"
-        "Exit status 65, and nothing changed, where OLD is there already.\n",
+    .details = "OLD  user@domain; @domain, every mailbox of it; @.domain, every mailbox of its "
+               "subdomains\n"
+               "NEW  user@domain; @domain, the same mailbox name there\n"
+               "\n"
+               "  --gone              moved, and there is no new address\n"
+               "  --stay              has not moved, whatever the entry of its domain says\n"
+               "  --forward           deliver to NEW meanwhile\n"
+               "  --forward-until T   deliver to NEW up to T, then refuse\n"
+               "  --from T, --until T in force from T on, up to T: 2026-09-01, or with "
+               "T06:00:00+02:00, or\n"
+               "                      +180d from now (h hours, d days, w weeks)\n"
+               "  --disclose W        who is told NEW: anyone, trusted, nobody\n"
+               "  --note S            your own words; never sent\n"
+               "  --replace           even if OLD is there already\n"
+               "\n"
+               "Exit status 65, and nothing changed, where OLD is there already.\n",
     .takes = "gone stay forward forward-until from until disclose note replace",
     .least = 1,
     .most = 2,

@@ -42,30 +42,75 @@ enum table_result ctl_find(const struct ctl *ctl, const struct entry *old, struc
 
 /* ---- commands */
 
-/* How many letters differ, a short way: those that b lacks, and the difference in length. */
-static size_t distance(const char *a, const char *b)
+bool ctl_has_word(const char *words, const char *word)
 {
-    size_t missing = 0, a_length = strlen(a), b_length = strlen(b);
-    for (const char *at = a; *at != '\0'; at++)
-        if (strchr(b, *at) == NULL)
-            missing++;
-    return 2 * missing + (a_length > b_length ? a_length - b_length : b_length - a_length);
+    size_t length = strlen(word);
+    for (const char *at = words; at != NULL && (at = strstr(at, word)) != NULL; at++)
+        if ((at == words || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+#define LETTERS_MAX 16 /* letters of a word that may be a command with a typing error */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters were typed wrong, left out, put in, or swapped with their neighbour. */
+static size_t typing_errors(const char *typed, const char *name)
+{
+    size_t cost[LETTERS_MAX + 1][LETTERS_MAX + 1];
+    size_t rows = strlen(typed), columns = strlen(name);
+    if (rows > LETTERS_MAX || columns > LETTERS_MAX)
+        return LETTERS_MAX;
+    for (size_t i = 0; i <= rows; i++)
+        for (size_t j = 0; j <= columns; j++) {
+            if (i == 0 || j == 0) {
+                cost[i][j] = i + j;
+                continue;
+            }
+            cost[i][j] = least(cost[i - 1][j - 1] + (typed[i - 1] != name[j - 1]),
+                               1 + least(cost[i - 1][j], cost[i][j - 1]));
+            if (i > 1 && j > 1 && typed[i - 1] == name[j - 2] && typed[i - 2] == name[j - 1])
+                cost[i][j] = least(cost[i][j], 1 + cost[i - 2][j - 2]);
+        }
+    return cost[rows][columns];
+}
+
+/* The command that was meant: one that other programs call so, or that begins so, or is spelled nearly so. */
+static const char *guess(const struct command *const *all, const char *typed)
+{
+    const char *nearest = NULL;
+    if (*typed == '\0')
+        return NULL;
+    size_t least_errors = strlen(typed) < 4 ? 2 : 3; /* as many are another word */
+    for (; *all != NULL; all++) {
+        if (ctl_has_word((*all)->also, typed))
+            return (*all)->name;
+        size_t errors = strncmp((*all)->name, typed, strlen(typed)) == 0
+                            ? 1
+                            : typing_errors(typed, (*all)->name);
+        if (errors < least_errors) {
+            least_errors = errors;
+            nearest = (*all)->name;
+        }
+    }
+    return nearest;
 }
 
 const struct command *command_find(const struct command *const *all, const char *name,
                                    struct error *err)
 {
-    const char *nearest = "help";
-    for (; *all != NULL; all++) {
-        if (strcmp((*all)->name, name) == 0)
-            return *all;
-        if (distance(name, (*all)->name) < distance(name, nearest))
-            nearest = (*all)->name;
-    }
-    if (distance(name, nearest) > 2)
+    for (size_t i = 0; all[i] != NULL; i++)
+        if (strcmp(all[i]->name, name) == 0)
+            return all[i];
+    const char *meant = guess(all, name);
+    if (meant == NULL)
         error_set(err, EX_USAGE, "no such command '%s': see movedctl help", name);
     else
         error_set(err, EX_USAGE, "no such command '%s': did you mean %s? see movedctl help", name,
-                  nearest);
+                  meant);
     return NULL;
 }

@@ -42,9 +42,10 @@ struct ctl {
 
 struct command {
     const char *name;
-    const char *usage;     /* "get [--json] OLD" */
-    const char *summary;   /* a sentence without its full stop, for the list of commands */
-    const char *details;   /* more lines for help COMMAND; NULL: none */
+    const char *also;    /* what other programs call it, parted by blanks: a hint; NULL: nothing */
+    const char *usage;   /* "get [--json] OLD" */
+    const char *summary; /* a sentence without its full stop, for the list of commands */
+    const char *details; /* more lines for help COMMAND; NULL: none */
     void (*explain)(void); /* prints still more of it; NULL: nothing */
     const char *takes;     /* the long options that it knows, parted by blanks; NULL: none */
     int least, most;       /* operands; most -1: any number */
@@ -55,7 +56,10 @@ struct command {
 
 extern const struct command *const commands[]; /* NULL-terminated; only main.c knows it */
 
-/* The command of this name among all; or NULL with err (EX_USAGE), which names the nearest. */
+/* Whether word is one of the words, which blanks separate. words may be NULL, word not be empty. */
+bool ctl_has_word(const char *words, const char *word);
+
+/* The command of this name among all; or NULL with err (EX_USAGE), which names the one that was meant. */
 const struct command *command_find(const struct command *const *all, const char *name,
                                    struct error *err);
 

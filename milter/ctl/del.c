@@ -34,6 +34,7 @@ static int del(struct ctl *ctl, char **args, struct error *err)
 
 const struct command command_del = {
     .name = "del",
+    .also = "delete rm remove",
     .usage = "del OLD...",
     .summary = "Deletes entries, all of them or none",
     .details = "Exit status 1, and nothing deleted, where one of them is not there.\n",

@@ -16,6 +16,7 @@ static int get(struct ctl *ctl, char **args, struct error *err)
 
 const struct command command_get = {
     .name = "get",
+    .also = "show",
     .usage = "get [--json] OLD",
     .summary = "Prints the entry of one old address",
     .details =

@@ -42,6 +42,7 @@ static int list(struct ctl *ctl, char **args, struct error *err)
 
 const struct command command_list = {
     .name = "list",
+    .also = "ls",
     .usage = "list [--json] [--domain D] [PATTERN]",
     .summary = "Prints the entries, sorted by domain",
     .details = "PATTERN is a shell pattern for the old address: movedctl list 'a*@old.example'.\n"

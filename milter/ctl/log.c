@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SHOWN 10 /* entries of a change, where it is not the only one that is asked for */
 
@@ -241,7 +242,8 @@ static int clear(struct ctl *ctl, char **args, struct error *err)
     int64_t before = INT64_MAX;
     if (args[0] != NULL || ctl->options.json)
         return error_set(err, EX_USAGE, "--clear: forgets whole changes: write --until T at most");
-    if (ctl->options.until != NULL && timestamp_parse(&before, ctl->options.until, err) != 0)
+    if (ctl->options.until != NULL &&
+        timestamp_parse(&before, ctl->options.until, time(NULL), err) != 0)
         return error_at(err, "--until", 0);
     table_free(ctl->table);
     ctl->table = NULL;
@@ -286,7 +288,7 @@ const struct command command_log = {
         "  --clear    forgets all changes, with the addresses in them; that is logged, and nothing "
         "else is\n"
         "             changed, but what is forgotten cannot be undone\n"
-        "  --until T  forgets only those that were made before T (2026-09-01)\n",
+        "  --until T  forgets only those that were made before T (2026-09-01, or -30d)\n",
     .takes = "json clear until",
     .most = 1,
     .opens = TABLE_TO_READ,

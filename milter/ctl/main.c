@@ -73,15 +73,6 @@ static const struct {
 #define ROWS      (sizeof rows / sizeof *rows)
 #define FIRST_ROW 256
 
-static bool takes(const struct command *command, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *at = command->takes; at != NULL && (at = strstr(at, name)) != NULL; at++)
-        if ((at == command->takes || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
-            return true;
-    return false;
-}
-
 static void store(struct options *options, size_t row, char *argument)
 {
     char *at = (char *)options + rows[row].offset;
@@ -121,7 +112,7 @@ static int read_options(struct options *out, const struct command *command, int 
     int value;
 
     for (size_t i = 0; i < ROWS; i++)
-        if (takes(command, rows[i].name))
+        if (ctl_has_word(command->takes, rows[i].name))
             known[count++] =
                 (struct option){rows[i].name, rows[i].has_argument, NULL, FIRST_ROW + (int)i};
     opterr = 0;

@@ -24,7 +24,7 @@ static int read_question(struct question *out, const struct options *options, co
                                         .authenticated = options->authenticated,
                                         .smtputf8 = options->smtputf8},
                              .now = time(NULL)};
-    if (options->at != NULL && timestamp_parse(&out->now, options->at, err) != 0)
+    if (options->at != NULL && timestamp_parse(&out->now, options->at, out->now, err) != 0)
         return error_at(err, "--at", 0);
     if (ip_parse(&out->client.ip, options->client == NULL ? STRANGER : options->client, err) != 0)
         return error_at(err, "--client", 0);
@@ -121,7 +121,8 @@ const struct command command_test = {
                "  --client-name H  as a client whose name the mail server has confirmed\n"
                "  --authenticated  as a client who has logged in\n"
                "  --smtputf8       in a session with SMTPUTF8\n"
-               "  --at TIME        at that moment: 2026-09-01, or with T06:00:00+02:00\n",
+               "  --at TIME        at that moment: 2026-09-01, or with T06:00:00+02:00, or +180d "
+               "(h, d, w)\n",
     .takes = "json client client-name authenticated smtputf8 at",
     .least = 1,
     .most = 1,

@@ -4,10 +4,13 @@
 #include <string.h>
 #include <time.h>
 
-static int wrong(struct error *err, const char *text)
+#define LAST 253402300799 /* 9999-12-31T23:59:59Z */
+
+static int wrong(struct error *err, const char *text, int64_t now)
 {
-    return error_set(err, EX_DATAERR,
-                     "no date or time '%.60s': write 2026-09-01 or 2026-09-01T06:00:00Z", text);
+    return error_set(err, EX_DATAERR, "no date or time '%.60s': write 2026-09-01%s", text,
+                     now == TIMESTAMP_NONE ? " or 2026-09-01T06:00:00Z"
+                                           : ", 2026-09-01T06:00:00Z, +180d, -12h or +2w");
 }
 
 /* Reads exactly count digits; -1 where they are not there. */
@@ -90,22 +93,52 @@ static int read_zone(int *out, const char **at)
     return 0;
 }
 
-int timestamp_parse(int64_t *out, const char *text, struct error *err)
+static int64_t unit_seconds(char unit)
 {
+    switch (unit) {
+    case 'h': return 3600;
+    case 'd': return 24 * 3600;
+    case 'w': return 7 * 24 * 3600;
+    default: return 0;
+    }
+}
+
+/* "+180d" */
+static int parse_relative(int64_t *out, const char *text, int64_t now, struct error *err)
+{
+    size_t length = strspn(text + 1, "0123456789");
+    int64_t unit = length == 0 ? 0 : unit_seconds(text[1 + length]), count = 0;
+    if (now == TIMESTAMP_NONE || unit == 0 || text[2 + length] != '\0')
+        return wrong(err, text, now);
+    for (size_t i = 1; i <= length && count <= LAST; i++)
+        count = 10 * count + (text[i] - '0');
+    int64_t when = *text == '-' ? now - count * unit : now + count * unit;
+    if (count > LAST || when <= TIMESTAMP_NONE || when > LAST)
+        return error_set(err, EX_DATAERR, "'%.60s' is out of range: write one in 1970 to 9999",
+                         text);
+    *out = when;
+    return 0;
+}
+
+int timestamp_parse(int64_t *out, const char *text, int64_t now, struct error *err)
+{
+    if (*text == '+' || *text == '-')
+        return parse_relative(out, text, now, err);
+
     struct tm parts;
     const char *at = text;
     int zone = 0;
 
     if (read_date(&parts, &at) != 0)
-        return wrong(err, text);
+        return wrong(err, text, now);
     if (*at == 'T' || *at == 't' || *at == ' ') {
         at++;
         if (read_clock(&parts, &at) != 0 || read_zone(&zone, &at) != 0)
-            return wrong(err, text);
+            return wrong(err, text, now);
     }
     int64_t when = (int64_t)timegm(&parts) - zone;
     if (*at != '\0' || when <= TIMESTAMP_NONE)
-        return wrong(err, text);
+        return wrong(err, text, now);
     *out = when;
     return 0;
 }

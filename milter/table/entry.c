@@ -191,19 +191,21 @@ static int parse_disclose(struct entry *out, const char *disclose, struct error 
     return 0;
 }
 
-static int parse_moment(int64_t *out, const char *text, const char *field, struct error *err)
+static int parse_moment(int64_t *out, const char *text, int64_t now, const char *field,
+                        struct error *err)
 {
     *out = TIMESTAMP_NONE;
-    if (*text != '\0' && timestamp_parse(out, text, err) != 0)
+    if (*text != '\0' && timestamp_parse(out, text, now, err) != 0)
         return prefix_error(err, field);
     return 0;
 }
 
 static int parse_moments(struct entry *out, const struct entry_text *text, struct error *err)
 {
-    if (parse_moment(&out->from, or_empty(text->from), "from", err) != 0 ||
-        parse_moment(&out->until, or_empty(text->until), "until", err) != 0 ||
-        parse_moment(&out->forward_until, or_empty(text->forward_until), "forward_until", err) != 0)
+    if (parse_moment(&out->from, or_empty(text->from), text->now, "from", err) != 0 ||
+        parse_moment(&out->until, or_empty(text->until), text->now, "until", err) != 0 ||
+        parse_moment(&out->forward_until, or_empty(text->forward_until), text->now, "forward_until",
+                     err) != 0)
         return -1;
     if (out->until != TIMESTAMP_NONE && out->until <= out->from)
         return error_set(err, EX_DATAERR,

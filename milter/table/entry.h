@@ -56,6 +56,8 @@ struct entry {
  * Lent by the caller. */
 struct entry_text {
     const char *old, *new, *action, *from, *until, *forward_until, *disclose, *note;
+    int64_t
+        now; /* what a relative time counts from; TIMESTAMP_NONE: a time is absolute, as in a file */
 };
 
 /* Checks and reads an entry. action is "reject" (also "" and "gone" with an empty new),

@@ -1,11 +1,13 @@
 """movedctl as an administrator and a script meet it: the real program, a real table, exit statuses and error lines."""
 
 import concurrent.futures
+import datetime
 import json
 import os
 import pty
 import signal
 import subprocess
+import time
 import unittest
 
 from lib import place
@@ -69,6 +71,39 @@ class Commands(MovedctlCase):
             self.assertEqual((done.returncode, done.stdout), (66, ""))
             self.assertIn(f"{self.folder / 'none'}: No such file", done.stderr)
         self.assertNotIn("o@old.example", self.ctl("list", env=env).stdout)
+
+    def test_a_wrong_command_names_the_one_that_was_meant(self):
+        for typed, meant in (("delete", "del"), ("rm", "del"), ("remove", "del"), ("show", "get"), ("ls", "list"), ("impotr", "import"),
+                             ("imp", "import"), ("ad", "add"), ("dle", "del"), ("atach", "attach"), ("detahc", "detach"),
+                             ("lst", "list"), ("exprot", "export"), ("bakcup", "backup"), ("statistics", None), ("x", None),
+                             ("deliver", None), ("a" * 5000, None), ("", None)):
+            hint = f": did you mean {meant}? see movedctl help\n" if meant else ": see movedctl help\n"
+            done = self.refused(64, "no such command '", typed)
+            if len(typed) < 500:
+                self.assertEqual(done.stderr, f"movedctl: no such command '{typed}'{hint}")
+
+    def test_a_time_may_be_relative_to_now(self):
+        before = int(time.time())
+        self.movedctl("add", "r@old.example", "r@new.example", "--from", "-1h", "--forward-until", "+2w", "--until", "+180d")
+        entry = json.loads(self.movedctl("get", "--json", "r@old.example"))
+        for key, seconds in (("from", -3600), ("forward_until", 14 * 86400), ("until", 180 * 86400)):
+            when = datetime.datetime.strptime(entry[key], "%Y-%m-%dT%H:%M:%S%z").timestamp()
+            self.assertTrue(before + seconds <= when <= time.time() + seconds, entry)
+        self.assertTrue(self.movedctl("test", "r@old.example").startswith("forward <r@new.example>"))
+        self.assertTrue(self.movedctl("test", "--at", "+15d", "r@old.example").startswith("551 "))
+        self.assertTrue(self.ctl("test", "--at", "+181d", "r@old.example").stdout.startswith("continue"))
+        self.refused(65, "--at: no date or time '+1x': write 2026-09-01, 2026-09-01T06:00:00Z, +180d", "test", "--at", "+1x", "r@old.example")
+        self.refused(65, "until: '-2d' is not after from '-1d'", "add", "s@old.example", "--gone", "--from", "-1d", "--until", "-2d")
+        self.refused(65, ":2: until: no date or time '+1d': write 2026-09-01 or ", "import", "-",
+                     stdin="old,new,until\na@old.example,a@new.example,+1d\n")
+
+    def test_an_end_in_the_past_is_warned_of(self):
+        for option, words in (("--until", "is never in force"), ("--forward-until", "refuses already")):
+            for when in ("-1h", "2020-01-01"):
+                done = self.ctl("add", "--replace", "r@old.example", "r@new.example", option, when)
+                self.assertEqual((done.returncode, done.stderr),
+                                 (0, f"movedctl: warning: {option}: {when} has passed: the entry {words}\n"))
+            self.assertEqual(self.ctl("add", "--replace", "r@old.example", "r@new.example", option, "+1h").stderr, "")
 
     def test_what_is_there_is_replaced_only_when_asked(self):
         self.movedctl("add", "a@old.example", "a@new.example")

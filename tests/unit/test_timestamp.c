@@ -25,7 +25,7 @@ START_TEST(moments_are_read_and_written)
     int64_t when = -1;
     char text[TIMESTAMP_TEXT_SIZE];
     struct error err;
-    ck_assert_msg(timestamp_parse(&when, good[_i].text, &err) == 0, "%s", err.text);
+    ck_assert_msg(timestamp_parse(&when, good[_i].text, 1, &err) == 0, "%s", err.text);
     ck_assert_int_eq(when, good[_i].when);
     timestamp_format(text, sizeof text, when);
     ck_assert_str_eq(text, good[_i].back);
@@ -51,15 +51,56 @@ static const char *const bad[] = {
     "1970-01-01",
     "2026-09-01T06:00:00.",
     "2026-09-01T06:00 +02:00",
+    "+180d", /* of a file: relative to what? */
 };
 START_TEST(what_is_no_moment_is_refused)
 {
     int64_t when = 7;
     struct error err;
-    ck_assert_msg(timestamp_parse(&when, bad[_i], &err) == -1, "%s", bad[_i]);
+    ck_assert_msg(timestamp_parse(&when, bad[_i], TIMESTAMP_NONE, &err) == -1, "%s", bad[_i]);
     ck_assert_int_eq(when, 7);
     ck_assert_int_eq(err.status, EX_DATAERR);
     ck_assert_ptr_nonnull(strstr(err.text, ": write 2026-09-01"));
+}
+END_TEST
+
+#define NOW 1788220800
+static const struct {
+    const char *text;
+    int64_t when; /* TIMESTAMP_NONE: refused */
+} relative[] = {
+    {"+180d", NOW + 180 * 86400},
+    {"-30d", NOW - 30 * 86400},
+    {"+12h", NOW + 12 * 3600},
+    {"-2w", NOW - 14 * 86400},
+    {"+0d", NOW},
+    {"+0000000000000000000000000001h", NOW + 3600},
+    {"-20000d", NOW - 20000 * INT64_C(86400)},
+    {"-21000d", TIMESTAMP_NONE},
+    {"+3000000d", TIMESTAMP_NONE},
+    {"+99999999999999999999d", TIMESTAMP_NONE},
+    {"+253402300799w", TIMESTAMP_NONE},
+    {"+d", TIMESTAMP_NONE},
+    {"+", TIMESTAMP_NONE},
+    {"-", TIMESTAMP_NONE},
+    {"+5", TIMESTAMP_NONE},
+    {"5d", TIMESTAMP_NONE},
+    {"+5m", TIMESTAMP_NONE},
+    {"+5D", TIMESTAMP_NONE},
+    {"+5d ", TIMESTAMP_NONE},
+    {"+-5d", TIMESTAMP_NONE},
+    {"+1.5d", TIMESTAMP_NONE},
+    {"+1w2d", TIMESTAMP_NONE},
+};
+START_TEST(a_moment_may_be_relative_to_now)
+{
+    int64_t when = TIMESTAMP_NONE;
+    struct error err;
+    int rc = timestamp_parse(&when, relative[_i].text, NOW, &err);
+    ck_assert_msg(when == relative[_i].when, "%s: %lld", relative[_i].text, (long long)when);
+    ck_assert_int_eq(rc, when == TIMESTAMP_NONE ? -1 : 0);
+    if (rc != 0)
+        ck_assert_msg(strstr(err.text, ": write ") != NULL, "%s", err.text);
 }
 END_TEST
 
@@ -77,6 +118,7 @@ Suite *timestamp_suite(void)
     TCase *tcase = tcase_create("timestamp");
     tcase_add_loop_test(tcase, moments_are_read_and_written, 0, ROWS(good));
     tcase_add_loop_test(tcase, what_is_no_moment_is_refused, 0, ROWS(bad));
+    tcase_add_loop_test(tcase, a_moment_may_be_relative_to_now, 0, ROWS(relative));
     tcase_add_test(tcase, no_moment_is_an_empty_text);
     suite_add_tcase(suite, tcase);
     return suite;
