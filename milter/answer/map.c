@@ -74,6 +74,19 @@ static int read_client(struct client *client, const char **text, size_t *length)
                : 0;
 }
 
+/* Splits the sender off "<ADDRESS> SENDER". Sendmail has taken the quotes out, so a '>' may be part of
+ * the mailbox name: only one with a blank behind it ends the address. */
+static void split_sender(struct map_answer *out, const char *key, size_t *length)
+{
+    const char *end = *length > 0 && *key == '<' ? memmem(key, *length, "> ", 2) : NULL;
+    if (end == NULL)
+        return;
+    size_t used = (size_t)(end + 1 - key);
+    out->sender = end + 2;
+    out->sender_length = *length - used - 1;
+    *length = used;
+}
+
 /* Postfix asks for a bare user and for @domain too, and a yes there would accept what nobody
  * refuses: the configuration's local_domain has no say. */
 static bool has_both_parts(const char *key, size_t length, const struct settings *settings)
@@ -86,17 +99,18 @@ static bool has_both_parts(const char *key, size_t length, const struct settings
 
 /* ---- the outcome */
 
-static void found(struct map_answer *out, const char *verdict, const char *address)
-{
-    out->result = MAP_OK;
-    snprintf(out->value, sizeof out->value, "%s%s%s", verdict, *verdict == '\0' ? "" : " ",
-             address);
-}
-
 static void unavailable(struct map_answer *out, const char *why)
 {
     out->result = MAP_TEMP;
     snprintf(out->value, sizeof out->value, "%s", why);
+}
+
+static void found(struct map_answer *out, const char *verdict, const char *address)
+{
+    int length = snprintf(out->value, sizeof out->value, "%s%s", verdict, address);
+    out->result = MAP_OK;
+    if (length < 0 || (size_t)length >= sizeof out->value) /* half an address is another one */
+        unavailable(out, "the address does not fit in an answer");
 }
 
 /* The mail server itself says that it does not know the mailbox: in its own words. */
@@ -105,24 +119,37 @@ static bool is_kept_from_all(const struct answer *answer)
     return answer->concealed && answer->disclose == ENTRY_NOBODY;
 }
 
-static void listed(struct map_answer *out, const char *key, size_t length)
+/* A mail server that has no session with the milter would accept what nobody then refuses. Just after a
+ * restart it may have had one: its client tries again. */
+static void listed(struct map_answer *out, const struct map_question *question)
 {
+    const struct address *old = &out->answer.old;
     char address[ADDRESS_TEXT_SIZE];
     if (out->answer.verdict == VERDICT_CONTINUE || is_kept_from_all(&out->answer))
         return;
-    if (length < sizeof address) {
-        memcpy(address, key, length);
-        address[length] = '\0';
-    } else { /* a source route: then without it */
-        answer_format_old(address, &out->answer);
+    if (question->sessions == 0) {
+        if (question->uptime < MAP_RESTART_SECONDS)
+            unavailable(out, "milter-moved has just started: no milter session is open");
+        return;
     }
-    found(out, "", address);
+    if (address_format(address, sizeof address, old->local, old->domain) == 0)
+        found(out, "", address);
+    else
+        unavailable(out, "the address does not fit in an answer");
 }
 
 static void relocated(struct map_answer *out)
 {
     if (out->answer.verdict == VERDICT_REPLY && out->answer.rule == RULE_MOVED)
         found(out, "", out->answer.new);
+}
+
+/* Sendmail reads the value as a text with arguments: "%0" is the key, "%%" a '%' (map_rewrite). */
+static void found_for_sendmail(struct map_answer *out, const char *verdict, const char *address)
+{
+    char doubled[2 * ADDRESS_TEXT_SIZE];
+    found(out, verdict, reply_double_percent(doubled, address));
+    reply_make_printable(out->value, out->client.smtputf8); /* Sendmail strips the eighth bit */
 }
 
 /* The verdict without its words: those stand in the mail server's configuration. */
@@ -134,17 +161,16 @@ static void reply(struct map_answer *out)
         return;
     answer_format_old(old, answer);
     if (answer->rule == RULE_MOVED)
-        found(out, "moved", answer->new);
+        found_for_sendmail(out, "moved ", answer->new);
     else if (answer->reply.code[0] == '4')
-        found(out, "deferred", old);
+        found_for_sendmail(out, "deferred ", old);
     else if (!answer->concealed && (answer->rule == RULE_GONE || answer->rule == RULE_LOOP))
-        found(out, "gone", old);
+        found_for_sendmail(out, "gone ", old);
     else
-        found(out, "withheld", old);
-    reply_make_printable(out->value, out->client.smtputf8); /* Sendmail strips the eighth bit */
+        found_for_sendmail(out, "withheld ", old);
 }
 
-static void conclude(struct map_answer *out, const char *key, size_t length)
+static void conclude(struct map_answer *out, const struct map_question *question)
 {
     if (out->answer.rule == RULE_TABLE_ERROR) {
         if (out->answer.verdict == VERDICT_REPLY) /* on_table_error = "tempfail" */
@@ -152,7 +178,7 @@ static void conclude(struct map_answer *out, const char *key, size_t length)
         return;
     }
     switch (out->map) {
-    case MAP_LISTED: listed(out, key, length); break;
+    case MAP_LISTED: listed(out, question); break;
     case MAP_RELOCATED: relocated(out); break;
     case MAP_REPLY: reply(out); break;
     case MAP_UNKNOWN: break;
@@ -175,16 +201,18 @@ static void ask_for_sendmail(struct answer *out, const struct question *question
         answer_ask(out, &again, settings, table, table_error, limit);
 }
 
-void map_ask(struct map_answer *out, const char *request, size_t length, int64_t now,
+void map_ask(struct map_answer *out, const struct map_question *asked,
              const struct settings *settings, struct table *table, const struct error *table_error,
              struct limit *limit)
 {
-    const char *word;
-    size_t word_length = split(&word, &request, &length);
+    const char *key = asked->request, *word;
+    size_t length = asked->length, word_length = split(&word, &key, &length);
 
     out->result = MAP_NOTFOUND;
     out->value[0] = '\0';
     out->asked = false;
+    out->sender = NULL;
+    out->sender_length = 0;
     out->client = stranger;
     out->map = find_map(word, word_length);
     out->client.smtputf8 = out->map == MAP_LISTED; /* whichever session it is asked for */
@@ -192,17 +220,19 @@ void map_ask(struct map_answer *out, const char *request, size_t length, int64_t
         unavailable(out, "no such map here: there are listed, relocated and reply");
         return;
     }
-    if (out->map == MAP_REPLY ? read_client(&out->client, &request, &length) != 0
-                              : !has_both_parts(request, length, settings))
+    if (out->map == MAP_REPLY ? read_client(&out->client, &key, &length) != 0
+                              : !has_both_parts(key, length, settings))
         return;
+    if (out->map == MAP_REPLY)
+        split_sender(out, key, &length);
 
     const struct question question = {
-        .recipient = request, .length = length, .client = out->client, .now = now};
+        .recipient = key, .length = length, .client = out->client, .now = asked->now};
     if (out->map == MAP_REPLY)
         ask_for_sendmail(&out->answer, &question, settings, table, table_error, limit);
     else
         answer_ask(&out->answer, &question, settings, table, table_error, NULL);
     out->asked = true;
     if (settings->mode == MODE_ENFORCE)
-        conclude(out, request, length);
+        conclude(out, asked);
 }

@@ -14,10 +14,23 @@
 enum map_result { MAP_OK, MAP_NOTFOUND, MAP_TEMP };
 
 enum map_name {
-    MAP_LISTED,    /* ADDRESS -> the same: an old address that would be refused or forwarded now */
+    MAP_LISTED, /* ADDRESS -> its canonical form: an old address that would be refused or forwarded now */
     MAP_RELOCATED, /* ADDRESS -> its new address, where anyone may know it */
-    MAP_REPLY,     /* CLIENT-IP AUTHENTICATED SMTPUTF8 ADDRESS -> VERDICT ADDRESS */
+    MAP_REPLY,     /* CLIENT-IP AUTHENTICATED SMTPUTF8 <ADDRESS> SENDER -> VERDICT ADDRESS */
     MAP_UNKNOWN,   /* a mistake in the mail server's configuration: TEMP, since NOTFOUND hides it */
+};
+
+/* How long after its start the daemon may be asked by a mail server whose session with the milter the
+ * restart has cut: Postfix's smtpd_timeout. */
+#define MAP_RESTART_SECONDS 300
+
+/* A look-up, and the moment at which it is asked. The request is borrowed. */
+struct map_question {
+    const char *request; /* "MAP KEY": length octets of any kind, no NUL needed */
+    size_t length;
+    int64_t now;       /* seconds since 1970 */
+    int64_t uptime;    /* of the daemon, in seconds */
+    unsigned sessions; /* milter sessions that are open: without one, listed finds nothing */
 };
 
 struct map_answer {
@@ -25,14 +38,16 @@ struct map_answer {
     char value[ADDRESS_TEXT_SIZE + 16]; /* MAP_OK: the value; MAP_TEMP: why */
     enum map_name map;
     struct client client; /* MAP_REPLY: of the key */
+    const char *sender;   /* MAP_REPLY: points into the request; NULL where the key has none */
+    size_t sender_length;
     struct answer answer; /* what the milter would have said; unset for what was not asked */
     bool asked;
 };
 
-/* Looks up a request, "MAP KEY" of length octets (NUL not needed, any octets). now is in seconds
- * since 1970; the rest is as for answer_ask. In observe mode every outcome but an unknown map is
+/* Looks a request up; the rest is as for answer_ask. The addresses in the value of reply have each '%'
+ * doubled, as Sendmail's map_rewrite wants it. In observe mode every outcome but an unknown map is
  * MAP_NOTFOUND, lest a mail server accepts a recipient that nobody then refuses. */
-void map_ask(struct map_answer *out, const char *request, size_t length, int64_t now,
+void map_ask(struct map_answer *out, const struct map_question *asked,
              const struct settings *settings, struct table *table, const struct error *table_error,
              struct limit *limit);
 

@@ -1,45 +1,37 @@
 #include "daemon/lookup.h"
 
-#include "base/netstring.h"
-#include "daemon/log.h"
-#include "daemon/report.h"
-#include "daemon/service.h"
-#include "daemon/stats.h"
+#include "daemon/dialogue.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PEERS_MAX    4096 /* an MTA of 500 processes has 500; beyond, who was silent longest goes */
+#define PEERS_MAX    4096 /* an MTA of 500 processes has 500; beyond, the one longest silent goes */
 #define HALF_SECONDS 10   /* for the rest of a request, and for taking an answer */
-#define REQUEST_MAX  2048 /* octets with frame: what is longer is no address, and not found */
-#define ANSWER_MAX   1024
 #define EVENTS       64
 
-/* One connection. What waits in it is bounded: it is not read while its answers are not taken. */
+/* One connection. It is not read while its answer is not taken, so what waits in it is bounded. */
 struct peer {
-    struct peer *older, *newer; /* by the last request or answer */
+    TAILQ_ENTRY(peer) link; /* by the last event, oldest first */
     int fd;
     time_t active;
-    size_t skip; /* octets of an oversized request still to come */
-    size_t in, out;
-    uint32_t events; /* as epoll was last told */
-    char input[REQUEST_MAX], output[2 * ANSWER_MAX];
+    bool blocked; /* epoll waits until the client takes its answer, not for input */
+    struct dialogue dialogue;
 };
 
 static struct {
     int listener, epoll;
-    struct peer *oldest, *newest;
+    TAILQ_HEAD(, peer) peers;
     unsigned count;
-} server;
+} server = {.peers = TAILQ_HEAD_INITIALIZER(server.peers)};
 
 static time_t seconds(void)
 {
@@ -50,24 +42,9 @@ static time_t seconds(void)
 
 /* ---- the list of peers */
 
-static void unlink_peer(struct peer *peer)
-{
-    *(peer->older == NULL ? &server.oldest : &peer->older->newer) = peer->newer;
-    *(peer->newer == NULL ? &server.newest : &peer->newer->older) = peer->older;
-}
-
-static void link_newest(struct peer *peer)
-{
-    peer->older = server.newest;
-    peer->newer = NULL;
-    *(server.newest == NULL ? &server.oldest : &server.newest->newer) = peer;
-    server.newest = peer;
-    peer->active = seconds();
-}
-
 static void close_peer(struct peer *peer)
 {
-    unlink_peer(peer);
+    TAILQ_REMOVE(&server.peers, peer, link);
     close(peer->fd); /* and with it epoll forgets it */
     free(peer);
     server.count--;
@@ -83,124 +60,9 @@ static void open_peer(int fd)
         return;
     }
     peer->fd = fd;
-    peer->events = EPOLLIN;
-    link_newest(peer);
+    peer->active = seconds();
+    TAILQ_INSERT_TAIL(&server.peers, peer, link);
     server.count++;
-}
-
-/* ---- answering */
-
-static const char *const words[] = {
-    [MAP_OK] = "OK ", [MAP_NOTFOUND] = "NOTFOUND ", [MAP_TEMP] = "TEMP "};
-
-static void log_lookup(const struct map_answer *found, const char *request, size_t length,
-                       bool counts)
-{
-    if (found->map == MAP_UNKNOWN)
-        log_line(LOG_ERR, "lookup: '%.*s': %s", (int)(length < 200 ? length : 200), request,
-                 found->value);
-    else if (found->asked)
-        report_lookup(found, counts);
-}
-
-static void answer_with(struct peer *peer, const struct map_answer *found)
-{
-    char text[ANSWER_MAX - NETSTRING_OVERHEAD];
-    int length = snprintf(text, sizeof text, "%s%s", words[found->result], found->value);
-    peer->out += netstring_write(peer->output + peer->out, sizeof peer->output - peer->out, text,
-                                 (size_t)length);
-}
-
-static void count_lookup(const struct map_answer *found)
-{
-    static const enum stats_group groups[] = {
-        [MAP_LISTED] = STATS_LISTED, [MAP_RELOCATED] = STATS_RELOCATED, [MAP_REPLY] = STATS_REPLY};
-    if (found->asked)
-        stats_count(groups[found->map], found->answer.rule);
-}
-
-/* "stats NUMBER": no map of a mail server, but for movedctl. */
-static bool is_about_stats(const char *request, size_t length)
-{
-    const size_t name = strlen(STATS_MAP);
-    return length > name && memcmp(request, STATS_MAP " ", name + 1) == 0;
-}
-
-static void tell_stats(struct peer *peer, const char *request, size_t length)
-{
-    struct map_answer found = {.result = MAP_NOTFOUND};
-    const size_t begin = strlen(STATS_MAP) + 1;
-    size_t number = 0, at = begin;
-    while (at < length && request[at] >= '0' && request[at] <= '9' && number < 1000000)
-        number = 10 * number + (size_t)(request[at++] - '0');
-    if (at > begin && at == length && stats_line(found.value, sizeof found.value, number))
-        found.result = MAP_OK;
-    answer_with(peer, &found);
-}
-
-static void look_up(struct peer *peer, const char *request, size_t length)
-{
-    struct map_answer found;
-    if (is_about_stats(request, length)) {
-        tell_stats(peer, request, length);
-        return;
-    }
-    bool counts = service_map(&found, request, length);
-    count_lookup(&found);
-    log_lookup(&found, request, length, counts);
-    answer_with(peer, &found);
-}
-
-static bool has_room(const struct peer *peer)
-{
-    return sizeof peer->output - peer->out >= ANSWER_MAX;
-}
-
-/* Passes over what is left of a request that is too long to be about an address. Returns the
- * octets that it took. */
-static size_t skip(struct peer *peer, size_t size)
-{
-    static const struct map_answer not_found = {.result = MAP_NOTFOUND};
-    size_t used = peer->skip < size ? peer->skip : size;
-    peer->skip -= used;
-    if (peer->skip == 0)
-        answer_with(peer, &not_found);
-    return used;
-}
-
-/* Answers the request that data[size] begins with. Returns the octets that it took, 0 where it is
- * not complete, or -1 where it is none. */
-static ssize_t take_request(struct peer *peer, const char *data, size_t size)
-{
-    struct netstring request;
-    if (peer->skip > 0)
-        return (ssize_t)skip(peer, size);
-    switch (netstring_parse(&request, data, size)) {
-    case NETSTRING_BAD: return -1;
-    case NETSTRING_PART:
-        if (request.total <= sizeof peer->input)
-            return 0;
-        peer->skip = request.total;
-        return (ssize_t)skip(peer, size);
-    case NETSTRING_WHOLE: break;
-    }
-    look_up(peer, request.payload, request.length);
-    return (ssize_t)request.total;
-}
-
-/* Answers what is complete while there is room for answers. Returns -1 where something is no
- * socketmap request. */
-static int take_requests(struct peer *peer)
-{
-    size_t at = 0;
-    ssize_t used = 1;
-    while (used > 0 && at < peer->in && has_room(peer)) {
-        used = take_request(peer, peer->input + at, peer->in - at);
-        at += used > 0 ? (size_t)used : 0;
-    }
-    peer->in -= at;
-    memmove(peer->input, peer->input + at, peer->in);
-    return used < 0 ? -1 : 0;
 }
 
 /* ---- one connection's turn */
@@ -208,49 +70,52 @@ static int take_requests(struct peer *peer)
 /* Reads what is there and has room. Returns -1 where the connection is over. */
 static int fill(struct peer *peer)
 {
-    size_t room = sizeof peer->input - peer->in;
+    struct dialogue *dialogue = &peer->dialogue;
+    size_t room = sizeof dialogue->input - dialogue->in;
     if (room == 0)
         return 0;
-    ssize_t got = recv(peer->fd, peer->input + peer->in, room, MSG_DONTWAIT);
+    ssize_t got = recv(peer->fd, dialogue->input + dialogue->in, room, MSG_DONTWAIT);
     if (got <= 0)
         return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
-    peer->in += (size_t)got;
+    dialogue->in += (size_t)got;
     return 0;
 }
 
 static int flush(struct peer *peer)
 {
-    ssize_t sent = 0;
-    if (peer->out > 0)
-        sent = send(peer->fd, peer->output, peer->out, MSG_DONTWAIT | MSG_NOSIGNAL);
+    struct dialogue *dialogue = &peer->dialogue;
+    if (dialogue->out == 0)
+        return 0;
+    ssize_t sent = send(peer->fd, dialogue->output, dialogue->out, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
-    peer->out -= (size_t)sent;
-    memmove(peer->output, peer->output + sent, peer->out);
+    dialogue->out -= (size_t)sent;
+    memmove(dialogue->output, dialogue->output + sent, dialogue->out);
     return 0;
 }
 
-/* What was read is answered until a request is not complete, or the client does not take its
- * answers. */
+/* Answers what was read, one request after another, until the rest is not a whole request or the client does
+ * not take an answer. Returns -1 where the connection is over. */
 static int answer_all(struct peer *peer)
 {
-    size_t before;
-    do {
-        before = peer->in;
-        if (take_requests(peer) != 0 || flush(peer) != 0)
+    enum dialogue_result result = DIALOGUE_ANSWERED;
+    while (result == DIALOGUE_ANSWERED) {
+        if (flush(peer) != 0)
             return -1;
-    } while (peer->out == 0 && peer->in > 0 && peer->in < before);
-    return 0;
+        if (peer->dialogue.out > 0)
+            return 0;
+        result = dialogue_answer(&peer->dialogue);
+    }
+    return result == DIALOGUE_BAD ? -1 : 0;
 }
 
-/* For input while there is room for answers, and for the client to take those that are left. */
 static void wait_for(struct peer *peer)
 {
-    struct epoll_event event = {.data = {.ptr = peer}};
-    event.events = (has_room(peer) ? EPOLLIN : 0U) | (peer->out > 0 ? EPOLLOUT : 0U);
-    if (event.events != peer->events)
+    bool blocked = peer->dialogue.out > 0;
+    struct epoll_event event = {.events = blocked ? EPOLLOUT : EPOLLIN, .data = {.ptr = peer}};
+    if (blocked != peer->blocked)
         (void)epoll_ctl(server.epoll, EPOLL_CTL_MOD, peer->fd, &event);
-    peer->events = event.events;
+    peer->blocked = blocked;
 }
 
 static void serve(struct peer *peer, uint32_t events)
@@ -264,8 +129,9 @@ static void serve(struct peer *peer, uint32_t events)
         close_peer(peer);
         return;
     }
-    unlink_peer(peer);
-    link_newest(peer);
+    peer->active = seconds();
+    TAILQ_REMOVE(&server.peers, peer, link);
+    TAILQ_INSERT_TAIL(&server.peers, peer, link);
     wait_for(peer);
 }
 
@@ -277,11 +143,11 @@ static void accept_one(void)
 {
     int fd = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0 && server.count >= PEERS_MAX)
-        close_peer(server.oldest);
+        close_peer(TAILQ_FIRST(&server.peers));
     if (fd >= 0)
         open_peer(fd);
-    else if ((errno == EMFILE || errno == ENFILE) && server.oldest != NULL)
-        close_peer(server.oldest);
+    else if ((errno == EMFILE || errno == ENFILE) && !TAILQ_EMPTY(&server.peers))
+        close_peer(TAILQ_FIRST(&server.peers));
     else if (errno == EMFILE || errno == ENFILE)
         sleep(1); /* nothing to give up: whoever has the descriptors has to */
 }
@@ -291,11 +157,11 @@ static void accept_one(void)
 static void close_stuck(void)
 {
     time_t now = seconds();
-    struct peer *next;
-    for (struct peer *peer = server.oldest; peer != NULL && now - peer->active > HALF_SECONDS;
-         peer = next) {
-        next = peer->newer;
-        if (peer->in > 0 || peer->out > 0 || peer->skip > 0)
+    struct peer *peer = TAILQ_FIRST(&server.peers), *next;
+    for (; peer != NULL && now - peer->active > HALF_SECONDS; peer = next) {
+        const struct dialogue *dialogue = &peer->dialogue;
+        next = TAILQ_NEXT(peer, link);
+        if (dialogue->in > 0 || dialogue->out > 0 || dialogue->skip > 0)
             close_peer(peer);
     }
 }

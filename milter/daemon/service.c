@@ -30,11 +30,10 @@ bool service_ask(struct answer *out, const struct question *question)
     return counts;
 }
 
-bool service_map(struct map_answer *out, const char *request, size_t length)
+bool service_map(struct map_answer *out, const struct map_question *question)
 {
     pthread_rwlock_rdlock(&service.lock);
-    map_ask(out, request, length, time(NULL), service.settings, service.table, &service.table_error,
-            service.limit);
+    map_ask(out, question, service.settings, service.table, &service.table_error, service.limit);
     bool counts = service.settings->mode == MODE_ENFORCE;
     pthread_rwlock_unlock(&service.lock);
     return counts;

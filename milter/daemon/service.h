@@ -19,8 +19,8 @@ int service_start(struct settings *settings, struct error *err);
 /* Answers a question from what is in force now. Returns whether it counts: not in observe mode. */
 bool service_ask(struct answer *out, const struct question *question);
 
-/* Looks a request of length octets up (map_ask) in what is in force now. Returns whether it counts. */
-bool service_map(struct map_answer *out, const char *request, size_t length);
+/* Looks a request up (map_ask) in what is in force now. Returns whether it counts. */
+bool service_map(struct map_answer *out, const struct map_question *question);
 
 /* How the service is at this moment. */
 struct service_state {

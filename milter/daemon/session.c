@@ -221,20 +221,6 @@ static void log_answer(SMFICTX *ctx, const struct session *session, const char *
     report_answer(&report);
 }
 
-/* smfi_setreply takes the text as a format of which only "%%" is allowed: Postfix drops a single
- * '%', Sendmail refuses the whole reply. Returns text, or out with every '%' doubled. */
-static char *double_percent(char *out, const char *text)
-{
-    char *doubled = out;
-    if (strchr(text, '%') == NULL)
-        return (char *)text; /* libmilter's arguments are not const */
-    do {
-        if (*text == '%')
-            *out++ = '%';
-    } while ((*out++ = *text++) != '\0');
-    return doubled;
-}
-
 /* Our own trouble: the sender tries again. */
 static sfsistat tempfail(SMFICTX *ctx, const char *text)
 {
@@ -242,13 +228,15 @@ static sfsistat tempfail(SMFICTX *ctx, const char *text)
     return SMFIS_TEMPFAIL;
 }
 
+/* smfi_setreply takes the text as a format of which only "%%" is allowed: Postfix drops a single
+ * '%', Sendmail refuses the whole reply. */
 static int set_reply(SMFICTX *ctx, const struct reply *reply)
 {
     char *code = (char *)reply->code, *enhanced = (char *)reply->enhanced;
     char doubled[REPLY_LINES_MAX][2 * REPLY_LINE_MAX + 1], *line[REPLY_LINES_MAX] = {NULL};
 
     for (unsigned i = 0; i < reply->lines; i++)
-        line[i] = double_percent(doubled[i], reply->text[i]);
+        line[i] = (char *)reply_double_percent(doubled[i], reply->text[i]); /* not const there */
     if (reply->lines == 1)
         return smfi_setreply(ctx, code, enhanced, line[0]);
     static_assert(REPLY_LINES_MAX == 8, "as many arguments as lines, and a NULL behind them");

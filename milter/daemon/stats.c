@@ -19,6 +19,7 @@ static const char *const groups[STATS_GROUPS] = {
 
 static struct {
     time_t started;
+    struct timespec began; /* the same moment on a clock that nobody sets */
     atomic_ulong answers[STATS_GROUPS][RULES];
     atomic_ulong limits[LIMIT_LEVELS];
 } stats;
@@ -26,6 +27,14 @@ static struct {
 void stats_start(void)
 {
     stats.started = time(NULL);
+    clock_gettime(CLOCK_MONOTONIC, &stats.began);
+}
+
+int64_t stats_uptime(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec - stats.began.tv_sec;
 }
 
 void stats_count(enum stats_group group, enum rule rule)
@@ -130,10 +139,11 @@ static const struct {
 /* "milter.not_disclosed 3" */
 static void write_count(char *out, size_t size, size_t group, size_t rule)
 {
-    int at = snprintf(out, size, "%s.%s", groups[group], rule_name((enum rule)rule));
+    snprintf(out, size, "%s.%s", groups[group], rule_name((enum rule)rule));
+    size_t at = strlen(out);
     for (char *blank = out; (blank = strchr(blank, ' ')) != NULL;)
         *blank = '_';
-    snprintf(out + at, size - (size_t)at, " %lu",
+    snprintf(out + at, size - at, " %lu",
              atomic_load_explicit(&stats.answers[group][rule], memory_order_relaxed));
 }
 
@@ -141,8 +151,9 @@ bool stats_line(char *out, size_t size, size_t number)
 {
     size_t count = number - LINES;
     if (number < LINES) {
-        int at = snprintf(out, size, "%s ", lines[number].name);
-        lines[number].write(out + at, size - (size_t)at);
+        snprintf(out, size, "%s ", lines[number].name);
+        size_t at = strlen(out);
+        lines[number].write(out + at, size - at);
         return true;
     }
     if (count >= (size_t)STATS_GROUPS * RULES)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define STATS_MAP "stats" /* the name under which the lookup socket tells them */
 
@@ -21,6 +22,9 @@ enum stats_group {
 
 /* Takes the moment of the start. Call it once, before the first answer. */
 void stats_start(void);
+
+/* Seconds since then, whatever the clock was set to meanwhile. */
+int64_t stats_uptime(void);
 
 /* Counts one answer. */
 void stats_count(enum stats_group group, enum rule rule);

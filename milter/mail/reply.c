@@ -220,6 +220,18 @@ bool reply_make_printable(char *text, bool utf8)
     }
 }
 
+const char *reply_double_percent(char *out, const char *text)
+{
+    char *at = out;
+    if (strchr(text, '%') == NULL)
+        return text;
+    do {
+        if (*text == '%')
+            *at++ = '%';
+    } while ((*at++ = *text++) != '\0');
+    return out;
+}
+
 static int put_recipient(struct room *room, const struct reply_words *words)
 {
     size_t length = words->recipient_length;

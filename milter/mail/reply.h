@@ -74,6 +74,10 @@ int reply_fill(struct reply *out, const struct reply_template *template,
  * too. Says whether one over 127 is left. */
 bool reply_make_printable(char *text, bool utf8);
 
+/* Doubles each '%', for programs that read a text as a format. out has twice the room of text. Returns out;
+ * or text itself where it has none. */
+const char *reply_double_percent(char *out, const char *text);
+
 /* Writes the reply as a client reads it: "551-5.1.6 User…", line feed, "551 5.1.6 See…". size
  * REPLY_TEXT_SIZE cuts nothing. */
 void reply_format(char *out, size_t size, const struct reply *reply);

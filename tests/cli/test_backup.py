@@ -100,8 +100,9 @@ class Backup(MovedctlCase):
                 self.assertEqual(self.movedctl("restore", self.copy), f"{self.daemon.table}: a new table of 10 entries\n")
                 self.assertEqual((self.movedctl("export"), self.movedctl("log")), (before, log))
                 self.movedctl("add", "new@old.example", "--gone")
-                place.until(lambda: lookups.ask("listed new@old.example").startswith("OK "), "the daemon has taken it up")
-                self.assertEqual(lookups.ask("listed u00001@old.example"), "OK u00001@old.example")
+                with self.daemon.session():
+                    place.until(lambda: lookups.ask("listed new@old.example").startswith("OK "), "the daemon has taken it up")
+                    self.assertEqual(lookups.ask("listed u00001@old.example"), "OK u00001@old.example")
                 self.movedctl("undo")
                 self.assertEqual((self.daemon.table / "lock.mdb").stat().st_mode & 0o7777, 0o660)
         (self.daemon.table / "data.mdb").write_bytes(b"")

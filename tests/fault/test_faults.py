@@ -49,6 +49,7 @@ class FaultCase(unittest.TestCase):
         """From here to the end of the test a daemon is asked about an entry that is always there."""
         self.stack.enter_context(self.daemon)
         place.until(lambda: place.listens(self.daemon.lookups), "the lookup socket is there")
+        self.stack.enter_context(self.daemon.session())
         client = self.stack.enter_context(Socketmap(self.daemon.lookups))
         self.load = self.stack.enter_context(Load(lambda: client.ask(f"listed {ALWAYS}"), threads=1))
         self.addCleanup(lambda: self.assertEqual(set(self.load.said), {f"OK {ALWAYS}"}))

@@ -131,7 +131,9 @@ static void ask(const void *recipient, size_t length, unsigned flags)
     if (length > sizeof request - (size_t)head)
         return;
     memcpy(request + head, recipient, length);
-    map_ask(&found, request, (size_t)head + length, NOW, settings, table, NULL, NULL);
+    const struct map_question asked = {
+        .request = request, .length = (size_t)head + length, .now = NOW};
+    map_ask(&found, &asked, settings, table, NULL, NULL);
     if (found.result == MAP_OK)
         check_line(found.value, smtputf8);
 }

@@ -16,7 +16,8 @@ static void look_up(const char *request, size_t length)
     char frame[sizeof found.value + NETSTRING_OVERHEAD];
     struct netstring again;
 
-    map_ask(&found, request, length, 0, settings, NULL, NULL, NULL);
+    const struct map_question asked = {.request = request, .length = length};
+    map_ask(&found, &asked, settings, NULL, NULL, NULL);
     if (found.result == MAP_OK || memchr(found.value, '\0', sizeof found.value) == NULL)
         abort(); /* there is no table: nothing can be found */
     size_t written = netstring_write(frame, sizeof frame, found.value, strlen(found.value));

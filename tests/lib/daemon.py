@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 from lib import place
+from lib.milter import Milter
 
 USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 
@@ -128,6 +129,12 @@ class Daemon:
     def log(self):
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def session(self):
+        """A context: a milter session that is open, as a mail server has it. Without one the map listed says no."""
+        session = Milter(self.address)
+        session.negotiate()
+        return session
 
     def count(self, words):
         """How often these words stand in the log."""

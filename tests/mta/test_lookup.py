@@ -8,6 +8,7 @@ import unittest
 from lib import classes, place
 from lib.daemon import Daemon, handed_over, listening
 from lib.load import Load
+from lib.milter import Milter
 from lib.postfix import Postfix
 from lib.socketmap import Socketmap, frame
 
@@ -24,17 +25,38 @@ class Lookups(unittest.TestCase):
         self.daemon = self.stack.enter_context(Daemon(self.folder / "d", **self.settings))
         self.daemon.hold(("alice@old.example", "alice@new.example"), ("@bulk.example", "@new.example"))
 
+        self.session = self.stack.enter_context(self.daemon.session())
+
     def client(self, **how):
         return self.stack.enter_context(Socketmap(self.daemon.lookups, **how))
 
     def test_each_map_says_what_the_milter_would(self):
         client = self.client()
-        self.assertEqual(client.ask("listed Alice+x@OLD.example"), "OK Alice+x@OLD.example")
+        self.assertEqual(client.ask("listed Alice+x@OLD.example"), "OK alice+x@old.example")
         self.assertEqual(client.ask("listed nobody@old.example"), "NOTFOUND ")
         self.assertEqual(client.ask("listed alice"), "NOTFOUND ")
         self.assertEqual(client.ask("relocated bob@bulk.example"), "OK bob@new.example")
         self.assertEqual(client.ask("reply 192.0.2.7 0 0 alice@old.example"), "OK moved alice@new.example")
+        self.assertEqual(client.ask("reply 192.0.2.7 0 0 <alice@old.example> eva@client.example"), "OK moved alice@new.example")
         self.assertEqual(client.ask("reply 0 0 0 alice@old.example"), "NOTFOUND ")
+
+    def test_listed_says_yes_only_while_a_milter_session_is_open(self):
+        client = self.client()
+        self.assertEqual(client.ask("listed alice@old.example"), "OK alice@old.example")
+        with Milter(self.daemon.address):  # one that is not negotiated is none
+            self.session.close()
+            place.until(lambda: not client.ask("listed alice@old.example").startswith("OK "), "the session is over")
+            self.assertRegex(client.ask("listed alice@old.example"), "^TEMP milter-moved has just started")
+        self.assertEqual(client.ask("listed nobody@old.example"), "NOTFOUND ")
+        self.assertEqual(client.ask("relocated alice@old.example"), "OK alice@new.example")
+        self.assertEqual(client.ask("reply 192.0.2.7 0 0 alice@old.example"), "OK moved alice@new.example")
+        with self.daemon.session():
+            self.assertEqual(client.ask("listed alice@old.example"), "OK alice@old.example")
+
+    def test_a_key_of_any_length_is_answered_with_the_address_alone(self):
+        client = self.client()
+        for length in range(900, 1600, 25):
+            self.assertEqual(client.ask(f"listed @{'a' * length}:alice@old.example"), "OK alice@old.example")
 
     def test_an_answer_that_a_sender_reads_is_logged(self):
         self.client().ask("reply 192.0.2.7 0 0 alice@old.example")
@@ -58,6 +80,24 @@ class Lookups(unittest.TestCase):
             self.assertEqual(client.receive(), "OK alice@old.example")
         client.send(request[10:])
         self.assertEqual(client.receive(), "OK alice@old.example")
+
+    def test_requests_without_end_before_the_first_answer_is_read(self):
+        """Short ones with long answers, and the other way round: what fits in no buffer waits for the client."""
+        self.daemon.movedctl("add", "m@old.example", f"{'m' * 60}@{'.'.join(['m' * 60] * 3)}")
+        client = self.client()
+        for request in (b"listed alice@old.example", b"relocated m@old.example", b"listed @" + b"a" * 900 + b":alice@old.example"):
+            one, sent = frame(request), 0
+            expected = client.ask(request)
+            self.assertRegex(expected, "^OK ")
+            client.socket.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    sent += client.socket.send((one * 300)[sent % len(one):])
+            client.socket.settimeout(place.PATIENCE)
+            for _ in range(sent // len(one)):
+                self.assertEqual(client.receive(), expected)
+            client.send(one[sent % len(one):])
+            self.assertEqual(client.receive(), expected)
 
     def test_a_request_too_long_for_an_address_is_not_found_and_the_next_one_is_answered(self):
         client = self.client()
@@ -135,6 +175,7 @@ class Lookups(unittest.TestCase):
     def test_an_open_connection_is_served_while_sessions_are_drained_and_holds_the_end_up_no_longer(self):
         client = self.client()
         client.ask("listed alice@old.example")
+        self.session.close()
         self.assertEqual(self.daemon.stop(signal.SIGTERM), 0)
         self.assertTrue(client.is_closed())
         self.assertFalse(self.daemon.lookups.exists())
@@ -143,16 +184,19 @@ class Lookups(unittest.TestCase):
         other = self.daemon.launch()
         self.addCleanup(other.end)
         place.until(lambda: self.daemon.count("ready on") == 2, f"both are ready:\n{self.daemon.log()}")
+        self.session.close()
         self.daemon.stop()
+        self.stack.enter_context(self.daemon.session())
         self.assertEqual(self.client().ask("listed alice@old.example"), "OK alice@old.example")
 
     def test_sockets_handed_over_by_systemd_are_told_apart_by_their_path(self):
+        self.session.close()
         self.daemon.stop()
         with listening(self.folder / "m.sock") as milter, listening(self.daemon.lookups) as lookups:
             for listeners in ([milter, lookups], [lookups, milter]):
                 process = handed_over(listeners, self.daemon.command(), self.folder / "handed.log")
                 self.addCleanup(process.end)
-                self.assertEqual(self.client().ask("listed alice@old.example"), "OK alice@old.example")
+                self.assertEqual(self.client().ask("relocated alice@old.example"), "OK alice@new.example")
                 self.assertEqual(process.end(), 0)
                 self.assertTrue(self.daemon.lookups.exists())
 

@@ -24,7 +24,7 @@ class Stats(unittest.TestCase):
         before = self.stats()
         for recipient in ("<alice@old.example>", "<alice@old.example>", "<gone@old.example>", "<bob@old.example>", "<x"):
             milter.ask(self.daemon.address, recipient)
-        with Socketmap(self.daemon.lookups) as client:
+        with self.daemon.session(), Socketmap(self.daemon.lookups) as client:
             client.ask("listed alice@old.example")
             client.ask("listed alice")
             client.ask("reply 192.0.2.7 0 0 gone@old.example")
@@ -33,7 +33,7 @@ class Stats(unittest.TestCase):
                    if isinstance(value, int) and value != before[name] and "." in name}
         self.assertEqual(counted, {"milter.moved": 2, "milter.gone": 1, "milter.not_listed": 1,
                                    "milter.not_an_address": 1, "listed.moved": 1, "reply.gone": 1})
-        self.assertEqual(after["sessions"] - before["sessions"], 5)
+        self.assertEqual(after["sessions"] - before["sessions"], 6)
         self.assertEqual((after["mode"], after["table"], after["entries"]), ("enforce", "good", 2))
 
     def test_what_is_observed_is_counted_apart(self):

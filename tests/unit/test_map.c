@@ -26,6 +26,8 @@ static const struct entry_text entries[] = {
     {.old = "expired@old.example", .new = "e@new.example", .until = "2026-09-01"},
     {.old = "\"two words\"@old.example", .new = "two@new.example"},
     {.old = "quoted@old.example", .new = "\"two words\"@new.example"},
+    {.old = "a%0b@old.example", .new = "a%0b@new.example"},
+    {.old = "@gone.example"},
     {.old = "@moved.example", .new = "@new.example"},
     {.old = "here@moved.example", .action = "stay"},
 };
@@ -49,10 +51,18 @@ static void teardown(void)
     table_free(table);
 }
 
+/* As a mail server with a session open, long after the start. */
+static struct map_question question(const char *request)
+{
+    return (struct map_question){
+        .request = request, .length = strlen(request), .now = NOW, .uptime = 86400, .sessions = 1};
+}
+
 static struct map_answer ask(const char *request, struct limit *limit)
 {
+    const struct map_question asked = question(request);
     struct map_answer found;
-    map_ask(&found, request, strlen(request), NOW, settings, table, NULL, limit);
+    map_ask(&found, &asked, settings, table, NULL, limit);
     return found;
 }
 
@@ -61,15 +71,18 @@ static const struct {
     const char *request, *value;
 } lookups[] = {
     {"listed alice@old.example", "alice@old.example"},
-    {"listed Alice+X@OLD.example.", "Alice+X@OLD.example."},
+    {"listed Alice+X@OLD.example.", "alice+x@old.example"},
+    {"listed \"alice\"@old.example", "alice@old.example"},
+    {"listed <alice@old.example>", "alice@old.example"},
     {"listed \"two words\"@old.example", "\"two words\"@old.example"},
-    {"listed @relay.example:alice@old.example", "@relay.example:alice@old.example"},
+    {"listed @relay.example:alice@old.example", "alice@old.example"},
     {"listed shy@old.example", "shy@old.example"},
     {"listed secret@old.example", "secret@old.example"},
     {"listed gone@old.example", "gone@old.example"},
     {"listed fwd@old.example", "fwd@old.example"},
     {"listed loop@old.example", "loop@old.example"},
     {"listed j\xc3\xb6rg@old.example", "j\xc3\xb6rg@old.example"},
+    {"listed J\xc3\x96RG@old.example", "j\xc3\xb6rg@old.example"},
     {"listed anyone@moved.example", "anyone@moved.example"},
     {"listed here@moved.example", NULL},
     {"listed postmaster@moved.example", NULL},
@@ -98,6 +111,19 @@ static const struct {
     {"reply 192.0.2.7 0 0 alice@old.example", "moved alice@new.example"},
     {"reply 192.0.2.7 0 0 <alice@old.example>", "moved alice@new.example"},
     {"reply 192.0.2.7 0 0 alice", "moved alice@new.example"},
+    {"reply 192.0.2.7 0 0 <alice@old.example> eva@client.example", "moved alice@new.example"},
+    {"reply 192.0.2.7 0 0 <alice@old.example> ", "moved alice@new.example"}, /* <> */
+    {"reply 192.0.2.7 0 0 <alice@old.example> a> b@client.example", "moved alice@new.example"},
+    {"reply 192.0.2.7 0 0 <two words@old.example> eva@client.example", "moved two@new.example"},
+    {"reply 192.0.2.7 1 0 <shy@old.example> eva@client.example", "moved shy@new.example"},
+    {"reply 192.0.2.7 0 0 <nobody@old.example> alice@old.example", NULL},
+    {"reply 192.0.2.7 0 0 alice@old.example eva@client.example", NULL},
+    {"reply 192.0.2.7 0 0 a%0b@old.example", "moved a%%0b@new.example"},
+    {"reply 192.0.2.7 0 0 %1@moved.example", "moved %%1@new.example"},
+    {"reply 192.0.2.7 0 0 %%@moved.example", "moved %%%%@new.example"},
+    {"reply 192.0.2.7 0 0 100%@gone.example", "gone 100%%@gone.example"},
+    {"relocated a%0b@old.example", "a%0b@new.example"},
+    {"listed a%0b@old.example", "a%0b@old.example"},
     {"reply IPv6:2001:db8::7 0 0 alice@old.example", "moved alice@new.example"},
     {"reply 192.0.2.7 0 0 \"two words\"@old.example", "moved two@new.example"},
     {"reply 192.0.2.7 0 0 <two words@old.example>",
@@ -142,6 +168,82 @@ START_TEST(while_observing_nothing_is_found)
 }
 END_TEST
 
+/* What listed says of an old address at this moment. */
+static const struct {
+    const char *why;
+    int64_t uptime;
+    unsigned sessions;
+    enum settings_mode mode;
+    enum map_result result;
+} moments[] = {
+    {"a session is open", 86400, 1, MODE_ENFORCE, MAP_OK},
+    {"one is open just after the start", 0, 1, MODE_ENFORCE, MAP_OK},
+    {"none is open: nobody would refuse", 86400, 0, MODE_ENFORCE, MAP_NOTFOUND},
+    {"none is open after 300 s", MAP_RESTART_SECONDS, 0, MODE_ENFORCE, MAP_NOTFOUND},
+    {"just after a start it may have been cut", 0, 0, MODE_ENFORCE, MAP_TEMP},
+    {"for 300 s", MAP_RESTART_SECONDS - 1, 0, MODE_ENFORCE, MAP_TEMP},
+    {"observing", 86400, 1, MODE_OBSERVE, MAP_NOTFOUND},
+    {"observing, just after the start", 0, 0, MODE_OBSERVE, MAP_NOTFOUND},
+};
+START_TEST(listed_at_this_moment)
+{
+    struct map_question asked = question("listed alice@old.example"),
+                        unknown = question("listed nobody@old.example");
+    struct map_answer found;
+    settings->mode = moments[_i].mode;
+    asked.uptime = unknown.uptime = moments[_i].uptime;
+    asked.sessions = unknown.sessions = moments[_i].sessions;
+    map_ask(&found, &asked, settings, table, NULL, NULL);
+    ck_assert_msg(found.result == moments[_i].result, "%s", moments[_i].why);
+    map_ask(&found, &unknown, settings, table, NULL, NULL);
+    ck_assert_msg(found.result == MAP_NOTFOUND, "%s, unknown", moments[_i].why);
+}
+END_TEST
+
+START_TEST(the_other_maps_need_no_session)
+{
+    struct map_question asked =
+        question(_i == 0 ? "relocated alice@old.example" : "reply 192.0.2.7 0 0 alice@old.example");
+    struct map_answer found;
+    asked.uptime = asked.sessions = 0;
+    map_ask(&found, &asked, settings, table, NULL, NULL);
+    ck_assert_int_eq(found.result, MAP_OK);
+}
+END_TEST
+
+/* A source route is not counted in an address, so a key can be far longer than one. */
+START_TEST(listed_never_echoes_the_key)
+{
+    static const char end[] = ":alice@old.example";
+    char request[2048] = "listed @";
+    size_t used = strlen(request), length = (size_t)(900 + 50 * _i);
+    memset(request + used, 'a', length);
+    memcpy(request + used + length, end, sizeof end);
+    ck_assert_str_eq(ask(request, NULL).value, "alice@old.example");
+}
+END_TEST
+
+static const struct {
+    const char *request, *sender;
+} senders[] = {
+    {"reply 192.0.2.7 0 0 <alice@old.example> eva@client.example", "eva@client.example"},
+    {"reply 192.0.2.7 0 0 <alice@old.example> ", ""},
+    {"reply 192.0.2.7 0 0 <alice@old.example>", NULL},
+    {"reply 192.0.2.7 0 0 alice@old.example", NULL},
+    {"reply 192.0.2.7 0 0 <a>b@old.example> eva@client.example", "eva@client.example"},
+    {"listed alice@old.example", NULL},
+};
+START_TEST(the_sender_of_a_key)
+{
+    struct map_answer found = ask(senders[_i].request, NULL);
+    ck_assert_int_eq(found.sender == NULL, senders[_i].sender == NULL);
+    if (found.sender != NULL) {
+        ck_assert_uint_eq(found.sender_length, strlen(senders[_i].sender));
+        ck_assert(memcmp(found.sender, senders[_i].sender, found.sender_length) == 0);
+    }
+}
+END_TEST
+
 START_TEST(a_table_that_cannot_be_read)
 {
     static const char *const requests[] = {
@@ -150,14 +252,15 @@ START_TEST(a_table_that_cannot_be_read)
         "reply 192.0.2.7 0 0 alice@old.example",
     };
     const struct error why = {.status = EX_DATAERR, .text = "cut short"};
+    const struct map_question asked = question(requests[_i]), bare = question("listed alice");
     struct map_answer found;
-    map_ask(&found, requests[_i], strlen(requests[_i]), NOW, settings, NULL, &why, NULL);
+    map_ask(&found, &asked, settings, NULL, &why, NULL);
     ck_assert_int_eq(found.result, MAP_TEMP);
     ck_assert_str_ne(found.value, "");
     settings->on_table_error = TABLE_ERROR_ACCEPT;
-    map_ask(&found, requests[_i], strlen(requests[_i]), NOW, settings, NULL, &why, NULL);
+    map_ask(&found, &asked, settings, NULL, &why, NULL);
     ck_assert_int_eq(found.result, MAP_NOTFOUND);
-    map_ask(&found, "listed alice", 12, NOW, settings, NULL, &why, NULL);
+    map_ask(&found, &bare, settings, NULL, &why, NULL);
     ck_assert_int_eq(found.result, MAP_NOTFOUND);
 }
 END_TEST
@@ -240,6 +343,10 @@ Suite *map_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, a_look_up, 0, ROWS(lookups));
     tcase_add_loop_test(tcase, while_observing_nothing_is_found, 0, ROWS(lookups));
+    tcase_add_loop_test(tcase, listed_at_this_moment, 0, ROWS(moments));
+    tcase_add_loop_test(tcase, the_other_maps_need_no_session, 0, 2);
+    tcase_add_loop_test(tcase, listed_never_echoes_the_key, 0, 21);
+    tcase_add_loop_test(tcase, the_sender_of_a_key, 0, ROWS(senders));
     tcase_add_loop_test(tcase, a_table_that_cannot_be_read, 0, 3);
     tcase_add_test(tcase, an_unknown_map_is_no_answer);
     tcase_add_test(tcase, the_limit_counts_for_reply_alone);

@@ -180,6 +180,32 @@ START_TEST(no_octet_can_end_or_forge_a_line)
 }
 END_TEST
 
+/* C1 control characters, LINE SEPARATOR and PARAGRAPH SEPARATOR; their neighbours are ordinary. */
+static const struct {
+    const char *character, *shown;
+} characters[] = {
+    {"\xc2\x80", "??"},
+    {"\xc2\x85", "??"},
+    {"\xc2\x9b", "??"},
+    {"\xc2\x9f", "??"},
+    {"\xc2\xa0", "\xc2\xa0"},
+    {"\xe2\x80\xa7", "\xe2\x80\xa7"},
+    {"\xe2\x80\xa8", "???"},
+    {"\xe2\x80\xa9", "???"},
+    {"\xe2\x80\xaa", "\xe2\x80\xaa"},
+    {"\xe2\x81\xa9", "\xe2\x81\xa9"},
+};
+START_TEST(a_character_that_ends_a_line_or_steers_a_terminal)
+{
+    char new[16], shown[16];
+    struct reply reply;
+    snprintf(new, sizeof new, "a%sb", characters[_i].character);
+    snprintf(shown, sizeof shown, "<a%sb>", characters[_i].shown);
+    ck_assert_int_eq(fill(&reply, "551 5.1.6 <${new}>", NULL, new, NULL), 0);
+    ck_assert_str_eq(reply.text[0], shown);
+}
+END_TEST
+
 START_TEST(two_words_side_by_side_make_no_control_character)
 {
     struct reply reply;
@@ -225,6 +251,8 @@ Suite *reply_suite(void)
     tcase_add_test(tcase, octets_over_127_are_told);
     tcase_add_test(tcase, each_line_is_filled_in);
     tcase_add_loop_test(tcase, no_octet_can_end_or_forge_a_line, 1, 256);
+    tcase_add_loop_test(tcase, a_character_that_ends_a_line_or_steers_a_terminal, 0,
+                        ROWS(characters));
     tcase_add_test(tcase, two_words_side_by_side_make_no_control_character);
     tcase_add_test(tcase, a_line_has_at_most_512_octets);
     suite_add_tcase(suite, tcase);

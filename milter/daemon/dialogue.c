@@ -1,0 +1,109 @@
+#include "daemon/dialogue.h"
+
+#include "daemon/log.h"
+#include "daemon/report.h"
+#include "daemon/service.h"
+#include "daemon/session.h"
+#include "daemon/stats.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- one request */
+
+static const char *const words[] = {
+    [MAP_OK] = "OK ", [MAP_NOTFOUND] = "NOTFOUND ", [MAP_TEMP] = "TEMP "};
+
+static void answer_with(struct dialogue *dialogue, const struct map_answer *found)
+{
+    char text[DIALOGUE_ANSWER_MAX - NETSTRING_OVERHEAD];
+    snprintf(text, sizeof text, "%s%s", words[found->result], found->value);
+    dialogue->out = netstring_write(dialogue->output, sizeof dialogue->output, text, strlen(text));
+}
+
+/* "stats NUMBER": no map of a mail server, but for movedctl. */
+static bool is_about_stats(const char *request, size_t length)
+{
+    const size_t name = strlen(STATS_MAP);
+    return length > name && memcmp(request, STATS_MAP " ", name + 1) == 0;
+}
+
+static void tell_stats(struct dialogue *dialogue, const char *request, size_t length)
+{
+    struct map_answer found = {.result = MAP_NOTFOUND};
+    const size_t begin = strlen(STATS_MAP) + 1;
+    size_t number = 0, at = begin;
+    while (at < length && request[at] >= '0' && request[at] <= '9' && number < 1000000)
+        number = 10 * number + (size_t)(request[at++] - '0');
+    if (at > begin && at == length && stats_line(found.value, sizeof found.value, number))
+        found.result = MAP_OK;
+    answer_with(dialogue, &found);
+}
+
+static void look_up(struct dialogue *dialogue, const char *request, size_t length)
+{
+    static const enum stats_group groups[] = {
+        [MAP_LISTED] = STATS_LISTED, [MAP_RELOCATED] = STATS_RELOCATED, [MAP_REPLY] = STATS_REPLY};
+    const struct map_question question = {.request = request,
+                                          .length = length,
+                                          .now = time(NULL),
+                                          .uptime = stats_uptime(),
+                                          .sessions = session_count_open()};
+    struct map_answer found;
+    bool counts = service_map(&found, &question);
+
+    if (found.map == MAP_UNKNOWN)
+        log_line(LOG_ERR, "lookup: '%.*s': %s", (int)(length < 200 ? length : 200), request,
+                 found.value);
+    if (found.asked) {
+        stats_count(groups[found.map], found.answer.rule);
+        report_lookup(&found, counts);
+    }
+    answer_with(dialogue, &found);
+}
+
+/* ---- the bytes */
+
+/* Passes over a request that is too long to be about an address. Returns the octets that it took. */
+static size_t skip(struct dialogue *dialogue)
+{
+    static const struct map_answer not_found = {.result = MAP_NOTFOUND};
+    size_t used = dialogue->skip < dialogue->in ? dialogue->skip : dialogue->in;
+    dialogue->skip -= used;
+    if (dialogue->skip == 0)
+        answer_with(dialogue, &not_found);
+    return used;
+}
+
+static size_t answer(struct dialogue *dialogue, const struct netstring *request)
+{
+    if (is_about_stats(request->payload, request->length))
+        tell_stats(dialogue, request->payload, request->length);
+    else
+        look_up(dialogue, request->payload, request->length);
+    return request->total;
+}
+
+enum dialogue_result dialogue_answer(struct dialogue *dialogue)
+{
+    struct netstring request;
+    size_t used = 0;
+
+    if (dialogue->skip == 0) {
+        switch (netstring_parse(&request, dialogue->input, dialogue->in)) {
+        case NETSTRING_BAD: return DIALOGUE_BAD;
+        case NETSTRING_WHOLE: used = answer(dialogue, &request); break;
+        case NETSTRING_PART:
+            if (request.total <= sizeof dialogue->input)
+                return DIALOGUE_PART;
+            dialogue->skip = request.total;
+            break;
+        }
+    }
+    if (dialogue->skip > 0)
+        used = skip(dialogue);
+    dialogue->in -= used;
+    memmove(dialogue->input, dialogue->input + used, dialogue->in);
+    return dialogue->out > 0 ? DIALOGUE_ANSWERED : DIALOGUE_PART;
+}
