@@ -9,11 +9,11 @@
 #define LONG_COMMIT 100000 /* entries: it takes a second or more on a slow disk */
 
 static void on_repeated(const struct entry *entry, unsigned long line, unsigned long first,
-                        void *data)
+                        bool same, void *data)
 {
     struct apply *apply = data;
     if (apply->repeated != NULL)
-        apply->repeated(entry, line, first, apply->data);
+        apply->repeated(entry, line, first, same, apply->data);
 }
 
 static int on_difference(enum merge_kind kind, const struct entry *before,

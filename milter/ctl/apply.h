@@ -16,7 +16,7 @@ struct apply {
 
     /* Of a merge: told of lines that come twice, and asked, when all is compared, whether to go on: 0, or -1 with err.
      * NULL: nobody. */
-    void (*repeated)(const struct entry *entry, unsigned long line, unsigned long first,
+    void (*repeated)(const struct entry *entry, unsigned long line, unsigned long first, bool same,
                      void *data);
     int (*may)(void *data, struct error *err);
     void *data;

@@ -19,11 +19,12 @@ enum command_opens { TABLE_NONE, TABLE_TO_READ, TABLE_TO_WRITE };
 struct options {
     const char *from, *until, *forward_until, *disclose, *note;
     const char *domain, *client, *client_name, *at, *format;
+    const char *columns, *delimiter, *max_remove;
     const char *backup;
     const char *config_dir, *smtp, *mta;
     bool yes, observe, unserved, raise_limits;
     bool json, forward, gone, stay, replace, authenticated, smtputf8;
-    bool replace_all, dry_run, skip_bad;
+    bool replace_all, dry_run, skip_bad, verbose;
     bool dns;
     bool clear;
     const char *resolver;

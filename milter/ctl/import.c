@@ -1,7 +1,10 @@
 /* ctl/import.c: put the entries of a file, in one transaction */
 #include "ctl/apply.h"
+#include "format/columns.h"
 #include "format/format.h"
+#include "table/removal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,74 +15,109 @@
 
 struct import {
     const struct ctl *ctl;
-    const char *file;
-    FILE *in;
-    off_t size; /* of the file in octets; 0: nobody knows */
+    const struct format *format;
+    struct format_in in;
     struct address_rules rules;
+    struct columns columns;
+    unsigned max_remove; /* per cent */
+    FILE *file;
+    off_t size; /* of the file in octets; 0: nobody knows */
     struct apply apply;
     size_t entries, bad, other;
     struct error *err;
 };
 
-/* ---- what the file says */
+/* ---- the lines */
 
 static int on_bad(const struct error *why, unsigned long line, void *data)
 {
     struct import *import = data;
     struct error err = *why;
-    error_at(&err, import->file, line);
+    error_at(&err, import->in.name, line);
     progress_clear(&import->apply.progress);
-    if (why->status == EX_OK) {
-        ctl_warn("%s", err.text);
-        import->other++;
+    if (why->status == EX_DATAERR) {
+        fprintf(stderr, "movedctl: %s\n", err.text);
+        import->bad++;
         return 0;
     }
-    fprintf(stderr, "movedctl: %s\n", err.text);
-    import->bad++;
+    if (why->status == EX_UNAVAILABLE || import->ctl->options.verbose)
+        ctl_warn("%s", err.text);
+    import->other++;
     return 0;
 }
 
-static void on_repeated(const struct entry *entry, unsigned long line, unsigned long first,
-                        void *data)
+/* Whether Postfix looks the domain up in two forms, each of which has a line of its own. */
+static bool has_two_forms(const struct entry *entry)
 {
-    struct error err;
+    char unicode[4 * ADDRESS_DOMAIN_MAX + 1];
+    return address_domain_to_unicode(unicode, sizeof unicode, entry->domain) == 0 &&
+           strcmp(unicode, entry->domain) != 0;
+}
+
+static void on_repeated(const struct entry *entry, unsigned long line, unsigned long first,
+                        bool same, void *data)
+{
+    struct import *import = data;
     char old[ADDRESS_TEXT_SIZE];
+    struct error err;
+
     entry_format_old(old, sizeof old, entry);
-    error_set(&err, EX_DATAERR, "old: '%s' is in line %lu already: write it once", old, first);
-    on_bad(&err, line, data);
+    if (!same || !import->format->repeats) {
+        error_set(&err, EX_DATAERR, "old: '%s' is in line %lu already: write it once", old, first);
+        on_bad(&err, line, import);
+    } else if (!has_two_forms(entry)) { /* postmap(1) warns, and goes on */
+        progress_clear(&import->apply.progress);
+        ctl_warn("%s:%lu: old: '%s' is in line %lu already, with the same new address",
+                 import->in.name, line, old, first);
+    }
 }
 
 static int on_entry(const struct entry *entry, unsigned long line, void *data)
 {
     struct import *import = data;
     if (++import->entries % TELL_EACH == 0)
-        progress_tell(&import->apply.progress, import->entries, (double)ftello(import->in),
+        progress_tell(&import->apply.progress, import->entries, (double)ftello(import->file),
                       (double)import->size);
-    return merge_add(import->apply.merge, entry, line, import->err);
+    int rc = merge_add(import->apply.merge, entry, line, import->err);
+    return rc != 0 && import->err->status == EX_DATAERR ? on_bad(import->err, line, data) : rc;
 }
 
-static int read_file(struct import *import, const struct format *format)
+static int read_lines(struct import *import)
 {
     struct stat status;
-    if (fstat(fileno(import->in), &status) == 0 && S_ISREG(status.st_mode))
+    if (fstat(fileno(import->file), &status) == 0 && S_ISREG(status.st_mode))
         import->size = status.st_size;
     progress_begin(&import->apply.progress, "reading");
-    int rc = format->read(import->in, &import->rules, on_entry, on_bad, import, import->err);
+    int rc = import->format->read(import->file, &import->in, import->err);
     progress_clear(&import->apply.progress);
     return rc;
 }
 
 /* ---- what comes of it */
 
+/* A file that was cut off, or made from a query that failed, would take away what is still needed. */
+static int check_removal(const struct import *import, struct error *err)
+{
+    const struct merge_counts *counts = &import->apply.counts;
+    size_t all = counts->removed + counts->changed + counts->same;
+    if (!removal_exceeds(counts->removed, all, import->max_remove))
+        return 0;
+    return error_set(err, EX_DATAERR,
+                     "%s: %zu of %zu old addresses are missing in it, more than %u per cent, and "
+                     "nothing is changed: mend the file, or write --max-remove %u",
+                     import->in.name, counts->removed, all, import->max_remove,
+                     removal_percent(counts->removed, all));
+}
+
 static int may_change(void *data, struct error *err)
 {
     const struct import *import = data;
     bool one = import->bad == 1;
-    if (import->bad == 0 || import->ctl->options.skip_bad)
-        return 0;
-    return error_set(err, EX_DATAERR,
-                     "%s: %zu bad line%s, nothing is changed: mend %s, or write --skip-bad",
-                     import->file, import->bad, one ? "" : "s", one ? "it" : "them");
+    if (import->bad > 0 && !import->ctl->options.skip_bad)
+        return error_set(err, EX_DATAERR,
+                         "%s: %zu bad line%s, nothing is changed: mend %s, or write --skip-bad",
+                         import->in.name, import->bad, one ? "" : "s", one ? "it" : "them");
+    return check_removal(import, err);
 }
 
 static void print_counts(const struct import *import)
@@ -93,18 +131,15 @@ static void print_counts(const struct import *import)
 }
 
 /* The writer's lock is taken when all has been read: a slow file holds nobody up. */
-static int import_stream(struct import *import, const struct format *format)
+static int import_stream(struct import *import)
 {
     struct apply *apply = &import->apply;
     *apply = (struct apply){
         .ctl = import->ctl, .repeated = on_repeated, .may = may_change, .data = import};
     if (apply_begin(apply, import->ctl->options.replace_all, import->err) != 0)
         return -1;
-    import->err->text[0] = '\0';
-    int rc = read_file(import, format);
-    if (rc != 0)
-        error_at(import->err, import->file, 0);
-    else
+    int rc = read_lines(import);
+    if (rc == 0)
         rc = apply_run(apply, import->err);
     if (rc == 0)
         print_counts(import);
@@ -112,27 +147,78 @@ static int import_stream(struct import *import, const struct format *format)
     return rc;
 }
 
+/* ---- the options */
+
+static int parse_max_remove(struct import *import, struct error *err)
+{
+    const char *text = import->ctl->options.max_remove;
+    char *end;
+    import->max_remove = REMOVAL_PERCENT;
+    if (text == NULL)
+        return 0;
+    unsigned long percent = strtoul(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end != '\0' || percent > 100)
+        return error_set(err, EX_USAGE,
+                         "--max-remove: '%s' is no limit: write per cent, 0 to 100 (no limit)",
+                         text);
+    if (!import->ctl->options.replace_all)
+        return error_set(err, EX_USAGE, "--max-remove goes with --replace-all: write both");
+    import->max_remove = (unsigned)percent;
+    return 0;
+}
+
+static int parse_columns(struct import *import, struct error *err)
+{
+    const struct options *options = &import->ctl->options;
+    columns_begin(&import->columns);
+    if ((options->columns != NULL || options->delimiter != NULL) && !import->format->has_columns)
+        return error_set(err, EX_USAGE, "%s is for files with columns: %s has none",
+                         options->columns != NULL ? "--columns" : "--delimiter",
+                         import->format->name);
+    if (options->columns != NULL && columns_parse(&import->columns, options->columns, err) != 0)
+        return -1;
+    return options->delimiter == NULL
+               ? 0
+               : columns_parse_delimiter(&import->columns, options->delimiter, err);
+}
+
+static int parse_options(struct import *import, char *domain, struct error *err)
+{
+    if (ctl_parse_domain(import->ctl, domain, err) != 0 || parse_columns(import, err) != 0 ||
+        parse_max_remove(import, err) != 0)
+        return -1;
+    import->rules = import->ctl->settings->addresses;
+    if (*domain != '\0')
+        import->rules.local_domain = domain;
+    return 0;
+}
+
 static int import(struct ctl *ctl, char **args, struct error *err)
 {
-    struct import import = {.ctl = ctl, .file = args[0], .in = stdin, .err = err};
+    struct import import = {.ctl = ctl, .file = stdin, .err = err};
     char domain[ADDRESS_DOMAIN_MAX + 1];
-    const struct format *format = format_find(ctl->options.format, args[0], err);
-    if (format == NULL || ctl_parse_domain(ctl, domain, err) != 0)
+
+    import.format = format_find(ctl->options.format, args[0], err);
+    if (import.format == NULL || parse_options(&import, domain, err) != 0)
         return -1;
-    import.rules = ctl->settings->addresses;
-    if (*domain != '\0')
-        import.rules.local_domain = domain;
+    import.in = (struct format_in){.name = args[0],
+                                   .rules = &import.rules,
+                                   .columns = &import.columns,
+                                   .must_end = ctl->options.replace_all,
+                                   .entry = on_entry,
+                                   .bad = on_bad,
+                                   .data = &import};
     if (strcmp(args[0], "-") == 0) {
-        import.file = "standard input";
-        return import_stream(&import, format);
+        import.in.name = "standard input";
+        return import_stream(&import);
     }
-    import.in = fopen(args[0], "r");
-    if (import.in == NULL) {
+    import.file = fopen(args[0], "r");
+    if (import.file == NULL) {
         error_set(err, error_status(errno), "%s", strerror(errno));
         return error_at(err, args[0], 0);
     }
-    int rc = import_stream(&import, format);
-    fclose(import.in);
+    int rc = import_stream(&import);
+    fclose(import.file);
     return rc;
 }
 
@@ -140,23 +226,27 @@ const struct command command_import = {
     .name = "import",
     .usage = "import [OPTION...] FILE|-",
     .summary = "Puts the entries of a file, all or nothing",
-    .details =
-        "Entries that are there already are replaced. Every bad line is named, and then "
-        "nothing is changed.\n"
-        "What does not fit into import.sort_buffer MiB of memory goes through a temporary "
-        "file in TMPDIR,\n"
-        "or else in the folder of the table.\n"
-        "\n"
-        "  --domain D    the domain of old names that have none\n"
-        "  --replace-all the table then has the entries of the file and no others\n"
-        "  --dry-run     writes nothing, and prints what would be added (+), changed (~) and "
-        "removed (-)\n"
-        "  --skip-bad    imports the lines that are not bad\n"
-        "  --backup DIR  makes a copy of the table as it is before: undo takes an import back, but "
-        "not one\n"
-        "                of very many entries, which says so\n",
+    .details = "Entries that are there already are replaced. Every bad line is named, and then\n"
+               "nothing is changed. What does not fit into import.sort_buffer MiB of memory\n"
+               "goes through a temporary file in TMPDIR, or else in the folder of the table.\n"
+               "\n"
+               "  --replace-all   the table then has the entries of the file and no others\n"
+               "  --max-remove P  with --replace-all: refuses to remove more than P per cent of\n"
+               "                  the entries and more than 20 (10; 100: no limit)\n"
+               "  --dry-run       writes nothing, and prints what would be added (+), changed\n"
+               "                  (~) and removed (-)\n"
+               "  --skip-bad      imports the lines that are not bad\n"
+               "  --verbose       names each line that is not carried over, such as ordinary\n"
+               "                  aliases, which are only counted otherwise\n"
+               "  --backup DIR    makes a copy of the table as it is before: undo takes an\n"
+               "                  import back, but not one of very many entries, which says so\n"
+               "  --domain D      the domain of old names that have none\n"
+               "  --columns old=NAME,new=NAME,...\n"
+               "                  the columns of somebody else's CSV file\n"
+               "  --delimiter C   what separates its columns, such as ';', or '\\t' for a tab\n",
     .explain = print_formats,
-    .takes = "format domain replace-all dry-run skip-bad backup",
+    .takes = "format domain columns delimiter replace-all max-remove dry-run skip-bad verbose "
+             "backup",
     .least = 1,
     .most = 1,
     .opens = TABLE_TO_WRITE,

@@ -177,14 +177,14 @@ void list_end(struct list *list)
 
 void print_formats(void)
 {
-    puts("  --format F    one of these; without it the ending of FILE tells (.csv, .jsonl), and "
-         "else csv:");
+    printf("  --format F      one of these; without it the ending of FILE tells, else %s:\n",
+           formats[0]->name);
     for (size_t i = 0; formats[i] != NULL; i++) {
-        const char *at = formats[i]->summary;
-        printf("                %-9s  ", formats[i]->name);
+        const char *at = formats[i]->summary, *ending = formats[i]->ending;
+        printf("%16s%-9s  ", "", formats[i]->name);
         for (; *at != '\0'; at++)
             printf(*at == '\n' ? "\n%27s" : "%.1s", *at == '\n' ? "" : at);
-        putchar('\n');
+        printf(ending == NULL ? "\n" : " (%s)\n", ending);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "format/format.h"
 #include "format/line_reader.h"
 #include "format/plain.h"
+#include "table/table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 /* What a value does with the recipient. */
 struct action {
     enum { OTHER, BROKEN, LETS_PASS, MOVES } what;
-    const char *new; /* of MOVES; "": there is none; NULL: there should be one */
+    const char *new; /* of MOVES; "": there is none; NULL: there should be one, or one of several */
 };
 
 /* ---- a value */
@@ -69,26 +70,6 @@ static char *skip_code(char *text, char end, bool *moved)
     return text + length + 1;
 }
 
-/* The address that the text names: in the last brackets, or the last word. */
-static const char *address_in(char *text)
-{
-    bool quoted = false;
-    char *begin = NULL, *end = strrchr(text, '>'), *last = strrchr(text, ' ');
-    for (char *at = text; *at != '\0'; at++) {
-        if (*at == '\\' && at[1] != '\0')
-            at++;
-        else if (*at == '"')
-            quoted = !quoted;
-        else if (*at == '<' && !quoted)
-            begin = at + 1;
-    }
-    if (begin != NULL && end != NULL && begin < end) {
-        *end = '\0';
-        return begin;
-    }
-    return last != NULL && strchr(last, '@') != NULL ? last + 1 : NULL;
-}
-
 static struct action read_value(char *value)
 {
     bool moved = false;
@@ -108,17 +89,12 @@ static struct action read_value(char *value)
         moved = false;
     if (!moved && !has_551)
         return (struct action){OTHER, NULL};
-    const char *new = address_in(text);
-    return (struct action){MOVES, new == NULL && !has_551 ? "" : new};
+    bool has_address = strchr(text, '@') != NULL;
+    const char *new = plain_find_new(text);
+    return (struct action){MOVES, new == NULL && !has_551 && !has_address ? "" : new};
 }
 
 /* ---- a line */
-
-static int not_ours(struct error *err, const char *why)
-{
-    error_set(err, EX_OK, "not carried over: %s", why);
-    return -1;
-}
 
 /* A key without @ is a domain and its subdomains: two entries, of which this is the first. */
 static int parse_key(struct entry *out, char *key, const char *new,
@@ -154,15 +130,17 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
     struct action action = read_value(value);
     if (action.what == BROKEN)
         return error_set(err, EX_DATAERR, "a quote that is never closed");
-    if (action.what == OTHER)
-        return not_ours(err, "it is not about a mailbox that has moved");
-    if (strncasecmp(text, "To:", 3) != 0)
-        return not_ours(err, "its key has no To: in front, and is not for recipients alone");
-    text += 3;
-    if (action.what == LETS_PASS && strchr(text, '@') == NULL)
-        return not_ours(err, "it is not about a mailbox that has moved");
+    bool has_to = strncasecmp(text, "To:", 3) == 0;
+    if (action.what == OTHER ||
+        (action.what == LETS_PASS && (!has_to || strchr(text, '@') == NULL)))
+        return plain_leave_out(err, EX_OK, "it is not about a mailbox that has moved");
+    if (!has_to)
+        return plain_leave_out(err, EX_UNAVAILABLE,
+                               "its key has no To: in front, and is not for recipients alone");
+    text += strlen("To:");
     if (action.what == MOVES && action.new == NULL)
-        return error_set(err, EX_DATAERR, "551 and no new address: write <user@domain> at the end");
+        return error_set(err, EX_DATAERR,
+                         "no new address can be found in the text: write please try <user@domain>");
     if (parse_key(out, text, action.new, rules, err) != 0)
         return -1;
     if (action.what == LETS_PASS)
@@ -172,32 +150,24 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
 
 static int take_line(struct line_reader *reader)
 {
-    unsigned long line = reader->lines->first;
     struct entry entry;
     struct error err;
-    char *text = reader->lines->text;
-    bool both;
+    char *text = reader->lines.text;
 
-    if (*text == '#' || strspn(text, PLAIN_BLANKS) == reader->lines->length)
+    if (*text == '#' || strspn(text, PLAIN_BLANKS) == reader->lines.length)
         return 0;
-    if (lines_unreadable(reader->lines, &err) || parse_line(&entry, text, reader->rules, &err) != 0)
-        return reader->bad(&err, line, reader->data);
-    both = entry.scope == ENTRY_DOMAIN;
-    int rc = reader->entry(&entry, line, reader->data);
+    if (lines_unreadable(&reader->lines, &err) ||
+        parse_line(&entry, text, reader->in->rules, &err) != 0)
+        return line_reader_bad(reader, &err);
+    bool both = entry.scope == ENTRY_DOMAIN;
+    int rc = line_reader_entry(reader, &entry);
     entry.scope = ENTRY_SUBDOMAINS;
-    return rc == 0 && both ? reader->entry(&entry, line, reader->data) : rc;
+    return rc == 0 && both ? line_reader_entry(reader, &entry) : rc;
 }
 
-static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
-                     format_bad *bad, void *data, struct error *err)
+static int read_file(FILE *file, const struct format_in *in, struct error *err)
 {
-    struct line_reader reader = {.rules = rules,
-                                 .entry = entry,
-                                 .bad = bad,
-                                 .data = data,
-                                 .next = lines_next,
-                                 .take = take_line};
-    return line_reader_run(&reader, in, err);
+    return line_reader_run(file, in, lines_next, take_line, err);
 }
 
 /* ---- writing */
@@ -297,7 +267,8 @@ static enum format_result write_entry(const struct format_out *out, const struct
 const struct format format_access = {
     .name = "access",
     .summary = "Sendmail's access map: To:user@domain, and\n"
-               "ERROR:5.1.6:\"551 5.1.6 User not local; please try <user@domain>\"",
+               "ERROR:5.1.6:\"551 5.1.6 User not local; please try\n"
+               "<user@domain>\"",
     .read = read_file,
     .write = write_entry,
 };

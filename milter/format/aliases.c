@@ -18,11 +18,12 @@
 
 /* ---- a target */
 
-/* Takes out comments in brackets, in place, and says whether a comma stands outside of quotes:
- * several targets. */
-static bool has_several(char *text)
+/* Takes out comments in brackets, in place, and ends each target with a NUL instead of its comma.
+ * Returns how many there are. */
+static size_t split(char *text)
 {
-    bool quoted = false, several = false;
+    bool quoted = false;
+    size_t count = 1;
     int depth = 0;
     char *out = text;
     for (const char *at = text; *at != '\0'; at++) {
@@ -33,15 +34,15 @@ static bool has_several(char *text)
             quoted = !quoted;
         else if (*at == '(' && !quoted)
             depth++;
-        else if (*at == ',' && !quoted && depth == 0)
-            several = true;
+        bool parts = *first == ',' && !quoted && depth == 0;
+        count += parts;
         for (; depth == 0 && first <= at; first++)
-            *out++ = *first;
+            *out++ = parts ? '\0' : *first;
         if (*at == ')' && !quoted && depth > 0 && first == at)
             depth--;
     }
     *out = '\0';
-    return several;
+    return count;
 }
 
 /* The address of "Name <address>", in place; other text as it is. */
@@ -72,12 +73,32 @@ static bool is_redirected(char *target)
     return !plain_is_bare(target) && !delivers_here(target);
 }
 
+/* The first of count targets that ends in the suffix, without it; NULL: none does. */
+static char *find_redirected(char *targets, size_t count)
+{
+    for (char *next; count > 0; count--, targets = next) {
+        next = targets + strlen(targets) + 1;
+        char *target = unbracket(plain_trim(targets));
+        if (is_redirected(target))
+            return target;
+    }
+    return NULL;
+}
+
 /* ---- a line */
 
-static int not_ours(struct error *err, const char *why)
+/* FEATURE(redirect): a redirected address with others beside it is "notify and forward". */
+static int leave_out(struct error *err, size_t targets, const char *new)
 {
-    error_set(err, EX_OK, "not carried over: %s", why);
-    return -1;
+    if (new == NULL)
+        return plain_leave_out(err, EX_OK,
+                               targets > 1 ? "an alias with several targets"
+                                           : "an ordinary alias, not " SUFFIX);
+    return error_set(err, EX_UNAVAILABLE,
+                     "not carried over: Sendmail's 'notify and forward' tells senders %.200s and "
+                     "delivers to the other targets: leave the " SUFFIX " target alone, or write "
+                     "movedctl add --forward",
+                     new);
 }
 
 static int parse_line(struct entry *out, char *text, const struct address_rules *rules,
@@ -93,17 +114,16 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
     if (*name == '\0' || *target == '\0')
         return error_set(err, EX_DATAERR, "no %s: write name: user@domain" SUFFIX,
                          *name == '\0' ? "name" : "target");
-    if (has_several(target))
-        return not_ours(err, "an alias with several targets");
-    target = unbracket(plain_trim(target));
-    if (!is_redirected(target))
-        return not_ours(err, "an ordinary alias, not " SUFFIX);
-    return plain_parse(out, name, target, rules, err);
+    size_t targets = split(target);
+    const char *new = find_redirected(target, targets);
+    if (new == NULL || targets > 1)
+        return leave_out(err, targets, new);
+    return plain_parse(out, name, new, rules, err);
 }
 
 static int take_line(struct line_reader *reader)
 {
-    struct lines *lines = reader->lines;
+    const struct lines *lines = &reader->lines;
     struct entry entry;
     struct error err;
     int rc = 0;
@@ -111,13 +131,12 @@ static int take_line(struct line_reader *reader)
     if (lines->text[0] == '#' || strspn(lines->text, PLAIN_BLANKS) == lines->length)
         return 0;
     if (lines->too_long)
-        rc = not_ours(&err, "an alias with several targets"); /* no address is as long */
+        rc = leave_out(&err, 2, NULL); /* no address is as long */
     else if (lines_unreadable(lines, &err))
         rc = -1;
     else
-        rc = parse_line(&entry, lines->text, reader->rules, &err);
-    return rc == 0 ? reader->entry(&entry, lines->first, reader->data)
-                   : reader->bad(&err, lines->first, reader->data);
+        rc = parse_line(&entry, reader->lines.text, reader->in->rules, &err);
+    return rc == 0 ? line_reader_entry(reader, &entry) : line_reader_bad(reader, &err);
 }
 
 /* ---- the file */
@@ -140,16 +159,9 @@ static enum lines_result read_logical(struct lines *lines, struct error *err)
     return result;
 }
 
-static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
-                     format_bad *bad, void *data, struct error *err)
+static int read_file(FILE *file, const struct format_in *in, struct error *err)
 {
-    struct line_reader reader = {.rules = rules,
-                                 .entry = entry,
-                                 .bad = bad,
-                                 .data = data,
-                                 .next = read_logical,
-                                 .take = take_line};
-    return line_reader_run(&reader, in, err);
+    return line_reader_run(file, in, read_logical, take_line, err);
 }
 
 /* ---- writing */
@@ -204,7 +216,7 @@ static enum format_result write_entry(const struct format_out *out, const struct
 
 const struct format format_aliases = {
     .name = "aliases",
-    .summary = "Sendmail's .REDIRECT aliases: name: user@domain.REDIRECT",
+    .summary = "Sendmail's aliases: name: user@domain.REDIRECT",
     .read = read_file,
     .write = write_entry,
 };

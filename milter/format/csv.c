@@ -1,7 +1,8 @@
 /* format/csv.c: the table as CSV (RFC 4180), UTF-8, a header line that names the columns. Read
  * with libcsv, in its strict mode: bad quoting is an error and never a guess. */
-#include "format/fields.h"
+#include "format/columns.h"
 #include "format/format.h"
+#include "format/lines.h"
 
 #include <csv.h>
 #include <errno.h>
@@ -9,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_MAX     (64 * 1024) /* octets of a row; the longest sound one has under 4,000 */
-#define COLUMNS_MAX 32
+#define ROW_MAX (64 * 1024) /* octets of a row; the longest sound one has under 4,000 */
 
 struct row {
     char text[ROW_MAX];
@@ -22,15 +22,14 @@ struct row {
 };
 
 struct reader {
+    const struct format_in *in;
+    const struct columns *columns;
+    struct csv_parser parser;
+    struct lines lines;
     struct row row;
-    int columns[COLUMNS_MAX]; /* enum field of each column */
-    size_t column_count;      /* 0: the header line is still to come */
-    unsigned long line;       /* of the file, the last one read */
-    unsigned long first;      /* the line in which the row begins */
-    const struct address_rules *rules;
-    format_entry *entry;
-    format_bad *bad;
-    void *data;
+    unsigned long first;     /* the line in which the row begins */
+    int fields[COLUMNS_MAX]; /* enum field of each column, or -1 */
+    size_t column_count;     /* 0: the header line is still to come */
 };
 
 /* ---- what libcsv calls */
@@ -64,109 +63,75 @@ static void start_row(struct row *row)
     row->complete = row->too_long = row->has_nul = row->has_cr = false;
 }
 
-/* Whether libcsv takes it for more than text: quotes, and blanks round a field. */
-static bool is_special(char octet)
-{
-    return octet == '"' || octet == ' ' || octet == '\t' || octet == '\r' || octet == '\0';
-}
-
-/* Most lines are a whole row in which the commas alone mean something: its fields are found in half
- * the time, and left where they are. Any other line is libcsv's, and stays as it is. */
-static bool split_plain(struct row *row, char *line, size_t length)
-{
-    if (length < 2 || length > ROW_MAX || line[length - 1] != '\n')
-        return false;
-    size_t end = length - (line[length - 2] == '\r' ? 2 : 1);
-    row->fields[row->count++] = line;
-    for (size_t i = 0; i < end; i++) {
-        if (is_special(line[i]) || (line[i] == ',' && row->count == COLUMNS_MAX)) {
-            start_row(row);
-            return false;
-        }
-        if (line[i] == ',')
-            row->fields[row->count++] = line + i + 1;
-    }
-    for (size_t i = 1; i < row->count; i++)
-        line[row->fields[i] - line - 1] = '\0';
-    line[end] = '\0';
-    row->complete = end > 0; /* an empty line is no row */
-    return true;
-}
-
 /* ---- a row */
 
-static int bad_row(const struct reader *reader, const char *what)
+/* Without its columns no row means anything: what is wrong with the header line is wrong with the file. */
+static int bad_row(const struct reader *reader, const struct error *why, struct error *err)
 {
-    struct error err;
-    error_set(&err, EX_DATAERR, "%s", what);
-    return reader->bad(&err, reader->first, reader->data);
+    if (reader->column_count > 0)
+        return reader->in->bad(why, reader->first, reader->in->data);
+    *err = *why;
+    return error_at(err, reader->in->name, reader->first);
 }
 
-/* Without sound columns no row means anything: the file as a whole is refused. */
+static int say_bad(const struct reader *reader, const char *what, struct error *err)
+{
+    struct error why;
+    error_set(&why, EX_DATAERR, "%s", what);
+    return bad_row(reader, &why, err);
+}
+
 static int read_header(struct reader *reader, struct error *err)
 {
-    bool seen[FIELDS] = {false};
-    for (size_t i = 0; i < reader->row.count; i++) {
-        const char *name = reader->row.fields[i];
-        int column = field_find(name);
-        if (column < 0)
-            return error_set(err, EX_DATAERR,
-                             "no such column '%.60s': the header line names some of " FIELD_NAMES,
-                             name);
-        if (seen[column])
-            return error_set(err, EX_DATAERR, "column '%s' twice: name each once", name);
-        seen[column] = true;
-        reader->columns[i] = column;
-    }
-    if (!seen[FIELD_OLD] || !seen[FIELD_NEW])
-        return error_set(err, EX_DATAERR,
-                         "no column '%s': begin with a header line such as old,new",
-                         field_names[seen[FIELD_OLD] ? FIELD_NEW : FIELD_OLD]);
+    struct error why;
+    if (columns_match(reader->columns, reader->fields, reader->row.fields, reader->row.count,
+                      &why) != 0)
+        return bad_row(reader, &why, err);
     reader->column_count = reader->row.count;
     return 0;
 }
 
-static int read_row(const struct reader *reader)
+static int read_row(const struct reader *reader, struct error *err)
 {
     const struct row *row = &reader->row;
     const char *values[FIELDS] = {NULL};
     struct entry entry;
-    struct error err;
+    struct error why;
 
-    if (row->has_nul)
-        return bad_row(reader, "a NUL octet: write text");
     if (row->count != reader->column_count) {
-        error_set(&err, EX_DATAERR, "%zu field%s: write %zu, as in the header line", row->count,
+        error_set(&why, EX_DATAERR, "%zu field%s: write %zu, as in the header line", row->count,
                   row->count == 1 ? "" : "s", reader->column_count);
-        return reader->bad(&err, reader->first, reader->data);
+        return bad_row(reader, &why, err);
     }
     for (size_t i = 0; i < row->count; i++)
-        values[reader->columns[i]] = row->fields[i];
-    if (fields_parse(&entry, values, reader->rules, &err) != 0)
-        return reader->bad(&err, reader->first, reader->data);
-    return reader->entry(&entry, reader->first, reader->data);
+        if (reader->fields[i] >= 0)
+            values[reader->fields[i]] = row->fields[i];
+    if (fields_parse(&entry, values, reader->in->rules, &why) != 0)
+        return bad_row(reader, &why, err);
+    return reader->in->entry(&entry, reader->first, reader->in->data);
 }
 
 static int take_row(struct reader *reader, struct error *err)
 {
-    if (reader->row.too_long)
-        return bad_row(reader, "over 32 fields or 64 KiB: is a quote not closed?");
-    if (reader->row.has_cr)
-        return bad_row(reader,
-                       "a carriage return within the line: write LF or CRLF at its end alone");
-    if (reader->column_count > 0)
-        return read_row(reader);
-    return read_header(reader, err);
+    const struct row *row = &reader->row;
+    if (row->too_long)
+        return say_bad(reader, "over 256 fields or 64 KiB: is a quote not closed?", err);
+    if (row->has_cr)
+        return say_bad(reader,
+                       "a carriage return within the line: write LF or CRLF at its end alone", err);
+    if (row->has_nul)
+        return say_bad(reader, "a NUL octet: write text", err);
+    return reader->column_count > 0 ? read_row(reader, err) : read_header(reader, err);
 }
 
 /* ---- the file */
 
-static const char bom[] = "\xef\xbb\xbf"; /* some programs begin UTF-8 with it */
-
-static int start_parser(struct csv_parser *parser, struct error *err)
+static int start_parser(struct reader *reader, struct error *err)
 {
-    if (csv_init(parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
+    if (csv_init(&reader->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         return error_set(err, EX_OSERR, "out of memory");
+    csv_set_delim(&reader->parser, (unsigned char)reader->columns->delimiter);
+    start_row(&reader->row);
     return 0;
 }
 
@@ -176,86 +141,79 @@ static bool is_between_rows(const struct csv_parser *parser)
     return parser->pstate == 0;
 }
 
-static int end_line(struct reader *reader, struct error *err)
+static bool feed(struct reader *reader, const char *text, size_t length)
 {
-    int rc = reader->row.complete ? take_row(reader, err) : 0;
+    return csv_parse(&reader->parser, text, length, end_field, end_row, &reader->row) == length &&
+           reader->parser.entry_pos <= ROW_MAX;
+}
+
+/* A row that libcsv cannot go on with: the next line begins another. */
+static int give_up(struct reader *reader, const char *what, struct error *err)
+{
+    int rc = say_bad(reader, what, err);
+    csv_free(&reader->parser);
+    return start_parser(reader, err) != 0 ? -1 : rc;
+}
+
+/* Takes one line; it may hold a row, the middle of one (a quoted line break), or nothing. */
+static int take_line(struct reader *reader, struct error *err)
+{
+    const struct lines *lines = &reader->lines;
+    struct error why;
+    if (is_between_rows(&reader->parser))
+        reader->first = lines->number;
+    if (reader->column_count == 0 &&
+        columns_check_delimiter(reader->columns, lines->text, &why) != 0)
+        return bad_row(reader, &why, err);
+    if (lines->too_long)
+        return give_up(reader, "a line of over 64 KiB: write shorter ones", err);
+    if (!feed(reader, lines->text, lines->length) || !feed(reader, "\n", 1))
+        return give_up(
+            reader,
+            reader->column_count == 0
+                ? "bad quoting in the header line: write old,new"
+                : "bad quoting: write \"…\" round the whole field, and \"\" for a quote in it",
+            err);
+    if (!reader->row.complete)
+        return 0;
+    int rc = take_row(reader, err);
     start_row(&reader->row);
     return rc;
 }
 
-/* Reads one line; it may hold a row, the middle of one (a quoted line break), or nothing. */
-static int read_line(struct reader *reader, struct csv_parser *parser, char *line, size_t length,
-                     struct error *err)
+static int read_lines(struct reader *reader, struct error *err)
 {
-    struct row *row = &reader->row;
-    bool begins = is_between_rows(parser);
-    if (begins)
-        reader->first = reader->line;
-    if (begins && split_plain(row, line, length))
-        return end_line(reader, err);
-
-    if (csv_parse(parser, line, length, end_field, end_row, row) != length ||
-        parser->entry_pos > ROW_MAX) {
-        int rc =
-            reader->column_count == 0
-                ? error_set(err, EX_DATAERR, "bad quoting in the header line: write old,new")
-                : bad_row(
-                      reader,
-                      "bad quoting: write \"…\" round the whole field, and \"\" for a quote in it");
-        csv_free(parser);
-        start_row(row);
-        return rc != 0 ? rc : start_parser(parser, err);
-    }
-    return row->complete ? end_line(reader, err) : 0;
-}
-
-static int read_rest(struct reader *reader, struct csv_parser *parser, struct error *err)
-{
-    struct row *row = &reader->row;
-    if (csv_fini(parser, end_field, end_row, row) != 0)
-        return bad_row(reader, "a quote that is never closed: write \"…\" round the whole field");
-    if (row->complete)
-        return take_row(reader, err);
-    return 0;
-}
-
-static int read_lines(struct reader *reader, FILE *in, struct csv_parser *parser, struct error *err)
-{
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t length;
+    enum lines_result result = LINES_READ;
     int rc = 0;
 
-    while (rc == 0 && (length = getline(&line, &size, in)) >= 0) {
-        size_t skip = reader->line++ == 0 && strncmp(line, bom, 3) == 0 ? 3 : 0;
-        rc = read_line(reader, parser, line + skip, (size_t)length - skip, err);
+    while (rc == 0 && (result = lines_next(&reader->lines, err)) == LINES_READ)
+        rc = take_line(reader, err);
+    if (result == LINES_FAILED)
+        return -1;
+    if (rc == 0 && !is_between_rows(&reader->parser))
+        rc =
+            say_bad(reader, "a quote that is never closed: write \"…\" round the whole field", err);
+    if (rc == 0 && reader->column_count == 0) {
+        error_set(err, EX_DATAERR, "empty: begin with a header line such as old,new");
+        rc = error_at(err, reader->in->name, 0);
     }
-    free(line);
-    if (rc == 0 && ferror(in))
-        return error_set(err, EX_IOERR, "%s", strerror(errno));
-    if (rc == 0)
-        rc = read_rest(reader, parser, err);
-    if (rc == 0 && reader->column_count == 0)
-        rc = error_set(err, EX_DATAERR, "empty: begin with a header line such as old,new");
     return rc;
 }
 
-static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
-                     format_bad *bad, void *data, struct error *err)
+static int read_file(FILE *file, const struct format_in *in, struct error *err)
 {
-    struct csv_parser parser;
     struct reader *reader = calloc(1, sizeof *reader);
+    struct columns ours;
     if (reader == NULL)
         return error_set(err, EX_OSERR, "out of memory");
-    reader->rules = rules;
-    reader->entry = entry;
-    reader->bad = bad;
-    reader->data = data;
-
-    int rc = start_parser(&parser, err);
+    columns_begin(&ours);
+    reader->in = in;
+    reader->columns = in->columns == NULL ? &ours : in->columns;
+    lines_begin(&reader->lines, file, in);
+    int rc = start_parser(reader, err);
     if (rc == 0) {
-        rc = read_lines(reader, in, &parser, err);
-        csv_free(&parser);
+        rc = read_lines(reader, err);
+        csv_free(&reader->parser);
     }
     free(reader);
     return rc;
@@ -300,8 +258,9 @@ static enum format_result write_entry(const struct format_out *out, const struct
 const struct format format_csv = {
     .name = "csv",
     .ending = ".csv",
-    .summary = "a header line with old,new and any of action, from, until, forward_until,\n"
-               "disclose, note",
+    .summary = "a header line with old,new and any of action, from,\n"
+               "until, forward_until, disclose, note",
+    .has_columns = true,
     .read = read_file,
     .write_head = write_head,
     .write = write_entry,

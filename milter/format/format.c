@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* A new format is its file, and a row here. */
+/* A new format is its file, and a row here. The first is that of a file whose ending tells nothing. */
 /* clang-format off */
 const struct format *const formats[] = {
     &format_csv,
@@ -20,7 +20,7 @@ static const struct format *find_by_ending(const char *file)
     for (size_t i = 0; dot != NULL && formats[i] != NULL; i++)
         if (formats[i]->ending != NULL && strcmp(formats[i]->ending, dot) == 0)
             return formats[i];
-    return &format_csv;
+    return formats[0];
 }
 
 /* "csv, jsonl or access" */

@@ -5,19 +5,33 @@
 
 #include "base/error.h"
 #include "table/entry.h"
-#include "table/table.h"
 
 #include <stdbool.h>
 #include <stdio.h>
+
+struct columns;
+struct table_view;
 
 /* Called by a reader for each entry of the file, in the file's order. Returns 0 to go on, other
  * to stop reading. */
 typedef int format_entry(const struct entry *entry, unsigned long line, void *data);
 
 /* Called by a reader for each line that gives no entry; why says all but file and line. Its status
- * is EX_DATAERR for a bad line, EX_OK for a sound one that is no entry of ours and is not carried
- * over. Returns 0 to go on, other to stop reading. */
+ * is EX_DATAERR for a bad line. A sound line that is not carried over has EX_UNAVAILABLE where it
+ * is about a mailbox that has moved, so that somebody must see to it, and EX_OK where it is about
+ * something else. Returns 0 to go on, other to stop reading. */
 typedef int format_bad(const struct error *why, unsigned long line, void *data);
+
+/* What a reader has to know, and the functions that it calls. All is owned by the caller. */
+struct format_in {
+    const char *name; /* of the file, for errors */
+    const struct address_rules *rules;
+    const struct columns *columns; /* of CSV, see columns.h; NULL: our own */
+    bool must_end; /* a last line without a line break is an error: the file may be cut off */
+    format_entry *entry;
+    format_bad *bad;
+    void *data; /* for entry and bad */
+};
 
 /* What a writer has done with an entry. */
 enum format_result {
@@ -40,12 +54,14 @@ struct format {
     const char *name;    /* for --format */
     const char *ending;  /* of a file's name that means this format; NULL: none */
     const char *summary; /* for help: what a line looks like; parts of it by line ends */
+    bool has_columns;    /* whether format_in's columns are used */
+    bool repeats;        /* an entry may stand in the file more than once, each time the same */
 
-    /* Reads in to its end, and calls entry or bad for each row. Memory does not grow with the
-     * file. Returns 0, the non-zero value of a callback that stopped it, or -1 with err where
-     * the file as a whole is unusable (a column is missing, it cannot be read). */
-    int (*read)(FILE *in, const struct address_rules *rules, format_entry *entry, format_bad *bad,
-                void *data, struct error *err);
+    /* Reads file to its end, and calls entry or bad for each row. Memory does not grow with the
+     * file, nor with a line. Returns 0, the non-zero value of a callback that stopped it, or -1
+     * with err, which names the file, where that is unusable as a whole (a column is missing, it
+     * is no text, it cannot be read). */
+    int (*read)(FILE *file, const struct format_in *in, struct error *err);
 
     /* Writes what comes before the first entry; NULL: nothing. Returns 0, or -1 with err
      * (EX_IOERR). */

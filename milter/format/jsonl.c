@@ -11,7 +11,26 @@
 
 /* ---- reading */
 
-/* Finds the texts of the object; they are lent by it. Returns 0, or -1 with err. */
+/* What jansson refuses, in words for whoever wrote the file. */
+static int bad_json(const json_error_t *why, struct error *err)
+{
+    const char *what = why->text;
+    switch ((int)json_error_code(why)) {
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return error_set(err, EX_DATAERR, "\\u0000, a NUL character: write text");
+    case json_error_duplicate_key:
+        return error_set(err, EX_DATAERR, "a name twice in the object: write each once");
+    case json_error_invalid_utf8: what = "not UTF-8"; break;
+    case json_error_premature_end_of_input: what = "it is not closed"; break;
+    case json_error_end_of_input_expected: what = "more text behind it"; break;
+    default: break;
+    }
+    return error_set(err, EX_DATAERR, "no JSON object: %s, column %d: write one in each line", what,
+                     why->column);
+}
+
+/* Finds the texts of the object, which still owns them. Returns 0, or -1 with err. */
 static int read_object(const char **values, json_t *object, struct error *err)
 {
     const char *name;
@@ -39,19 +58,18 @@ static int parse_line(struct entry *out, const struct line_reader *reader, struc
     json_error_t why;
     int rc;
 
-    if (lines_unreadable(reader->lines, err))
+    if (lines_unreadable(&reader->lines, err))
         return -1;
     json_t *object =
-        json_loadb(reader->lines->text, reader->lines->length, JSON_REJECT_DUPLICATES, &why);
+        json_loadb(reader->lines.text, reader->lines.length, JSON_REJECT_DUPLICATES, &why);
     if (object == NULL)
-        rc = error_set(err, EX_DATAERR, "no JSON object: %s, column %d: write one in each line",
-                       why.text, why.column);
+        rc = bad_json(&why, err);
     else if (!json_is_object(object))
         rc = error_set(err, EX_DATAERR, "no JSON object: write {\"old\": \"…\", \"new\": \"…\"}");
     else
         rc = read_object(values, object, err);
     if (rc == 0)
-        rc = fields_parse(out, values, reader->rules, err);
+        rc = fields_parse(out, values, reader->in->rules, err);
     json_decref(object);
     return rc;
 }
@@ -60,23 +78,15 @@ static int take_line(struct line_reader *reader)
 {
     struct entry entry;
     struct error err;
-    if (reader->lines->length == strspn(reader->lines->text, " \t\r"))
+    if (reader->lines.length == strspn(reader->lines.text, " \t\r"))
         return 0;
-    return parse_line(&entry, reader, &err) == 0
-               ? reader->entry(&entry, reader->lines->first, reader->data)
-               : reader->bad(&err, reader->lines->first, reader->data);
+    return parse_line(&entry, reader, &err) == 0 ? line_reader_entry(reader, &entry)
+                                                 : line_reader_bad(reader, &err);
 }
 
-static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
-                     format_bad *bad, void *data, struct error *err)
+static int read_file(FILE *file, const struct format_in *in, struct error *err)
 {
-    struct line_reader reader = {.rules = rules,
-                                 .entry = entry,
-                                 .bad = bad,
-                                 .data = data,
-                                 .next = lines_next,
-                                 .take = take_line};
-    return line_reader_run(&reader, in, err);
+    return line_reader_run(file, in, lines_next, take_line, err);
 }
 
 /* ---- writing */
@@ -108,7 +118,7 @@ static enum format_result write_entry(const struct format_out *out, const struct
 const struct format format_jsonl = {
     .name = "jsonl",
     .ending = ".jsonl",
-    .summary = "an object a line, with the names of the CSV columns",
+    .summary = "an object a line, with the names of CSV",
     .read = read_file,
     .write = write_entry,
 };

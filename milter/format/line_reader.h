@@ -1,4 +1,4 @@
-/* format/line_reader.h: the reading of a format whose entries are lines. */
+/* format/line_reader.h: reads a format whose entries are lines. */
 #ifndef FORMAT_LINE_READER_H
 #define FORMAT_LINE_READER_H
 
@@ -6,23 +6,22 @@
 #include "format/lines.h"
 
 struct line_reader {
-    /* As a format's read was given them. */
-    const struct address_rules *rules;
-    format_entry *entry;
-    format_bad *bad;
-    void *data;
-
-    /* Reads the next line, with what continues it: lines_next, or what stands on it. */
-    enum lines_result (*next)(struct lines *lines, struct error *err);
-
-    /* Calls entry or bad for what the line says, if anything; returns what they return. */
-    int (*take)(struct line_reader *reader);
-
-    struct lines *lines; /* set by line_reader_run */
-    struct entry last;   /* for take: the entry before; domain "" at the beginning */
+    const struct format_in *in; /* as the format's read was given it */
+    struct lines lines;
 };
 
-/* Takes in line by line. Returns as a format's read does. */
-int line_reader_run(struct line_reader *reader, FILE *in, struct error *err);
+/* Reads the next line, with those that continue it: lines_next, or a function that calls it. */
+typedef enum lines_result line_next(struct lines *lines, struct error *err);
+
+/* Calls line_reader_entry or line_reader_bad for the line, or neither; returns what they return. */
+typedef int line_take(struct line_reader *reader);
+
+/* Reads the file line by line. Returns as a format's read does. */
+int line_reader_run(FILE *file, const struct format_in *in, line_next *next, line_take *take,
+                    struct error *err);
+
+/* Tells of the line's entry; of the reason why it has none. */
+int line_reader_entry(const struct line_reader *reader, const struct entry *entry);
+int line_reader_bad(const struct line_reader *reader, const struct error *why);
 
 #endif

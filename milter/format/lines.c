@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
-/* Some programs begin UTF-8 with it. */
-static const unsigned char bom[] = {0xef, 0xbb, 0xbf};
+#define BOM "\xef\xbb\xbf" /* some programs begin UTF-8 with it */
 
-void lines_begin(struct lines *lines, FILE *in)
+void lines_begin(struct lines *lines, FILE *file, const struct format_in *in)
 {
+    lines->file = file;
     lines->in = in;
     lines->number = 0;
     lines->length = 0;
@@ -15,9 +15,74 @@ void lines_begin(struct lines *lines, FILE *in)
 
 int lines_peek(struct lines *lines)
 {
-    int octet = getc(lines->in);
-    return octet == EOF ? EOF : ungetc(octet, lines->in);
+    int octet = getc(lines->file);
+    return octet == EOF ? EOF : ungetc(octet, lines->file);
 }
+
+/* ---- the first line */
+
+/* What a file begins with that is no text in UTF-8, and what would make it one. */
+static const struct {
+    size_t at, length;
+    const char *octets, *what;
+} others[] = {
+#define STARTS(octets, what)                                                                       \
+    {                                                                                              \
+        0, sizeof octets - 1, octets, what                                                         \
+    }
+#define HAS(at, octets, what)                                                                      \
+    {                                                                                              \
+        at, sizeof octets - 1, octets, what                                                        \
+    }
+#define UTF16            "UTF-16, not UTF-8: convert it first (iconv -f UTF-16 -t UTF-8)"
+#define COMPRESSED(name) "compressed with " name ": unpack it first (" name " -dc)"
+#define SHEET            "save the sheet as CSV in UTF-8"
+#define DATABASE         "a database, not its source: import the text that it was made from"
+    STARTS("\xff\xfe", UTF16),
+    STARTS("\xfe\xff", UTF16),
+    STARTS("\x1f\x8b", COMPRESSED("gzip")),
+    STARTS("BZh", COMPRESSED("bzip2")),
+    STARTS("\xfd"
+           "7zXZ",
+           COMPRESSED("xz")),
+    STARTS("\x28\xb5\x2f\xfd", COMPRESSED("zstd")),
+    STARTS("PK\x03\x04", "a zip archive, such as .xlsx or .ods: " SHEET),
+    STARTS("\xd0\xcf\x11\xe0", "an Excel workbook: " SHEET),
+    HAS(12, "\x61\x15\x06\0", DATABASE), /* Berkeley DB, hash and btree: makemap(8), postmap(1) */
+    HAS(12, "\x62\x31\x05\0", DATABASE),
+    HAS(16, "\xde\xc0\xef\xbe", DATABASE), /* LMDB */
+};
+
+/* Two letters of ASCII in UTF-16 without a byte order mark: each has an octet NUL. */
+static bool is_utf16(const char *text, size_t length)
+{
+    return length >= 4 && (text[0] == '\0') != (text[1] == '\0') &&
+           (text[0] == '\0') == (text[2] == '\0') && (text[1] == '\0') == (text[3] == '\0');
+}
+
+static int fail(const struct lines *lines, unsigned long line, const char *what, struct error *err)
+{
+    error_set(err, EX_DATAERR, "%s", what);
+    return error_at(err, lines->in->name, line);
+}
+
+/* Passes over a byte order mark. Returns 0, or -1 with err where the file is no text in UTF-8. */
+static int check_beginning(struct lines *lines, struct error *err)
+{
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (lines->length >= others[i].at + others[i].length &&
+            memcmp(lines->text + others[i].at, others[i].octets, others[i].length) == 0)
+            return fail(lines, 0, others[i].what, err);
+    if (is_utf16(lines->text, lines->length))
+        return fail(lines, 0, UTF16, err);
+    if (strncmp(lines->text, BOM, strlen(BOM)) == 0) {
+        lines->length -= strlen(BOM);
+        memmove(lines->text, lines->text + strlen(BOM), lines->length + 1);
+    }
+    return 0;
+}
+
+/* ---- each line */
 
 static void put(struct lines *lines, int octet)
 {
@@ -31,20 +96,26 @@ static void put(struct lines *lines, int octet)
 
 enum lines_result lines_join(struct lines *lines, struct error *err)
 {
-    int octet = getc(lines->in);
-    bool any = octet != EOF;
-    for (; octet != EOF && octet != '\n'; octet = getc_unlocked(lines->in))
+    int octet = getc(lines->file);
+    if (octet == EOF && !ferror(lines->file))
+        return LINES_END;
+    for (; octet != EOF && octet != '\n'; octet = getc_unlocked(lines->file))
         put(lines, octet);
     lines->text[lines->length] = '\0';
-    if (ferror(lines->in)) {
+    lines->number++;
+    if (ferror(lines->file)) {
         error_set(err, EX_IOERR, "%s", strerror(errno));
+        error_at(err, lines->in->name, 0);
         return LINES_FAILED;
     }
-    if (!any)
-        return LINES_END;
-    if (++lines->number == 1 && strncmp(lines->text, (const char *)bom, sizeof bom) == 0) {
-        lines->length -= sizeof bom;
-        memmove(lines->text, lines->text + sizeof bom, lines->length + 1);
+    if (lines->number == 1 && check_beginning(lines, err) != 0)
+        return LINES_FAILED;
+    if (octet == EOF && lines->in->must_end) {
+        fail(lines, lines->number,
+             "no line break at the end, so the file may be cut off: add one, or leave out "
+             "--replace-all",
+             err);
+        return LINES_FAILED;
     }
     return LINES_READ;
 }

@@ -2,19 +2,18 @@
 #ifndef FORMAT_LINES_H
 #define FORMAT_LINES_H
 
-#include "base/error.h"
+#include "format/format.h"
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #define LINES_MAX (64 * 1024) /* octets of a line with its continuations; a sound one has 4,000 */
 
 struct lines {
-    FILE *in;             /* the caller's */
-    unsigned long number; /* of the line read last, from 1 */
-    unsigned long first;  /* of the line in which text begins */
-    char text[LINES_MAX]; /* without line ends, NUL-terminated */
+    FILE *file;                 /* owned by the caller, as in */
+    const struct format_in *in; /* the reader's */
+    unsigned long number;       /* of the line read last, from 1 */
+    unsigned long first;        /* of the line in which text begins */
+    char text[LINES_MAX];       /* without line ends, NUL-terminated */
     size_t length;
     bool too_long; /* the rest was passed over */
     bool has_nul;
@@ -23,9 +22,11 @@ struct lines {
 enum lines_result { LINES_READ, LINES_END, LINES_FAILED };
 
 /* Begins: lines is large, keep it off the stack. A byte order mark is passed over. */
-void lines_begin(struct lines *lines, FILE *in);
+void lines_begin(struct lines *lines, FILE *file, const struct format_in *in);
 
-/* Reads the next line into text; LINES_FAILED with err (EX_IOERR). */
+/* Reads the next line into text. LINES_FAILED with err, which names the file: EX_IOERR, or EX_DATAERR
+ * where the first line shows that the file is no text in UTF-8 (UTF-16, compressed, a spreadsheet),
+ * or where the last one must end with a line break and does not. */
 enum lines_result lines_next(struct lines *lines, struct error *err);
 
 /* Reads the next line, and puts it behind text. */

@@ -109,6 +109,70 @@ int plain_parse(struct entry *out, const char *old, const char *new,
     return entry_parse(out, &text, rules, err);
 }
 
+int plain_leave_out(struct error *err, int status, const char *why)
+{
+    return error_set(err, status, "not carried over: %s", why);
+}
+
+/* ---- an address in a text */
+
+/* The length of the word that text begins with, or of what stands in its brackets. */
+static size_t word_length(const char *text)
+{
+    bool quoted = false;
+    const char *ends = *text == '<' ? ">" : PLAIN_BLANKS, *at = text + (*text == '<');
+    for (; *at != '\0' && (quoted || strchr(ends, *at) == NULL); at++) {
+        if (*at == '\\' && at[1] != '\0')
+            at++;
+        else if (*at == '"')
+            quoted = !quoted;
+    }
+    return (size_t)(at - text);
+}
+
+/* The address that begins at text, cut off behind its end; NULL where there is none. */
+static char *cut_address(char *text)
+{
+    size_t length = word_length(text);
+    bool bracketed = *text == '<';
+    if (memchr(text, '@', length) == NULL || (bracketed && text[length] != '>'))
+        return NULL;
+    while (!bracketed && strchr(".,;", text[length - 1]) != NULL)
+        length--;
+    text[length] = '\0';
+    return text + bracketed;
+}
+
+static char *find_behind(char *text, const char *words)
+{
+    char *address = NULL;
+    for (char *at = text; address == NULL && (at = strcasestr(at, words)) != NULL;) {
+        at += strlen(words);
+        address = cut_address(at);
+    }
+    return address;
+}
+
+/* The address in brackets, where no other stands before it or behind. */
+static char *find_bracketed(char *text)
+{
+    char *at = strchr(text, '@'), *begin = text;
+    for (char *next = text; (next = strchr(next, '<')) != NULL && next < at;
+         next += word_length(next))
+        begin = next;
+    if (at == NULL || *begin != '<' || strchr(begin + word_length(begin), '@') != NULL)
+        return NULL;
+    return cut_address(begin);
+}
+
+char *plain_find_new(char *text)
+{
+    char *address = find_behind(text, "please try ");
+    if (address == NULL)
+        address = find_behind(text, "moved to ");
+    return address == NULL ? find_bracketed(text) : address;
+}
+
 char *plain_trim(char *text)
 {
     size_t length = strlen(text);

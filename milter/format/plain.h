@@ -30,6 +30,15 @@ enum format_result plain_written(enum format_result result, int printed, struct 
 int plain_parse(struct entry *out, const char *old, const char *new,
                 const struct address_rules *rules, struct error *err);
 
+/* Finds the new address in the text of a reply, and ends the text there, in place: behind "please
+ * try" or "moved to", with brackets or without; else the only one, where it is in brackets. Returns
+ * NULL where there is none, or more than one and no word says which. */
+char *plain_find_new(char *text);
+
+/* Reports a sound line that is not carried over: EX_UNAVAILABLE where it is about a mailbox that has
+ * moved, EX_OK where it is about something else. Always returns -1. */
+int plain_leave_out(struct error *err, int status, const char *why);
+
 /* Whether text ends in a mailbox name without a domain: bob, "b@b". */
 bool plain_is_bare(const char *text);
 

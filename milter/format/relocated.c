@@ -8,9 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#define PREFIX "User has moved to "
 
 /* ---- a line */
 
@@ -49,29 +46,40 @@ static size_t code_length(const char *text)
     return length;
 }
 
-/* Where the address begins in text, which is written without Postfix's prefix: behind that, or
- * in the brackets at its end. NULL where there is neither. */
-static char *address_in(char *text)
+/* Senders are told the whole text. */
+static int bad_text(struct error *err, const char *value, const char *mend)
 {
-    size_t prefix = strlen(PREFIX);
-    char *bracket = strrchr(text, '<');
-    if (strncasecmp(text, PREFIX, prefix) == 0)
-        return text + prefix;
-    return bracket != NULL && text[strlen(text) - 1] == '>' ? bracket : NULL;
+    return error_set(err, EX_DATAERR, "new: '%.200s' is told to senders as it is: %s", value, mend);
+}
+
+/* A text that stands for itself, with relocated_prefix_enable = no. */
+static int parse_text(struct entry *out, const char *key, char *value, size_t code,
+                      const struct address_rules *rules, struct error *err)
+{
+    char text[sizeof err->text];
+    snprintf(text, sizeof text, "%s", value);
+    const char *address = strncmp(value, "5.1.6 ", code) == 0 ? plain_find_new(value + code) : NULL;
+    if (address == NULL)
+        return bad_text(err, text, "write 5.1.6 User has moved to user@domain");
+    return plain_parse(out, key, address, rules, err);
 }
 
 static int parse_value(struct entry *out, const char *key, char *value,
                        const struct address_rules *rules, struct error *err)
 {
-    char *address = value;
     size_t code = code_length(value);
+    const char *at = strchr(value, '@'), *end = end_of_key(value);
 
     if (code > 0)
-        address = strncmp(value, "5.1.6 ", code) == 0 ? address_in(value + code) : NULL;
-    if (address == NULL || *address == '@' || strchr(address, '@') == NULL)
+        return parse_text(out, key, value, code, rules, err);
+    if (at == NULL || at == value || end == NULL || end < at)
+        return bad_text(err, value, "write user@domain");
+    if (*end != '\0')
         return error_set(err, EX_DATAERR,
-                         "new: '%.200s' is told to senders as it is: write user@domain", value);
-    return plain_parse(out, key, address, rules, err);
+                         "new: text follows the address, and relocated(5) has senders told all of "
+                         "it, 'User has moved to %.200s': write user@domain alone",
+                         value);
+    return plain_parse(out, key, value, rules, err);
 }
 
 /* "/^a@b$/", and not "/S=Lee/@old.example". */
@@ -104,25 +112,14 @@ static int parse_line(struct entry *out, const struct address_rules *rules, char
     return parse_value(out, text, value, rules, err);
 }
 
-/* Whether this is another spelling of the old address before, with the same new one: Postfix
- * wants U-labels and A-labels each in a line. */
-static bool is_repeated(const struct entry *entry, const struct entry *last)
-{
-    return entry->scope == last->scope && strcmp(entry->local, last->local) == 0 &&
-           strcmp(entry->domain, last->domain) == 0 && strcmp(entry->new, last->new) == 0;
-}
-
 static int take_line(struct line_reader *reader)
 {
     struct entry entry;
     struct error err;
-    if (lines_unreadable(reader->lines, &err) ||
-        parse_line(&entry, reader->rules, reader->lines->text, &err) != 0)
-        return reader->bad(&err, reader->lines->first, reader->data);
-    if (is_repeated(&entry, &reader->last))
-        return 0;
-    reader->last = entry;
-    return reader->entry(&entry, reader->lines->first, reader->data);
+    if (lines_unreadable(&reader->lines, &err) ||
+        parse_line(&entry, reader->in->rules, reader->lines.text, &err) != 0)
+        return line_reader_bad(reader, &err);
+    return line_reader_entry(reader, &entry);
 }
 
 /* ---- the file */
@@ -152,16 +149,9 @@ static enum lines_result read_logical(struct lines *lines, struct error *err)
     return result;
 }
 
-static int read_file(FILE *in, const struct address_rules *rules, format_entry *entry,
-                     format_bad *bad, void *data, struct error *err)
+static int read_file(FILE *file, const struct format_in *in, struct error *err)
 {
-    struct line_reader reader = {.rules = rules,
-                                 .entry = entry,
-                                 .bad = bad,
-                                 .data = data,
-                                 .next = read_logical,
-                                 .take = take_line};
-    return line_reader_run(&reader, in, err);
+    return line_reader_run(file, in, read_logical, take_line, err);
 }
 
 /* ---- writing */
@@ -215,7 +205,9 @@ static enum format_result write_entry(const struct format_out *out, const struct
 
 const struct format format_relocated = {
     .name = "relocated",
-    .summary = "Postfix's relocated(5): user@domain or @domain, and user@domain",
+    .summary = "Postfix's relocated(5): user@domain or @domain, and\n"
+               "user@domain",
+    .repeats = true, /* Postfix wants U-labels and A-labels each in a line */
     .read = read_file,
     .write = write_entry,
 };

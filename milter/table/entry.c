@@ -96,7 +96,7 @@ int entry_parse_old(struct entry *out, const char *old, const struct address_rul
     int rc;
     if (*or_empty(old) == '\0')
         rc = error_set(err, EX_DATAERR, "empty: write user@domain or @domain");
-    else if (*old == '@' && strchr(old, ':') == NULL)
+    else if (*old == '@' && strchr(old + 1, '@') == NULL) /* else a source route */
         rc = parse_wildcard(out, old, err);
     else
         rc = parse_mailbox(out, old, rules, err);
@@ -175,8 +175,8 @@ static int parse_action(struct entry *out, const char *action, struct error *err
     int index = *action == '\0' || strcmp(action, "gone") == 0 ? ENTRY_REJECT
                                                                : name_index(action_names, action);
     if (index < 0)
-        return error_set(err, EX_DATAERR, "no such action '%s': write reject, forward or stay",
-                         action);
+        return error_set(err, EX_DATAERR,
+                         "no such action '%s': write reject, forward, stay or gone", action);
     out->action = (enum entry_action)index;
     return 0;
 }

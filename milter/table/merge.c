@@ -23,8 +23,10 @@ struct merge {
     MDB_val key, value;
     struct table_record there;
 
-    char last[RECORD_KEY_MAX]; /* the key before, and its line */
-    size_t last_length;
+    /* The file's entry before, and its line. */
+    char last[RECORD_KEY_MAX];
+    unsigned char last_value[RECORD_VALUE_MAX];
+    size_t last_length, last_value_length;
     unsigned long last_line;
 };
 
@@ -85,7 +87,9 @@ static int tell_repeated(struct merge *merge, const struct sort_record *record, 
     if (record_decode(&entry, record->key, record->key_length, record->value, record->value_length,
                       NULL) != 0)
         return damaged(err);
-    merge->watch->repeated(&entry, record->line, merge->last_line, merge->watch->data);
+    bool same = record->value_length == merge->last_value_length &&
+                memcmp(record->value, merge->last_value, record->value_length) == 0;
+    merge->watch->repeated(&entry, record->line, merge->last_line, same, merge->watch->data);
     return 0;
 }
 
@@ -109,6 +113,8 @@ static int next_of_file(struct merge *merge, struct error *err)
     merge->value = (MDB_val){record.value_length, (void *)record.value};
     memcpy(merge->last, record.key, record.key_length);
     merge->last_length = record.key_length;
+    memcpy(merge->last_value, record.value, record.value_length);
+    merge->last_value_length = record.value_length;
     merge->last_line = record.line;
     return 0;
 }

@@ -23,8 +23,9 @@ struct merge_counts {
 
 /* Who is told of what; NULL: nobody. */
 struct merge_watch {
-    /* A line whose old address is in the line first too; it is left out. */
-    void (*repeated)(const struct entry *entry, unsigned long line, unsigned long first,
+    /* A line whose old address is in the line first too, same: with all other fields the same. It
+     * is left out. */
+    void (*repeated)(const struct entry *entry, unsigned long line, unsigned long first, bool same,
                      void *data);
 
     /* A difference, in the order of the table; before is NULL where it is added, after where it is

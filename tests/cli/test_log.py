@@ -132,7 +132,7 @@ class Undo(MovedctlCase):
         done = self.ctl("undo")
         self.assertEqual(done.returncode, 65)
         self.assertRegex(done.stderr, r"^movedctl: change 1, 'import \S+', has more entries than the change log holds: restore a copy of the table\n$")
-        done = self.ctl("import", "--replace-all", "--backup", self.folder / "copy", "-", stdin=HEAD)
+        done = self.ctl("import", "--replace-all", "--max-remove", "100", "--backup", self.folder / "copy", "-", stdin=HEAD)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(self.movedctl("list"), "")
         self.assertEqual(self.ctl("restore", self.folder / "copy").returncode, 0)

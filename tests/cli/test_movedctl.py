@@ -356,8 +356,8 @@ class Csv(MovedctlCase):
 
     def test_bad_files_change_nothing_and_name_the_line(self):
         good = "a@old.example,a@new.example\n"
-        for why, text, line in (("missing column", "old,note\n" + good, ""), ("unknown column", "old,new,x\n", ""), ("empty", "", ""),
-                                ("no header", good, ""), ("bad quoting", "old,new\n" + good + '"b"x@old.example,c@d.example\n', ":3"),
+        for why, text, line in (("missing column", "old,note\n" + good, ":1"), ("unknown column", "old,new,x\n", ":1"), ("empty", "", ""),
+                                ("no header", good, ":1"), ("bad quoting", "old,new\n" + good + '"b"x@old.example,c@d.example\n', ":3"),
                                 ("never closed", "old,new\n" + good + '"b@old.example,c@d.example\n', ":3"),
                                 ("too few fields", "old,new\nb@old.example\n" + good, ":2"), ("bad address", "old,new\n" + good + "b,c@d.example\n", ":3"),
                                 ("twice", "old,new\n" + good + "b@old.example,\nA@OLD.example,c@d.example\n", ":4"),

@@ -65,7 +65,7 @@ class FaultCase(unittest.TestCase):
 
     def holds(self, *args):
         """What the table exports once it holds just this."""
-        self.movedctl("import", "--replace-all", *args)
+        self.movedctl("import", "--replace-all", "--max-remove", "100", *args)
         return self.movedctl("export")
 
     def is_whole(self):
@@ -129,9 +129,9 @@ class Killed(FaultCase):
         states = [self.holds(old)]
         self.movedctl("import", new)
         states.append(self.movedctl("export"))
-        self.movedctl("import", "--replace-all", old)
+        self.holds(old)
         self.answers_all_the_while()
-        self.kill_often(states, ["import", new], ["import", "--replace-all", old])
+        self.kill_often(states, ["import", new], ["import", "--replace-all", "--max-remove", "100", old])
 
     def test_a_small_import_into_a_large_table(self):
         old = self.file("old.csv", 0, ENTRIES, "x@new.example")
@@ -139,17 +139,17 @@ class Killed(FaultCase):
         states = [self.holds(old)]
         self.movedctl("import", new)
         states.append(self.movedctl("export"))
-        self.movedctl("import", "--replace-all", old)
+        self.holds(old)
         self.answers_all_the_while()
-        self.kill_often(states, ["import", new], ["import", "--replace-all", old])
+        self.kill_often(states, ["import", new], ["import", "--replace-all", "--max-remove", "100", old])
 
     def test_one_table_in_place_of_another(self):
         old = self.file("old.csv", 0, ENTRIES, "x@new.example")
         new = self.file("new.csv", ENTRIES, ENTRIES, "y@new.example")
         states = [self.holds(old), self.holds(new)]
-        self.movedctl("import", "--replace-all", old)
+        self.holds(old)
         self.answers_all_the_while()
-        self.kill_often(states, ["import", "--replace-all", new], ["import", "--replace-all", old])
+        self.kill_often(states, ["import", "--replace-all", "--max-remove", "100", new], ["import", "--replace-all", "--max-remove", "100", old])
 
     def test_add(self):
         self.movedctl("import", self.file("old.csv", 0, ENTRIES // 10, "x@new.example"))
@@ -198,7 +198,7 @@ class FullDisk(FaultCase):
 
     def test_the_table_does_not_fit(self):
         large = self.file("large.csv", 0, 3 * ENTRIES, "y@new.example")
-        for args in (["import", large], ["import", "--replace-all", large]):
+        for args in (["import", large], ["import", "--replace-all", "--max-remove", "100", large]):
             self.full(*args, env={"TMPDIR": str(self.folder)})
         self.is_whole()
 
@@ -229,7 +229,7 @@ class TwoAtOnce(FaultCase):
         states = [self.holds(path) for path in files]
         self.answers_all_the_while()
         for _ in range(5):
-            both = [subprocess.Popen(self.command("import", "--replace-all", path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            both = [subprocess.Popen(self.command("import", "--replace-all", "--max-remove", "100", path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
                     for path in files]
             for process in both:
                 said = process.communicate(timeout=place.PATIENCE)

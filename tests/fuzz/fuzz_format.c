@@ -46,11 +46,16 @@ static void read_again(char *text, size_t length, const struct entry *entry)
 {
     struct again again = {entry, 0};
     struct error err;
-    FILE *in = fmemopen(text, length, "r");
-    if (in == NULL || FORMAT.read(in, &rules, on_entry_again, on_bad_again, &again, &err) != 0 ||
-        again.count != 1)
+    const struct format_in in = {.name = "again",
+                                 .rules = &rules,
+                                 .must_end = true,
+                                 .entry = on_entry_again,
+                                 .bad = on_bad_again,
+                                 .data = &again};
+    FILE *file = fmemopen(text, length, "r");
+    if (file == NULL || FORMAT.read(file, &in, &err) != 0 || again.count < 1)
         abort();
-    fclose(in);
+    fclose(file);
 }
 
 static int on_entry(const struct entry *entry, unsigned long line, void *data)
@@ -82,7 +87,9 @@ static int on_entry(const struct entry *entry, unsigned long line, void *data)
 static int on_bad(const struct error *why, unsigned long line, void *data)
 {
     unsigned long *last = data;
-    if (line < *last || (why->status != EX_DATAERR && why->status != EX_OK) || why->text[0] == '\0')
+    if (line < *last ||
+        (why->status != EX_DATAERR && why->status != EX_UNAVAILABLE && why->status != EX_OK) ||
+        why->text[0] == '\0')
         abort();
     *last = line;
     return 0;
@@ -92,13 +99,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned long last = 0;
     struct error err;
+    const struct format_in in = {
+        .name = "fuzz", .rules = &rules, .entry = on_entry, .bad = on_bad, .data = &last};
     if (size == 0)
         return 0;
-    FILE *in = fmemopen((void *)(uintptr_t)data, size, "r");
-    if (in == NULL)
+    FILE *file = fmemopen((void *)(uintptr_t)data, size, "r");
+    if (file == NULL)
         abort();
-    if (FORMAT.read(in, &rules, on_entry, on_bad, &last, &err) != 0 && err.status != EX_DATAERR)
+    if (FORMAT.read(file, &in, &err) != 0 &&
+        (err.status != EX_DATAERR || strncmp(err.text, "fuzz:", 5) != 0))
         abort();
-    fclose(in);
+    fclose(file);
     return 0;
 }

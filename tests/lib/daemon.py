@@ -105,7 +105,7 @@ class Daemon:
         """Makes these, and no others, the table's entries: (old, new, action) each, the action left out for reject."""
         text = io.StringIO()
         csv.writer(text).writerows([("old", "new", "action"), *((*entry, "reject")[:3] for entry in entries)])
-        self.movedctl("import", "--replace-all", "-", stdin=text.getvalue())
+        self.movedctl("import", "--replace-all", "--max-remove", "100", "-", stdin=text.getvalue())
 
     # ---- the process
 

@@ -81,7 +81,8 @@ class Relocated(unittest.TestCase):
         self.postfix.run("postmap", f"lmdb:{path}")
         theirs = self.postfix.run("postmap", "-s", f"lmdb:{path}").stdout
         self.assertEqual(len(theirs.splitlines()), 9, theirs)
-        self.movedctl("import", "--replace-all", "--format", "relocated", path)
+        self.movedctl("import", "--replace-all", "-", stdin="old,new\n")
+        self.movedctl("import", "--format", "relocated", path)
         ours = ["\t".join(line.split("\t")[:2]) for line in self.movedctl("list").splitlines()]
         self.assertEqual(sorted(ours), sorted(theirs.splitlines()))
 

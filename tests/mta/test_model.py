@@ -91,7 +91,7 @@ class RandomTables(unittest.TestCase):
         rows = csv.DictWriter(text, FIELDS)
         rows.writeheader()
         rows.writerows(entries)
-        self.daemon.movedctl("import", "--replace-all", "-", stdin=text.getvalue())
+        self.daemon.movedctl("import", "--replace-all", "--max-remove", "100", "-", stdin=text.getvalue())
 
     def said(self, milter, recipient):
         milter.start_mail()

@@ -20,7 +20,9 @@ static int on_bad(const struct error *why, unsigned long line, void *data)
     struct said *said = data;
     size_t used = strlen(said->text), why_used = strlen(said->why);
     snprintf(said->text + used, sizeof said->text - used, "%lu%c ", line,
-             why->status == EX_OK ? '-' : '!');
+             why->status == EX_OK            ? '-'
+             : why->status == EX_UNAVAILABLE ? '?'
+                                             : '!');
     snprintf(said->why + why_used, sizeof said->why - why_used, "%s\n", why->text);
     return 0;
 }
@@ -28,10 +30,20 @@ static int on_bad(const struct error *why, unsigned long line, void *data)
 int said_of(struct said *out, const struct format *format, const struct address_rules *rules,
             const char *text, size_t length, struct error *err)
 {
+    return said_of_how(out, format, (struct format_in){.rules = rules}, text, length, err);
+}
+
+int said_of_how(struct said *out, const struct format *format, struct format_in how,
+                const char *text, size_t length, struct error *err)
+{
     FILE *in = fmemopen((void *)text, length, "r");
     ck_assert_ptr_nonnull(in);
     *out = (struct said){.text = ""};
-    int rc = format->read(in, rules, on_entry, on_bad, out, err);
+    how.name = "file";
+    how.entry = on_entry;
+    how.bad = on_bad;
+    how.data = out;
+    int rc = format->read(in, &how, err);
     fclose(in);
     return rc;
 }

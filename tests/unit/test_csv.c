@@ -1,5 +1,6 @@
 #include "suites.h"
 
+#include "format/columns.h"
 #include "reading.h"
 
 #include <stdio.h>
@@ -66,13 +67,20 @@ END_TEST
 static const struct {
     const char *text, *error;
 } useless[] = {
-    {" ", "empty"},
-    {"\n", "empty"},
-    {"old,note\na,b\n", "no column 'new'"},
-    {"alice@old.example,a@new.example\n", "no such column 'alice@old.example'"},
-    {"old,new,old\n", "column 'old' twice"},
-    {"old,new,colour\n", "no such column 'colour'"},
-    {"o\"ld,new\n", "bad quoting"},
+    {" ", "file: empty"},
+    {"\n", "file: empty"},
+    {"old,note\na,b\n", "file:1: no column 'new'"},
+    {"\r\n\nold,note\na,b\n", "file:3: no column 'new'"},
+    {"alice@old.example,a@new.example\n", "file:1: no such column 'alice@old.example'"},
+    {"old,new,old\n", "file:1: column 'old' twice"},
+    {"old,new,colour\n", "file:1: no such column 'colour'"},
+    {"o\"ld,new\n", "file:1: bad quoting"},
+    {"\"old,new\n" A "\n", "file:1: a quote that is never closed"},
+    {"old,new\r" A "\n", "file:1: a carriage return within the line"},
+    {"old;new\n" A "\n", "file:1: the columns are separated by semicolons: write --delimiter ';'"},
+    {"\xef\xbb\xbf\"old\";\"new\"\r\n" A "\r\n", "file:1: the columns are separated by semicolons"},
+    {"old\tnew\n" A "\n", "file:1: the columns are separated by tabs: write --delimiter '\\t'"},
+    {"old|new\n" A "\n", "file:1: the columns are separated by vertical bars"},
 };
 START_TEST(a_file_without_its_columns_is_refused_whole)
 {
@@ -82,6 +90,119 @@ START_TEST(a_file_without_its_columns_is_refused_whole)
     ck_assert_msg(strstr(err.text, useless[_i].error) != NULL, "%s", err.text);
     ck_assert_int_eq(err.status, EX_DATAERR);
     ck_assert_str_eq(said.text, "");
+}
+END_TEST
+
+static const struct {
+    const char *why, *columns, *delimiter, *text;
+    const char *said; /* NULL: an error, which has the words */
+    const char *words;
+} foreign[] = {
+    {"semicolons", NULL, ";", "old;new;note\na@old.example;\"a@new.example\";\"x;y,z\"\n",
+     "2:a@old.example>a@new.example#x;y,z ", NULL},
+    {"tabs", NULL, "\\t", "old\tnew\na@old.example\ta@new.example\n",
+     "2:a@old.example>a@new.example ", NULL},
+    {"an empty field between tabs", NULL, "\t", "old\tnew\tnote\na@old.example\t\tx\n",
+     "2:a@old.example>#x ", NULL},
+    {"commas after all", NULL, ";", "old,new\n", NULL,
+     "separated by commas: leave out --delimiter"},
+    {"others' names, others' columns", "old=Mail,new=Moved to", NULL,
+     "id,Mail,Moved to,,id\n1,a@old.example,a@new.example,x,y\n", "2:a@old.example>a@new.example ",
+     NULL},
+    {"what is not named keeps its name", "old=mail", ";",
+     "note;new;mail\nhi;a@new.example;a@old.example\n", "2:a@old.example>a@new.example#hi ", NULL},
+    {"a name that another field has taken", "old=from,new=until,note=old", NULL,
+     "from,until,old\na@old.example,a@new.example,hi\n", "2:a@old.example>a@new.example#hi ", NULL},
+    {"a field that is not to be read", "old=mail,note=", NULL, "mail,new,note\na@old.example,,hi\n",
+     "2:a@old.example> ", NULL},
+    {"a column that is named and is not there", "old=mail,note=words", NULL, "mail,new,note\n",
+     NULL, "file:1: no column 'words'"},
+    {"the column of new is not there", "old=mail", NULL, "mail,to\n", NULL,
+     "file:1: no column 'new'"},
+    {"a column twice", "old=mail", NULL, "mail,new,mail\n", NULL, "file:1: column 'mail' twice"},
+    {"too few fields", "old=mail", NULL, "mail,new,x\na@old.example,\n", "2! ", NULL},
+};
+START_TEST(files_of_others_are_read_by_name_and_delimiter)
+{
+    struct columns columns;
+    struct said said;
+    struct error err = {.text = ""};
+    columns_begin(&columns);
+    ck_assert(foreign[_i].columns == NULL ||
+              columns_parse(&columns, foreign[_i].columns, &err) == 0);
+    ck_assert(foreign[_i].delimiter == NULL ||
+              columns_parse_delimiter(&columns, foreign[_i].delimiter, &err) == 0);
+    int rc =
+        said_of_how(&said, &format_csv, (struct format_in){.rules = &rules, .columns = &columns},
+                    foreign[_i].text, strlen(foreign[_i].text), &err);
+    ck_assert_msg((rc == 0) == (foreign[_i].said != NULL), "%s: %s", foreign[_i].why, err.text);
+    ck_assert_str_eq(said.text, foreign[_i].said == NULL ? "" : foreign[_i].said);
+    ck_assert_msg(foreign[_i].words == NULL || strstr(err.text, foreign[_i].words) != NULL,
+                  "%s: %s", foreign[_i].why, err.text);
+}
+END_TEST
+
+static const struct {
+    const char *columns, *delimiter, *words;
+} wrong[] = {
+    {"old", NULL, "no '=' in 'old'"},
+    {"", NULL, "no '=' in ''"},
+    {"old=mail,", NULL, "no '=' in ''"},
+    {"mail=old", NULL, "no such field 'mail': write some of old, new"},
+    {"old=a,old=b", NULL, "'old' twice"},
+    {"old=a,new=a", NULL, "'a' for both old and new"},
+    {NULL, "", "'' is no delimiter"},
+    {NULL, ";;", "';;' is no delimiter"},
+    {NULL, "\"", "is no delimiter"},
+    {NULL, "\xc2\xa7", "is no delimiter"},
+};
+START_TEST(columns_that_cannot_be_meant_are_refused)
+{
+    struct columns columns;
+    struct error err = {.text = ""};
+    columns_begin(&columns);
+    int rc = wrong[_i].columns != NULL
+                 ? columns_parse(&columns, wrong[_i].columns, &err)
+                 : columns_parse_delimiter(&columns, wrong[_i].delimiter, &err);
+    ck_assert_int_eq(rc, -1);
+    ck_assert_int_eq(err.status, EX_USAGE);
+    ck_assert_msg(strstr(err.text, wrong[_i].words) != NULL, "%s", err.text);
+}
+END_TEST
+
+/* A directory's export has a hundred columns. */
+START_TEST(a_file_may_have_many_columns)
+{
+    static char text[2 * COLUMNS_MAX * 8];
+    struct columns columns;
+    struct said said;
+    struct error err = {.text = ""};
+    for (int line = 0; line < 2; line++) {
+        strcat(text, line == 0 ? "old,new" : "a@old.example,");
+        for (int i = 2; i < COLUMNS_MAX; i++)
+            snprintf(text + strlen(text), 8, ",x%d", i);
+        strcat(text, "\n");
+    }
+    columns_begin(&columns);
+    ck_assert_int_eq(columns_parse(&columns, "old=old", &err), 0);
+    ck_assert_int_eq(said_of_how(&said, &format_csv,
+                                 (struct format_in){.rules = &rules, .columns = &columns}, text,
+                                 strlen(text), &err),
+                     0);
+    ck_assert_str_eq(said.text, "2:a@old.example> ");
+}
+END_TEST
+
+START_TEST(an_endless_line_is_cut_off)
+{
+    static char text[300000];
+    struct said said;
+    struct error err;
+    memset(text, 'x', sizeof text);
+    memcpy(text, HEAD, sizeof HEAD - 1);
+    memcpy(text + sizeof text - strlen("\n" A "\n"), "\n" A "\n", strlen("\n" A "\n"));
+    ck_assert_int_eq(read_text(&said, text, sizeof text, &err), 0);
+    ck_assert_str_eq(said.text, "2! 3:" A_OK);
 }
 END_TEST
 
@@ -131,6 +252,10 @@ Suite *csv_suite(void)
     TCase *tcase = tcase_create("csv");
     tcase_add_loop_test(tcase, rows_are_read_with_their_lines, 0, ROWS(rows));
     tcase_add_loop_test(tcase, a_file_without_its_columns_is_refused_whole, 0, ROWS(useless));
+    tcase_add_loop_test(tcase, files_of_others_are_read_by_name_and_delimiter, 0, ROWS(foreign));
+    tcase_add_loop_test(tcase, columns_that_cannot_be_meant_are_refused, 0, ROWS(wrong));
+    tcase_add_test(tcase, a_file_may_have_many_columns);
+    tcase_add_test(tcase, an_endless_line_is_cut_off);
     tcase_add_test(tcase, an_endless_field_is_cut_off);
     tcase_add_test(tcase, what_is_written_is_read_again);
     suite_add_tcase(suite, tcase);

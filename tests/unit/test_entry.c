@@ -48,6 +48,14 @@ static const struct {
      "a@o.example",
      "a@xn--bcher-kva.example",
      ENTRY_REJECT},
+    {{.old = "@[IPv6:2001:DB8::1]", .new = "@[192.0.2.1]"},
+     "@[ipv6:2001:db8::1]",
+     "@[192.0.2.1]",
+     ENTRY_REJECT},
+    {{.old = "@a,@b:x@o.example", .new = "a@n.example"},
+     "x@o.example",
+     "a@n.example",
+     ENTRY_REJECT},
     {{.old = "<a@o.example>", .new = "<b@o.example>"}, "a@o.example", "b@o.example", ENTRY_REJECT},
 };
 START_TEST(entries_are_read)

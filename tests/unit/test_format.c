@@ -43,7 +43,11 @@ static const struct {
      "1! ", "no such name 'nwe'"},
     {&format_jsonl, "no new", "{\"old\":\"a@b.example\"}\n", "1! ", "no 'new'"},
     {&format_jsonl, "a name twice",
-     "{\"old\":\"a@b.example\",\"old\":\"c@b.example\",\"new\":\"\"}\n", "1! ", "duplicate"},
+     "{\"old\":\"a@b.example\",\"old\":\"c@b.example\",\"new\":\"\"}\n", "1! ",
+     "a name twice in the object"},
+    {&format_jsonl, "a name twice, once with an escape",
+     "{\"old\":\"a@b.example\",\"\\u006fld\":\"c@b.example\",\"new\":\"\"}\n", "1! ",
+     "a name twice in the object"},
     {&format_jsonl, "a number", "{\"old\":\"a@b.example\",\"new\":\"\",\"from\":2026}\n", "1! ",
      "from: no string"},
     {&format_jsonl, "an array", "[]\n{\"old\":\"a@b.example\",\"new\":\"\"}\n",
@@ -52,10 +56,10 @@ static const struct {
      "no JSON object"},
     {&format_jsonl, "one over two lines", "{\"old\":\"a@b.example\",\n\"new\":\"\"}\n", "1! 2! ",
      "no JSON object"},
-    {&format_jsonl, "NUL", "{\"old\":\"a\\u0000@b.example\",\"new\":\"\"}\n", "1! ",
-     "no JSON object"},
-    {&format_jsonl, "no UTF-8", "{\"old\":\"\xff@b.example\",\"new\":\"\"}\n", "1! ",
-     "unable to decode byte 0xff"},
+    {&format_jsonl, "NUL in a text and in a name",
+     "{\"old\":\"a\\u0000@b.example\",\"new\":\"\"}\n{\"old\\u0000\":\"\",\"new\":\"\"}\n",
+     "1! 2! ", "a NUL character: write text\n\\u0000"},
+    {&format_jsonl, "no UTF-8", "{\"old\":\"\xff@b.example\",\"new\":\"\"}\n", "1! ", "not UTF-8"},
     {&format_jsonl, "a bad address",
      "{\"old\":\"a\",\"new\":\"\"}\n{\"old\":\"@b.example\",\"new\":\"b\"}\n",
      "1:a@local.example> 2! ", "new: no '@'"},
@@ -99,6 +103,15 @@ static const struct {
      "1:a@old.example>a@new.example 2:b@old.example>\"b b\"@new.example "
      "3:c@old.example>c@new.example ",
      NULL},
+    {&format_relocated, "as the manual of Postfix 3.11 has it",
+     "a@old.example 5.1.6 Mailbox has moved to a@new.example\nb@old.example 5.1.6 Mailbox has "
+     "moved to b@new.example. Ask help@old.example\n",
+     "1:a@old.example>a@new.example 2:b@old.example>b@new.example ", NULL},
+    {&format_relocated, "an address and a text", "a@old.example a@new.example until May\n", "1! ",
+     "'User has moved to a@new.example until May': write user@domain alone"},
+    {&format_relocated, "two addresses and no word for either",
+     "a@old.example 5.1.6 Ask <a@x.example> or <b@x.example>\n", "1! ",
+     "is told to senders as it is"},
     {&format_relocated, "another code", "a@old.example 5.1.1 User has moved to a@new.example\n",
      "1! ", "is told to senders as it is"},
     {&format_relocated, "a code and no address", "a@old.example 5.1.6 Gone fishing\n", "1! ",
@@ -115,8 +128,8 @@ static const struct {
      "1:/s=lee/@old.example>a@new.example ", NULL},
     {&format_relocated, "one domain in both spellings",
      "a@xn--bcher-kva.example a@new.example\na@b\xc3\xbc"
-     "cher.example a@new.example\nb@old.example b@new.example\n",
-     "1:a@xn--bcher-kva.example>a@new.example 3:b@old.example>b@new.example ", NULL},
+     "cher.example a@new.example\n",
+     "1:a@xn--bcher-kva.example>a@new.example 2:a@xn--bcher-kva.example>a@new.example ", NULL},
     {&format_relocated, "no comment within a line", "a#b@old.example a@new.example # so\n", "1! ",
      "new: "},
     {&format_access, "quoted",
@@ -140,6 +153,23 @@ static const struct {
     {&format_access, "per cent",
      "To:a@old.example ERROR:5.1.6:\"551 5.1.6 x <a%%b%c%1@new.example>\"\n",
      "1:a@old.example>a%b%c@new.example ", NULL},
+    {&format_access, "several in brackets: the one behind 'please try' or 'moved to' counts",
+     "To:a@old.example ERROR:5.1.6:\"551 5.1.6 Ask <x@y.example>, or please try <a@new.example>, "
+     "see <https://y.example/moved>\"\n"
+     "To:b@old.example 550 5.1.6 Moved to <b@new.example> for <b@old.example>\n"
+     "To:c@old.example 551 <https://y.example> now <c@new.example>\n",
+     "1:a@old.example>a@new.example 2:b@old.example>b@new.example 3:c@old.example>c@new.example ",
+     NULL},
+    {&format_access, "no brackets",
+     "To:a@old.example 551 User has moved to a@new.example.\nTo:b@old.example 550 5.1.6 Moved to "
+     "Paris, please try b@new.example; bye\n",
+     "1:a@old.example>a@new.example 2:b@old.example>b@new.example ", NULL},
+    {&format_access, "an address that cannot be placed",
+     "To:a@old.example ERROR:5.1.6:\"551 5.1.6 Ask <a@new.example> or <b@new.example>\"\n"
+     "To:b@old.example ERROR:5.1.6:\"550 5.1.6 Ask <a@new.example> or <b@new.example>\"\n"
+     "To:c@old.example ERROR:5.1.6:\"550 5.1.6 Gone, ask help@old.example\"\n"
+     "To:d@old.example ERROR:5.1.6:\"551 5.1.6 please try <d@new.example\"\n",
+     "1! 2! 3! 4! ", "write please try <user@domain>"},
     {&format_access, "gone",
      "To:a@old.example ERROR:5.1.6:\"550 5.1.6 User not local; no forwarding address\"\n",
      "1:a@old.example> ", NULL},
@@ -161,7 +191,7 @@ static const struct {
     {&format_access, "other tags",
      "Connect:192.0.2.1 RELAY\nFrom:a@old.example 551 <b@new.example>\na@old.example 551 "
      "<b@new.example>\n",
-     "1- 2- 3- ", "no To: in front"},
+     "1- 2? 3? ", "no To: in front"},
     {&format_access, "551 without an address", "To:a@old.example ERROR:5.1.6:\"551 5.1.6 gone\"\n",
      "1! ", "no new address"},
     {&format_access, "a quote never closed",
@@ -196,7 +226,11 @@ static const struct {
      "root: me\nlist: a@x.example, b@y.example.REDIRECT\nincl: :include:/x\nprog: "
      "\"|/bin/x\"\nfile: /x.REDIRECT\nuser: user.REDIRECT\n"
      "hash: h@new.example.REDIRECT # c\n",
-     "1- 2- 3- 4- 5- 6- 7- ", "several targets"},
+     "1- 2? 3- 4- 5- 6- 7- ", "an ordinary alias"},
+    {&format_aliases, "notify and forward",
+     "a: a@new.example.REDIRECT, a@new.example\nb: \"b, b\"@x.example, B <b@new.example.REDIRECT>\n"
+     "c: a@x.example, \"b@new.example.REDIRECT, c\"@x.example\n",
+     "1? 2? 3- ", "'notify and forward' tells senders b@new.example and"},
     {&format_aliases, "no colon, no name, no target",
      "a b@new.example.REDIRECT\n: b@new.example.REDIRECT\nb:\n", "1! 2! 3! ", "no colon"},
     {&format_aliases, "a colon in quotes", "\"a:b\": b@new.example.REDIRECT\n", "1! ", "old: "},
@@ -250,6 +284,60 @@ START_TEST(a_nul_is_named_and_hides_nothing)
     ck_assert_int_eq(said_of(&said, texts[_i], &rules, text, sizeof text - 1, &err), 0);
     ck_assert_msg(strcmp(said.text, "1! 2! ") == 0, "%s: %s", texts[_i]->name, said.text);
     ck_assert_msg(strstr(said.why, "a NUL octet") != NULL, "%s", said.why);
+}
+END_TEST
+
+#define OCTETS(text) text, sizeof text - 1
+static const struct {
+    const char *octets;
+    size_t length;
+    const char *why;
+} strange[] = {
+    {OCTETS("\xff\xfeo\0l\0d\0,\0n\0e\0w\0\n\0"), "file: UTF-16"},
+    {OCTETS("\xfe\xff\0o\0l\0d\0,\0n\0e\0w\0\n"), "file: UTF-16"},
+    {OCTETS("o\0l\0d\0,\0n\0e\0w\0\n\0"), "file: UTF-16"},
+    {OCTETS("\0o\0l\0d\0,\0n\0e\0w\0\n"), "file: UTF-16"},
+    {OCTETS("\x1f\x8b\x08\0\0\0\0\0\0\x03"), "file: compressed with gzip: unpack it"},
+    {OCTETS("\xfd"
+            "7zXZ\0\0\x04"),
+     "file: compressed with xz"},
+    {OCTETS("PK\x03\x04\x14\0\x08"), ".xlsx or .ods: save the sheet as CSV in UTF-8"},
+    {OCTETS("\0\0\0\0\x01\0\0\0\0\0\0\0\x61\x15\x06\0\x09"), "file: a database"},
+    {OCTETS("\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\xde\xc0\xef\xbe\x01"), "file: a database"},
+};
+START_TEST(what_is_no_text_is_named_for_what_it_is)
+{
+    struct said said;
+    struct error err;
+    for (size_t i = 0; formats[i] != NULL; i++) {
+        err.text[0] = '\0';
+        ck_assert_int_eq(
+            said_of(&said, formats[i], &rules, strange[_i].octets, strange[_i].length, &err), -1);
+        ck_assert_int_eq(err.status, EX_DATAERR);
+        ck_assert_msg(strstr(err.text, strange[_i].why) != NULL, "%s: %s", formats[i]->name,
+                      err.text);
+        ck_assert_str_eq(said.text, "");
+    }
+}
+END_TEST
+
+START_TEST(a_file_that_must_end_with_a_line_break_is_refused_without)
+{
+    static const char *const ends[] = {"", "\n", "\n\n", " ", "\n#"};
+    const struct format_in how = {.rules = &rules, .must_end = true};
+    for (size_t i = 0; formats[i] != NULL; i++)
+        for (size_t j = 0; j < sizeof ends / sizeof *ends; j++) {
+            struct said said;
+            struct error err = {.text = ""};
+            char text[100];
+            bool whole = ends[j][0] == '\n' && ends[j][1] != '#';
+            snprintf(text, sizeof text, "old,new\na@old.example,%s", ends[j]);
+            int rc = said_of_how(&said, formats[i], how, text, strlen(text), &err);
+            ck_assert_msg((rc == 0) == whole || formats[i] == &format_csv, "%s %zu: %s",
+                          formats[i]->name, j, err.text);
+            ck_assert_msg(whole == (strstr(err.text, "no line break at the end") == NULL),
+                          "%s %zu: %s", formats[i]->name, j, err.text);
+        }
 }
 END_TEST
 
@@ -440,6 +528,8 @@ Suite *format_suite(void)
     tcase_add_loop_test(tcase, lines_are_read_with_their_numbers, 0, ROWS(rows));
     tcase_add_loop_test(tcase, an_endless_line_is_cut_off, 0, ROWS(endless));
     tcase_add_test(tcase, no_name_is_not_every_name);
+    tcase_add_loop_test(tcase, what_is_no_text_is_named_for_what_it_is, 0, ROWS(strange));
+    tcase_add_test(tcase, a_file_that_must_end_with_a_line_break_is_refused_without);
     tcase_add_loop_test(tcase, a_nul_is_named_and_hides_nothing, 0, ROWS(texts));
     tcase_add_loop_test(tcase, a_writer_says_what_it_cannot_say, 0, ROWS(written));
     tcase_add_loop_test(tcase, who_is_told_by_default_counts, 0, ROWS(public));

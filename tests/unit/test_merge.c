@@ -34,10 +34,11 @@ static int on_difference(enum merge_kind kind, const struct entry *before,
 }
 
 static void on_repeated(const struct entry *entry, unsigned long line, unsigned long first,
-                        void *data)
+                        bool same, void *data)
 {
     char text[256];
-    snprintf(text, sizeof text, "%lu is %lu (%.80s)\n", line, first, entry->new);
+    snprintf(text, sizeof text, "%lu is %lu%s (%.80s)\n", line, first, same ? ", the same" : "",
+             entry->new);
     tell(data, text);
 }
 
@@ -144,6 +145,13 @@ static const struct {
      {"a@x", "a@y", "b@x", "b@y", "A@X.", "c@y", "a@x", "d@y"},
      true,
      "+ a@x  a@y\n3 is 1 (c@y)\n4 is 1 (d@y)\n+ b@x  b@y\n",
+     "a@x a@y\nb@x b@y\n",
+     0},
+    {"a line that says the same again",
+     {NULL},
+     {"a@x", "a@y", "b@x", "b@y", "a@x", "c@y", "A@x", "a@y"},
+     true,
+     "+ a@x  a@y\n3 is 1 (c@y)\n4 is 1, the same (a@y)\n+ b@x  b@y\n",
      "a@x a@y\nb@x b@y\n",
      0},
 };
