@@ -14,26 +14,31 @@
 
 static int file_error(struct error *err, const char *path)
 {
-    int status = errno == ENOENT                     ? EX_NOINPUT
-                 : errno == EACCES || errno == EPERM ? EX_NOPERM
-                                                     : EX_IOERR;
-    return error_set(err, status, "%s: %s", path, strerror(errno));
+    return error_set(err, error_status(errno), "%s: %s", path, strerror(errno));
 }
 
-char *file_read(const char *path, struct error *err)
+/* ---- reading */
+
+/* Reads all of the open file, which it closes; fd -1: errno says why it is not open. *status becomes what fstat
+ * returns. path is for messages. */
+static char *read_open(int fd, const char *path, struct stat *status, struct error *err)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *file = fopen(path, "re");
+    FILE *file = fd < 0 || fstat(fd, status) != 0 ? NULL : fdopen(fd, "r");
     if (file == NULL) {
         file_error(err, path);
+        if (fd >= 0)
+            close(fd);
         return NULL;
     }
-    ssize_t got = getdelim(&text, &size, '\0', file); /* the whole of it, or up to a NUL */
-    if (ferror(file) || (got < 0 && !feof(file))) {
+    ssize_t got = getdelim(&text, &size, '\0', file); /* up to a NUL, or the whole file */
+    if (!S_ISREG(status->st_mode)) {
+        error_set(err, EX_DATAERR, "%s: is not a regular file", path);
+    } else if (ferror(file) || (got < 0 && !feof(file))) {
         file_error(err, path);
     } else if (got > 0 && text[got - 1] == '\0') {
-        error_set(err, EX_DATAERR, "%s: has a NUL in it: it is no text", path);
+        error_set(err, EX_DATAERR, "%s: contains a NUL: it is not a text file", path);
     } else {
         fclose(file);
         if (got < 0 && text != NULL)
@@ -45,13 +50,95 @@ char *file_read(const char *path, struct error *err)
     return NULL;
 }
 
-int file_write(const char *path, const char *text, struct error *err)
+char *file_read(const char *path, struct error *err)
 {
-    FILE *file = fopen(path, "we");
-    if (file == NULL)
-        return file_error(err, path);
-    bool bad = fputs(text, file) == EOF;
-    return fclose(file) != 0 || bad ? file_error(err, path) : 0;
+    struct stat status;
+    return read_open(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), path, &status, err);
+}
+
+/* Reads the file as it is now. Returns 0 with *out, NULL if there is no file; or -1 with err. */
+static int read_current(const struct file_change *change, char **out, struct stat *status,
+                        struct error *err)
+{
+    int fd = openat(change->folder, change->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    *out = NULL;
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    *out = read_open(fd, change->path, status, err);
+    return *out == NULL ? -1 : 0;
+}
+
+/* ---- writing */
+
+static const struct stat for_owner_alone = {
+    .st_mode = 0600, .st_uid = (uid_t)-1, .st_gid = (gid_t)-1};
+static const struct stat for_all_to_read = {
+    .st_mode = 0644, .st_uid = (uid_t)-1, .st_gid = (gid_t)-1};
+
+/* Writes the text, gives the file the owner and mode of like, and closes it. Returns 0, or -1 with errno. */
+static int fill(int fd, const char *text, const struct stat *like)
+{
+    int rc = fchown(fd, like->st_uid, like->st_gid);
+    if (rc == 0)
+        rc = fchmod(fd, like->st_mode & 07777);
+    for (size_t left = strlen(text); rc == 0 && left > 0;) {
+        ssize_t written = write(fd, text, left);
+        if (written < 0 && errno != EINTR)
+            rc = -1;
+        text += written > 0 ? written : 0;
+        left -= written > 0 ? (size_t)written : 0;
+    }
+    if (rc == 0)
+        rc = fsync(fd);
+    int why = errno;
+    if (close(fd) != 0 && rc == 0)
+        return -1;
+    errno = why;
+    return rc;
+}
+
+/* Makes a new file. Returns 0; or -1 with errno and no file. */
+static int create(int folder, const char *name, const char *text, const struct stat *like)
+{
+    int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int rc = fd < 0 ? -1 : fill(fd, text, like), why = errno;
+    if (fd >= 0 && rc != 0)
+        (void)unlinkat(folder, name, 0);
+    errno = why;
+    return rc;
+}
+
+int file_create(const char *path, const char *text, struct error *err)
+{
+    return create(AT_FDCWD, path, text, &for_owner_alone) == 0 ? 0 : file_error(err, path);
+}
+
+int file_create_temporary(char *path, const char *text, struct error *err)
+{
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0 && fill(fd, text, &for_owner_alone) == 0)
+        return 0;
+    file_error(err, path);
+    if (fd >= 0)
+        unlink(path);
+    return -1;
+}
+
+/* Puts the text in the place of the file, whole or not at all. */
+static int replace(const struct file_change *change, const struct stat *like, struct error *err)
+{
+    char fresh[NAME_MAX + 1];
+    int rc, number = 0;
+    do {
+        snprintf(fresh, sizeof fresh, "%.200s.%d-%d", change->name, (int)getpid(), number++);
+        rc = create(change->folder, fresh, change->text, like);
+    } while (rc != 0 && errno == EEXIST);
+    if (rc == 0 && (rc = renameat(change->folder, fresh, change->folder, change->name)) != 0) {
+        file_error(err, change->path);
+        (void)unlinkat(change->folder, fresh, 0);
+        return -1;
+    }
+    return rc == 0 ? 0 : file_error(err, change->path);
 }
 
 /* ---- the plan */
@@ -61,149 +148,127 @@ static bool same(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* Returns 0 with *out NULL for a file that is not there. */
-static int read_if_there(char **out, const char *path, struct error *err)
+/* Sets path, name and folder. */
+static int locate(struct file_change *change, const char *path, struct error *err)
 {
-    *out = NULL;
-    if (access(path, F_OK) != 0 && errno == ENOENT)
-        return 0;
-    *out = file_read(path, err);
-    return *out == NULL ? -1 : 0;
+    change->path = realpath(path, NULL);
+    if (change->path == NULL && errno == ENOENT)
+        change->path = strdup(path);
+    if (change->path == NULL)
+        return file_error(err, path);
+    char *slash = strrchr(change->path, '/');
+    change->name = slash == NULL ? change->path : slash + 1;
+    char *folder = slash == NULL ? strdup(".") : strndup(change->path, slash - change->path + 1U);
+    change->folder = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    return change->folder < 0 ? file_error(err, path) : 0;
 }
 
-int changes_add(struct changes *changes, const char *path, char *text, struct error *err)
+static void free_change(struct file_change *change)
 {
-    char *old = NULL, *real = realpath(path, NULL);
-    if (real == NULL)
-        real = strdup(path);
-    if (real == NULL || changes->count == CHANGES_MAX) {
-        error_set(err, EX_OSERR, "%s: too many files to change", path);
-    } else if (read_if_there(&old, real, err) == 0) {
-        if (!same(old, text)) {
-            changes->files[changes->count++] =
-                (struct change){.path = real, .old = old, .text = text};
-            return 0;
-        }
-        free(old);
-        free(real);
-        free(text);
-        return 0;
-    }
-    free(real);
-    free(text);
-    return -1;
+    if (change->folder >= 0)
+        close(change->folder);
+    free(change->path);
+    free(change->old);
+    free(change->text);
+    free(change->copy);
 }
 
-void changes_free(struct changes *changes)
+int file_changes_add(struct file_changes *changes, const char *path, char *text, struct error *err)
 {
-    for (size_t i = 0; i < changes->count; i++) {
-        free(changes->files[i].path);
-        free(changes->files[i].old);
-        free(changes->files[i].text);
-        free(changes->files[i].copy);
-    }
+    struct file_change change = {.folder = -1, .text = text};
+    struct stat status;
+    int rc = changes->count == FILE_CHANGES_MAX
+                 ? error_set(err, EX_SOFTWARE, "%s: too many files to change", path)
+                 : locate(&change, path, err);
+    if (rc == 0)
+        rc = read_current(&change, &change.old, &status, err);
+    if (rc == 0 && !same(change.old, change.text))
+        changes->files[changes->count++] = change;
+    else
+        free_change(&change);
+    return rc;
+}
+
+void file_changes_free(struct file_changes *changes)
+{
+    for (size_t i = 0; i < changes->count; i++)
+        free_change(&changes->files[i]);
     changes->count = 0;
 }
 
-/* ---- to look at */
+/* ---- showing it */
 
-static int show(const struct change *change, struct error *err)
+static int write_diff(FILE *out, const struct file_change *change, struct error *err)
 {
-    struct output output;
-    char planned[] = "/tmp/movedctl-XXXXXX";
-    const char *old = change->old == NULL ? "/dev/null" : change->path;
-    const char *const argv[] = {"diff",       "-u", "--label", old, "--label",
-                                change->path, old,  planned,   NULL};
-    size_t length = change->text == NULL ? 0 : strlen(change->text);
+    struct output output = {.out = NULL};
+    char planned[] = FILE_TEMPORARY;
+    const char *const argv[] = {
+        "diff",    "-u",         "--label", change->old == NULL ? "/dev/null" : change->path,
+        "--label", change->path, "-",       planned,
+        NULL};
 
-    int fd = mkstemp(planned);
-    if (fd < 0)
-        return file_error(err, planned);
-    int rc = length > 0 && write(fd, change->text, length) != (ssize_t)length
-                 ? file_error(err, planned)
-                 : 0;
-    close(fd);
-    if (rc == 0)
-        rc = process_run(&output, argv, NULL, err);
-    unlink(planned);
-    if (rc != 0)
+    if (file_create_temporary(planned, change->text == NULL ? "" : change->text, err) != 0)
         return -1;
-    fputs(output.out, stdout);
+    int rc = process_run(&output, argv, change->old, err);
+    unlink(planned);
+    if (rc == 0 && output.status > 1) /* 1: they differ, diff(1) */
+        rc = error_set(err, EX_UNAVAILABLE, "diff: %.200s", output.err);
+    if (rc == 0)
+        fputs(output.out, out);
     process_free(&output);
-    return 0;
+    return rc;
 }
 
-int changes_show(const struct changes *changes, struct error *err)
+char *file_changes_diff(const struct file_changes *changes, struct error *err)
 {
-    for (size_t i = 0; i < changes->count; i++)
-        if (show(&changes->files[i], err) != 0)
-            return -1;
-    return 0;
-}
-
-/* ---- making and taking back */
-
-static int write_all(int fd, const char *text)
-{
-    size_t length = strlen(text);
-    while (length > 0) {
-        ssize_t written = write(fd, text, length);
-        if (written < 0 && errno != EINTR)
-            return -1;
-        if (written > 0) {
-            text += written;
-            length -= (size_t)written;
-        }
-    }
-    return fsync(fd);
-}
-
-/* Puts the text at path, whole or not at all. like: whose owner and mode it gets, NULL: root's, 0644. */
-static int replace(const char *path, const char *text, const struct stat *like, struct error *err)
-{
-    char fresh[PATH_MAX];
-    if ((size_t)snprintf(fresh, sizeof fresh, "%s.XXXXXX", path) >= sizeof fresh)
-        return error_set(err, EX_CANTCREAT, "%s: the path is too long", path);
-    int fd = mkstemp(fresh);
-    if (fd < 0)
-        return file_error(err, path);
-    int rc = fchmod(fd, like == NULL ? 0644 : like->st_mode & 07777);
-    if (rc == 0 && like != NULL)
-        rc = fchown(fd, like->st_uid, like->st_gid);
+    char *text = NULL;
+    size_t size;
+    int rc = 0;
+    FILE *out = open_memstream(&text, &size);
+    for (size_t i = 0; out != NULL && i < changes->count && rc == 0; i++)
+        rc = write_diff(out, &changes->files[i], err);
+    if (out == NULL || fclose(out) != 0)
+        rc = error_set(err, EX_OSERR, "out of memory");
     if (rc == 0)
-        rc = write_all(fd, text);
-    if (rc == 0)
-        rc = rename(fresh, path);
-    if (rc != 0) {
-        file_error(err, path);
-        unlink(fresh);
-    }
-    close(fd);
-    return rc == 0 ? 0 : -1;
+        return text;
+    free(text);
+    return NULL;
 }
+
+/* ---- making it and taking it back */
 
 #define DATE_SIZE 32
 
-static char *copy_path(const char *path, const char *date)
+static char *copy_path(const struct file_change *change, const char *date)
 {
     char *out;
-    return asprintf(&out, "%s.%s", path, date) < 0 ? NULL : out;
+    return asprintf(&out, "%s.%s", change->path, date) < 0 ? NULL : out;
 }
 
-static bool has_copy(const struct changes *changes, const char *date)
+/* The last part of the path of a copy, which is beside the file. */
+static const char *copy_name(const struct file_change *change, const char *copy)
 {
+    return copy + (change->name - change->path);
+}
+
+static bool has_copy(const struct file_changes *changes, const char *date)
+{
+    struct stat status;
     bool found = false;
     for (size_t i = 0; i < changes->count && !found; i++) {
-        char *copy = copy_path(changes->files[i].path, date);
-        found = copy != NULL && access(copy, F_OK) == 0;
+        const struct file_change *change = &changes->files[i];
+        char *copy = copy_path(change, date);
+        found = copy != NULL &&
+                fstatat(change->folder, copy_name(change, copy), &status, AT_SYMLINK_NOFOLLOW) == 0;
         free(copy);
     }
     return found;
 }
 
-/* One date for all copies of the set: by it they are known to belong together. Copies that are there already, of
- * a change in the same second, stay. */
-static void choose_date(char date[DATE_SIZE], const struct changes *changes)
+/* One date for all copies of the set shows that they belong together. Copies of another change in the same second
+ * stay. */
+static void choose_date(char date[DATE_SIZE], const struct file_changes *changes)
 {
     struct tm parts;
     time_t now = time(NULL);
@@ -213,82 +278,74 @@ static void choose_date(char date[DATE_SIZE], const struct changes *changes)
     } while (has_copy(changes, date));
 }
 
-/* Between the question and its answer somebody may have edited the file. */
-static int check_unchanged(const struct change *change, struct error *err)
-{
-    char *now;
-    if (read_if_there(&now, change->path, err) != 0)
-        return -1;
-    bool unchanged = same(now, change->old);
-    free(now);
-    return unchanged ? 0
-                     : error_set(err, EX_TEMPFAIL, "%s: has been changed meanwhile: run this again",
-                                 change->path);
-}
-
-static int keep_copy(struct change *change, const char *date, const struct stat *status,
+static int keep_copy(struct file_change *change, const char *date, const struct stat *like,
                      struct error *err)
 {
-    change->copy = copy_path(change->path, date);
+    change->copy = copy_path(change, date);
     if (change->copy == NULL)
         return error_set(err, EX_OSERR, "out of memory");
-    if (replace(change->copy, change->old, status, err) == 0)
+    if (create(change->folder, copy_name(change, change->copy), change->old, like) == 0)
         return 0;
+    file_error(err, change->copy);
     free(change->copy);
     change->copy = NULL;
     return -1;
 }
 
-static int make(struct change *change, const char *date, struct error *err)
+static int make(struct file_change *change, const char *date, struct error *err)
 {
     struct stat status;
-    int rc = check_unchanged(change, err);
-    if (rc == 0 && change->old == NULL) {
-        rc = replace(change->path, change->text, NULL, err);
-    } else if (rc == 0) {
-        if (stat(change->path, &status) != 0)
-            return file_error(err, change->path);
-        if (keep_copy(change, date, &status, err) != 0)
-            return -1;
-        if (change->text != NULL)
-            rc = replace(change->path, change->text, &status, err);
-        else if (unlink(change->path) != 0)
-            rc = file_error(err, change->path);
-        if (rc != 0)
-            unlink(change->copy);
-    }
+    char *now;
+    if (read_current(change, &now, &status, err) != 0)
+        return -1;
+    bool unchanged = same(now, change->old);
+    free(now);
+    if (!unchanged) /* while the administrator was asked */
+        return error_set(err, EX_TEMPFAIL, "%s: has been changed meanwhile: run this again",
+                         change->path);
+
+    int rc = change->old == NULL ? 0 : keep_copy(change, date, &status, err);
+    if (rc == 0 && change->text != NULL)
+        rc = replace(change, change->old == NULL ? &for_all_to_read : &status, err);
+    else if (rc == 0 && unlinkat(change->folder, change->name, 0) != 0)
+        rc = file_error(err, change->path);
+    if (rc != 0 && change->copy != NULL)
+        (void)unlinkat(change->folder, copy_name(change, change->copy), 0);
     change->made = rc == 0;
     return rc;
 }
 
-int changes_apply(struct changes *changes, struct error *err)
+int file_changes_apply(struct file_changes *changes, struct error *err)
 {
     char date[DATE_SIZE];
     struct error second;
     choose_date(date, changes);
     for (size_t i = 0; i < changes->count; i++)
         if (make(&changes->files[i], date, err) != 0) {
-            (void)changes_take_back(changes, &second);
+            (void)file_changes_take_back(changes, &second);
             return -1;
         }
     return 0;
 }
 
-/* The copy takes the place of the file: that needs no room on a full disk. */
-static int take_back(struct change *change, struct error *err)
+/* Moves the copy back over the file, which needs no space on a full disk. */
+static int take_back(struct file_change *change, struct error *err)
 {
     if (!change->made)
         return 0;
     change->made = false;
     if (change->copy == NULL)
-        return unlink(change->path) == 0 || errno == ENOENT ? 0 : file_error(err, change->path);
-    if (rename(change->copy, change->path) == 0)
+        return unlinkat(change->folder, change->name, 0) == 0 || errno == ENOENT
+                   ? 0
+                   : file_error(err, change->path);
+    if (renameat(change->folder, copy_name(change, change->copy), change->folder, change->name) ==
+        0)
         return 0;
     return error_set(err, EX_IOERR, "%s: cannot be put back: move %s over it", change->path,
                      change->copy);
 }
 
-int changes_take_back(struct changes *changes, struct error *err)
+int file_changes_take_back(struct file_changes *changes, struct error *err)
 {
     int result = 0;
     for (size_t i = changes->count; i-- > 0;)

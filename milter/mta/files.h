@@ -1,5 +1,8 @@
-/* mta/files.h: changes to other programs' configuration files: shown first as a diff, then made all
- * together, each with a dated copy of what was there, and taken back if what follows fails. */
+/* mta/files.h: changes to other programs' configuration files. They are shown as a diff, then made together, with a
+ * dated copy of each file, and taken back if a later step fails.
+ *
+ * Root makes them in folders that may belong to somebody else. So a file is opened relative to a descriptor of its
+ * folder, without following a link, and its owner and mode are set through its own descriptor. */
 #ifndef MTA_FILES_H
 #define MTA_FILES_H
 
@@ -7,50 +10,55 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
-#define CHANGES_MAX 8 /* files in one set */
+#define FILE_CHANGES_MAX 8 /* in one set */
 
 /* One file. */
-struct change {
-    char *path; /* with symbolic links followed */
-    char *old,
-        *text;  /* what is there, NULL where there is no file; what is to be there, NULL: no file */
-    char *copy; /* where what was there is kept; NULL before changes_apply and for a new file */
+struct file_change {
+    char *path;       /* with symbolic links resolved */
+    const char *name; /* the last part of path */
+    int folder;       /* a descriptor of the rest */
+    char *old, *text; /* what it has and what it shall have; NULL: there is no file */
+    char *
+        copy; /* the path of the copy of old; NULL before file_changes_apply, and if there is no old */
     bool made;
 };
 
-/* Start with {.count = 0}; changes_free it. */
-struct changes {
-    struct change files[CHANGES_MAX];
+/* Start with {.count = 0}; file_changes_free it. */
+struct file_changes {
+    struct file_change files[FILE_CHANGES_MAX];
     size_t count;
 };
 
-/* Reads a whole file. Returns its text, NUL-terminated, on the heap; or NULL with err: EX_NOINPUT
- * (missing), EX_NOPERM, EX_IOERR, EX_DATAERR where it has a NUL in it. */
+/* Reads a whole file. Returns its text, NUL-terminated, on the heap; or NULL with err: EX_NOINPUT (missing),
+ * EX_NOPERM, EX_IOERR, EX_DATAERR if it contains a NUL or is not a regular file. */
 char *file_read(const char *path, struct error *err);
 
-/* Writes a new file, or over an old one, as it comes: for files of our own. Returns 0, or -1 with err. */
-int file_write(const char *path, const char *text, struct error *err);
+/* Writes a file that must not exist yet, readable by its owner alone. Returns 0, or -1 with err. */
+int file_create(const char *path, const char *text, struct error *err);
 
-/* Plans that the file at path shall have this text (on the heap: the changes own it from now on,
- * also where this fails); NULL: that it shall not be there. A file that has it already is left out.
- * Returns 0, or -1 with err. */
-int changes_add(struct changes *changes, const char *path, char *text, struct error *err);
+#define FILE_TEMPORARY "/tmp/movedctl-XXXXXX"
 
-/* Prints the changes as diff -u does. Returns 0, or -1 with err. */
-int changes_show(const struct changes *changes, struct error *err);
+/* Writes a temporary file; path is FILE_TEMPORARY and becomes its path. Returns 0, or -1 with err and no file. */
+int file_create_temporary(char *path, const char *text, struct error *err);
 
-/* Makes the changes: each file is replaced whole (fsync, rename) with its owner, group and mode
- * kept, and what was there is copied beside it to PATH.DATE (2026-09-01T060000Z), with one date for
- * all. Where one cannot be made, or is no more what it was when it was planned, those before it are
- * taken back. Returns 0, or -1 with err. */
-int changes_apply(struct changes *changes, struct error *err);
+/* Plans that the file at path shall have this text, which is on the heap and owned by the changes from now on, even on
+ * an error; NULL: that it shall not exist. A file that has this text already is left out. Returns 0, or -1 with
+ * err. */
+int file_changes_add(struct file_changes *changes, const char *path, char *text, struct error *err);
 
-/* Takes back what changes_apply made, and removes the copies. Returns 0, or -1 with err that names
- * the copy that is still needed. */
-int changes_take_back(struct changes *changes, struct error *err);
+/* The changes as diff -u prints them, on the heap; NULL with err. */
+char *file_changes_diff(const struct file_changes *changes, struct error *err);
 
-void changes_free(struct changes *changes);
+/* Makes the changes. Each file is replaced as a whole (fsync, rename), keeps its owner, group and mode, and is copied
+ * to PATH.DATE (2026-09-01T060000Z) before, with one date for all. If one cannot be replaced, or is no longer what it
+ * was when the change was planned, those already made are taken back. Returns 0, or -1 with err. */
+int file_changes_apply(struct file_changes *changes, struct error *err);
+
+/* Takes back what file_changes_apply made, and removes the copies. Returns 0; or -1 with err, which names the copy
+ * that is still needed. */
+int file_changes_take_back(struct file_changes *changes, struct error *err);
+
+void file_changes_free(struct file_changes *changes);
 
 #endif

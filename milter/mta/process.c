@@ -9,20 +9,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX (16 << 20) /* octets: what comes after them is read and forgotten */
+#define OUTPUT_MAX (16 << 20) /* octets: more is read and discarded */
 
 extern char **environ;
 
 enum { OUT, ERR, PIPES };
 
-/* Its standard output and error, as they come to us. */
+/* The program's standard output and error, as they reach us. */
 struct streams {
     int pipes[PIPES][2];
-    FILE *files[PIPES]; /* what was read is collected here */
+    FILE *files[PIPES]; /* collect what was read */
     size_t sizes[PIPES];
 };
 
@@ -53,7 +54,7 @@ static void close_streams(struct streams *s)
     }
 }
 
-/* It can be interrupted though we may not be. */
+/* The program can be interrupted even while this process ignores that. */
 static void set_signals(posix_spawnattr_t *attributes)
 {
     sigset_t set;
@@ -65,20 +66,41 @@ static void set_signals(posix_spawnattr_t *attributes)
     posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF);
 }
 
-/* The program's ends of the pipes become its standard streams. */
+/* A file in memory with the text, to be read from its beginning; -1 with errno. */
+static int open_input(const char *text)
+{
+    int fd = memfd_create("input", MFD_CLOEXEC);
+    for (size_t left = strlen(text); fd >= 0 && left > 0;) {
+        ssize_t written = write(fd, text, left);
+        if (written < 0 && errno != EINTR) {
+            close(fd);
+            return -1;
+        }
+        text += written > 0 ? written : 0;
+        left -= written > 0 ? (size_t)written : 0;
+    }
+    if (fd >= 0)
+        (void)lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+/* The program's ends of the pipes become its standard streams. Returns 0 or an errno value. */
 static int start(pid_t *pid, struct streams *s, const char *const *argv, const char *input)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
+    int fd = open_input(input == NULL ? "" : input);
+    if (fd < 0)
+        return errno;
     set_signals(&attributes);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input == NULL ? "/dev/null" : input,
-                                     O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, s->pipes[OUT][1], STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, s->pipes[ERR][1], STDERR_FILENO);
     int rc = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
+    close(fd);
     close_end(&s->pipes[OUT][1]);
     close_end(&s->pipes[ERR][1]);
     return rc;
@@ -101,16 +123,13 @@ static int milliseconds_left(const struct timespec *end)
     return (int)((end->tv_sec - now.tv_sec) * 1000 + (end->tv_nsec - now.tv_nsec) / 1000000);
 }
 
-/* Until it has closed its output. Returns -1 where that takes too long. */
-static int attend(struct streams *s)
+/* Collects the output until the program has closed it. Returns -1 if that takes too long. */
+static int collect(struct streams *s, const struct timespec *end)
 {
-    struct timespec end;
     int left;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += PROCESS_SECONDS;
     while (s->pipes[OUT][0] >= 0 || s->pipes[ERR][0] >= 0) {
         struct pollfd fds[PIPES] = {{s->pipes[OUT][0], POLLIN, 0}, {s->pipes[ERR][0], POLLIN, 0}};
-        if ((left = milliseconds_left(&end)) <= 0)
+        if ((left = milliseconds_left(end)) <= 0)
             return -1;
         if (poll(fds, PIPES, left) < 0 && errno != EINTR)
             return -1;
@@ -121,17 +140,39 @@ static int attend(struct streams *s)
     return 0;
 }
 
-static int wait_for(pid_t pid, bool ends)
+/* Waits for the end of a program that has closed its output, which is usually there already. Returns -1 if that takes
+ * too long. */
+static int reap(pid_t pid, int *how, const struct timespec *end)
 {
-    int how;
-    if (!ends)
-        kill(pid, SIGKILL);
-    while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
-        continue;
-    return WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+    static const struct timespec pause = {.tv_nsec = 10000000};
+    pid_t reaped;
+    while ((reaped = waitpid(pid, how, WNOHANG)) == 0 || (reaped < 0 && errno == EINTR)) {
+        if (milliseconds_left(end) <= 0)
+            return -1;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
 }
 
-int process_run(struct output *out, const char *const *argv, const char *input, struct error *err)
+/* Waits for the program until the end of its time, and then kills it. Returns 0 with its status; or -1. */
+static int attend(pid_t pid, struct streams *s, int seconds, int *status)
+{
+    struct timespec end;
+    int how = 0;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += seconds;
+    int rc = collect(s, &end) == 0 ? reap(pid, &how, &end) : -1;
+    if (rc != 0) {
+        kill(pid, SIGKILL);
+        while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    *status = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+    return rc;
+}
+
+int process_run_within(struct output *out, const char *const *argv, const char *input, int seconds,
+                       struct error *err)
 {
     struct streams streams = {.pipes = {{-1, -1}, {-1, -1}}};
     pid_t pid;
@@ -142,19 +183,22 @@ int process_run(struct output *out, const char *const *argv, const char *input, 
         error_set(err, EX_OSERR, "%s: %s", argv[0], strerror(errno));
     } else {
         int rc = start(&pid, &streams, argv, input);
-        result = rc == 0 ? attend(&streams) : -1;
-        if (rc == 0)
-            out->status = wait_for(pid, result == 0);
+        result = rc == 0 ? attend(pid, &streams, seconds, &out->status) : -1;
         if (rc != 0)
             error_set(err, EX_UNAVAILABLE, "cannot run '%s': %s", argv[0], strerror(rc));
         else if (result != 0)
-            error_set(err, EX_UNAVAILABLE, "'%s' did not end in %d s", argv[0], PROCESS_SECONDS);
+            error_set(err, EX_UNAVAILABLE, "'%s' did not end in %d s", argv[0], seconds);
     }
     close_streams(&streams);
     return result;
 }
 
-/* The last line of the text that says anything. */
+int process_run(struct output *out, const char *const *argv, const char *input, struct error *err)
+{
+    return process_run_within(out, argv, input, PROCESS_SECONDS, err);
+}
+
+/* Cuts blank space from the end of the text, and returns its last line. */
 static const char *last_line(char *text)
 {
     size_t length = strlen(text);

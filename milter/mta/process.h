@@ -1,4 +1,4 @@
-/* mta/process.h: runs another program and takes what it prints. No shell is involved. */
+/* mta/process.h: runs another program, without a shell and never for longer than a limit, and collects its output. */
 #ifndef MTA_PROCESS_H
 #define MTA_PROCESS_H
 
@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#define PROCESS_SECONDS 120 /* a program that takes longer is ended */
+#define PROCESS_SECONDS 120 /* a program that takes longer is killed */
 
 /* What a program printed, NUL-terminated, on the heap: process_free it. */
 struct output {
@@ -14,14 +14,18 @@ struct output {
     int status; /* its exit status; 128 and more: the signal that ended it */
 };
 
-/* Runs argv[0], looked for in PATH, with the NULL-terminated argv and the file input on standard
- * input (NULL: nothing). Returns 0, whatever its exit status; or -1 with err (EX_UNAVAILABLE)
- * where it cannot be started or does not end in PROCESS_SECONDS. *out is set in either case. */
+/* Runs argv[0], which is looked up in PATH, with the NULL-terminated argv and the text input as its standard
+ * input (NULL: nothing). Returns 0, whatever its exit status; or -1 with err (EX_UNAVAILABLE) if it cannot be
+ * started or does not end within PROCESS_SECONDS. *out is set in either case. */
 int process_run(struct output *out, const char *const *argv, const char *input, struct error *err);
 
-/* As process_run, but an exit status other than 0 is an error too (EX_UNAVAILABLE), with the last
- * line that it printed. Returns what it wrote on standard output, without the newline at its end, on the heap;
- * or NULL with err. */
+/* The same with another limit, in seconds. */
+int process_run_within(struct output *out, const char *const *argv, const char *input, int seconds,
+                       struct error *err);
+
+/* As process_run, but an exit status other than 0 is an error too (EX_UNAVAILABLE), which has the last line that the
+ * program wrote on standard error. Returns its standard output, without blank space at the end, on the heap; or NULL
+ * with err. */
 char *process_read(const char *const *argv, struct error *err);
 
 /* NULL members are fine. */

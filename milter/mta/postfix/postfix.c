@@ -110,7 +110,7 @@ struct matching {
     signed char
         *matches; /* of each domain: 0 nothing said yet, 1 in the list, -1 taken out with '!' */
     enum subdomains { NONE, DOTTED, ALL } below; /* for which patterns subdomains match */
-    /* Files for postmap, with all the domains, one a line; and with those above them as well. */
+    /* For postmap: all the domains, one a line; and with those above them as well. */
     const char *input, *parents;
 };
 
@@ -250,31 +250,31 @@ static void write_domain(FILE *file, const char *domain, bool parents)
         fprintf(file, "%s\n%s\n", at, at + (*at == '.'));
 }
 
-/* path: a template of mkstemp(3), which becomes the file's name. */
-static int write_domains(char *path, const char *const *domains, size_t count, bool parents,
-                         struct error *err)
+/* On the heap; NULL if memory is out. */
+static char *write_domains(const char *const *domains, size_t count, bool parents)
 {
-    int fd = mkstemp(path);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (file == NULL)
-        return error_set(err, EX_CANTCREAT, "%s: cannot be made", path);
-    for (size_t i = 0; i < count; i++)
-        write_domain(file, domains[i], parents);
-    return fclose(file) == 0 ? 0 : error_set(err, EX_IOERR, "%s: cannot be written", path);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    for (size_t i = 0; out != NULL && i < count; i++)
+        write_domain(out, domains[i], parents);
+    if (out != NULL && fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
 }
 
 int postfix_classify(const struct postfix *postfix, const char *const *domains, size_t count,
                      enum postfix_class *classes, struct error *err)
 {
-    char input[] = "/tmp/movedctl-XXXXXX", parents[] = "/tmp/movedctl-XXXXXX";
+    char *input = write_domains(domains, count, false);
+    char *parents = write_domains(domains, count, true);
     struct matching m = {
         .postfix = postfix, .domains = domains, .count = count, .input = input, .parents = parents};
-    int rc = write_domains(input, domains, count, false, err);
-    if (rc == 0)
-        rc = write_domains(parents, domains, count, true, err);
     m.matches = calloc(count + 1, sizeof *m.matches);
-    if (rc == 0 && m.matches == NULL)
-        rc = error_set(err, EX_OSERR, "out of memory");
+    int rc = input == NULL || parents == NULL || m.matches == NULL
+                 ? error_set(err, EX_OSERR, "out of memory")
+                 : 0;
     for (size_t i = 0; i < count; i++)
         classes[i] = POSTFIX_NONE;
     /* In the order of trivial-rewrite(8): the first class that has the domain. */
@@ -285,7 +285,7 @@ int postfix_classify(const struct postfix *postfix, const char *const *domains, 
                 classes[i] = (enum postfix_class)kind;
     }
     free(m.matches);
-    unlink(input);
-    unlink(parents);
+    free(input);
+    free(parents);
     return rc;
 }

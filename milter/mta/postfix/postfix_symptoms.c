@@ -1,5 +1,4 @@
 /* mta/postfix/postfix_symptoms.c: the symptoms of a Postfix: postconf(5), master(5) */
-#include "mta/attach.h"
 #include "mta/postfix/postfix_view.h"
 
 #include <limits.h>
@@ -24,12 +23,6 @@ static bool has_listed(const char *list)
 }
 
 /* ---- symptoms of the configuration */
-
-/* smtpd has lists of its own, which were those of main.cf when attach wrote them. */
-static bool is_outdated(struct exam *exam)
-{
-    return exam->postfix != NULL && attach_postfix_is_outdated(exam->ctl);
-}
 
 static bool is_softened(struct exam *exam)
 {
@@ -131,6 +124,62 @@ static bool looks_up_elsewhere(struct exam *exam)
 static bool is_door(const struct exam *exam)
 {
     return exam->postfix->service != NULL && exam->postfix->service == exam->postfix->door;
+}
+
+/* How often the service's line in master.cf sets the parameter. */
+static int count_options(const struct service *service, const char *name)
+{
+    int count = 0;
+    for (const char *at = service->line->text; (at = strstr(at, name)) != NULL;) {
+        at += strlen(name);
+        count += at[strspn(at, " \t")] == '=';
+    }
+    return count;
+}
+
+/* Whether a list is another one with a piece of ours put in, whatever blanks are between the items. true if it does not
+ * have the piece: then it is not ours. */
+static bool is_with_piece(const char *list, const char *piece, const char *other)
+{
+    const char *at = *piece == '\0' ? NULL : strstr(list, piece);
+    if (at == NULL)
+        return true;
+    for (;; list++, other++) {
+        list += strspn(list, " \t");
+        if (list == at)
+            list += strlen(piece);
+        list += strspn(list, " \t");
+        other += strspn(other, " \t");
+        if (*list != *other || *list == '\0')
+            return *list == *other;
+    }
+}
+
+/* attach copies the lists of main.cf to the service, with our map or restriction in them. */
+static bool is_outdated(struct exam *exam)
+{
+    const struct service *service = exam->postfix == NULL ? NULL : exam->postfix->service;
+    char refusal[4096];
+    snprintf(refusal, sizeof refusal, "check_recipient_access %s",
+             postfix_of_server(exam, "moved_domains"));
+    const char *listed = postfix_of_server(exam, "moved_listed");
+    const struct {
+        const char *name, *piece;
+    } lists[] = {
+        {postfix_class_maps(POSTFIX_LOCAL), listed},   {postfix_class_maps(POSTFIX_ALIAS), listed},
+        {postfix_class_maps(POSTFIX_VIRTUAL), listed}, {postfix_class_maps(POSTFIX_RELAY), listed},
+        {"smtpd_relay_restrictions", refusal},         {"smtpd_recipient_restrictions", refusal}};
+    for (size_t i = 0; service != NULL && i < sizeof lists / sizeof *lists; i++) {
+        const char *name = lists[i].name;
+        if (count_options(service, name) !=
+            1) /* 0: main.cf's counts; 2: the first was the service's own */
+            continue;
+        exam_fact(exam, "maps", "%s", name);
+        if (!is_with_piece(postfix_of_service(exam, name), lists[i].piece,
+                           postfix_of_server(exam, name)))
+            return true;
+    }
+    return false;
 }
 
 static bool accepts_what_nobody_refuses(struct exam *exam)
@@ -366,9 +415,9 @@ const struct symptom postfix_symptoms[] = {
      "${maps} = ${maps_value} looks for the map listed in another place than ${lookups}, where milter-moved "
      "listens.",
      "${attach}, after the old map is taken out"},
-    {"attach-outdated", FAULT, OF_SERVER, is_outdated, NULL,
-     "main.cf or a service in ${master} has changed since attach: smtpd still has the lists of then, and "
-     "refuses mailboxes that were added to those of main.cf.",
+    {"attach-outdated", FAULT, OF_SERVICE, is_outdated, NULL,
+     "${maps} has changed in main.cf since attach: the service ${service} still has a copy of the old list, and "
+     "refuses mailboxes that were added since.",
      "${attach}, which shows what has changed"},
     {"soft-bounce", FAULT, OF_SERVER, is_softened, shows_soft,
      "soft_bounce = yes: every refusal for good is one for now, so senders try again for days and are never "

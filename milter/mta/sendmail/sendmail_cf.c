@@ -13,14 +13,14 @@
 
 /* ---- making one */
 
-/* In the folder, as the server's makefile does: sendmail.mc may include files by a relative path. */
-static char *run_m4(const char *folder, const char *path, struct error *err)
+/* Runs m4 in the folder, as the server's makefile does: sendmail.mc may include files by a relative path. */
+char *sendmail_build(const char *folder, const char *mc, struct error *err)
 {
-    const char *const argv[] = {"sh", "-c", "cd \"$0\" && exec m4 \"$1\"", folder, path, NULL};
+    const char *const argv[] = {"sh", "-c", "cd \"$0\" && exec m4", folder, NULL};
     struct output output;
     char *made = NULL;
 
-    int rc = process_run(&output, argv, NULL, err);
+    int rc = process_run(&output, argv, mc, err);
     if (rc == 0 &&
         (output.status != 0 || *output.err != '\0' || strstr(output.out, "\nMlocal") == NULL)) {
         output.err[strcspn(output.err, "\n")] = '\0';
@@ -33,20 +33,6 @@ static char *run_m4(const char *folder, const char *path, struct error *err)
         output.out = NULL;
     }
     process_free(&output);
-    return made;
-}
-
-char *sendmail_build(const char *folder, const char *mc, struct error *err)
-{
-    char path[] = "/tmp/movedctl-XXXXXX";
-    int fd = mkstemp(path);
-    if (fd < 0) {
-        error_set(err, EX_CANTCREAT, "/tmp: %s", strerror(errno));
-        return NULL;
-    }
-    close(fd);
-    char *made = file_write(path, mc, err) == 0 ? run_m4(folder, path, err) : NULL;
-    unlink(path);
     return made;
 }
 

@@ -71,60 +71,39 @@ int sendmail_try(const char *cf_path, struct error *err)
     return rc;
 }
 
-/* What is typed at its prompt: who the client is, and a recipient in each domain. */
-static int write_questions(const char *path, const char *domains, struct error *err)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (out == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
-    fputs(".D{client_addr}192.0.2.1\n.D{client_name}client.invalid\n.D{client_resolve}OK\n", out);
-    while (*domains != '\0') {
-        size_t length = strcspn(domains, "\n");
-        fprintf(out, "Basic_check_rcpt <postmaster@%.*s>\n", (int)length, domains);
-        domains += length + (domains[length] == '\n');
-    }
-    int rc =
-        fclose(out) == 0 ? file_write(path, text, err) : error_set(err, EX_OSERR, "out of memory");
-    free(text);
-    return rc;
-}
-
 /* One "Basic_check_rcpt returns: $# error ..." for each domain. */
-static int count_denied(const char *said, const char *domains, const char **first, size_t *length)
+static int count_denied(const char *said, const char *const *domains, size_t count,
+                        const char **first)
 {
     static const char returns[] = "\nBasic_check_rcpt returns: ";
     int denied = 0;
-    while (*domains != '\0' && (said = strstr(said, returns)) != NULL) {
-        size_t domain = strcspn(domains, "\n");
+    for (size_t i = 0; i < count && (said = strstr(said, returns)) != NULL; i++) {
         said += strlen(returns);
-        if (strncmp(said, "$# error", 8) == 0 && denied++ == 0) {
-            *first = domains;
-            *length = domain;
-        }
-        domains += domain + (domains[domain] == '\n');
+        if (strncmp(said, "$# error", 8) == 0 && denied++ == 0)
+            *first = domains[i];
     }
     return denied;
 }
 
-int sendmail_denied(const char *cf_path, const char *domains, const char **first, size_t *length,
-                    struct error *err)
+int sendmail_denied(const char *cf_path, const char *const *domains, size_t count,
+                    const char **first, struct error *err)
 {
-    char path[] = "/tmp/movedctl-XXXXXX";
     const char *const argv[] = {"sendmail", "-C", cf_path, "-bt", NULL};
     struct output output = {.out = NULL};
-    int fd = mkstemp(path);
-    if (fd < 0)
-        return error_set(err, EX_UNAVAILABLE, "/tmp: %s", strerror(errno));
-    close(fd);
-    int rc = write_questions(path, domains, err);
+    char *commands = NULL;
+    size_t size;
+    FILE *out = open_memstream(&commands, &size);
+    if (out == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    fputs(".D{client_addr}192.0.2.1\n.D{client_name}client.invalid\n.D{client_resolve}OK\n", out);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "Basic_check_rcpt <postmaster@%s>\n", domains[i]);
+    int rc = fclose(out) == 0 ? process_run(&output, argv, commands, err)
+                              : error_set(err, EX_OSERR, "out of memory");
     if (rc == 0)
-        rc = process_run(&output, argv, path, err);
-    if (rc == 0)
-        rc = count_denied(output.out, domains, first, length);
+        rc = count_denied(output.out, domains, count, first);
     process_free(&output);
-    unlink(path);
+    free(commands);
     return rc;
 }
 

@@ -16,11 +16,10 @@ int sendmail_make(bool *made, const char *folder, const char *cf_path, struct er
 /* Has Sendmail read it (-bt). Returns 0, or -1 with err (EX_UNAVAILABLE) that has the first thing it says. */
 int sendmail_try(const char *cf_path, struct error *err);
 
-/* Asks Sendmail whether a stranger's mail to these domains, parted by newlines, would be refused as
- * relaying. Returns how many would, the first of them in *first, *length octets; or -1 with err
- * (EX_UNAVAILABLE). */
-int sendmail_denied(const char *cf_path, const char *domains, const char **first, size_t *length,
-                    struct error *err);
+/* Asks Sendmail whether it would refuse to relay a stranger's mail to these domains. Returns for how many it would,
+ * with *first one of domains; or -1 with err (EX_UNAVAILABLE). */
+int sendmail_denied(const char *cf_path, const char *const *domains, size_t count,
+                    const char **first, struct error *err);
 
 /* Tells the Sendmail that runs by the file with this text to start itself anew. Returns whether there is
  * one that could be told. */

@@ -281,20 +281,14 @@ static const char stranger[] = ".D{client_addr}198.51.100.1\n.D{client_name}stra
 /* Has check_rcpt decide about these recipients, a line each. Returns what it prints, on the heap; or NULL. */
 static char *try_rules(const struct exam *exam, const char *recipients)
 {
-    char path[] = "/tmp/movedctl-XXXXXX", *lines = NULL;
     const char *const argv[] = {"sendmail", "-C", exam->sendmail->path, "-bt", NULL};
     struct output output = {.out = NULL};
     struct error err;
-    int fd = mkstemp(path);
-    if (fd < 0)
-        return NULL;
-    close(fd);
-    int rc =
-        asprintf(&lines, "%s%s", stranger, recipients) < 0 ? -1 : file_write(path, lines, &err);
-    if (rc == 0)
-        rc = process_run(&output, argv, path, &err);
+    char *lines = NULL;
+    int rc = asprintf(&lines, "%s%s", stranger, recipients) < 0
+                 ? -1
+                 : process_run(&output, argv, lines, &err);
     free(lines);
-    unlink(path);
     char *printed = rc == 0 ? output.out : NULL;
     if (rc == 0)
         output.out = NULL;

@@ -1,0 +1,156 @@
+/* ctl/attach.c: attach and detach: put the milter into a mail server's configuration, and take it out */
+#include "ctl/ctl.h"
+#include "ctl/interrupt.h"
+#include "mta/mta.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    fflush(stdout); /* before a warning on standard error that follows */
+}
+
+static int confirm(const char *diff, void *data, struct error *err)
+{
+    const struct ctl *ctl = data;
+    char line[16] = "";
+
+    say("%s", diff);
+    if (ctl->options.dry_run)
+        return 1;
+    if (!ctl->options.yes) {
+        if (!isatty(STDIN_FILENO))
+            return error_set(err, EX_USAGE, "nobody to ask: say --yes to make these changes");
+        say("\nMake these changes? [y/N] ");
+        if (fgets(line, sizeof line, stdin) == NULL || (*line != 'y' && *line != 'Y'))
+            return error_set(err, EX_TEMPFAIL, "nothing was changed");
+    }
+    interrupt_ignore(); /* a change that is half made would look complete to the next run */
+    return 0;
+}
+
+/* ---- the domains of the table */
+
+struct domain_list {
+    char **names; /* each on the heap */
+    size_t count;
+};
+
+static int add_domain(const struct entry *first, void *data, struct error *err)
+{
+    struct domain_list *list = data;
+    if (first->scope == ENTRY_SUBDOMAINS) /* nobody can say what these are called */
+        return 0;
+    char **more = realloc(list->names, (list->count + 1) * sizeof *more);
+    if (more != NULL)
+        list->names = more;
+    char *name = more == NULL ? NULL : strdup(first->domain);
+    if (name == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    more[list->count++] = name;
+    return 0;
+}
+
+static int read_domains(const struct ctl *ctl, struct domain_list *out, struct error *err)
+{
+    struct table_view *view = table_view_open(ctl->table, err);
+    int rc = view == NULL ? -1 : table_each_domain(view, add_domain, out, err);
+    table_view_close(view);
+    return rc;
+}
+
+/* ---- the commands */
+
+static struct mta_request request_of(struct ctl *ctl)
+{
+    const struct options *options = &ctl->options;
+    return (struct mta_request){
+        .settings = ctl->settings,
+        .config_dir = options->config_dir,
+        .dry_run = options->dry_run,
+        .observe = options->observe,
+        .unserved = options->unserved,
+        .raise_limits = options->raise_limits,
+        .say = say,
+        .warn = ctl_warn,
+        .confirm = confirm,
+        .data = ctl,
+    };
+}
+
+static int attach(struct ctl *ctl, char **args, struct error *err)
+{
+    struct domain_list domains = {.count = 0};
+    struct mta_request request = request_of(ctl);
+    const struct mta *mta = mta_find(args[0], err);
+    int rc = mta == NULL ? -1 : table_count(ctl->table, &request.entries, err);
+
+    if (rc == 0)
+        rc = read_domains(ctl, &domains, err);
+    if (rc == 0) {
+        request.domains = (const char *const *)domains.names;
+        request.domain_count = domains.count;
+        rc = mta->attach(&request, err);
+    }
+    for (size_t i = 0; i < domains.count; i++)
+        free(domains.names[i]);
+    free(domains.names);
+    return rc;
+}
+
+static int detach(struct ctl *ctl, char **args, struct error *err)
+{
+    const struct mta_request request = request_of(ctl);
+    const struct mta *mta = mta_find(args[0], err);
+    return mta == NULL ? -1 : mta->detach(&request, err);
+}
+
+const struct command command_attach = {
+    .name = "attach",
+    .usage = "attach [OPTION...] postfix|sendmail",
+    .summary = "Puts the milter into a mail server's configuration",
+    .details = "Shows the change as a diff and asks; keeps a dated copy of each file; changes\n"
+               "nothing the second time. movedctl detach reverts it.\n"
+               "\n"
+               "  --config-dir DIR  of the mail server (/etc/postfix as postconf says,\n"
+               "                    /etc/mail)\n"
+               "  --dry-run         only shows the change\n"
+               "  --yes             does not ask\n"
+               "  --observe         starts with mode = \"observe\": everything is logged,\n"
+               "                    nothing refused\n"
+               "  --unserved        also answers for domains that the server no longer\n"
+               "                    accepts mail for\n"
+               "  --raise-limits    raises Postfix's error limits, for lists with many\n"
+               "                    moved recipients\n",
+    .takes = "config-dir dry-run yes observe unserved raise-limits",
+    .least = 1,
+    .most = 1,
+    .opens = TABLE_TO_READ,
+    .run = attach,
+};
+
+const struct command command_detach = {
+    .name = "detach",
+    .usage = "detach [OPTION...] postfix|sendmail",
+    .summary = "Takes the milter out of a mail server's configuration",
+    .details = "Shows the change as a diff and asks. It removes what attach added, and\n"
+               "nothing else.\n"
+               "\n"
+               "  --config-dir DIR  of the mail server (/etc/postfix as postconf says,\n"
+               "                    /etc/mail)\n"
+               "  --dry-run         only shows the change\n"
+               "  --yes             does not ask\n",
+    .takes = "config-dir dry-run yes",
+    .least = 1,
+    .most = 1,
+    .opens = TABLE_NONE,
+    .run = detach,
+};

@@ -1,0 +1,21 @@
+#include "mta/mta.h"
+
+#include "mta/postfix/postfix_attach.h"
+#include "mta/sendmail/sendmail_attach.h"
+
+#include <string.h>
+
+const struct mta mtas[] = {
+    {.name = "postfix", .title = "Postfix", .attach = postfix_attach, .detach = postfix_detach},
+    {.name = "sendmail", .title = "Sendmail", .attach = sendmail_attach, .detach = sendmail_detach},
+    {.name = NULL},
+};
+
+const struct mta *mta_find(const char *name, struct error *err)
+{
+    for (const struct mta *mta = mtas; mta->name != NULL; mta++)
+        if (strcmp(mta->name, name) == 0)
+            return mta;
+    error_set(err, EX_USAGE, "no such mail server '%s': write postfix or sendmail", name);
+    return NULL;
+}

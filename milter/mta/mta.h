@@ -1,0 +1,52 @@
+/* mta/mta.h: the mail servers to which milter-moved can be attached. Each is a folder with a driver and a row
+ * of the table in mta.c; the commands attach, detach and doctor reach it through its struct mta alone. */
+#ifndef MTA_MTA_H
+#define MTA_MTA_H
+
+#include "answer/settings.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What attach or detach is to do, and how it talks to the administrator. Everything is borrowed. */
+struct mta_request {
+    const struct settings *settings; /* of milter-moved */
+    const char *config_dir;          /* of the mail server; NULL: the usual one */
+    bool dry_run;                    /* show the change and leave it at that */
+
+    /* For attach, as its options of these names. */
+    bool observe, unserved, raise_limits;
+
+    /* For attach: the domains of the table, in A-labels, and how many entries it has. A domain that the table
+     * knows only by a wildcard for its subdomains is not among them. */
+    const char *const *domains;
+    size_t domain_count, entries;
+
+    /* Print a message or a warning, as printf does. A message ends with its own newline. */
+    void (*say)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+    void (*warn)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+    /* Shows the change, as diff -u prints it. Returns 0 if it is to be made, 1 if it was only to be shown; or
+     * -1 with err if the administrator declines it. */
+    int (*confirm)(const char *diff, void *data, struct error *err);
+    void *data; /* for confirm */
+};
+
+/* A mail server. */
+struct mta {
+    const char *name;  /* for the command line: "postfix" */
+    const char *title; /* for messages: "Postfix" */
+
+    /* Each shows what it changes and asks, changes nothing the second time, and leaves all files as they were if
+     * a step fails. Returns 0; or -1 with err. */
+    int (*attach)(const struct mta_request *request, struct error *err);
+    int (*detach)(const struct mta_request *request, struct error *err);
+};
+
+extern const struct mta mtas[]; /* the last has no name */
+
+/* The mail server with this name; or NULL with err (EX_USAGE). */
+const struct mta *mta_find(const char *name, struct error *err);
+
+#endif

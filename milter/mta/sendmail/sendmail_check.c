@@ -1,0 +1,148 @@
+#include "mta/sendmail/sendmail_check.h"
+
+#include "mta/reach.h"
+#include "mta/sendmail/sendmail_cf.h"
+#include "mta/sendmail/sendmail_m4.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- our sockets */
+
+/* Sendmail opens no socket below a folder that others may write to, and defers all mail then. */
+static int check_folders(const char *cf, const char *socket, struct error *err)
+{
+    char folder[PATH_MAX];
+    unsigned mode = strncmp(socket, "unix:", 5) == 0
+                        ? sendmail_distrusts(cf, socket + 5, folder, sizeof folder)
+                        : 0;
+    if (mode != 0)
+        return error_set(err, EX_CONFIG,
+                         "%s lies below %s, which others may write to (mode %04o): Sendmail opens "
+                         "no socket there: chmod go-w %s, or another folder",
+                         socket, folder, mode, folder);
+    return 0;
+}
+
+/* A Sendmail that gives up root needs to be let in. */
+static int check_account(const char *cf, const char *socket, struct error *err)
+{
+    static const char option[] = "O RunAsUser=";
+    char user[64];
+    size_t length;
+    const char *line = sendmail_find(cf, option, &length);
+    if (line == NULL || strncmp(socket, "unix:", 5) != 0)
+        return 0;
+    line += strlen(option);
+    snprintf(user, sizeof user, "%.*s", (int)strcspn(line, ": \n"), line);
+    return reach_check(socket + 5, user, err) != 0 && err->status == EX_NOPERM ? -1 : 0;
+}
+
+int sendmail_check_reach(const char *cf, const char *socket, struct error *err)
+{
+    return check_folders(cf, socket, err) != 0 || check_account(cf, socket, err) != 0 ? -1 : 0;
+}
+
+/* ---- before we are in it */
+
+/* The map's name is what the lookup server is asked, so nobody else may have it. */
+int sendmail_check_map_name(const char *cf, const char *cf_path, struct error *err)
+{
+    size_t length;
+    if (sendmail_find(cf, "Kreply ", &length) == NULL)
+        return 0;
+    return error_set(
+        err, EX_CONFIG,
+        "%s: has a map called reply already, which is the name of ours: give it another", cf_path);
+}
+
+/* Whether a milter line, "Xname, S=unix:/path, F=T", has this socket, also as "local:/path". */
+static bool has_socket(const char *line, size_t length, const char *socket)
+{
+    const char *name = strncmp(socket, "unix:", 5) == 0 ? socket + 5 : socket;
+    const char *at = memmem(line, length, name, strlen(name));
+    return at != NULL && strchr(":=", at[-1]) != NULL && strchr(", \n", at[strlen(name)]) != NULL;
+}
+
+int sendmail_find_filter(const char *cf, const char *mc_path, const char *socket, char *name,
+                         size_t size, struct error *err)
+{
+    const char *line;
+    int found = 0;
+    for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;) {
+        if (*line != 'X' || !has_socket(line, length, socket))
+            continue;
+        if (memmem(line, length, "F=T", 3) == NULL)
+            return error_set(err, EX_CONFIG,
+                             "%s: has our milter without F=T, and lets mail pass while it is down: "
+                             "add F=T to: %.*s",
+                             mc_path, (int)length, line);
+        snprintf(name, size, "%.*s", (int)strcspn(line + 1, ", \n"), line + 1);
+        found = 1;
+    }
+    return found;
+}
+
+/* ---- with us in it */
+
+/* What a line of this beginning says behind BY, up to the line's end; NULL where it does not. */
+static const char *value_of(const char *line, size_t length, const char *begins, const char *by)
+{
+    if (strncmp(line, begins, strlen(begins)) != 0)
+        return NULL;
+    const char *at = memmem(line, length, by, strlen(by));
+    return at == NULL ? NULL : at + strlen(by);
+}
+
+static bool names(const char *filters, const char *end, const char *name)
+{
+    return memmem(filters, (size_t)(end - filters), name, strlen(name)) != NULL;
+}
+
+/* A list of filters that is set behind ours would leave us out. */
+int sendmail_check_filters(const char *cf, const char *mc_path, const char *filter,
+                           void (*say)(const char *format, ...), struct error *err)
+{
+    const char *line, *filters;
+    bool asked = false;
+    for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;) {
+        if ((filters = value_of(line, length, "O InputMailFilters", "=")) != NULL)
+            asked = names(filters, line + length, filter);
+        filters = value_of(line, length, "O DaemonPortOptions", "InputMailFilters=");
+        if (filters != NULL && !names(filters, line + length, filter))
+            say("a port has its milters switched off, and is left alone: %.*s\n", (int)length,
+                line);
+    }
+    if (asked)
+        return 0;
+    return error_set(err, EX_CONFIG,
+                     "%s: confINPUT_MAIL_FILTERS is defined behind the MAILER lines, without %s: "
+                     "define it before them",
+                     mc_path, filter);
+}
+
+/* Rules that stand before ours in the same ruleset leave us what they please of the address. */
+int sendmail_check_first_rule(const char *cf, const char *mc_path, struct error *err)
+{
+    const char *line;
+    bool inside = false;
+    for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;) {
+        if (*line == 'S')
+            inside = value_of(line, length, "SLocal_check_rcpt", "SLocal_check_rcpt") != NULL;
+        if (!inside || *line != 'R')
+            continue;
+        if (length == strlen(SENDMAIL_M4_RULE) && memcmp(line, SENDMAIL_M4_RULE, length) == 0)
+            return 0;
+        return error_set(
+            err, EX_CONFIG,
+            "%s: has a Local_check_rcpt before the MAILER lines, and before ours: move "
+            "it behind them: %.*s",
+            mc_path, (int)length, line);
+    }
+    return error_set(err, EX_CONFIG,
+                     "%s: our rules do not come into sendmail.cf: is the first MAILER "
+                     "line inside of an ifdef or a quotation?",
+                     mc_path);
+}

@@ -1,0 +1,29 @@
+/* mta/sendmail/sendmail_check.h: what attach checks in the text of a sendmail.cf, cf, before and after milter-moved is in
+ * it. Each int function returns 0, or -1 with err (EX_CONFIG) unless it says otherwise. cf_path and mc_path are for
+ * messages. */
+#ifndef MTA_SENDMAIL_SENDMAIL_CHECK_H
+#define MTA_SENDMAIL_SENDMAIL_CHECK_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+
+/* Whether Sendmail is willing and able to open this socket of ours. */
+int sendmail_check_reach(const char *cf, const char *socket, struct error *err);
+
+/* Whether the name of our map is free: it is part of what the lookup server is asked. */
+int sendmail_check_map_name(const char *cf, const char *cf_path, struct error *err);
+
+/* Looks for a milter with this socket. Returns 1 with its name in name[size], 0 if there is none; or -1 with err if it lets
+ * mail pass while it is down. */
+int sendmail_find_filter(const char *cf, const char *mc_path, const char *socket, char *name,
+                         size_t size, struct error *err);
+
+/* Whether the milter called filter is asked on all ports but those with a list of their own, which are said. */
+int sendmail_check_filters(const char *cf, const char *mc_path, const char *filter,
+                           void (*say)(const char *format, ...), struct error *err);
+
+/* Whether our rule is the first of Local_check_rcpt. Rules before it may change the address. */
+int sendmail_check_first_rule(const char *cf, const char *mc_path, struct error *err);
+
+#endif
