@@ -325,8 +325,7 @@ static bool resolve(struct answer *out, bool reads, const struct question *quest
     size_t length = text == NULL ? 0 : strlen(text);
 
     if (length == 0 || is_as_written(question, text, length) ||
-        (reads && out->old.domain[0] == '\0' &&
-         address_is_reserved(out->old.local))) /* RFC 5321 section 4.5.1 */
+        (reads && out->old.domain[0] == '\0' && address_is_postmaster(out->old.local)))
         return false;
     if (read_resolved(&resolved, text, length, settings) != 0 || resolved.domain[0] == '\0' ||
         (reads && is_same_mailbox(&resolved, &out->old)))

@@ -32,14 +32,9 @@ static enum table_result find(const struct search *search, enum entry_scope scop
     return result;
 }
 
-/* Whether no wildcard is for this mailbox: postmaster, and postmaster+list too. */
 static bool is_reserved(const struct search *search, const char *local)
 {
-    char base[ADDRESS_LOCAL_MAX + 1];
-    size_t length = address_base_length(local, &search->question->settings->addresses);
-    memcpy(base, local, length);
-    base[length] = '\0';
-    return address_is_reserved(base);
+    return address_is_reserved(local, &search->question->settings->addresses);
 }
 
 static enum table_result match_without_extension(const struct search *search,

@@ -94,16 +94,16 @@ static int tell_loop(const struct subject *subject)
 static enum table_result find_later(const struct subject *subject, const struct address *address,
                                     struct entry *out)
 {
-    struct table_view *view = subject->lint->view;
-    enum table_result result = table_has_domain(view, address->domain, subject->err);
-    if (result == TABLE_FOUND)
-        result =
-            table_find(view, ENTRY_MAILBOX, address->local, address->domain, out, subject->err);
-    if (result == TABLE_ABSENT && !address_is_reserved(address->local))
-        result = table_find(view, ENTRY_DOMAIN, "", address->domain, out, subject->err);
-    if (result == TABLE_FOUND && (out->from <= subject->at || out->action == ENTRY_STAY))
-        result = TABLE_ABSENT;
-    return result;
+    struct chain chain;
+    const struct chain_question question = {
+        .view = subject->lint->view, .settings = subject->lint->settings, .now = CHAIN_ANY_TIME};
+    chain_follow(&chain, address, &question, subject->err);
+    if (chain.rule == RULE_TABLE_ERROR)
+        return TABLE_FAILED;
+    if (chain.met == 0 || chain.first.from <= subject->at || chain.first.action == ENTRY_STAY)
+        return TABLE_ABSENT;
+    *out = chain.first;
+    return TABLE_FOUND;
 }
 
 static int check_later(const struct subject *subject)

@@ -339,7 +339,7 @@ static int unwrap(struct cursor *in, const char *text, size_t length, struct err
 
 static int complete(struct address *out, const struct address_rules *rules)
 {
-    if (rules->local_domain == NULL || strcasecmp(out->written, "postmaster") == 0)
+    if (rules->local_domain == NULL || address_is_postmaster(out->written))
         out->domain[0] = '\0'; /* <postmaster> is every server's own: RFC 5321 section 4.5.1 */
     else
         snprintf(out->domain, sizeof out->domain, "%s", rules->local_domain);
@@ -389,18 +389,49 @@ int address_parse(struct address *out, const char *text, size_t length,
     return rc;
 }
 
-bool address_is_reserved(const char *local)
+bool address_is_postmaster(const char *local)
 {
-    return strcasecmp(local, "postmaster") == 0 || strcasecmp(local, "mailer-daemon") == 0 ||
-           strcasecmp(local, "double-bounce") == 0;
+    return strcasecmp(local, "postmaster") == 0;
+}
+
+/* A sender rewriting scheme's address: the hash in it tells whose, and no other mailbox. */
+static bool is_srs(const char *local)
+{
+    return (strncasecmp(local, "SRS0", 4) == 0 || strncasecmp(local, "SRS1", 4) == 0) &&
+           (local[4] == '=' || local[4] == '+' || local[4] == '-');
+}
+
+static bool is_reserved(const char *local, size_t length)
+{
+    static const char *const names[] = {"postmaster", "mailer-daemon", "double-bounce"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strlen(names[i]) == length && strncasecmp(local, names[i], length) == 0)
+            return true;
+    return is_srs(local);
+}
+
+/* The owner and the requests of a mailing list, which is another mailbox than they are. */
+static bool is_of_a_list(const char *local, size_t length)
+{
+    const char request[] = "-request";
+    size_t end = sizeof request - 1;
+    return strncasecmp(local, "owner-", 6) == 0 ||
+           (length > end && strcasecmp(local + length - end, request) == 0);
 }
 
 size_t address_base_length(const char *text, const struct address_rules *rules)
 {
     size_t whole = strlen(text);
-    if (whole == 0 || address_is_reserved(text))
+    if (is_reserved(text, whole) ||
+        (strchr(rules->delimiters, '-') != NULL && is_of_a_list(text, whole)))
         return whole;
-    return 1 + strcspn(text + 1, rules->delimiters);
+    size_t base = strcspn(text, rules->delimiters);
+    return base == 0 ? whole : base;
+}
+
+bool address_is_reserved(const char *local, const struct address_rules *rules)
+{
+    return is_reserved(local, address_base_length(local, rules));
 }
 
 /* The length of local where it can be written without quotes, as atoms with single dots between them; else 0. */

@@ -52,13 +52,19 @@ int address_parse(struct address *out, const char *text, size_t length,
                   const struct address_rules *rules, struct error *err);
 
 /* Finds the extension: the length in octets of text (a local or written of an address) up to its
- * first delimiter, or its whole length where it has none. A delimiter in the first place starts
- * no extension (there would be no mailbox name), and the reserved names of RFC 5321 and Postfix
- * have none. */
+ * first delimiter, or its whole length where it has none. As in Postfix (split_addr.c) a delimiter
+ * in the first place starts no extension (there would be no mailbox name), and these have none:
+ * the reserved mailboxes, and where '-' is a delimiter owner-NAME and NAME-request (its
+ * owner_request_special). Case does not matter here, whatever the rules say. */
 size_t address_base_length(const char *text, const struct address_rules *rules);
 
-/* Whether local is postmaster, mailer-daemon or double-bounce, which no wildcard may match. */
-bool address_is_reserved(const char *local);
+/* Whether no wildcard may match local: postmaster, mailer-daemon and double-bounce, with an
+ * extension too, and addresses of the sender rewriting scheme (SRS0 or SRS1, then '=', '+' or
+ * '-'), which carry bounces of forwarded mail back. In any case of letters. */
+bool address_is_reserved(const char *local, const struct address_rules *rules);
+
+/* Whether local is postmaster, in any case of letters: RFC 5321 section 4.5.1. */
+bool address_is_postmaster(const char *local);
 
 /* Writes local@domain into out[size], NUL-terminated; the local-part gets quotes and backslashes
  * where RFC 5321 needs them. local is unquoted. Returns 0, or -1 where it does not fit. */

@@ -2,8 +2,8 @@
  * at any time; one at a time writes; a writer never holds a reader up, and what is committed is
  * seen by the next view.
  *
- * Keys are "domain@local": the entries of a domain stand together, its wildcard first, and one
- * seek tells whether a domain has any. A wildcard for subdomains is kept under ".domain@". */
+ * Keys are "domain@local": the entries of a domain stand together, its wildcard first. A
+ * wildcard for subdomains is kept under ".domain@". */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H
 
@@ -77,9 +77,6 @@ void table_view_close(struct table_view *view);
  * in the table's spelling. *out is the caller's, complete, and outlives the view. */
 enum table_result table_find(struct table_view *view, enum entry_scope scope, const char *local,
                              const char *domain, struct entry *out, struct error *err);
-
-/* Whether the domain has any entry of scope ENTRY_MAILBOX or ENTRY_DOMAIN: TABLE_FOUND or TABLE_ABSENT. One seek. */
-enum table_result table_has_domain(struct table_view *view, const char *domain, struct error *err);
 
 /* Goes through the entries in key order: sorted by domain, then local-part; with domain
  * (A-labels, no dot in front) only that domain's own. Calls each until it returns other than 0;

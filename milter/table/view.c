@@ -110,17 +110,6 @@ static int touch_entry(struct table_view *view, void *data)
     return rc;
 }
 
-static enum table_result looked_up(struct table_view *view,
-                                   int (*touch)(struct table_view *view, void *data),
-                                   struct lookup *lookup)
-{
-    int rc = view_guarded(view, touch, lookup);
-    if (rc == 0 || rc == MDB_NOTFOUND)
-        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
-    table_lmdb_error(lookup->err, view->table, rc);
-    return TABLE_FAILED;
-}
-
 enum table_result table_find(struct table_view *view, enum entry_scope scope, const char *local,
                              const char *domain, struct entry *out, struct error *err)
 {
@@ -129,26 +118,13 @@ enum table_result table_find(struct table_view *view, enum entry_scope scope, co
         .key = {.mv_size = record_key(key, scope, local, domain), .mv_data = key},
         .out = out,
         .err = err};
-    return lookup.key.mv_size == 0 ? TABLE_ABSENT : looked_up(view, touch_entry, &lookup);
-}
-
-static int touch_domain(struct table_view *view, void *data)
-{
-    const struct lookup *lookup = data;
-    MDB_val value, key = lookup->key;
-    int rc = mdb_cursor_get(view->cursor, &key, &value, MDB_SET_RANGE);
-    if (rc == 0 && (key.mv_size < lookup->key.mv_size ||
-                    memcmp(key.mv_data, lookup->key.mv_data, lookup->key.mv_size) != 0))
-        rc = MDB_NOTFOUND;
-    return rc;
-}
-
-enum table_result table_has_domain(struct table_view *view, const char *domain, struct error *err)
-{
-    char key[RECORD_KEY_MAX];
-    struct lookup lookup = {
-        .key = {.mv_size = record_key(key, ENTRY_DOMAIN, "", domain), .mv_data = key}, .err = err};
-    return lookup.key.mv_size == 0 ? TABLE_ABSENT : looked_up(view, touch_domain, &lookup);
+    if (lookup.key.mv_size == 0)
+        return TABLE_ABSENT;
+    int rc = view_guarded(view, touch_entry, &lookup);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
+    table_lmdb_error(err, view->table, rc);
+    return TABLE_FAILED;
 }
 
 /* ---- walking */

@@ -12,7 +12,7 @@ from lib.milter import Milter
 STRANGER, FRIEND = "198.51.100.7", "192.0.2.7"
 PAST, FUTURE = "2020-01-01", "2090-01-01"
 DOMAINS = ("old.example", "sub.old.example", "a.sub.old.example", "moved.example", "new.example")
-NAMES = ("a", "b", "c", "a+x", "b+x+y", "postmaster", "postmaster+x", "mailer-daemon")
+NAMES = ("a", "b", "c", "a+x", "b+x+y", "postmaster", "postmaster+x", "mailer-daemon", "srs0+b+x")
 RESERVED = ("postmaster", "mailer-daemon", "double-bounce")
 WHO = ("anyone", "trusted", "nobody")
 MOVED = "551 5.1.6 User not local; please try <{}>"
@@ -49,8 +49,9 @@ class Model:
 
     def match(self, local, domain):
         """The entry in force that counts, and the extension that it was found without."""
-        base = local.split("+")[0]
-        reserved = base.lower() in RESERVED
+        srs = local.upper().startswith(("SRS0+", "SRS1="))
+        base = local if srs else local.split("+")[0]
+        reserved = srs or base.lower() in RESERVED
         parents = domain.split(".")
         wild = [f"@{domain}"] + ["@." + ".".join(parents[n:]) for n in range(1, len(parents))]
         for old, extension in [(f"{local}@{domain}", ""), (f"{base}@{domain}", local[len(base):]),

@@ -94,7 +94,8 @@ class Replies(SiteCase):
     def test_the_postmaster_of_a_moved_domain_stays(self):
         for site in self.sites():
             site.hold(("@old.example", "@new.example"), ("@bulk.example", "@new.example"))
-            for written in ("postmaster", "Postmaster@bulk.example", "MAILER-DAEMON@old.example"):
+            for written in ("postmaster", "Postmaster@bulk.example", "MAILER-DAEMON@old.example",
+                            "SRS0=HHH=TT=new.example=al@bulk.example", "srs1+HHH+a.example++HHH@old.example"):
                 self.assertTrue(site.rcpt(written).startswith(ACCEPTED), written)
 
     def test_percent_reaches_the_client_as_it_is(self):

@@ -178,15 +178,78 @@ START_TEST(what_was_written_is_kept)
 }
 END_TEST
 
+/* As Postfix's split_addr.c does it. */
+static const struct {
+    const char *delimiters, *local;
+    size_t base;
+} bases[] = {
+    {"+", "alice", 5},
+    {"+", "alice+a+b", 5},
+    {"+-", "alice-a+b", 5},
+    {"", "alice+x", 7},
+    {"+", "+alice", 6},
+    {"+", "+alice+x", 8},
+    {"+", "postmaster+x", 10},
+    {"-", "mailer-daemon", 13},
+    {"-", "Double-Bounce", 13},
+    {"-", "mailer-daemon-x", 6},
+    /* mailing lists: only where '-' is a delimiter, and then at no delimiter */
+    {"+-", "owner-news", 10},
+    {"+-", "Owner-news+x", 12},
+    {"+-", "news-request", 12},
+    {"+-", "news+x-REQUEST", 14},
+    {"+-", "-request", 8},
+    {"+-", "owners-news", 6},
+    {"+-", "news-requests", 4},
+    {"+", "owner-news+x", 10},
+    {"+", "news+x-request", 4},
+    /* the sender rewriting scheme */
+    {"+-=", "SRS0=HHH=TT=old.example=al", 26},
+    {"+", "SRS0+HHH+TT+old.example+al", 26},
+    {"-", "srs1-HHH-a.example--HHH", 23},
+    {"+", "SRS0", 4},
+    {"+", "SRS0x+a", 5},
+    {"+", "SRS2+a", 4},
+};
 START_TEST(an_extension_begins_at_the_first_delimiter)
 {
-    ck_assert_uint_eq(address_base_length("alice+a+b", &rules), 5);
-    ck_assert_uint_eq(address_base_length("alice-a+b", &home), 5);
-    ck_assert_uint_eq(address_base_length("alice", &rules), 5);
-    ck_assert_uint_eq(address_base_length("+alice", &rules), 6);
-    ck_assert_uint_eq(address_base_length("alice+x", &exact), 7);
-    ck_assert_uint_eq(address_base_length("mailer-daemon", &home), 13);
-    ck_assert_uint_eq(address_base_length("double-bounce", &home), 13);
+    for (int fold = 0; fold < 2; fold++) {
+        const struct address_rules its = {.fold_case = fold == 1,
+                                          .delimiters = bases[_i].delimiters};
+        ck_assert_uint_eq(address_base_length(bases[_i].local, &its), bases[_i].base);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *local;
+    bool reserved;
+} reserved[] = {
+    {"postmaster", true},
+    {"POSTMASTER", true},
+    {"Mailer-Daemon", true},
+    {"double-BOUNCE", true},
+    {"postmaster+x", true},
+    {"Postmaster-x", true},
+    {"SRS0=H=T=d=l", true},
+    {"srs1+H+d++H", true},
+    {"Srs0-H-T-d-l", true},
+    {"SRS0", false},
+    {"SRS0.H", false},
+    {"SRS2=H", false},
+    {"xSRS0=H", false},
+    {"postmasters", false},
+    {"x-postmaster", false},
+    {"mailer-daemons", false},
+    {"", false},
+};
+START_TEST(no_wildcard_matches_what_is_reserved)
+{
+    for (int fold = 0; fold < 2; fold++) {
+        const struct address_rules its = {.fold_case = fold == 1, .delimiters = "+-"};
+        ck_assert_msg(address_is_reserved(reserved[_i].local, &its) == reserved[_i].reserved, "%s",
+                      reserved[_i].local);
+    }
 }
 END_TEST
 
@@ -232,7 +295,8 @@ Suite *address_suite(void)
     tcase_add_test(tcase, an_address_without_a_domain_gets_ours);
     tcase_add_test(tcase, case_counts_where_the_rules_say_so);
     tcase_add_test(tcase, what_was_written_is_kept);
-    tcase_add_test(tcase, an_extension_begins_at_the_first_delimiter);
+    tcase_add_loop_test(tcase, an_extension_begins_at_the_first_delimiter, 0, ROWS(bases));
+    tcase_add_loop_test(tcase, no_wildcard_matches_what_is_reserved, 0, ROWS(reserved));
     tcase_add_loop_test(tcase, quotes_are_written_where_they_are_needed, 0, ROWS(written));
     tcase_add_test(tcase, domains_are_shown_in_unicode);
     suite_add_tcase(suite, tcase);

@@ -34,6 +34,10 @@ static const char *const table_rows[] = {
     "deep@new.example",
     "postmaster@own.example",
     "pm@new.example",
+    "SRS0+own@own.example",
+    "srs@new.example",
+    "tosrs@old.example",
+    "SRS0=H=T=d=l@moved.example",
     "same@old.example",
     "@new.example",
     "j\xc3\xb6rg@old.example",
@@ -230,6 +234,11 @@ static const struct {
     {"<double-bounce@moved.example>", "continue", RULE_NOT_LISTED},
     {"<postmaster+list@moved.example>", "continue", RULE_NOT_LISTED},
     {"<Double-Bounce+x@b.sub.example>", "continue", RULE_NOT_LISTED},
+    {"<SRS0=HHH=TT=new.example=al@moved.example>", "continue", RULE_NOT_LISTED},
+    {"<srs1+HHH+a.example++HHH@b.sub.example>", "continue", RULE_NOT_LISTED},
+    {"<SRS0+own@own.example>", MOVED("srs@new.example"), RULE_MOVED},
+    {"<SRS0+own+x@own.example>", "continue", RULE_NOT_LISTED},
+    {"<tosrs@old.example>", MOVED("SRS0=H=T=d=l@moved.example"), RULE_MOVED},
     {"<postmaster@own.example>", MOVED("pm@new.example"), RULE_MOVED},
     {"<postmaster+list@own.example>", MOVED("pm+list@new.example"), RULE_MOVED},
     {"<postmaster>", "continue", RULE_NO_DOMAIN},
@@ -522,9 +531,25 @@ START_TEST(delimiters_are_the_configurations)
     settings->addresses.delimiters = "+-";
     expect("<alice-x@old.example>", stranger, NOW, MOVED("alice-x@new.example"));
     expect("<alice-x+y@old.example>", stranger, NOW, MOVED("alice-x+y@new.example"));
+    expect("<owner-alice@old.example>", stranger, NOW, "continue");
+    expect("<alice-request@old.example>", stranger, NOW, "continue");
+    expect("<Owner-x@moved.example>", stranger, NOW, MOVED("Owner-x@new.example"));
     settings->addresses.delimiters = "";
     expect("<alice+x@old.example>", stranger, NOW, "continue");
     expect("<alice+known@old.example>", stranger, NOW, MOVED("known@new.example"));
+}
+END_TEST
+
+START_TEST(what_is_reserved_is_so_in_any_case_of_letters)
+{
+    settings->addresses.fold_case = settings->fold_case = false;
+    settings->addresses.local_domain = "moved.example";
+    expect("<POSTMASTER>", stranger, NOW, "continue");
+    expect("<POSTMASTER@moved.example>", stranger, NOW, "continue");
+    expect("<Mailer-Daemon@b.sub.example>", stranger, NOW, "continue");
+    expect("<PostMaster+x@moved.example>", stranger, NOW, "continue");
+    expect("<srs0=H=T=d=l@moved.example>", stranger, NOW, "continue");
+    expect("<ANYBODY@moved.example>", stranger, NOW, MOVED("ANYBODY@new.example"));
 }
 END_TEST
 
@@ -813,6 +838,7 @@ Suite *answer_suite(void)
     tcase_add_test(tcase, texts_of_the_administrator);
     tcase_add_test(tcase, an_old_address_in_utf8_is_not_echoed_into_a_session_without);
     tcase_add_test(tcase, delimiters_are_the_configurations);
+    tcase_add_test(tcase, what_is_reserved_is_so_in_any_case_of_letters);
     tcase_add_test(tcase, a_table_that_is_damaged_is_never_not_moved);
     tcase_add_test(tcase, a_mailbox_name_of_255_octets_is_found);
     tcase_add_test(tcase, a_line_over_512_octets_falls_back);

@@ -57,21 +57,6 @@ START_TEST(entries_are_found_by_scope)
 }
 END_TEST
 
-START_TEST(a_domain_is_known_by_one_seek)
-{
-    struct error err;
-    scratch_fill(some);
-    struct table *table = scratch_open();
-    struct table_view *view = table_view_open(table, &err);
-    ck_assert_int_eq(table_has_domain(view, "old.example", &err), TABLE_FOUND);
-    ck_assert_int_eq(table_has_domain(view, "other.example", &err), TABLE_FOUND);
-    ck_assert_int_eq(table_has_domain(view, "sub.example", &err), TABLE_ABSENT);
-    ck_assert_int_eq(table_has_domain(view, "old.exampl", &err), TABLE_ABSENT);
-    table_view_close(view);
-    table_free(table);
-}
-END_TEST
-
 START_TEST(what_is_committed_is_seen_by_the_next_view)
 {
     static const char *const nothing[] = {NULL};
@@ -386,9 +371,8 @@ START_TEST(pages_of_zeros)
     for (int i = 0; i < 20000; i += 100) {
         snprintf(local, sizeof local, "u%06d", i);
         struct table_view *view = table_view_open(table, &err);
-        enum table_result result = table_has_domain(view, "old.example", &err);
-        ck_assert_int_ne(result, TABLE_ABSENT);
-        result = table_find(view, ENTRY_MAILBOX, local, "old.example", &entry, &err);
+        enum table_result result =
+            table_find(view, ENTRY_MAILBOX, local, "old.example", &entry, &err);
         ck_assert_int_ne(result, TABLE_ABSENT);
         failed += result == TABLE_FAILED;
         table_view_close(view);
@@ -718,7 +702,6 @@ Suite *table_suite(void)
     tcase_add_checked_fixture(tcase, scratch_setup, scratch_teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, entries_are_found_by_scope);
-    tcase_add_test(tcase, a_domain_is_known_by_one_seek);
     tcase_add_test(tcase, what_is_committed_is_seen_by_the_next_view);
     tcase_add_test(tcase, entries_are_walked_by_domain);
     tcase_add_test(tcase, an_edit_is_all_or_nothing);
