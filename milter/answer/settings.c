@@ -1,5 +1,7 @@
 #include "answer/settings.h"
 
+#include "base/endpoint.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -216,11 +218,6 @@ static int check_socket_mode(struct settings *s, struct error *err)
     return 0;
 }
 
-static bool has_scheme(const char *socket, const char *scheme)
-{
-    return strncmp(socket, scheme, strlen(scheme)) == 0;
-}
-
 /* Whoever can reach the milter's socket can read the table and call himself trusted. */
 static bool is_loopback(const char *host)
 {
@@ -238,62 +235,48 @@ static bool is_loopback(const char *host)
     return false;
 }
 
-static int check_inet(const struct settings *s, struct error *err)
+/* A path of our own, which the daemon has to make. */
+static int check_path(const char *path, struct error *err)
 {
-    const char *port = strchr(s->socket, ':') + 1, *host = strchr(port, '@');
-    char *end;
-    struct ip ip;
-    unsigned long number = strtoul(port, &end, 10);
-    if (*port < '0' || *port > '9' || number == 0 || number > 65535 ||
-        (*end != '@' && *end != '\0'))
-        return error_set(err, EX_CONFIG, "socket: no port in '%s': write inet:9550@127.0.0.1",
-                         s->socket);
-    if (host == NULL || host[1] == '\0')
+    if (*path != '/')
+        return error_set(err, EX_CONFIG, "'%s' is no absolute path: write unix:/PATH", path);
+    if (strlen(path) > 100) /* sun_path has 108 octets, and a new socket is made beside it first */
+        return error_set(err, EX_CONFIG, "the path is over 100 octets: write a shorter one");
+    return 0;
+}
+
+static int check_milter_socket(const struct settings *s, struct error *err)
+{
+    struct endpoint endpoint;
+    if (endpoint_parse(&endpoint, s->socket, err) != 0)
+        return -1;
+    if (endpoint.kind == ENDPOINT_UNIX)
+        return check_path(endpoint.name, err);
+    if (!is_loopback(endpoint.name) && !s->allow_remote)
         return error_set(err, EX_CONFIG,
-                         "socket: '%s' has no host and would listen on every address: "
-                         "write inet:%lu@127.0.0.1",
-                         s->socket, number);
-    bool six = has_scheme(s->socket, "inet6:");
-    if (ip_parse(&ip, host + 1, NULL) == 0 && (strchr(host, ':') != NULL) != six)
-        return error_set(err, EX_CONFIG, "socket: '%s' is of the other kind: write %s:%lu%s",
-                         s->socket, six ? "inet" : "inet6", number, host);
-    if (!is_loopback(host + 1) && !s->allow_remote)
-        return error_set(err, EX_CONFIG,
-                         "socket: '%s' can be reached from other hosts: write 127.0.0.1, "
-                         "or allow_remote = true behind a packet filter",
+                         "'%s' can be reached from other hosts: write 127.0.0.1, or allow_remote = "
+                         "true behind a packet filter",
                          s->socket);
     return 0;
 }
 
-static int check_unix(const char *key, const char *path, struct error *err)
+static int check_lookup_socket(const struct settings *s, struct error *err)
 {
-    if (*path != '/')
-        return error_set(err, EX_CONFIG, "%s: '%s' is no absolute path: write unix:/PATH", key,
-                         path);
-    if (strlen(path) > 100) /* sun_path has 108 octets, and a new socket is made beside it first */
-        return error_set(err, EX_CONFIG, "%s: the path is over 100 octets: write a shorter one",
-                         key);
-    return 0;
+    const char *path = endpoint_path(s->lookup_socket);
+    if (*s->lookup_socket == '\0')
+        return 0;
+    if (path == NULL)
+        return error_set(err, EX_CONFIG,
+                         "'%s' is no unix socket: write unix:/PATH, or \"\" for none",
+                         s->lookup_socket);
+    return check_path(path, err);
 }
 
 static int check_sockets(const struct settings *s, struct error *err)
 {
-    if (*s->lookup_socket != '\0' && !has_scheme(s->lookup_socket, "unix:"))
-        return error_set(
-            err, EX_CONFIG,
-            "lookup_socket: '%s' is no unix socket: write unix:/PATH, or \"\" for none",
-            s->lookup_socket);
-    if (*s->lookup_socket != '\0' &&
-        check_unix("lookup_socket", s->lookup_socket + strlen("unix:"), err) != 0)
-        return -1;
-    if (has_scheme(s->socket, "unix:"))
-        return check_unix("socket", s->socket + strlen("unix:"), err);
-    if (has_scheme(s->socket, "inet:") || has_scheme(s->socket, "inet6:"))
-        return check_inet(s, err);
-    return error_set(err, EX_CONFIG,
-                     "socket: no such kind '%s': write unix:/PATH, inet:PORT@HOST or "
-                     "inet6:PORT@HOST",
-                     s->socket);
+    if (check_lookup_socket(s, err) != 0)
+        return error_at(err, "lookup_socket", 0);
+    return check_milter_socket(s, err) == 0 ? 0 : error_at(err, "socket", 0);
 }
 
 static int check(struct settings *s, struct error *err)

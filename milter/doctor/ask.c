@@ -134,7 +134,7 @@ void exam_greet(struct exam *exam)
 {
     struct smtp smtp;
     struct error err;
-    exam->answers = smtp_open(&smtp, exam->where, &exam->end, &err) == 0;
+    exam->answers = smtp_open(&smtp, &exam->where, &exam->end, &err) == 0;
     if (!exam->answers) {
         cannot_ask(exam, &err);
         return;
@@ -172,7 +172,7 @@ static int ask_once(struct exam *exam, struct session *session, struct asked *as
 {
     if (session->refused >= exam->refusals)
         end_session(session);
-    if (!session->open && smtp_open(&session->smtp, exam->where, &exam->end, err) != 0)
+    if (!session->open && smtp_open(&session->smtp, &exam->where, &exam->end, err) != 0)
         return -1;
     session->open = true;
     int rc = smtp_ask(&session->smtp, asked->recipient, address_needs_utf8(asked->recipient),

@@ -96,8 +96,8 @@ static void set_commands(struct exam *exam)
               dir == NULL ? "" : dir);
     exam_fact(exam, "reload", "postfix%s%s reload", dir == NULL ? "" : " -c ",
               dir == NULL ? "" : dir);
-    const char *port = strchr(exam->where, ':') + 1, *host = strchr(port, '@');
-    exam_fact(exam, "where", "%s:%.*s", host + 1, (int)(host - port), port);
+    char where[ENDPOINT_TEXT_SIZE];
+    exam_fact(exam, "where", "%s", endpoint_format_host(where, sizeof where, &exam->where));
 }
 
 static void check_configuration(struct exam *exam)
@@ -166,8 +166,8 @@ static int doctor(struct ctl *ctl, char **args, struct error *err)
 
     clock_gettime(CLOCK_MONOTONIC, &exam.end);
     exam.end.tv_sec += SECONDS;
-    if (smtp_where(exam.where, sizeof exam.where,
-                   options->smtp == NULL ? "127.0.0.1:25" : options->smtp, err) != 0)
+    if (endpoint_parse_host(&exam.where, options->smtp == NULL ? "127.0.0.1" : options->smtp, 25,
+                            err) != 0)
         return error_at(err, "--smtp", 0);
     if (options->mta != NULL && read_server(&exam, options->mta, err) != 0)
         return -1;

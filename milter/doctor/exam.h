@@ -83,7 +83,7 @@ struct exam {
     char version[64]; /* "" where it does not say */
 
     /* The mail server. */
-    char where[320]; /* "inet:25@127.0.0.1" */
+    struct endpoint where;
     bool answers, is_here;
     struct ip client; /* we, as it sees us */
     bool smtputf8;

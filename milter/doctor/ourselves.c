@@ -171,7 +171,9 @@ void exam_daemon(struct exam *exam)
     const struct settings *settings = exam->settings;
     struct error err;
     exam->observes = settings->mode == MODE_OBSERVE;
-    exam->milter_answers = probe_milter(settings->socket, &err) == 0;
+    int session = probe_milter_open(settings->socket, &err);
+    exam->milter_answers = session >= 0;
+    probe_milter_close(session);
     if (!exam->milter_answers)
         report_socket(exam, "socket", settings->socket, &err);
     if (*settings->lookup_socket == '\0') {
@@ -201,9 +203,13 @@ enum listed exam_ask_listed(const struct exam *exam, const char *address)
 {
     char request[ADDRESS_TEXT_SIZE + 16], answer[2048];
     struct error err;
+    int session = exam->lookups_answer ? probe_milter_open(exam->settings->socket, &err) : -1;
     snprintf(request, sizeof request, "listed %s", address);
-    if (!exam->lookups_answer ||
-        probe_lookup(exam->settings->lookup_socket, request, answer, sizeof answer, &err) != 0)
+    int rc = session < 0 ? -1
+                         : probe_lookup(exam->settings->lookup_socket, request, answer,
+                                        sizeof answer, &err);
+    probe_milter_close(session);
+    if (rc != 0)
         return LISTED_UNKNOWN;
     return strncmp(answer, "OK ", 3) == 0        ? LISTED_YES
            : strncmp(answer, "NOTFOUND", 8) == 0 ? LISTED_NO

@@ -66,7 +66,8 @@ static void describe_socket(char *out, size_t size, const char *socket)
 {
     struct stat status;
     *out = '\0';
-    if (strncmp(socket, "unix:", 5) != 0 || stat(socket + 5, &status) != 0)
+    const char *path = endpoint_path(socket);
+    if (path == NULL || stat(path, &status) != 0)
         return;
     const struct passwd *user = getpwuid(status.st_uid);
     const struct group *group = getgrgid(status.st_gid);
@@ -125,7 +126,7 @@ static void print_head(const struct exam *exam)
 {
     static const char *const names[] = {"unknown", "Postfix", "Sendmail"};
     char client[INET6_ADDRSTRLEN];
-    const char *colon = strchr(exam->where, ':'), *at = strchr(exam->where, '@');
+    char where[ENDPOINT_TEXT_SIZE];
 
     char more[64] = "";
     if (exam->answers && exam->all_domains > exam->domain_count)
@@ -140,8 +141,9 @@ static void print_head(const struct exam *exam)
            exam->observes ? "observe" : "enforce");
     print_socket(exam->settings->socket, exam->milter_answers);
     print_socket(exam->settings->lookup_socket, exam->lookups_answer);
-    printf("mail server   %s at %s:%.*s%s\n", names[exam->server], at + 1, (int)(at - colon - 1),
-           colon + 1, exam->answers ? "" : ": does not answer");
+    printf("mail server   %s at %s%s\n", names[exam->server],
+           endpoint_format_host(where, sizeof where, &exam->where),
+           exam->answers ? "" : ": does not answer");
     if (!exam->answers)
         return;
     ip_format(client, sizeof client, &exam->client);

@@ -1,87 +1,22 @@
 #include "net/probe.h"
 
 #include "base/netstring.h"
+#include "net/io.h"
 
-#include <errno.h>
-#include <netdb.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#define SECONDS 5 /* for a connection, a request, an answer */
-
-static void set_patience(int fd)
-{
-    const struct timeval patience = {.tv_sec = SECONDS};
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); /* connect(2) too */
-}
-
-static int try_connect(int family, const struct sockaddr *address, socklen_t length)
-{
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    set_patience(fd);
-    if (connect(fd, address, length) == 0)
-        return fd;
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
-}
-
-static int connect_unix(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t size = strlen(path) + 1;
-    if (size > sizeof address.sun_path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(address.sun_path, path, size);
-    return try_connect(AF_UNIX, (const struct sockaddr *)&address, sizeof address);
-}
-
-/* PORT@HOST; a host in brackets or without. *why is set where the host has no address. */
-static int connect_inet(const char *where, const char **why)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    char port[8] = "", host[256] = "";
-    int fd = -1;
-
-    if (sscanf(where, "%7[0-9]@%255s", port, host) != 2)
-        return -1;
-    size_t length = strlen(host);
-    bool bracketed = length > 1 && host[0] == '[' && host[length - 1] == ']';
-    if (bracketed)
-        host[length - 1] = '\0';
-    int rc = getaddrinfo(host + (bracketed ? 1 : 0), port, &hints, &found);
-    if (rc != 0) {
-        *why = gai_strerror(rc);
-        return -1;
-    }
-    for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next)
-        fd = try_connect(at->ai_family, at->ai_addr, at->ai_addrlen);
-    freeaddrinfo(found);
-    return fd;
-}
+#define SECONDS 5 /* to connect; and then for a request with its answer */
 
 int probe_connect(const char *socket, struct error *err)
 {
-    const char *why = NULL; /* where errno does not say it */
-    errno = EINVAL;
-    int fd = strncmp(socket, "unix:", 5) == 0 ? connect_unix(socket + 5)
-                                              : connect_inet(strchr(socket, ':') + 1, &why);
-    if (fd < 0)
-        error_set(err, why == NULL && errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE, "%s: %s",
-                  socket, why == NULL ? strerror(errno) : why);
-    return fd;
+    struct endpoint where;
+    const struct timespec end = io_deadline(SECONDS);
+    if (endpoint_parse(&where, socket, err) != 0)
+        return -1;
+    return io_connect(&where, &end, err);
 }
 
 pid_t probe_listener(const char *socket)
@@ -89,7 +24,7 @@ pid_t probe_listener(const char *socket)
     struct ucred peer = {.pid = 0};
     socklen_t size = sizeof peer;
     struct error err;
-    int fd = strncmp(socket, "unix:", 5) == 0 ? probe_connect(socket, &err) : -1;
+    int fd = endpoint_path(socket) != NULL ? probe_connect(socket, &err) : -1;
     if (fd < 0)
         return 0;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
@@ -100,22 +35,19 @@ pid_t probe_listener(const char *socket)
 
 /* ---- questions on the lookup socket */
 
-static int send_request(int fd, const char *request)
+/* Sends a request of at most 2,000 octets, and receives its answer, NUL-terminated, into out[size]. */
+static int exchange(int fd, const char *request, char *out, size_t size)
 {
     char frame[2048];
-    size_t length = netstring_write(frame, sizeof frame, request, strlen(request));
-    return send(fd, frame, length, MSG_NOSIGNAL) == (ssize_t)length ? 0 : -1;
-}
-
-/* Reads one answer, NUL-terminated, into out[size]. */
-static int receive_answer(int fd, char *out, size_t size)
-{
-    char frame[2048];
-    size_t used = 0;
     struct netstring answer;
     enum netstring_result result = NETSTRING_PART;
-    while (result == NETSTRING_PART && used < sizeof frame) {
-        ssize_t got = recv(fd, frame + used, sizeof frame - used, 0);
+    const struct timespec end = io_deadline(SECONDS);
+    size_t used = netstring_write(frame, sizeof frame, request, strlen(request));
+
+    if (used == 0 || io_send(fd, frame, used, &end) != 0)
+        return -1;
+    for (used = 0; result == NETSTRING_PART && used < sizeof frame;) {
+        ssize_t got = io_receive(fd, frame + used, sizeof frame - used, &end);
         if (got <= 0)
             return -1;
         used += (size_t)got;
@@ -137,30 +69,43 @@ static int no_answer(const char *socket, struct error *err)
 int probe_lookup(const char *socket, const char *request, char *out, size_t size, struct error *err)
 {
     int fd = probe_connect(socket, err), rc = fd < 0 ? -1 : 0;
-    if (rc == 0 && (send_request(fd, request) != 0 || receive_answer(fd, out, size) != 0))
+    if (rc == 0 && exchange(fd, request, out, size) != 0)
         rc = no_answer(socket, err);
     if (fd >= 0)
         close(fd);
     return rc;
 }
 
-int probe_milter(const char *socket, struct error *err)
+int probe_milter_open(const char *socket, struct error *err)
 {
-    /* Length, command 'O', version 6, all actions, all steps; and then the command 'Q'. */
+    /* Length, command 'O' (SMFIC_OPTNEG), version 6, all actions, all steps. */
     static const unsigned char hello[] = {0, 0, 0, 13,   'O', 0,    0,    0,   6,
                                           0, 0, 1, 0xff, 0,   0x1f, 0xff, 0xff};
-    static const unsigned char quit[] = {0, 0, 0, 1, 'Q'};
     unsigned char answer[17] = {0};
-    int fd = probe_connect(socket, err), rc = fd < 0 ? -1 : 0;
-    if (rc == 0 &&
-        (send(fd, hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello ||
-         recv(fd, answer, sizeof answer, MSG_WAITALL) != sizeof answer || answer[4] != 'O'))
-        rc = no_answer(socket, err);
-    if (rc == 0)
-        (void)send(fd, quit, sizeof quit, MSG_NOSIGNAL);
-    if (fd >= 0)
-        close(fd);
-    return rc;
+    const struct timespec end = io_deadline(SECONDS);
+    size_t used = 0;
+    ssize_t got = 1;
+    int fd = probe_connect(socket, err);
+
+    if (fd < 0)
+        return -1;
+    if (io_send(fd, hello, sizeof hello, &end) == 0)
+        for (; got > 0 && used<sizeof answer; used += got> 0 ? (size_t)got : 0)
+            got = io_receive(fd, answer + used, sizeof answer - used, &end);
+    if (used == sizeof answer && answer[4] == 'O')
+        return fd;
+    close(fd);
+    return no_answer(socket, err);
+}
+
+void probe_milter_close(int fd)
+{
+    static const unsigned char quit[] = {0, 0, 0, 1, 'Q'};
+    const struct timespec now = io_deadline(0);
+    if (fd < 0)
+        return;
+    (void)io_send(fd, quit, sizeof quit, &now);
+    close(fd);
 }
 
 int probe_stats(const char *socket,
@@ -171,7 +116,7 @@ int probe_stats(const char *socket,
     int fd = probe_connect(socket, err), rc = fd < 0 ? -1 : 0;
     for (unsigned number = 0; rc == 0; number++) {
         snprintf(request, sizeof request, "stats %u", number);
-        if (send_request(fd, request) != 0 || receive_answer(fd, answer, sizeof answer) != 0) {
+        if (exchange(fd, request, answer, sizeof answer) != 0) {
             rc = no_answer(socket, err);
             break;
         }

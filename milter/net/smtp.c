@@ -1,10 +1,9 @@
 #include "net/smtp.h"
 
-#include "net/probe.h"
+#include "net/io.h"
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,61 +12,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LINES_MAX 100 /* of one reply */
-
-int smtp_where(char *out, size_t size, const char *text, struct error *err)
-{
-    const char *colon = strrchr(text, ':'), *bracket = strchr(text, ']');
-    bool has_port =
-        colon != NULL && (bracket != NULL ? colon == bracket + 1 : colon == strchr(text, ':'));
-    const char *port = has_port ? colon + 1 : "25";
-    int host_length = has_port ? (int)(colon - text) : (int)strlen(text);
-
-    bool is_ipv6 = text[strspn(text, "0123456789abcdefABCDEF:.")] == '\0';
-    if ((!has_port && colon != NULL && bracket == NULL && !is_ipv6) || host_length == 0 ||
-        host_length > 255 || *port == '\0' || strlen(port) > 5 ||
-        port[strspn(port, "0123456789")] != '\0' || strpbrk(text, "@/ ") != NULL)
-        return error_set(err, EX_USAGE,
-                         "'%s' is no HOST:PORT: write mx.old.example:25, or [::1]:25", text);
-    snprintf(out, size, "inet:%s@%.*s", port, host_length, text);
-    return 0;
-}
+#define CONNECT_SECONDS 5
+#define LINES_MAX       100 /* of one reply */
 
 /* ---- lines */
 
-static int milliseconds_until(const struct timespec *end)
+/* When the reply at hand has to be there. */
+static struct timespec reply_deadline(const struct smtp *smtp)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    long long left = (end->tv_sec - now.tv_sec) * 1000LL + (end->tv_nsec - now.tv_nsec) / 1000000;
-    return left < 0 ? 0 : left > SMTP_SECONDS * 1000 ? SMTP_SECONDS * 1000 : (int)left;
+    return io_earlier(io_deadline(SMTP_SECONDS), smtp->end);
 }
 
-/* When this reply has to be there. */
-static struct timespec deadline(const struct smtp *smtp)
+/* After io_send or io_receive: the end of the stream is errno 0. */
+static int cannot_go_on(struct error *err)
 {
-    struct timespec end;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += SMTP_SECONDS;
-    return smtp->end != NULL && smtp->end->tv_sec < end.tv_sec ? *smtp->end : end;
-}
-
-static int wait_for(const struct smtp *smtp, short events, const struct timespec *end,
-                    struct error *err)
-{
-    struct pollfd fd = {.fd = smtp->fd, .events = events};
-    int rc;
-    do
-        rc = poll(&fd, 1, milliseconds_until(end));
-    while (rc < 0 && errno == EINTR);
-    if (rc > 0)
-        return 0;
-    return error_set(err, EX_UNAVAILABLE, "the mail server does not answer in time");
-}
-
-static int gone(struct error *err)
-{
-    return error_set(err, EX_UNAVAILABLE, "the mail server closed the connection");
+    return error_set(err, EX_UNAVAILABLE,
+                     errno == ETIMEDOUT ? "the mail server does not answer in time"
+                                        : "the mail server closed the connection");
 }
 
 /* Reads one line into out[size], cut to fit, without its end. */
@@ -78,13 +39,12 @@ static int read_line(struct smtp *smtp, char *out, size_t size, const struct tim
     while ((newline = memchr(smtp->input, '\n', smtp->used)) == NULL) {
         if (smtp->used == sizeof smtp->input)
             return error_set(err, EX_UNAVAILABLE, "the mail server sent a line that does not end");
-        if (wait_for(smtp, POLLIN, end, err) != 0)
-            return -1;
+        errno = 0;
         ssize_t got =
-            recv(smtp->fd, smtp->input + smtp->used, sizeof smtp->input - smtp->used, MSG_DONTWAIT);
-        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-            return gone(err);
-        smtp->used += got > 0 ? (size_t)got : 0;
+            io_receive(smtp->fd, smtp->input + smtp->used, sizeof smtp->input - smtp->used, end);
+        if (got <= 0)
+            return cannot_go_on(err);
+        smtp->used += (size_t)got;
     }
     size_t length = (size_t)(newline - smtp->input), used = length + 1, kept = 0;
     for (size_t i = 0; i < length && kept + 1 < size; i++)
@@ -117,7 +77,7 @@ static int read_reply(struct smtp *smtp, struct smtp_reply *out,
                       void (*each_line)(struct smtp *smtp, const char *line), struct error *err)
 {
     char line[600];
-    struct timespec end = deadline(smtp);
+    struct timespec end = reply_deadline(smtp);
     *out = (struct smtp_reply){.code = 0};
     for (int count = 0; count < LINES_MAX; count++) {
         if (read_line(smtp, line, sizeof line, &end, err) != 0)
@@ -140,22 +100,14 @@ static int say(struct smtp *smtp, struct error *err, const char *format, ...)
 {
     char line[2048];
     va_list args;
-    struct timespec end = deadline(smtp);
+    struct timespec end = reply_deadline(smtp);
     va_start(args, format);
     int length = vsnprintf(line, sizeof line - 2, format, args);
     va_end(args);
     if (length < 0 || (size_t)length >= sizeof line - 2)
         return error_set(err, EX_SOFTWARE, "a line is too long for SMTP");
     memcpy(line + length, "\r\n", 2);
-    for (size_t sent = 0, all = (size_t)length + 2; sent < all;) {
-        if (wait_for(smtp, POLLOUT, &end, err) != 0)
-            return -1;
-        ssize_t some = send(smtp->fd, line + sent, all - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (some < 0 && errno != EAGAIN && errno != EINTR)
-            return gone(err);
-        sent += some > 0 ? (size_t)some : 0;
-    }
-    return 0;
+    return io_send(smtp->fd, line, (size_t)length + 2, &end) == 0 ? 0 : cannot_go_on(err);
 }
 
 /* ---- a session */
@@ -195,10 +147,14 @@ static int hello(struct smtp *smtp, struct error *err)
                                  : error_set(err, EX_UNAVAILABLE, "to EHLO: %.300s", reply.first);
 }
 
-int smtp_open(struct smtp *smtp, const char *where, const struct timespec *end, struct error *err)
+int smtp_open(struct smtp *smtp, const struct endpoint *where, const struct timespec *end,
+              struct error *err)
 {
-    *smtp = (struct smtp){.end = end};
-    smtp->fd = probe_connect(where, err);
+    char text[ENDPOINT_TEXT_SIZE];
+    struct timespec soon = io_earlier(io_deadline(CONNECT_SECONDS), *end);
+
+    *smtp = (struct smtp){.end = *end};
+    smtp->fd = io_connect(where, &soon, err);
     if (smtp->fd < 0)
         return -1;
     note_addresses(smtp);
@@ -209,7 +165,7 @@ int smtp_open(struct smtp *smtp, const char *where, const struct timespec *end, 
         rc = hello(smtp, err);
     if (rc != 0) {
         smtp_close(smtp);
-        return error_at(err, where, 0);
+        return error_at(err, endpoint_format_host(text, sizeof text, where), 0);
     }
     return 0;
 }
@@ -231,7 +187,9 @@ int smtp_ask(struct smtp *smtp, const char *recipient, bool smtputf8, struct smt
         if (say(smtp, err, "RCPT TO:<%s>", recipient) != 0 || read_reply(smtp, out, NULL, err) != 0)
             return -1;
     }
-    return out->code == 421 ? gone(err) : 0;
+    if (out->code != 421)
+        return 0;
+    return error_set(err, EX_UNAVAILABLE, "the mail server ends the session: %.300s", out->first);
 }
 
 void smtp_close(struct smtp *smtp)

@@ -319,7 +319,7 @@ class BrokenAndMended(Doctor):
         self.assertEqual(report["asked"], [])
         done = self.ctl("doctor", "--smtp", "no..name:25")  # no name server is asked about it
         self.assertEqual(done.returncode, 69)
-        self.assertIn("no..name: N", done.stdout)  # getaddrinfo(3) has two texts for it
+        self.assertIn("no..name:25: N", done.stdout)  # getaddrinfo(3) has two texts for it
 
     def test_modes_of_the_socket_and_of_a_folder_above(self):
         folder = self.daemon.address.parent

@@ -10,6 +10,7 @@ Suite *answer_suite(void);
 Suite *change_suite(void);
 Suite *changelog_suite(void);
 Suite *csv_suite(void);
+Suite *endpoint_suite(void);
 Suite *entry_suite(void);
 Suite *envelope_suite(void);
 Suite *files_suite(void);

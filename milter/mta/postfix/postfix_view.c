@@ -75,9 +75,8 @@ static int port_of(const char *name)
 }
 
 /* Behind postscreen(8) it is the one of type pass. */
-static const struct service *find_door(const struct postfix_view *view, const char *where)
+static const struct service *find_door(const struct postfix_view *view, int port)
 {
-    int port = atoi(where + strlen("inet:"));
     for (size_t i = 0; i < view->service_count; i++)
         if (port_of(view->services[i].name) == port)
             return &view->services[i];
@@ -112,7 +111,7 @@ static int read_view(struct postfix_view *view, const struct exam *exam, struct 
     }
     if (read_master(view, err) != 0)
         return -1;
-    view->door = find_door(view, exam->where);
+    view->door = find_door(view, (int)exam->where.port);
     view->owner = find_parameter(view, "mail_owner");
     return 0;
 }
