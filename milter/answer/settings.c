@@ -58,6 +58,7 @@ static const struct conf_key keys[] = {
     STRING("socket_mode", socket_mode_text, "0660"),
     STRING("table", table, MILTER_MOVED_TABLE),
     STRING("user", user, "milter-moved"),
+    STRING("pid_file", pid_file, ""),
     CHOICE("mode", mode, "enforce", modes),
     CHOICE("on_table_error", on_table_error, "tempfail", table_errors),
     BOOL("addresses.fold_case", fold_case, true),
@@ -296,6 +297,9 @@ static int check(struct settings *s, struct error *err)
         rc = check_texts(s, err);
     if (rc == 0 && *s->table != '/')
         rc = error_set(err, EX_CONFIG, "table: '%s' is no absolute path: write one", s->table);
+    if (rc == 0 && *s->pid_file != '\0' && *s->pid_file != '/')
+        rc =
+            error_set(err, EX_CONFIG, "pid_file: '%s' is no absolute path: write one", s->pid_file);
     s->log_facility = facility_values[s->log_facility];
     s->log_level = level_values[s->log_level];
     return rc;

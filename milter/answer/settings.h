@@ -31,7 +31,8 @@ struct settings {
     char *socket_mode_text;
     unsigned socket_mode;
     char *table;
-    char *user; /* "": whoever started it */
+    char *user;     /* "": whoever started it */
+    char *pid_file; /* "": none */
 
     int mode;           /* enum settings_mode */
     int on_table_error; /* enum settings_on_table_error */

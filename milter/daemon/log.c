@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-journal.h>
@@ -20,8 +21,9 @@ static bool has_journal(void)
 }
 #endif
 
-#define QUEUE_MAX 4096 /* lines */
-#define LINE_SIZE 2048 /* octets: a reply, two addresses and a host name fit */
+#define QUEUE_MAX    4096 /* lines */
+#define STOP_SECONDS 1
+#define LINE_SIZE    2048 /* octets: a reply, two addresses and a host name fit */
 
 struct line {
     int level;
@@ -30,16 +32,16 @@ struct line {
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t more;
-    pthread_t thread;
+    pthread_cond_t more, ended;
     struct line *lines[QUEUE_MAX]; /* a ring: count of them from first on */
     size_t first, count;
     unsigned long lost, lost_ever; /* since it was last said, and since the start */
-    bool running, stopping;
+    bool running, stopping;        /* running: the thread */
     int target, facility;
     atomic_int level;
 } queue = {.lock = PTHREAD_MUTEX_INITIALIZER,
            .more = PTHREAD_COND_INITIALIZER,
+           .ended = PTHREAD_COND_INITIALIZER,
            .target = LOG_TARGET_STDERR,
            .level = LOG_INFO};
 
@@ -85,6 +87,8 @@ static void *write_queue(void *unused)
         }
         pthread_mutex_lock(&queue.lock);
     }
+    queue.running = false;
+    pthread_cond_signal(&queue.ended);
     pthread_mutex_unlock(&queue.lock);
     return NULL;
 }
@@ -103,23 +107,30 @@ int log_start(const struct settings *settings, struct error *err)
     openlog("milter-moved", LOG_PID | LOG_NDELAY,
             settings->log_facility); /* libmilter logs there too */
     log_reconfigure(settings);
-    int rc = pthread_create(&queue.thread, NULL, write_queue, NULL);
-    if (rc != 0)
-        return error_set(err, EX_OSERR, "cannot start a thread: %s", strerror(rc));
+    pthread_t thread;
     queue.running = true;
+    int rc = pthread_create(&thread, NULL, write_queue, NULL);
+    if (rc != 0) {
+        queue.running = false;
+        return error_set(err, EX_OSERR, "cannot start a thread: %s", strerror(rc));
+    }
+    pthread_detach(thread);
     return 0;
 }
 
 void log_stop(void)
 {
+    struct timespec until;
+    int rc = 0;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_SECONDS;
+
     pthread_mutex_lock(&queue.lock);
-    bool running = queue.running;
-    queue.running = false;
     queue.stopping = true;
     pthread_cond_signal(&queue.more);
+    while (queue.running && rc == 0)
+        rc = pthread_cond_timedwait(&queue.ended, &queue.lock, &until);
     pthread_mutex_unlock(&queue.lock);
-    if (running)
-        pthread_join(queue.thread, NULL);
 }
 
 bool log_wants(int level)

@@ -23,8 +23,8 @@ bool log_wants(int level);
 /* Queues one line; control characters in it become '?'. Never blocks for long and never fails. */
 void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Writes what is queued and ends the thread; where log_start was not called what is queued is
- * forgotten. */
+/* Writes what is queued and ends the thread; a log that blocks is left to itself after a second. Where log_start was not
+ * called what is queued is forgotten. */
 void log_stop(void);
 
 /* How many lines were lost since the start. */

@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "daemon/log.h"
 #include "daemon/lookup.h"
+#include "daemon/pid_file.h"
+#include "daemon/privileges.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
 #include "daemon/signals.h"
@@ -15,9 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <grp.h>
 #include <libmilter/mfapi.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,13 +33,6 @@
 struct options {
     const char *file;
     bool foreground, check_only;
-};
-
-/* Who the daemon runs as. */
-struct owner {
-    uid_t uid;
-    gid_t gid;
-    char *name; /* NULL: whoever started it */
 };
 
 static int fail(const struct error *err)
@@ -92,37 +85,6 @@ static void read_options(struct options *options, int argc, char **argv)
         fail_usage(argv[optind], "is no option");
 }
 
-/* ---- privileges */
-
-static int find_owner(struct owner *out, const struct settings *settings, struct error *err)
-{
-    *out = (struct owner){.uid = getuid(), .gid = getgid()};
-    if (getuid() != 0 || *settings->user == '\0')
-        return 0;
-    const struct passwd *user = getpwnam(settings->user);
-    if (user == NULL)
-        return error_set(err, EX_CONFIG,
-                         "user: no such user '%s': make it (useradd --system %s) or set another",
-                         settings->user, settings->user);
-    out->uid = user->pw_uid;
-    out->gid = user->pw_gid;
-    out->name = settings->user;
-    return 0;
-}
-
-static int drop_privileges(const struct owner *owner, struct error *err)
-{
-    if (owner->name == NULL)
-        return 0;
-    if (initgroups(owner->name, owner->gid) != 0 || setgid(owner->gid) != 0 ||
-        setuid(owner->uid) != 0)
-        return error_set(err, EX_OSERR, "user: cannot become '%s': %s", owner->name,
-                         strerror(errno));
-    if (owner->uid != 0 && setuid(0) == 0)
-        return error_set(err, EX_OSERR, "user: still root after becoming '%s'", owner->name);
-    return 0;
-}
-
 static void raise_open_files(void)
 {
     struct rlimit files;
@@ -147,7 +109,8 @@ static int check(const struct settings *settings, const struct owner *owner)
     struct table *table;
     size_t count;
 
-    if (socket_check(settings, &err) != 0 || drop_privileges(owner, &err) != 0)
+    if (socket_check(settings, &err) != 0 || pid_file_check(settings->pid_file, &err) != 0 ||
+        privileges_drop(owner, owner->gid, &err) != 0 || privileges_settle(owner, &err) != 0)
         return fail(&err);
     settings_warn(settings, warn, NULL);
     if (table_open(&table, settings->table, TABLE_READ, settings->fold_case, &err) != 0)
@@ -209,8 +172,18 @@ static void say_ready(int ready_fd, int status)
 #endif
 }
 
-/* ---- the start, in the one order that works: the socket with root's rights, the table and the threads without
- * them and after the last fork */
+/* ---- the start, in the one order that works: after the last fork, what root alone can do, then the sockets as the user
+ * and with their group, then the table and the threads */
+
+static int listen_as(const struct settings *settings, const struct owner *owner, struct error *err)
+{
+    gid_t group;
+    if (session_register(err) != 0 || socket_prepare(&group, settings, owner, err) != 0 ||
+        pid_file_write(settings->pid_file, err) != 0 || privileges_drop(owner, group, err) != 0 ||
+        socket_open(settings, owner, group, err) != 0)
+        return -1;
+    return privileges_settle(owner, err);
+}
 
 static int start(struct settings *settings, const struct owner *owner, struct error *err)
 {
@@ -219,14 +192,25 @@ static int start(struct settings *settings, const struct owner *owner, struct er
     if (chdir("/") != 0)
         return error_set(err, EX_OSERR, "/: %s", strerror(errno));
     raise_open_files();
-    if (session_register(err) != 0 || socket_open(settings, owner->uid, owner->gid, err) != 0)
-        return -1;
-    if (drop_privileges(owner, err) != 0 || log_start(settings, err) != 0 ||
-        service_start(settings, err) != 0 || lookup_start(socket_lookup(), err) != 0) {
-        socket_remove();
-        return -1;
-    }
-    return 0;
+    if (listen_as(settings, owner, err) == 0 && log_start(settings, err) == 0 &&
+        service_start(settings, err) == 0 && lookup_start(socket_lookup(), err) == 0)
+        return 0;
+    socket_remove();
+    return -1;
+}
+
+/* What an administrator should see at once, who may not look into the log. */
+static void warn_at_start(const struct settings *settings, bool foreground)
+{
+    bool log_is_here = settings->log_target == LOG_TARGET_STDERR;
+    struct service_state state;
+    service_describe(&state);
+    if (!foreground && log_is_here)
+        warn("log.target: \"stderr\" is read by nobody from now on: write \"syslog\", or start "
+             "with -f",
+             NULL);
+    if (!(foreground && log_is_here) && state.table_error.text[0] != '\0')
+        warn(state.table_error.text, NULL);
 }
 
 static int serve(struct settings *settings, const struct owner *owner, bool foreground)
@@ -248,10 +232,7 @@ static int serve(struct settings *settings, const struct owner *owner, bool fore
     }
     log_line(LOG_NOTICE, "milter-moved " PACKAGE_VERSION " ready on %s%s", settings->socket,
              settings->mode == MODE_OBSERVE ? ", observing: nothing is refused" : "");
-    if (!foreground && settings->log_target == LOG_TARGET_STDERR)
-        warn("log.target: \"stderr\" is read by nobody from now on: write \"syslog\", or start "
-             "with -f",
-             NULL);
+    warn_at_start(settings, foreground);
     say_ready(ready_fd, EX_OK);
 
     rc = smfi_main(); /* its signal thread ends the process: see signals.h */
@@ -285,7 +266,7 @@ int main(int argc, char **argv)
     read_options(&options, argc, argv);
     if (read_settings(&settings, options.file, &err) != 0)
         return fail(&err);
-    int rc = find_owner(&owner, settings, &err);
+    int rc = privileges_find(&owner, settings->user, &err);
     if (rc == 0 && !options.check_only)
         return serve(settings, &owner, options.foreground); /* the settings are the service's now */
     rc = rc == 0 ? check(settings, &owner) : fail(&err);

@@ -169,8 +169,8 @@ static void say_needs_start(const struct settings *old, const struct settings *n
         old->socket_mode != new->socket_mode || strcmp(old->socket_group, new->socket_group) != 0)
         log_line(LOG_WARNING, "socket, lookup_socket, socket_group, socket_mode: changed; in force "
                               "from the next start on");
-    if (strcmp(old->user, new->user) != 0)
-        log_line(LOG_WARNING, "user: changed; in force from the next start on");
+    if (strcmp(old->user, new->user) != 0 || strcmp(old->pid_file, new->pid_file) != 0)
+        log_line(LOG_WARNING, "user, pid_file: changed; in force from the next start on");
 }
 
 /* Changes over to the new table. Returns -1 where the new settings contradict it, and then the old

@@ -7,7 +7,6 @@
 #include "daemon/session.h"
 #include "daemon/socket.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -28,8 +27,10 @@ static sigset_t taken_signals(void)
 void signals_block(void)
 {
     const sigset_t set = taken_signals();
+    static const int without_effect[] = {SIGPIPE, SIGUSR1, SIGUSR2};
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof without_effect / sizeof *without_effect; i++)
+        signal(without_effect[i], SIG_IGN);
 }
 
 #ifdef HAVE_SYSTEMD
@@ -90,8 +91,9 @@ static void drain_and_exit(void)
     socket_remove();
     log_line(LOG_NOTICE, "stopped");
     log_stop();
-    fflush(NULL);
-    _Exit(EX_OK); /* other threads still run: what exit(3) frees they may be using */
+    /* Other threads still run: what exit(3) frees they may be using, and one that a slow log holds up has the lock of
+     * the stream that exit(3) would flush. */
+    _Exit(EX_OK);
 }
 
 int sigwait(const sigset_t *set, int *signal_number)

@@ -1,4 +1,5 @@
-/* daemon/signals.h: HUP reads the configuration again; TERM and INT drain and end the daemon. */
+/* daemon/signals.h: HUP reads the configuration again; TERM and INT drain and end the daemon; USR1 and USR2, which other
+ * daemons are sent to open their log again, do nothing. */
 #ifndef DAEMON_SIGNALS_H
 #define DAEMON_SIGNALS_H
 
@@ -6,8 +7,8 @@
 
 #define DRAIN_SECONDS 10 /* for open sessions, after TERM: systemd would wait for 90 */
 
-/* Blocks the signals that the daemon takes, in this thread and those that it starts. Call it
- * before the first thread. */
+/* Blocks the signals that the daemon takes, in this thread and those that it starts, and ignores those that would end it
+ * for nothing. Call it before the first thread. */
 void signals_block(void);
 
 /* libmilter's smfi_main() starts a thread that waits with sigwait(3) for HUP, TERM and INT, ends

@@ -2,9 +2,12 @@
 
 #include "daemon/socket.h"
 
+#include "daemon/folder.h"
+#include "daemon/handed_over.h"
 #include "daemon/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
 #include <libmilter/mfapi.h>
@@ -17,10 +20,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#ifdef HAVE_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
-
 #define BACKLOG                                                                                    \
     1024 /* sessions that an MTA opens at once after a pause; the kernel cuts it to somaxconn */
 
@@ -31,24 +30,14 @@ struct place {
     ino_t inode;
 };
 static struct place milter_place, lookup_place;
+static struct handed_over handed;
 static int lookup_listener = -1;
 
-/* What systemd hands over: the socket at the path of lookup_socket is that one, another is the
- * milter's. */
-static void find_handed_over(const char *lookup_path, int *milter_fd, int *lookup_fd)
+/* NULL: it is no unix socket. */
+static const char *unix_path(const char *socket)
 {
-    *milter_fd = *lookup_fd = -1;
-#ifdef HAVE_SYSTEMD
-    int count = sd_listen_fds(1);
-    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
-        if (sd_is_socket_unix(fd, SOCK_STREAM, 1, lookup_path, 0) > 0)
-            *lookup_fd = fd;
-        else if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) > 0)
-            *milter_fd = fd;
-    }
-#else
-    (void)lookup_path;
-#endif
+    const size_t scheme = strlen("unix:");
+    return strncmp(socket, "unix:", scheme) == 0 ? socket + scheme : NULL;
 }
 
 static int cannot_listen(const char *key, const char *where, struct error *err)
@@ -68,8 +57,8 @@ static int listen_milter(const char *connection, const char *name, struct error 
     return cannot_listen("socket", name, err);
 }
 
-/* Returns the descriptor, or -1 with err. */
-static int listen_lookup(const char *path, struct error *err)
+/* Returns the descriptor, or -1 with err, which names the socket. */
+static int listen_lookup(const char *path, const char *name, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -78,30 +67,21 @@ static int listen_lookup(const char *path, struct error *err)
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
         listen(fd, BACKLOG) == 0)
         return fd;
-    cannot_listen("lookup_socket", path, err);
+    cannot_listen("lookup_socket", name, err);
     if (fd >= 0)
         close(fd);
     return -1;
 }
 
-/* In a fresh /run the folder is missing: made for the daemon's user, who has to remove the
- * socket from it. */
-static int make_folder(const char *key, const char *path, uid_t owner, gid_t group,
-                       struct error *err)
+static int check_folder(const char *key, const char *path, struct error *err)
 {
     char copy[PATH_MAX];
-    struct stat status;
     snprintf(copy, sizeof copy, "%s", path);
     const char *folder = dirname(copy);
-
-    if (stat(folder, &status) == 0)
+    if (access(folder, W_OK | X_OK) == 0)
         return 0;
-    /* The mail server has to pass through it, whatever the umask is. */
-    if (mkdir(folder, 0755) != 0 || chmod(folder, 0755) != 0 || chown(folder, owner, group) != 0)
-        return error_set(err, EX_CANTCREAT,
-                         "%s: cannot make the folder '%s': %s: make it, for the daemon's user", key,
-                         folder, strerror(errno));
-    return 0;
+    return error_set(err, EX_CANTCREAT, "%s: '%s': %s: give the folder to the daemon's user", key,
+                     folder, strerror(errno));
 }
 
 /* A socket that someone listens on is an instance that is being replaced; any other file was not
@@ -115,49 +95,128 @@ static int check_place(const char *key, const char *path, struct error *err)
     return 0;
 }
 
-static gid_t socket_group(const struct settings *settings, gid_t own, struct error *err)
+/* ---- the group and the mode: of a socket that is bound, the effective group and the umask at that moment */
+
+static const char *wanted_group(const struct settings *settings)
 {
-    const char *name = *settings->socket_group == '\0' ? "postfix" : settings->socket_group;
-    const struct group *group = getgrnam(name);
-    if (group != NULL)
-        return group->gr_gid;
-    if (*settings->socket_group == '\0')
-        return own;
-    error_set(err, EX_CONFIG, "socket_group: no such group '%s': write one of this host", name);
-    return (gid_t)-1;
+    return *settings->socket_group == '\0' ? "postfix" : settings->socket_group;
+}
+
+static int find_group(gid_t *out, const struct settings *settings, gid_t own, struct error *err)
+{
+    const struct group *group = getgrnam(wanted_group(settings));
+    if (group == NULL && *settings->socket_group != '\0')
+        return error_set(err, EX_CONFIG, "socket_group: no such group '%s': write one of this host",
+                         settings->socket_group);
+    *out = group == NULL ? own : group->gr_gid;
+    return 0;
 }
 
 int socket_check(const struct settings *settings, struct error *err)
 {
-    bool any = strncmp(settings->socket, "unix:", strlen("unix:")) == 0 ||
-               *settings->lookup_socket != '\0';
-    return any && socket_group(settings, 0, err) == (gid_t)-1 ? -1 : 0;
+    gid_t group;
+    bool any = unix_path(settings->socket) != NULL || *settings->lookup_socket != '\0';
+    return any ? find_group(&group, settings, 0, err) : 0;
+}
+
+static int wrong_group(const char *key, const char *path, const struct settings *settings,
+                       struct error *err)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", path);
+    const char *name = dirname(folder), *group = wanted_group(settings);
+    return error_set(
+        err, EX_NOPERM,
+        "%s: '%s' does not get the group '%s': start milter-moved as root, or give the "
+        "folder that group (chgrp %s %s; chmod g+s %s)",
+        key, path, group, group, name, name);
+}
+
+/* A folder with the setgid bit gives its own group, and one with a default ACL its own mode. */
+static int check_made(const char *key, const char *path, const struct stat *made,
+                      const struct settings *settings, gid_t group, struct error *err)
+{
+    if ((made->st_mode & 07777) != settings->socket_mode)
+        return error_set(
+            err, EX_CANTCREAT,
+            "%s: '%s' gets the mode %04o, not %04o: take the default ACL from its folder", key,
+            path, (unsigned)made->st_mode & 07777, settings->socket_mode);
+    if (made->st_gid == group)
+        return 0;
+    if (*settings->socket_group != '\0')
+        return wrong_group(key, path, settings, err);
+    struct error why;
+    if (made->st_gid == getegid()) { /* then it is not the folder that says otherwise */
+        wrong_group(key, path, settings, &why);
+        log_line(LOG_WARNING, "%s", why.text);
+    }
+    return 0;
+}
+
+/* ---- a place, which another instance may have */
+
+static bool is_answered(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    memcpy(address.sun_path, path, strnlen(path, sizeof address.sun_path - 1));
+    bool answered =
+        fd >= 0 && (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ||
+                    errno == EAGAIN || errno == EACCES); /* full, or not for us */
+    if (fd >= 0)
+        close(fd);
+    return answered;
+}
+
+static void name_old(char *out, const char *path)
+{
+    snprintf(out, PATH_MAX, "%.*s.old", PATH_MAX - 5, path);
+}
+
+/* Moves fresh to path, without a moment in which nothing is there. What somebody listens on there is kept beside it. */
+static int put(const char *key, const char *fresh, const char *path)
+{
+    char old[PATH_MAX];
+    if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
+        return rename(fresh, path); /* nothing there, or a file system that cannot exchange */
+    name_old(old, path);
+    if (!is_answered(fresh))
+        return unlink(fresh);
+    log_line(LOG_NOTICE,
+             "%s: another process listens on '%s': it is reached again when this one ends", key,
+             path);
+    return rename(fresh, old);
 }
 
 /* Makes the unix socket under another name, and moves it to its place when all is right. lookup_fd
  * NULL: libmilter makes it, else we do. */
 static int open_unix(struct place *place, const char *key, const char *path, int *lookup_fd,
-                     const struct settings *settings, uid_t owner, gid_t group, struct error *err)
+                     const struct settings *settings, const struct owner *owner, gid_t group,
+                     struct error *err)
 {
     char fresh[PATH_MAX], connection[PATH_MAX + 8];
     struct stat status;
 
-    gid_t socket_gid = socket_group(settings, group, err);
-    if (socket_gid == (gid_t)-1 || make_folder(key, path, owner, group, err) != 0 ||
-        check_place(key, path, err) != 0)
+    if (folder_make(path, owner->uid, owner->gid, err) != 0)
+        return error_at(err, key, 0);
+    if (check_folder(key, path, err) != 0 || check_place(key, path, err) != 0)
         return -1;
-
     snprintf(fresh, sizeof fresh, "%s.%u", path, (unsigned)(getpid() % 100000));
     snprintf(connection, sizeof connection, "unix:%s", fresh);
-    mode_t mask = umask(0177); /* nobody else connects before group and mode are set */
+    mode_t mask = umask(0777 & ~settings->socket_mode);
     int rc = lookup_fd == NULL ? listen_milter(connection, path, err)
-                               : (*lookup_fd = listen_lookup(fresh, err));
+                               : (*lookup_fd = listen_lookup(fresh, path, err));
     umask(mask);
     if (rc < 0)
         return -1;
-    if (chown(fresh, owner, socket_gid) != 0 || chmod(fresh, settings->socket_mode) != 0 ||
-        rename(fresh, path) != 0 || lstat(path, &status) != 0) {
+    rc = lstat(fresh, &status);
+    if (rc == 0)
+        rc = check_made(key, path, &status, settings, group, err);
+    else
         error_set(err, EX_CANTCREAT, "%s: '%s': %s", key, path, strerror(errno));
+    if (rc == 0 && put(key, fresh, path) != 0)
+        rc = error_set(err, EX_CANTCREAT, "%s: '%s': %s", key, path, strerror(errno));
+    if (rc != 0) {
         unlink(fresh);
         return -1;
     }
@@ -167,32 +226,53 @@ static int open_unix(struct place *place, const char *key, const char *path, int
     return 0;
 }
 
-static int open_milter(int fd, const struct settings *settings, uid_t owner, gid_t group,
+/* ---- both sockets */
+
+int socket_prepare(gid_t *group, const struct settings *settings, const struct owner *owner,
+                   struct error *err)
+{
+    const char *milter = unix_path(settings->socket), *lookup = unix_path(settings->lookup_socket);
+    struct error tried;
+
+    *group = owner->gid;
+    if (handed_over_find(&handed, lookup, err) != 0)
+        return -1;
+    if ((milter != NULL || lookup != NULL) && find_group(group, settings, owner->gid, err) != 0)
+        return -1;
+    /* What root cannot make the daemon's user may be able to: socket_open tries, and says why not. */
+    if (milter != NULL && handed.milter < 0)
+        (void)folder_make(milter, owner->uid, owner->gid, &tried);
+    if (lookup != NULL && handed.lookup < 0)
+        (void)folder_make(lookup, owner->uid, owner->gid, &tried);
+    return 0;
+}
+
+static int open_milter(const struct settings *settings, const struct owner *owner, gid_t group,
                        struct error *err)
 {
     char connection[32];
-    if (fd >= 0) {
-        snprintf(connection, sizeof connection, "fd:%d", fd); /* Debian's libmilter takes this */
+    const char *path = unix_path(settings->socket);
+    if (handed.milter >= 0) {
+        /* Debian's libmilter takes this */
+        snprintf(connection, sizeof connection, "fd:%d", handed.milter);
         return listen_milter(connection, "the socket handed over by systemd", err);
     }
-    if (strncmp(settings->socket, "unix:", strlen("unix:")) == 0)
-        return open_unix(&milter_place, "socket", settings->socket + strlen("unix:"), NULL,
-                         settings, owner, group, err);
+    if (path != NULL)
+        return open_unix(&milter_place, "socket", path, NULL, settings, owner, group, err);
     return listen_milter(settings->socket, settings->socket, err);
 }
 
-int socket_open(const struct settings *settings, uid_t owner, gid_t group, struct error *err)
+int socket_open(const struct settings *settings, const struct owner *owner, gid_t group,
+                struct error *err)
 {
-    const char *lookup_path = settings->lookup_socket + strlen("unix:");
-    int milter_fd;
-    bool wants_lookup = *settings->lookup_socket != '\0';
+    const char *lookup = unix_path(settings->lookup_socket);
 
-    find_handed_over(wants_lookup ? lookup_path : NULL, &milter_fd, &lookup_listener);
-    if (open_milter(milter_fd, settings, owner, group, err) != 0)
+    if (open_milter(settings, owner, group, err) != 0)
         return -1;
-    if (!wants_lookup || lookup_listener >= 0 ||
-        open_unix(&lookup_place, "lookup_socket", lookup_path, &lookup_listener, settings, owner,
-                  group, err) == 0)
+    lookup_listener = handed.lookup;
+    if (lookup == NULL || lookup_listener >= 0 ||
+        open_unix(&lookup_place, "lookup_socket", lookup, &lookup_listener, settings, owner, group,
+                  err) == 0)
         return 0;
     if (settings->lookup_socket_is_set) {
         socket_remove();
@@ -208,12 +288,22 @@ int socket_lookup(void)
     return lookup_listener;
 }
 
-static void remove_place(struct place *place)
+static bool is_ours(const struct place *place)
 {
     struct stat status;
-    if (place->path[0] != '\0' && lstat(place->path, &status) == 0 &&
-        status.st_dev == place->device && status.st_ino == place->inode)
+    return place->path[0] != '\0' && lstat(place->path, &status) == 0 &&
+           status.st_dev == place->device && status.st_ino == place->inode;
+}
+
+/* Where another instance listened before us, and still does, its socket comes back. */
+static void remove_place(struct place *place)
+{
+    char old[PATH_MAX];
+    name_old(old, place->path);
+    if (is_ours(place) && (!is_answered(old) || rename(old, place->path) != 0)) {
         (void)unlink(place->path);
+        (void)unlink(old);
+    }
     place->path[0] = '\0';
 }
 

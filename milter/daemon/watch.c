@@ -12,7 +12,7 @@
 
 /* libmilter gives a thread to a connection from the first octet of a packet to the last, and needs few of them
  * otherwise. systemd lets a service have some thousands (TasksMax). */
-#define THREADS_MANY  1000
+#define THREADS_MANY  500
 #define QUIET_SECONDS 60
 
 /* The names in a folder of /proc; UINT_MAX where not even a descriptor to read it with is left. */

@@ -1,0 +1,85 @@
+#include "daemon/pid_file.h"
+
+#include "daemon/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Returns the folder's descriptor, or -1 with err. */
+static int open_folder(const char *path, struct error *err)
+{
+    char copy[PATH_MAX];
+    snprintf(copy, sizeof copy, "%s", path);
+    if (geteuid() != 0)
+        return error_set(err, EX_CONFIG,
+                         "pid_file: only root writes it: take the key out (systemd needs none), or "
+                         "start as root");
+    int folder = folder_open_of_root(dirname(copy), err);
+    return folder < 0 ? error_at(err, "pid_file", 0) : folder;
+}
+
+static int cannot_write(const char *path, struct error *err)
+{
+    return error_set(err, EX_CANTCREAT, "pid_file: '%s': %s", path, strerror(errno));
+}
+
+/* Opened to read, for the lock: whoever takes the daemon over later cannot write another number by it. */
+static int lock_in(int folder, const char *name, const char *path, struct error *err)
+{
+    struct stat status;
+    int fd = openat(folder, name, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return cannot_write(path, err);
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+        error_set(err, EX_CANTCREAT, "pid_file: '%s' is there and is no file: write another path",
+                  path);
+    else if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    else
+        error_set(err, EX_TEMPFAIL,
+                  "pid_file: '%s' is held by a milter-moved that runs: stop it first", path);
+    close(fd);
+    return -1;
+}
+
+static int write_in(int folder, const char *name, const char *path, struct error *err)
+{
+    int fd = openat(folder, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return cannot_write(path, err);
+    int rc = fchmod(fd, 0644) == 0 && dprintf(fd, "%ld\n", (long)getpid()) > 0
+                 ? 0
+                 : cannot_write(path, err);
+    close(fd);
+    return rc;
+}
+
+int pid_file_write(const char *path, struct error *err)
+{
+    char copy[PATH_MAX];
+    if (*path == '\0')
+        return 0;
+    snprintf(copy, sizeof copy, "%s", path);
+    const char *name = basename(copy);
+    int folder = open_folder(path, err);
+    int lock = folder < 0 ? -1 : lock_in(folder, name, path, err);
+    int rc = lock < 0 ? -1 : write_in(folder, name, path, err); /* the lock stays open */
+    if (folder >= 0)
+        close(folder);
+    return rc;
+}
+
+int pid_file_check(const char *path, struct error *err)
+{
+    int folder = *path == '\0' ? -1 : open_folder(path, err);
+    if (folder >= 0)
+        close(folder);
+    return *path == '\0' || folder >= 0 ? 0 : -1;
+}
