@@ -6,6 +6,7 @@ import pwd
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import unittest
 
@@ -422,6 +423,20 @@ class StockPostfix(Case):
                    "virtual_mailbox_maps = inline:{{here@virt.example=x}}\n")
         self.postfix.run("postfix", "stop")
         self.assertIn("1 domain of class virtual mailbox", self.attach())
+
+    def test_tables_of_proxymap_inside_of_another_are_asked_while_postfix_is_stopped(self):
+        self.start("virtual_mailbox_domains = unionmap:{{proxy:inline:{{virt.example=x}},proxy:inline:{{a.example=x}}}}\n"
+                   "virtual_mailbox_maps = inline:{{here@virt.example=x}}\n")
+        self.postfix.run("postfix", "stop")
+        self.assertIn("1 domain of class virtual mailbox", self.attach())
+
+    def test_a_table_that_never_answers_has_a_deadline_and_nothing_is_changed(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            table = f"socketmap:inet:127.0.0.1:{silent.getsockname()[1]}:domains"
+            self.start(f"virtual_mailbox_domains = {table}\nvirtual_mailbox_maps = inline:{{{{here@virt.example=x}}}}\n")
+            files = self.postfix.files()
+            self.assertRegex(self.attach(status=69), f"movedctl: {table}: '.*/postmap' did not end in 10 s\n")
+            self.assertEqual(self.postfix.files(), files)
 
     def test_what_was_asked_for_once_stays_until_detach(self):
         self.start()

@@ -144,26 +144,36 @@ static bool has_patterns(const char *table)
     return strncmp(table, "pcre:", 5) == 0 || strncmp(table, "regexp:", 7) == 0;
 }
 
-/* postmap prints "domain TAB value" for each that it finds. */
-static int match_table(struct matching *m, const char *table, int says, struct error *err)
+/* Takes "proxy:" from the table, and from those in it ("unionmap:{proxy:hash:/a,proxy:hash:/b}"), in place: proxymap(8)
+ * opens them for smtpd, but runs only while Postfix does, and postmap waits for it without end. */
+static void open_directly(char *table)
+{
+    static const char proxy[] = "proxy:";
+    size_t length = strlen(proxy);
+    for (char *at = table; (at = strstr(at, proxy)) != NULL;)
+        if (at == table || strchr("{, \t", at[-1]) != NULL)
+            memmove(at, at + length, strlen(at + length) + 1);
+        else
+            at += length;
+}
+
+/* postmap prints "domain TAB value" for each domain that it finds. Writes over table. */
+static int match_table(struct matching *m, char *table, int says, struct error *err)
 {
     struct output output;
-    char postmap[PATH_MAX];
-    /* proxymap(8), which opens it for smtpd, is there only while Postfix runs: without it postmap waits. */
-    if (strncmp(table, "proxy:", 6) == 0)
-        table += 6;
     struct matching exact = *m;
+    char postmap[PATH_MAX];
+    open_directly(table);
     if (has_patterns(table))
         exact.below = NONE;
     const char *input = exact.below == NONE ? m->input : m->parents;
     const char *const argv[] = {postmap, "-c", m->postfix->dir, "-q", "-", table, NULL};
     snprintf(postmap, sizeof postmap, "%s/postmap", m->postfix->programs);
-    if (process_run(&output, argv, input, err) != 0)
-        return -1;
-    /* 1: nothing was found; whatever else is said is a complaint. */
-    int rc = output.status > 1 || strstr(output.err, "fatal:") != NULL
-                 ? error_set(err, EX_UNAVAILABLE, "%s: cannot be asked: %.200s", table, output.err)
-                 : 0;
+    int rc = process_run_within(&output, argv, input, 10 + (int)(m->count / 100), err);
+    if (rc != 0)
+        error_at(err, table, 0);
+    else if (output.status > 1 || strstr(output.err, "fatal:") != NULL) /* 1: nothing found */
+        rc = error_set(err, EX_UNAVAILABLE, "%s: cannot be asked: %.200s", table, output.err);
     for (char *line = strtok(output.out, "\n"); rc == 0 && line != NULL;
          line = strtok(NULL, "\n")) {
         line[strcspn(line, "\t")] = '\0';
