@@ -1,28 +1,11 @@
 #include "base/error.h"
 
+#include "base/printable.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistr.h>
-
-/* A terminal must not obey foreign text, and a reader of the log must not stumble over octets
- * that are no UTF-8 (also where the text was cut in the middle of a character). */
-void error_make_printable(char *text)
-{
-    uint8_t *at = (uint8_t *)text;
-    size_t left = strlen(text);
-    while (left > 0) {
-        ucs4_t character;
-        int length = u8_mbtoucr(&character, at, left);
-        if (length < 1 || character < 0x20 || (character >= 0x7f && character < 0xa0)) {
-            *at = '?';
-            length = 1;
-        }
-        at += length;
-        left -= (size_t)length;
-    }
-}
 
 int error_set(struct error *err, int status, const char *format, ...)
 {
@@ -32,7 +15,7 @@ int error_set(struct error *err, int status, const char *format, ...)
         va_start(args, format);
         vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
-        error_make_printable(err->text);
+        printable_make(err->text);
     }
     return -1;
 }

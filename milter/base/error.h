@@ -9,17 +9,13 @@ struct error {
     char text[512]; /* one printable line: what is wrong: what would be right */
 };
 
-/* Fills err, cutting the text to fit and turning control characters and what is no UTF-8 into
- * '?', so that foreign text cannot break a log line. err may be NULL. Always returns -1. */
+/* Fills err, cutting the text to fit and making it printable (base/printable.h), so that foreign text
+ * cannot break a log line. err may be NULL. Always returns -1. */
 int error_set(struct error *err, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Puts "file:line: " in front of the text; line 0 puts "file: ". Always returns -1. */
 int error_at(struct error *err, const char *file, unsigned long line);
-
-/* Turns control characters and what is no UTF-8 into '?', in place: a terminal must not obey foreign text,
- * and a reader of the log must not stumble over it. */
-void error_make_printable(char *text);
 
 /* The sysexits(3) status that says the same as errno_value: EX_NOINPUT for ENOENT, EX_NOPERM for
  * EACCES, EPERM and EROFS, EX_IOERR for the rest. */

@@ -1,6 +1,7 @@
 /* ctl/author.c: who writes a change, and what he wrote, for the change log */
 #include "ctl/ctl.h"
 
+#include "base/printable.h"
 #include "table/change.h"
 
 #include <pwd.h>
@@ -37,7 +38,7 @@ static void join(char *out, size_t size, char **words)
     }
     fclose(file);
     out[size - 1] = '\0';
-    error_make_printable(out);
+    printable_make(out);
 }
 
 static const char *user_behind(void)
@@ -55,8 +56,8 @@ void ctl_sign(const struct ctl *ctl)
 
     snprintf(user, sizeof user, "%s", account == NULL ? "" : account->pw_name);
     snprintf(behind, sizeof behind, "%s", name == NULL ? "" : name);
-    error_make_printable(user);
-    error_make_printable(behind);
+    printable_make(user);
+    printable_make(behind);
     join(command, sizeof command, ctl->words);
     table_set_author(ctl->table, &(struct table_author){user, behind, command});
 }

@@ -1,18 +1,21 @@
 /* ctl/ctl.c: what the commands share */
 #include "ctl/ctl.h"
 
+#include "base/printable.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 void ctl_warn(const char *format, ...)
 {
+    char text[sizeof((struct error *)NULL)->text];
     va_list args;
-    fputs("movedctl: warning: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fputc('\n', stderr);
+    printable_make(text);
+    fprintf(stderr, "movedctl: warning: %s\n", text);
 }
 
 int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, struct error *err)

@@ -99,6 +99,11 @@ void list_end(struct list *list);
 /* Whether standard output is a terminal on which colour is wanted: NO_COLOR is not set, or empty. */
 bool print_has_colour(void);
 
+/* Prints foreign text. On a terminal what base/printable.h would not show becomes '?', but for tabs and
+ * line feeds; elsewhere a program reads it as it is. */
+void print_text(const char *text);
+void print_foreign(const char *text, size_t length);
+
 /* How many columns of a terminal a text in UTF-8 takes. */
 int print_columns_of(const char *text);
 

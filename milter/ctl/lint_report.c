@@ -1,8 +1,9 @@
 /* ctl/lint_report.c: how lint tells what it finds */
 #include "ctl/lint.h"
 
+#include "format/json.h"
+
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static int output_error(struct error *err)
     return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
 }
 
-static int print_text(enum finding finding, const struct about *about, const char *what)
+static int print_finding(enum finding finding, const struct about *about, const char *what)
 {
     bool warning = kinds[finding].warning;
     bool colour = print_has_colour();
@@ -51,8 +52,10 @@ static int print_text(enum finding finding, const struct about *about, const cha
     char more[64] = "";
     if (about->entries > 1)
         snprintf(more, sizeof more, " (%zu entries lead there)", about->entries);
-    return printf("%s: %s%s%s: %s%s: %s\n", about->old, on, warning ? "warning" : "note",
-                  colour ? "\033[0m" : "", what, more, kinds[finding].right);
+    print_text(about->old);
+    printf(": %s%s%s: ", on, warning ? "warning" : "note", colour ? "\033[0m" : "");
+    print_text(what);
+    return printf("%s: %s\n", more, kinds[finding].right);
 }
 
 static int print_json(struct report *report, enum finding finding, const struct about *about,
@@ -63,7 +66,7 @@ static int print_json(struct report *report, enum finding finding, const struct 
                                kinds[finding].name, "what", what, "right", kinds[finding].right,
                                "domain", about->domain, "entries", (json_int_t)about->entries);
     fputs(report->begun ? ",\n" : "\n", stdout);
-    int rc = object == NULL ? -1 : json_dumpf(object, stdout, 0);
+    int rc = object == NULL ? -1 : json_write(object, stdout, 0);
     json_decref(object);
     return rc;
 }
@@ -80,7 +83,8 @@ int report_add(struct report *report, enum finding finding, const struct about *
         return error_set(err, EX_OSERR, "out of memory");
 
     progress_clear(&report->progress);
-    rc = report->json ? print_json(report, finding, about, what) : print_text(finding, about, what);
+    rc = report->json ? print_json(report, finding, about, what)
+                      : print_finding(finding, about, what);
     free(what);
     report->begun = true;
     if (kinds[finding].warning)

@@ -1,8 +1,10 @@
 /* ctl/log.c: print who changed what, when, and what it was before */
 #include "ctl/log.h"
 
+#include "base/printable.h"
 #include "ctl/ctl.h"
 #include "format/format.h"
+#include "format/json.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -44,7 +46,7 @@ void change_format(char *out, size_t size, const struct change *change)
     format_who(who, sizeof who, change);
     snprintf(out, size, "change %llu of %s by %s: %s%s", (unsigned long long)change->number, when,
              who, *change->command == '\0' ? "no movedctl" : change->command, of);
-    error_make_printable(out);
+    printable_make(out);
 }
 
 void change_format_counts(char *out, size_t size, uint64_t added, uint64_t changed,
@@ -95,7 +97,7 @@ static int print_json_entry(const struct change_entry *entry, const char *betwee
     entry_format_old(old, sizeof old, entry->before != NULL ? entry->before : entry->after);
     json_t *name = json_string(old);
     printf("%s\n  {\"old\": ", between);
-    if (name == NULL || json_dumpf(name, stdout, JSON_ENCODE_ANY) != 0)
+    if (name == NULL || json_write(name, stdout, JSON_ENCODE_ANY) != 0)
         fputs("null", stdout);
     json_decref(name);
     for (int i = 0; i < 2; i++) {
@@ -177,7 +179,7 @@ static int print_json_head(const struct change *change, const char *between, str
                   change->behind, "command", change->command, "undoes", (json_int_t)change->undoes,
                   "added", (json_int_t)change->added, "changed", (json_int_t)change->changed,
                   "removed", (json_int_t)change->removed, "held", change->held);
-    char *text = object == NULL ? NULL : json_dumps(object, 0);
+    char *text = object == NULL ? NULL : json_dumps(object, JSON_ENSURE_ASCII);
     json_decref(object);
     if (text == NULL)
         return error_set(err, EX_DATAERR, "change %llu is damaged: restore a copy of the table",

@@ -1,6 +1,8 @@
 /* ctl/print.c: entries, for people and for programs */
 #include "ctl/ctl.h"
 
+#include "base/printable.h"
+
 #include "format/fields.h"
 #include "format/format.h"
 
@@ -21,10 +23,40 @@ static int print_json(const struct entry *entry, struct error *err)
                : error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
 }
 
+static bool is_terminal(void)
+{
+    static int known = -1; /* it is asked for each of millions of entries */
+    if (known < 0)
+        known = isatty(STDOUT_FILENO);
+    return known != 0;
+}
+
 bool print_has_colour(void)
 {
     const char *no_colour = getenv("NO_COLOR");
-    return isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0');
+    return is_terminal() && (no_colour == NULL || *no_colour == '\0');
+}
+
+void print_foreign(const char *text, size_t left)
+{
+    if (!is_terminal()) {
+        fwrite(text, 1, left, stdout);
+        return;
+    }
+    while (left > 0) {
+        size_t length = *text == '\n' || *text == '\t' ? 1 : printable_length(text, left);
+        if (length == 0)
+            putchar('?');
+        else
+            fwrite(text, 1, length, stdout);
+        text += length + (length == 0);
+        left -= length + (length == 0);
+    }
+}
+
+void print_text(const char *text)
+{
+    print_foreign(text, strlen(text));
 }
 
 int print_columns_of(const char *text)
@@ -56,9 +88,11 @@ static int print_columns(const struct entry *entry)
     struct fields fields;
 
     fields_spell(&fields, entry);
-    printf("%s%*s  ", fields.old, pad(&old_width, fields.old), "");
+    print_text(fields.old);
+    printf("%*s  ", pad(&old_width, fields.old), "");
     if (entry->new[0] != '\0') {
-        printf("%s%*s", entry->new, pad(&new_width, entry->new), "");
+        print_text(entry->new);
+        printf("%*s", pad(&new_width, entry->new), "");
     } else {
         const char *gone = entry->action == ENTRY_STAY ? "(stays)" : "(gone)";
         print_painted(gone, "\033[33m");
@@ -68,7 +102,8 @@ static int print_columns(const struct entry *entry)
         if (*fields.values[i] != '\0' && (i > 2 || entry->action == ENTRY_FORWARD)) {
             fputs("  ", stdout);
             print_painted(field_names[i], "\033[2m");
-            printf(" %s", fields.values[i]);
+            putchar(' ');
+            print_text(fields.values[i]);
         }
     putchar('\n');
     return ferror(stdout) ? -1 : 0;
@@ -86,7 +121,7 @@ static int print_tabs(const struct entry *entry)
 
 int print_entry(const struct entry *entry, struct error *err)
 {
-    int rc = isatty(STDOUT_FILENO) ? print_columns(entry) : print_tabs(entry);
+    int rc = is_terminal() ? print_columns(entry) : print_tabs(entry);
     return rc < 0 ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno)) : 0;
 }
 
@@ -101,12 +136,14 @@ static const char *colour(char sign)
 /* The new address, and each other field that says something. */
 static void print_fields(const struct entry *entry, const struct fields *fields)
 {
-    printf(" %s", entry->new[0] != '\0'         ? entry->new
-                  : entry->action == ENTRY_STAY ? "(stays)"
-                                                : "(gone)");
+    const char *new = fields->values[FIELD_NEW];
+    putchar(' ');
+    print_text(*new != '\0' ? new : entry->action == ENTRY_STAY ? "(stays)" : "(gone)");
     for (int i = 2; i < FIELDS; i++)
-        if (*fields->values[i] != '\0' && (i > 2 || entry->action == ENTRY_FORWARD))
-            printf(" %s %s", field_names[i], fields->values[i]);
+        if (*fields->values[i] != '\0' && (i > 2 || entry->action == ENTRY_FORWARD)) {
+            printf(" %s ", field_names[i]);
+            print_text(fields->values[i]);
+        }
 }
 
 static void print_changes(const struct fields *before, const struct fields *after)
@@ -114,7 +151,11 @@ static void print_changes(const struct fields *before, const struct fields *afte
     const char *part = "";
     for (int i = 1; i < FIELDS; i++)
         if (strcmp(before->values[i], after->values[i]) != 0) {
-            printf("%s %s '%s' -> '%s'", part, field_names[i], before->values[i], after->values[i]);
+            printf("%s %s '", part, field_names[i]);
+            print_text(before->values[i]);
+            fputs("' -> '", stdout);
+            print_text(after->values[i]);
+            putchar('\'');
             part = ",";
         }
 }
@@ -127,7 +168,8 @@ int print_difference(const struct entry *before, const struct entry *after, stru
     const char *on = colour(sign);
 
     fields_spell(&fields, shown);
-    printf("%s%c %s", on, sign, fields.old);
+    printf("%s%c ", on, sign);
+    print_text(fields.old);
     if (sign == '~') {
         fields_spell(&other, before);
         print_changes(&other, &fields);
@@ -143,14 +185,16 @@ int print_difference(const struct entry *before, const struct entry *after, stru
 int print_details(const struct entry *entry, bool json, struct error *err)
 {
     struct fields fields;
-    int rc = 0;
     if (json)
         return print_json(entry, err) != 0 || putchar('\n') == EOF ? -1 : 0;
     fields_spell(&fields, entry);
-    for (int i = 0; i < FIELDS && rc >= 0; i++)
-        if (*fields.values[i] != '\0')
-            rc = printf("%-14s %s\n", field_names[i], fields.values[i]);
-    return rc < 0 ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno)) : 0;
+    for (int i = 0; i < FIELDS; i++)
+        if (*fields.values[i] != '\0') {
+            printf("%-14s ", field_names[i]);
+            print_text(fields.values[i]);
+            putchar('\n');
+        }
+    return ferror(stdout) ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno)) : 0;
 }
 
 void list_begin(struct list *list, bool json)

@@ -1,10 +1,10 @@
 /* ctl/stats.c: what the running daemon says of itself */
 #include "ctl/ctl.h"
 
+#include "format/json.h"
 #include "net/probe.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,7 @@ static int print_json(const char *socket, struct error *err)
     json_t *object = json_object();
     int rc = object == NULL ? error_set(err, EX_OSERR, "out of memory")
                             : probe_stats(socket, collect, object, err);
-    if (rc == 0 && json_dumpf(object, stdout, JSON_INDENT(2)) != 0)
+    if (rc == 0 && json_write(object, stdout, JSON_INDENT(2)) != 0)
         rc = error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
     if (rc == 0)
         putchar('\n');

@@ -2,10 +2,10 @@
 #include "ctl/ctl.h"
 
 #include "answer/answer.h"
+#include "format/json.h"
 #include "mail/timestamp.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -44,12 +44,19 @@ static void print_words(const struct answer *answer, const char *line, bool obse
 {
     char entry[ADDRESS_TEXT_SIZE];
 
-    puts(line);
+    print_text(line);
+    putchar('\n');
     answer_format_entry(entry, answer);
-    if (entry[0] != '\0')
-        printf("entry: %s%s\n", entry, answer->chain.steps > 1 ? ", and on from there" : "");
-    if (answer->new[0] != '\0')
-        printf("new:   %s\n", answer->new);
+    if (entry[0] != '\0') {
+        fputs("entry: ", stdout);
+        print_text(entry);
+        puts(answer->chain.steps > 1 ? ", and on from there" : "");
+    }
+    if (answer->new[0] != '\0') {
+        fputs("new:   ", stdout);
+        print_text(answer->new);
+        putchar('\n');
+    }
     printf("rule:  %s: %s\n", rule_name(answer->rule), rule_explain(answer->rule));
     if (answer->disclose != ENTRY_DEFAULT)
         printf("told:  %s, and this client is %s%s\n", entry_disclose_name(answer->disclose),
@@ -74,7 +81,7 @@ static int print_json(const struct answer *answer, const char *line, bool observ
                   (int)answer->chain.steps, "disclose", entry_disclose_name(answer->disclose),
                   "trusted", answer_trust_name(answer->trust), "concealed", (int)answer->concealed,
                   "observed", (int)(observe && answer->verdict != VERDICT_CONTINUE));
-    int rc = object == NULL ? -1 : json_dumpf(object, stdout, 0);
+    int rc = object == NULL ? -1 : json_write(object, stdout, 0);
     json_decref(object);
     if (rc != 0)
         return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));

@@ -2,6 +2,8 @@
 
 #include "daemon/log.h"
 
+#include "base/printable.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -147,9 +149,8 @@ static struct line *make_line(int level, const char *format, va_list args)
     if (line == NULL)
         return NULL;
     line->level = level;
-    for (size_t i = 0; i <= length; i++)
-        line->text[i] =
-            ((unsigned char)text[i] < 0x20 && i < length) || text[i] == 0x7f ? '?' : text[i];
+    memcpy(line->text, text, length + 1);
+    printable_make(line->text);
     return line;
 }
 

@@ -105,7 +105,8 @@ static void print_wrapped(const char *text, const char *indent)
             putchar(' ');
             column++;
         }
-        column += (size_t)printf("%.*s", (int)length, text);
+        print_foreign(text, length);
+        column += length;
         text += length;
         text += strspn(text, " ");
     }
@@ -165,9 +166,9 @@ static void print_one(const struct asked *asked, int width)
     print_painted(mark, asked->well);
     reply_on_one_line(got, sizeof got, asked->got.text);
     int blanks = width - print_columns_of(asked->recipient);
-    printf("%s%*s  %-10s  %s%s\n", asked->recipient, blanks > 0 ? blanks : 0, "",
-           describe_expected(asked), asked->got.code == 0 ? "not asked" : got,
-           asked->in_mail ? " (to MAIL)" : "");
+    print_text(asked->recipient);
+    printf("%*s  %-10s  %s%s\n", blanks > 0 ? blanks : 0, "", describe_expected(asked),
+           asked->got.code == 0 ? "not asked" : got, asked->in_mail ? " (to MAIL)" : "");
 }
 
 /* Of many, those that are not as they should be. */
@@ -191,6 +192,13 @@ static void print_asked(const struct exam *exam)
         printf("     and %zu more, which --json shows\n", exam->asked_count - shown);
 }
 
+static void print_mend(const char *mend)
+{
+    fputs("    mend: ", stdout);
+    print_text(mend);
+    putchar('\n');
+}
+
 static void print_findings(const struct exam *exam)
 {
     for (size_t i = 0; i < exam->finding_count; i++) {
@@ -205,7 +213,7 @@ static void print_findings(const struct exam *exam)
         if (finding->others > 0)
             printf("    The same is true of %zu more.\n", finding->others);
         if (*finding->mend != '\0')
-            printf("    mend: %s\n", finding->mend);
+            print_mend(finding->mend);
     }
 }
 

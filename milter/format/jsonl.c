@@ -2,6 +2,7 @@
  * columns (RFC 8259, read and written with jansson). */
 #include "format/fields.h"
 #include "format/format.h"
+#include "format/json.h"
 #include "format/line_reader.h"
 
 #include <errno.h>
@@ -101,7 +102,7 @@ int format_json(FILE *out, const struct entry *entry)
     for (int i = 0; i < FIELDS && rc == 0; i++)
         rc = json_object_set_new(object, field_names[i], json_string(fields.values[i]));
     if (rc == 0)
-        rc = json_dumpf(object, out, JSON_PRESERVE_ORDER);
+        rc = json_write(object, out, JSON_PRESERVE_ORDER);
     json_decref(object);
     return rc;
 }

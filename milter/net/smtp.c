@@ -1,5 +1,6 @@
 #include "net/smtp.h"
 
+#include "base/printable.h"
 #include "net/io.h"
 
 #include <errno.h>
@@ -51,7 +52,7 @@ static int read_line(struct smtp *smtp, char *out, size_t size, const struct tim
         if (smtp->input[i] != '\r')
             out[kept++] = smtp->input[i] == '\0' ? '?' : smtp->input[i];
     out[kept] = '\0';
-    error_make_printable(out);
+    printable_make(out);
     smtp->used -= used;
     memmove(smtp->input, smtp->input + used, smtp->used);
     return 0;

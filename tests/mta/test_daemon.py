@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import subprocess
+import unicodedata
 import unittest
 
 from lib import place
@@ -114,6 +115,26 @@ class Addresses(Alone):
             for recipient in self.HOSTILE:
                 self.assertEqual(milter.rcpt(recipient), "continue", recipient[:60])
                 self.assertEqual(milter.rcpt("<alice@old.example>"), NEW)
+
+    def test_no_character_that_a_terminal_obeys_is_in_the_log(self):
+        self.daemon.configure(log={"target": "stderr", "level": "debug"})
+        self.daemon.reload()
+        tricks = ["\x1b[2J", "\x7f", "\x80", "\x9b2J", "\x85", "\u2028", "\u2029", "\u202e", "\u2066", "\u200f"]
+        held = [f"a{number}{trick}@old.example" for number, trick in enumerate(tricks) if trick > "\x7f"]
+        self.daemon.hold(*((old, "alice@new.example") for old in held))
+        with Milter(self.daemon.address) as milter:
+            milter.negotiate()
+            milter.connect(STRANGER, host="client\x1b[2J\x9b\u202e.example")
+            milter.start_mail("SMTPUTF8")
+            for old in held:
+                self.assertTrue(milter.rcpt(f"<{old}>").startswith("551 "), old)
+            for trick in [*(trick.encode() for trick in tricks), b"\x1b[2J", b"\x9b2J", b"\xc2", b"\xe2\x80", b"\xff"]:
+                milter.rcpt(b"<x" + trick + b"@")
+                milter.rcpt(b"<x" + trick + b"@here.example>")
+        place.until(lambda: self.daemon.log().count("to=<") >= len(held) + 2 * (len(tricks) + 5), "a line for each recipient")
+        text = (self.daemon.folder / "log").read_bytes().decode("utf-8", "strict")
+        self.assertEqual({f"U+{ord(letter):04x}" for letter in text if letter != "\n" and
+                          (unicodedata.category(letter) in ("Cc", "Zl", "Zp") or letter in "\u202e\u2066\u200f")}, set())
 
     def test_a_mailbox_name_of_255_octets_is_found(self):
         name = "l" * 255

@@ -1,0 +1,45 @@
+#include "format/json.h"
+
+#include "base/printable.h"
+
+#include <unistr.h>
+
+/* One character. Those of ASCII that must not be shown are written by jansson as \uXXXX already, but for the
+ * line feeds between values. jansson hands over whole characters. */
+static size_t write_character(const char *text, size_t left, FILE *out)
+{
+    ucs4_t character = 0;
+    size_t length = printable_length(text, left);
+    int octets = u8_mbtoucr(&character, (const uint8_t *)text, left);
+    if (length == 0 && octets > 1) {
+        fprintf(out, "\\u%04x", (unsigned)character); /* all are below U+10000 */
+        return (size_t)octets;
+    }
+    length = length == 0 ? 1 : length;
+    fwrite(text, 1, length, out);
+    return length;
+}
+
+static int write_part(const char *text, size_t size, void *data)
+{
+    FILE *out = data;
+    while (size > 0) {
+        size_t ascii = 0;
+        while (ascii < size && (unsigned char)text[ascii] < 0x7f)
+            ascii++;
+        fwrite(text, 1, ascii, out);
+        text += ascii;
+        size -= ascii;
+        if (size > 0) {
+            size_t length = write_character(text, size, out);
+            text += length;
+            size -= length;
+        }
+    }
+    return ferror(out) ? -1 : 0;
+}
+
+int json_write(const json_t *json, FILE *out, size_t flags)
+{
+    return json_dump_callback(json, write_part, out, flags);
+}
