@@ -12,29 +12,43 @@
  * twice. */
 #define PATH_MAX_OCTETS 255
 
-struct forward {
-    struct forward *next;
-    char *path;     /* what smfi_delrcpt gets: as the client wrote it, but without a source route */
-    char *new_path; /* what smfi_addrcpt_par gets: "<al@new.example>" */
+/* A recipient as the client gave it. */
+struct recipient {
+    char *path;    /* as it was written, but without a source route */
+    uint64_t name; /* hash of the mailbox name */
 
     /* NOTIFY and ORCPT, for a DSN that names what the sender wrote (RFC 3461); NULL for neither. */
     char *parameters;
     size_t notify_length; /* of the NOTIFY that they begin with; 0: they do not */
+};
 
-    char *old, *new; /* both in plain spelling */
-    uint64_t name;   /* hash of the old mailbox name */
+struct forward {
+    struct forward *next;
+    struct recipient recipient;
+    char *new_path;  /* what smfi_addrcpt_par gets: "<al@new.example>" */
+    char *old, *new; /* both in plain form */
     bool again;      /* another one before it has the same new address, and NOTIFY */
 };
 
+struct staying {
+    uint64_t name; /* as in struct recipient */
+    char *rcpt;    /* the arguments of RCPT, a blank between them; NULL: not of Sendmail's */
+};
+
 /* ---- memory */
+
+static void recipient_free(struct recipient *recipient)
+{
+    free(recipient->path);
+    free(recipient->parameters);
+}
 
 static void forward_free(struct forward *forward)
 {
     if (forward == NULL)
         return;
-    free(forward->path);
+    recipient_free(&forward->recipient);
     free(forward->new_path);
-    free(forward->parameters);
     free(forward->old);
     free(forward->new);
     free(forward);
@@ -47,10 +61,10 @@ void forward_forget(struct forwards *forwards)
         forwards->first = forward->next;
         forward_free(forward);
     }
-    free(forwards->names);
-    forwards->end = NULL;
-    forwards->names = NULL;
-    forwards->count = forwards->staying = 0;
+    for (unsigned i = 0; i < forwards->staying_count; i++)
+        free(forwards->staying[i].rcpt);
+    free(forwards->staying);
+    *forwards = (struct forwards){.allowed = forwards->allowed, .postfix = forwards->postfix};
 }
 
 /* ---- one recipient */
@@ -82,58 +96,63 @@ static char *in_brackets(const char *mailbox, size_t length)
 /* The parameters of RCPT that belong to the recipient whoever gets the mail. To Postfix an ORCPT is
  * given in any case. Sendmail without DSN would refuse the new address for it, and the end of the
  * message too; where a client gave one, it offers DSN. */
-static int keep_parameters(struct forward *out, char **args, const char *mailbox, size_t length,
-                           bool add_orcpt)
+static char *keep_parameters(size_t *notify_length, char **args, const char *mailbox, size_t length,
+                             bool add_orcpt)
 {
-    size_t notify_length = 0, orcpt_length = 0;
-    const char *notify = envelope_parameter(args, "NOTIFY", &notify_length);
+    size_t orcpt_length = 0;
+    const char *notify = envelope_parameter(args, "NOTIFY", notify_length);
     const char *orcpt = envelope_parameter(args, "ORCPT", &orcpt_length);
-    char *made = malloc(ENVELOPE_ORCPT_SIZE(length));
+    char *made = malloc(ENVELOPE_ORCPT_SIZE(length)), *out = NULL;
 
     if (made == NULL)
-        return -1;
+        return NULL;
     if (orcpt == NULL && add_orcpt && envelope_orcpt(made, mailbox, length) == 0) {
         orcpt = made;
         orcpt_length = strlen(made);
     }
-    out->notify_length = notify_length;
-    int rc = 0;
-    if (notify != NULL || orcpt != NULL)
-        rc = asprintf(&out->parameters, "%.*s%s%.*s", (int)notify_length,
-                      notify == NULL ? "" : notify, notify != NULL && orcpt != NULL ? " " : "",
-                      (int)orcpt_length, orcpt == NULL ? "" : orcpt);
-    if (rc < 0)
-        out->parameters = NULL;
+    if (notify == NULL)
+        *notify_length = 0;
+    if (asprintf(&out, "%.*s%s%.*s", (int)*notify_length, notify == NULL ? "" : notify,
+                 notify != NULL && orcpt != NULL ? " " : "", (int)orcpt_length,
+                 orcpt == NULL ? "" : orcpt) < 0)
+        out = NULL;
     free(made);
-    return rc < 0 ? -1 : 0;
+    return out;
+}
+
+/* Returns -1 where memory is out; in any case the recipient has to be freed. */
+static int recipient_read(struct recipient *out, char **args, bool postfix)
+{
+    size_t length = envelope_path_length(args[0]);
+    const char *mailbox = envelope_mailbox(args[0], &length);
+
+    out->path = args[0][0] == '<' ? in_brackets(mailbox, length) : strndup(mailbox, length);
+    out->name = hash_name(mailbox, length);
+    out->parameters = keep_parameters(&out->notify_length, args, mailbox, length, postfix);
+    return out->path == NULL || out->parameters == NULL ? -1 : 0;
 }
 
 static struct forward *forward_new(char **args, const char *old, const char *new, bool postfix)
 {
-    size_t path_length = envelope_path_length(args[0]), length = path_length;
-    const char *mailbox = envelope_mailbox(args[0], &length);
     struct forward *made = calloc(1, sizeof *made);
     if (made == NULL)
         return NULL;
 
-    made->path = args[0][0] == '<' ? in_brackets(mailbox, length) : strndup(mailbox, length);
     made->new_path = in_brackets(new, strlen(new));
     made->old = strdup(old);
     made->new = strdup(new);
-    made->name = hash_name(mailbox, length);
-    if (made->path == NULL || made->new_path == NULL || made->old == NULL || made->new == NULL ||
-        keep_parameters(made, args, mailbox, length, postfix) != 0) {
+    if (recipient_read(&made->recipient, args, postfix) != 0 || made->new_path == NULL ||
+        made->old == NULL || made->new == NULL) {
         forward_free(made);
         return NULL;
     }
     return made;
 }
 
-static bool is_same_mail(const struct forward *one, const struct forward *other)
+static bool is_same_notify(const struct recipient *one, const struct recipient *other)
 {
-    return strcmp(one->new, other->new) == 0 && one->notify_length == other->notify_length &&
-           (one->notify_length == 0 ||
-            strncasecmp(one->parameters, other->parameters, one->notify_length) == 0);
+    return one->notify_length == other->notify_length &&
+           strncasecmp(one->parameters, other->parameters, one->notify_length) == 0;
 }
 
 int forward_note(struct forwards *forwards, char **args, const char *old, const char *new)
@@ -150,7 +169,8 @@ int forward_note(struct forwards *forwards, char **args, const char *old, const 
             forward_free(made);
             return -1;
         }
-        made->again = made->again || is_same_mail(at, made);
+        made->again = made->again || (strcmp(at->new, new) == 0 &&
+                                      is_same_notify(&at->recipient, &made->recipient));
     }
     if (forwards->first == NULL)
         forwards->first = made;
@@ -161,20 +181,45 @@ int forward_note(struct forwards *forwards, char **args, const char *old, const 
     return 0;
 }
 
+static int make_room(struct forwards *forwards)
+{
+    unsigned room = forwards->staying_room == 0 ? 4 : 2 * forwards->staying_room;
+    if (forwards->staying_count < forwards->staying_room)
+        return 0;
+    struct staying *more = realloc(forwards->staying, room * sizeof *more);
+    if (more == NULL)
+        return -1;
+    forwards->staying = more;
+    forwards->staying_room = room;
+    return 0;
+}
+
+/* A blank between them, as envelope_parameter reads them too. */
+static char *join(char **args, size_t length)
+{
+    char *out = malloc(length + 1), *at = out;
+    for (size_t i = 0; out != NULL && args[i] != NULL; i++)
+        at += sprintf(at, "%s%s", i == 0 ? "" : " ", args[i]);
+    return out;
+}
+
 int forward_note_staying(struct forwards *forwards, char **args)
 {
-    size_t length = envelope_path_length(args[0]);
+    size_t length = envelope_path_length(args[0]), octets = 0;
     const char *mailbox = envelope_mailbox(args[0], &length);
+    struct staying made = {.name = hash_name(mailbox, length)};
 
-    if (forwards->staying++ >= STAYING_MAX || forwards->postfix)
+    for (size_t i = 0; forwards->postfix && args[i] != NULL; i++)
+        octets += strlen(args[i]) + 1;
+    if (forwards->staying_count == STAYING_MAX ||
+        forwards->staying_octets + octets > STAYING_OCTETS_MAX) {
+        forwards->crowded = true;
         return 0;
-    if ((forwards->staying & (forwards->staying - 1)) == 0) { /* 1, 2, 4: room for twice as many */
-        uint64_t *more = realloc(forwards->names, 2 * forwards->staying * sizeof *more);
-        if (more == NULL)
-            return -1;
-        forwards->names = more;
     }
-    forwards->names[forwards->staying - 1] = hash_name(mailbox, length);
+    if (make_room(forwards) != 0 || (forwards->postfix && (made.rcpt = join(args, octets)) == NULL))
+        return -1;
+    forwards->staying[forwards->staying_count++] = made;
+    forwards->staying_octets += octets;
     return 0;
 }
 
@@ -186,12 +231,49 @@ static bool shares_name(const struct forwards *forwards, const struct forward *f
 {
     if (forwards->postfix)
         return false;
-    if (forwards->staying > STAYING_MAX)
-        return true;
-    for (unsigned i = 0; i < forwards->staying; i++)
-        if (forwards->names[i] == forward->name)
+    for (unsigned i = 0; i < forwards->staying_count; i++)
+        if (forwards->staying[i].name == forward->recipient.name)
             return true;
-    return false;
+    return forwards->crowded;
+}
+
+/* Postfix drops a second copy for one mailbox where recipient, NOTIFY and ORCPT are the same
+ * (cleanup_out_recipient.c). So a new address that is a recipient already is added once more just as that one
+ * came: if another milter has refused it meanwhile, it is there all the same. Returns -1 where memory is out;
+ * 0 with out->path NULL where there is none. */
+static int find_twin(struct recipient *out, const struct forwards *forwards,
+                     const struct forward *forward)
+{
+    uint64_t name = hash_name(forward->new, strlen(forward->new));
+    *out = (struct recipient){.path = NULL};
+    for (unsigned i = 0; forwards->postfix && i < forwards->staying_count; i++) {
+        char *args[] = {forwards->staying[i].rcpt, NULL};
+        size_t length = envelope_path_length(args[0]);
+        const char *mailbox = envelope_mailbox(args[0], &length);
+        if (forwards->staying[i].name != name || length != strlen(forward->new) ||
+            strncasecmp(mailbox, forward->new, length) != 0)
+            continue;
+        if (recipient_read(out, args, true) != 0)
+            return -1;
+        if (is_same_notify(out, &forward->recipient))
+            return 0;
+        recipient_free(out);
+        *out = (struct recipient){.path = NULL};
+    }
+    return 0;
+}
+
+static int add(const struct forwards *forwards, const struct forward *forward, SMFICTX *ctx)
+{
+    struct recipient twin;
+    int rc = find_twin(&twin, forwards, forward) == 0 ? MI_SUCCESS : MI_FAILURE;
+    bool is_there = twin.path != NULL;
+    char *parameters = is_there ? twin.parameters : forward->recipient.parameters;
+    if (rc == MI_SUCCESS)
+        rc = smfi_addrcpt_par(ctx, is_there ? twin.path : forward->new_path,
+                              *parameters == '\0' ? NULL : parameters);
+    recipient_free(&twin);
+    return rc;
 }
 
 static int add_all(const struct forwards *forwards, SMFICTX *ctx)
@@ -199,7 +281,7 @@ static int add_all(const struct forwards *forwards, SMFICTX *ctx)
     int rc = MI_SUCCESS;
     for (struct forward *at = forwards->first; at != NULL && rc == MI_SUCCESS; at = at->next)
         if (!at->again)
-            rc = smfi_addrcpt_par(ctx, at->new_path, at->parameters);
+            rc = add(forwards, at, ctx);
     return rc;
 }
 
@@ -207,8 +289,8 @@ static int add_all(const struct forwards *forwards, SMFICTX *ctx)
  * what it compares has none. */
 static int delete_bare_name(const struct forward *forward, SMFICTX *ctx)
 {
-    const char *at = strrchr(forward->path, '@');
-    char *name = at == NULL ? NULL : strndup(forward->path, (size_t)(at - forward->path));
+    const char *path = forward->recipient.path, *at = strrchr(path, '@');
+    char *name = at == NULL ? NULL : strndup(path, (size_t)(at - path));
     int rc = name == NULL ? MI_FAILURE : smfi_delrcpt(ctx, name);
     free(name);
     return rc;
@@ -218,11 +300,11 @@ static int delete_all(const struct forwards *forwards, SMFICTX *ctx)
 {
     int rc = MI_SUCCESS;
     /* Among others the bare name might be another one's. */
-    bool alone = forwards->count == 1 && forwards->staying == 0;
+    bool alone = forwards->count == 1 && forwards->staying_count == 0 && !forwards->crowded;
     for (struct forward *at = forwards->first; at != NULL && rc == MI_SUCCESS; at = at->next) {
         if (!shares_name(forwards, at))
-            rc = smfi_delrcpt(ctx, at->path);
-        if (rc == MI_SUCCESS && alone && forwards->postfix && at->path[0] != '<')
+            rc = smfi_delrcpt(ctx, at->recipient.path);
+        if (rc == MI_SUCCESS && alone && forwards->postfix && at->recipient.path[0] != '<')
             rc = delete_bare_name(at, ctx);
     }
     return rc;

@@ -9,18 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FORWARDS_MAX 1000  /* recipients to replace in one message */
-#define STAYING_MAX  10000 /* others that are remembered beside them */
+#define FORWARDS_MAX       1000         /* recipients to replace in one message */
+#define STAYING_MAX        10000        /* others that are remembered beside them */
+#define STAYING_OCTETS_MAX (256 * 1024) /* and what of their RCPT commands */
 
 struct forward; /* one recipient and its new address */
+struct staying; /* one recipient that stays */
 
-/* All zero but allowed: empty. */
+/* All zero but allowed and postfix: empty. */
 struct forwards {
     struct forward *first, *end;
-    unsigned count, staying;
+    unsigned count;
 
-    /* The mailbox names of the recipients that stay, as hashes. Not of Postfix's, which needs none. */
-    uint64_t *names;
+    struct staying *staying; /* staying_count of them, with room for staying_room */
+    unsigned staying_count, staying_room;
+    size_t staying_octets;
+    bool crowded; /* others that stay are not remembered */
 
     bool allowed; /* the MTA lets recipients be added and deleted */
     bool postfix; /* the MTA is Postfix: it compares recipients as text */

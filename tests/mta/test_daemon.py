@@ -283,6 +283,22 @@ class Forward(Alone):
         self.assertEqual(self.forward(("<x@old.example>",), ("<a@old.example>",))[2], [
             ("add", "<a@new.example>"), ("delete", "<x@old.example>"), ("delete", "<a@old.example>")])
 
+    def test_an_old_address_that_is_a_new_one_since_is_tried_again(self):
+        """Else what is added for the second would be deleted with the first."""
+        self.daemon.hold(("a@old.example", "a@new.example", "forward"))
+        with Milter(self.daemon.address) as milter:
+            milter.begin(STRANGER)
+            self.assertEqual(milter.rcpt("<a@old.example>"), "continue")
+            self.daemon.hold(("x@old.example", "A@old.example", "forward"))
+            self.assertRegex(milter.rcpt("<x@old.example>"), "^451 4")
+            self.assertEqual(milter.data(), "continue")
+            self.assertEqual(set(milter.changes), {("add", "<a@new.example>"), ("delete", "<a@old.example>")})
+
+    def test_a_new_address_that_is_a_recipient_already_is_added_as_that_one_came(self):
+        """Postfix then knows the two for one (cleanup_out_recipient.c)."""
+        self.assertEqual(self.forward(("<al@old.example>",), ("<AL@new.example>", "NOTIFY=NEVER"), ("<Al@New.example>",))[2],
+                         [("add", "<Al@New.example>"), ("delete", "<al@old.example>")])
+
     def test_a_circle_is_put_off_and_logged(self):
         self.daemon.hold(("a@old.example", "b@old.example", "forward"), ("b@old.example", "a@old.example"))
         self.assertEqual(self.ask("<a@old.example>"), "451 4.4.6 Forwarding loop; try again later")
@@ -310,6 +326,26 @@ class Forward(Alone):
         with_forwards = self.packets(*recipients)
         self.daemon.hold(("eva@old.example", "eva@new.example"))
         self.assertEqual(self.packets(*recipients), with_forwards)
+
+
+class OfThisHost(Alone):
+    """sendmail(1) of Postfix, which must never be refused: 127.0.0.1 without a port, and paths without brackets."""
+
+    def said(self, client, port, sender):
+        with Milter(self.daemon.address) as milter:
+            milter.negotiate()
+            milter.connect(client, port)
+            milter.mail(sender)
+            return milter.rcpt("<alice@old.example>")
+
+    def test_it_is_not_refused(self):
+        self.assertEqual(self.said("127.0.0.1", 0, "cron@old.example"), "continue")
+
+    def test_nobody_else_is_taken_for_it(self):
+        for client, port, sender in (("127.0.0.1", 25000, "cron@old.example"), ("127.0.0.1", 0, "<cron@old.example>"),
+                                     ("127.0.0.2", 0, "cron@old.example"), (STRANGER, 0, "cron@old.example"),
+                                     ("::1", 0, "cron@old.example")):
+            self.assertEqual(self.said(client, port, sender), NEW, (client, port, sender))
 
 
 class Observe(Alone):

@@ -134,12 +134,15 @@ class Recipients(ForwardCase):
             self.assertEqual(self.went_to(), ["<alice@new.example>"])
             self.assertEqual(self.stayed(site), [])
 
-    def test_a_recipient_that_is_the_new_address_of_another_gets_it(self):
+    def test_a_recipient_that_is_the_new_address_of_another_gets_one_copy(self):
         for site in self.sites():
             site.hold(("alice@old.example", "eva@bulk.example", "forward"))
-            self.send(site, "<eva@bulk.example>", "<alice@old.example>")
-            self.assertEqual(set(self.stayed(site)), {"eva"})
-            self.assertEqual(self.went_to(), [])
+            for recipients in (("<eva@bulk.example>", "<alice@old.example>"), ("<alice@old.example>", "<eva@bulk.example>"),
+                               ("<Eva@BULK.example>", "<alice@old.example>", "<here@old.example>", "<eva@bulk.example>"),
+                               ("<alice@old.example> NOTIFY=FAILURE", "<eva@bulk.example> NOTIFY=failure")):
+                self.send(site, *recipients)
+                self.assertEqual([name.lower() for name in self.stayed(site)], ["eva"] + ["here"] * (len(recipients) == 4), recipients)
+                self.assertEqual(self.went_to(), [])
 
     def test_where_old_and_new_are_one_mailbox_to_the_server_it_is_not_lost(self):
         for site in self.sites():

@@ -15,6 +15,7 @@ Suite *entry_suite(void);
 Suite *envelope_suite(void);
 Suite *files_suite(void);
 Suite *format_suite(void);
+Suite *forward_suite(void);
 Suite *limit_suite(void);
 Suite *map_suite(void);
 Suite *merge_suite(void);

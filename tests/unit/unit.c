@@ -11,7 +11,7 @@ int main(void)
         record_suite,    change_suite,   changelog_suite, table_suite,     csv_suite,
         format_suite,    settings_suite, limit_suite,     answer_suite,    map_suite,
         netstring_suite, script_suite,   merge_suite,     sort_suite,      envelope_suite,
-        files_suite,     process_suite,  printable_suite, endpoint_suite,
+        files_suite,     process_suite,  printable_suite, endpoint_suite,  forward_suite,
     };
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)

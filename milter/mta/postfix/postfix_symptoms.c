@@ -301,15 +301,18 @@ static bool shows_no_milter(struct exam *exam)
            reply_says(exam, "Service unavailable");
 }
 
-static bool shows_accepted(struct exam *exam)
-{
-    return exam->now->expected.verdict == VERDICT_REPLY && reply_class_of(exam) == 2;
-}
-
 static bool shows_no_us(struct exam *exam)
 {
     return exam->now->expected.verdict == VERDICT_REPLY &&
            (reply_class_of(exam) == 2 || reply_says(exam, "user unknown"));
+}
+
+/* The map listed without the milter: it says yes while some other session is open, and TEMP just after the
+ * daemon's start. */
+static bool shows_map_alone(struct exam *exam)
+{
+    return shows_no_us(exam) ||
+           (exam->now->expected.verdict == VERDICT_REPLY && shows_lookup_failure(exam));
 }
 
 static bool shows_default(struct exam *exam)
@@ -340,7 +343,8 @@ static bool lacks_table(struct exam *exam)
 
 static bool is_passed_over(struct exam *exam)
 {
-    return shows_accepted(exam) && !postfix_is_blank(postfix_of_service(exam, "smtpd_milter_maps"));
+    return shows_map_alone(exam) &&
+           !postfix_is_blank(postfix_of_service(exam, "smtpd_milter_maps"));
 }
 
 static bool relays_for_us(struct exam *exam)
@@ -366,9 +370,9 @@ static bool is_other_lookup(struct exam *exam)
 
 /* clang-format off */
 const struct symptom postfix_symptoms[] = {
-    {"listed-without-milter", FAULT, OF_SERVICE, accepts_what_nobody_refuses, shows_accepted,
-     "DANGEROUS: the service ${service} knows what the map listed of milter-moved knows, but has no "
-     "milter-moved: it accepts mail for mailboxes that are gone, and bounces it later.",
+    {"listed-without-milter", FAULT, OF_SERVICE, accepts_what_nobody_refuses, shows_map_alone,
+     "DANGEROUS: the service ${service} asks the map listed of milter-moved, but not its milter: while another "
+     "session with the milter is open it accepts mail for mailboxes that are gone, and bounces it later.",
      "take ${listed} out of the service's maps (-o in ${master}, and main.cf), and ${reload}; or give it the "
      "milter: ${attach}"},
     {"not-attached", FAULT, OF_SERVICE, is_not_attached, shows_no_us,

@@ -1,0 +1,71 @@
+#include "suites.h"
+
+#include "daemon/forward.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The linker gives realloc this name (--wrap). */
+void *__wrap_realloc(void *old, size_t size);
+void *__real_realloc(void *old, size_t size);
+
+static unsigned until_failure; /* calls; 0: none fails */
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    if (until_failure > 0 && --until_failure == 0)
+        return NULL;
+    return __real_realloc(old, size);
+}
+
+#define RECIPIENTS 100
+
+/* Whichever allocation fails, that recipient alone is refused for now, and the next one is remembered. */
+START_TEST(one_failed_allocation_costs_one_recipient)
+{
+    for (unsigned failure = 1; failure <= 7; failure++) {
+        struct forwards forwards = {.allowed = true, .postfix = _i == 1};
+        unsigned refused = 0;
+        until_failure = failure;
+        for (unsigned i = 0; i < RECIPIENTS; i++) {
+            char path[32], *args[] = {path, NULL};
+            snprintf(path, sizeof path, "<m%u@old.example>", i);
+            refused += forward_note_staying(&forwards, args) == 0 ? 0 : 1;
+        }
+        ck_assert_uint_eq(refused, until_failure == 0 ? 1 : 0);
+        ck_assert_uint_eq(forwards.staying_count, RECIPIENTS - refused);
+        ck_assert_uint_le(forwards.staying_count, forwards.staying_room);
+        until_failure = 0;
+        forward_forget(&forwards);
+        ck_assert_uint_eq(forwards.staying_count, 0);
+    }
+}
+END_TEST
+
+/* A client may send as many recipients as the mail server lets it, of any length. */
+START_TEST(what_is_remembered_is_bounded)
+{
+    char path[700], *args[] = {path, NULL};
+    struct forwards forwards = {.allowed = true, .postfix = _i == 1};
+    memset(path, 'm', sizeof path);
+    path[sizeof path - 1] = '\0';
+    for (unsigned i = 0; i < STAYING_MAX + 10; i++)
+        ck_assert_int_eq(forward_note_staying(&forwards, args), 0);
+    ck_assert(forwards.crowded);
+    ck_assert_uint_le(forwards.staying_count, STAYING_MAX);
+    ck_assert_uint_le(forwards.staying_octets, STAYING_OCTETS_MAX);
+    forward_forget(&forwards);
+    ck_assert(!forwards.crowded && forwards.allowed && forwards.postfix == (_i == 1));
+}
+END_TEST
+
+Suite *forward_suite(void)
+{
+    Suite *suite = suite_create("forward");
+    TCase *tcase = tcase_create("forward");
+    tcase_add_loop_test(tcase, one_failed_allocation_costs_one_recipient, 0, 2);
+    tcase_add_loop_test(tcase, what_is_remembered_is_bounded, 0, 2);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
