@@ -6,90 +6,18 @@
 #include "table/changelog.h"
 #include "table/copy.h"
 
-#include <limits.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define TELL_MS 200 /* between two words of progress */
-
-void backup_part(char *out, size_t size, const char *folder)
-{
-    size_t length = strlen(folder);
-    while (length > 1 && folder[length - 1] == '/')
-        length--;
-    snprintf(out, size, "%.*s.%ld", (int)length, folder, (long)getpid());
-}
-
-/* ---- a bar: LMDB copies in one go, so a thread looks how long the file is */
-
-struct watch {
-    const char *part;
-    double size;      /* of the whole, in octets, about */
-    size_t entries;   /* in it */
-    int ends[2];      /* of a pipe, whose other end is closed when all is done */
-    pthread_t thread; /* where ends[1] is not -1 */
-    struct progress progress;
-};
-
-static void *look(void *data)
-{
-    struct watch *watch = data;
-    struct pollfd end = {.fd = watch->ends[0], .events = POLLIN};
-    struct stat status;
-    while (poll(&end, 1, TELL_MS) == 0)
-        if (stat(watch->part, &status) == 0 && watch->size > 0)
-            progress_tell(&watch->progress,
-                          (size_t)((double)watch->entries * (double)status.st_size / watch->size),
-                          (double)status.st_size, watch->size);
-    return NULL;
-}
-
-/* Without a terminal, or a thread, nothing is shown. */
-static void watch_begin(struct watch *watch, const struct ctl *ctl, const char *part)
-{
-    char data[PATH_MAX];
-    struct stat status;
-    *watch = (struct watch){.part = part, .ends = {-1, -1}};
-    progress_begin(&watch->progress, "copying");
-    snprintf(data, sizeof data, "%s/data.mdb", ctl->path);
-    if (stat(data, &status) != 0 || table_count(ctl->table, &watch->entries, NULL) != 0 ||
-        pipe(watch->ends) != 0)
-        return;
-    watch->size = (double)status.st_size;
-    if (pthread_create(&watch->thread, NULL, look, watch) == 0)
-        return;
-    close(watch->ends[0]);
-    close(watch->ends[1]);
-    watch->ends[1] = -1;
-}
-
-static void watch_end(struct watch *watch)
-{
-    if (watch->ends[1] < 0)
-        return;
-    close(watch->ends[1]);
-    pthread_join(watch->thread, NULL);
-    close(watch->ends[0]);
-    progress_clear(&watch->progress);
-}
-
-/* ---- copying */
 
 static int copy(const struct ctl *ctl, const char *folder, struct error *err)
 {
-    char part[PATH_MAX];
     size_t entries;
-    struct watch watch;
-    backup_part(part, sizeof part, folder);
-    interrupt_says("no copy is made, and nothing changed", part);
-    watch_begin(&watch, ctl, part);
-    int rc = table_backup(ctl->table, folder, part, interrupt_ignore, &entries, err);
-    interrupt_ignore(); /* part is ours alone */
-    watch_end(&watch);
+    struct progress progress;
+    interrupt_says("no copy is made, and nothing changed", table_copy_remove);
+    progress_begin(&progress, "copying");
+    progress_show(&progress); /* LMDB copies in one go, and does not say how far it is */
+    int rc = table_backup(ctl->table, folder, interrupt_ignore, &entries, err);
+    interrupt_ignore();
+    progress_clear(&progress);
     if (rc == 0)
         printf("%s: a copy of %zu %s\n", folder, entries, entry_noun(entries));
     return rc;

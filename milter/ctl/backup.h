@@ -4,9 +4,6 @@
 
 #include "ctl/ctl.h"
 
-/* Writes the name of the file in which a copy of the table grows: beside its folder. */
-void backup_part(char *out, size_t size, const char *folder);
-
 /* Before a change that takes so many octets of the change log: says that what the log does not hold cannot be undone, and
  * what keeps a copy, unless --backup is there. */
 void backup_advise(const struct ctl *ctl, size_t log_octets);

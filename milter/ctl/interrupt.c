@@ -9,7 +9,8 @@
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 #define SIGNALS (sizeof signals / sizeof *signals)
 
-static const char *said, *removed;
+static const char *said;
+static void (*undoes)(void);
 
 static void say(const char *text)
 {
@@ -17,12 +18,12 @@ static void say(const char *text)
     (void)written; /* nobody is left to be told */
 }
 
-/* The next signal waits until this one has ended the process: it is said once. */
+/* Further signals stay blocked, so the message is printed once. */
 static void on_signal(int number)
 {
     sigset_t own;
-    if (removed != NULL)
-        unlink(removed);
+    if (undoes != NULL)
+        undoes();
     if (isatty(STDERR_FILENO))
         say("\r\033[K"); /* where a progress bar stands */
     say("movedctl: interrupted: ");
@@ -63,15 +64,14 @@ static void handle(void (*handler)(int))
         sigaction(ours[i], &action, NULL);
 }
 
-void interrupt_says(const char *what, const char *file)
+void interrupt_says(const char *what, void (*undo)(void))
 {
     said = what;
-    removed = file;
+    undoes = undo;
     handle(on_signal);
 }
 
 void interrupt_ignore(void)
 {
     handle(SIG_IGN);
-    removed = NULL; /* it may be gone before the process is */
 }

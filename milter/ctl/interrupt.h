@@ -2,13 +2,12 @@
 #ifndef CTL_INTERRUPT_H
 #define CTL_INTERRUPT_H
 
-/* From now on SIGINT, SIGTERM and SIGHUP remove the file, say "movedctl: interrupted: " and what, and
- * end the process as they would have. file NULL: there is none. Both are lent. A signal that was
+/* From now on SIGINT, SIGTERM and SIGHUP call undo, say "movedctl: interrupted: " and what, and end the process as they
+ * would have. undo is called in a signal handler; NULL: there is nothing to undo. what is borrowed. A signal that was
  * ignored stays so. */
-void interrupt_says(const char *what, const char *file);
+void interrupt_says(const char *what, void (*undo)(void));
 
-/* From now on they are ignored, and the file is not known any more: what is begun is also done. interrupt_says may follow
- * again. */
+/* From now on they are ignored: what is begun is also done. interrupt_says may follow again. */
 void interrupt_ignore(void);
 
 #endif

@@ -4,11 +4,8 @@
 #include "ctl/interrupt.h"
 #include "table/copy.h"
 
-#include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define TELL_EACH 4096 /* entries between two words of progress */
 
@@ -62,8 +59,6 @@ static int replace(struct ctl *ctl, struct table *copy, struct error *err)
  * mailbox that it has not moved. */
 static int place(const struct ctl *ctl, struct table *copy, struct error *err)
 {
-    char part[PATH_MAX + 32];
-    struct stat status;
     uid_t owner;
     gid_t group;
     size_t entries;
@@ -74,14 +69,10 @@ static int place(const struct ctl *ctl, struct table *copy, struct error *err)
         printf("dry run: a new table of %zu %s\n", entries, entry_noun(entries));
         return 0;
     }
-    if (stat(ctl->path, &status) == 0)
-        snprintf(part, sizeof part, "%s/data.mdb.%ld", ctl->path, (long)getpid());
-    else
-        backup_part(part, sizeof part, ctl->path);
     ctl_find_owner(ctl->settings, &owner, &group);
-    interrupt_says("nothing is changed", part);
-    int rc = table_place(copy, ctl->path, part, owner, group, interrupt_ignore, &entries, err);
-    interrupt_ignore(); /* part is ours alone */
+    interrupt_says("nothing is changed", table_copy_remove);
+    int rc = table_place(copy, ctl->path, owner, group, interrupt_ignore, &entries, err);
+    interrupt_ignore();
     if (rc != 0)
         return -1;
     printf("%s: a new table of %zu %s\n", ctl->path, entries, entry_noun(entries));

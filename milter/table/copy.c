@@ -1,5 +1,6 @@
 #include "table/copy.h"
 
+#include "table/home.h"
 #include "table/table_internal.h"
 
 #include <errno.h>
@@ -11,164 +12,203 @@
 
 struct copy {
     struct table *table;
-    const char *folder, *part;
-    uid_t owner; /* of the copy; -1: this user, and this user's group */
-    gid_t group;
-    bool makes_folder;
-    void (*settle)(void);
-    char data[PATH_MAX + 16], lock[PATH_MAX + 16], above[PATH_MAX + 16];
+    const char *path; /* of the copy's folder */
+    struct place in;  /* that folder, or one beside its place that becomes it */
+    struct place
+        above; /* where it is made, with its name until it is whole; descriptor -1: it was there */
+    char name[NAME_MAX + 1]; /* when it is whole */
+    char data[32];           /* what the data file is called now; "": there is none yet */
 };
 
-static int cannot(struct error *err, const char *path)
+#define DATA "data.mdb"
+#define LOCK "lock.mdb"
+
+static struct copy *running; /* what table_copy_remove removes; NULL: nothing */
+
+/* Below descriptors: whoever else may write there can lead this nowhere else. */
+void table_copy_remove(void)
 {
-    return error_set(err, EX_CANTCREAT, "%s: %s", path, strerror(errno));
+    const struct copy *copy = running;
+    if (copy == NULL)
+        return;
+    if (*copy->data != '\0')
+        unlinkat(copy->in.folder, copy->data, 0);
+    if (strcmp(copy->data, DATA) == 0)
+        unlinkat(copy->in.folder, LOCK, 0);
+    if (copy->above.folder >= 0)
+        unlinkat(copy->above.folder, copy->above.name, AT_REMOVEDIR);
 }
 
-/* What its group cannot be given to is for its owner alone. */
-static int hand_over(const struct copy *copy, const char *path, mode_t mode, struct error *err)
+static int cannot(const struct copy *copy, struct error *err)
 {
-    if (chown(path, copy->owner, copy->group) != 0) {
-        if (errno != EPERM)
-            return cannot(err, path);
-        mode &= 0700;
-    }
-    return chmod(path, mode) == 0 ? 0 : cannot(err, path);
-}
-
-static int sync_folder(const char *path, struct error *err)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return cannot(err, path);
-    int rc = fsync(fd) == 0 || errno == EINVAL ? 0 : cannot(err, path); /* EINVAL: it has no need */
-    close(fd);
-    return rc;
+    return error_set(err, EX_CANTCREAT, "%s: %s", copy->path, strerror(errno));
 }
 
 /* ---- step by step */
 
-static int write_part(const struct copy *copy, struct error *err)
+static int open_data(struct copy *copy, struct error *err)
 {
-    int fd = open(copy->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    char name[sizeof copy->data];
+    if (place_enter(&copy->in, err) != 0)
+        return -1;
+    snprintf(name, sizeof name, DATA ".%ld", (long)getpid());
+    int fd =
+        openat(copy->in.folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        memcpy(copy->data, name, sizeof name);
+    if (fd < 0 || fchmod(fd, 0660) != 0)
+        cannot(copy, err);
+    place_leave(&copy->in);
+    return fd;
+}
+
+static int write_data(struct copy *copy, struct error *err)
+{
+    int fd = open_data(copy, err);
     if (fd < 0)
-        return cannot(err, copy->folder);
+        return -1;
     int rc = mdb_env_copyfd2(copy->table->env, fd, MDB_CP_COMPACT);
     if (rc == 0 && fsync(fd) != 0)
         rc = errno;
     if (close(fd) != 0 && rc == 0)
         rc = errno;
     if (rc == 0)
-        return hand_over(copy, copy->part, 0660, err);
-    errno = rc;
-    return rc > 0 ? cannot(err, copy->folder) : table_lmdb_error(err, copy->table, rc);
-}
-
-static int make_folder(const struct copy *copy, struct error *err)
-{
-    if (mkdir(copy->folder, 0700) != 0)
-        return cannot(err, copy->folder);
-    if (hand_over(copy, copy->folder, 02770, err) == 0)
         return 0;
-    rmdir(copy->folder);
-    return -1;
+    errno = rc;
+    return rc > 0 ? cannot(copy, err) : table_lmdb_error(err, copy->table, rc);
 }
 
-/* A lock file without its data file is of a table that was taken away; who has that open still has it. */
-static int move_in(const struct copy *copy, struct error *err)
+/* A lock file without its data file is of a table that was taken away; whoever has that open still has it. */
+static int name_data(struct copy *copy, struct error *err)
 {
-    if (unlink(copy->lock) != 0 && errno != ENOENT)
-        return cannot(err, copy->lock);
-    int rc = copy->makes_folder /* then there is none to be lost, and any file system will do */
-                 ? rename(copy->part, copy->data)
-                 : renameat2(AT_FDCWD, copy->part, AT_FDCWD, copy->data, RENAME_NOREPLACE);
-    return rc == 0 ? 0 : cannot(err, copy->data);
+    int in = copy->in.folder;
+    if (place_enter(&copy->in, err) != 0)
+        return -1;
+    int rc = unlinkat(in, LOCK, 0) == 0 || errno == ENOENT ? 0 : -1;
+    if (rc == 0)
+        rc = renameat2(in, copy->data, in, DATA, RENAME_NOREPLACE);
+    if (rc == 0)
+        memcpy(copy->data, DATA, sizeof DATA);
+    else
+        cannot(copy, err);
+    place_leave(&copy->in);
+    return rc;
 }
 
 /* Opens it, which makes its lock file. */
 static int try_out(const struct copy *copy, size_t *entries, struct error *err)
 {
+    char path[64];
     struct table *made;
-    if (sync_folder(copy->folder, err) != 0 || sync_folder(copy->above, err) != 0 ||
-        table_open(&made, copy->folder, TABLE_READ, copy->table->fold_case, err) != 0)
+    snprintf(path, sizeof path, "/proc/self/fd/%d", copy->in.folder);
+    if (table_open(&made, path, TABLE_READ, copy->table->fold_case, err) != 0)
         return -1;
     int rc = table_count(made, entries, err);
     table_free(made);
-    return rc == 0 ? hand_over(copy, copy->lock, 0660, err) : rc;
+    return rc == 0 ? home_sync(&copy->in, err) : -1;
 }
 
-static int make(const struct copy *copy, size_t *entries, struct error *err)
+static int name_folder(struct copy *copy, struct error *err)
 {
-    bool made = false, moved = false;
-    int rc = write_part(copy, err);
-    if (rc == 0)
-        copy->settle();
-    if (rc == 0 && copy->makes_folder) {
-        rc = make_folder(copy, err);
-        made = rc == 0;
-    }
-    if (rc == 0) {
-        rc = move_in(copy, err);
-        moved = rc == 0;
-    }
-    if (rc == 0)
-        rc = try_out(copy, entries, err);
-    if (rc == 0)
+    if (copy->above.folder < 0)
         return 0;
-    unlink(moved ? copy->data : copy->part);
-    if (moved)
-        unlink(copy->lock);
-    if (made)
-        rmdir(copy->folder);
-    return -1;
+    if (place_enter(&copy->above, err) != 0)
+        return -1;
+    int rc = renameat2(copy->above.folder, copy->above.name, copy->above.folder, copy->name,
+                       RENAME_NOREPLACE);
+    if (rc == 0)
+        memcpy(copy->above.name, copy->name, sizeof copy->name);
+    else
+        cannot(copy, err);
+    place_leave(&copy->above);
+    return rc == 0 ? home_sync(&copy->above, err) : -1;
 }
 
-static int begin(struct copy *out, struct table *table, const char *folder, const char *part,
-                 struct error *err)
+/* ---- the whole */
+
+/* Under another name, until it is whole. */
+static int make_folder(struct copy *copy, struct error *err)
 {
+    struct place above = copy->in;
+    memcpy(copy->name, above.name, sizeof copy->name);
+    snprintf(above.name, sizeof above.name, "%.230s.%ld", copy->name, (long)getpid());
+    copy->above = above;
+    return home_make(&copy->in, &copy->above, err) == 0 ? 0 : error_at(err, copy->path, 0);
+}
+
+static int begin(struct copy *copy, struct table *table, const char *path, struct error *err)
+{
+    *copy =
+        (struct copy){.table = table, .path = path, .in = {.folder = -1}, .above = {.folder = -1}};
+    running = copy;
     if (table_check(table, err) != 0)
         return -1;
-    *out = (struct copy){.table = table, .folder = folder, .part = part};
-    out->owner = (uid_t)-1;
-    out->group = (gid_t)-1;
-    snprintf(out->data, sizeof out->data, "%s/data.mdb", folder);
-    snprintf(out->lock, sizeof out->lock, "%s/lock.mdb", folder);
-    snprintf(out->above, sizeof out->above, "%s/..", folder);
-    return 0;
+    int missing = home_find(&copy->in, path, err);
+    if (missing < 0 && err != NULL)
+        err->status = EX_CANTCREAT;
+    return missing == 1 ? make_folder(copy, err) : missing;
 }
 
-int table_backup(struct table *table, const char *folder, const char *part, void (*settle)(void),
-                 size_t *entries, struct error *err)
+/* All but what hands it over. */
+static int make(struct copy *copy, void (*settle)(void), size_t *entries, struct error *err)
+{
+    int rc = write_data(copy, err);
+    settle();
+    if (rc == 0)
+        rc = name_data(copy, err);
+    return rc == 0 ? try_out(copy, entries, err) : -1;
+}
+
+static int end(struct copy *copy, int rc, struct error *err)
+{
+    if (rc == 0)
+        rc = name_folder(copy, err);
+    if (rc != 0)
+        table_copy_remove();
+    running = NULL;
+    place_free(&copy->in);
+    place_free(&copy->above);
+    return rc;
+}
+
+static int hand_over(const struct copy *copy, struct error *err)
+{
+    uid_t owner = geteuid() == 0 ? copy->table->owner : (uid_t)-1;
+    gid_t group = copy->table->group;
+    if (home_give(&copy->in, DATA, owner, group, 0660, err) == 0 &&
+        home_give(&copy->in, LOCK, owner, group, 0660, err) == 0 &&
+        home_give(&copy->in, "", owner, group, 02770, err) == 0)
+        return 0;
+    return error_at(err, copy->path, 0);
+}
+
+int table_backup(struct table *table, const char *path, void (*settle)(void), size_t *entries,
+                 struct error *err)
 {
     struct stat status;
     struct copy copy;
-    if (begin(&copy, table, folder, part, err) != 0)
-        return -1;
-    if (lstat(folder, &status) == 0)
+    if (lstat(path, &status) == 0)
         return error_set(err, EX_CANTCREAT, "%s: is there already: write a folder that is not",
-                         folder);
-    copy.makes_folder = true;
-    copy.settle = settle;
-    if (stat(table->path, &status) != 0)
-        return cannot(err, table->path);
-    copy.group = status.st_gid;
-    if (geteuid() == 0)
-        copy.owner = status.st_uid;
-    return make(&copy, entries, err);
+                         path);
+    int rc = begin(&copy, table, path, err);
+    if (rc == 0)
+        rc = make(&copy, settle, entries, err);
+    if (rc == 0)
+        rc = hand_over(&copy, err);
+    return end(&copy, rc, err);
 }
 
-int table_place(struct table *table, const char *folder, const char *part, uid_t owner, gid_t group,
+int table_place(struct table *table, const char *path, uid_t owner, gid_t group,
                 void (*settle)(void), size_t *entries, struct error *err)
 {
     struct stat status;
     struct copy copy;
-    if (begin(&copy, table, folder, part, err) != 0)
-        return -1;
-    copy.settle = settle;
-    if (lstat(copy.data, &status) == 0)
-        return error_set(err, EX_CANTCREAT, "%s: there is a table already: it stays as it is",
-                         folder);
-    copy.makes_folder = stat(folder, &status) != 0;
-    copy.owner = owner;
-    copy.group = group;
-    return make(&copy, entries, err);
+    int rc = begin(&copy, table, path, err);
+    if (rc == 0)
+        rc = home_settle(&copy.in, copy.above.folder >= 0, owner, group, err);
+    if (rc == 0 && fstatat(copy.in.folder, DATA, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        rc = error_set(err, EX_CANTCREAT, "%s: there is a table already: it stays as it is", path);
+    if (rc == 0)
+        rc = make(&copy, settle, entries, err);
+    return end(&copy, rc, err);
 }

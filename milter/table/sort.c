@@ -1,5 +1,7 @@
 #include "table/sort.h"
 
+#include "base/place.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -147,16 +149,33 @@ static int write_error(const struct sort *sort, struct error *err)
                      sort->folder, strerror(errno));
 }
 
-int sort_open_file(const char *folder)
+/* Not every file system has O_TMPFILE. */
+static int open_unnamed(int folder)
 {
-    char path[PATH_MAX];
-    int file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    char name[32];
+    int file = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (file >= 0)
         return file;
-    snprintf(path, sizeof path, "%s/sort-XXXXXX", folder); /* not every file system has O_TMPFILE */
-    file = mkostemp(path, O_CLOEXEC);
+    snprintf(name, sizeof name, "sort-%ld", (long)getpid());
+    file = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file >= 0)
-        unlink(path);
+        unlinkat(folder, name, 0);
+    return file;
+}
+
+int sort_open_file(const char *folder)
+{
+    struct place place;
+    int file = -1;
+    if (place_find(&place, folder, NULL) != 0)
+        return -1;
+    if (place_enter(&place, NULL) == 0) {
+        file = open_unnamed(place.folder);
+        place_leave(&place);
+    }
+    int reason = errno;
+    place_free(&place);
+    errno = reason;
     return file;
 }
 

@@ -1,10 +1,12 @@
 #include "table/table.h"
 
 #include "table/guard.h"
+#include "table/home.h"
 #include "table/pool.h"
 #include "table/table_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
@@ -72,36 +74,55 @@ static void data_path(char *out, size_t size, const char *path)
     snprintf(out, size, "%s/data.mdb", path);
 }
 
-/* LMDB would make what is missing, and say little of what it cannot read: ask first. */
-static int check_file(const struct table *table, struct error *err)
+/* What stands in the folder under a name of LMDB's: 0 with *out, 1 where there is nothing; or -1 with err where it is no
+ * file. A link is none: it would lead out of the folder. */
+static int ask_file(const struct table *table, const char *name, struct stat *out,
+                    struct error *err)
 {
-    char file[PATH_MAX + 16];
-    struct stat status;
+    if (fstatat(table->place.folder, name, out, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 1
+                               : error_set(err, error_status(errno), "%s/%s: %s", table->path, name,
+                                           strerror(errno));
+    return S_ISREG(out->st_mode)
+               ? 0
+               : error_set(err, EX_DATAERR, "%s/%s: not a file: move it elsewhere", table->path,
+                           name);
+}
 
-    data_path(file, sizeof file, table->path);
-    if (stat(file, &status) != 0 || access(file, R_OK) != 0) {
-        if (errno == ENOENT || errno == ENOTDIR)
-            return error_set(err, EX_NOINPUT, "%s: no table there: make one with movedctl init",
-                             table->path);
-        return error_set(err, error_status(errno), "%s: %s: give this user the right to read it",
-                         file, strerror(errno));
-    }
-    if (!S_ISREG(status.st_mode))
-        return error_set(err, EX_DATAERR, "%s: not a file: restore a copy of the table", file);
+/* LMDB would make what is missing, and say little of what it cannot read: ask first. */
+static int check_files(const struct table *table, struct error *err)
+{
+    struct stat status;
+    int there = ask_file(table, "data.mdb", &status, err);
+    if (there < 0 || ask_file(table, "lock.mdb", &(struct stat){0}, err) < 0)
+        return -1;
+    if (there == 1)
+        return error_set(err, EX_NOINPUT, "%s: no table there: make one with movedctl init",
+                         table->path);
+    if (faccessat(table->place.folder, "data.mdb", R_OK, AT_EACCESS) != 0)
+        return error_set(err, error_status(errno),
+                         "%s/data.mdb: %s: give this user the right to read it", table->path,
+                         strerror(errno));
     if (status.st_size == 0)
-        return error_set(err, EX_DATAERR, "%s: empty file: restore a copy of the table", file);
+        return error_set(err, EX_DATAERR, "%s/data.mdb: empty file: restore a copy of the table",
+                         table->path);
     return 0;
 }
 
 static int open_env(struct table *table, unsigned flags, struct error *err)
 {
+    char path[PATH_MAX];
+    place_path(&table->place, table->path, path);
     int rc = mdb_env_create(&table->env);
     if (rc == 0)
         rc = mdb_env_set_maxreaders(table->env, READERS_MAX);
     if (rc == 0)
         rc = mdb_env_set_mapsize(table->env, MAP_SIZE);
+    mode_t others =
+        umask(0007); /* what LMDB makes is the group's too, whatever this user's umask is */
     if (rc == 0)
-        rc = mdb_env_open(table->env, table->path, flags | MDB_NOTLS, 0660);
+        rc = mdb_env_open(table->env, path, flags | MDB_NOTLS, 0660);
+    umask(others);
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
@@ -352,20 +373,40 @@ static struct table *table_new(const char *path, struct error *err)
         return NULL;
     }
     snprintf(table->path, sizeof table->path, "%s", path);
+    table->place.folder = -1;
     pthread_mutex_init(&table->lock, NULL);
     guard_install();
     return table;
 }
 
+static int open_files(struct table *table, enum table_mode mode, struct error *err)
+{
+    if (place_enter(&table->place, err) != 0)
+        return -1;
+    int rc = check_files(table, err);
+    if (rc == 0)
+        rc = open_env(table, mode == TABLE_READ ? MDB_RDONLY : 0, err);
+    place_leave(&table->place);
+    return rc;
+}
+
 int table_open(struct table **out, const char *path, enum table_mode mode, bool fold_case,
                struct error *err)
 {
+    struct stat status = {.st_uid = 0};
     struct table *table = table_new(path, err);
     if (table == NULL)
         return -1;
-    if (check_file(table, err) != 0 ||
-        open_env(table, mode == TABLE_READ ? MDB_RDONLY : 0, err) != 0 ||
-        check_table(table, fold_case, err) != 0) {
+    int rc = home_find(&table->place, path, err);
+    if (rc == 1 || (rc < 0 && errno == ENOENT))
+        rc = error_set(err, EX_NOINPUT, "%s: no table there: make one with movedctl init", path);
+    if (rc == 0 && fstat(table->place.folder, &status) == 0) {
+        table->owner = status.st_uid;
+        table->group = status.st_gid;
+        rc = open_files(table, mode, err);
+    }
+    place_free(&table->place);
+    if (rc != 0 || check_table(table, fold_case, err) != 0) {
         table_free(table);
         return -1;
     }
@@ -385,6 +426,7 @@ void table_free(struct table *table)
     pool_free(table);
     if (table->env != NULL)
         mdb_env_close(table->env);
+    place_free(&table->place);
     pthread_mutex_destroy(&table->lock);
     free(table);
 }
@@ -403,22 +445,6 @@ bool table_is_replaced(const struct table *table)
 
 /* ---- making */
 
-static int hand_over(const char *folder, uid_t owner, gid_t group, struct error *err)
-{
-    static const struct {
-        const char *name;
-        mode_t mode;
-    } files[] = {{"data.mdb", 0660}, {"lock.mdb", 0660}, {".", 02770}};
-
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char file[PATH_MAX + 16];
-        snprintf(file, sizeof file, "%s/%s", folder, files[i].name);
-        if (chown(file, owner, group) != 0 || chmod(file, files[i].mode) != 0)
-            return error_set(err, EX_CANTCREAT, "%s: %s", file, strerror(errno));
-    }
-    return 0;
-}
-
 static int write_first(struct table *table, struct error *err)
 {
     MDB_txn *txn = NULL;
@@ -434,33 +460,57 @@ static int write_first(struct table *table, struct error *err)
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
-int table_create(const char *path, bool fold_case, uid_t owner, gid_t group, struct error *err)
+static int write_new(struct table *table, struct error *err)
 {
-    char file[PATH_MAX + 16];
     struct stat status;
-    struct table *table = NULL;
-
-    data_path(file, sizeof file, path);
-    if (stat(file, &status) == 0)
+    if (fstatat(table->place.folder, "data.mdb", &status, AT_SYMLINK_NOFOLLOW) == 0)
         return error_set(err, EX_CANTCREAT, "%s: there is a table already: it stays as it is",
-                         path);
-    if (mkdir(path, 02770) != 0 && errno != EEXIST)
-        return error_set(err, EX_CANTCREAT, "%s: %s%s", path, strerror(errno),
-                         errno == ENOENT ? ": make the folder above it first" : "");
-
-    if ((table = table_new(path, err)) == NULL)
+                         table->path);
+    if (ask_file(table, "lock.mdb", &status, err) < 0)
         return -1;
-    table->fold_case = fold_case;
     int rc = open_env(table, 0, err);
     if (rc == 0)
         rc = write_first(table, err);
-    if (rc == 0)
-        rc = hand_over(path, owner, group, err);
-    table_free(table);
-    if (rc != 0) {
-        unlink(file);
-        if (err != NULL)
-            err->status = EX_CANTCREAT;
+    if (rc != 0)
+        unlinkat(table->place.folder, "data.mdb", 0);
+    return rc;
+}
+
+static int create(struct table *table, uid_t owner, gid_t group, struct error *err)
+{
+    struct place above = {.folder = -1};
+    int missing = home_find(&table->place, table->path, err);
+    if (missing < 0 && errno == ENOENT)
+        error_set(err, EX_CANTCREAT, "%s: %s: make the folder above it first", table->path,
+                  strerror(ENOENT));
+    if (missing == 1) {
+        above = table->place;
+        if (home_make(&table->place, &above, err) != 0)
+            error_at(err, table->path, 0);
     }
+    int rc =
+        table->place.folder < 0 ? -1 : home_settle(&table->place, missing == 1, owner, group, err);
+    if (rc == 0)
+        rc = place_enter(&table->place, err);
+    if (rc == 0) {
+        rc = write_new(table, err);
+        place_leave(&table->place);
+    }
+    if (rc != 0 && above.folder >= 0)
+        unlinkat(above.folder, above.name, AT_REMOVEDIR); /* if it is made, and empty */
+    place_free(&above);
+    return rc;
+}
+
+int table_create(const char *path, bool fold_case, uid_t owner, gid_t group, struct error *err)
+{
+    struct table *table = table_new(path, err);
+    if (table == NULL)
+        return -1;
+    table->fold_case = fold_case;
+    int rc = create(table, owner, group, err);
+    if (rc != 0 && err != NULL)
+        err->status = EX_CANTCREAT;
+    table_free(table);
     return rc;
 }

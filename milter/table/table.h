@@ -26,15 +26,16 @@ enum table_mode { TABLE_READ, TABLE_WRITE };
 
 /* Makes an empty table in the folder path, and the folder (its parent must be there); a table
  * that is there already is an error (EX_CANTCREAT) and stays as it is. fold_case is recorded:
- * keys are stored folded. With owner and group (else -1) the folder is handed to them; folder
- * 2770, files 0660: the daemon's user and the group of those who administer it. Returns 0; or -1
+ * keys are stored folded. A new folder, or an empty one of root's, is given to owner and group (-1: stays with this user):
+ * folder 2770, files 0660. In a folder that belongs to another user root works as that user, see base/place.h. Returns 0; or -1
  * with err. */
 int table_create(const char *path, bool fold_case, uid_t owner, gid_t group, struct error *err);
 
 /* Opens the table in the folder path. Returns 0 with *out, which the caller gives to table_free;
  * or -1 with err: EX_NOINPUT missing, EX_DATAERR not ours, cut short, empty or of a newer
  * format, EX_NOPERM unreadable or on a read-only mount (reader locks need a file that can be
- * written), EX_CONFIG where it was made with the other fold_case. */
+ * written) or in a folder of root's that others may write, EX_CONFIG where it was made with the other fold_case. Root opens
+ * the files as the folder's owner, see base/place.h. */
 int table_open(struct table **out, const char *path, enum table_mode mode, bool fold_case,
                struct error *err);
 

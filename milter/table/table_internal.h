@@ -3,6 +3,7 @@
 #ifndef TABLE_TABLE_INTERNAL_H
 #define TABLE_TABLE_INTERNAL_H
 
+#include "base/place.h"
 #include "table/change.h"
 #include "table/record.h"
 #include "table/table.h"
@@ -25,6 +26,9 @@ struct table {
     MDB_dbi entries;
     bool fold_case;
     struct table_author author;
+    struct place place; /* of its folder, while that is opened */
+    uid_t owner;        /* of the folder when it was opened */
+    gid_t group;
 
     pthread_mutex_t lock;    /* of idle */
     struct table_view *idle; /* see table/pool.h */
