@@ -1,9 +1,8 @@
 #include "answer/settings.h"
 
+#include "base/conf_parts.h"
 #include "base/endpoint.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,21 +126,28 @@ static int check_trusted(struct settings *s, struct error *err)
     return 0;
 }
 
+/* Makes *text, a domain, its A-labels in lower case. */
+static int make_domain(char **text, const char *key, struct error *err)
+{
+    char domain[ADDRESS_DOMAIN_MAX + 1], *copy;
+    if (address_domain_parse(domain, *text, strlen(*text), err) != 0) {
+        if (err != NULL)
+            err->status = EX_CONFIG;
+        return error_at(err, key, 0);
+    }
+    if ((copy = strdup(domain)) == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    free(*text);
+    *text = copy;
+    return 0;
+}
+
 static int check_trusted_domains(struct settings *s, struct error *err)
 {
-    char domain[ADDRESS_DOMAIN_MAX + 1];
-    for (size_t i = 0; i < s->trusted_domains.count; i++) {
-        char **item = &s->trusted_domains.items[i], *copy;
-        if (address_domain_parse(domain, *item, strlen(*item), err) != 0) {
-            err->status = EX_CONFIG;
-            return error_at(err, "disclosure.trusted_domains", 0);
-        }
-        if ((copy = strdup(domain)) == NULL)
-            return error_set(err, EX_OSERR, "out of memory");
-        free(*item);
-        *item = copy;
-    }
-    return 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < s->trusted_domains.count; i++)
+        rc = make_domain(&s->trusted_domains.items[i], "disclosure.trusted_domains", err);
+    return rc;
 }
 
 static int least(int a, int b)
@@ -181,7 +187,6 @@ static int check_limits(struct settings *s, struct error *err)
 
 static int check_addresses(struct settings *s, struct error *err)
 {
-    char domain[ADDRESS_DOMAIN_MAX + 1];
     for (const char *at = s->delimiters; *at != '\0'; at++)
         if (*at <= ' ' || *at == 0x7f || (unsigned char)*at > 0x7f ||
             strchr("@\"\\<>", *at) != NULL)
@@ -189,17 +194,9 @@ static int check_addresses(struct settings *s, struct error *err)
                              "addresses.delimiters: '%s' has a character that cannot start an "
                              "extension: write some of +-_=#",
                              s->delimiters);
-    if (*s->local_domain != '\0') {
-        if (address_domain_parse(domain, s->local_domain, strlen(s->local_domain), err) != 0) {
-            err->status = EX_CONFIG;
-            return error_at(err, "addresses.local_domain", 0);
-        }
-        char *copy = strdup(domain);
-        if (copy == NULL)
-            return error_set(err, EX_OSERR, "out of memory");
-        free(s->local_domain);
-        s->local_domain = copy;
-    }
+    if (*s->local_domain != '\0' &&
+        make_domain(&s->local_domain, "addresses.local_domain", err) != 0)
+        return -1;
     s->addresses = (struct address_rules){
         .fold_case = s->fold_case,
         .delimiters = s->delimiters,
@@ -357,52 +354,25 @@ static int read_file(struct places *places, const char *file, struct error *err)
     return conf_read(s, keys, KEYS, file, &s->files, found, places, err);
 }
 
-/* Whether a name in FILE.d is one of ours, not one that an editor or a package manager has left there. */
-static int is_part(const struct dirent *at)
+static int read_part(struct places *places, const char *file, struct error *err)
 {
-    size_t length = strlen(at->d_name);
-    return at->d_name[0] != '.' && length > 5 && strcmp(at->d_name + length - 5, ".conf") == 0;
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name); /* in every locale the same */
-}
-
-static int read_part(struct places *places, const char *folder, const char *name, struct error *err)
-{
-    char path[4096];
     size_t files = places->settings->files.count;
-    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
-        return error_set(err, EX_CONFIG, "%s: the path is too long: write a shorter one", folder);
-    int rc = read_file(places, path, err);
-    if (rc != 0 && places->settings->files.count == files && err != NULL &&
-        err->status == EX_NOINPUT)
-        err->status = EX_CONFIG; /* the name is there: a link to nothing */
+    int rc = read_file(places, file, err);
+    if (rc != 0 && err != NULL && err->status == EX_NOINPUT &&
+        places->settings->files.count == files)
+        err->status = EX_CONFIG; /* its name is there: a link to nothing */
     return rc;
 }
 
-static int read_parts(struct places *places, const char *file, struct error *err)
+static int read_files(struct places *places, const char *file, struct error *err)
 {
-    char folder[4096];
-    struct dirent **parts;
-    int rc = 0;
-    if (snprintf(folder, sizeof folder, "%s.d", file) >= (int)sizeof folder)
-        return error_set(err, EX_CONFIG, "%s: the path is too long: write a shorter one", file);
-    int count = scandir(folder, &parts, is_part, by_name);
-    if (count < 0 && errno == ENOENT)
-        return 0;
-    if (count < 0) {
-        error_set(err, errno == EACCES ? EX_NOPERM : EX_CONFIG,
-                  "%s: make it a folder that milter-moved may read", strerror(errno));
-        return error_at(err, folder, 0);
-    }
-    for (int i = 0; i < count; i++) {
-        if (rc == 0)
-            rc = read_part(places, folder, parts[i]->d_name, err);
-        free(parts[i]);
-    }
-    free(parts);
+    struct conf_list parts = {.items = NULL};
+    int rc = read_file(places, file, err);
+    if (rc == 0)
+        rc = conf_parts(&parts, file, err);
+    for (size_t i = 0; rc == 0 && i < parts.count; i++)
+        rc = read_part(places, parts.items[i], err);
+    conf_list_clear(&parts);
     return rc;
 }
 
@@ -439,9 +409,7 @@ int settings_read(struct settings **out, const char *file, struct error *err)
         return error_set(err, EX_OSERR, "out of memory");
     }
     conf_defaults(s, keys, KEYS);
-    int rc = read_file(&places, file, err);
-    if (rc == 0)
-        rc = read_parts(&places, file, err);
+    int rc = read_files(&places, file, err);
     if (rc == 0 && (rc = check(s, err)) != 0)
         locate(&places, err);
     if (rc != 0) {

@@ -350,7 +350,7 @@ static int refuse_syntax(const struct conf_text *text, const config_t *config, s
 {
     const char *what = config_error_text(config);
     if (what == NULL || strcmp(what, "syntax error") == 0)
-        error_set(err, EX_CONFIG, "syntax error: write key = value; and no more in a line");
+        error_set(err, EX_CONFIG, "syntax error: write key = value; with strings in \"quotes\"");
     else if (strstr(what, "array") != NULL)
         error_set(err, EX_CONFIG, "%s: write values of one type in [ ], or ( ) around them", what);
     else

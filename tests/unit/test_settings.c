@@ -481,6 +481,39 @@ START_TEST(the_environment_names_the_file)
 }
 END_TEST
 
+/* A reply that would end the session, or be taken for the other class, is none. */
+static const struct {
+    const char *name, *good, *right;
+} classes[] = {
+    {"moved", "551 5.1.6", " ${new}"}, {"withheld", "550 5.1.6", ""},
+    {"gone", "550 5.1.6", ""},         {"unknown", "550 5.1.1", ""},
+    {"deferred", "450 4.7.1", ""},     {"table_error", "451 4.3.0", ""},
+};
+START_TEST(the_class_of_each_reply_is_fixed)
+{
+    static const char *const codes[] = {"421 4.7.0", "421 5.7.0", "450 4.7.1", "451 4.3.0",
+                                        "550 5.1.6", "551 5.1.6", "250 2.1.5", "251 2.1.5",
+                                        "354 3.0.0", "650 6.0.0"};
+    char text[256];
+    struct settings *settings;
+    struct error err;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        bool fits = codes[i][0] == classes[_i].good[0] && strncmp(codes[i], "421", 3) != 0;
+        for (int of_domain = 0; of_domain < 2; of_domain++) {
+            snprintf(text, sizeof text, "replies: { %s%s = \"%s x%s\"; %s };",
+                     of_domain ? "by_domain = ( { domain = \"x\"; " : "", classes[_i].name,
+                     codes[i], classes[_i].right, of_domain ? "} );" : "");
+            int rc = read_text(&settings, text, &err);
+            ck_assert_msg(rc == (fits ? 0 : -1), "%s", text);
+            if (rc == 0)
+                settings_free(settings);
+            else
+                ck_assert_int_eq(err.status, EX_CONFIG);
+        }
+    }
+}
+END_TEST
+
 START_TEST(remote_clients_want_a_word)
 {
     struct settings *settings;
@@ -663,6 +696,7 @@ Suite *settings_suite(void)
     tcase_add_test(tcase, the_last_file_that_sets_a_key_wins);
     tcase_add_loop_test(tcase, a_fault_in_a_part_is_named_there, 0, ROWS(bad_parts));
     tcase_add_test(tcase, a_part_that_cannot_be_read_is_an_error);
+    tcase_add_loop_test(tcase, the_class_of_each_reply_is_fixed, 0, ROWS(classes));
     tcase_add_test(tcase, a_nul_byte_is_named);
     tcase_add_test(tcase, the_environment_names_the_file);
     tcase_add_test(tcase, remote_clients_want_a_word);
