@@ -84,14 +84,20 @@ static int check_beginning(struct lines *lines, struct error *err)
 
 /* ---- each line */
 
-static void put(struct lines *lines, int octet)
+/* Puts the octets up to a line break behind text, the first of which is octet. Returns what ends
+ * them: '\n', or EOF. */
+static int read_octets(struct lines *lines, int octet)
 {
-    if (lines->length == sizeof lines->text - 1) {
+    char *begin = lines->text + lines->length, *out = begin;
+    const char *end = lines->text + sizeof lines->text - 1;
+    for (; octet != EOF && octet != '\n' && out < end; octet = getc_unlocked(lines->file))
+        *out++ = (char)octet;
+    *out = '\0';
+    lines->length = (size_t)(out - lines->text);
+    lines->has_nul = lines->has_nul || memchr(begin, '\0', (size_t)(out - begin)) != NULL;
+    for (; octet != EOF && octet != '\n'; octet = getc_unlocked(lines->file))
         lines->too_long = true;
-        return;
-    }
-    lines->has_nul = lines->has_nul || octet == '\0';
-    lines->text[lines->length++] = (char)octet;
+    return octet;
 }
 
 enum lines_result lines_join(struct lines *lines, struct error *err)
@@ -99,9 +105,7 @@ enum lines_result lines_join(struct lines *lines, struct error *err)
     int octet = getc(lines->file);
     if (octet == EOF && !ferror(lines->file))
         return LINES_END;
-    for (; octet != EOF && octet != '\n'; octet = getc_unlocked(lines->file))
-        put(lines, octet);
-    lines->text[lines->length] = '\0';
+    octet = read_octets(lines, octet);
     lines->number++;
     if (ferror(lines->file)) {
         error_set(err, EX_IOERR, "%s", strerror(errno));

@@ -114,32 +114,32 @@ int plain_leave_out(struct error *err, int status, const char *why)
     return error_set(err, status, "not carried over: %s", why);
 }
 
-/* ---- an address in a text */
-
-/* The length of the word that text begins with, or of what stands in its brackets. */
-static size_t word_length(const char *text)
+char *plain_word_end(char *text, const char *ends)
 {
     bool quoted = false;
-    const char *ends = *text == '<' ? ">" : PLAIN_BLANKS, *at = text + (*text == '<');
-    for (; *at != '\0' && (quoted || strchr(ends, *at) == NULL); at++) {
-        if (*at == '\\' && at[1] != '\0')
-            at++;
-        else if (*at == '"')
+    for (; *text != '\0' && (quoted || strchr(ends, *text) == NULL); text++) {
+        if (*text == '\\' && text[1] != '\0')
+            text++;
+        else if (*text == '"')
             quoted = !quoted;
     }
-    return (size_t)(at - text);
+    return quoted ? NULL : text;
 }
 
-/* The address that begins at text, cut off behind its end; NULL where there is none. */
+/* ---- an address in a text */
+
+/* The address that text begins with, in brackets or up to a blank, cut off behind its end; NULL
+ * where there is none. */
 static char *cut_address(char *text)
 {
-    size_t length = word_length(text);
     bool bracketed = *text == '<';
-    if (memchr(text, '@', length) == NULL || (bracketed && text[length] != '>'))
+    char *end = plain_word_end(text, bracketed ? ">" : PLAIN_BLANKS);
+    if (end == NULL || memchr(text, '@', (size_t)(end - text)) == NULL ||
+        (bracketed && *end != '>'))
         return NULL;
-    while (!bracketed && strchr(".,;", text[length - 1]) != NULL)
-        length--;
-    text[length] = '\0';
+    while (!bracketed && strchr(".,;", end[-1]) != NULL)
+        end--;
+    *end = '\0';
     return text + bracketed;
 }
 
@@ -156,11 +156,10 @@ static char *find_behind(char *text, const char *words)
 /* The address in brackets, where no other stands before it or behind. */
 static char *find_bracketed(char *text)
 {
-    char *at = strchr(text, '@'), *begin = text;
-    for (char *next = text; (next = strchr(next, '<')) != NULL && next < at;
-         next += word_length(next))
-        begin = next;
-    if (at == NULL || *begin != '<' || strchr(begin + word_length(begin), '@') != NULL)
+    char *begin = text, *end = text, *at = strchr(text, '@');
+    while (at != NULL && end != NULL && end < at && (begin = strchr(end, '<')) != NULL)
+        end = plain_word_end(begin, ">");
+    if (at == NULL || begin == NULL || end == NULL || strchr(end, '@') != NULL)
         return NULL;
     return cut_address(begin);
 }

@@ -30,9 +30,13 @@ enum format_result plain_written(enum format_result result, int printed, struct 
 int plain_parse(struct entry *out, const char *old, const char *new,
                 const struct address_rules *rules, struct error *err);
 
+/* The end of the word that text begins with: the first octet of ends that is not in quotes nor
+ * behind a backslash, or the NUL. Returns NULL where a quote is not closed. */
+char *plain_word_end(char *text, const char *ends);
+
 /* Finds the new address in the text of a reply, and ends the text there, in place: behind "please
  * try" or "moved to", with brackets or without; else the only one, where it is in brackets. Returns
- * NULL where there is none, or more than one and no word says which. */
+ * NULL where there is none, or more than one and no word says which; then text is as it was. */
 char *plain_find_new(char *text);
 
 /* Reports a sound line that is not carried over: EX_UNAVAILABLE where it is about a mailbox that has

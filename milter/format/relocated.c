@@ -16,20 +16,6 @@ static bool is_blank(int octet)
     return octet > 0 && strchr(PLAIN_BLANKS, octet) != NULL;
 }
 
-/* The first blank that is not in quotes nor behind a backslash ends the key. Returns what follows;
- * NULL where a quote is not closed. */
-static char *end_of_key(char *text)
-{
-    bool quoted = false;
-    for (; *text != '\0' && (quoted || !is_blank((unsigned char)*text)); text++) {
-        if (*text == '\\' && text[1] != '\0')
-            text++;
-        else if (*text == '"')
-            quoted = !quoted;
-    }
-    return quoted ? NULL : text;
-}
-
 /* The length of an enhanced status code (RFC 3463) and the blank after it; 0 where there is
  * none. */
 static size_t code_length(const char *text)
@@ -56,11 +42,9 @@ static int bad_text(struct error *err, const char *value, const char *mend)
 static int parse_text(struct entry *out, const char *key, char *value, size_t code,
                       const struct address_rules *rules, struct error *err)
 {
-    char text[sizeof err->text];
-    snprintf(text, sizeof text, "%s", value);
     const char *address = strncmp(value, "5.1.6 ", code) == 0 ? plain_find_new(value + code) : NULL;
     if (address == NULL)
-        return bad_text(err, text, "write 5.1.6 User has moved to user@domain");
+        return bad_text(err, value, "write 5.1.6 User has moved to user@domain");
     return plain_parse(out, key, address, rules, err);
 }
 
@@ -68,7 +52,7 @@ static int parse_value(struct entry *out, const char *key, char *value,
                        const struct address_rules *rules, struct error *err)
 {
     size_t code = code_length(value);
-    const char *at = strchr(value, '@'), *end = end_of_key(value);
+    const char *at = strchr(value, '@'), *end = plain_word_end(value, PLAIN_BLANKS);
 
     if (code > 0)
         return parse_text(out, key, value, code, rules, err);
@@ -94,7 +78,7 @@ static bool is_pattern(const char *key)
 static int parse_line(struct entry *out, const struct address_rules *rules, char *text,
                       struct error *err)
 {
-    char *value = end_of_key(text);
+    char *value = plain_word_end(text, PLAIN_BLANKS);
     if (is_blank((unsigned char)*text))
         return error_set(err, EX_DATAERR, "begins with a blank: there is no line to continue");
     if (value == NULL)

@@ -47,7 +47,7 @@ static const struct {
     {"too few fields", HEAD "alice@old.example\n" A "\n", "2! 3:" A_OK, 0},
     {"too many fields", HEAD A ",x\n" A "\n", "2! 3:" A_OK, 0},
     {"a bare CR", HEAD A "\r" A "\n" A "\n", "2! 3:" A_OK, 0},
-    {"NUL", HEAD "ali\0ce@old.example,a@new.example\n", "2! ", 8 + 33},
+    {"NUL", HEAD "alice@old.example\0,a@new.example\n", "2! ", 8 + 33},
     {"invalid UTF-8", HEAD "\xff@old.example,a@new.example\n", "2! ", 0},
     {"a quoted line break shifts the lines", "old,new,note\na@old.example,,\"x\ny\"\nbad,,\n",
      "2! 4! ", 0},
@@ -113,8 +113,8 @@ static const struct {
      "note;new;mail\nhi;a@new.example;a@old.example\n", "2:a@old.example>a@new.example#hi ", NULL},
     {"a name that another field has taken", "old=from,new=until,note=old", NULL,
      "from,until,old\na@old.example,a@new.example,hi\n", "2:a@old.example>a@new.example#hi ", NULL},
-    {"a field that is not to be read", "old=mail,note=", NULL, "mail,new,note\na@old.example,,hi\n",
-     "2:a@old.example> ", NULL},
+    {"a field that is not to be read", "old=mail,note=", NULL,
+     "mail,new,note,\na@old.example,,hi,x\n", "2:a@old.example> ", NULL},
     {"a column that is named and is not there", "old=mail,note=words", NULL, "mail,new,note\n",
      NULL, "file:1: no column 'words'"},
     {"the column of new is not there", "old=mail", NULL, "mail,to\n", NULL,
@@ -206,6 +206,20 @@ START_TEST(an_endless_line_is_cut_off)
 }
 END_TEST
 
+/* What is left of it would be a sound row. */
+START_TEST(a_row_is_not_cut_off)
+{
+    static char text[100000];
+    struct said said;
+    struct error err;
+    memset(text, ' ', sizeof text);
+    memcpy(text, HEAD A, strlen(HEAD A));
+    memcpy(text + sizeof text - 3, ",x\n", 3);
+    ck_assert_int_eq(read_text(&said, text, sizeof text, &err), 0);
+    ck_assert_str_eq(said.text, "2! ");
+}
+END_TEST
+
 START_TEST(an_endless_field_is_cut_off)
 {
     static char text[300000];
@@ -217,6 +231,7 @@ START_TEST(an_endless_field_is_cut_off)
         text[i] = '\n';
     ck_assert_int_eq(read_text(&said, text, sizeof text, &err), 0);
     ck_assert(strncmp(said.text, "2! ", 3) == 0);
+    ck_assert_uint_gt(strlen(said.text), 3); /* it was given up before the end */
 }
 END_TEST
 
@@ -256,6 +271,7 @@ Suite *csv_suite(void)
     tcase_add_loop_test(tcase, columns_that_cannot_be_meant_are_refused, 0, ROWS(wrong));
     tcase_add_test(tcase, a_file_may_have_many_columns);
     tcase_add_test(tcase, an_endless_line_is_cut_off);
+    tcase_add_test(tcase, a_row_is_not_cut_off);
     tcase_add_test(tcase, an_endless_field_is_cut_off);
     tcase_add_test(tcase, what_is_written_is_read_again);
     suite_add_tcase(suite, tcase);

@@ -109,6 +109,8 @@ static const struct {
      "1:a@old.example>a@new.example 2:b@old.example>b@new.example ", NULL},
     {&format_relocated, "an address and a text", "a@old.example a@new.example until May\n", "1! ",
      "'User has moved to a@new.example until May': write user@domain alone"},
+    {&format_relocated, "an address within a text", "a@old.example Ask b@new.example\n", "1! ",
+     "new: 'Ask b@new.example' is told to senders as it is"},
     {&format_relocated, "two addresses and no word for either",
      "a@old.example 5.1.6 Ask <a@x.example> or <b@x.example>\n", "1! ",
      "is told to senders as it is"},
@@ -341,6 +343,20 @@ START_TEST(a_file_that_must_end_with_a_line_break_is_refused_without)
 }
 END_TEST
 
+START_TEST(a_nul_before_a_continued_line_is_named_too)
+{
+    static const char relocated[] = "a@old.example a@new.example\0\n x\n";
+    static const char aliases[] = "a: a@new.example.REDIRECT\0\n x\n";
+    struct said said;
+    struct error err;
+    ck_assert_int_eq(
+        said_of(&said, &format_relocated, &rules, relocated, sizeof relocated - 1, &err), 0);
+    ck_assert_str_eq(said.text, "1! ");
+    ck_assert_int_eq(said_of(&said, &format_aliases, &rules, aliases, sizeof aliases - 1, &err), 0);
+    ck_assert_str_eq(said.text, "1! ");
+}
+END_TEST
+
 START_TEST(no_name_is_not_every_name)
 {
     struct entry entry;
@@ -527,6 +543,7 @@ Suite *format_suite(void)
     tcase_add_test(tcase, formats_are_found_by_name);
     tcase_add_loop_test(tcase, lines_are_read_with_their_numbers, 0, ROWS(rows));
     tcase_add_loop_test(tcase, an_endless_line_is_cut_off, 0, ROWS(endless));
+    tcase_add_test(tcase, a_nul_before_a_continued_line_is_named_too);
     tcase_add_test(tcase, no_name_is_not_every_name);
     tcase_add_loop_test(tcase, what_is_no_text_is_named_for_what_it_is, 0, ROWS(strange));
     tcase_add_test(tcase, a_file_that_must_end_with_a_line_break_is_refused_without);
