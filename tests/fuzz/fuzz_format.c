@@ -1,5 +1,6 @@
 /* A file from anywhere, in the format that FORMAT names: each row is an entry, or a bad line with
  * its number; and an entry that is written whole reads back as it was. */
+#include "format/columns.h"
 #include "format/format.h"
 
 #include <stdint.h>
@@ -95,14 +96,16 @@ static int on_bad(const struct error *why, unsigned long line, void *data)
     return 0;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_all(const uint8_t *data, size_t size, const struct columns *columns)
 {
     unsigned long last = 0;
     struct error err;
-    const struct format_in in = {
-        .name = "fuzz", .rules = &rules, .entry = on_entry, .bad = on_bad, .data = &last};
-    if (size == 0)
-        return 0;
+    const struct format_in in = {.name = "fuzz",
+                                 .rules = &rules,
+                                 .columns = columns,
+                                 .entry = on_entry,
+                                 .bad = on_bad,
+                                 .data = &last};
     FILE *file = fmemopen((void *)(uintptr_t)data, size, "r");
     if (file == NULL)
         abort();
@@ -110,5 +113,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (err.status != EX_DATAERR || strncmp(err.text, "fuzz:", 5) != 0))
         abort();
     fclose(file);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct columns columns;
+    if (size == 0)
+        return 0;
+    read_all(data, size, NULL);
+    if (!FORMAT.has_columns)
+        return 0;
+    columns_begin(&columns);
+    if (columns_parse(&columns, "old=a,new=b,note=old", NULL) != 0 ||
+        columns_parse_delimiter(&columns, ";", NULL) != 0)
+        abort();
+    read_all(data, size, &columns);
     return 0;
 }
