@@ -48,15 +48,19 @@ static void write_line(int level, const struct report *report)
     const char *rule = plain ? "" : rule_name(answer->rule);
     const char *trust = depends_on_trust(answer) ? answer_trust_name(answer->trust) : "";
     const char *map = report->map == NULL ? "" : report->map;
+    /* An administrator who observes looks for who would have been answered. */
+    bool tells_sender = !report->counts && report->sender != NULL;
 
     if (report->client->has_ip)
         ip_format(ip, sizeof ip, &report->client->ip);
     describe(outcome, sizeof outcome, answer);
     answer_format_old(old, answer);
     answer_format_entry(entry, answer);
-    log_line(level, "%s: to=<%s>, client=%s[%s]%s%s, entry=%s%s%s%s%s, %s%s%s%s",
+    log_line(level, "%s: to=<%s>, client=%s[%s]%s%.*s%s%s%s, entry=%s%s%s%s%s, %s%s%s%s",
              report->id == NULL || *report->id == '\0' ? "NOQUEUE" : report->id,
              old[0] == '\0' ? report->recipient : old, report->host, ip,
+             tells_sender ? ", from=<" : "", tells_sender ? (int)report->sender_length : 0,
+             tells_sender ? report->sender : "", tells_sender ? ">" : "",
              *map == '\0' ? "" : ", map=", map, entry[0] == '\0' ? "none" : entry,
              *rule == '\0' ? "" : ", rule=", rule, *trust == '\0' ? "" : ", trusted=", trust,
              report->counts ? "" : "observed ", outcome, *error == '\0' ? "" : ", error=", error);
@@ -106,6 +110,8 @@ void report_lookup(const struct map_answer *found, bool counts)
     const struct report report = {.host = "unknown",
                                   .map = map_name(found->map),
                                   .recipient = "",
+                                  .sender = found->sender,
+                                  .sender_length = found->sender_length,
                                   .client = &found->client,
                                   .answer = &found->answer,
                                   .counts = counts};

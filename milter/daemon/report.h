@@ -10,9 +10,11 @@
 
 /* What a line tells. All of it is lent. */
 struct report {
-    const char *id;        /* the MTA's queue id; NULL or "" where there is none yet */
-    const char *host;      /* the client's name as the MTA knows it */
-    const char *map;       /* NULL: the milter was asked, no map */
+    const char *id;     /* the MTA's queue id; NULL or "" where there is none yet */
+    const char *host;   /* the client's name as the MTA knows it */
+    const char *map;    /* NULL: the milter was asked, no map */
+    const char *sender; /* sender_length octets, without brackets; NULL where it is not known */
+    size_t sender_length;
     const char *recipient; /* as the client wrote it: for what is no address */
     const struct client *client;
     const struct answer *answer;

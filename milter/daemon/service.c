@@ -30,6 +30,14 @@ bool service_ask(struct answer *out, const struct question *question)
     return counts;
 }
 
+bool service_observes(void)
+{
+    pthread_rwlock_rdlock(&service.lock);
+    bool observes = service.settings->mode == MODE_OBSERVE;
+    pthread_rwlock_unlock(&service.lock);
+    return observes;
+}
+
 bool service_map(struct map_answer *out, const struct map_question *question)
 {
     pthread_rwlock_rdlock(&service.lock);

@@ -19,6 +19,9 @@ int service_start(struct settings *settings, struct error *err);
 /* Answers a question from what is in force now. Returns whether it counts: not in observe mode. */
 bool service_ask(struct answer *out, const struct question *question);
 
+/* Whether the mode in force now is observe. */
+bool service_observes(void);
+
 /* Looks a request up (map_ask) in what is in force now. Returns whether it counts. */
 bool service_map(struct map_answer *out, const struct map_question *question);
 

@@ -18,6 +18,8 @@
 #include <time.h>
 
 #define HOST_SIZE 256 /* RFC 1035: 255 octets */
+#define SENDER_SIZE                                                                                \
+    512 /* for the log: a path has 256 octets (RFC 5321 section 4.5.3.1.3), a longer one is cut */
 
 /* What the callbacks want of libmilter: of these only what the MTA offers is asked for. */
 #define ACTIONS (SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_SETSYMLIST)
@@ -27,9 +29,11 @@
 
 struct session {
     char host[HOST_SIZE];
+    char sender[SENDER_SIZE]; /* the mailbox of MAIL, as the client wrote it; "" for <> */
     struct client client;
     bool may_be_local; /* Postfix may have it from sendmail(1) */
     bool no_reply_connect, no_reply_mail;
+    bool hears_refused; /* recipients too that the mail server itself refuses */
     struct forwards forwards;
 };
 
@@ -122,22 +126,27 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
                              unsigned long *pf3)
 {
     struct session *session = session_new(ctx);
+    /* While observing, the maps find nothing, so a removed mailbox is refused by the mail server itself. */
+    const unsigned long more_steps = service_observes() ? SMFIP_RCPT_REJ : 0;
     (void)f2;
     (void)f3;
     if (session == NULL)
         return SMFIS_TEMPFAIL;
 
     *actions = offered_actions & ACTIONS;
-    *steps = offered_steps & STEPS;
+    *steps = offered_steps & (STEPS | more_steps);
     *pf2 = *pf3 = 0;
     session->forwards.allowed =
         (*actions & SMFIF_ADDRCPT_PAR) != 0 && (*actions & SMFIF_DELRCPT) != 0;
     session->no_reply_connect = (*steps & SMFIP_NR_CONN) != 0;
     session->no_reply_mail = (*steps & SMFIP_NR_MAIL) != 0;
+    session->hears_refused = (*steps & SMFIP_RCPT_REJ) != 0;
     if ((*actions & SMFIF_SETSYMLIST) != 0) {
         (void)smfi_setsymlist(ctx, SMFIM_CONNECT, (char *)"v {client_resolve}");
         (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *)"i {auth_authen}");
-        (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, (char *)"i {rcpt_addr}");
+        (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT,
+                              session->hears_refused ? (char *)"i {rcpt_addr} {rcpt_mailer}"
+                                                     : (char *)"i {rcpt_addr}");
         (void)smfi_setsymlist(ctx, SMFIM_EOM, (char *)"i");
     }
     return SMFIS_CONTINUE;
@@ -185,6 +194,16 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
     return session->no_reply_connect ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
+static void copy_sender(char *out, const char *path)
+{
+    size_t length = envelope_path_length(path);
+    const char *mailbox = envelope_mailbox(path, &length);
+    if (length >= SENDER_SIZE)
+        length = SENDER_SIZE - 1;
+    memcpy(out, mailbox, length);
+    out[length] = '\0';
+}
+
 static sfsistat on_mail(SMFICTX *ctx, char **args)
 {
     struct session *session = smfi_getpriv(ctx);
@@ -192,6 +211,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
     if (session == NULL)
         return SMFIS_TEMPFAIL;
     forward_forget(&session->forwards);
+    copy_sender(session->sender, args[0]);
 
     const char *user = smfi_getsymval(ctx, (char *)"{auth_authen}");
     session->client.authenticated = user != NULL && *user != '\0';
@@ -215,6 +235,8 @@ static void log_answer(SMFICTX *ctx, const struct session *session, const char *
     const struct report report = {.id = smfi_getsymval(ctx, (char *)"i"),
                                   .host = session->host,
                                   .client = &session->client,
+                                  .sender = session->sender,
+                                  .sender_length = strlen(session->sender),
                                   .recipient = recipient,
                                   .answer = answer,
                                   .counts = counts};
@@ -279,25 +301,38 @@ static const char *rcpt_addr(void *ctx)
     return smfi_getsymval(ctx, (char *)"{rcpt_addr}");
 }
 
+/* Whether the mail server refuses the recipient, whatever the milter says: {rcpt_addr} is then its reply, and no
+ * address (smtpd_milter.c of Postfix, srvrsmtp.c of Sendmail). */
+static bool is_refused(SMFICTX *ctx, const struct session *session)
+{
+    const char *mailer =
+        session->hears_refused ? smfi_getsymval(ctx, (char *)"{rcpt_mailer}") : NULL;
+    return mailer != NULL && strcmp(mailer, "error") == 0;
+}
+
 static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 {
     struct session *session = smfi_getpriv(ctx);
     struct answer answer;
     if (session == NULL)
         return SMFIS_TEMPFAIL;
+    bool refused = is_refused(ctx, session);
 
     const struct question question = {.recipient = args[0],
                                       .length = envelope_path_length(args[0]),
-                                      .resolve = session->forwards.postfix ? rcpt_addr : NULL,
+                                      .resolve =
+                                          session->forwards.postfix && !refused ? rcpt_addr : NULL,
                                       .data = ctx,
                                       .client = session->client,
                                       .now = time(NULL)};
-    bool counts = service_ask(&answer, &question);
+    bool counts = service_ask(&answer, &question) && !refused;
     stats_count(counts ? STATS_MILTER : STATS_OBSERVED, answer.rule);
     log_answer(ctx, session, args[0], &answer, counts);
     report_limit(&answer, &session->client, session->host);
     if (counts && answer.verdict == VERDICT_REPLY)
         return refuse(ctx, &answer.reply);
+    if (refused)
+        return SMFIS_CONTINUE;
     return take(ctx, session, args, &answer, counts && answer.verdict == VERDICT_FORWARD);
 }
 

@@ -1,5 +1,6 @@
 """The daemon alone, asked over the milter protocol: what no mail server would let a test do."""
 
+import json
 import os
 import re
 import shutil
@@ -354,6 +355,37 @@ class Observe(Alone):
     def test_nothing_is_refused_and_the_log_says_what_would_have_been(self):
         self.assertEqual(self.ask(), "continue")
         place.until(lambda: self.daemon.count(NEW), "the reply in the log")
+
+    RCPT_REJ = 0x800
+
+    def test_what_the_mail_server_refuses_is_heard_and_never_answered(self):
+        """Even if the mode changes meanwhile; {rcpt_addr} is then the mail server's reply."""
+        refused = {"rcpt_mailer": "error", "rcpt_addr": "User unknown; not alice@old.example"}
+        with Milter(self.daemon.address) as milter:
+            self.assertTrue(milter.negotiate()[2] & self.RCPT_REJ)
+            self.assertIn(b"{rcpt_mailer}", milter.negotiated)
+            milter.macros("C", v="Postfix 3.7.11")
+            milter.connect(STRANGER)
+            milter.start_mail()
+            for _ in range(2):
+                milter.macros("R", **refused)
+                self.assertEqual(milter.rcpt("<alice@old.example>"), "continue")
+                self.daemon.configure(mode="enforce")
+                self.daemon.reload()
+            milter.macros("R", rcpt_mailer="error", rcpt_addr="alice@old.example")
+            self.assertEqual(milter.rcpt("<nobody@old.example>"), "continue")
+            milter.macros("R", rcpt_mailer="virtual", rcpt_addr="alice@old.example")
+            self.assertEqual(milter.rcpt("<alice@old.example>"), NEW)
+        observed = f"client=client.example[{STRANGER}], from=<sender@client.example>, entry=alice@old.example, observed reply={NEW}"
+        place.until(lambda: self.daemon.count(observed) == 2, f"'{observed}' twice in the log:\n{self.daemon.log()}")
+        counted = json.loads(self.daemon.movedctl("stats", "--json"))
+        self.assertEqual([counted[name] for name in ("milter.moved", "observed.moved", "observed.not_listed")], [1, 2, 1])
+
+    def test_in_enforce_mode_it_hears_nothing_of_them(self):
+        self.daemon.configure(mode="enforce")
+        self.daemon.reload()
+        with Milter(self.daemon.address) as milter:
+            self.assertFalse(milter.negotiate()[2] & self.RCPT_REJ)
 
 
 class Vanishing(Alone):
