@@ -216,7 +216,7 @@ static int check_socket_mode(struct settings *s, struct error *err)
     return 0;
 }
 
-/* Whoever can reach the milter's socket can read the table and call himself trusted. */
+/* A program that can reach the milter's socket can read the table and claim to be trusted. */
 static bool is_loopback(const char *host)
 {
     static const char *const loopback[] = {"127.0.0.0/8", "::1"};

@@ -63,7 +63,7 @@ struct settings {
     int log_target;              /* enum settings_log_target */
     int log_facility, log_level; /* values of syslog(3) */
 
-    /* Keys that the file sets and this version does nothing with yet, parted by ", "; "" for
+    /* Keys that the file sets and this version does nothing with yet, separated by ", "; "" for
      * none. Whoever starts says so. */
     char *unused;
 };

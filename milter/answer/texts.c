@@ -79,7 +79,7 @@ static int check_text(struct texts *texts, enum text_kind kind, const char *grou
     return 0;
 }
 
-/* A domain in the spelling that texts_find looks for, a dot in front kept. */
+/* Makes the domain what texts_find looks for; a dot in front is kept. */
 static int check_domain(struct domain_texts *item, struct error *err)
 {
     char domain[ADDRESS_DOMAIN_MAX + 1], *copy;

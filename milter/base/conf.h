@@ -35,8 +35,9 @@ struct conf_group {
 struct conf_key {
     const char *path; /* "disclosure.limit" */
     enum conf_type type;
-    size_t offset;    /* of its value in the settings struct */
-    const char *text; /* the default of a string, choice or list (parted by blanks); NULL: none */
+    size_t offset; /* of its value in the settings struct */
+    const char
+        *text; /* the default of a string, choice or list (separated by blanks); NULL: none */
     int number, min, max; /* the default and the range of an int; number is the default of a bool */
     const char *const *choices;     /* NULL-terminated */
     const char *unit;               /* for the error line and the manual: "seconds" */

@@ -16,7 +16,7 @@ enum netstring_result {
 
 /* A netstring at the beginning of some octets. */
 struct netstring {
-    const char *payload; /* lent: points into the octets; NETSTRING_WHOLE */
+    const char *payload; /* borrowed: points into the octets; NETSTRING_WHOLE */
     size_t length;       /* of the payload, in octets; also for NETSTRING_PART once it is known */
     size_t total;        /* with its frame; 0 where it is not known yet */
 };

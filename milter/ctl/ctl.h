@@ -43,12 +43,12 @@ struct ctl {
 
 struct command {
     const char *name;
-    const char *also;    /* what other programs call it, parted by blanks: a hint; NULL: nothing */
-    const char *usage;   /* "get [--json] OLD" */
-    const char *summary; /* a sentence without its full stop, for the list of commands */
-    const char *details; /* more lines for help COMMAND; NULL: none */
+    const char *also;  /* what other programs call it, separated by blanks: a hint; NULL: nothing */
+    const char *usage; /* "get [--json] OLD" */
+    const char *summary;   /* a sentence without its full stop, for the list of commands */
+    const char *details;   /* more lines for help COMMAND; NULL: none */
     void (*explain)(void); /* prints still more of it; NULL: nothing */
-    const char *takes;     /* the long options that it knows, parted by blanks; NULL: none */
+    const char *takes;     /* the long options that it knows, separated by blanks; NULL: none */
     int least, most;       /* operands; most -1: any number */
     enum command_opens opens;
     /* args is NULL-terminated. Returns an exit status of 0 or 1; or -1 with err. */
@@ -80,7 +80,7 @@ void ctl_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- print.c */
 
-/* Prints the entry: on a terminal in columns, else its fields parted by tabs. Returns 0, or -1
+/* Prints the entry: on a terminal in columns, else its fields separated by tabs. Returns 0, or -1
  * with err (EX_IOERR). */
 int print_entry(const struct entry *entry, struct error *err);
 
@@ -131,7 +131,7 @@ struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err);
 
 /* ---- init.c */
 
-/* Whose the table shall be: where root makes it, the daemon's user's; else -1 for both. */
+/* The owner of a new table: the daemon's user if root makes it; else -1 for both. */
 void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group);
 
 extern const struct command command_add, command_attach, command_del, command_detach,

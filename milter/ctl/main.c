@@ -120,7 +120,7 @@ static int read_options(struct options *out, const struct command *command, int 
             known[count++] =
                 (struct option){rows[i].name, rows[i].has_argument, NULL, FIRST_ROW + (int)i};
     opterr = 0;
-    optind = 0; /* glibc: scan anew */
+    optind = 0; /* glibc: start over */
     while ((value = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
         if (value == 'h')
             return 1;
