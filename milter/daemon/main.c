@@ -187,7 +187,7 @@ static int listen_as(const struct settings *settings, const struct owner *owner,
 
 static int start(struct settings *settings, const struct owner *owner, struct error *err)
 {
-    umask(027);
+    umask(007); /* the table is administered by its group too */
     stats_start();
     if (chdir("/") != 0)
         return error_set(err, EX_OSERR, "/: %s", strerror(errno));
