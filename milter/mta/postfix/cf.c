@@ -1,6 +1,6 @@
 #include "mta/postfix/cf.h"
 
-#include "mta/attach.h"
+#include "mta/attachment.h"
 
 #include <stdio.h>
 #include <stdlib.h>

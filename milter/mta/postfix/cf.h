@@ -30,7 +30,7 @@ void cf_free(struct cf *cf);
 struct cf_line *cf_parameter(struct cf *cf, const char *name);
 
 /* Adds physical lines (each with its newline) that go on with the line, or (line NULL) that stand at
- * the end of the file, as a block of attach.h. Returns 0, or -1 where memory is out. */
+ * the end of the file, as a block of attachment.h. Returns 0, or -1 where memory is out. */
 int cf_add(struct cf *cf, struct cf_line *line, const char *lines);
 
 /* The text with all that was added, on the heap; NULL where memory is out. */

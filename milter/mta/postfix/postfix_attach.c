@@ -1,6 +1,6 @@
 #include "mta/postfix/postfix_attach.h"
 
-#include "mta/attach.h"
+#include "mta/attachment.h"
 #include "mta/postfix/postfix.h"
 #include "mta/postfix/postfix_plan.h"
 #include "mta/process.h"
@@ -60,7 +60,7 @@ static int read_file(struct cf **out, const char *path, struct postfix_attachmen
     if (text == NULL)
         return -1;
     read_wishes(a, text);
-    stripped = attach_strip(text, COMMENT);
+    stripped = attachment_strip(text, COMMENT);
     *out = stripped == NULL ? NULL : cf_read(stripped);
     free(text);
     int rc = *out == NULL ? out_of_memory(err) : 0;
@@ -256,11 +256,11 @@ static int move_socket(struct postfix_attachment *a, struct error *err)
         "Step 1 of 2: %s is confined to %s (chroot in master.cf): the milter's socket moves "
         "there.\n\n",
         chrooted(a)->name, a->postfix.queue);
-    int rc = attach_set_key(a->request, &changes, "socket", a->socket, err);
+    int rc = attachment_set_key(a->request, &changes, "socket", a->socket, err);
     if (rc == 0 && !dry_run)
         rc = make_socket_folder(a, err);
     if (rc == 0)
-        rc = attach_carry_out(a->request, &changes, &aftermath, "", "", err);
+        rc = attachment_carry_out(a->request, &changes, &aftermath, "", "", err);
     file_changes_free(&changes);
     if (rc == 0 && !dry_run)
         rc =
@@ -396,7 +396,7 @@ static int carry_out(struct postfix_attachment *a, const char *nothing, const ch
     snprintf(program, sizeof program, "%s/postfix", a->postfix.programs);
     const struct aftermath aftermath = {
         .checks = checks, .reloads = is_running(program, a->postfix.dir) ? reloads : NULL};
-    return attach_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
+    return attachment_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
 }
 
 static int attach_with(struct postfix_attachment *a, struct error *err)
@@ -412,7 +412,7 @@ static int attach_with(struct postfix_attachment *a, struct error *err)
     if (wants_new_socket(a) && move_socket(a, err) != 0)
         return -1;
     if (name_milter(a, err) != 0 || make_plan(a, err) != 0 || add_changes(a, err) != 0 ||
-        attach_mode(a->request, &a->changes, err) != 0)
+        attachment_mode(a->request, &a->changes, err) != 0)
         return -1;
     if (!a->request->dry_run && a->changes.count > 0 && check_daemon(a, err) != 0)
         return -1;

@@ -1,6 +1,6 @@
 #include "mta/sendmail/sendmail_attach.h"
 
-#include "mta/attach.h"
+#include "mta/attachment.h"
 #include "mta/sendmail/sendmail_cf.h"
 #include "mta/sendmail/sendmail_check.h"
 #include "mta/sendmail/sendmail_m4.h"
@@ -71,7 +71,7 @@ static int read_files(struct sendmail_attachment *a, struct error *err)
     a->cf = a->mc == NULL ? NULL : file_read(a->cf_path, err);
     if (a->cf == NULL)
         return -1;
-    a->stripped = attach_strip(a->mc, COMMENT);
+    a->stripped = attachment_strip(a->mc, COMMENT);
     if (a->stripped == NULL)
         return out_of_memory(err);
     a->base = sendmail_build(a->dir, a->stripped, err);
@@ -218,7 +218,7 @@ static int carry_out(struct sendmail_attachment *a, const char *nothing, const c
 {
     const struct aftermath aftermath = {.first = rebuild, .data = a};
     bool restart = a->changes_cf && !a->request->dry_run;
-    int rc = attach_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
+    int rc = attachment_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
     if (rc == 0 && restart && !sendmail_restart(a->cf))
         a->request->say("Sendmail is not running, or cannot be told: restart it.\n");
     return rc;
@@ -357,7 +357,7 @@ static int attach_with(struct sendmail_attachment *a, struct error *err)
         check_socket(a, settings->socket);
         check_socket(a, settings->lookup_socket);
     }
-    if (attach_mode(a->request, &a->changes, err) != 0)
+    if (attachment_mode(a->request, &a->changes, err) != 0)
         return -1;
     return carry_out(a, "Attached already: nothing to change.",
                      "Attached. movedctl doctor shows what a sender now gets.", err);

@@ -1,7 +1,7 @@
-/* mta/attach.h: what the drivers of all mail servers need to put milter-moved into a configuration and to take it
+/* mta/attachment.h: what the drivers of all mail servers need to put milter-moved into a configuration and to take it
  * out again. */
-#ifndef MTA_ATTACH_H
-#define MTA_ATTACH_H
+#ifndef MTA_ATTACHMENT_H
+#define MTA_ATTACHMENT_H
 
 #include "mta/files.h"
 #include "mta/mta.h"
@@ -25,21 +25,22 @@ struct aftermath {
 };
 
 /* Plans that the string value is set for key in our own configuration. Returns 0, or -1 with err. */
-int attach_set_key(const struct mta_request *request, struct file_changes *changes, const char *key,
-                   const char *value, struct error *err);
+int attachment_set_key(const struct mta_request *request, struct file_changes *changes,
+                       const char *key, const char *value, struct error *err);
 
-/* If --observe was given, plans mode = "observe"; attach_carry_out then makes the daemon read it. Returns 0, or -1
+/* If --observe was given, plans mode = "observe"; attachment_carry_out then makes the daemon read it. Returns 0, or -1
  * with err. */
-int attach_mode(const struct mta_request *request, struct file_changes *changes, struct error *err);
+int attachment_mode(const struct mta_request *request, struct file_changes *changes,
+                    struct error *err);
 
 /* Has the changes confirmed, makes them, runs the aftermath, and says done; without changes it says nothing.
  * Returns 0, also if the changes were only to be shown; or -1 with err and all files as they were. */
-int attach_carry_out(const struct mta_request *request, struct file_changes *changes,
-                     const struct aftermath *aftermath, const char *nothing, const char *done,
-                     struct error *err);
+int attachment_carry_out(const struct mta_request *request, struct file_changes *changes,
+                         const struct aftermath *aftermath, const char *nothing, const char *done,
+                         struct error *err);
 
 /* The text without our blocks; comment begins a comment of its file ("# ", "dnl # "). On the heap; NULL if
  * memory is out. */
-char *attach_strip(const char *text, const char *comment);
+char *attachment_strip(const char *text, const char *comment);
 
 #endif

@@ -1,4 +1,4 @@
-#include "mta/attach.h"
+#include "mta/attachment.h"
 
 #include "mta/conf_edit.h"
 #include "mta/process.h"
@@ -54,9 +54,9 @@ static void reload_daemon(const struct mta_request *request)
             "milter-moved has to read its configuration again: systemctl reload milter-moved");
 }
 
-int attach_carry_out(const struct mta_request *request, struct file_changes *changes,
-                     const struct aftermath *aftermath, const char *nothing, const char *done,
-                     struct error *err)
+int attachment_carry_out(const struct mta_request *request, struct file_changes *changes,
+                         const struct aftermath *aftermath, const char *nothing, const char *done,
+                         struct error *err)
 {
     if (changes->count == 0) {
         request->say("%s\n", nothing);
@@ -84,8 +84,8 @@ int attach_carry_out(const struct mta_request *request, struct file_changes *cha
 
 /* ---- our own configuration */
 
-int attach_set_key(const struct mta_request *request, struct file_changes *changes, const char *key,
-                   const char *value, struct error *err)
+int attachment_set_key(const struct mta_request *request, struct file_changes *changes,
+                       const char *key, const char *value, struct error *err)
 {
     const char *path =
         request->settings->file == NULL ? MILTER_MOVED_CONF : request->settings->file;
@@ -99,11 +99,12 @@ int attach_set_key(const struct mta_request *request, struct file_changes *chang
     return file_changes_add(changes, path, text, err);
 }
 
-int attach_mode(const struct mta_request *request, struct file_changes *changes, struct error *err)
+int attachment_mode(const struct mta_request *request, struct file_changes *changes,
+                    struct error *err)
 {
     if (!request->observe || request->settings->mode == MODE_OBSERVE)
         return 0;
-    return attach_set_key(request, changes, "mode", "observe", err);
+    return attachment_set_key(request, changes, "mode", "observe", err);
 }
 
 /* ---- blocks */
@@ -116,7 +117,7 @@ static bool is_marker(const char *line, const char *comment, const char *marker)
            strncmp(line + length, marker, strlen(marker)) == 0;
 }
 
-char *attach_strip(const char *text, const char *comment)
+char *attachment_strip(const char *text, const char *comment)
 {
     char *out = malloc(strlen(text) + 1), *end = out;
     bool ours = false;
