@@ -12,13 +12,13 @@ static size_t physical_line(const char *text)
     return length + (text[length] == '\n');
 }
 
-static bool says_nothing(const char *line, size_t length)
+static bool is_comment_or_empty(const char *line, size_t length)
 {
     size_t blank = strspn(line, " \t\r\v\f");
     return blank >= length || line[blank] == '#' || line[blank] == '\n';
 }
 
-/* Takes the physical line in: as a new logical line, or as more of the last. */
+/* Adds the physical line as a new logical line, or to the last one. */
 static int take_line(struct cf *cf, const char *line, size_t length)
 {
     struct cf_line *last = cf->count == 0 ? NULL : &cf->lines[cf->count - 1];
@@ -52,7 +52,7 @@ struct cf *cf_read(const char *text)
     }
     for (const char *at = cf->text; *at != '\0'; at += physical_line(at)) {
         size_t length = physical_line(at);
-        if (!says_nothing(at, length) && take_line(cf, at, length) != 0) {
+        if (!is_comment_or_empty(at, length) && take_line(cf, at, length) != 0) {
             cf_free(cf);
             return NULL;
         }
@@ -95,7 +95,7 @@ int cf_add(struct cf *cf, struct cf_line *line, const char *lines)
     return 0;
 }
 
-/* A block after what was written so far, which may lack its last newline. */
+/* Writes a block after text that may lack its last newline. */
 static void write_block(FILE *out, const char *lines, bool lacks_newline)
 {
     if (lines != NULL)

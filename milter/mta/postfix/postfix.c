@@ -15,7 +15,7 @@ static const char blanks[] = ", \t\r\n"; /* between the items of a list */
 
 /* ---- the installation */
 
-/* A root shell may lack the folder that a daemon's tools are in. */
+/* The PATH of a root shell may lack the folder of postconf. */
 static const char *postconf_program(void)
 {
     static const char *const places[] = {"/usr/sbin/postconf", "/usr/local/sbin/postconf"};
@@ -83,7 +83,7 @@ void postfix_free(struct postfix *postfix)
 
 static const struct {
     const char *name, *domains, *maps;
-    bool has_subdomains; /* a domain in it can stand for those below it */
+    bool has_subdomains; /* a domain in it can include its subdomains */
 } words[] = {
     [POSTFIX_LOCAL] = {"local", "mydestination", "local_recipient_maps", false},
     [POSTFIX_ALIAS] = {"virtual alias", "virtual_alias_domains", "virtual_alias_maps", false},
@@ -102,13 +102,13 @@ const char *postfix_class_maps(enum postfix_class kind)
     return words[kind].maps;
 }
 
-/* What is asked of one list. */
+/* The match of all domains with one list. */
 struct matching {
     const struct postfix *postfix;
     const char *const *domains;
     size_t count;
     signed char
-        *matches; /* of each domain: 0 nothing said yet, 1 in the list, -1 taken out with '!' */
+        *matches; /* of each domain: 0 not decided yet, 1 in the list, -1 excluded with '!' */
     enum subdomains { NONE, DOTTED, ALL } below; /* for which patterns subdomains match */
     /* For postmap: all the domains, one a line; and with those above them as well. */
     const char *input, *parents;
@@ -138,7 +138,7 @@ static void match_string(struct matching *m, const char *pattern, int says)
             m->matches[i] = (signed char)says;
 }
 
-/* A table of patterns is asked for the whole name alone. */
+/* A table of patterns is asked about the whole name only. */
 static bool has_patterns(const char *table)
 {
     return strncmp(table, "pcre:", 5) == 0 || strncmp(table, "regexp:", 7) == 0;
@@ -195,7 +195,7 @@ static int match_file(struct matching *m, const char *path, struct error *err)
     return rc;
 }
 
-/* The end of an item: a blank, but not one in braces. */
+/* The end of an item is a blank outside of braces. */
 static char *item_end(char *item)
 {
     int depth = 0;
@@ -247,7 +247,7 @@ static int match_class(struct matching *m, enum postfix_class kind, struct error
     return rc;
 }
 
-/* As A-labels, and as U-labels where it has any. */
+/* As A-labels, and also as U-labels if they differ. */
 static void write_domain(FILE *file, const char *domain, bool parents)
 {
     char unicode[ADDRESS_TEXT_SIZE];
@@ -287,7 +287,7 @@ int postfix_classify(const struct postfix *postfix, const char *const *domains, 
                  : 0;
     for (size_t i = 0; i < count; i++)
         classes[i] = POSTFIX_NONE;
-    /* In the order of trivial-rewrite(8): the first class that has the domain. */
+    /* In the order of trivial-rewrite(8): the first class with the domain counts. */
     for (int kind = 0; kind < POSTFIX_CLASSES && rc == 0; kind++) {
         rc = match_class(&m, (enum postfix_class)kind, err);
         for (size_t i = 0; rc == 0 && i < count; i++)

@@ -1,27 +1,23 @@
 #include "mta/postfix/postfix_attach.h"
 
+#include "base/endpoint.h"
 #include "mta/attachment.h"
 #include "mta/postfix/postfix.h"
 #include "mta/postfix/postfix_plan.h"
+#include "mta/postfix/postfix_socket.h"
 #include "mta/process.h"
-#include "mta/reach.h"
-#include "net/probe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 #include <utime.h>
 
 #define COMMENT "# "
 
-/* All that one run works with. */
+/* The state of one run. */
 struct postfix_attachment {
     const struct mta_request *request;
     struct postfix postfix;
@@ -31,9 +27,9 @@ struct postfix_attachment {
     enum postfix_class *classes; /* of the table's domains */
     struct service *services;
     size_t service_count;
-    char socket[PATH_MAX + 32];  /* of the milter, as our configuration has it or will have it */
-    char milter[PATH_MAX + 32];  /* the same, as smtpd_milters writes it */
-    bool unserved, raise_limits; /* asked for, now or when they were written */
+    char socket[ENDPOINT_TEXT_SIZE]; /* of the milter, as our configuration has or will have it */
+    char milter[ENDPOINT_TEXT_SIZE]; /* the same in the form of smtpd_milters */
+    bool unserved, raise_limits;     /* asked for, now or in an earlier run */
     struct file_changes changes;
 };
 
@@ -44,14 +40,14 @@ static int out_of_memory(struct error *err)
     return error_set(err, EX_OSERR, "out of memory");
 }
 
-/* What was asked for once stays until detach. */
-static void read_wishes(struct postfix_attachment *a, const char *text)
+/* An option that was given once holds until detach. */
+static void read_earlier_options(struct postfix_attachment *a, const char *text)
 {
     a->unserved = a->unserved || strstr(text, PLAN_UNSERVED) != NULL;
     a->raise_limits = a->raise_limits || strstr(text, PLAN_HARD_LIMIT) != NULL;
 }
 
-/* Reads a file of the configuration without our blocks, and puts it into the scratch folder. */
+/* Reads a file of the configuration without our blocks, and writes that into the scratch folder. */
 static int read_file(struct cf **out, const char *path, struct postfix_attachment *a,
                      const char *name, struct error *err)
 {
@@ -59,7 +55,7 @@ static int read_file(struct cf **out, const char *path, struct postfix_attachmen
     char *text = file_read(path, err), *stripped = NULL;
     if (text == NULL)
         return -1;
-    read_wishes(a, text);
+    read_earlier_options(a, text);
     stripped = attachment_strip(text, COMMENT);
     *out = stripped == NULL ? NULL : cf_read(stripped);
     free(text);
@@ -67,7 +63,7 @@ static int read_file(struct cf **out, const char *path, struct postfix_attachmen
     snprintf(copy, sizeof copy, "%s/%s", a->scratch, name);
     if (rc == 0)
         rc = file_create(copy, stripped, err);
-    /* Postfix waits a second or two before it reads a file that was written just now. */
+    /* Postfix's programs wait until a file is a second or two old before they read it. */
     if (rc == 0)
         (void)utime(copy, &(struct utimbuf){.modtime = time(NULL) - 60});
     free(stripped);
@@ -76,7 +72,7 @@ static int read_file(struct cf **out, const char *path, struct postfix_attachmen
 
 static int read_configuration(struct postfix_attachment *a, struct error *err)
 {
-    char scratch[] = "/tmp/movedctl-XXXXXX";
+    char scratch[] = FILE_TEMPORARY;
     if (mkdtemp(scratch) == NULL)
         return error_set(err, EX_CANTCREAT, "/tmp: %s", strerror(errno));
     memcpy(a->scratch, scratch, sizeof scratch);
@@ -119,21 +115,7 @@ static void free_attachment(struct postfix_attachment *a)
     postfix_free(&a->postfix);
 }
 
-/* ---- our sockets */
-
-static bool is_unix(const char *socket)
-{
-    return strncmp(socket, "unix:", 5) == 0;
-}
-
-/* The part of a path inside the folder; NULL where it is not in it. */
-static const char *inside(const char *path, const char *folder)
-{
-    size_t length = strlen(folder);
-    return strncmp(path, folder, length) == 0 && path[length] == '/' ? path + length + 1 : NULL;
-}
-
-static const struct service *chrooted(const struct postfix_attachment *a)
+static const struct service *find_chrooted(const struct postfix_attachment *a)
 {
     for (size_t i = 0; i < a->service_count; i++)
         if (a->services[i].attached && a->services[i].chroot)
@@ -141,139 +123,7 @@ static const struct service *chrooted(const struct postfix_attachment *a)
     return NULL;
 }
 
-/* As Postfix writes it: a path in the queue folder is relative to it, which holds with chroot and
- * without; inet:HOST:PORT. */
-static int name_milter(struct postfix_attachment *a, struct error *err)
-{
-    const char *socket = a->socket, *path = socket + 5, *at;
-    if (!is_unix(socket)) {
-        const char *port = strchr(socket, ':') + 1, *host = strchr(port, '@');
-        snprintf(a->milter, sizeof a->milter, "inet:%s:%.*s", host + 1, (int)(host - port), port);
-        return 0;
-    }
-    at = inside(path, a->postfix.queue);
-    snprintf(a->milter, sizeof a->milter, "unix:%s", at == NULL ? path : at);
-    if (at == NULL && chrooted(a) != NULL)
-        return error_set(err, EX_CONFIG,
-                         "the service %s is confined to %s (chroot in master.cf), and socket '%s' "
-                         "lies outside",
-                         chrooted(a)->name, a->postfix.queue, socket);
-    return 0;
-}
-
-/* Postfix's parts run as its own account. */
-static int check_access(const struct postfix_attachment *a, const char *socket, struct error *err)
-{
-    if (!is_unix(socket))
-        return 0;
-    char *owner = postfix_value(a->postfix.dir, "mail_owner", true, err);
-    int rc = owner == NULL ? -1 : reach_check(socket + strlen("unix:"), owner, err);
-    free(owner);
-    return rc;
-}
-
-/* With a daemon that is not there, or out of Postfix's reach, every recipient would be deferred from
- * now on. */
-static int check_daemon(const struct postfix_attachment *a, struct error *err)
-{
-    const char *const sockets[] = {a->socket, a->request->settings->lookup_socket};
-    for (int i = 0; i < 2; i++) {
-        int fd = probe_connect(sockets[i], err);
-        if (fd < 0)
-            return error_set(err, EX_UNAVAILABLE,
-                             "milter-moved does not answer on %s: start it first", sockets[i]);
-        close(fd);
-        if (check_access(a, sockets[i], err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* ---- the socket where a chrooted smtpd reaches it */
-
-static bool wants_new_socket(const struct postfix_attachment *a)
-{
-    return is_unix(a->socket) && chrooted(a) != NULL &&
-           inside(a->socket + 5, a->postfix.queue) == NULL;
-}
-
-/* The queue folder is not ours, and what is in it may belong to somebody else: no link is followed. */
-static int make_socket_folder(const struct postfix_attachment *a, struct error *err)
-{
-    const struct passwd *user = getpwnam(a->request->settings->user);
-    int queue = open(a->postfix.queue, O_RDONLY | O_DIRECTORY | O_CLOEXEC), folder = -1;
-    int rc = queue < 0 ? -1 : mkdirat(queue, "milter-moved", 0755);
-    if (rc == 0 || (queue >= 0 && errno == EEXIST))
-        folder = openat(queue, "milter-moved", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    rc = folder < 0 ? -1 : fchmod(folder, 0755);
-    if (rc == 0 && user != NULL)
-        rc = fchown(folder, user->pw_uid, user->pw_gid);
-    if (rc != 0)
-        error_set(err, EX_CANTCREAT, "%s/milter-moved: %s", a->postfix.queue, strerror(errno));
-    if (folder >= 0)
-        close(folder);
-    if (queue >= 0)
-        close(queue);
-    return rc;
-}
-
-/* Under systemd the daemon is started anew by us; elsewhere by whoever started it. */
-static bool runs_as_unit(void)
-{
-    static const char *const argv[] = {"systemctl", "is-active", "--quiet", "milter-moved", NULL};
-    struct output output = {.out = NULL};
-    struct error err;
-    int rc = process_run(&output, argv, NULL, &err);
-    process_free(&output);
-    return rc == 0 && output.status == 0;
-}
-
-/* systemd may hold the socket, and then the configuration does not say where it is. */
-static int check_moved(const struct postfix_attachment *a, struct error *err)
-{
-    int fd = probe_connect(a->socket, err);
-    if (fd >= 0)
-        return close(fd);
-    return error_set(
-        err, EX_UNAVAILABLE,
-        "milter-moved was started anew and does not answer on %s: if milter-moved.socket holds "
-        "its socket, set ListenStream there, or disable it, and run this again",
-        a->socket);
-}
-
-/* Moves our socket into the queue folder, as the first of two steps. Returns 0 where the second can
- * follow, or -1 with err. */
-static int move_socket(struct postfix_attachment *a, struct error *err)
-{
-    static const char *const restart[] = {"systemctl", "restart", "milter-moved", NULL};
-    static const char *const *const restarts[] = {restart, NULL};
-    struct file_changes changes = {.count = 0};
-    bool unit = runs_as_unit(), dry_run = a->request->dry_run;
-    const struct aftermath aftermath = {.reloads = unit ? restarts : NULL};
-
-    snprintf(a->socket, sizeof a->socket, "unix:%s/milter-moved/milter.sock", a->postfix.queue);
-    a->request->say(
-        "Step 1 of 2: %s is confined to %s (chroot in master.cf): the milter's socket moves "
-        "there.\n\n",
-        chrooted(a)->name, a->postfix.queue);
-    int rc = attachment_set_key(a->request, &changes, "socket", a->socket, err);
-    if (rc == 0 && !dry_run)
-        rc = make_socket_folder(a, err);
-    if (rc == 0)
-        rc = attachment_carry_out(a->request, &changes, &aftermath, "", "", err);
-    file_changes_free(&changes);
-    if (rc == 0 && !dry_run)
-        rc =
-            unit
-                ? check_moved(a, err)
-                : error_set(err, EX_TEMPFAIL,
-                            "start milter-moved anew, and then the same command again, for step 2");
-    if (rc == 0)
-        a->request->say("\nStep 2 of 2: Postfix.\n\n");
-    return rc;
-}
-
-/* ---- what is said */
+/* ---- what the administrator is told */
 
 static void say_classes(const struct postfix_attachment *a)
 {
@@ -312,35 +162,35 @@ static void say_services(const struct postfix_attachment *a)
                             service->name);
         else if (service->choosy)
             a->request->warn(
-                "%s asks other milters of some clients (smtpd_milter_maps): it is not told of "
-                "removed "
-                "mailboxes, which those clients could then send to; do without "
-                "smtpd_milter_maps, and "
+                "%s has other milters for some clients (smtpd_milter_maps), who could then send to "
+                "removed mailboxes: so it does not get the map listed; remove smtpd_milter_maps "
+                "and "
                 "run attach again",
                 service->name);
     }
 }
 
-/* What a mailing list meets on the day after a migration. */
+/* Mail to a mailing list meets them on the day after a migration. */
 static void say_limits(const struct postfix_attachment *a)
 {
     struct error err;
     char *soft = postfix_value(a->postfix.dir, "smtpd_soft_error_limit", true, &err);
     char *hard = postfix_value(a->postfix.dir, "smtpd_hard_error_limit", true, &err);
     if (soft != NULL && hard != NULL && !a->raise_limits)
-        a->request->say(
-            "Postfix counts each 551 as an error: after %s in a session it waits a second "
-            "before each "
-            "reply,\nafter %s it ends the session with 421, good recipients with it (they are "
-            "tried "
-            "again).\nThis table has %zu %s: a list with so many moved recipients meets that: "
-            "--raise-limits\n",
-            soft, hard, a->request->entries, a->request->entries == 1 ? "entry" : "entries");
+        a->request->say("Postfix counts each 551 as an error: after %s in a session it waits a "
+                        "second before each\n"
+                        "reply, after %s it ends the session with 421, and the sender has to try "
+                        "good recipients\n"
+                        "again too. This table has %zu %s: mail to a list with many of them meets "
+                        "these limits.\n"
+                        "attach --raise-limits raises them.\n",
+                        soft, hard, a->request->entries,
+                        a->request->entries == 1 ? "entry" : "entries");
     free(soft);
     free(hard);
 }
 
-/* ---- the plan, and carrying it out */
+/* ---- planning and making the change */
 
 static int make_plan(struct postfix_attachment *a, struct error *err)
 {
@@ -404,17 +254,23 @@ static int attach_with(struct postfix_attachment *a, struct error *err)
     const struct settings *settings = a->request->settings;
     if (*settings->lookup_socket == '\0')
         return error_set(err, EX_CONFIG,
-                         "lookup_socket: is \"\": without it Postfix refuses "
-                         "mailboxes that it no longer has: set it");
+                         "lookup_socket: is \"\": set it, or Postfix itself refuses mailboxes that "
+                         "were removed");
     if (read_configuration(a, err) != 0 || classify(a, err) != 0)
         return -1;
+    const struct service *chrooted = find_chrooted(a);
     snprintf(a->socket, sizeof a->socket, "%s", settings->socket);
-    if (wants_new_socket(a) && move_socket(a, err) != 0)
+    if (chrooted != NULL && postfix_is_out_of_chroot(&a->postfix, a->socket) &&
+        postfix_move_socket(a->socket, a->request, &a->postfix, chrooted->name, err) != 0)
         return -1;
-    if (name_milter(a, err) != 0 || make_plan(a, err) != 0 || add_changes(a, err) != 0 ||
+    if (postfix_name_milter(a->milter, &a->postfix, a->socket, err) != 0 ||
+        make_plan(a, err) != 0 || add_changes(a, err) != 0 ||
         attachment_mode(a->request, &a->changes, err) != 0)
         return -1;
-    if (!a->request->dry_run && a->changes.count > 0 && check_daemon(a, err) != 0)
+    /* If the daemon does not answer, or not to Postfix, all recipients would be deferred from now on. */
+    if (!a->request->dry_run && a->changes.count > 0 &&
+        (postfix_check_socket(&a->postfix, a->socket, err) != 0 ||
+         postfix_check_socket(&a->postfix, settings->lookup_socket, err) != 0))
         return -1;
     say_classes(a);
     say_services(a);

@@ -6,20 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Parameters of our own in main.cf, so that each value stands there once. */
+/* Our own parameters in main.cf. */
 #define LISTED   "moved_listed"
 #define UNSERVED "moved_unserved"
 #define DOMAINS  "moved_domains"
 
 #define LINE_LENGTH 100 /* of what is added to main.cf */
 
-/* In sessions of mailing lists; under stress as Postfix has it. */
+/* For mail to lists; under stress Postfix's own default. */
 #define SOFT_LIMIT "${stress?{1}:{1000}}"
 
-/* ---- overrides in master.cf: "smtp/inet/smtpd_milters = value", a line each, as of postfix_overrides */
+/* ---- overrides in master.cf, in the form of postfix_overrides: lines of "smtp/inet/smtpd_milters = value" */
 
-/* The value of the service's own parameter, on the heap; NULL where it has none (or memory is out:
- * then main.cf's counts). */
+/* The value of the service's own parameter, on the heap; NULL if it has none (or memory is out: then the one of main.cf
+ * counts). */
 static char * override(const char *overrides, const char *service, const char *name)
 {
     size_t service_length = strlen(service), name_length = strlen(name);
@@ -39,7 +39,7 @@ static char * override(const char *overrides, const char *service, const char *n
     return NULL;
 }
 
-/* Whether the list names it, and not merely something that begins like it. */
+/* Whether the list has the item, and not only one that begins with it. */
 static bool names(const char *list, const char *item)
 {
     size_t length = strlen(item);
@@ -56,7 +56,7 @@ static bool is_empty(const char *value)
 
 /* ---- services */
 
-/* Splits the first fields of a service's line: name type private unprivileged chroot wakeup limit command. */
+/* The fields of a service's line: name type private unprivileged chroot wakeup limit command. */
 enum { NAME, TYPE, CHROOT = 4, COMMAND = 7, FIELDS };
 
 static int split_fields(char *copy, char **fields)
@@ -68,7 +68,7 @@ static int split_fields(char *copy, char **fields)
     return count == FIELDS ? 0 : -1;
 }
 
-/* Postfix 3.0 changed the default of the column with compatibility level 1 (master(5)). */
+/* The default of the column depends on the compatibility level since Postfix 3.0 (master(5)). */
 static bool is_chroot(const char *column, const char *scratch)
 {
     struct error err;
@@ -80,9 +80,8 @@ static bool is_chroot(const char *column, const char *scratch)
     return old;
 }
 
-/* A service whose milters are switched off: "-o smtpd_milters=", after a content filter, or
- * no_milters, of its own or in main.cf. There a recipient of the maps would be accepted, and nobody would
- * refuse it. */
+/* A service can have its milters switched off: by "-o smtpd_milters=", usual after a content filter, or by no_milters, its
+ * own or that of main.cf. With our map it would accept recipients that no milter then refuses. */
 static bool is_attachable(const char *overrides, const char *service, const char *scratch)
 {
     struct error err;
@@ -97,8 +96,8 @@ static bool is_attachable(const char *overrides, const char *service, const char
     return !off;
 }
 
-/* For a client of smtpd_milter_maps our milter may not be asked: a recipient of the maps would be
- * accepted from it, and nobody would refuse it. postconf(5). */
+/* The clients in smtpd_milter_maps may have other milters than ours. With our map the service would accept recipients from
+ * them that no milter then refuses. postconf(5). */
 static bool is_choosy(const char *overrides, const char *service, const char *scratch)
 {
     struct error err;
@@ -148,7 +147,7 @@ struct service *plan_services(struct cf *master, const char *scratch, size_t *co
 
 /* ---- main.cf */
 
-/* Writes the parameter with its value, in lines of a readable length. */
+/* Writes the parameter with its value, in lines of LINE_LENGTH. */
 static void write_parameter(FILE *out, const char *name, const char *value)
 {
     size_t column = (size_t)fprintf(out, "%s =", name);
@@ -175,7 +174,7 @@ static int set(struct cf *main, const char *name, const char *value)
     return rc;
 }
 
-static int go_on(struct cf *main, struct cf_line *line, const char *item)
+static int continue_line(struct cf *main, struct cf_line *line, const char *item)
 {
     char *lines;
     if (asprintf(&lines, "    %s\n", item) < 0)
@@ -185,8 +184,8 @@ static int go_on(struct cf *main, struct cf_line *line, const char *item)
     return rc;
 }
 
-/* Adds to the list that the parameter is: goes on with its line, or sets it. by: what tells that it
- * is in the list already, put there by hand. */
+/* Adds the item to the list in the parameter: continues its line, or sets it. If the list has by, the item was put there by
+ * hand. */
 static int add_to_list(const struct plan_input *input, struct cf *main, const char *name,
                        const char *item, const char *by, struct error *err)
 {
@@ -196,7 +195,7 @@ static int add_to_list(const struct plan_input *input, struct cf *main, const ch
 
     if (rc == 0 && !names(value, by)) {
         if (line != NULL)
-            rc = go_on(main, line, item);
+            rc = continue_line(main, line, item);
         else if (asprintf(&longer, "%s %s", value, item) < 0)
             rc = -1;
         else
@@ -207,8 +206,8 @@ static int add_to_list(const struct plan_input *input, struct cf *main, const ch
     return rc;
 }
 
-/* Domains of no class: their recipients are let pass as far as our milter, those alone that it
- * will refuse or forward. */
+/* For domains of no class: the recipients that our milter is going to refuse or forward get past the restrictions, no
+ * others. */
 static int set_unserved(const struct plan_input *input, struct cf *main)
 {
     char *domains = NULL;
@@ -238,8 +237,7 @@ static bool has_unserved(const struct plan_input *input)
     return false;
 }
 
-/* Whatever milter_default_action says of others: without us no recipient is accepted that we might
- * have refused. */
+/* Independently of milter_default_action: without our answer no recipient may be accepted. */
 static char *name_milter(const struct plan_input *input)
 {
     char *item;
@@ -271,45 +269,45 @@ static int plan_main(const struct plan_input *input, struct cf *main, struct err
 
 /* ---- master.cf */
 
-/* What is planned for one service. */
-struct options {
+/* The plan for one service. */
+struct service_plan {
     const struct plan_input *input;
     const struct service *service;
-    const char *overrides, *expanded; /* postconf -P, as written and expanded */
-    const char *listed;               /* the map, to know it by */
+    const char *overrides, *expanded; /* of postfix_overrides, as written and expanded */
+    const char *listed;               /* the map, expanded */
     FILE *out;                        /* lines for master.cf */
     struct error *err;
 };
 
-static void option(const struct options *o, const char *name, const char *value)
+static void option(const struct service_plan *p, const char *name, const char *value)
 {
-    fprintf(o->out, "  -o { %s = %s }\n", name, value);
+    fprintf(p->out, "  -o { %s = %s }\n", name, value);
 }
 
-/* The service's value of a parameter: its own, else main.cf's. On the heap; NULL with err. */
-static char *value_of(const struct options *o, const char *name, bool expanded)
+/* The value of a parameter for the service: its own, or that of main.cf. On the heap; NULL with err. */
+static char *value_of(const struct service_plan *p, const char *name, bool expanded)
 {
-    char *value = override(expanded ? o->expanded : o->overrides, o->service->name, name);
-    return value != NULL ? value : postfix_value(o->input->scratch, name, expanded, o->err);
+    char *value = override(expanded ? p->expanded : p->overrides, p->service->name, name);
+    return value != NULL ? value : postfix_value(p->input->scratch, name, expanded, p->err);
 }
 
-/* Whether the list needs the item. One that is empty has every recipient accepted, and the milter is
- * heard already: with our map alone in it all others would be unknown. Not so virtual_alias_maps. */
+/* Whether the list needs the item. With an empty list every recipient is accepted, so the milter is asked already: with
+ * our map as its only item all others would be unknown. virtual_alias_maps is different. */
 static bool lacks(const char *list, const char *by, bool unless_empty)
 {
     return !names(list, by) && !(unless_empty && is_empty(list));
 }
 
-/* The service's value with one more item at its end, if it needs it. */
-static int extend(const struct options *o, const char *name, const char *item, const char *by,
+/* Sets the parameter for the service to its value with the item at the end, if it lacks the item. */
+static int extend(const struct service_plan *p, const char *name, const char *item, const char *by,
                   bool unless_empty)
 {
-    char *value = value_of(o, name, false), *expanded = value_of(o, name, true), *longer = NULL;
+    char *value = value_of(p, name, false), *expanded = value_of(p, name, true), *longer = NULL;
     int rc = value == NULL || expanded == NULL ? -1 : 0;
     if (rc == 0 && lacks(expanded, by, unless_empty)) {
         rc = asprintf(&longer, "%s%s%s", value, is_empty(value) ? "" : " ", item) < 0 ? -1 : 0;
         if (rc == 0)
-            option(o, name, longer);
+            option(p, name, longer);
     }
     free(value);
     free(expanded);
@@ -317,37 +315,37 @@ static int extend(const struct options *o, const char *name, const char *item, c
     return rc;
 }
 
-static int option_milters(const struct options *o)
+static int option_milters(const struct service_plan *p)
 {
-    char *own = override(o->overrides, o->service->name, "smtpd_milters");
-    char *milter = name_milter(o->input);
+    char *own = override(p->overrides, p->service->name, "smtpd_milters");
+    char *milter = name_milter(p->input);
     int rc = milter == NULL ? -1 : 0;
     if (own != NULL && rc == 0)
-        rc = extend(o, "smtpd_milters", milter, o->input->milter, false);
+        rc = extend(p, "smtpd_milters", milter, p->input->milter, false);
     free(own);
     free(milter);
     return rc;
 }
 
-static int option_maps(const struct options *o)
+static int option_maps(const struct service_plan *p)
 {
     int rc = 0;
     for (int kind = 0; kind < POSTFIX_CLASSES && rc == 0; kind++)
-        for (size_t i = 0; i < o->input->count; i++)
-            if ((int)o->input->classes[i] == kind) {
-                rc = extend(o, postfix_class_maps((enum postfix_class)kind), "$" LISTED, o->listed,
+        for (size_t i = 0; i < p->input->count; i++)
+            if ((int)p->input->classes[i] == kind) {
+                rc = extend(p, postfix_class_maps((enum postfix_class)kind), "$" LISTED, p->listed,
                             kind !=
-                                POSTFIX_ALIAS); /* whose empty list has every recipient refused */
+                                POSTFIX_ALIAS); /* with an empty list every recipient is refused */
                 break;
             }
     return rc;
 }
 
-/* Where a list of restrictions refuses to relay, what lets our recipients pass is put before it. */
-static int option_restrictions(const struct options *o, const char *name)
+/* Puts our restriction, which our recipients pass, before the one that refuses to relay. */
+static int option_restrictions(const struct service_plan *p, const char *name)
 {
     static const char *const refusals[] = {"reject_unauth_destination", "defer_unauth_destination"};
-    char *value = value_of(o, name, true), *longer = NULL;
+    char *value = value_of(p, name, true), *longer = NULL;
     const char *at = NULL;
     int rc = value == NULL ? -1 : 0;
     for (size_t i = 0; rc == 0 && i < sizeof refusals / sizeof *refusals; i++) {
@@ -361,43 +359,43 @@ static int option_restrictions(const struct options *o, const char *name)
                  ? -1
                  : 0;
         if (rc == 0)
-            option(o, name, longer);
+            option(p, name, longer);
     }
     free(value);
     free(longer);
     return rc;
 }
 
-static int option_unserved(const struct options *o)
+static int option_unserved(const struct service_plan *p)
 {
-    if (!has_unserved(o->input))
+    if (!has_unserved(p->input))
         return 0;
-    int rc = extend(o, "smtpd_restriction_classes", UNSERVED, UNSERVED, false);
+    int rc = extend(p, "smtpd_restriction_classes", UNSERVED, UNSERVED, false);
     if (rc == 0)
-        rc = option_restrictions(o, "smtpd_relay_restrictions");
+        rc = option_restrictions(p, "smtpd_relay_restrictions");
     if (rc == 0)
-        rc = option_restrictions(o, "smtpd_recipient_restrictions");
+        rc = option_restrictions(p, "smtpd_recipient_restrictions");
     return rc;
 }
 
-static int plan_service(struct options *o, struct cf *master, struct service *service)
+static int plan_service(struct service_plan *p, struct cf *master, struct service *service)
 {
     char *lines = NULL;
     size_t size;
-    o->service = service;
-    o->out = open_memstream(&lines, &size);
-    if (o->out == NULL)
+    p->service = service;
+    p->out = open_memstream(&lines, &size);
+    if (p->out == NULL)
         return -1;
-    int rc = option_milters(o);
+    int rc = option_milters(p);
     if (rc == 0 && !service->choosy)
-        rc = option_maps(o);
+        rc = option_maps(p);
     if (rc == 0 && !service->choosy)
-        rc = option_unserved(o);
-    if (rc == 0 && o->input->raise_limits) {
-        option(o, "smtpd_soft_error_limit", SOFT_LIMIT);
-        option(o, "smtpd_hard_error_limit", PLAN_HARD_LIMIT);
+        rc = option_unserved(p);
+    if (rc == 0 && p->input->raise_limits) {
+        option(p, "smtpd_soft_error_limit", SOFT_LIMIT);
+        option(p, "smtpd_hard_error_limit", PLAN_HARD_LIMIT);
     }
-    if (fclose(o->out) != 0)
+    if (fclose(p->out) != 0)
         rc = -1;
     if (rc == 0 && *lines != '\0')
         rc = cf_add(master, service->line, lines);
@@ -408,19 +406,19 @@ static int plan_service(struct options *o, struct cf *master, struct service *se
 int plan_make(const struct plan_input *input, struct cf *main, struct cf *master,
               struct service *services, size_t count, struct error *err)
 {
-    error_set(err, EX_OSERR, "out of memory"); /* unless something else is said */
-    struct options o = {.input = input, .err = err};
+    error_set(err, EX_OSERR, "out of memory"); /* overwritten by any other error */
+    struct service_plan p = {.input = input, .err = err};
     char *overrides = postfix_overrides(input->scratch, false, err);
     char *expanded = postfix_overrides(input->scratch, true, err);
     char *listed = name_listed(input);
-    o.listed = listed;
-    o.overrides = overrides;
-    o.expanded = expanded;
+    p.listed = listed;
+    p.overrides = overrides;
+    p.expanded = expanded;
     int rc =
         overrides == NULL || expanded == NULL || listed == NULL ? -1 : plan_main(input, main, err);
     for (size_t i = 0; i < count && rc == 0; i++)
         if (services[i].attached)
-            rc = plan_service(&o, master, &services[i]);
+            rc = plan_service(&p, master, &services[i]);
     free(overrides);
     free(expanded);
     free(listed);

@@ -1,5 +1,5 @@
-/* mta/postfix/postfix_plan.h: how our milter and maps come into a Postfix configuration: what is added where, and what is
- * worth telling the administrator. Works on the text alone: nothing is written. */
+/* mta/postfix/postfix_plan.h: plans where our milter and maps are added to a Postfix configuration. Works on its text:
+ * nothing is written. */
 #ifndef MTA_POSTFIX_POSTFIX_PLAN_H
 #define MTA_POSTFIX_POSTFIX_PLAN_H
 
@@ -9,24 +9,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The map as a list in master.cf has it. */
+/* The form of our map in the lists of master.cf. */
 #define PLAN_LISTED "$moved_listed"
 
-/* What a configuration says where these were asked for. */
+/* A configuration with these was attached with --unserved, with --raise-limits. */
 #define PLAN_UNSERVED   "moved_unserved ="
 #define PLAN_HARD_LIMIT "${stress?{1}:{1001}}"
 
-/* What the plan is made for. All of it is lent. */
+/* The input of the plan. Everything is borrowed. */
 struct plan_input {
     const struct postfix *postfix;
-    const char *scratch; /* a folder with main.cf and master.cf as they are without us */
-    const char *milter; /* our socket as smtpd_milters writes it: "unix:milter-moved/milter.sock" */
+    const char *scratch; /* a folder with main.cf and master.cf without our blocks */
+    const char
+        *milter; /* our socket in the form of smtpd_milters: "unix:milter-moved/milter.sock" */
     const char *lookups;        /* the path of the lookup socket */
     const char *const *domains; /* of the table */
     const enum postfix_class *classes;
     size_t count;
-    bool unserved;     /* domains of no class are answered for too */
-    bool raise_limits; /* of errors in a session */
+    bool unserved;     /* also answer for domains of no class */
+    bool raise_limits; /* raise the limits of errors in a session */
 };
 
 /* One smtpd service of master.cf. */
@@ -34,17 +35,17 @@ struct service {
     struct cf_line *line;
     char name[128]; /* "smtp/inet" */
     bool chroot;
-    bool attached; /* false: it has its milters switched off, and is left alone */
+    bool attached; /* false: its milters are switched off, so it is left alone */
     bool
-        choosy; /* smtpd_milter_maps: other milters or none for some clients, so that it gets no maps */
+        choosy; /* smtpd_milter_maps: some clients have other milters or none, so it gets no maps */
 };
 
-/* Reads master.cf's smtpd services, what is said of each, from the lines of master and postconf of the
- * scratch folder. Returns them, count of them, on the heap; or NULL with err. */
+/* Reads the smtpd services from the lines of master, and their parameters with postconf from the folder scratch. Returns
+ * *count of them, on the heap; or NULL with err. */
 struct service *plan_services(struct cf *master, const char *scratch, size_t *count,
                               struct error *err);
 
-/* Adds what is missing to main and master. Returns 0, or -1 with err. */
+/* Adds to main and master what they lack. Returns 0, or -1 with err. */
 int plan_make(const struct plan_input *input, struct cf *main, struct cf *master,
               struct service *services, size_t count, struct error *err);
 

@@ -1,0 +1,142 @@
+#include "mta/postfix/postfix_socket.h"
+
+#include "base/endpoint.h"
+#include "mta/attachment.h"
+#include "mta/process.h"
+#include "mta/reach.h"
+#include "net/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FOLDER "milter-moved" /* in the queue folder */
+
+const char *postfix_queue_path(const struct postfix *postfix, const char *path)
+{
+    size_t length = strlen(postfix->queue);
+    return strncmp(path, postfix->queue, length) == 0 && path[length] == '/' ? path + length + 1
+                                                                             : NULL;
+}
+
+bool postfix_is_out_of_chroot(const struct postfix *postfix, const char *socket)
+{
+    const char *path = endpoint_path(socket);
+    return path != NULL && postfix_queue_path(postfix, path) == NULL;
+}
+
+int postfix_name_milter(char *out, const struct postfix *postfix, const char *socket,
+                        struct error *err)
+{
+    struct endpoint endpoint;
+    const char *path = endpoint_path(socket);
+    const char *relative = path == NULL ? NULL : postfix_queue_path(postfix, path);
+    if (endpoint_parse(&endpoint, socket, err) != 0)
+        return -1;
+    if (relative != NULL)
+        snprintf(endpoint.name, sizeof endpoint.name, "%s", relative);
+    endpoint_format_postfix(out, ENDPOINT_TEXT_SIZE, &endpoint);
+    return 0;
+}
+
+int postfix_check_socket(const struct postfix *postfix, const char *socket, struct error *err)
+{
+    const char *path = endpoint_path(socket);
+    int fd = probe_connect(socket, err);
+    if (fd < 0)
+        return error_set(err, EX_UNAVAILABLE, "milter-moved does not answer on %s: start it first",
+                         socket);
+    close(fd);
+    if (path == NULL)
+        return 0;
+    char *owner = postfix_value(postfix->dir, "mail_owner", true, err);
+    int rc = owner == NULL ? -1 : reach_check(path, owner, err);
+    free(owner);
+    return rc;
+}
+
+/* ---- moving it */
+
+/* Makes the folder, with the daemon's user as its owner. The setgid bit gives a socket the folder's group: a daemon that
+ * does not start as root cannot set it. What is in the queue folder may belong to somebody else: no link is followed. */
+static int make_folder(const struct settings *settings, const struct postfix *postfix,
+                       struct error *err)
+{
+    const struct passwd *user = getpwnam(settings->user);
+    const struct group *group =
+        getgrnam(*settings->socket_group == '\0' ? "postfix" : settings->socket_group);
+    int queue = open(postfix->queue, O_RDONLY | O_DIRECTORY | O_CLOEXEC), folder = -1;
+    int rc = queue < 0 ? -1 : mkdirat(queue, FOLDER, 0755);
+    if (rc == 0 || (queue >= 0 && errno == EEXIST))
+        folder = openat(queue, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    rc = folder < 0 ? -1 : 0;
+    if (rc == 0 && user != NULL)
+        rc = fchown(folder, user->pw_uid, group == NULL ? user->pw_gid : group->gr_gid);
+    if (rc == 0)
+        rc =
+            fchmod(folder, group == NULL ? 0755 : 02755); /* after fchown, which may clear setgid */
+    if (rc != 0)
+        error_set(err, EX_CANTCREAT, "%s/" FOLDER ": %s", postfix->queue, strerror(errno));
+    if (folder >= 0)
+        close(folder);
+    if (queue >= 0)
+        close(queue);
+    return rc;
+}
+
+static bool runs_as_unit(void)
+{
+    static const char *const argv[] = {"systemctl", "is-active", "--quiet", "milter-moved", NULL};
+    struct output output = {.out = NULL};
+    struct error err;
+    int rc = process_run(&output, argv, NULL, &err);
+    process_free(&output);
+    return rc == 0 && output.status == 0;
+}
+
+/* A socket that systemd holds is not where our configuration puts it. */
+static int check_moved(const char *socket, struct error *err)
+{
+    int fd = probe_connect(socket, err);
+    if (fd >= 0)
+        return close(fd);
+    return error_set(
+        err, EX_UNAVAILABLE,
+        "milter-moved was restarted and does not answer on %s: if milter-moved.socket holds "
+        "its socket, set ListenStream there, or disable it, and run this again",
+        socket);
+}
+
+int postfix_move_socket(char *socket, const struct mta_request *request,
+                        const struct postfix *postfix, const char *service, struct error *err)
+{
+    static const char *const restart[] = {"systemctl", "restart", "milter-moved", NULL};
+    static const char *const *const restarts[] = {restart, NULL};
+    struct file_changes changes = {.count = 0};
+    bool unit = runs_as_unit();
+    const struct aftermath aftermath = {.reloads = unit ? restarts : NULL};
+
+    snprintf(socket, ENDPOINT_TEXT_SIZE, "unix:%s/" FOLDER "/milter.sock", postfix->queue);
+    request->say("Step 1 of 2: %s is confined to %s (chroot in master.cf): the milter's socket "
+                 "moves there.\n\n",
+                 service, postfix->queue);
+    int rc = attachment_set_key(request, &changes, "socket", socket, err);
+    if (rc == 0 && !request->dry_run)
+        rc = make_folder(request->settings, postfix, err);
+    if (rc == 0)
+        rc = attachment_carry_out(request, &changes, &aftermath, "", "", err);
+    file_changes_free(&changes);
+    if (rc == 0 && !request->dry_run)
+        rc = unit ? check_moved(socket, err)
+                  : error_set(err, EX_TEMPFAIL,
+                              "restart milter-moved, then run this command again for step 2");
+    if (rc == 0)
+        request->say("\nStep 2 of 2: Postfix.\n\n");
+    return rc;
+}

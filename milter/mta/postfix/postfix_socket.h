@@ -1,0 +1,32 @@
+/* mta/postfix/postfix_socket.h: the sockets of milter-moved as smtpd sees them: how smtpd_milters names ours, whether
+ * Postfix can open it, and moving it to where a chrooted smtpd can. MILTER_README, master(5). */
+#ifndef MTA_POSTFIX_POSTFIX_SOCKET_H
+#define MTA_POSTFIX_POSTFIX_SOCKET_H
+
+#include "mta/mta.h"
+#include "mta/postfix/postfix.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The part of path below the queue folder; NULL if path is not in it. Borrowed from path. */
+const char *postfix_queue_path(const struct postfix *postfix, const char *path);
+
+/* Whether a chrooted smtpd cannot see this socket, "unix:PATH" or "inet:PORT@HOST". */
+bool postfix_is_out_of_chroot(const struct postfix *postfix, const char *socket);
+
+/* Writes the socket into out[ENDPOINT_TEXT_SIZE] as smtpd_milters names it. A path in the queue folder becomes
+ * relative to it, which is right with chroot and without. Returns 0, or -1 with err. */
+int postfix_name_milter(char *out, const struct postfix *postfix, const char *socket,
+                        struct error *err);
+
+/* Checks that milter-moved answers on the socket and that Postfix's account can open it. Returns 0, or -1 with err. */
+int postfix_check_socket(const struct postfix *postfix, const char *socket, struct error *err);
+
+/* Moves the milter's socket into the queue folder, because the service called service is chrooted there: makes its folder,
+ * sets socket in our configuration, and restarts the daemon if systemd runs it. socket[ENDPOINT_TEXT_SIZE] becomes the new
+ * one. Returns 0 if attach can go on; or -1 with err (EX_TEMPFAIL: somebody else has to restart the daemon). */
+int postfix_move_socket(char *socket, const struct mta_request *request,
+                        const struct postfix *postfix, const char *service, struct error *err);
+
+#endif
