@@ -1,5 +1,5 @@
-/* mta/attachment.h: what the drivers of all mail servers need to put milter-moved into a configuration and to take it
- * out again. */
+/* mta/attachment.h: what the drivers of all mail servers need to put milter-moved into a configuration and to
+ * take it out again. */
 #ifndef MTA_ATTACHMENT_H
 #define MTA_ATTACHMENT_H
 
@@ -28,8 +28,8 @@ struct aftermath {
 int attachment_set_key(const struct mta_request *request, struct file_changes *changes,
                        const char *key, const char *value, struct error *err);
 
-/* If --observe was given, plans mode = "observe"; attachment_carry_out then makes the daemon read it. Returns 0, or -1
- * with err. */
+/* If --observe was given, plans mode = "observe"; attachment_carry_out then makes the daemon read it. Returns
+ * 0, or -1 with err. */
 int attachment_mode(const struct mta_request *request, struct file_changes *changes,
                     struct error *err);
 

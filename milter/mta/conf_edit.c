@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What stands at a place of libconfig text and is to be passed over whole. */
+/* ---- libconfig's tokens, in which a key is not looked for */
+
 static const char *skip_string(const char *at)
 {
     for (at++; *at != '\0' && *at != '"'; at++)
@@ -34,7 +35,7 @@ static bool is_word(char c)
            strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*", c) != NULL;
 }
 
-/* The next place after one thing: a string, a comment, a word, or one character. */
+/* The end of the token: a string, a comment, a word, or one character. */
 static const char *next(const char *at)
 {
     if (*at == '"')
@@ -48,7 +49,7 @@ static const char *next(const char *at)
     return at;
 }
 
-/* The key outside of every group; NULL where it is not there. */
+/* The key outside of all groups; NULL if it is not there. */
 static const char *find_key(const char *text, const char *key)
 {
     size_t length = strlen(key);
@@ -61,7 +62,7 @@ static const char *find_key(const char *text, const char *key)
     return NULL;
 }
 
-/* Behind the value that a key has: its ';' or ',' or the end of the line. */
+/* The end of the setting at its ';' or ',', or the end of its line. */
 static const char *value_end(const char *at)
 {
     while (*at != '\0' && strchr(";,\n", *at) == NULL)

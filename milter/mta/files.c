@@ -266,8 +266,8 @@ static bool has_copy(const struct file_changes *changes, const char *date)
     return found;
 }
 
-/* One date for all copies of the set shows that they belong together. Copies of another change in the same second
- * stay. */
+/* One date for all copies of the set shows that they belong together. Copies of another change in the same
+ * second stay. */
 static void choose_date(char date[DATE_SIZE], const struct file_changes *changes)
 {
     struct tm parts;

@@ -1,8 +1,8 @@
-/* mta/files.h: changes to other programs' configuration files. They are shown as a diff, then made together, with a
- * dated copy of each file, and taken back if a later step fails.
+/* mta/files.h: changes to other programs' configuration files. They are shown as a diff, then made together,
+ * with a dated copy of each file, and taken back if a later step fails.
  *
- * Root makes them in folders that may belong to somebody else. So a file is opened relative to a descriptor of its
- * folder, without following a link, and its owner and mode are set through its own descriptor. */
+ * Root makes them in folders that may belong to somebody else. So a file is opened relative to a descriptor of
+ * its folder, without following a link, and its owner and mode are set through its own descriptor. */
 #ifndef MTA_FILES_H
 #define MTA_FILES_H
 
@@ -42,21 +42,22 @@ int file_create(const char *path, const char *text, struct error *err);
 /* Writes a temporary file; path is FILE_TEMPORARY and becomes its path. Returns 0, or -1 with err and no file. */
 int file_create_temporary(char *path, const char *text, struct error *err);
 
-/* Plans that the file at path shall have this text, which is on the heap and owned by the changes from now on, even on
- * an error; NULL: that it shall not exist. A file that has this text already is left out. Returns 0, or -1 with
- * err. */
+/* Plans that the file at path shall have this text, which is on the heap and owned by the changes from now on,
+ * even on an error; NULL: that it shall not exist. A file that has this text already is left out. Returns 0,
+ * or -1 with err. */
 int file_changes_add(struct file_changes *changes, const char *path, char *text, struct error *err);
 
 /* The changes as diff -u prints them, on the heap; NULL with err. */
 char *file_changes_diff(const struct file_changes *changes, struct error *err);
 
-/* Makes the changes. Each file is replaced as a whole (fsync, rename), keeps its owner, group and mode, and is copied
- * to PATH.DATE (2026-09-01T060000Z) before, with one date for all. If one cannot be replaced, or is no longer what it
- * was when the change was planned, those already made are taken back. Returns 0, or -1 with err. */
+/* Makes the changes. Each file is replaced as a whole (fsync, rename), keeps its owner, group and mode, and is
+ * copied to PATH.DATE (2026-09-01T060000Z) before, with one date for all. If one cannot be replaced, or is no
+ * longer what it was when the change was planned, those already made are taken back. Returns 0, or -1 with
+ * err. */
 int file_changes_apply(struct file_changes *changes, struct error *err);
 
-/* Takes back what file_changes_apply made, and removes the copies. Returns 0; or -1 with err, which names the copy
- * that is still needed. */
+/* Takes back what file_changes_apply made, and removes the copies. Returns 0; or -1 with err, which names the
+ * copy that is still needed. */
 int file_changes_take_back(struct file_changes *changes, struct error *err);
 
 void file_changes_free(struct file_changes *changes);

@@ -140,8 +140,8 @@ static int collect(struct streams *s, const struct timespec *end)
     return 0;
 }
 
-/* Waits for the end of a program that has closed its output, which is usually there already. Returns -1 if that takes
- * too long. */
+/* Waits for the end of a program that has closed its output, which is usually there already. Returns -1 if
+ * that takes too long. */
 static int reap(pid_t pid, int *how, const struct timespec *end)
 {
     static const struct timespec pause = {.tv_nsec = 10000000};

@@ -1,4 +1,5 @@
-/* mta/process.h: runs another program, without a shell and never for longer than a limit, and collects its output. */
+/* mta/process.h: runs another program, without a shell and never for longer than a limit, and collects its
+ * output. */
 #ifndef MTA_PROCESS_H
 #define MTA_PROCESS_H
 
@@ -23,9 +24,9 @@ int process_run(struct output *out, const char *const *argv, const char *input, 
 int process_run_within(struct output *out, const char *const *argv, const char *input, int seconds,
                        struct error *err);
 
-/* As process_run, but an exit status other than 0 is an error too (EX_UNAVAILABLE), which has the last line that the
- * program wrote on standard error. Returns its standard output, without blank space at the end, on the heap; or NULL
- * with err. */
+/* As process_run, but an exit status other than 0 is an error too (EX_UNAVAILABLE), which has the last line
+ * that the program wrote on standard error. Returns its standard output, without blank space at the end, on
+ * the heap; or NULL with err. */
 char *process_read(const char *const *argv, struct error *err);
 
 /* NULL members are fine. */

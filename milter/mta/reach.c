@@ -10,12 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What the child found out, as its exit status: 0, or the number of the part of the path that stops
- * it, from 1 on. */
+/* The exit status of the child: 0, the number of the part of the path that stopped it, from 1, or this. */
 #define CANNOT_TRY 255
 
-/* The part of the path with this number: "/run", "/run/milter-moved", the whole. Returns whether it
- * is the whole. */
+/* The part of the path with this number: "/run", "/run/milter-moved", the whole path. Returns whether it is
+ * the whole. */
 static bool part_of(char *out, size_t size, const char *path, int number)
 {
     const char *end = path;
@@ -25,7 +24,7 @@ static bool part_of(char *out, size_t size, const char *path, int number)
     return *end == '\0';
 }
 
-/* Which part of the path stops this process; 0 for none. */
+/* The number of the part of the path that stops this process; 0 for none. */
 static int find_obstacle(const char *path)
 {
     char part[PATH_MAX];
@@ -38,7 +37,7 @@ static int find_obstacle(const char *path)
     return 0;
 }
 
-/* Postfix and Sendmail start their parts with the account's groups too. */
+/* Postfix and Sendmail give their processes the account's supplementary groups too. */
 static int try_as(const char *path, const struct passwd *user)
 {
     int how;
@@ -71,7 +70,6 @@ int reach_check(const char *path, const char *user, struct error *err)
                          part);
     return error_set(
         err, EX_NOPERM,
-        "%s: %s may not write to it: set socket_group to a group of %s, and start milter-moved "
-        "anew",
+        "%s: %s may not write to it: set socket_group to a group of %s, and restart milter-moved",
         part, user, user);
 }

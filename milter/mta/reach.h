@@ -1,13 +1,13 @@
-/* mta/reach.h: whether an account of a mail server may open a socket of ours. */
+/* mta/reach.h: whether a mail server's account can open one of our sockets. */
 #ifndef MTA_REACH_H
 #define MTA_REACH_H
 
 #include "base/error.h"
 
-/* Tries, as the account user with all its groups, to pass through every folder of path and to write
- * to the socket at its end; path is absolute. Returns 0 where it may, and where that cannot be tried
- * (only root can become another account; there is no such account); or -1 with err (EX_NOPERM, EX_NOINPUT) that
- * names the first obstacle and what mends it. */
+/* Tries, as the account user with all its groups, to pass through each folder of the absolute path and to
+ * write to the socket. Returns 0 if that works, or if it cannot be tried because we are not root or there is
+ * no such account; or -1 with err (EX_NOPERM, EX_NOINPUT), which names the first obstacle and how to remove
+ * it. */
 int reach_check(const char *path, const char *user, struct error *err);
 
 #endif

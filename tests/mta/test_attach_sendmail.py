@@ -179,7 +179,7 @@ class StockSendmailCase(Case):
     def test_a_sendmail_that_does_not_take_it_has_all_taken_back(self):
         self.start()
         (self.sendmail.folder / "bin/sendmail").write_text("#!/bin/sh\necho 'line 7: bad' >&2\nexit 78\n")
-        self.refuses("sendmail does not take it: exit status 78: line 7: bad", status=69)
+        self.refuses("sendmail refuses it: exit status 78: line 7: bad", status=69)
         self.assertEqual(sorted(self.sendmail.conf.glob("*.2*Z")), [])
 
     def test_a_dry_run_and_an_unanswered_question_change_nothing(self):
@@ -472,7 +472,7 @@ class OddSendmail(Case):
 
     def test_a_list_of_milters_behind_the_mailers_is_refused(self):
         self.start(tail="define(`confINPUT_MAIL_FILTERS', `first')dnl\nMAIL_FILTER(`first', `S=inet:9@127.0.0.1')dnl\n")
-        self.refuses("confINPUT_MAIL_FILTERS is defined behind the MAILER lines")
+        self.refuses("confINPUT_MAIL_FILTERS is defined after the MAILER lines")
 
     def test_the_way_by_hand_that_readme_shows(self):
         readme = (place.SOURCE / "README").read_text()
@@ -510,7 +510,7 @@ class OddSendmail(Case):
 
     def test_a_map_of_the_same_name_is_refused(self):
         self.start(tail="LOCAL_CONFIG\nKreply regex -a@MATCH ^x$\n")
-        self.refuses("has a map called reply already")
+        self.refuses("already has a map called reply")
 
     def test_no_mailers_no_sendmail_mc_and_no_folder(self):
         self.start()

@@ -144,8 +144,8 @@ static bool has_patterns(const char *table)
     return strncmp(table, "pcre:", 5) == 0 || strncmp(table, "regexp:", 7) == 0;
 }
 
-/* Takes "proxy:" from the table, and from those in it ("unionmap:{proxy:hash:/a,proxy:hash:/b}"), in place: proxymap(8)
- * opens them for smtpd, but runs only while Postfix does, and postmap waits for it without end. */
+/* Takes "proxy:" from the table, and from those in it ("unionmap:{proxy:hash:/a,proxy:hash:/b}"), in place:
+ * proxymap(8) opens them for smtpd, but runs only while Postfix does, and postmap waits for it without end. */
 static void open_directly(char *table)
 {
     static const char proxy[] = "proxy:";

@@ -1,5 +1,5 @@
-/* mta/postfix/postfix.h: an installed Postfix and its parameters, read with its own programs. postconf(1), postmap(1),
- * master(5). Postfix 3.0 and later. */
+/* mta/postfix/postfix.h: an installed Postfix and its parameters, read with its own programs. postconf(1),
+ * postmap(1), master(5). Postfix 3.0 and later. */
 #ifndef MTA_POSTFIX_POSTFIX_H
 #define MTA_POSTFIX_POSTFIX_H
 
@@ -25,21 +25,21 @@ struct postfix {
     char *queue;    /* its queue folder, to which a chrooted service is confined */
 };
 
-/* Finds the installation with this configuration folder; NULL: the host's own. Returns 0 with *out, to be freed with
- * postfix_free; or -1 with err (EX_UNAVAILABLE). */
+/* Finds the installation with this configuration folder; NULL: the host's own. Returns 0 with *out, to be
+ * freed with postfix_free; or -1 with err (EX_UNAVAILABLE). */
 int postfix_find(struct postfix *out, const char *dir, struct error *err);
 void postfix_free(struct postfix *postfix);
 
-/* The value of a parameter in the configuration folder dir, expanded or as written; the default if main.cf does not set
- * it. On the heap; NULL with err. */
+/* The value of a parameter in the configuration folder dir, expanded or as written; the default if main.cf
+ * does not set it. On the heap; NULL with err. */
 char *postfix_value(const char *dir, const char *name, bool expanded, struct error *err);
 
-/* All parameters, expanded, "name = value" a line: those of main.cf and the defaults, or (of_services) those that
- * master.cf sets for a service, "smtp/inet/name = value". On the heap; NULL with err. */
+/* All parameters, expanded, "name = value" a line: those of main.cf and the defaults, or (of_services) those
+ * that master.cf sets for a service, "smtp/inet/name = value". On the heap; NULL with err. */
 char *postfix_values(const char *dir, bool of_services, struct error *err);
 
-/* The parameters that master.cf sets for its services, "smtp/inet/name = value" a line, expanded or as written. On
- * the heap; NULL with err. */
+/* The parameters that master.cf sets for its services, "smtp/inet/name = value" a line, expanded or as
+ * written. On the heap; NULL with err. */
 char *postfix_overrides(const char *dir, bool expanded, struct error *err);
 
 /* The name of the class for messages; and of the parameter that lists its mailboxes, where kind is not

@@ -18,8 +18,8 @@
 
 /* ---- overrides in master.cf, in the form of postfix_overrides: lines of "smtp/inet/smtpd_milters = value" */
 
-/* The value of the service's own parameter, on the heap; NULL if it has none (or memory is out: then the one of main.cf
- * counts). */
+/* The value of the service's own parameter, on the heap; NULL if it has none (or memory is out: then the one
+ * of main.cf counts). */
 static char * override(const char *overrides, const char *service, const char *name)
 {
     size_t service_length = strlen(service), name_length = strlen(name);
@@ -80,8 +80,8 @@ static bool is_chroot(const char *column, const char *scratch)
     return old;
 }
 
-/* A service can have its milters switched off: by "-o smtpd_milters=", usual after a content filter, or by no_milters, its
- * own or that of main.cf. With our map it would accept recipients that no milter then refuses. */
+/* A service can have its milters switched off: by "-o smtpd_milters=", usual after a content filter, or by
+ * no_milters, its own or that of main.cf. With our map it would accept recipients that no milter then refuses. */
 static bool is_attachable(const char *overrides, const char *service, const char *scratch)
 {
     struct error err;
@@ -96,8 +96,8 @@ static bool is_attachable(const char *overrides, const char *service, const char
     return !off;
 }
 
-/* The clients in smtpd_milter_maps may have other milters than ours. With our map the service would accept recipients from
- * them that no milter then refuses. postconf(5). */
+/* The clients in smtpd_milter_maps may have other milters than ours. With our map the service would accept
+ * recipients from them that no milter then refuses. postconf(5). */
 static bool is_choosy(const char *overrides, const char *service, const char *scratch)
 {
     struct error err;
@@ -184,8 +184,8 @@ static int continue_line(struct cf *main, struct cf_line *line, const char *item
     return rc;
 }
 
-/* Adds the item to the list in the parameter: continues its line, or sets it. If the list has by, the item was put there by
- * hand. */
+/* Adds the item to the list in the parameter: continues its line, or sets it. If the list has by, the item was
+ * put there by hand. */
 static int add_to_list(const struct plan_input *input, struct cf *main, const char *name,
                        const char *item, const char *by, struct error *err)
 {
@@ -206,8 +206,8 @@ static int add_to_list(const struct plan_input *input, struct cf *main, const ch
     return rc;
 }
 
-/* For domains of no class: the recipients that our milter is going to refuse or forward get past the restrictions, no
- * others. */
+/* For domains of no class: the recipients that our milter is going to refuse or forward get past the
+ * restrictions, no others. */
 static int set_unserved(const struct plan_input *input, struct cf *main)
 {
     char *domains = NULL;
@@ -291,8 +291,8 @@ static char *value_of(const struct service_plan *p, const char *name, bool expan
     return value != NULL ? value : postfix_value(p->input->scratch, name, expanded, p->err);
 }
 
-/* Whether the list needs the item. With an empty list every recipient is accepted, so the milter is asked already: with
- * our map as its only item all others would be unknown. virtual_alias_maps is different. */
+/* Whether the list needs the item. With an empty list every recipient is accepted, so the milter is asked
+ * already: with our map as its only item all others would be unknown. virtual_alias_maps is different. */
 static bool lacks(const char *list, const char *by, bool unless_empty)
 {
     return !names(list, by) && !(unless_empty && is_empty(list));

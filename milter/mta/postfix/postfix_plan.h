@@ -1,5 +1,5 @@
-/* mta/postfix/postfix_plan.h: plans where our milter and maps are added to a Postfix configuration. Works on its text:
- * nothing is written. */
+/* mta/postfix/postfix_plan.h: plans where our milter and maps are added to a Postfix configuration. Works on
+ * its text: nothing is written. */
 #ifndef MTA_POSTFIX_POSTFIX_PLAN_H
 #define MTA_POSTFIX_POSTFIX_PLAN_H
 
@@ -40,8 +40,8 @@ struct service {
         choosy; /* smtpd_milter_maps: some clients have other milters or none, so it gets no maps */
 };
 
-/* Reads the smtpd services from the lines of master, and their parameters with postconf from the folder scratch. Returns
- * *count of them, on the heap; or NULL with err. */
+/* Reads the smtpd services from the lines of master, and their parameters with postconf from the folder
+ * scratch. Returns *count of them, on the heap; or NULL with err. */
 struct service *plan_services(struct cf *master, const char *scratch, size_t *count,
                               struct error *err);
 

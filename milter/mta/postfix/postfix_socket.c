@@ -63,8 +63,9 @@ int postfix_check_socket(const struct postfix *postfix, const char *socket, stru
 
 /* ---- moving it */
 
-/* Makes the folder, with the daemon's user as its owner. The setgid bit gives a socket the folder's group: a daemon that
- * does not start as root cannot set it. What is in the queue folder may belong to somebody else: no link is followed. */
+/* Makes the folder, with the daemon's user as its owner. The setgid bit gives a socket the folder's group: a
+ * daemon that does not start as root cannot set it. What is in the queue folder may belong to somebody else:
+ * no link is followed. */
 static int make_folder(const struct settings *settings, const struct postfix *postfix,
                        struct error *err)
 {

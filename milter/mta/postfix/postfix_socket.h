@@ -1,5 +1,5 @@
-/* mta/postfix/postfix_socket.h: the sockets of milter-moved as smtpd sees them: how smtpd_milters names ours, whether
- * Postfix can open it, and moving it to where a chrooted smtpd can. MILTER_README, master(5). */
+/* mta/postfix/postfix_socket.h: the sockets of milter-moved as smtpd sees them: how smtpd_milters names ours,
+ * whether Postfix can open it, and moving it to where a chrooted smtpd can. MILTER_README, master(5). */
 #ifndef MTA_POSTFIX_POSTFIX_SOCKET_H
 #define MTA_POSTFIX_POSTFIX_SOCKET_H
 
@@ -20,12 +20,14 @@ bool postfix_is_out_of_chroot(const struct postfix *postfix, const char *socket)
 int postfix_name_milter(char *out, const struct postfix *postfix, const char *socket,
                         struct error *err);
 
-/* Checks that milter-moved answers on the socket and that Postfix's account can open it. Returns 0, or -1 with err. */
+/* Checks that milter-moved answers on the socket and that Postfix's account can open it. Returns 0, or -1 with
+ * err. */
 int postfix_check_socket(const struct postfix *postfix, const char *socket, struct error *err);
 
-/* Moves the milter's socket into the queue folder, because the service called service is chrooted there: makes its folder,
- * sets socket in our configuration, and restarts the daemon if systemd runs it. socket[ENDPOINT_TEXT_SIZE] becomes the new
- * one. Returns 0 if attach can go on; or -1 with err (EX_TEMPFAIL: somebody else has to restart the daemon). */
+/* Moves the milter's socket into the queue folder, because the service called service is chrooted there: makes
+ * its folder, sets socket in our configuration, and restarts the daemon if systemd runs it.
+ * socket[ENDPOINT_TEXT_SIZE] becomes the new one. Returns 0 if attach can go on; or -1 with err (EX_TEMPFAIL:
+ * somebody else has to restart the daemon). */
 int postfix_move_socket(char *socket, const struct mta_request *request,
                         const struct postfix *postfix, const char *service, struct error *err);
 

@@ -1,5 +1,6 @@
 #include "mta/sendmail/sendmail_attach.h"
 
+#include "base/endpoint.h"
 #include "mta/attachment.h"
 #include "mta/sendmail/sendmail_cf.h"
 #include "mta/sendmail/sendmail_check.h"
@@ -18,21 +19,21 @@
 #define COMMENT     "dnl # "
 #define DEFAULT_DIR "/etc/mail"
 #define FILTER      "milter-moved"
-#define DOMAINS_MAX 1000 /* of the table about which Sendmail is asked */
+#define DOMAINS_MAX 1000 /* of the table that Sendmail is asked about */
 
-/* All that one run works with. */
+/* The state of one run. */
 struct sendmail_attachment {
     const struct mta_request *request;
     char *dir;
     char mc_path[PATH_MAX], cf_path[PATH_MAX], m4_path[PATH_MAX];
-    char *mc, *cf;    /* as they are */
-    char *stripped;   /* sendmail.mc without us */
-    char *base;       /* the sendmail.cf of that */
-    char *made;       /* the sendmail.cf to be made; NULL: it comes back as it was kept */
-    char milter[108]; /* our socket, as Sendmail writes it */
-    char filter[64];  /* what our milter is called there */
-    bool by_hand;     /* it is there, put in by hand */
-    bool changes_cf;  /* sendmail.cf is among the changes */
+    char *mc, *cf;  /* as they are now */
+    char *stripped; /* sendmail.mc without our block */
+    char *base;     /* the sendmail.cf made from that */
+    char *made;     /* the sendmail.cf to be made; NULL: the kept one is restored */
+    char milter[ENDPOINT_TEXT_SIZE]; /* our socket in the form of Sendmail */
+    char filter[64];                 /* the name of our milter there */
+    bool by_hand;                    /* the milter was put in by hand */
+    bool changes_cf;                 /* sendmail.cf is among the changes */
     struct file_changes changes;
 };
 
@@ -54,8 +55,8 @@ static int find_folder(struct sendmail_attachment *a, struct error *err)
                          "no Sendmail here (--config-dir names its folder): no folder '%s'", dir);
     if (strpbrk(a->dir, "`'\"[]{}, \t") != NULL || strlen(a->dir) > PATH_MAX - 32)
         return error_set(err, EX_CONFIG,
-                         "%s: cannot be written in sendmail.mc: a path without quotes, "
-                         "brackets, commas and blanks is needed",
+                         "%s: cannot be written in sendmail.mc: it needs a path without quotes, "
+                         "brackets, commas and blanks",
                          a->dir);
     snprintf(a->mc_path, sizeof a->mc_path, "%s/sendmail.mc", a->dir);
     snprintf(a->cf_path, sizeof a->cf_path, "%s/sendmail.cf", a->dir);
@@ -78,7 +79,7 @@ static int read_files(struct sendmail_attachment *a, struct error *err)
     return a->base == NULL ? -1 : 0;
 }
 
-/* A sendmail.cf that was changed by hand would lose that. */
+/* A change that was made in sendmail.cf by hand would be lost. */
 static int check_cf_is_made_of_mc(const struct sendmail_attachment *a, struct error *err)
 {
     const char *differs;
@@ -90,7 +91,7 @@ static int check_cf_is_made_of_mc(const struct sendmail_attachment *a, struct er
     if (!sendmail_same(a->cf, made, &differs, &length))
         rc = error_set(err, EX_CONFIG,
                        "%s is not what m4 makes of %s, and what was changed by hand would be lost: "
-                       "bring it into sendmail.mc, and rebuild: %.*s",
+                       "put it into sendmail.mc, and rebuild: %.*s",
                        a->cf_path, a->mc_path, (int)length, differs);
     free(made);
     return rc;
@@ -109,21 +110,18 @@ static void free_attachment(struct sendmail_attachment *a)
 
 /* ---- our sockets */
 
-/* Sendmail takes no brackets round an IPv6 address. */
 static int name_milter(struct sendmail_attachment *a, struct error *err)
 {
-    const char *socket = a->request->settings->socket;
-    size_t used = 0;
-    for (; *socket != '\0' && used + 1 < sizeof a->milter; socket++)
-        if (*socket != '[' && *socket != ']')
-            a->milter[used++] = *socket;
-    a->milter[used] = '\0';
+    struct endpoint endpoint;
+    if (endpoint_parse(&endpoint, a->request->settings->socket, err) != 0)
+        return -1;
+    endpoint_format_sendmail(a->milter, sizeof a->milter, &endpoint);
     const char *const paths[] = {a->milter, a->request->settings->lookup_socket};
     for (int i = 0; i < 2; i++)
         if (strpbrk(paths[i], "`'\"[]{}, \t$#") != NULL)
             return error_set(err, EX_CONFIG,
-                             "'%s' cannot be written for Sendmail: a path without "
-                             "quotes, brackets, commas and blanks is needed",
+                             "'%s' cannot be written for Sendmail: it needs a path without quotes, "
+                             "brackets, commas and blanks",
                              paths[i]);
     return 0;
 }
@@ -139,7 +137,7 @@ static void check_socket(const struct sendmail_attachment *a, const char *socket
         close(fd);
 }
 
-/* A milter that is ours but was not put in by attach keeps its name. */
+/* A milter with our socket that was put in by hand keeps its name. */
 static int find_by_hand(struct sendmail_attachment *a, struct error *err)
 {
     int rc = sendmail_find_filter(a->base, a->mc_path, a->milter, a->filter, sizeof a->filter, err);
@@ -151,8 +149,8 @@ static int find_by_hand(struct sendmail_attachment *a, struct error *err)
 
 /* ---- sendmail.mc */
 
-/* Where the first line stands before which ours have to be: the mailers, and rulesets of the
- * administrator's own, which then go on with what is not moved. NULL for none. */
+/* The first line before which ours have to be: that of a mailer, or of the administrator's own rulesets, which
+ * then see what has not moved. NULL if there is none. */
 static const char *find_place(const char *mc)
 {
     static const char *const words[] = {"MAILER(", "MAILER_DEFINITIONS", "LOCAL_RULESETS"};
@@ -167,14 +165,14 @@ static const char *find_place(const char *mc)
     return NULL;
 }
 
-/* With our block, which includes the m4 file at this path. The include stands behind an empty string lest
- * Debian's makefile takes the file for one of its own, and makes it anew when it is gone. */
+/* The sendmail.mc with our block, which includes the m4 file at this path. Debian's makefile tries to make
+ * each file of a line that begins with include: hence the empty string before it. */
 static char *add_block(const struct sendmail_attachment *a, const char *m4_path, struct error *err)
 {
     char filter[512] = "", *text;
     const char *at = find_place(a->stripped);
     if (at == NULL) {
-        error_set(err, EX_CONFIG, "%s: no MAILER line, before which the milter has to stand",
+        error_set(err, EX_CONFIG, "%s: has no MAILER line, before which the milter has to be",
                   a->mc_path);
         return NULL;
     }
@@ -191,9 +189,9 @@ static char *add_block(const struct sendmail_attachment *a, const char *m4_path,
     return text;
 }
 
-/* ---- both ways */
+/* ---- attach and detach */
 
-/* Whatever way it was made, sendmail.cf has to say what was shown. */
+/* The makefile has to make the sendmail.cf that was shown. */
 static int rebuild(void *data, struct error *err)
 {
     const struct sendmail_attachment *a = data;
@@ -224,7 +222,8 @@ static int carry_out(struct sendmail_attachment *a, const char *nothing, const c
     return rc;
 }
 
-/* As Debian's makefile does: sendmail.mc as comments at the end, where sendmail.cf had it. */
+/* If sendmail.cf has sendmail.mc as comments at its end, which Debian's makefile puts there, so shall the new
+ * one. */
 static char *with_footer(const struct sendmail_attachment *a, const char *made, const char *mc)
 {
     char footer[PATH_MAX + 16], *text = NULL;
@@ -244,7 +243,7 @@ static char *with_footer(const struct sendmail_attachment *a, const char *made, 
     return fclose(out) == 0 ? text : NULL;
 }
 
-/* text is on the heap, and handed over. */
+/* Takes over text, which is on the heap. */
 static int change_cf(struct sendmail_attachment *a, char *text, struct error *err)
 {
     size_t before = a->changes.count;
@@ -271,7 +270,7 @@ static void say_unserved(const struct sendmail_attachment *a)
                       first, denied > 1 ? " and others are" : " is");
 }
 
-/* What a mailing list meets on the day after a migration. */
+/* Mail to a mailing list meets it on the day after a migration. */
 static void say_limit(const struct sendmail_attachment *a)
 {
     static const char option[] = "O BadRcptThrottle=";
@@ -279,12 +278,12 @@ static void say_limit(const struct sendmail_attachment *a)
     const char *line = sendmail_find(a->base, option, &length);
     if (line != NULL && atoi(line + strlen(option)) > 0)
         a->request->say(
-            "Sendmail counts each 551 as a bad recipient: after %d in a session each costs a "
-            "second (confBAD_RCPT_THROTTLE)\n",
+            "Sendmail counts each 551 as a bad recipient: after %d in a session it waits a "
+            "second for each (confBAD_RCPT_THROTTLE)\n",
             atoi(line + strlen(option)));
 }
 
-/* What sendmail.cf will be: made with our m4 file in another place. */
+/* Makes the new sendmail.cf, with our m4 file in a temporary place. */
 static int make_ahead(struct sendmail_attachment *a, const char *m4, struct error *err)
 {
     char path[] = FILE_TEMPORARY;
@@ -297,7 +296,7 @@ static int make_ahead(struct sendmail_attachment *a, const char *m4, struct erro
     return a->made == NULL ? -1 : 0;
 }
 
-/* A rule of Sendmail says one line. */
+/* A rule of Sendmail answers with one line only. */
 static void say_what_is_cut(const struct mta_request *request)
 {
     const struct settings *settings = request->settings;
@@ -310,8 +309,8 @@ static void say_what_is_cut(const struct mta_request *request)
     }
     if (cut)
         request->say(
-            "replies of several lines: for mailboxes that Sendmail no longer has, senders read "
-            "the first line alone\n");
+            "replies of several lines: for mailboxes that Sendmail no longer has, senders see "
+            "only the first line\n");
 }
 
 static int plan(struct sendmail_attachment *a, struct error *err)
@@ -332,7 +331,7 @@ static int plan(struct sendmail_attachment *a, struct error *err)
         rc = copy == NULL ? out_of_memory(err)
                           : file_changes_add(&a->changes, a->mc_path, copy, err);
     }
-    /* m4 writes the moment into a comment: what says the same stays. */
+    /* m4 writes the time into a comment: a sendmail.cf that is otherwise the same stays. */
     if (rc == 0 && a->changes.count > 0)
         rc = change_cf(a, with_footer(a, a->made, mc), err);
     free(mc);
@@ -344,8 +343,8 @@ static int attach_with(struct sendmail_attachment *a, struct error *err)
     const struct settings *settings = a->request->settings;
     if (*settings->lookup_socket == '\0')
         return error_set(err, EX_CONFIG,
-                         "lookup_socket: is \"\": without it Sendmail refuses "
-                         "mailboxes that it no longer has: set it");
+                         "lookup_socket: is \"\": set it, or Sendmail itself refuses mailboxes "
+                         "that were removed");
     if (read_files(a, err) != 0 || check_cf_is_made_of_mc(a, err) != 0 ||
         name_milter(a, err) != 0 || sendmail_check_map_name(a->base, a->cf_path, err) != 0 ||
         find_by_hand(a, err) != 0 || sendmail_check_reach(a->base, settings->socket, err) != 0 ||
@@ -373,8 +372,8 @@ int sendmail_attach(const struct mta_request *request, struct error *err)
 
 /* ---- detach */
 
-/* The sendmail.cf that attach kept, with the date of a sendmail.mc that was as it is to be again; where it
- * says what m4 makes of it today. On the heap, NULL for none. */
+/* The copy of sendmail.cf with the same date as a copy of sendmail.mc that is what detach leaves, if it still
+ * is what m4 makes from that. On the heap; NULL if there is none. */
 static char *find_kept(const struct sendmail_attachment *a)
 {
     char pattern[PATH_MAX + 8], path[PATH_MAX + 64];

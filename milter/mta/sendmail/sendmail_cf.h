@@ -1,4 +1,4 @@
-/* mta/sendmail/sendmail_cf.h: sendmail.cf: made of a sendmail.mc by m4, and what it says. */
+/* mta/sendmail/sendmail_cf.h: makes a sendmail.cf from a sendmail.mc with m4, and reads it. */
 #ifndef MTA_SENDMAIL_SENDMAIL_CF_H
 #define MTA_SENDMAIL_SENDMAIL_CF_H
 
@@ -7,26 +7,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What m4 makes of the text of a sendmail.mc that stands, or is to stand, in this folder. On the heap; or
- * NULL with err (EX_CONFIG, EX_CANTCREAT, EX_UNAVAILABLE). */
+/* The sendmail.cf that m4 makes in this folder from mc, the text of a sendmail.mc. On the heap; or NULL with
+ * err (EX_CONFIG, EX_UNAVAILABLE). */
 char *sendmail_build(const char *folder, const char *mc, struct error *err);
 
-/* The next line that says something, its length in *length, *at behind it; NULL behind the last. Comments
- * are passed over: m4 writes when and where it ran into them. */
+/* The next line that is neither empty nor a comment (in which m4 writes when and where it ran), with its
+ * length in *length; NULL after the last. *at becomes the beginning of the line after it. */
 const char *sendmail_line(const char **at, size_t *length);
 
-/* Whether both say the same. Where they do not, and differs is not NULL, it becomes the first line of a
- * (or where that has ended, of b) that is not in the other, *length octets. */
+/* Whether both have the same such lines. If not, and differs is not NULL, *differs becomes the first line of a
+ * that is different (of b, if a has ended), and *length its length. */
 bool sendmail_same(const char *a, const char *b, const char **differs, size_t *length);
 
-/* The first line that begins so; NULL for none. */
+/* The first line with this beginning; NULL if there is none. */
 const char *sendmail_find(const char *cf, const char *begins, size_t *length);
 
-/* Whether O DontBlameSendmail of the file has this word. */
+/* Whether DontBlameSendmail in the file has this word. */
 bool sendmail_blames_not(const char *cf, const char *word);
 
-/* A Sendmail with this sendmail.cf opens no socket at path where others can write to a folder above it:
- * then returns the mode of that folder, which becomes *out[size]. Else returns 0. */
+/* Sendmail opens no socket below a folder to which others may write. Returns the mode of the lowest such
+ * folder above path, with its path in out[size]; 0 if there is none for this sendmail.cf. */
 unsigned sendmail_distrusts(const char *cf, const char *path, char *out, size_t size);
 
 #endif

@@ -11,7 +11,7 @@
 
 /* ---- our sockets */
 
-/* Sendmail opens no socket below a folder that others may write to, and defers all mail then. */
+/* Sendmail opens no socket below a folder to which others may write, and then defers all mail. */
 static int check_folders(const char *cf, const char *socket, struct error *err)
 {
     char folder[PATH_MAX];
@@ -26,7 +26,7 @@ static int check_folders(const char *cf, const char *socket, struct error *err)
     return 0;
 }
 
-/* A Sendmail that gives up root needs to be let in. */
+/* A Sendmail that gives up root needs permission for the socket. */
 static int check_account(const char *cf, const char *socket, struct error *err)
 {
     static const char option[] = "O RunAsUser=";
@@ -45,17 +45,16 @@ int sendmail_check_reach(const char *cf, const char *socket, struct error *err)
     return check_folders(cf, socket, err) != 0 || check_account(cf, socket, err) != 0 ? -1 : 0;
 }
 
-/* ---- before we are in it */
+/* ---- before our lines are added */
 
-/* The map's name is what the lookup server is asked, so nobody else may have it. */
 int sendmail_check_map_name(const char *cf, const char *cf_path, struct error *err)
 {
     size_t length;
     if (sendmail_find(cf, "Kreply ", &length) == NULL)
         return 0;
-    return error_set(
-        err, EX_CONFIG,
-        "%s: has a map called reply already, which is the name of ours: give it another", cf_path);
+    return error_set(err, EX_CONFIG,
+                     "%s: already has a map called reply, which is the name of ours: rename it",
+                     cf_path);
 }
 
 /* Whether a milter line, "Xname, S=unix:/path, F=T", has this socket, also as "local:/path". */
@@ -85,9 +84,9 @@ int sendmail_find_filter(const char *cf, const char *mc_path, const char *socket
     return found;
 }
 
-/* ---- with us in it */
+/* ---- after our lines were added */
 
-/* What a line of this beginning says behind BY, up to the line's end; NULL where it does not. */
+/* If the line has this beginning, the text after by; else NULL. */
 static const char *value_of(const char *line, size_t length, const char *begins, const char *by)
 {
     if (strncmp(line, begins, strlen(begins)) != 0)
@@ -101,7 +100,7 @@ static bool names(const char *filters, const char *end, const char *name)
     return memmem(filters, (size_t)(end - filters), name, strlen(name)) != NULL;
 }
 
-/* A list of filters that is set behind ours would leave us out. */
+/* A list of filters that is set after our lines leaves our milter out. */
 int sendmail_check_filters(const char *cf, const char *mc_path, const char *filter,
                            void (*say)(const char *format, ...), struct error *err)
 {
@@ -118,12 +117,11 @@ int sendmail_check_filters(const char *cf, const char *mc_path, const char *filt
     if (asked)
         return 0;
     return error_set(err, EX_CONFIG,
-                     "%s: confINPUT_MAIL_FILTERS is defined behind the MAILER lines, without %s: "
+                     "%s: confINPUT_MAIL_FILTERS is defined after the MAILER lines, without %s: "
                      "define it before them",
                      mc_path, filter);
 }
 
-/* Rules that stand before ours in the same ruleset leave us what they please of the address. */
 int sendmail_check_first_rule(const char *cf, const char *mc_path, struct error *err)
 {
     const char *line;
@@ -137,12 +135,13 @@ int sendmail_check_first_rule(const char *cf, const char *mc_path, struct error 
             return 0;
         return error_set(
             err, EX_CONFIG,
-            "%s: has a Local_check_rcpt before the MAILER lines, and before ours: move "
-            "it behind them: %.*s",
+            "%s: has a Local_check_rcpt before the MAILER lines, and so before ours: move "
+            "it after them: %.*s",
             mc_path, (int)length, line);
     }
-    return error_set(err, EX_CONFIG,
-                     "%s: our rules do not come into sendmail.cf: is the first MAILER "
-                     "line inside of an ifdef or a quotation?",
-                     mc_path);
+    return error_set(
+        err, EX_CONFIG,
+        "%s: our rules do not get into sendmail.cf: is the first MAILER line inside an "
+        "ifdef or a quotation?",
+        mc_path);
 }

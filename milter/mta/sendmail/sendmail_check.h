@@ -1,6 +1,6 @@
-/* mta/sendmail/sendmail_check.h: what attach checks in the text of a sendmail.cf, cf, before and after milter-moved is in
- * it. Each int function returns 0, or -1 with err (EX_CONFIG) unless it says otherwise. cf_path and mc_path are for
- * messages. */
+/* mta/sendmail/sendmail_check.h: what attach checks in the text of a sendmail.cf, cf, before and after
+ * milter-moved is in it. Each int function returns 0, or -1 with err (EX_CONFIG) unless it says otherwise.
+ * cf_path and mc_path are for messages. */
 #ifndef MTA_SENDMAIL_SENDMAIL_CHECK_H
 #define MTA_SENDMAIL_SENDMAIL_CHECK_H
 
@@ -14,8 +14,8 @@ int sendmail_check_reach(const char *cf, const char *socket, struct error *err);
 /* Whether the name of our map is free: it is part of what the lookup server is asked. */
 int sendmail_check_map_name(const char *cf, const char *cf_path, struct error *err);
 
-/* Looks for a milter with this socket. Returns 1 with its name in name[size], 0 if there is none; or -1 with err if it lets
- * mail pass while it is down. */
+/* Looks for a milter with this socket. Returns 1 with its name in name[size], 0 if there is none; or -1 with
+ * err if it lets mail pass while it is down. */
 int sendmail_find_filter(const char *cf, const char *mc_path, const char *socket, char *name,
                          size_t size, struct error *err);
 

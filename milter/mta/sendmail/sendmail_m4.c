@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* m4's quotes inside our file: the default ones are an apostrophe and a backtick, which a text may have;
- * unquoted a word of a text could be a macro's name. */
+/* m4's quotes in our file. The default ones, a backtick and an apostrophe, may be in a text; and an unquoted
+ * word of a text could be the name of a macro. */
 #define OPEN  "[[["
 #define CLOSE "]]]"
 
-/* m4 reads what ifdef leaves a second time: quoted twice it stays as it is. */
+/* m4 scans the expansion of ifdef again: only what is quoted twice stays as it is. */
 #define IF(macro)      CLOSE "ifdef(" OPEN macro CLOSE ", " OPEN OPEN
 #define MACRO(macro)   CLOSE CLOSE macro OPEN OPEN
 #define END_IF         CLOSE CLOSE ")" OPEN
@@ -27,7 +27,7 @@ static const char head[] =
     "ifdef(`_VIRTUSER_TABLE_', `define(`_MOVED_PARSE_')')\n"
     "ifdef(`_MAILER_TABLE_', `define(`_MOVED_PARSE_')')\n";
 
-/* A port with a list of milters of its own asks no others. Each line is quoted first: it has commas. */
+/* A port with its own list of milters asks no others. Each line has commas, so it is quoted first. */
 static const char ports[] = "changequote({, })\n"
                             "define({_MOVED_}, patsubst(defn({_DPO_}), {.+}, {{{\\&}}}))\n"
                             "define({_DPO_}, patsubst(defn({_MOVED_}), "
@@ -39,20 +39,20 @@ static const char map[] =
                                    "map is what it is asked for.\n"
                                    "Kreply socket -d10 -T<TMPF> local:%s\n" END_DIVERT;
 
-/* What has not moved goes on as it came, to whatever rules follow. */
+/* A mailbox that has not moved goes on unchanged to the rules that follow. */
 static const char rules[] = DIVERT("9") "SLocal_check_rcpt\n" SENDMAIL_M4_RULE "\n"
                                         "R$* $| $#$*\t\t$#$2\n"
                                         "R$* $| $*\t\t$: $1\n"
                                         "\n"
                                         "Smoved_rcpt\n";
 
-/* What Sendmail refuses by itself (relaying, the access map) it refuses in its own words. */
+/* What Sendmail itself refuses (relaying, the access map) gets its own reply. */
 static const char served_alone[] = "R$*\t\t\t$: $1 $| $>\"Basic_check_rcpt\" $1\n"
                                    "R$* $| $#error $*\t$@ $1\n"
                                    "R$* $| $#discard $*\t$@ $1\n"
                                    "R$* $| $*\t\t$: $1\n";
 
-/* The words of a key are parted by blanks, which only a quoted string keeps. */
+/* The words of a key are separated by blanks, which only a quoted string preserves. */
 static const char ask[] =
     "R< $* > $*\t\t$: $1\n"
     "R$*\t\t\t$: $&{auth_authen} $| $1\n"
@@ -60,8 +60,8 @@ static const char ask[] =
     "R$| $*\t\t\t$: $1 $| $(reply $&{client_addr} \" 0 0 \" $1 $: <NONE> $)\n"
     "R$* $| <NONE>\t\t$@ $1\n";
 
-/* With FEATURE(`delay_checks') client and sender are checked after the recipient: one that will be refused
- * learns no new address. */
+/* With FEATURE(`delay_checks') client and sender are checked after the recipient. They are checked here first,
+ * so that a client that is going to be refused learns no new address. */
 static const char delayed[] =
     IF("_DELAY_CHECKS_") "R$* $| $*\t\t$: $1 $| $2 $| $>checkrelay $&{client_name} $| "
                          "$&{client_addr}\n"
@@ -73,9 +73,8 @@ static const char delayed[] =
                                              "R$* $| $* $| $#discard $*\t$@ $1\n"
                                              "R$* $| $* $| $*\t\t$: $1 $| $2\n" END_IF;
 
-/* An error: in the virtusertable or the mailertable is met before Local_check_rcpt is called. So where a
- * recipient comes to an error the rules are called at once; what comes to anything else is left to
- * Local_check_rcpt. */
+/* An error: in the virtusertable or the mailertable takes effect before Local_check_rcpt is called. So our
+ * rules are called as soon as a recipient resolves to an error; all others are left to Local_check_rcpt. */
 static const char parse[] = DIVERT("3")
     IF("_MOVED_PARSE_") "R$* < @ $+ > $*\t\t$: $&{client_addr} $| $1 < @ $2 > $3\n"
                         "R$| $*\t\t\t$: $1\n"
@@ -107,12 +106,12 @@ static void write_quoted(FILE *out, const char *text, size_t length)
     fputc('"', out);
 }
 
-/* What a rule fills its text in with: operands of it. */
+/* The operands of a rule that stand for the addresses in its text. */
 struct operands {
     const char *old, *new;
 };
 
-/* The first line of a text with its operands: a rule has no more. */
+/* The first line of a text, with its operands. A rule has one line only. */
 static void write_text(FILE *out, const char *text, size_t length, const struct operands *operands)
 {
     const char *end = text + length;
@@ -124,7 +123,7 @@ static void write_text(FILE *out, const char *text, size_t length, const struct 
     write_quoted(out, text, (size_t)(end - text));
 }
 
-/* "551 5.1.6 Text": the error mailer wants the enhanced code apart. */
+/* "551 5.1.6 Text": the error mailer takes the enhanced code separately. */
 static void write_rule(FILE *out, const char *matches, const char *template,
                        const struct operands *operands)
 {
@@ -137,8 +136,8 @@ static void write_rule(FILE *out, const char *matches, const char *template,
     fputc('\n', out);
 }
 
-/* The workspace is OLD $| VERDICT ADDRESS, and ADDRESS the old one but for moved. at is what stands
- * before the domain in a pattern, "" for any domain. */
+/* The workspace is OLD $| VERDICT ADDRESS, where ADDRESS is the new one for moved, else the old one. at is the
+ * text before the domain in a pattern; "" for any domain. */
 static void write_rules(FILE *out, const struct texts *texts, bool conceal, const char *at,
                         const char *domain)
 {
@@ -162,7 +161,7 @@ static void write_rules(FILE *out, const struct texts *texts, bool conceal, cons
     }
 }
 
-/* The domains' own first, each before its parents: the longer before the shorter. */
+/* First the rules for single domains, longer ones before shorter ones: so each is before its parents. */
 static void write_replies(FILE *out, const struct settings *settings)
 {
     const struct domain_texts *items = settings->texts_by_domain.items;
@@ -181,7 +180,7 @@ static int check_text(const char *text, struct error *err)
         return 0;
     return error_set(err, EX_CONFIG,
                      "replies: '%s' has " OPEN " or " CLOSE
-                     ", which cannot be written for Sendmail: write it without",
+                     ", which cannot be written for Sendmail: leave it out",
                      text);
 }
 

@@ -21,8 +21,8 @@ static bool is_target(const char *line, const char *name)
     return strncmp(line, name, length) == 0 && line[length + strspn(line + length, " ")] == ':';
 }
 
-/* What the makefile calls our file; NULL where it does not know it. Debian's has a sendmail.cf too, which
- * takes the file away first. */
+/* The makefile's target for the file; NULL if it has none. Debian's also has a target sendmail.cf, which
+ * removes the file first. */
 static const char *find_target(const char *makefile, const char *cf_path)
 {
     const char *target = NULL;
@@ -64,7 +64,7 @@ int sendmail_try(const char *cf_path, struct error *err)
     int rc = process_run(&output, argv, NULL, err);
     if (rc == 0 && output.status != 0) {
         const char *said = *output.err == '\0' ? output.out : output.err;
-        rc = error_set(err, EX_UNAVAILABLE, "sendmail does not take it: exit status %d: %.*s",
+        rc = error_set(err, EX_UNAVAILABLE, "sendmail refuses it: exit status %d: %.*s",
                        output.status, (int)strcspn(said, "\n"), said);
     }
     process_free(&output);
