@@ -5,6 +5,7 @@
 #include "ctl/ctl.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,12 +222,25 @@ static int read_globals(struct globals *out, int argc, char **argv, struct error
     return optind;
 }
 
+/* The files of the table are mapped: a page that another program has cut off, or that the disk does not give, ends a
+ * command that changes them in the middle. What it has not committed is not there. */
+static void on_fault(int number)
+{
+    static const char line[] = "movedctl: a file of the table was cut short or cannot be read, and "
+                               "nothing was changed: run the command "
+                               "again, and if it says so again restore a copy of the table\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    _exit(EX_IOERR);
+}
+
 int main(int argc, char **argv)
 {
     struct globals globals = {NULL, NULL};
     const struct command *command = NULL;
     struct error err;
 
+    signal(SIGBUS, on_fault);
     int at = read_globals(&globals, argc, argv, &err);
     if (at > 0)
         command = command_find(commands, argv[at], &err);

@@ -81,18 +81,20 @@ static void say_table_error(void)
                  : service.settings->texts.of[TEXT_TABLE_ERROR]);
 }
 
-/* A table that is not there is looked for; one that was replaced or cut short is left for what
- * is there now. */
+/* A table that is not there is looked for; one whose files were replaced or cut short is left for what is there now. Where
+ * nobody else uses lock.mdb, it is made anew with that. */
 static void tend_table(void)
 {
     struct error err;
 
     pthread_rwlock_rdlock(&service.lock);
-    bool well = service.table != NULL && !table_is_replaced(service.table) &&
-                table_check(service.table, &err) == 0;
+    bool is_open = service.table != NULL;
+    bool well = is_open && table_check(service.table, &err) == 0;
     pthread_rwlock_unlock(&service.lock);
     if (well)
         return;
+    if (is_open)
+        log_line(LOG_WARNING, "table: %s: opening it anew", err.text);
 
     pthread_rwlock_wrlock(&service.lock);
     close_table(); /* before the new one is opened: LMDB's locks are the process's, not the handle's */

@@ -246,7 +246,7 @@ int changelog_keep(struct table_edit *edit)
         rc = copy_log(edit, cursor);
     if (cursor != NULL)
         mdb_cursor_close(cursor);
-    mdb_txn_abort(txn); /* NULL is fine */
+    table_end_read(txn);
     return rc;
 }
 

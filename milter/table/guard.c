@@ -1,32 +1,48 @@
 #include "table/guard.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
 
+struct guard {
+    sigjmp_buf place;
+    struct guard *outer;
+};
+
+static const int signals[] = {SIGBUS, SIGSEGV};
+#define SIGNALS (sizeof signals / sizeof *signals)
+
+static struct sigaction before[SIGNALS];
 static _Thread_local struct guard *innermost;
 
-void guard_push(struct guard *guard)
+int guard_call(int (*touch)(void *data), void *data)
 {
-    guard->outer = innermost;
-    innermost = guard;
+    struct guard guard = {.outer = innermost};
+    int rc;
+    innermost = &guard;
+    if (sigsetjmp(guard.place, 0) == 0)
+        rc = touch(data);
+    else
+        rc = GUARD_FAULT;
+    innermost = guard.outer;
+    return rc;
 }
 
-void guard_pop(struct guard *guard)
+void guard_give_up(void)
 {
-    innermost = guard->outer;
+    if (innermost != NULL)
+        siglongjmp(innermost->place, 1);
 }
 
-/* SIGBUS of a missing page comes to the thread that touched it, in the middle of that access:
- * jumping out is as safe as the code that is left. */
+/* The signal comes to the thread that made the access, in the middle of it: jumping out is as safe as the code that is
+ * left. Without a guard the access is made again, and the signal is whose it was. */
 static void on_fault(int number)
 {
-    struct guard *guard = innermost;
-    if (guard == NULL) {
-        signal(number, SIG_DFL); /* not ours: the access is made again, and ends the process */
-        return;
-    }
-    siglongjmp(guard->place, 1);
+    guard_give_up();
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (signals[i] == number)
+            sigaction(number, &before[i], NULL);
 }
 
 static void install(void)
@@ -34,7 +50,8 @@ static void install(void)
     /* SA_NODEFER: the handler is left by a jump, which does not unblock the signal again. */
     struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, NULL);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], &action, &before[i]);
 }
 
 void guard_install(void)

@@ -1,30 +1,20 @@
-/* table/guard.h: reading a mapped file that may be shorter than it says. A page that is not there (the file was cut
- * short under us, or the disk fails) raises SIGBUS in whoever touches it; a guard turns that into an error:
- *
- *     guard_push(&guard);
- *     if (sigsetjmp(guard.place, 0) == 0)
- *         ... touch the file ...
- *     else
- *         ... a page is missing ...
- *     guard_pop(&guard);
- *
- * What touches the file must take no lock and no memory, since a fault leaves it in the middle. LMDB's reads are such. */
+/* table/guard.h: reading a mapped file that another program may have cut short or overwritten. A page that is not there,
+ * or a disk that fails, raises SIGBUS in whoever touches it; what stands there instead may lead anywhere, and raise
+ * SIGSEGV, or an assertion of LMDB's. A guard makes an error of each. */
 #ifndef TABLE_GUARD_H
 #define TABLE_GUARD_H
 
-#include <setjmp.h>
+#define GUARD_FAULT (-1)
 
-struct guard {
-    sigjmp_buf place;    /* where a fault goes: this thread's innermost guard has it */
-    struct guard *outer; /* NULL: none */
-};
-
-/* Makes SIGBUS come to the guards; where a thread has none it ends the process, as ever. Once is
- * enough; more do no harm. */
+/* Makes these signals come to the guards; where a thread has none they do what they did before. Once is enough; more do
+ * no harm. */
 void guard_install(void);
 
-/* Begins and ends a guard of this thread; the last begun ends first. */
-void guard_push(struct guard *guard);
-void guard_pop(struct guard *guard);
+/* Returns what touch returns, or GUARD_FAULT where it was given up in the middle. It must take no lock that others of
+ * this process wait for; memory that it takes is lost then. Guards may stand in each other. */
+int guard_call(int (*touch)(void *data), void *data);
+
+/* Gives up what this thread's innermost guard has called; returns where there is none. */
+void guard_give_up(void);
 
 #endif

@@ -25,7 +25,7 @@ void view_free(struct table_view *view)
 {
     if (view->cursor != NULL)
         mdb_cursor_close(view->cursor);
-    mdb_txn_abort(view->txn); /* NULL is fine */
+    table_end_read(view->txn);
     free(view);
 }
 

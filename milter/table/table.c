@@ -2,6 +2,7 @@
 
 #include "table/guard.h"
 #include "table/home.h"
+#include "table/lockfile.h"
 #include "table/pool.h"
 #include "table/table_internal.h"
 
@@ -42,6 +43,11 @@ int table_lmdb_error(struct error *err, const struct table *table, int rc)
             err, EX_DATAERR,
             "%s/data.mdb: cut short, or on a disk that fails: restore a copy of the table",
             table->path);
+    case LOCKS_DAMAGED:
+        return error_set(err, EX_TEMPFAIL,
+                         "%s/lock.mdb: removed, cut short or overwritten while programs use the "
+                         "table: end them, or try again in some seconds",
+                         table->path);
     case FORMAT_NEWER:
         return error_set(err, EX_DATAERR,
                          "%s: its format is newer than this program's %d: "
@@ -51,6 +57,9 @@ int table_lmdb_error(struct error *err, const struct table *table, int rc)
     case MDB_VERSION_MISMATCH:
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
+    case MDB_CURSOR_FULL:
+    case MDB_INCOMPATIBLE:
+    case MDB_MAP_RESIZED: /* no table outgrows MAP_SIZE */
         return error_set(
             err, EX_DATAERR,
             "%s/data.mdb: not an LMDB file, or a damaged one: restore a copy of the table",
@@ -68,11 +77,6 @@ int table_lmdb_error(struct error *err, const struct table *table, int rc)
 }
 
 /* ---- opening */
-
-static void data_path(char *out, size_t size, const char *path)
-{
-    snprintf(out, size, "%s/data.mdb", path);
-}
 
 /* What stands in the folder under a name of LMDB's: 0 with *out, 1 where there is nothing; or -1 with err where it is no
  * file. A link is none: it would lead out of the folder. */
@@ -109,6 +113,26 @@ static int check_files(const struct table *table, struct error *err)
     return 0;
 }
 
+/* LMDB would end the process. */
+static void on_assertion(MDB_env *env, const char *what)
+{
+    (void)env;
+    (void)what;
+    guard_give_up();
+}
+
+struct opening {
+    MDB_env *env;
+    const char *folder;
+    unsigned flags;
+};
+
+static int let_lmdb_open(void *data)
+{
+    const struct opening *opening = data;
+    return mdb_env_open(opening->env, opening->folder, opening->flags | MDB_NOTLS, 0660);
+}
+
 static int open_env(struct table *table, unsigned flags, struct error *err)
 {
     char path[PATH_MAX];
@@ -121,18 +145,66 @@ static int open_env(struct table *table, unsigned flags, struct error *err)
     mode_t others =
         umask(0007); /* what LMDB makes is the group's too, whatever this user's umask is */
     if (rc == 0)
-        rc = mdb_env_open(table->env, path, flags | MDB_NOTLS, 0660);
+        rc = mdb_env_set_assert(table->env, on_assertion);
+    if (rc == 0)
+        rc = lockfile_can_be_opened(path) ? 0 : LOCKS_DAMAGED;
+    struct opening opening = {table->env, path, flags};
+    if (rc == 0)
+        rc = guard_call(let_lmdb_open, &opening);
+    if (rc == 0 && lockfile_open(&table->lockfile, path) != 0)
+        rc = errno;
     umask(others);
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
+int table_slot_guarded(struct table *table, int (*touch)(void *data), void *data)
+{
+    int rc = atomic_load(&table->lost) ? LOCKS_DAMAGED : guard_call(touch, data);
+    if (rc == GUARD_FAULT || rc == MDB_BAD_RSLOT) {
+        atomic_store(&table->lost, true);
+        rc = LOCKS_DAMAGED;
+    }
+    return rc;
+}
+
+struct reading {
+    struct table *table;
+    MDB_txn *txn;
+};
+
+static int begin(void *data)
+{
+    struct reading *reading = data;
+    MDB_env *env = reading->table->env;
+    int dead = 0;
+    int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &reading->txn);
+    if (rc == MDB_READERS_FULL && mdb_reader_check(env, &dead) == 0 && dead > 0)
+        rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &reading->txn);
+    return rc;
+}
+
+/* One thread at a time: where it is given up while it holds LMDB's lock, no other one waits for that. */
 int table_begin_read(struct table *table, MDB_txn **out)
 {
-    int dead = 0;
-    int rc = mdb_txn_begin(table->env, NULL, MDB_RDONLY, out);
-    if (rc == MDB_READERS_FULL && mdb_reader_check(table->env, &dead) == 0 && dead > 0)
-        rc = mdb_txn_begin(table->env, NULL, MDB_RDONLY, out);
+    struct reading reading = {.table = table};
+    pthread_mutex_lock(&table->beginning);
+    if (!lockfile_is_whole(&table->lockfile))
+        atomic_store(&table->lost, true);
+    int rc = table_slot_guarded(table, begin, &reading);
+    pthread_mutex_unlock(&table->beginning);
+    *out = reading.txn;
     return rc;
+}
+
+static int end(void *txn)
+{
+    mdb_txn_abort(txn);
+    return 0;
+}
+
+void table_end_read(MDB_txn *txn)
+{
+    (void)guard_call(end, txn); /* a slot that is not there needs no giving back */
 }
 
 long long table_file_size(const struct table *table)
@@ -153,64 +225,6 @@ long long table_needed_size(const struct table *table)
     return (long long)(info.me_last_pgno + 1) * status.ms_psize;
 }
 
-/* How many of the pages from first on are free, by LMDB's own list of them: database 0, whose
- * values are a count and so many page numbers. -1 where the list cannot be read. */
-static long long touch_free(MDB_cursor *cursor, size_t first)
-{
-    MDB_val key, value;
-    long long count = 0;
-    int rc;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-        const char *at = value.mv_data; /* not aligned */
-        size_t page, listed = 0, room = value.mv_size / sizeof page;
-        if (room > 0)
-            memcpy(&listed, at, sizeof listed);
-        for (size_t i = 1; i <= listed && i < room; i++) {
-            memcpy(&page, at + i * sizeof page, sizeof page);
-            count += page >= first;
-        }
-    }
-    return rc == MDB_NOTFOUND ? count : -1;
-}
-
-static long long count_free(MDB_cursor *cursor, size_t first)
-{
-    struct guard guard;
-    long long count;
-    guard_push(&guard);
-    if (sigsetjmp(guard.place, 0) == 0)
-        count = touch_free(cursor, first);
-    else
-        count = -1;
-    guard_pop(&guard);
-    return count;
-}
-
-/* Pages that a transaction took at the end of the file and freed again are never written: a table
- * whose writer was killed before fill_up is whole, though it ends before its last page. */
-static bool lacks_free_pages_alone(struct table *table)
-{
-    MDB_txn *txn = NULL;
-    MDB_cursor *cursor = NULL;
-    MDB_envinfo info;
-    MDB_stat status;
-    bool alone = false;
-
-    if (table_begin_read(table, &txn) != 0)
-        return false;
-    if (mdb_cursor_open(txn, 0, &cursor) == 0 && mdb_env_info(table->env, &info) == 0 &&
-        mdb_env_stat(table->env, &status) == 0) {
-        size_t first = (size_t)table_file_size(table) / status.ms_psize,
-               end = info.me_last_pgno + 1;
-        alone = info.me_last_txnid != mdb_txn_id(txn) || /* a writer is there, and fills it up */
-                first >= end || count_free(cursor, first) == (long long)(end - first);
-    }
-    if (cursor != NULL)
-        mdb_cursor_close(cursor);
-    mdb_txn_abort(txn);
-    return alone;
-}
-
 struct oldest {
     long process;
     size_t txn; /* SIZE_MAX: none */
@@ -227,48 +241,85 @@ static int take_reader(const char *line, void *data)
     return 0;
 }
 
+struct readers {
+    MDB_env *env;
+    MDB_envinfo info;
+    struct oldest oldest;
+};
+
+static int list_readers(void *data)
+{
+    struct readers *readers = data;
+    return mdb_reader_list(readers->env, take_reader, &readers->oldest) < 0
+               ? -1
+               : mdb_env_info(readers->env, &readers->info);
+}
+
 size_t table_oldest_reader(struct table *table, pid_t *process)
 {
-    struct oldest oldest = {.txn = SIZE_MAX};
-    MDB_envinfo info;
-    if (mdb_reader_list(table->env, take_reader, &oldest) < 0 ||
-        mdb_env_info(table->env, &info) != 0 || oldest.txn > info.me_last_txnid)
+    struct readers readers = {.env = table->env, .oldest = {.txn = SIZE_MAX}};
+    if (guard_call(list_readers, &readers) != 0 || readers.oldest.txn > readers.info.me_last_txnid)
         return 0;
-    *process = (pid_t)oldest.process;
-    return info.me_last_txnid - oldest.txn;
+    *process = (pid_t)readers.oldest.process;
+    return readers.info.me_last_txnid - readers.oldest.txn;
 }
 
-/* LMDB says it on the first two pages: where they are cut off there is no need for a fault to find that out. */
+struct need {
+    const struct table *table;
+    long long size;
+};
+
+static int find_need(void *data)
+{
+    struct need *need = data;
+    need->size = table_needed_size(need->table);
+    return 0;
+}
+
 static long long ask_needed_size(const struct table *table)
 {
-    struct guard guard;
-    long long size;
-    if (table_file_size(table) < 2 * (long long)sysconf(_SC_PAGESIZE))
-        return LLONG_MAX;
-    guard_push(&guard);
-    if (sigsetjmp(guard.place, 0) == 0)
-        size = table_needed_size(table);
-    else
-        size = LLONG_MAX; /* not even what says so is there */
-    guard_pop(&guard);
-    return size;
+    struct need need = {.table = table};
+    return guard_call(find_need, &need) == 0 ? need.size : LLONG_MAX;
 }
 
-/* LMDB opens a file that was cut short without a word. A data file shrinks only where an edit that came to nothing is
- * cut off, down to some pages more than it needs. It grows while it is asked, under a great import: so what its size is
- * compared with is always asked first. */
-int table_check(struct table *table, struct error *err)
+static int cut_short(const struct table *table, struct error *err)
+{
+    return error_set(err, EX_DATAERR, "%s/data.mdb: cut short: restore a copy of the table",
+                     table->path);
+}
+
+int table_check_size(struct table *table, struct error *err)
 {
     long long known = atomic_load_explicit(&table->size, memory_order_relaxed);
     long long size = table_file_size(table);
     if (size == known)
         return 0;
-    long long needed = ask_needed_size(table);
-    if (table_file_size(table) < needed && (size < known || !lacks_free_pages_alone(table)))
-        return error_set(err, EX_DATAERR, "%s/data.mdb: cut short: restore a copy of the table",
-                         table->path);
+    if (size % sysconf(_SC_PAGESIZE) != 0 || (size < known && size < ask_needed_size(table)))
+        return cut_short(table, err);
     atomic_store_explicit(&table->size, size, memory_order_relaxed);
     return 0;
+}
+
+/* Whether the file that this descriptor is of is the one of this name in the folder. */
+static bool is_there(const struct table *table, const char *name, int fd)
+{
+    char file[PATH_MAX + 16];
+    struct stat there, ours;
+    snprintf(file, sizeof file, "%s/%s", table->path, name);
+    return fstat(fd, &ours) == 0 && stat(file, &there) == 0 && there.st_ino == ours.st_ino &&
+           there.st_dev == ours.st_dev;
+}
+
+int table_check(struct table *table, struct error *err)
+{
+    int fd = -1;
+    if (mdb_env_get_fd(table->env, &fd) != 0 || !is_there(table, "data.mdb", fd))
+        return error_set(err, EX_NOINPUT, "%s/data.mdb: removed, or replaced by another file",
+                         table->path);
+    if (atomic_load(&table->lost) || !is_there(table, "lock.mdb", table->lockfile.fd) ||
+        !lockfile_is_whole(&table->lockfile))
+        return table_lmdb_error(err, table, LOCKS_DAMAGED);
+    return table_check_size(table, err);
 }
 
 static int meta_get(MDB_txn *txn, MDB_dbi entries, const char *name, size_t length, int *out)
@@ -348,19 +399,79 @@ static int check_reader_locks(const struct table *table, struct error *err)
     return 0;
 }
 
+/* Touches each page that something stands on. */
+static int walk(void *data)
+{
+    MDB_cursor *cursor = data;
+    MDB_val key, value;
+    int rc;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        if (value.mv_size > 0)
+            (void)((const volatile char *)value.mv_data)[value.mv_size - 1];
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int walk_all(MDB_txn *txn, MDB_dbi of)
+{
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(txn, of, &cursor);
+    if (rc != 0)
+        return rc;
+    rc = guard_call(walk, cursor);
+    mdb_cursor_close(cursor);
+    return rc;
+}
+
+/* Pages that a transaction took at the end of the file and freed again are never written: a table whose writer was killed
+ * just then is whole, though it ends before its last page. LMDB's free list, database 0, must be there too. */
+static int check_whole(const struct table *table, MDB_txn *txn, struct error *err)
+{
+    return table_file_size(table) >= table_needed_size(table) ||
+                   (walk_all(txn, table->entries) == 0 && walk_all(txn, 0) == 0)
+               ? 0
+               : cut_short(table, err);
+}
+
+struct checking {
+    struct table *table;
+    MDB_txn *txn;
+    bool fold_case;
+    struct error *err;
+};
+
+static int check_inside(void *data)
+{
+    const struct checking *checking = data;
+    struct table *table = checking->table;
+    return check_meta(table, checking->txn, checking->fold_case, checking->err) != 0 ||
+                   check_reader_locks(table, checking->err) != 0 ||
+                   check_whole(table, checking->txn, checking->err) != 0
+               ? 1
+               : 0;
+}
+
+/* So that the database handles stay open. */
+static int commit(void *txn)
+{
+    return mdb_txn_commit(txn);
+}
+
 static int check_table(struct table *table, bool fold_case, struct error *err)
 {
-    MDB_txn *txn = NULL;
-    if (table_check(table, err) != 0)
+    struct checking checking = {.table = table, .fold_case = fold_case, .err = err};
+    if (table_check_size(table, err) != 0)
         return -1;
-    int rc = table_begin_read(table, &txn);
+    int rc = table_begin_read(table, &checking.txn);
     if (rc != 0)
         return table_lmdb_error(err, table, rc);
-    if (check_meta(table, txn, fold_case, err) != 0 || check_reader_locks(table, err) != 0) {
-        mdb_txn_abort(txn);
+    rc = guard_call(check_inside, &checking);
+    if (rc == GUARD_FAULT)
+        table_lmdb_error(err, table, PAGE_MISSING);
+    if (rc != 0) {
+        table_end_read(checking.txn);
         return -1;
     }
-    rc = mdb_txn_commit(txn); /* so that the database handles stay open */
+    rc = table_slot_guarded(table, commit, checking.txn);
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
@@ -374,7 +485,9 @@ static struct table *table_new(const char *path, struct error *err)
     }
     snprintf(table->path, sizeof table->path, "%s", path);
     table->place.folder = -1;
+    table->lockfile.fd = -1;
     pthread_mutex_init(&table->lock, NULL);
+    pthread_mutex_init(&table->beginning, NULL);
     guard_install();
     return table;
 }
@@ -419,28 +532,24 @@ void table_set_author(struct table *table, const struct table_author *author)
     table->author = *author;
 }
 
+static int close_env(void *env)
+{
+    mdb_env_close(env);
+    return 0;
+}
+
 void table_free(struct table *table)
 {
     if (table == NULL)
         return;
     pool_free(table);
     if (table->env != NULL)
-        mdb_env_close(table->env);
+        (void)guard_call(close_env, table->env); /* LMDB gives back slots of lock.mdb last of all */
+    lockfile_close(&table->lockfile);
     place_free(&table->place);
     pthread_mutex_destroy(&table->lock);
+    pthread_mutex_destroy(&table->beginning);
     free(table);
-}
-
-bool table_is_replaced(const struct table *table)
-{
-    char file[PATH_MAX + 16];
-    struct stat there, ours;
-    int fd;
-
-    data_path(file, sizeof file, table->path);
-    if (mdb_env_get_fd(table->env, &fd) != 0 || fstat(fd, &ours) != 0 || stat(file, &there) != 0)
-        return true;
-    return there.st_ino != ours.st_ino || there.st_dev != ours.st_dev;
 }
 
 /* ---- making */

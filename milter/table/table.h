@@ -52,12 +52,9 @@ void table_set_author(struct table *table, const struct table_author *author);
 /* Closes; no view, walk or edit of it may be open. NULL is fine. */
 void table_free(struct table *table);
 
-/* Whether the files at its path are no longer the ones that are open: removed, or another table
- * in their place. */
-bool table_is_replaced(const struct table *table);
-
-/* Whether the data file is as long as it says: 0; or -1 with err (EX_DATAERR). What is read
- * beyond its end is an error too, and never ends the process. */
+/* Whether the files at its path are the ones that are open, and neither was cut short: 0; or -1 with err (EX_NOINPUT,
+ * EX_DATAERR, EX_TEMPFAIL): then open the table anew. Whatever another program does to the files, reading them is at worst
+ * an error and never ends the process. */
 int table_check(struct table *table, struct error *err);
 
 /* How many changes have been committed since the reader began that has read for longest, in which process; 0: since none.

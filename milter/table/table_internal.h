@@ -5,6 +5,8 @@
 
 #include "base/place.h"
 #include "table/change.h"
+#include "table/guard.h"
+#include "table/lockfile.h"
 #include "table/record.h"
 #include "table/table.h"
 
@@ -13,10 +15,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Beside LMDB's own codes, which are below -30000, and errno's: a page is not in the file; the table is of a format that
- * is newer than this program. */
-#define PAGE_MISSING (-1)
-#define FORMAT_NEWER (-2)
+/* Beside LMDB's own codes, which are below -30000, and errno's: a page is not in the file, or not one of LMDB's; the table
+ * is of a format that is newer than this program; lock.mdb is not what LMDB has opened. */
+#define PAGE_MISSING  GUARD_FAULT
+#define FORMAT_NEWER  (-2)
+#define LOCKS_DAMAGED (-3)
 
 #define META_COUNT 2 /* keys that are no entries */
 
@@ -30,6 +33,10 @@ struct table {
     uid_t owner;        /* of the folder when it was opened */
     gid_t group;
 
+    struct lockfile lockfile;
+    atomic_bool lost;          /* LMDB's locks and slots are not to be touched any more */
+    pthread_mutex_t beginning; /* of a read transaction that needs a slot */
+
     pthread_mutex_t lock;    /* of idle */
     struct table_view *idle; /* see table/pool.h */
 
@@ -41,7 +48,6 @@ struct table_view {
     MDB_txn *txn;
     MDB_cursor *cursor;
     struct table_view *next; /* in table->idle */
-    bool faulted;            /* a page was missing: not to be used again */
 };
 
 struct table_edit {
@@ -70,8 +76,20 @@ long long table_needed_size(const struct table *table);
 /* The format that the table says it has; -1 where it says none. */
 int table_get_format(MDB_txn *txn, MDB_dbi entries);
 
+/* Calls what touches a reader's slot: it is in lock.mdb. Where that is damaged the table is lost, and nobody touches a
+ * slot again until it is opened anew. Returns one of LMDB's codes. */
+int table_slot_guarded(struct table *table, int (*touch)(void *data), void *data);
+
 /* Begins to read. Where the slots of killed readers are in the way they are cleared. Returns one of LMDB's codes. */
 int table_begin_read(struct table *table, MDB_txn **out);
+
+/* Ends it; NULL is fine. */
+void table_end_read(MDB_txn *txn);
+
+/* As table_check, for what can be seen in the file that is open: its size. LMDB opens a file that was cut short without a
+ * word. Where it was cut in the middle of a page the rest of that page reads as zeros, and an entry there as absent; any
+ * other missing page is met with a fault. */
+int table_check_size(struct table *table, struct error *err);
 
 /* Puts what the table says of itself. Returns one of LMDB's codes. */
 int table_put_metas(MDB_txn *txn, const struct table *table);
@@ -149,8 +167,7 @@ int changelog_items(MDB_txn *txn, MDB_dbi entries, uint64_t number, uint64_t rec
 
 /* ---- a view */
 
-/* All that touches the file goes through here: touch returns one of LMDB's codes, and takes no memory and no lock. A view
- * that a fault has left in the middle of something is not used again. */
+/* All that touches the data file goes through here: touch returns one of LMDB's codes. */
 int view_guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
                  void *data);
 

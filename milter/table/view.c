@@ -1,6 +1,5 @@
 /* table/view.c: reading: one consistent state of the table, look-ups in it, and the walk through
  * it */
-#include "table/guard.h"
 #include "table/pool.h"
 #include "table/record.h"
 #include "table/table_internal.h"
@@ -8,27 +7,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct call {
+    struct table_view *view;
+    int (*touch)(struct table_view *view, void *data);
+    void *data;
+};
+
+static int call(void *data)
+{
+    const struct call *call = data;
+    return call->touch(call->view, call->data);
+}
+
 int view_guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
                  void *data)
 {
-    struct guard guard;
-    int rc;
-    guard_push(&guard);
-    if (sigsetjmp(guard.place, 0) == 0) {
-        rc = touch(view, data);
-    } else {
-        view->faulted = true;
-        rc = PAGE_MISSING;
-    }
-    guard_pop(&guard);
-    return rc;
+    struct call what = {view, touch, data};
+    return guard_call(call, &what);
 }
 
 /* Another program may have made it a table of a newer format, or written something else over it, which would say of
  * every mailbox that it has not moved: so each view asks. */
-static int touch_format(struct table_view *view, void *unused)
+static int make_ready(struct table_view *view, void *unused)
 {
     (void)unused;
+    int rc = mdb_cursor_renew(view->txn, view->cursor);
+    if (rc != 0)
+        return rc;
     int format = table_get_format(view->txn, view->table->entries);
     return format < 0 ? MDB_CORRUPTED : format > TABLE_FORMAT ? FORMAT_NEWER : 0;
 }
@@ -45,50 +50,52 @@ static struct table_view *new_view(struct table *table, struct error *err)
     if (rc == 0)
         rc = mdb_cursor_open(view->txn, table->entries, &view->cursor);
     if (rc == 0)
-        rc = view_guarded(view, touch_format, NULL);
-    if (rc != 0) {
-        table_lmdb_error(err, table, rc);
-        view_free(view);
-        return NULL;
-    }
-    return view;
+        return view;
+    table_lmdb_error(err, table, rc);
+    view_free(view);
+    return NULL;
 }
 
-static int renew(struct table_view *view, void *unused)
+static int renew(void *data)
 {
-    int rc = mdb_txn_renew(view->txn);
-    if (rc == 0)
-        rc = mdb_cursor_renew(view->txn, view->cursor);
-    return rc == 0 ? touch_format(view, unused) : rc;
+    const struct table_view *view = data;
+    return mdb_txn_renew(view->txn);
+}
+
+static int reset(void *data)
+{
+    const struct table_view *view = data;
+    mdb_txn_reset(view->txn);
+    return 0;
 }
 
 struct table_view *table_view_open(struct table *table, struct error *err)
 {
-    /* Where a file was cut in the middle of a page the rest of that page reads as zeros, and an entry there as absent. */
-    if (table_check(table, err) != 0)
+    if (table_check_size(table, err) != 0)
         return NULL;
     struct table_view *view = pool_take(table);
-    if (view == NULL)
-        return new_view(table, err);
-    int rc = view_guarded(view, renew, NULL);
-    if (rc != 0) {
-        table_lmdb_error(err, table, rc);
-        view_free(view);
+    int rc = 0;
+    if (view != NULL)
+        rc = table_slot_guarded(table, renew, view);
+    else if ((view = new_view(table, err)) == NULL)
         return NULL;
-    }
-    return view;
+    if (rc == 0)
+        rc = view_guarded(view, make_ready, NULL);
+    if (rc == 0)
+        return view;
+    table_lmdb_error(err, table, rc);
+    view_free(view);
+    return NULL;
 }
 
 void table_view_close(struct table_view *view)
 {
     if (view == NULL)
         return;
-    if (view->faulted) {
+    if (table_slot_guarded(view->table, reset, view) == 0)
+        pool_put(view);
+    else
         view_free(view);
-        return;
-    }
-    mdb_txn_reset(view->txn);
-    pool_put(view);
 }
 
 /* ---- looking up */

@@ -115,6 +115,14 @@ class Waiting(TogetherCase):
             self.assertEqual(process.wait(place.PATIENCE), 0)
         self.assertEqual(len(self.movedctl("list").splitlines()), 1)
 
+    def test_a_file_that_is_cut_short_meanwhile_is_one_clear_line(self):
+        with holder.holding(self.daemon.table, "write") as other:
+            process = self.waiting("add", "a@old.example", "--gone")
+            os.truncate(self.daemon.table / "data.mdb", 8192)
+            other.kill()
+            self.assertEqual(process.wait(place.PATIENCE), 74)
+            self.assertRegex(process.stderr.read(), r"^movedctl: a file of the table was cut short\b.*\n$")
+
     def test_it_gives_up_in_the_end(self):
         with holder.holding(self.daemon.table, "write"):
             process = self.waiting("add", "a@old.example", "--gone")

@@ -11,7 +11,7 @@ import subprocess
 import unicodedata
 import unittest
 
-from lib import place
+from lib import holder, place
 from lib.daemon import USER, Daemon, handed_over, listening
 from lib.load import Load
 from lib.milter import Milter, ask
@@ -641,6 +641,11 @@ class Table(Alone):
     def not_lmdb(self):
         self.data().write_bytes(b"old,new\n" * 4096)
 
+    def overwritten(self):
+        """As long as it was."""
+        with self.data().open("r+b") as file:
+            file.write(b"old,new\n" * (self.data().stat().st_size // 8))
+
     def unreadable(self):
         self.data().chmod(0)
 
@@ -700,12 +705,62 @@ class Table(Alone):
             self.put_back(good)
             place.until(lambda: self.ask() == NEW, f"the table is taken up after: {name}")
 
+    def lock(self):
+        return self.daemon.table / "lock.mdb"
+
+    def lock_emptied(self):
+        os.truncate(self.lock(), 0)
+
+    def lock_cut(self):
+        os.truncate(self.lock(), 100)
+
+    def lock_text(self):
+        """Longer than its locks: they look taken."""
+        self.lock().write_text("old,new\n" * 100)
+
+    def lock_removed(self):
+        self.lock().unlink()
+
+    def lock_replaced(self):
+        self.lock().rename(self.folder / "aside")
+        self.lock().write_text("")
+        shutil.chown(self.lock(), USER)
+
+    LOCK_BREAKS = ("lock_emptied", "lock_cut", "lock_text", "lock_removed", "lock_replaced")
+    DAMAGED = "lock.mdb: removed, cut short or overwritten"
+
+    def test_a_lock_file_that_is_damaged_under_the_daemon_is_made_anew(self):
+        for name in self.LOCK_BREAKS:
+            said, seen = set(), self.daemon.count("is open")
+            getattr(self, name)()
+
+            def is_mended():
+                said.add(self.ask())
+                return self.daemon.count("is open") > seen
+            place.until(is_mended, f"the table is opened anew: {name}")
+            said.discard(NEW)
+            self.assertLessEqual(said, {UNAVAILABLE}, name)
+            self.assertEqual(self.ask(), NEW, name)
+            self.assertEqual(self.daemon.ctl("add", f"{name}@old.example", "b@new.example").returncode, 0, name)
+            self.assertIn("b@new.example", self.ask(f"<{name}@old.example>"))
+        self.assertGreaterEqual(self.daemon.count(self.DAMAGED), len(self.LOCK_BREAKS))
+        self.assertTrue(self.daemon.process.lives())
+
+    def test_a_damaged_lock_file_that_another_program_uses_waits_for_that(self):
+        with holder.holding(self.daemon.table, "read"):
+            self.lock_emptied()
+            place.until(lambda: self.ask() == UNAVAILABLE and self.daemon.count(self.DAMAGED) > 1, "the daemon cannot open it")
+            done = self.daemon.ctl("get", "alice@old.example")
+            self.assertEqual(done.returncode, 75, done.stderr)
+            self.assertRegex(done.stderr, r"^movedctl: .*/lock\.mdb: .*\n$")
+        place.until(lambda: self.ask() == NEW, "the table is taken up")
+
     def test_a_table_that_is_cut_short_or_taken_away_under_the_daemon_does_not_kill_it(self):
         good = self.folder / "good"
         rows = [(f"m{n}@old.example", f"m{n}@new.example") for n in range(2000)]
         self.daemon.hold(("alice@old.example", "alice@new.example"), *rows)
         shutil.copytree(self.daemon.table, good)
-        for name in ("cut_short", "empty", "missing"):
+        for name in ("cut_short", "empty", "missing", "not_lmdb", "overwritten"):
             getattr(self, name)()
             place.until(lambda: self.ask("<m1999@old.example>") == UNAVAILABLE, f"the daemon notices: {name}")
             self.put_back(good)

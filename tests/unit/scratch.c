@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 static const struct address_rules rules = {
@@ -104,15 +103,6 @@ const char *scratch_file(const char *name)
     static char path[128];
     snprintf(path, sizeof path, "%s/%s", scratch_table, name);
     return path;
-}
-
-void scratch_next_tick(void)
-{
-    struct timespec before, now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &before);
-    do
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
 }
 
 struct table *scratch_open(void)

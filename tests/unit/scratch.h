@@ -27,9 +27,6 @@ void scratch_put_entry(const struct entry *entry);
 /* The path of a file in the table's folder: valid until the next call. */
 const char *scratch_file(const char *name);
 
-/* Waits until the size of the file is asked again: table_view_open does so at each tick of the clock. */
-void scratch_next_tick(void);
-
 /* Opens the table for reading; fails the test where that fails. */
 struct table *scratch_open(void);
 

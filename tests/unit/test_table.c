@@ -408,15 +408,6 @@ START_TEST(a_file_that_is_cut_short_while_it_is_open)
     ck_assert_int_eq(find(table, ENTRY_MAILBOX, "u000001", "old.example", &entry), TABLE_FOUND);
     ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
     ck_assert_int_eq(truncate(scratch_file("data.mdb"), status.st_size / 16 * _i), 0);
-    for (int i = 0; i < 20000;
-         i += 1000) { /* within the same tick of the clock perhaps: no signal */
-        snprintf(local, sizeof local, "u%06d", i);
-        struct table_view *view = table_view_open(table, &err);
-        if (view != NULL)
-            (void)table_find(view, ENTRY_MAILBOX, local, "old.example", &entry, &err);
-        table_view_close(view);
-    }
-    scratch_next_tick();
     for (int i = 0; i < 20000; i += 100) {
         snprintf(local, sizeof local, "u%06d", i);
         struct table_view *view = table_view_open(table, &err);
@@ -685,13 +676,153 @@ START_TEST(another_table_in_its_place_is_seen)
     struct error err;
     scratch_fill(some);
     struct table *table = scratch_open();
-    ck_assert(!table_is_replaced(table));
+    ck_assert_int_eq(table_check(table, &err), 0);
     snprintf(aside, sizeof aside, "%s/aside", scratch);
     ck_assert_int_eq(rename(scratch_table, aside), 0);
-    ck_assert(table_is_replaced(table));
+    ck_assert_int_eq(table_check(table, &err), -1);
     ck_assert_int_eq(table_create(scratch_table, true, (uid_t)-1, (gid_t)-1, &err), 0);
-    ck_assert(table_is_replaced(table));
+    ck_assert_int_eq(table_check(table, &err), -1);
+    ck_assert_int_eq(err.status, EX_NOINPUT);
     table_free(table);
+}
+END_TEST
+
+/* ---- what other programs do to the files */
+
+static void fill_with(char *out, size_t size, int how)
+{
+    static const char text[] = "old,new\n";
+    unsigned long state = (unsigned long)how;
+    for (size_t i = 0; i < size; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        out[i] = how == 0   ? '\0'
+                 : how == 1 ? '\xff'
+                 : how == 2 ? text[i % (sizeof text - 1)]
+                            : (char)(state >> 56);
+    }
+}
+
+/* Written back, it is read with the same handle, and views that have met a fault. */
+START_TEST(a_file_that_is_overwritten_while_it_is_open)
+{
+    struct error err = {.status = 0};
+    struct stat status;
+    struct entry entry;
+    fill_many(2000);
+    struct table *table = scratch_open();
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "u001000", "old.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
+    char *good = malloc((size_t)status.st_size), *bad = malloc((size_t)status.st_size);
+    int fd = open(scratch_file("data.mdb"), O_RDONLY);
+    ck_assert_int_eq(read(fd, good, (size_t)status.st_size), status.st_size);
+    close(fd);
+    fill_with(bad, (size_t)status.st_size, _i);
+    overwrite(0, bad, (size_t)status.st_size);
+    for (int i = 0; i < 100; i++) {
+        struct table_view *view = table_view_open(table, &err);
+        if (view != NULL)
+            ck_assert_int_ne(
+                table_find(view, ENTRY_MAILBOX, "u001000", "old.example", &entry, &err),
+                TABLE_ABSENT);
+        table_view_close(view);
+    }
+    ck_assert_msg(err.status == EX_DATAERR, "%s", err.text);
+    overwrite(0, good, (size_t)status.st_size);
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "u001000", "old.example", &entry), TABLE_FOUND);
+    free(good);
+    free(bad);
+    table_free(table);
+}
+END_TEST
+
+enum { LOCK_REMOVED = -1, LOCK_TEXT = -2, LOCK_ZEROS = -3 };
+
+static void damage_lock(int how)
+{
+    char octets[8192];
+    fill_with(octets, sizeof octets, how == LOCK_ZEROS ? 0 : 2);
+    if (how == LOCK_REMOVED)
+        ck_assert_int_eq(unlink(scratch_file("lock.mdb")), 0);
+    else
+        ck_assert_int_eq(truncate(scratch_file("lock.mdb"), how > 0 ? how : 0), 0);
+    if (how == LOCK_TEXT || how == LOCK_ZEROS) {
+        int fd = open(scratch_file("lock.mdb"), O_WRONLY);
+        ck_assert_int_eq(write(fd, octets, sizeof octets), sizeof octets);
+        close(fd);
+    }
+}
+
+static const int lock_damages[] = {0,   1,    8,    9,      100,          128,       191,
+                                   192, 4096, 8191, 262271, LOCK_REMOVED, LOCK_TEXT, LOCK_ZEROS};
+
+START_TEST(a_lock_file_that_is_damaged_while_it_is_open)
+{
+    struct error err;
+    struct entry entry;
+    scratch_fill(some);
+    struct table *table = scratch_open();
+    struct table_view *views[3];
+    for (int i = 0; i < 3; i++)
+        ck_assert_ptr_nonnull(views[i] = table_view_open(table, &err));
+    table_view_close(views[0]);
+    damage_lock(lock_damages[_i]);
+    ck_assert_int_ne(table_find(views[1], ENTRY_MAILBOX, "alice", "old.example", &entry, &err),
+                     TABLE_ABSENT);
+    table_view_close(views[1]);
+    for (int i = 0; i < 3; i++) { /* more than there are waiting: one needs a slot */
+        views[i == 0 ? 0 : 1] = table_view_open(table, &err);
+        if (i == 1)
+            table_view_close(views[1]);
+    }
+    table_view_close(views[0]);
+    table_view_close(views[1]);
+    table_view_close(views[2]);
+    ck_assert_int_eq(table_check(table, &err), -1);
+    ck_assert_int_eq(err.status, EX_TEMPFAIL);
+    ck_assert_ptr_nonnull(strstr(err.text, "lock.mdb"));
+    table_free(table);
+    table = scratch_open(); /* LMDB makes it anew where nobody uses it */
+    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(table_check(table, &err), 0);
+    table_free(table);
+}
+END_TEST
+
+/* Until it is told to end. */
+static void use_table(int may, int ready)
+{
+    char octet;
+    struct table *table = scratch_open();
+    if (table == NULL || write(ready, "", 1) != 1 || read(may, &octet, 1) != 0)
+        _exit(1);
+    _exit(0);
+}
+
+START_TEST(a_damaged_lock_file_that_another_program_uses)
+{
+    int may[2], ready[2];
+    char octet;
+    scratch_fill(some);
+    ck_assert_int_eq(pipe(may), 0);
+    ck_assert_int_eq(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        close(may[1]);
+        use_table(may[0], ready[1]);
+    }
+    ck_assert_int_eq(read(ready[0], &octet, 1), 1);
+    damage_lock(lock_damages[_i]);
+    bool can_be_told = lock_damages[_i] != LOCK_REMOVED && lock_damages[_i] < 8192;
+    if (can_be_told)
+        refused(EX_TEMPFAIL, "lock.mdb");
+    else
+        table_free(scratch_open());
+    close(may[1]);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    close(may[0]);
+    close(ready[0]);
+    close(ready[1]);
+    table_free(scratch_open());
 }
 END_TEST
 
@@ -725,6 +856,10 @@ Suite *table_suite(void)
     tcase_add_test(tcase, a_writer_that_is_killed_leaves_the_table_whole);
     tcase_add_test(tcase, slots_of_killed_readers_are_used_again);
     tcase_add_test(tcase, another_table_in_its_place_is_seen);
+    tcase_add_loop_test(tcase, a_file_that_is_overwritten_while_it_is_open, 0, 40);
+    tcase_add_loop_test(tcase, a_lock_file_that_is_damaged_while_it_is_open, 0, ROWS(lock_damages));
+    tcase_add_loop_test(tcase, a_damaged_lock_file_that_another_program_uses, 0,
+                        ROWS(lock_damages));
     suite_add_tcase(suite, tcase);
     return suite;
 }
