@@ -1,6 +1,5 @@
 #include "base/conf_check.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -148,9 +147,9 @@ static const char *number_end(const char *at, bool *is_integer)
 static bool fits(const char *number)
 {
     bool is_hex = number[0] == '0' && (number[1] == 'x' || number[1] == 'X');
-    errno = 0;
     long long value = strtoll(number, NULL, is_hex ? 16 : 10);
-    return errno == 0 && value >= INT_MIN && value <= INT_MAX;
+    return value >= INT_MIN &&
+           value <= INT_MAX; /* what fits no long long is LLONG_MAX or LLONG_MIN */
 }
 
 int conf_out_of_range(const struct conf_key *key, const char *number, int length, struct error *err)

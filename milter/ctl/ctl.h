@@ -114,6 +114,9 @@ void print_formats(void);
  * else "~ OLD" and the fields that differ. Returns 0, or -1 with err (EX_IOERR). */
 int print_difference(const struct entry *before, const struct entry *after, struct error *err);
 
+/* Sets err (EX_IOERR): standard output is full or closed. Returns -1. */
+int print_failed(struct error *err);
+
 /* Writes out what is still buffered. Returns 0, or -1 with err (EX_IOERR) where standard output
  * is full or closed. */
 int print_flush(struct error *err);

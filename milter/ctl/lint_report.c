@@ -3,7 +3,6 @@
 
 #include "format/json.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,11 +37,6 @@ static const struct {
     [FINDING_THIS_HOST] = {"this-host", true, "make sure that its mailboxes are here"},
     [FINDING_DNS_FAILED] = {"dns-failed", true, "try again later, and mend its name servers"},
 };
-
-static int output_error(struct error *err)
-{
-    return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
-}
 
 static int print_finding(enum finding finding, const struct about *about, const char *what)
 {
@@ -91,7 +85,7 @@ int report_add(struct report *report, enum finding finding, const struct about *
         report->warnings++;
     else
         report->notes++;
-    return rc < 0 ? output_error(err) : 0;
+    return rc < 0 ? print_failed(err) : 0;
 }
 
 void report_begin(struct report *report, bool json)

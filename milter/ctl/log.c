@@ -108,8 +108,7 @@ static int print_json_entry(const struct change_entry *entry, const char *betwee
         else
             format_json(stdout, side);
     }
-    return putchar('}') == EOF ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno))
-                               : 0;
+    return putchar('}') == EOF ? print_failed(err) : 0;
 }
 
 static int print_change_entry(const struct change_entry *entry, void *data, struct error *err)

@@ -16,11 +16,14 @@
 #define COLUMN_MIN 32
 #define COLUMN_MAX 64
 
+int print_failed(struct error *err)
+{
+    return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
+}
+
 static int print_json(const struct entry *entry, struct error *err)
 {
-    return format_json(stdout, entry) == 0
-               ? 0
-               : error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
+    return format_json(stdout, entry) == 0 ? 0 : print_failed(err);
 }
 
 static bool is_terminal(void)
@@ -122,7 +125,7 @@ static int print_tabs(const struct entry *entry)
 int print_entry(const struct entry *entry, struct error *err)
 {
     int rc = is_terminal() ? print_columns(entry) : print_tabs(entry);
-    return rc < 0 ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno)) : 0;
+    return rc < 0 ? print_failed(err) : 0;
 }
 
 /* Colours the line of a difference. */
@@ -177,9 +180,7 @@ int print_difference(const struct entry *before, const struct entry *after, stru
         print_fields(shown, &fields);
     }
     int rc = printf("%s\n", *on == '\0' ? "" : "\033[0m");
-    return rc < 0 || ferror(stdout)
-               ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno))
-               : 0;
+    return rc < 0 || ferror(stdout) ? print_failed(err) : 0;
 }
 
 int print_details(const struct entry *entry, bool json, struct error *err)
@@ -194,7 +195,7 @@ int print_details(const struct entry *entry, bool json, struct error *err)
             print_text(fields.values[i]);
             putchar('\n');
         }
-    return ferror(stdout) ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno)) : 0;
+    return ferror(stdout) ? print_failed(err) : 0;
 }
 
 void list_begin(struct list *list, bool json)
@@ -236,5 +237,5 @@ int print_flush(struct error *err)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
+    return print_failed(err);
 }

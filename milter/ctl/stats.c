@@ -4,7 +4,6 @@
 #include "format/json.h"
 #include "net/probe.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +20,7 @@ static int print(const char *name, const char *value, void *data, struct error *
     (void)data;
     if (strchr(name, '.') != NULL && strcmp(value, "0") == 0)
         return 0;
-    return printf("%-24s %s\n", name, value) < 0
-               ? error_set(err, EX_IOERR, "standard output: %s", strerror(errno))
-               : 0;
+    return printf("%-24s %s\n", name, value) < 0 ? print_failed(err) : 0;
 }
 
 static int collect(const char *name, const char *value, void *data, struct error *err)
@@ -40,7 +37,7 @@ static int print_json(const char *socket, struct error *err)
     int rc = object == NULL ? error_set(err, EX_OSERR, "out of memory")
                             : probe_stats(socket, collect, object, err);
     if (rc == 0 && json_write(object, stdout, JSON_INDENT(2)) != 0)
-        rc = error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
+        rc = print_failed(err);
     if (rc == 0)
         putchar('\n');
     json_decref(object);

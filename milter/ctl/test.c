@@ -5,7 +5,6 @@
 #include "format/json.h"
 #include "mail/timestamp.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -84,7 +83,7 @@ static int print_json(const struct answer *answer, const char *line, bool observ
     int rc = object == NULL ? -1 : json_write(object, stdout, 0);
     json_decref(object);
     if (rc != 0)
-        return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
+        return print_failed(err);
     putchar('\n');
     return 0;
 }

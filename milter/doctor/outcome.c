@@ -1,7 +1,6 @@
 /* doctor/outcome.c: what doctor has found, for people and for programs */
 #include "doctor/exam.h"
 
-#include <errno.h>
 #include <grp.h>
 #include <jansson.h>
 #include <netinet/in.h>
@@ -271,10 +270,10 @@ static int print_json(const struct exam *exam, int status, struct error *err)
                                exam->ctl->path, "entries", (json_int_t)exam->entries, "asked",
                                json_of_asked(exam), "findings", json_of_findings(exam));
     free(summary);
-    int rc = object == NULL ? -1 : json_dumpf(object, stdout, JSON_INDENT(2));
+    int rc = object == NULL ? -1 : json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     json_decref(object);
     putchar('\n');
-    return rc == 0 ? 0 : error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
+    return rc == 0 ? 0 : print_failed(err);
 }
 
 int exam_print(const struct exam *exam, int status, struct error *err)

@@ -311,6 +311,8 @@ static const struct {
      "hits: { x = 1; }; disclosure: { limit = 7; }; log: { };"
      "source: { x = ( { x = 1; }, { x = 2; } ); };",
      7},
+    {"a key in a group, and behind it",
+     "hits: { mode = 1; }; mode = \"observe\"; disclosure: { limit = 7; };", 7},
     {"hexadecimal in range", "disclosure: { limit = 0xF; };", 15},
     {"a long number in range", "disclosure: { limit = 7L; };", 7},
     {"zeros in front", "disclosure: { limit = 0x000000000000000000007; };", 7},
@@ -418,6 +420,16 @@ START_TEST(a_fault_in_a_part_is_named_there)
     ck_assert_int_eq(err.status, EX_CONFIG);
     snprintf(where, sizeof where, "%s/milter-moved.conf.d/%s", scratch, bad_parts[_i].error);
     ck_assert_msg(strncmp(err.text, where, strlen(where)) == 0, "%s: not %s", err.text, where);
+}
+END_TEST
+
+START_TEST(what_has_no_effect_is_named_once)
+{
+    struct settings *settings;
+    struct error err;
+    ck_assert_int_eq(read_with_parts(&settings, "hits: { };", "metrics: { }; hits: { };", &err), 0);
+    ck_assert_str_eq(settings->unused, "hits, metrics");
+    settings_free(settings);
 }
 END_TEST
 
@@ -695,6 +707,7 @@ Suite *settings_suite(void)
     tcase_add_loop_test(tcase, a_fault_in_an_included_file_is_named_there, 0, ROWS(included));
     tcase_add_test(tcase, the_last_file_that_sets_a_key_wins);
     tcase_add_loop_test(tcase, a_fault_in_a_part_is_named_there, 0, ROWS(bad_parts));
+    tcase_add_test(tcase, what_has_no_effect_is_named_once);
     tcase_add_test(tcase, a_part_that_cannot_be_read_is_an_error);
     tcase_add_loop_test(tcase, the_class_of_each_reply_is_fixed, 0, ROWS(classes));
     tcase_add_test(tcase, a_nul_byte_is_named);
