@@ -1,5 +1,6 @@
 #include "table/changelog.h"
 
+#include "table/pool.h"
 #include "table/table_internal.h"
 
 #include <errno.h>

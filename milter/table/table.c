@@ -196,17 +196,6 @@ int table_begin_read(struct table *table, MDB_txn **out)
     return rc;
 }
 
-static int end(void *txn)
-{
-    mdb_txn_abort(txn);
-    return 0;
-}
-
-void table_end_read(MDB_txn *txn)
-{
-    (void)guard_call(end, txn); /* a slot that is not there needs no giving back */
-}
-
 long long table_file_size(const struct table *table)
 {
     int fd;

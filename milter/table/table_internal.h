@@ -83,9 +83,6 @@ int table_slot_guarded(struct table *table, int (*touch)(void *data), void *data
 /* Begins to read. Where the slots of killed readers are in the way they are cleared. Returns one of LMDB's codes. */
 int table_begin_read(struct table *table, MDB_txn **out);
 
-/* Ends it; NULL is fine. */
-void table_end_read(MDB_txn *txn);
-
 /* As table_check, for what can be seen in the file that is open: its size. LMDB opens a file that was cut short without a
  * word. Where it was cut in the middle of a page the rest of that page reads as zeros, and an entry there as absent; any
  * other missing page is met with a fault. */
