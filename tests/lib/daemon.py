@@ -67,6 +67,7 @@ class Daemon:
         self.table = pathlib.Path(settings.get("table", self.folder / "table"))
         self.conf = self.folder / "milter-moved.conf"
         self.process = None
+        self.env = {}  # beside the test's own
         self.settings = {
             "socket": self.socket.ours,
             "lookup_socket": f"unix:{self.lookups}",
@@ -114,7 +115,16 @@ class Daemon:
 
     def launch(self, **how):
         """Starts it without waiting."""
-        return place.Process(self.command(), self.folder / "log", **how)
+        return place.Process(self.command(), self.folder / "log", env={**os.environ, **self.env}, **how)
+
+    def runs_for_an_hour(self):
+        """From its next start on it takes itself to have run for so long."""
+        shim = self.folder / "later.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, place.SOURCE / "tests/lib/later.c", "-ldl"], check=True)
+        # AddressSanitizer wants to be the first library that is loaded.
+        asan = os.environ.get("ASAN_OPTIONS", "")
+        self.env = {"LD_PRELOAD": str(shim), "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0".lstrip(":")}
+        return self
 
     def start(self):
         self.process = self.launch()

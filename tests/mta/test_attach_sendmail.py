@@ -125,6 +125,16 @@ class StockSendmailCase(Case):
                 ("al@b.a.bulk.example", "551 5.1.6 subsub; please try <al@new.example>")):
             self.assertEqual(self.sendmail.rcpt(mailbox), expected)
 
+    def test_an_address_with_percent_signs_is_shown_as_it_is(self):
+        """The value of a map may have arguments, %0 to %9, and %% for a percent sign."""
+        self.start()
+        names = ("a%0b", "%1", "%%", "a%b", "a%", "a%%0b%1")
+        self.daemon.hold((REMOVED, "gone@new.example"),
+                         *((f"m{n}@old.example", f"{name}@new.example") for n, name in enumerate(names)))
+        self.attached()
+        for n, name in enumerate(names):
+            self.assertEqual(self.sendmail.rcpt(f"m{n}@old.example"), MOVED.format(f"{name}@new.example"))
+
     def test_the_copies_of_one_change_have_one_date(self):
         """By it detach knows which sendmail.cf was made of which sendmail.mc."""
         self.start()

@@ -1,6 +1,8 @@
 """The lookup socket: what the maps say, to Postfix and on the socket itself, and what clients can do to each other."""
 
 import contextlib
+import json
+import re
 import signal
 import socket
 import unittest
@@ -238,6 +240,53 @@ class ThroughPostfix(unittest.TestCase):
                     with self.subTest(f"{door}, observing"), postfix.talk(door) as talk:
                         talk.mail()
                         self.assertTrue(talk.rcpt("alice@old.example").startswith("550 5.1.1 "))
+
+    def test_a_server_whose_milters_were_replaced_refuses_in_its_own_words(self):
+        with place.folder() as folder, Daemon(folder / "d", group=Postfix.group).runs_for_an_hour() as daemon:
+            daemon.hold(("alice@old.example", "alice@new.example"))
+            doors, services = classes.doors(daemon)
+            doors.update({f"{name} alone": (milter, {**settings, "smtpd_milters": ""}) for name, (milter, settings) in doors.items()})
+            with Postfix(folder / "postfix", doors, more_services=services) as postfix:
+                for door in doors:
+                    with self.subTest(door), postfix.talk(door) as talk:
+                        talk.mail()
+                        self.assertTrue(talk.rcpt("alice@old.example").startswith("550 5.1.1 " if "alone" in door else "551 5.1.6 "))
+                    place.until(lambda: json.loads(daemon.movedctl("stats", "--json"))["sessions_open"] == 0, "the session is over")
+
+    def test_a_restart_between_mail_and_rcpt_defers(self):
+        with place.folder() as folder, Daemon(folder / "d", group=Postfix.group) as daemon:
+            daemon.hold(("alice@old.example", "alice@new.example"))
+            doors, services = classes.doors(daemon)
+            with Postfix(folder / "postfix", doors, more_services=services) as postfix, contextlib.ExitStack() as stack:
+                talks = {door: stack.enter_context(postfix.talk(door)) for door in doors}
+                for talk in talks.values():
+                    talk.mail()
+                daemon.stop(signal.SIGKILL)
+                daemon.start()
+                for door, talk in talks.items():
+                    self.assertRegex(talk.rcpt("alice@old.example"), "^4[0-9][0-9] 4", door)
+
+    def test_an_address_with_percent_signs_is_shown_as_it_is(self):
+        with place.folder() as folder, Daemon(folder / "d", group=Postfix.group) as daemon:
+            names = ("a%0b", "%1", "%%", "a%b", "a%")
+            daemon.hold(*((f"m{n}@old.example", f"{name}@new.example") for n, name in enumerate(names)),
+                        *((f"{name}@old.example", f"{name}@new.example") for name in names))
+            doors, services = classes.doors(daemon)
+            doors = {"virtual": doors["virtual"],
+                     "relocated": (doors["virtual"][0], {"smtpd_milters": "", "rewrite_service_name": "rewrite-relocated"})}
+            services += f"rewrite-relocated unix - - n - - trivial-rewrite\n  -o relocated_maps=socketmap:unix:{daemon.lookups}:relocated\n"
+            # Else a%b@old.example is a@b to it, or relayed.
+            with Postfix(folder / "postfix", doors, more_services=services, more="allow_percent_hack = no\nallow_untrusted_routing = yes\n") as postfix, \
+                    daemon.session(), Socketmap(daemon.lookups) as client:
+                for n, name in enumerate(names):
+                    for mailbox in (f"m{n}", name):
+                        with postfix.talk("virtual") as talk:
+                            talk.mail()
+                            self.assertEqual(talk.rcpt(f"{mailbox}@old.example"), MOVED.format(f"{name}@new.example"))
+                        with postfix.talk("relocated") as talk:
+                            talk.mail()
+                            self.assertRegex(talk.rcpt(f"{mailbox}@old.example"), f" User has moved to {re.escape(name)}@new.example$")
+                        self.assertEqual(client.ask(f"listed {mailbox}@old.example"), f"OK {mailbox}@old.example")
 
     def test_postmap_asks_it_too(self):
         with place.folder() as folder, Daemon(folder / "d", group=Postfix.group) as daemon:
