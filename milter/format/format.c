@@ -1,6 +1,7 @@
 #include "format/format.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* A new format is its file, and a row here. The first is that of a file whose ending tells nothing. */
 /* clang-format off */
@@ -18,7 +19,7 @@ static const struct format *find_by_ending(const char *file)
 {
     const char *dot = file == NULL ? NULL : strrchr(file, '.');
     for (size_t i = 0; dot != NULL && formats[i] != NULL; i++)
-        if (formats[i]->ending != NULL && strcmp(formats[i]->ending, dot) == 0)
+        if (formats[i]->ending != NULL && strcasecmp(formats[i]->ending, dot) == 0)
             return formats[i];
     return formats[0];
 }

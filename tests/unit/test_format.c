@@ -17,6 +17,7 @@ START_TEST(formats_are_found_by_name)
     ck_assert_ptr_eq(format_find("csv", NULL, &err), &format_csv);
     ck_assert_ptr_eq(format_find("csv", "moved.jsonl", &err), &format_csv);
     ck_assert_ptr_eq(format_find(NULL, "a.csv/moved.jsonl", &err), &format_jsonl);
+    ck_assert_ptr_eq(format_find(NULL, "MOVED.JSONL", &err), &format_jsonl);
     ck_assert_ptr_eq(format_find(NULL, "moved.txt", &err), &format_csv);
     ck_assert_ptr_eq(format_find(NULL, NULL, &err), &format_csv);
     ck_assert_ptr_null(format_find("xml", "moved.csv", &err));
