@@ -1,7 +1,6 @@
 /* doctor/ask.c: which recipients the mail server is asked about, and asking it */
 #include "doctor/exam.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,56 +11,62 @@
 
 /* Entries of a domain. */
 #define LOOKED_AT     1000 /* among which some are chosen */
-#define OF_EACH_RULE  2    /* for each outcome: moved, gone, forward … */
+#define OF_EACH_RULE  2    /* for each outcome: moved, gone, forward ... */
 #define OF_DOMAIN_MAX 4    /* in all */
+
+#define REFUSALS 3 /* in one session: few enough for servers that allow few errors */
 
 /* ---- choosing */
 
-/* By its name a client may be trusted too, but what the server calls us only the server knows. */
+/* What milter-moved should answer. By its name a client may be trusted too, but only the server knows how it calls
+ * us. */
 static void expect(const struct exam *exam, struct asked *asked, bool trusted)
 {
-    const struct question question = {.recipient = asked->recipient,
-                                      .length = strlen(asked->recipient),
-                                      .client = {.has_ip = true,
-                                                 .ip = exam->client,
-                                                 .authenticated = trusted,
-                                                 .loses_quotes = exam->server == SERVER_SENDMAIL,
-                                                 .smtputf8 = address_needs_utf8(asked->recipient)},
-                                      .now = time(NULL)};
-    answer_ask(&asked->expected, &question, exam->settings, exam->table, &exam->table_error, NULL);
+    const struct question question = {
+        .recipient = asked->recipient,
+        .length = strlen(asked->recipient),
+        .client = {.has_ip = true,
+                   .ip = exam->evidence.server.client,
+                   .authenticated = trusted,
+                   .loses_quotes = exam->mta != NULL && exam->mta->loses_quotes,
+                   .smtputf8 = address_needs_utf8(asked->recipient)},
+        .now = time(NULL)};
+    answer_ask(&asked->expected, &question, exam->evidence.settings, exam->table,
+               &exam->table_error, NULL);
     if (asked->expected.verdict == VERDICT_REPLY)
-        reply_as_said(asked->want, sizeof asked->want, &asked->expected.reply);
+        asked_format(asked->want, sizeof asked->want, &asked->expected.reply);
 }
 
-static int add_asked(struct exam *exam, const struct asked *asked, struct error *err)
+static int add_asked(struct evidence *evidence, const struct asked *asked, struct error *err)
 {
-    struct asked **more = realloc(exam->asked, (exam->asked_count + 1) * sizeof *more);
+    struct asked **more = realloc(evidence->asked, (evidence->asked_count + 1) * sizeof *more);
     if (more != NULL)
-        exam->asked = more;
+        evidence->asked = more;
     struct asked *copy = more == NULL ? NULL : malloc(sizeof *copy);
     if (copy == NULL)
         return error_set(err, EX_OSERR, "out of memory");
     *copy = *asked;
-    more[exam->asked_count++] = copy;
+    more[evidence->asked_count++] = copy;
     return 0;
 }
 
 /* A walk over the entries of one domain. */
 struct choice {
     struct exam *exam;
-    const struct domain *domain;
+    const struct asked_domain *domain;
     unsigned looked_at, taken, of_rule[RULES];
 };
 
 static int choose_entry(const struct entry *entry, void *data, struct error *err)
 {
     struct choice *choice = data;
+    struct evidence *evidence = &choice->exam->evidence;
     struct asked asked = {.domain = choice->domain, .finding = -1};
 
     if (++choice->looked_at > LOOKED_AT || choice->taken == OF_DOMAIN_MAX)
         return 1;
     if (entry->scope != ENTRY_MAILBOX ||
-        (address_needs_utf8(entry->local) && !choice->exam->smtputf8) ||
+        (address_needs_utf8(entry->local) && !evidence->server.smtputf8) ||
         address_format(asked.recipient, sizeof asked.recipient, entry->local, entry->domain) != 0)
         return 0;
     expect(choice->exam, &asked, false);
@@ -69,28 +74,31 @@ static int choose_entry(const struct entry *entry, void *data, struct error *err
         choice->of_rule[asked.expected.rule]++ >= OF_EACH_RULE)
         return 0;
     choice->taken++;
-    return add_asked(choice->exam, &asked, err);
+    return add_asked(evidence, &asked, err);
 }
 
-static int choose_invented(struct exam *exam, const struct domain *domain, struct error *err)
+static int choose_invented(struct exam *exam, const struct asked_domain *domain, struct error *err)
 {
     struct asked asked = {.domain = domain, .invented = true, .finding = -1};
     if (address_format(asked.recipient, sizeof asked.recipient, INVENTED, domain->name) != 0)
         return 0;
     expect(exam, &asked, false);
-    return add_asked(exam, &asked, err);
+    return add_asked(&exam->evidence, &asked, err);
 }
 
 int exam_choose(struct exam *exam, struct error *err)
 {
+    const struct evidence *evidence = &exam->evidence;
     if (exam->table == NULL)
         return 0;
     if (exam_choose_domains(exam, err) != 0)
         return -1;
-    struct table_view *view = exam->domain_count == 0 ? NULL : table_view_open(exam->table, err);
-    int rc = exam->domain_count > 0 && view == NULL ? -1 : 0;
-    for (size_t i = 0; i < exam->domain_count && rc == 0; i++) {
-        struct choice choice = {.exam = exam, .domain = &exam->domains[i]};
+    if (evidence->domain_count == 0)
+        return 0;
+    struct table_view *view = table_view_open(exam->table, err);
+    int rc = view == NULL ? -1 : 0;
+    for (size_t i = 0; i < evidence->domain_count && rc == 0; i++) {
+        struct choice choice = {.exam = exam, .domain = &evidence->domains[i]};
         rc = table_each(view, choice.domain->name, choose_entry, &choice, err) < 0 ? -1 : 0;
         if (rc == 0)
             rc = choose_invented(exam, choice.domain, err);
@@ -102,20 +110,22 @@ int exam_choose(struct exam *exam, struct error *err)
 
 int exam_choose_these(struct exam *exam, char **recipients, struct error *err)
 {
+    struct evidence *evidence = &exam->evidence;
     for (size_t i = 0; recipients[i] != NULL; i++) {
         struct address address;
         if (i == DOMAINS_MAX)
             return error_set(err, EX_USAGE, "more than %d recipients: name fewer", DOMAINS_MAX);
-        struct asked asked = {.domain = &exam->domains[i], .finding = -1};
+        struct asked_domain *domain = &evidence->domains[i];
+        struct asked asked = {.domain = domain, .finding = -1};
         if (address_parse(&address, recipients[i], strlen(recipients[i]),
-                          &exam->settings->addresses, err) != 0 ||
+                          &evidence->settings->addresses, err) != 0 ||
             address_format(asked.recipient, sizeof asked.recipient, address.written,
                            address.domain) != 0)
             return -1;
-        snprintf(exam->domains[i].name, sizeof exam->domains[i].name, "%s", address.domain);
-        exam->domain_count = i + 1;
+        snprintf(domain->name, sizeof domain->name, "%s", address.domain);
+        evidence->domain_count = i + 1;
         expect(exam, &asked, false);
-        if (add_asked(exam, &asked, err) != 0)
+        if (add_asked(evidence, &asked, err) != 0)
             return -1;
     }
     return 0;
@@ -125,54 +135,58 @@ int exam_choose_these(struct exam *exam, char **recipients, struct error *err)
 
 static void cannot_ask(struct exam *exam, const struct error *err)
 {
-    exam_fact(exam, "error", "%s", err->text);
-    exam_find(exam, "server-down", DOWN, "The mail server cannot be asked: ${error}.",
-              "start it; or --smtp HOST:PORT, where it listens");
+    fact_set(&exam->facts, "error", "%s", err->text);
+    findings_note(&exam->findings, &exam->facts, "server-down", DOWN,
+                  "The mail server cannot be asked: ${error}.",
+                  "start it; or --smtp HOST:PORT, where it listens");
 }
 
 void exam_greet(struct exam *exam)
 {
+    struct server_state *server = &exam->evidence.server;
     struct smtp smtp;
     struct error err;
-    exam->answers = smtp_open(&smtp, &exam->where, &exam->end, &err) == 0;
-    if (!exam->answers) {
+    server->answers = smtp_open(&smtp, &server->where, &exam->end, &err) == 0;
+    if (!server->answers) {
         cannot_ask(exam, &err);
         return;
     }
-    exam->is_here = smtp.is_here;
-    exam->client = smtp.client;
-    char client[INET6_ADDRSTRLEN];
-    ip_format(client, sizeof client, &smtp.client);
-    exam_fact(exam, "client", "%s", client);
-    exam->smtputf8 = smtp.smtputf8;
-    exam->greeting = smtp.greeting;
+    server->is_here = smtp.is_here;
+    server->client = smtp.client;
+    server->smtputf8 = smtp.smtputf8;
+    server->greeting = smtp.greeting;
     smtp_close(&smtp);
+    char client[INET6_ADDRSTRLEN];
+    ip_format(client, sizeof client, &server->client);
+    fact_set(&exam->facts, "client", "%s", client);
 }
 
 /* ---- asking */
 
 /* The session at hand. */
-struct session {
+struct questioning {
     struct smtp smtp;
     bool open;
     unsigned asked, refused;
+    unsigned refusals; /* the most recipients that may be refused in one session */
 };
 
-static void end_session(struct session *session)
+static void end_session(struct questioning *session)
 {
     if (session->open)
         smtp_close(&session->smtp);
-    *session = (struct session){.open = false};
+    session->open = false;
+    session->asked = session->refused = 0;
 }
 
-/* Asks once. A server that goes away in the middle of a session may count errors more narrowly than we do: what
- * it said is then worth nothing, and asked is as if it had not been asked. */
-static int ask_once(struct exam *exam, struct session *session, struct asked *asked,
+/* Asks once. */
+static int ask_once(const struct exam *exam, struct questioning *session, struct asked *asked,
                     struct error *err)
 {
-    if (session->refused >= exam->refusals)
+    if (session->refused >= session->refusals)
         end_session(session);
-    if (!session->open && smtp_open(&session->smtp, &exam->where, &exam->end, err) != 0)
+    if (!session->open &&
+        smtp_open(&session->smtp, &exam->evidence.server.where, &exam->end, err) != 0)
         return -1;
     session->open = true;
     int rc = smtp_ask(&session->smtp, asked->recipient, address_needs_utf8(asked->recipient),
@@ -182,15 +196,18 @@ static int ask_once(struct exam *exam, struct session *session, struct asked *as
     return rc;
 }
 
-static int ask(struct exam *exam, struct session *session, struct asked *asked, struct error *err)
+/* A server that ends a session after some recipients may count errors more strictly than we do: its reply then tells
+ * nothing about this recipient, which is asked about again in a session of its own. */
+static int ask(const struct exam *exam, struct questioning *session, struct asked *asked,
+               struct error *err)
 {
-    bool is_new = !session->open || session->asked == 0;
+    bool is_first = session->asked == 0;
     int rc = ask_once(exam, session, asked, err);
     if (rc == 0)
         return 0;
     end_session(session);
-    if (!is_new) {
-        exam->refusals = 1;
+    if (!is_first) {
+        session->refusals = 1;
         rc = ask_once(exam, session, asked, err);
     }
     if (rc != 0)
@@ -213,46 +230,44 @@ static bool is_untouched(const struct smtp_reply *got)
     return got->code / 100 == 2 || is_unknown(got);
 }
 
-static bool is_as_wanted(const struct exam *exam, struct asked *asked)
+static bool is_as_wanted(const struct exam *exam, const struct asked *asked)
 {
-    if (reply_is_the_same(asked->got.text, asked->want, asked->recipient))
+    if (asked_has_wanted(asked))
         return true;
-    if (exam->settings->trusted_domains.count == 0)
+    if (exam->evidence.settings->trusted_domains.count == 0)
         return false;
     struct asked trusted = *asked;
     expect(exam, &trusted, true);
-    return reply_is_the_same(asked->got.text, trusted.want, asked->recipient);
+    return asked_has_wanted(&trusted);
 }
 
-static void judge(const struct exam *exam, struct asked *asked)
+static bool is_well(const struct exam *exam, const struct asked *asked)
 {
     const struct smtp_reply *got = &asked->got;
+    bool observes = exam->evidence.daemon.observes;
     switch (asked->expected.verdict) {
-    case VERDICT_REPLY:
-        asked->well = is_as_wanted(exam, asked) || (exam->observes && is_untouched(got));
-        break;
-    case VERDICT_FORWARD:
-        asked->well = got->code / 100 == 2 || (exam->observes && is_untouched(got));
-        break;
-    case VERDICT_CONTINUE:
-        asked->well = !asked->in_mail && (asked->invented ? is_unknown(got) : is_untouched(got));
-        break;
+    case VERDICT_REPLY: return is_as_wanted(exam, asked) || (observes && is_untouched(got));
+    case VERDICT_FORWARD: return got->code / 100 == 2 || (observes && is_untouched(got));
+    case VERDICT_CONTINUE: break;
     }
+    return !asked->in_mail && (asked->invented ? is_unknown(got) : is_untouched(got));
 }
 
 void exam_ask(struct exam *exam)
 {
-    struct session session = {.open = false};
+    struct questioning session = {.refusals = REFUSALS};
+    const struct evidence *evidence = &exam->evidence;
     struct error err;
     size_t done = 0;
-    for (; done < exam->asked_count; done++) {
-        if (ask(exam, &session, exam->asked[done], &err) != 0)
+    for (; done < evidence->asked_count; done++) {
+        struct asked *asked = evidence->asked[done];
+        if (ask(exam, &session, asked, &err) != 0)
             break;
-        judge(exam, exam->asked[done]);
+        asked->well = is_well(exam, asked);
     }
     end_session(&session);
-    if (done < exam->asked_count) {
-        exam->asked[done]->got.code = 0;
+    if (done < evidence->asked_count) {
+        evidence->asked[done]->got.code = 0;
         cannot_ask(exam, &err);
     }
 }

@@ -1,364 +1,130 @@
-/* doctor/explain.c: symptoms, what is found, and the replies that every mail server may give */
+/* doctor/explain.c: the symptoms that any mail server may show, and which symptom explains a reply */
 #include "doctor/exam.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* ---- facts */
-
-static void set_fact(struct exam *exam, const char *name, char *value)
-{
-    for (size_t i = 0; i < FACTS_MAX; i++) {
-        struct fact *fact = &exam->facts[i];
-        if (fact->name != NULL && strcmp(fact->name, name) != 0)
-            continue;
-        free(fact->value);
-        *fact = (struct fact){name, value};
-        return;
-    }
-    free(value); /* the text then has a hole: no harm beyond that */
-}
-
-void exam_fact(struct exam *exam, const char *name, const char *format, ...)
-{
-    va_list args;
-    char *value;
-    va_start(args, format);
-    if (vasprintf(&value, format, args) < 0)
-        value = NULL;
-    va_end(args);
-    set_fact(exam, name, value);
-}
-
-const char *exam_fact_value(const struct exam *exam, const char *name)
-{
-    for (size_t i = 0; i < FACTS_MAX && exam->facts[i].name != NULL; i++)
-        if (strcmp(exam->facts[i].name, name) == 0)
-            return exam->facts[i].value == NULL ? "" : exam->facts[i].value;
-    return "";
-}
-
-/* The text with each ${FACT} filled in, on the heap; NULL where memory is out. */
-static char *fill_in(const struct exam *exam, const char *text)
-{
-    char *out = NULL, name[32];
-    size_t size;
-    FILE *file = open_memstream(&out, &size);
-    if (file == NULL)
-        return NULL;
-    for (const char *at; (at = strstr(text, "${")) != NULL;) {
-        size_t length = strcspn(at + 2, "}");
-        fwrite(text, 1, (size_t)(at - text), file);
-        snprintf(name, sizeof name, "%.*s", (int)length, at + 2);
-        fputs(exam_fact_value(exam, name), file);
-        text = at + 2 + length + 1;
-    }
-    fputs(text, file);
-    if (fclose(file) != 0) {
-        free(out);
-        return NULL;
-    }
-    return out;
-}
-
-/* ---- findings */
-
-static int add_finding(struct exam *exam, const struct finding *finding)
-{
-    struct finding *more = realloc(exam->findings, (exam->finding_count + 1) * sizeof *more);
-    if (more == NULL)
-        return -1;
-    exam->findings = more;
-    more[exam->finding_count] = *finding;
-    return (int)exam->finding_count++;
-}
-
-static int find_same(const struct exam *exam, const char *name, const char *mend)
-{
-    for (size_t i = 0; i < exam->finding_count; i++)
-        if (strcmp(exam->findings[i].name, name) == 0 && strcmp(exam->findings[i].mend, mend) == 0)
-            return (int)i;
-    return -1;
-}
-
-int exam_find(struct exam *exam, const char *name, enum weight weight, const char *why,
-              const char *mend)
-{
-    struct finding finding = {.name = name, .weight = weight};
-    finding.why = fill_in(exam, why);
-    finding.mend = fill_in(exam, mend);
-    int index = -1;
-    if (finding.why != NULL && finding.mend != NULL) {
-        index = find_same(exam, name, finding.mend);
-        if (index >= 0 && exam->now == NULL)
-            exam->findings[index].others++;
-        if (index < 0 && (index = add_finding(exam, &finding)) >= 0)
-            finding.why = finding.mend = NULL;
-    }
-    free(finding.why);
-    free(finding.mend);
-    if (index >= 0 && exam->now != NULL)
-        exam->findings[index].recipients++;
-    return index;
-}
-
-/* ---- symptoms */
-
-static void turn_to(struct exam *exam, const struct domain *domain)
-{
-    exam->turn_of = domain;
-    exam_fact(exam, "domain", "%s", domain->name);
-    if (exam->postfix != NULL)
-        postfix_turn_to(exam, domain);
-}
-
-static void check_rows(struct exam *exam, const struct symptom *symptoms, enum of of)
-{
-    for (; symptoms->name != NULL; symptoms++)
-        if (symptoms->of == of && symptoms->is(exam))
-            exam_find(exam, symptoms->name, symptoms->weight, symptoms->why, symptoms->mend);
-}
-
-void exam_check(struct exam *exam, const struct symptom *symptoms, enum of of)
-{
-    switch (of) {
-    case OF_SERVER:
-    case OF_REPLY: check_rows(exam, symptoms, of); break;
-    case OF_SERVICE:
-        while (exam->postfix != NULL ? postfix_next_service(exam) : sendmail_next_service(exam))
-            check_rows(exam, symptoms, of);
-        break;
-    case OF_DOMAIN:
-        for (size_t i = 0; i < exam->domain_count; i++) {
-            turn_to(exam, &exam->domains[i]);
-            check_rows(exam, symptoms, of);
-        }
-        break;
-    }
-}
-
-/* ---- the reply at hand */
-
-bool reply_says(const struct exam *exam, const char *words)
-{
-    const struct smtp_reply *got = &exam->now->got;
-    return strcasestr(got->text, words) != NULL;
-}
-
-int reply_class_of(const struct exam *exam)
-{
-    return exam->now->got.code / 100;
-}
-
-void reply_on_one_line(char *out, size_t size, const char *text)
-{
-    size_t used = 0;
-    for (; *text != '\0' && used + 4 < size; text++) {
-        const char *piece = *text == '\n' ? " / " : text;
-        size_t length = *text == '\n' ? 3 : 1;
-        memcpy(out + used, piece, length);
-        used += length;
-    }
-    out[used] = '\0';
-}
-
-void reply_as_said(char *out, size_t size, const struct reply *reply)
-{
-    reply_format(out, size, reply);
-    for (char *line = out; line != NULL && strlen(line) > 3; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        line[3] = ' ';
-    }
-}
-
-/* Behind "551 5.1.6 ", and behind the recipient that Sendmail puts there in most replies: "<al@old.example>... ". */
-static const char *behind_codes(const char *line, const char *recipient)
-{
-    size_t length = strlen(recipient);
-    line += strspn(line, "0123456789");
-    line += *line == ' ';
-    size_t enhanced = strspn(line, "0123456789.");
-    line += enhanced >= 5 && line[enhanced] == ' ' ? enhanced + 1 : 0;
-    if (*line == '<' && strncmp(line + 1, recipient, length) == 0 &&
-        strncmp(line + 1 + length, ">... ", 5) == 0)
-        line += length + 6;
-    return line;
-}
-
-/* Whether both have the same lines; with codes, also the same codes. */
-static bool have_same_text(const char *got, const char *want, const char *recipient,
-                           bool with_codes)
-{
-    for (;;) {
-        const char *a = behind_codes(got, recipient), *b = behind_codes(want, recipient);
-        size_t length = strcspn(b, "\n");
-        if (strcspn(a, "\n") != length || memcmp(a, b, length) != 0 || a[length] != b[length] ||
-            (with_codes && strncmp(got, want, (size_t)(b - want)) != 0))
-            return false;
-        if (b[length] == '\0')
-            return true;
-        got = a + length + 1;
-        want = b + length + 1;
-    }
-}
-
-bool reply_is_the_same(const char *got, const char *want, const char *recipient)
-{
-    return have_same_text(got, want, recipient, true);
-}
-
-bool reply_is_our_text(const struct exam *exam)
-{
-    const struct asked *asked = exam->now;
-    return *asked->want != '\0' &&
-           have_same_text(asked->got.text, asked->want, asked->recipient, false);
-}
-
-bool reply_begins_as_ours(const struct exam *exam)
-{
-    const char *want = exam->now->want;
-    return *want != '\0' && strncmp(exam->now->got.text, want, strlen(want)) == 0;
-}
-
-static bool is_code(const struct exam *exam, const char *codes)
-{
-    return strncmp(exam->now->got.first, codes, strlen(codes)) == 0;
-}
-
-bool reply_is(const struct exam *exam, enum text_kind kind)
-{
-    const struct settings *settings = exam->settings;
-    const struct asked *asked = exam->now;
-    const char *domain = strrchr(asked->recipient, '@');
-    const struct texts *texts =
-        texts_find(&settings->texts, &settings->texts_by_domain, domain == NULL ? "" : domain + 1);
-    const struct address *old = &asked->expected.old;
-    const struct reply_words words = {.old = old->domain[0] == '\0' ? NULL : old,
-                                      .recipient = asked->recipient,
-                                      .recipient_length = strlen(asked->recipient)};
-    struct reply reply;
-    char text[REPLY_TEXT_SIZE];
-    if (reply_fill(&reply, &texts->read[kind], &words) != 0)
-        return false;
-    reply_as_said(text, sizeof text, &reply);
-    return reply_is_the_same(asked->got.text, text, asked->recipient);
-}
 
 /* ---- symptoms of replies, whatever the mail server */
 
-static bool ends_session(struct exam *exam)
+static bool ends_session(const struct subject *subject)
 {
-    return is_code(exam, "421");
+    return asked_has_codes(subject->asked, "421");
 }
 
-static bool wants_tls(struct exam *exam)
+static bool wants_tls(const struct subject *subject)
 {
-    return is_code(exam, "530") && reply_says(exam, "TLS");
+    return asked_has_codes(subject->asked, "530") && asked_says(subject->asked, "TLS");
 }
 
-static bool wants_login(struct exam *exam)
+static bool wants_login(const struct subject *subject)
 {
-    return is_code(exam, "530");
+    return asked_has_codes(subject->asked, "530");
 }
 
-static bool has_footer(struct exam *exam)
+static bool has_footer(const struct subject *subject)
 {
-    return reply_begins_as_ours(exam);
+    return asked_begins_as_wanted(subject->asked);
 }
 
-static bool is_withheld(struct exam *exam)
+static bool is_withheld(const struct subject *subject)
 {
-    const struct settings *settings = exam->settings;
-    return exam->now->expected.rule == RULE_MOVED &&
+    const struct settings *settings = subject->evidence->settings;
+    return subject->asked->expected.rule == RULE_MOVED &&
            (settings->limit > 0 || settings->network_limit > 0 || settings->total_limit > 0) &&
-           (reply_is(exam, TEXT_WITHHELD) || reply_is(exam, TEXT_DEFERRED));
+           (asked_is_text(subject->asked, settings, TEXT_WITHHELD) ||
+            asked_is_text(subject->asked, settings, TEXT_DEFERRED));
 }
 
-static bool misses_table(struct exam *exam)
+static bool misses_table(const struct subject *subject)
 {
-    return reply_is(exam, TEXT_TABLE_ERROR);
+    return asked_is_text(subject->asked, subject->evidence->settings, TEXT_TABLE_ERROR);
 }
 
-static bool misses_daemon(struct exam *exam)
+static bool misses_daemon(const struct subject *subject)
 {
-    return reply_class_of(exam) == 4 && (!exam->milter_answers || !exam->lookups_answer);
+    const struct daemon_state *daemon = &subject->evidence->daemon;
+    return asked_class(subject->asked) == 4 && (!daemon->milter_answers || !daemon->lookups_answer);
 }
 
-static bool is_softened(struct exam *exam)
+static bool is_softened(const struct subject *subject)
 {
-    return reply_class_of(exam) == 4 && reply_is_our_text(exam);
+    return asked_class(subject->asked) == 4 && asked_has_wanted_text(subject->asked);
 }
 
-static bool denies_relaying(struct exam *exam)
+static bool denies_relaying(const struct subject *subject)
 {
-    return reply_says(exam, "relay access denied") || reply_says(exam, "relaying denied") ||
-           reply_says(exam, "unable to relay");
+    return asked_says(subject->asked, "relay access denied") ||
+           asked_says(subject->asked, "relaying denied") ||
+           asked_says(subject->asked, "unable to relay");
 }
 
-static bool verifies(struct exam *exam)
+static bool verifies(const struct subject *subject)
 {
-    return reply_says(exam, "unverified address") || reply_says(exam, "undeliverable address") ||
-           reply_says(exam, "address verification") || reply_says(exam, "address lookup failed");
+    return asked_says(subject->asked, "unverified address") ||
+           asked_says(subject->asked, "undeliverable address") ||
+           asked_says(subject->asked, "address verification") ||
+           asked_says(subject->asked, "address lookup failed");
 }
 
-/* What the daemon answers is not what the table says that was read here. */
-static bool daemon_differs(struct exam *exam)
+/* The daemon answers by another table than the one that was read here. */
+static bool daemon_differs(const struct subject *subject)
 {
-    const struct asked *asked = exam->now;
-    if (exam->observes || asked->domain == NULL)
+    const struct asked *asked = subject->asked;
+    if (subject->evidence->daemon.observes)
         return false;
-    enum listed listed = exam_ask_listed(exam, asked->recipient);
+    enum listed listed = exam_ask_listed(subject->evidence, asked->recipient);
     bool ours = asked->expected.verdict != VERDICT_CONTINUE;
     return (listed == LISTED_NO && ours) || (listed == LISTED_YES && !ours);
 }
 
-/* "551 5.1.6": nobody else says that. */
-static bool has_other_words(struct exam *exam)
+/* "551 5.1.6": no other program has these codes. */
+static bool has_other_words(const struct subject *subject)
 {
-    return *exam->now->want != '\0' && strncmp(exam->now->got.first, exam->now->want, 9) == 0;
+    const struct asked *asked = subject->asked;
+    return *asked->want != '\0' && strncmp(asked->got.first, asked->want, 9) == 0;
 }
 
-static bool greylists(struct exam *exam)
+static bool greylists(const struct subject *subject)
 {
-    return reply_class_of(exam) == 4 &&
-           (reply_says(exam, "greylist") || reply_says(exam, "graylist") ||
-            is_code(exam, "450 4.2.0") || is_code(exam, "451 4.7.1") ||
-            is_code(exam, "450 4.7.1") || reply_says(exam, "try again later"));
+    const struct asked *asked = subject->asked;
+    return asked_class(asked) == 4 &&
+           (asked_says(asked, "greylist") || asked_says(asked, "graylist") ||
+            asked_has_codes(asked, "450 4.2.0") || asked_has_codes(asked, "451 4.7.1") ||
+            asked_has_codes(asked, "450 4.7.1") || asked_says(asked, "try again later"));
 }
 
-static bool is_unknown(struct exam *exam)
+static bool is_unknown(const struct subject *subject)
 {
-    return exam->now->expected.verdict != VERDICT_CONTINUE && reply_class_of(exam) == 5 &&
-           (is_code(exam, "550 5.1.1") || is_code(exam, "550 5.1.0") ||
-            reply_says(exam, "user unknown") || reply_says(exam, "unknown user") ||
-            reply_says(exam, "no such user"));
+    const struct asked *asked = subject->asked;
+    return asked->expected.verdict != VERDICT_CONTINUE && asked_class(asked) == 5 &&
+           (asked_has_codes(asked, "550 5.1.1") || asked_has_codes(asked, "550 5.1.0") ||
+            asked_says(asked, "user unknown") || asked_says(asked, "unknown user") ||
+            asked_says(asked, "no such user"));
 }
 
-static bool is_known(struct exam *exam)
+static bool is_known(const struct subject *subject)
 {
-    return exam->now->invented && *exam->now->want == '\0' && reply_class_of(exam) == 2;
+    const struct asked *asked = subject->asked;
+    return asked->invented && *asked->want == '\0' && asked_class(asked) == 2;
 }
 
-static bool is_accepted(struct exam *exam)
+static bool is_accepted(const struct subject *subject)
 {
-    return reply_class_of(exam) == 2;
+    return asked_class(subject->asked) == 2;
 }
 
-static bool is_deferred(struct exam *exam)
+static bool is_deferred(const struct subject *subject)
 {
-    return reply_class_of(exam) == 4;
+    return asked_class(subject->asked) == 4;
 }
 
-static bool is_restricted(struct exam *exam)
+static bool is_restricted(const struct subject *subject)
 {
-    return reply_says(exam, " rejected: ");
+    return asked_says(subject->asked, " rejected: ");
 }
 
-static bool is_anything(struct exam *exam)
+static bool is_anything(const struct subject *subject)
 {
-    (void)exam;
+    (void)subject;
     return true;
 }
 
@@ -430,61 +196,94 @@ static const struct symptom replies[] = {
 };
 /* clang-format on */
 
-static bool has_configuration(const struct exam *exam)
+/* ---- the symptoms of the configuration */
+
+static struct subject subject_of(struct exam *exam)
 {
-    return exam->postfix != NULL || exam->sendmail != NULL;
+    return (struct subject){.evidence = &exam->evidence,
+                            .view = exam->view,
+                            .service = exam->asked_service,
+                            .facts = &exam->facts};
 }
 
-static bool explains(struct exam *exam, const struct symptom *symptom)
+static void tell(const struct exam *exam, const struct subject *subject)
+{
+    if (subject->domain != NULL)
+        fact_set(subject->facts, "domain", "%s", subject->domain->name);
+    if (exam->mta != NULL)
+        exam->mta->tell(subject);
+}
+
+static void check(struct exam *exam, enum of of, const struct subject *subject)
+{
+    tell(exam, subject);
+    for (const struct symptom *row = exam->mta->symptoms; row->name != NULL; row++) {
+        if (row->of != of || !row->is(subject))
+            continue;
+        findings_note(&exam->findings, &exam->facts, row->name, row->weight, row->why, row->mend);
+        tell(exam, subject); /* the row may have changed a fact that the next one names */
+    }
+}
+
+void exam_configuration(struct exam *exam)
+{
+    struct subject subject = subject_of(exam);
+    check(exam, OF_SERVER, &subject);
+    for (subject.service = 0; subject.service < exam->services; subject.service++)
+        check(exam, OF_SERVICE, &subject);
+    subject.service = exam->asked_service;
+    for (size_t i = 0; i < exam->evidence.domain_count; i++) {
+        subject.domain = &exam->evidence.domains[i];
+        check(exam, OF_DOMAIN, &subject);
+    }
+}
+
+/* ---- the symptom that explains a reply */
+
+static bool explains(const struct symptom *symptom, const struct subject *subject)
 {
     if (symptom->of == OF_REPLY)
-        return symptom->is(exam);
-    return symptom->shows != NULL && has_configuration(exam) && symptom->shows(exam) &&
-           symptom->is(exam);
+        return symptom->is(subject);
+    return symptom->shows != NULL && subject->view != NULL && symptom->shows(subject) &&
+           symptom->is(subject);
 }
 
-static int explain_from(struct exam *exam, const struct symptom *symptoms)
+/* Returns the index of the finding; -1 for none. */
+static int explain_by(struct exam *exam, const struct symptom *symptoms,
+                      const struct subject *subject)
 {
-    for (; symptoms != NULL && symptoms->name != NULL; symptoms++)
-        if (explains(exam, symptoms))
-            return exam_find(exam, symptoms->name, symptoms->weight, symptoms->why, symptoms->mend);
+    for (; symptoms->name != NULL; symptoms++)
+        if (explains(symptoms, subject))
+            return findings_explain(&exam->findings, &exam->facts, symptoms);
     return -1;
 }
 
-static const struct symptom *own_symptoms(const struct exam *exam)
+static void tell_reply(const struct exam *exam, const struct subject *subject)
 {
-    switch (exam->server) {
-    case SERVER_POSTFIX: return postfix_symptoms;
-    case SERVER_SENDMAIL: return sendmail_symptoms;
-    case SERVER_UNKNOWN: break;
-    }
-    return NULL;
-}
-
-static void set_reply_facts(struct exam *exam, const struct asked *asked)
-{
+    const struct asked *asked = subject->asked;
     char got[sizeof asked->got.text], want[sizeof asked->want];
-    reply_on_one_line(got, sizeof got, asked->got.text);
-    reply_on_one_line(want, sizeof want, asked->want);
-    exam_fact(exam, "recipient", "%s", asked->recipient);
-    exam_fact(exam, "want", "'%s'", want);
-    exam_fact(exam, "got", "'%s'%s", got, asked->in_mail ? " (to MAIL)" : "");
-    if (asked->domain != NULL)
-        turn_to(exam, asked->domain);
+    asked_join_lines(got, sizeof got, asked->got.text);
+    asked_join_lines(want, sizeof want, asked->want);
+    fact_set(subject->facts, "recipient", "%s", asked->recipient);
+    fact_set(subject->facts, "want", "'%s'", want);
+    fact_set(subject->facts, "got", "'%s'%s", got, asked->in_mail ? " (to MAIL)" : "");
+    tell(exam, subject);
 }
 
 void exam_explain(struct exam *exam)
 {
-    for (size_t i = 0; i < exam->asked_count; i++) {
-        struct asked *asked = exam->asked[i];
+    for (size_t i = 0; i < exam->evidence.asked_count; i++) {
+        struct asked *asked = exam->evidence.asked[i];
+        struct subject subject = subject_of(exam);
         if (asked->well || asked->got.code == 0)
             continue;
-        exam->now = asked;
-        set_reply_facts(exam, asked);
-        asked->finding = explain_from(exam, own_symptoms(exam));
+        subject.asked = asked;
+        subject.domain = asked->domain;
+        tell_reply(exam, &subject);
+        if (exam->mta != NULL)
+            asked->finding = explain_by(exam, exam->mta->symptoms, &subject);
         if (asked->finding < 0)
-            asked->finding = explain_from(exam, replies);
-        asked->well = asked->finding >= 0 && exam->findings[asked->finding].weight == NOTE;
-        exam->now = NULL;
+            asked->finding = explain_by(exam, replies, &subject);
+        asked->well = asked->finding >= 0 && exam->findings.of[asked->finding].weight == NOTE;
     }
 }

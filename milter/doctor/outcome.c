@@ -1,53 +1,56 @@
-/* doctor/outcome.c: what doctor has found, for people and for programs */
+/* doctor/outcome.c: what an examination has found, for people and for programs */
 #include "doctor/exam.h"
 
+#include "base/printable.h"
+
+#include <errno.h>
 #include <grp.h>
 #include <jansson.h>
 #include <netinet/in.h>
 #include <pwd.h>
-#include <stdio.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <uniwidth.h>
 
-#define COLUMNS       100 /* of running text */
-#define ROWS_MAX      60  /* recipients that are shown */
-#define RECIPIENT_MAX 48  /* columns: a longer one moves what follows */
+#define COLUMNS       80
+#define HEAD          16 /* column of what does not fit on a line of the head */
+#define ROWS_MAX      60 /* recipients that are shown */
+#define RECIPIENT_MAX 48 /* columns: a longer one moves what follows */
+#define EXPECTED      10 /* columns of what is expected */
 
 static const char *const weights[] = {[NOTE] = "note", [FAULT] = "fault", [DOWN] = "down"};
 
 /* ---- words that both ways share */
 
-static size_t count_asked(const struct exam *exam, bool well)
+static size_t count_asked(const struct evidence *evidence, bool well)
 {
     size_t count = 0;
-    for (size_t i = 0; i < exam->asked_count; i++)
-        if (exam->asked[i]->got.code != 0)
-            count += !well || exam->asked[i]->well;
+    for (size_t i = 0; i < evidence->asked_count; i++)
+        if (evidence->asked[i]->got.code != 0)
+            count += !well || evidence->asked[i]->well;
     return count;
 }
 
-static const char *outcome(int status)
-{
-    return status == 0 ? "OK" : status == 1 ? "FAULT" : "DOWN";
-}
-
-static bool is_first_of_its_name(const struct exam *exam, size_t index)
+static bool is_first_of_its_name(const struct findings *findings, size_t index)
 {
     for (size_t i = 0; i < index; i++)
-        if (strcmp(exam->findings[i].name, exam->findings[index].name) == 0)
+        if (strcmp(findings->of[i].name, findings->of[index].name) == 0)
             return false;
     return true;
 }
 
-/* "FAULT: soft-bounce, not-attached: 3 of 7 recipients …": for a person, and for a monitoring system. */
+/* "FAULT: soft-bounce, not-attached: 3 of 7 recipients ...": for a person, and for a monitoring system. */
 static void summarize(FILE *out, const struct exam *exam, int status)
 {
-    size_t asked = count_asked(exam, false), well = count_asked(exam, true), named = 0;
-    fprintf(out, "%s: ", outcome(status));
-    for (size_t i = 0; i < exam->finding_count; i++)
-        if (exam->findings[i].weight != NOTE && is_first_of_its_name(exam, i))
-            fprintf(out, "%s%s", named++ == 0 ? "" : ", ", exam->findings[i].name);
+    const struct findings *findings = &exam->findings;
+    size_t asked = count_asked(&exam->evidence, false), well = count_asked(&exam->evidence, true);
+    size_t named = 0;
+    fputs(status == 0 ? "OK: " : status == 1 ? "FAULT: " : "DOWN: ", out);
+    for (size_t i = 0; i < findings->count; i++)
+        if (findings->of[i].weight != NOTE && is_first_of_its_name(findings, i))
+            fprintf(out, "%s%s", named++ == 0 ? "" : ", ", findings->of[i].name);
     fputs(named == 0 ? "" : ": ", out);
     if (asked == 0)
         fputs("no recipient was asked about", out);
@@ -56,21 +59,21 @@ static void summarize(FILE *out, const struct exam *exam, int status)
     else
         fprintf(out, "%zu of %zu recipients asked about did not get what they should", asked - well,
                 asked);
-    if (exam->observes)
+    if (exam->evidence.daemon.observes)
         fputs("; mode = \"observe\": nothing is refused", out);
 }
 
-/* "srw-rw---- milter-moved:postfix" */
+/* "milter-moved:postfix, mode 0660"; "" if there is no such unix socket. */
 static void describe_socket(char *out, size_t size, const char *socket)
 {
     struct stat status;
-    *out = '\0';
     const char *path = endpoint_path(socket);
+    *out = '\0';
     if (path == NULL || stat(path, &status) != 0)
         return;
     const struct passwd *user = getpwuid(status.st_uid);
     const struct group *group = getgrgid(status.st_gid);
-    snprintf(out, size, "%s:%s, mode %04o", user == NULL ? "?" : user->pw_name,
+    snprintf(out, size, ", %s:%s, mode %04o", user == NULL ? "?" : user->pw_name,
              group == NULL ? "?" : group->gr_name, (unsigned)status.st_mode & 07777);
 }
 
@@ -83,155 +86,189 @@ static const char *describe_expected(const struct asked *asked)
 
 /* ---- for people */
 
-static void print_painted(const char *word, bool good)
+static int columns_of(const char *text)
 {
-    if (print_has_colour())
-        printf("\033[%sm%s\033[0m", good ? "32" : "31;1", word);
+    return u8_strwidth((const uint8_t *)text, "UTF-8");
+}
+
+static void paint(FILE *out, const struct exam *exam, const char *word, bool good)
+{
+    if (exam->request->colour)
+        fprintf(out, "\033[%sm%s\033[0m", good ? "32" : "31;1", word);
     else
-        fputs(word, stdout);
+        fputs(word, out);
 }
 
-/* Running text, broken at blanks. */
-static void print_wrapped(const char *text, const char *indent)
+/* Prints text from this column on, broken at blanks; the next lines begin at column indent. */
+static void print_wrapped(FILE *out, int column, int indent, char *text)
 {
-    size_t column = 0;
-    while (*text != '\0') {
-        size_t length = strcspn(text, " ");
-        if (column == 0 || column + 1 + length > COLUMNS) {
-            printf("%s%s", column == 0 ? "" : "\n", indent);
-            column = strlen(indent);
-        } else {
-            putchar(' ');
-            column++;
+    const char *gap = "";
+    char *rest = NULL;
+    printable_make(text);
+    for (char *word = strtok_r(text, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        int width = columns_of(word);
+        if (*gap != '\0' && column + 1 + width > COLUMNS) {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+            gap = "";
         }
-        print_foreign(text, length);
-        column += length;
-        text += length;
-        text += strspn(text, " ");
+        fprintf(out, "%s%s", gap, word);
+        column += (*gap != '\0') + width;
+        gap = " ";
     }
-    putchar('\n');
+    fputc('\n', out);
 }
 
-static void print_socket(const char *socket, bool answers)
+/* Prints a line that begins with lead, in ASCII. */
+static void print_line(FILE *out, const char *lead, int indent, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static void print_line(FILE *out, const char *lead, int indent, const char *format, ...)
+{
+    va_list args;
+    char *text;
+    va_start(args, format);
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0)
+        return;
+    fputs(lead, out);
+    print_wrapped(out, (int)strlen(lead), indent, text);
+    free(text);
+}
+
+static void print_socket(FILE *out, const char *socket, bool answers)
 {
     char modes[256];
     if (*socket == '\0')
         return;
     describe_socket(modes, sizeof modes, socket);
-    printf("              %s%s%s: %s\n", socket, *modes == '\0' ? "" : ", ", modes,
-           answers ? "answers" : "does not answer");
+    print_line(out, "              ", HEAD, "%s%s: %s", socket, modes,
+               answers ? "answers" : "does not answer");
 }
 
-static void print_head(const struct exam *exam)
+static void print_table(FILE *out, const struct exam *exam)
 {
-    static const char *const names[] = {"unknown", "Postfix", "Sendmail"};
-    char client[INET6_ADDRSTRLEN];
-    char where[ENDPOINT_TEXT_SIZE];
-
+    const struct evidence *evidence = &exam->evidence;
     char more[64] = "";
-    if (exam->answers && exam->all_domains > exam->domain_count)
-        snprintf(more, sizeof more, ", of which %zu are asked about", exam->domain_count);
-    printf("table         %s: ", exam->ctl->path);
+    if (evidence->server.answers && exam->all_domains > evidence->domain_count)
+        snprintf(more, sizeof more, ", of which %zu are asked about", evidence->domain_count);
     if (exam->table == NULL)
-        puts("cannot be read");
+        print_line(out, "table         ", HEAD, "%s: cannot be read", exam->request->table);
     else
-        printf("%zu %s, %zu %s%s\n", exam->entries, entry_noun(exam->entries), exam->all_domains,
-               exam->all_domains == 1 ? "domain" : "domains", more);
-    printf("milter-moved  %s%smode %s\n", exam->version, *exam->version == '\0' ? "" : ", ",
-           exam->observes ? "observe" : "enforce");
-    print_socket(exam->settings->socket, exam->milter_answers);
-    print_socket(exam->settings->lookup_socket, exam->lookups_answer);
-    printf("mail server   %s at %s%s\n", names[exam->server],
-           endpoint_format_host(where, sizeof where, &exam->where),
-           exam->answers ? "" : ": does not answer");
-    if (!exam->answers)
-        return;
-    ip_format(client, sizeof client, &exam->client);
-    printf("              it sees us as %s, %s\n", client,
-           network_contains(exam->settings->trusted, exam->settings->trusted_count, &exam->client)
-               ? "a client that milter-moved trusts"
-               : "a stranger to milter-moved");
-    if (exam->is_here)
-        puts("              from this host alone: restrictions for strangers may not show");
+        print_line(out, "table         ", HEAD, "%s: %zu %s, %zu %s%s", exam->request->table,
+                   evidence->entries, entry_noun(evidence->entries), exam->all_domains,
+                   exam->all_domains == 1 ? "domain" : "domains", more);
 }
 
-static void print_one(const struct asked *asked, int width)
+static void print_head(FILE *out, const struct exam *exam)
 {
-    char mark[16], got[sizeof asked->got.text];
+    const struct settings *settings = exam->evidence.settings;
+    const struct daemon_state *daemon = &exam->evidence.daemon;
+    const struct server_state *server = &exam->evidence.server;
+    char client[INET6_ADDRSTRLEN], where[ENDPOINT_TEXT_SIZE];
+
+    print_table(out, exam);
+    print_line(out, "milter-moved  ", HEAD, "%s%smode %s", daemon->version,
+               *daemon->version == '\0' ? "" : ", ", daemon->observes ? "observe" : "enforce");
+    print_socket(out, settings->socket, daemon->milter_answers);
+    print_socket(out, settings->lookup_socket, daemon->lookups_answer);
+    print_line(out, "mail server   ", HEAD, "%s at %s%s",
+               exam->mta == NULL ? "unknown" : exam->mta->title,
+               endpoint_format_host(where, sizeof where, &server->where),
+               server->answers ? "" : ": does not answer");
+    if (!server->answers)
+        return;
+    ip_format(client, sizeof client, &server->client);
+    print_line(out, "              ", HEAD, "it sees us as %s, %s", client,
+               network_contains(settings->trusted, settings->trusted_count, &server->client)
+                   ? "a client that milter-moved trusts"
+                   : "a stranger to milter-moved");
+    if (server->is_here)
+        print_line(out, "              ", HEAD,
+                   "from this host alone: restrictions for strangers may not show");
+}
+
+/* A recipient: the mark, the address, what is expected, the reply; the reply below them if the line is too short. */
+static void print_one(FILE *out, const struct exam *exam, const struct asked *asked, int width)
+{
+    char mark[16], recipient[sizeof asked->recipient], got[sizeof asked->got.text + 16];
+    const char *expected = describe_expected(asked);
+    int blanks = width - columns_of(asked->recipient);
+
     if (asked->finding >= 0)
-        snprintf(mark, sizeof mark, "[%d]  ", asked->finding + 1);
+        snprintf(mark, sizeof mark, "[%d]", asked->finding + 1);
     else
-        snprintf(mark, sizeof mark, "%s", asked->well ? "ok   " : "-    ");
-    print_painted(mark, asked->well);
-    reply_on_one_line(got, sizeof got, asked->got.text);
-    int blanks = width - print_columns_of(asked->recipient);
-    print_text(asked->recipient);
-    printf("%*s  %-10s  %s%s\n", blanks > 0 ? blanks : 0, "", describe_expected(asked),
-           asked->got.code == 0 ? "not asked" : got, asked->in_mail ? " (to MAIL)" : "");
+        snprintf(mark, sizeof mark, "%s", asked->well ? "ok" : "-");
+    snprintf(got, sizeof got, "not asked");
+    if (asked->got.code != 0)
+        asked_join_lines(got, sizeof asked->got.text, asked->got.text);
+    if (asked->in_mail)
+        strcat(got, " (to MAIL)");
+
+    memcpy(recipient, asked->recipient, sizeof recipient);
+    printable_make(recipient);
+
+    paint(out, exam, mark, asked->well);
+    fprintf(out, "%*s%s%*s  %s", 5 - (int)strlen(mark), "", recipient, blanks > 0 ? blanks : 0, "",
+            expected);
+    int column = 5 + columns_of(asked->recipient) + (blanks > 0 ? blanks : 0) + 2 + EXPECTED + 2;
+    if (column + columns_of(got) <= COLUMNS) {
+        fprintf(out, "%*s", EXPECTED + 2 - (int)strlen(expected), "");
+    } else {
+        fputs("\n         ", out);
+        column = 9;
+    }
+    print_wrapped(out, column, 9, got);
 }
 
 /* Of many, those that are not as they should be. */
-static void print_asked(const struct exam *exam)
+static void print_asked(FILE *out, const struct exam *exam)
 {
-    bool all = exam->asked_count <= ROWS_MAX;
+    const struct evidence *evidence = &exam->evidence;
+    bool all = evidence->asked_count <= ROWS_MAX;
     size_t shown = 0;
     int width = 0;
-    for (size_t i = 0; i < exam->asked_count; i++) {
-        int length = print_columns_of(exam->asked[i]->recipient);
-        width = length > width && length <= RECIPIENT_MAX ? length : width;
+    for (size_t i = 0; i < evidence->asked_count; i++) {
+        int columns = columns_of(evidence->asked[i]->recipient);
+        width = columns > width && columns <= RECIPIENT_MAX ? columns : width;
     }
-    if (exam->asked_count > 0)
-        putchar('\n');
-    for (size_t i = 0; i < exam->asked_count; i++)
-        if ((all || !exam->asked[i]->well) && shown < ROWS_MAX) {
-            print_one(exam->asked[i], width);
+    if (evidence->asked_count > 0)
+        fputc('\n', out);
+    for (size_t i = 0; i < evidence->asked_count; i++)
+        if ((all || !evidence->asked[i]->well) && shown < ROWS_MAX) {
+            print_one(out, exam, evidence->asked[i], width);
             shown++;
         }
-    if (shown < exam->asked_count)
-        printf("     and %zu more, which --json shows\n", exam->asked_count - shown);
+    if (shown < evidence->asked_count)
+        fprintf(out, "     and %zu more, which --json shows\n", evidence->asked_count - shown);
 }
 
-static void print_mend(const char *mend)
+static void print_findings(FILE *out, const struct exam *exam)
 {
-    fputs("    mend: ", stdout);
-    print_text(mend);
-    putchar('\n');
-}
-
-static void print_findings(const struct exam *exam)
-{
-    for (size_t i = 0; i < exam->finding_count; i++) {
-        const struct finding *finding = &exam->findings[i];
-        printf("\n[%zu] ", i + 1);
-        print_painted(weights[finding->weight], finding->weight == NOTE);
-        printf(": %s", finding->name);
+    for (size_t i = 0; i < exam->findings.count; i++) {
+        const struct finding *finding = &exam->findings.of[i];
+        fprintf(out, "\n[%zu] ", i + 1);
+        paint(out, exam, weights[finding->weight], finding->weight == NOTE);
+        fprintf(out, ": %s", finding->name);
         if (finding->recipients > 0)
-            printf(" (%zu recipient%s)", finding->recipients, finding->recipients == 1 ? "" : "s");
-        putchar('\n');
-        print_wrapped(finding->why, "    ");
+            fprintf(out, " (%zu recipient%s)", finding->recipients,
+                    finding->recipients == 1 ? "" : "s");
+        fputc('\n', out);
+        print_line(out, "    ", 4, "%s", finding->why);
         if (finding->others > 0)
-            printf("    The same is true of %zu more.\n", finding->others);
+            fprintf(out, "    The same is true of %zu more.\n", finding->others);
         if (*finding->mend != '\0')
-            print_mend(finding->mend);
+            print_line(out, "    mend: ", 10, "%s", finding->mend);
     }
-}
-
-static void print_words(const struct exam *exam, int status)
-{
-    summarize(stdout, exam, status);
-    fputs("\n\n", stdout);
-    print_head(exam);
-    print_asked(exam);
-    print_findings(exam);
 }
 
 /* ---- for programs */
 
-static json_t *json_of_findings(const struct exam *exam)
+static json_t *json_of_findings(const struct findings *findings)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < exam->finding_count; i++) {
-        const struct finding *finding = &exam->findings[i];
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *finding = &findings->of[i];
         json_array_append_new(array, json_pack("{s:s, s:s, s:i, s:s, s:s}", "name", finding->name,
                                                "weight", weights[finding->weight], "recipients",
                                                (int)finding->recipients, "why", finding->why,
@@ -243,9 +280,9 @@ static json_t *json_of_findings(const struct exam *exam)
 static json_t *json_of_asked(const struct exam *exam)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < exam->asked_count; i++) {
-        const struct asked *asked = exam->asked[i];
-        const char *finding = asked->finding < 0 ? NULL : exam->findings[asked->finding].name;
+    for (size_t i = 0; i < exam->evidence.asked_count; i++) {
+        const struct asked *asked = exam->evidence.asked[i];
+        const char *finding = asked->finding < 0 ? NULL : exam->findings.of[asked->finding].name;
         json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s?}", "recipient",
                                                asked->recipient, "rule", describe_expected(asked),
                                                "expected", asked->want, "got", asked->got.text,
@@ -254,32 +291,37 @@ static json_t *json_of_asked(const struct exam *exam)
     return array;
 }
 
-static int print_json(const struct exam *exam, int status, struct error *err)
+static int print_json(FILE *out, const struct exam *exam, int status, struct error *err)
 {
-    static const char *const names[] = {"", "postfix", "sendmail"};
+    const struct daemon_state *daemon = &exam->evidence.daemon;
     char *summary = NULL;
     size_t size;
-    FILE *out = open_memstream(&summary, &size);
-    if (out == NULL)
+    FILE *line = open_memstream(&summary, &size);
+    if (line == NULL)
         return error_set(err, EX_OSERR, "out of memory");
-    summarize(out, exam, status);
-    fclose(out);
-    json_t *object = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:o, s:o}", "summary", summary,
-                               "status", status, "mode", exam->observes ? "observe" : "enforce",
-                               "version", exam->version, "server", names[exam->server], "table",
-                               exam->ctl->path, "entries", (json_int_t)exam->entries, "asked",
-                               json_of_asked(exam), "findings", json_of_findings(exam));
+    summarize(line, exam, status);
+    fclose(line);
+    json_t *object =
+        json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:o, s:o}", "summary", summary, "status",
+                  status, "mode", daemon->observes ? "observe" : "enforce", "version",
+                  daemon->version, "server", exam->mta == NULL ? "" : exam->mta->name, "table",
+                  exam->request->table, "entries", (json_int_t)exam->evidence.entries, "asked",
+                  json_of_asked(exam), "findings", json_of_findings(&exam->findings));
     free(summary);
-    int rc = object == NULL ? -1 : json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+    int rc = object == NULL ? -1 : json_dumpf(object, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     json_decref(object);
-    putchar('\n');
-    return rc == 0 ? 0 : print_failed(err);
+    fputc('\n', out);
+    return rc == 0 ? 0 : error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
 }
 
-int exam_print(const struct exam *exam, int status, struct error *err)
+int exam_print(const struct exam *exam, int status, FILE *out, struct error *err)
 {
-    if (exam->ctl->options.json)
-        return print_json(exam, status, err);
-    print_words(exam, status);
+    if (exam->request->json)
+        return print_json(out, exam, status, err);
+    summarize(out, exam, status);
+    fputs("\n\n", out);
+    print_head(out, exam);
+    print_asked(out, exam);
+    print_findings(out, exam);
     return 0;
 }

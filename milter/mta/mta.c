@@ -1,13 +1,44 @@
 #include "mta/mta.h"
 
 #include "mta/postfix/postfix_attach.h"
+#include "mta/postfix/postfix_symptoms.h"
+#include "mta/postfix/postfix_view.h"
 #include "mta/sendmail/sendmail_attach.h"
+#include "mta/sendmail/sendmail_symptoms.h"
+#include "mta/sendmail/sendmail_view.h"
 
 #include <string.h>
 
 const struct mta mtas[] = {
-    {.name = "postfix", .title = "Postfix", .attach = postfix_attach, .detach = postfix_detach},
-    {.name = "sendmail", .title = "Sendmail", .attach = sendmail_attach, .detach = sendmail_detach},
+    {
+        .name = "postfix",
+        .title = "Postfix",
+        .attach = postfix_attach,
+        .detach = postfix_detach,
+        .dir = "/etc/postfix",
+        .file = "main.cf",
+        .look = postfix_look,
+        .look_free = postfix_look_free,
+        .services = postfix_services,
+        .classify = postfix_classify_domains,
+        .tell = postfix_tell,
+        .symptoms = postfix_symptoms,
+    },
+    {
+        .name = "sendmail",
+        .title = "Sendmail",
+        .attach = sendmail_attach,
+        .detach = sendmail_detach,
+        .dir = "/etc/mail",
+        .file = "sendmail.cf",
+        .loses_quotes = true,
+        .look = sendmail_look,
+        .look_free = sendmail_look_free,
+        .services = sendmail_services,
+        .classify = sendmail_classify_domains,
+        .tell = sendmail_tell,
+        .symptoms = sendmail_symptoms,
+    },
     {.name = NULL},
 };
 

@@ -1,4 +1,7 @@
-/* mta/postfix/postfix_symptoms.c: the symptoms of a Postfix: postconf(5), master(5) */
+/* mta/postfix/postfix_symptoms.c: what can be wrong with a Postfix: postconf(5), master(5) */
+#include "mta/postfix/postfix_symptoms.h"
+
+#include "mta/postfix/postfix_socket.h"
 #include "mta/postfix/postfix_view.h"
 
 #include <limits.h>
@@ -6,16 +9,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_unix(const char *socket)
+/* ---- the subject, in Postfix's terms */
+
+static const char *of_server(const struct subject *subject, const char *name)
 {
-    return strncmp(socket, "unix:", 5) == 0;
+    return postfix_of_server(subject->view, name);
 }
 
-static bool is_on(const char *value)
+static const char *of_service(const struct subject *subject, const char *name)
 {
-    return strcmp(value, "yes") == 0;
+    return postfix_of_service(subject->view, subject->service, name);
 }
 
+static const struct service *service_of(const struct subject *subject)
+{
+    const struct postfix_view *view = subject->view;
+    return view == NULL || subject->service < 0 ? NULL : &view->services[subject->service];
+}
+
+static enum postfix_class class_of(const struct subject *subject)
+{
+    return subject->domain == NULL ? POSTFIX_NONE : (enum postfix_class)subject->domain->kind;
+}
+
+/* The maps that list the mailboxes of the domain; "" if it is of no class. */
+static const char *maps_of(const struct subject *subject)
+{
+    return class_of(subject) == POSTFIX_NONE ? "" : postfix_class_maps(class_of(subject));
+}
+
+static bool has_us(const struct subject *subject, struct postfix_milter *us)
+{
+    return subject->view != NULL && postfix_has_us(subject->view, subject->service, us);
+}
+
+/* Whether a list has the map listed. */
 static bool has_listed(const char *list)
 {
     const char *at = strstr(list, "socketmap:");
@@ -24,107 +52,112 @@ static bool has_listed(const char *list)
 
 /* ---- symptoms of the configuration */
 
-static bool is_softened(struct exam *exam)
+static bool is_softened(const struct subject *subject)
 {
-    return is_on(postfix_of_service(exam, "soft_bounce"));
+    return strcmp(of_service(subject, "soft_bounce"), "yes") == 0;
 }
 
-static bool is_in_non_smtpd(struct exam *exam)
+static bool is_in_non_smtpd(const struct subject *subject)
 {
-    struct milter milter;
-    if (!postfix_find_us(exam, postfix_of_server(exam, "non_smtpd_milters"), &milter))
-        return false;
-    exam_fact(exam, "non_smtpd", "%s", postfix_of_server(exam, "non_smtpd_milters"));
-    return true;
+    struct postfix_milter milter;
+    const char *list = of_server(subject, "non_smtpd_milters");
+    fact_set(subject->facts, "non_smtpd", "%s", list);
+    return postfix_find_us(subject->view, subject->service, list, &milter);
 }
 
-static bool has_footer(struct exam *exam)
+static bool has_footer(const struct subject *subject)
 {
-    return !postfix_is_blank(postfix_of_service(exam, "smtpd_reject_footer")) ||
-           !postfix_is_blank(postfix_of_service(exam, "smtpd_reject_footer_maps"));
+    return !postfix_is_blank(of_service(subject, "smtpd_reject_footer")) ||
+           !postfix_is_blank(of_service(subject, "smtpd_reject_footer_maps"));
 }
 
-static bool has_narrow_limits(struct exam *exam)
+static bool has_narrow_limits(const struct subject *subject)
 {
-    long hard = atol(postfix_of_service(exam, "smtpd_hard_error_limit"));
-    exam_fact(exam, "hard", "%ld", hard);
-    exam_fact(exam, "soft", "%s", postfix_of_service(exam, "smtpd_soft_error_limit"));
-    exam_fact(exam, "entries", "%zu", exam->entries);
-    return hard > 0 && (size_t)hard <= exam->entries;
+    size_t entries = subject->evidence->entries;
+    long hard = atol(of_service(subject, "smtpd_hard_error_limit"));
+    fact_set(subject->facts, "hard", "%ld", hard);
+    fact_set(subject->facts, "soft", "%s", of_service(subject, "smtpd_soft_error_limit"));
+    fact_set(subject->facts, "entries", "%zu", entries);
+    return hard > 0 && (size_t)hard <= entries;
 }
 
-static bool has_relocated(struct exam *exam)
+static bool has_relocated(const struct subject *subject)
 {
-    exam_fact(exam, "relocated", "%s", postfix_of_server(exam, "relocated_maps"));
-    return strstr(postfix_of_server(exam, "relocated_maps"), postfix_lookup_path(exam)) != NULL;
+    const struct postfix_view *view = subject->view;
+    return *view->lookups != '\0' &&
+           strstr(of_server(subject, "relocated_maps"), view->lookups) != NULL;
 }
 
-/* Where a recipient is verified, unless those that are listed pass before. */
-static bool verifies(struct exam *exam)
+/* Whether recipients are verified, unless those that are listed pass before. */
+static bool verifies(const struct subject *subject)
 {
     static const char *const lists[] = {"smtpd_client_restrictions", "smtpd_helo_restrictions",
                                         "smtpd_sender_restrictions", "smtpd_relay_restrictions",
                                         "smtpd_recipient_restrictions"};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        const char *list = postfix_of_service(exam, lists[i]),
-                   *at = strstr(list, "reject_unverified_recipient");
-        const char *passes = strstr(list, ":listed");
+        const char *list = of_service(subject, lists[i]);
+        const char *at = strstr(list, "reject_unverified_recipient"),
+                   *passes = strstr(list, ":listed");
         if (at != NULL && (passes == NULL || passes > at)) {
-            exam_fact(exam, "list", "%s", lists[i]);
+            fact_set(subject->facts, "list", "%s", lists[i]);
             return true;
         }
     }
     return false;
 }
 
-static bool any_map_has_listed(const struct exam *exam)
+/* The maps of the first class, from *kind on, that have the map listed. Returns their value, and *kind becomes the
+ * class; or NULL. */
+static const char *next_listed(const struct subject *subject, int *kind)
 {
-    for (int kind = 0; kind < POSTFIX_CLASSES; kind++)
-        if (has_listed(postfix_of_service(exam, postfix_class_maps((enum postfix_class)kind))))
-            return true;
+    for (; *kind < POSTFIX_CLASSES; ++*kind) {
+        const char *list = of_service(subject, postfix_class_maps((enum postfix_class) * kind));
+        if (has_listed(list))
+            return list;
+    }
+    return NULL;
+}
+
+static bool any_map_has_listed(const struct subject *subject)
+{
+    int kind = 0;
+    return next_listed(subject, &kind) != NULL;
+}
+
+/* proxymap(8) opens only what proxy_read_maps allows. */
+static bool lacks_proxy_read(const struct subject *subject)
+{
+    const char *list;
+    for (int kind = 0; (list = next_listed(subject, &kind)) != NULL; kind++)
+        if (strstr(list, "proxy:socketmap:") != NULL)
+            return !has_listed(of_server(subject, "proxy_read_maps"));
     return false;
 }
 
-/* proxymap(8) opens only what it is told it may. */
-static bool lacks_proxy_read(struct exam *exam)
+static bool may_not_look_up(const struct subject *subject)
 {
-    for (int kind = 0; kind < POSTFIX_CLASSES; kind++) {
-        const char *list = postfix_of_service(exam, postfix_class_maps((enum postfix_class)kind));
-        if (strstr(list, "proxy:socketmap:") != NULL && has_listed(list))
-            return !has_listed(postfix_of_server(exam, "proxy_read_maps"));
-    }
-    return false;
+    const struct postfix_view *view = subject->view;
+    return *view->lookups != '\0' && any_map_has_listed(subject) &&
+           symptom_is_shut_out(subject, view->lookups, view->owner);
 }
 
-static bool may_not_look_up(struct exam *exam)
+static bool looks_up_elsewhere(const struct subject *subject)
 {
-    exam_fact(exam, "lookups", "%s", postfix_lookup_path(exam));
-    return any_map_has_listed(exam) && is_unix(exam->settings->lookup_socket) &&
-           !exam_reaches(exam, postfix_lookup_path(exam), exam->postfix->owner);
-}
-
-static bool looks_up_elsewhere(struct exam *exam)
-{
-    char name[PATH_MAX + 16];
-    snprintf(name, sizeof name, "%s:listed", postfix_lookup_path(exam));
-    exam_fact(exam, "lookups", "%s", postfix_lookup_path(exam));
-    for (int kind = 0; kind < POSTFIX_CLASSES; kind++) {
-        const char *list = postfix_of_service(exam, postfix_class_maps((enum postfix_class)kind));
-        exam_fact(exam, "maps", "%s", postfix_class_maps((enum postfix_class)kind));
-        exam_fact(exam, "maps_value", "%s", list);
-        if (has_listed(list) && strstr(list, name) == NULL)
+    const struct postfix_view *view = subject->view;
+    char name[PATH_MAX];
+    const char *list;
+    snprintf(name, sizeof name, "%s:listed", view->lookups);
+    fact_set(subject->facts, "lookups", "%s", view->lookups);
+    for (int kind = 0; (list = next_listed(subject, &kind)) != NULL; kind++)
+        if (strstr(list, name) == NULL) {
+            fact_set(subject->facts, "maps", "%s", postfix_class_maps((enum postfix_class)kind));
+            fact_set(subject->facts, "maps_value", "%s", list);
             return true;
-    }
+        }
     return false;
 }
 
 /* ---- of a service */
-
-/* Its milters may be switched off; then it is meant so. */
-static bool is_door(const struct exam *exam)
-{
-    return exam->postfix->service != NULL && exam->postfix->service == exam->postfix->door;
-}
 
 /* How often the service's line in master.cf sets the parameter. */
 static int count_options(const struct service *service, const char *name)
@@ -156,13 +189,13 @@ static bool is_with_piece(const char *list, const char *piece, const char *other
 }
 
 /* attach copies the lists of main.cf to the service, with our map or restriction in them. */
-static bool is_outdated(struct exam *exam)
+static bool is_outdated(const struct subject *subject)
 {
-    const struct service *service = exam->postfix == NULL ? NULL : exam->postfix->service;
+    const struct service *service = service_of(subject);
     char refusal[4096];
     snprintf(refusal, sizeof refusal, "check_recipient_access %s",
-             postfix_of_server(exam, "moved_domains"));
-    const char *listed = postfix_of_server(exam, "moved_listed");
+             of_server(subject, "moved_domains"));
+    const char *listed = of_server(subject, "moved_listed");
     const struct {
         const char *name, *piece;
     } lists[] = {
@@ -171,201 +204,190 @@ static bool is_outdated(struct exam *exam)
         {"smtpd_relay_restrictions", refusal},         {"smtpd_recipient_restrictions", refusal}};
     for (size_t i = 0; service != NULL && i < sizeof lists / sizeof *lists; i++) {
         const char *name = lists[i].name;
-        if (count_options(service, name) !=
-            1) /* 0: main.cf's counts; 2: the first was the service's own */
+        /* 0: main.cf's counts; 2: the first was the service's own. */
+        if (count_options(service, name) != 1 ||
+            is_with_piece(of_service(subject, name), lists[i].piece, of_server(subject, name)))
             continue;
-        exam_fact(exam, "maps", "%s", name);
-        if (!is_with_piece(postfix_of_service(exam, name), lists[i].piece,
-                           postfix_of_server(exam, name)))
-            return true;
+        fact_set(subject->facts, "maps", "%s", name);
+        return true;
     }
     return false;
 }
 
-static bool accepts_what_nobody_refuses(struct exam *exam)
+static bool accepts_what_nobody_refuses(const struct subject *subject)
 {
-    struct milter us;
-    return exam->postfix != NULL && any_map_has_listed(exam) && !postfix_has_us(exam, &us);
+    struct postfix_milter us;
+    return subject->view != NULL && any_map_has_listed(subject) && !has_us(subject, &us);
 }
 
-static bool is_not_attached(struct exam *exam)
+/* Of the service that was asked alone: another may have its milters switched off on purpose. */
+static bool is_not_attached(const struct subject *subject)
 {
-    struct milter us;
-    return exam->postfix != NULL && is_door(exam) && !postfix_has_us(exam, &us);
+    const struct postfix_view *view = subject->view;
+    struct postfix_milter us;
+    return view != NULL && subject->service >= 0 && subject->service == view->door &&
+           !has_us(subject, &us);
 }
 
-static bool is_out_of_chroot(struct exam *exam)
+static bool is_out_of_chroot(const struct subject *subject)
 {
-    struct milter us;
-    const char *socket = exam->settings->socket;
-    exam_fact(exam, "socket", "%s", socket);
-    return postfix_has_us(exam, &us) && exam->postfix->service != NULL &&
-           exam->postfix->service->chroot && is_unix(socket) &&
-           postfix_inside_queue(exam, socket + 5) == NULL;
+    const struct postfix_view *view = subject->view;
+    const struct service *service = service_of(subject);
+    struct postfix_milter us;
+    return service != NULL && service->chroot && has_us(subject, &us) &&
+           postfix_is_out_of_chroot(&view->postfix, subject->evidence->settings->socket);
 }
 
-static bool is_elsewhere(struct exam *exam)
+static bool is_elsewhere(const struct subject *subject)
 {
-    struct milter us;
-    if (!postfix_has_us(exam, &us) || postfix_leads_to_us(exam, us.address))
+    struct postfix_milter us;
+    if (!has_us(subject, &us) || postfix_leads_to_us(subject->view, subject->service, us.address))
         return false;
-    exam_fact(exam, "address", "%s", us.address);
-    exam_fact(exam, "socket", "%s", exam->settings->socket);
+    fact_set(subject->facts, "address", "%s", us.address);
     return true;
 }
 
-static bool may_not_connect(struct exam *exam)
+static bool may_not_connect(const struct subject *subject)
 {
-    struct milter us;
-    const char *socket = exam->settings->socket;
-    return is_unix(socket) && postfix_has_us(exam, &us) &&
-           !exam_reaches(exam, socket + 5, exam->postfix->owner);
+    const struct postfix_view *view = subject->view;
+    struct postfix_milter us;
+    return view->milter.kind == ENDPOINT_UNIX && has_us(subject, &us) &&
+           symptom_is_shut_out(subject, view->milter.name, view->owner);
 }
 
-/* What smtpd does when it does not reach us. */
-static bool has_other_default(struct exam *exam)
+/* What smtpd does if it does not reach us. */
+static bool has_other_default(const struct subject *subject)
 {
     static const char key[] = "default_action";
-    struct milter us;
-    if (!postfix_has_us(exam, &us))
-        return false;
+    struct postfix_milter us;
     char action[32] = "";
+    if (!has_us(subject, &us))
+        return false;
     const char *own = strstr(us.options, key);
     const char *value =
-        own == NULL ? postfix_of_service(exam, "milter_default_action") : own + strlen(key);
+        own == NULL ? of_service(subject, "milter_default_action") : own + strlen(key);
     (void)sscanf(value + strspn(value, " ="), "%31[^, }]", action);
-    exam_fact(exam, "action", "%s", action);
+    fact_set(subject->facts, "action", "%s", action);
     return strcmp(action, "tempfail") != 0;
 }
 
 /* ---- of a domain */
 
-static bool is_unserved(struct exam *exam)
+static bool is_unserved(const struct subject *subject)
 {
-    if (exam->turn_of->kind != POSTFIX_NONE)
-        return false;
-    return strstr(postfix_of_service(exam, "smtpd_relay_restrictions"), "moved_unserved") == NULL &&
-           strstr(postfix_of_service(exam, "smtpd_recipient_restrictions"), "moved_unserved") ==
-               NULL;
+    return subject->domain != NULL && class_of(subject) == POSTFIX_NONE &&
+           strstr(of_service(subject, "smtpd_relay_restrictions"), "moved_unserved") == NULL &&
+           strstr(of_service(subject, "smtpd_recipient_restrictions"), "moved_unserved") == NULL;
 }
 
-static bool lacks_listed(struct exam *exam)
+/* The maps of a class that are empty know every recipient, except virtual alias maps, which then know none. */
+static bool lacks_listed(const struct subject *subject)
 {
-    struct milter us;
-    const char *list = exam_fact_value(exam, "maps_value");
-    return postfix_has_us(exam, &us) && exam->turn_of->kind != POSTFIX_NONE &&
-           (!postfix_is_blank(list) || exam->turn_of->kind == POSTFIX_ALIAS) && !has_listed(list) &&
-           *exam->settings->lookup_socket != '\0';
+    struct postfix_milter us;
+    const char *list = of_service(subject, maps_of(subject));
+    return class_of(subject) != POSTFIX_NONE && has_us(subject, &us) &&
+           (!postfix_is_blank(list) || class_of(subject) == POSTFIX_ALIAS) && !has_listed(list) &&
+           *subject->evidence->settings->lookup_socket != '\0';
 }
 
-static bool has_listed_alone(struct exam *exam)
+static bool has_listed_alone(const struct subject *subject)
 {
-    const char *list = exam_fact_value(exam, "maps_value");
-    return exam->turn_of->kind != POSTFIX_ALIAS && /* where an empty list refuses all */
-           has_listed(list) && strpbrk(list + strspn(list, ", "), ", ") == NULL;
+    const char *list = of_service(subject, maps_of(subject));
+    return class_of(subject) != POSTFIX_ALIAS && has_listed(list) &&
+           strpbrk(list + strspn(list, ", "), ", ") == NULL;
 }
 
-/* The maps of these classes are read by others than smtpd. */
-static bool has_listed_for_all(struct exam *exam)
+/* Other programs than smtpd read the maps of these classes. */
+static bool has_listed_for_all(const struct subject *subject)
 {
-    const struct domain *domain = exam->turn_of;
-    return (domain->kind == POSTFIX_VIRTUAL || domain->kind == POSTFIX_ALIAS) &&
-           has_listed(postfix_of_server(exam, postfix_class_maps(domain->kind)));
+    enum postfix_class kind = class_of(subject);
+    return (kind == POSTFIX_VIRTUAL || kind == POSTFIX_ALIAS) &&
+           has_listed(of_server(subject, maps_of(subject)));
 }
 
 /* ---- the replies that these lead to */
 
-static bool shows_soft(struct exam *exam)
+static bool shows_soft(const struct subject *subject)
 {
-    return reply_class_of(exam) == 4;
+    return asked_class(subject->asked) == 4;
 }
 
-static bool shows_more(struct exam *exam)
+static bool shows_more(const struct subject *subject)
 {
-    return reply_begins_as_ours(exam);
+    return asked_begins_as_wanted(subject->asked);
 }
 
-static bool shows_verified(struct exam *exam)
+static bool shows_verified(const struct subject *subject)
 {
-    return reply_says(exam, "unverified address") || reply_says(exam, "undeliverable address");
+    return asked_says(subject->asked, "unverified address") ||
+           asked_says(subject->asked, "undeliverable address");
 }
 
-static bool shows_lookup_failure(struct exam *exam)
+static bool shows_lookup_failure(const struct subject *subject)
 {
-    return exam->lookups_answer && reply_class_of(exam) == 4 && reply_says(exam, "lookup failure");
+    return subject->evidence->daemon.lookups_answer && asked_class(subject->asked) == 4 &&
+           asked_says(subject->asked, "lookup failure");
 }
 
-static bool shows_no_milter(struct exam *exam)
+static bool shows_no_milter(const struct subject *subject)
 {
-    return exam->milter_answers && reply_class_of(exam) == 4 &&
-           reply_says(exam, "Service unavailable");
+    return subject->evidence->daemon.milter_answers && asked_class(subject->asked) == 4 &&
+           asked_says(subject->asked, "Service unavailable");
 }
 
-static bool shows_no_us(struct exam *exam)
+static bool shows_no_us(const struct subject *subject)
 {
-    return exam->now->expected.verdict == VERDICT_REPLY &&
-           (reply_class_of(exam) == 2 || reply_says(exam, "user unknown"));
+    return asked_is_ours(subject->asked) &&
+           (asked_class(subject->asked) == 2 || asked_says(subject->asked, "user unknown"));
 }
 
-/* The map listed without the milter: it says yes while some other session is open, and TEMP just after the
- * daemon's start. */
-static bool shows_map_alone(struct exam *exam)
+/* The map listed without the milter: it says yes while some other session is open, and TEMP just after the daemon's
+ * start. */
+static bool shows_map_alone(const struct subject *subject)
 {
-    return shows_no_us(exam) ||
-           (exam->now->expected.verdict == VERDICT_REPLY && shows_lookup_failure(exam));
+    return shows_no_us(subject) || (asked_is_ours(subject->asked) && shows_lookup_failure(subject));
 }
 
-static bool shows_default(struct exam *exam)
+static bool shows_default(const struct subject *subject)
 {
-    return reply_class_of(exam) == 2 || reply_says(exam, "Service unavailable") ||
-           reply_says(exam, "5.5.0");
+    return asked_class(subject->asked) == 2 || asked_says(subject->asked, "Service unavailable") ||
+           asked_says(subject->asked, "5.5.0");
 }
 
-static bool shows_unknown(struct exam *exam)
+static bool shows_unknown(const struct subject *subject)
 {
-    return reply_class_of(exam) >= 4 && reply_says(exam, "user unknown") &&
-           exam->now->expected.verdict != VERDICT_CONTINUE;
+    return asked_class(subject->asked) >= 4 && asked_says(subject->asked, "user unknown") &&
+           subject->asked->expected.verdict != VERDICT_CONTINUE;
 }
 
-static bool shows_denied(struct exam *exam)
+static bool shows_denied(const struct subject *subject)
 {
-    return reply_says(exam, "relay access denied");
+    return asked_says(subject->asked, "relay access denied");
 }
 
 /* ---- symptoms of replies alone */
 
-/* The map then says TEMP. */
-static bool lacks_table(struct exam *exam)
+/* The map then answers TEMP. */
+static bool lacks_table(const struct subject *subject)
 {
-    const char *table = exam_fact_value(exam, "daemon_table");
-    return shows_lookup_failure(exam) && *table != '\0' && strcmp(table, "good") != 0;
+    const char *table = subject->evidence->daemon.table;
+    return shows_lookup_failure(subject) && *table != '\0' && strcmp(table, "good") != 0;
 }
 
-static bool is_passed_over(struct exam *exam)
+static bool is_passed_over(const struct subject *subject)
 {
-    return shows_map_alone(exam) &&
-           !postfix_is_blank(postfix_of_service(exam, "smtpd_milter_maps"));
+    return shows_map_alone(subject) && !postfix_is_blank(of_service(subject, "smtpd_milter_maps"));
 }
 
-static bool relays_for_us(struct exam *exam)
+static bool relays_for_us(const struct subject *subject)
 {
-    return exam->postfix != NULL && exam->now->invented && exam->turn_of->kind == POSTFIX_NONE &&
-           reply_class_of(exam) == 2;
+    return subject->view != NULL && subject->asked->invented && class_of(subject) == POSTFIX_NONE &&
+           asked_class(subject->asked) == 2;
 }
 
-static bool is_relocated(struct exam *exam)
+static bool is_relocated(const struct subject *subject)
 {
-    return reply_says(exam, "user has moved to");
-}
-
-static bool is_other_milter(struct exam *exam)
-{
-    return shows_no_milter(exam);
-}
-
-static bool is_other_lookup(struct exam *exam)
-{
-    return shows_lookup_failure(exam);
+    return asked_says(subject->asked, "user has moved to");
 }
 
 /* clang-format off */
@@ -381,7 +403,7 @@ const struct symptom postfix_symptoms[] = {
     {"socket-out-of-chroot", FAULT, OF_SERVICE, is_out_of_chroot, shows_no_milter,
      "The service ${service} is confined to ${queue} (chroot in ${master}), and milter-moved listens outside "
      "of it: ${socket}.",
-     "socket = \"unix:${queue}/milter-moved/milter.sock\"; in ${conf}, and start milter-moved anew (${attach} "
+     "socket = \"unix:${queue}/milter-moved/milter.sock\"; in ${conf}, and restart milter-moved (${attach} "
      "does that)"},
     {"socket-elsewhere", FAULT, OF_SERVICE, is_elsewhere, shows_no_milter,
      "The service ${service} looks for milter-moved at ${address}, and it listens on ${socket}.",
@@ -457,11 +479,11 @@ const struct symptom postfix_symptoms[] = {
     {"milter-maps", FAULT, OF_REPLY, is_passed_over, NULL,
      "smtpd_milter_maps chooses other milters for some clients, us perhaps.",
      "postconf smtpd_milter_maps; ask from another address"},
-    {"other-milter", FAULT, OF_REPLY, is_other_milter, NULL,
+    {"other-milter", FAULT, OF_REPLY, shows_no_milter, NULL,
      "Postfix does not reach one of its milters (${milters}): ${got}. milter-moved itself answers.",
      "its log names the milter ('connect to Milter service'): start that; or ${reload}, if the configuration "
      "changed"},
-    {"lookup-failed", FAULT, OF_REPLY, is_other_lookup, NULL,
+    {"lookup-failed", FAULT, OF_REPLY, shows_lookup_failure, NULL,
      "One of the tables that Postfix needs for this recipient cannot be asked: ${got}. milter-moved itself "
      "answers.",
      "its log names the table ('table lookup problem')"},

@@ -1,22 +1,28 @@
 #include "mta/postfix/postfix_view.h"
 
 #include "mta/files.h"
+#include "mta/postfix/postfix_socket.h"
 
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 /* ---- parameters */
+
+/* "name = value", and of master.cf "smtp/inet/name = value". */
+struct postfix_parameter {
+    char *name, *value;
+};
 
 static int split_parameters(struct postfix_view *view, char *text)
 {
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         char *equals = strstr(line, " =");
-        struct parameter *more =
+        struct postfix_parameter *more =
             realloc(view->parameters, (view->parameter_count + 1) * sizeof *more);
         if (more == NULL)
             return -1;
@@ -24,12 +30,13 @@ static int split_parameters(struct postfix_view *view, char *text)
         if (equals == NULL)
             continue;
         *equals = '\0';
-        more[view->parameter_count++] = (struct parameter){line, equals + 2 + (equals[2] == ' ')};
+        more[view->parameter_count++] =
+            (struct postfix_parameter){line, equals + 2 + (equals[2] == ' ')};
     }
     return 0;
 }
 
-/* NULL where it is not set. */
+/* Returns NULL if it is not set. */
 static const char *find_parameter(const struct postfix_view *view, const char *name)
 {
     for (size_t i = 0; i < view->parameter_count; i++)
@@ -38,22 +45,21 @@ static const char *find_parameter(const struct postfix_view *view, const char *n
     return NULL;
 }
 
-const char *postfix_of_server(const struct exam *exam, const char *name)
+const char *postfix_of_server(const struct postfix_view *view, const char *name)
 {
-    const char *value = exam->postfix == NULL ? NULL : find_parameter(exam->postfix, name);
+    const char *value = view == NULL ? NULL : find_parameter(view, name);
     return value == NULL ? "" : value;
 }
 
-const char *postfix_of_service(const struct exam *exam, const char *name)
+const char *postfix_of_service(const struct postfix_view *view, int service, const char *name)
 {
     char own[256];
-    const struct service *service = exam->postfix == NULL ? NULL : exam->postfix->service;
     const char *value = NULL;
-    if (service != NULL) {
-        snprintf(own, sizeof own, "%s/%s", service->name, name);
-        value = find_parameter(exam->postfix, own);
+    if (view != NULL && service >= 0) {
+        snprintf(own, sizeof own, "%s/%s", view->services[service].name, name);
+        value = find_parameter(view, own);
     }
-    return value == NULL ? postfix_of_server(exam, name) : value;
+    return value == NULL ? postfix_of_server(view, name) : value;
 }
 
 bool postfix_is_blank(const char *value)
@@ -63,27 +69,26 @@ bool postfix_is_blank(const char *value)
 
 /* ---- reading */
 
-static int port_of(const char *name)
+/* The port in the name of a service, "smtp/inet", "[::1]:2525/inet". */
+static unsigned port_of(const char *name)
 {
     char text[128];
-    const char *slash = strrchr(name, '/');
-    snprintf(text, sizeof text, "%.*s", slash == NULL ? (int)strlen(name) : (int)(slash - name),
-             name);
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(name, "/"), name);
     const char *colon = strrchr(text, ':'), *port = colon == NULL ? text : colon + 1;
     const struct servent *known = getservbyname(port, "tcp");
-    return known != NULL ? ntohs((uint16_t)known->s_port) : atoi(port);
+    return known != NULL ? ntohs((uint16_t)known->s_port) : (unsigned)strtoul(port, NULL, 10);
 }
 
-/* Behind postscreen(8) it is the one of type pass. */
-static const struct service *find_door(const struct postfix_view *view, int port)
+/* Behind postscreen(8) it is the service of type pass. */
+static int find_door(const struct postfix_view *view, unsigned port)
 {
     for (size_t i = 0; i < view->service_count; i++)
         if (port_of(view->services[i].name) == port)
-            return &view->services[i];
+            return (int)i;
     for (size_t i = 0; i < view->service_count; i++)
         if (strstr(view->services[i].name, "/pass") != NULL)
-            return &view->services[i];
-    return NULL;
+            return (int)i;
+    return -1;
 }
 
 static int read_master(struct postfix_view *view, struct error *err)
@@ -99,25 +104,46 @@ static int read_master(struct postfix_view *view, struct error *err)
     return view->services == NULL ? -1 : 0;
 }
 
-static int read_view(struct postfix_view *view, const struct exam *exam, struct error *err)
+static int read_all(struct postfix_view *view, const struct evidence *evidence, struct error *err)
 {
-    error_set(err, EX_OSERR, "out of memory"); /* unless something else is said */
-    if (postfix_find(&view->postfix, exam->ctl->options.config_dir, err) != 0)
+    const struct settings *settings = evidence->settings;
+    const char *lookups = endpoint_path(settings->lookup_socket);
+
+    if (endpoint_parse(&view->milter, settings->socket, err) != 0 ||
+        postfix_find(&view->postfix, evidence->config_dir, err) != 0)
         return -1;
     for (int i = 0; i < 2; i++) {
         view->texts[i] = postfix_values(view->postfix.dir, i == 1, err);
-        if (view->texts[i] == NULL || split_parameters(view, view->texts[i]) != 0)
+        if (view->texts[i] == NULL)
             return -1;
+        if (split_parameters(view, view->texts[i]) != 0)
+            return error_set(err, EX_OSERR, "out of memory");
     }
+    error_set(err, EX_OSERR, "out of memory"); /* unless another reason is given */
     if (read_master(view, err) != 0)
         return -1;
-    view->door = find_door(view, (int)exam->where.port);
-    view->owner = find_parameter(view, "mail_owner");
+    view->door = find_door(view, evidence->server.where.port);
+    view->owner = postfix_of_server(view, "mail_owner");
+    view->lookups = lookups == NULL ? "" : lookups;
     return 0;
 }
 
-void postfix_view_free(struct postfix_view *view)
+void *postfix_look(const struct evidence *evidence, struct error *err)
 {
+    struct postfix_view *view = calloc(1, sizeof *view);
+    if (view == NULL) {
+        error_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    if (read_all(view, evidence, err) == 0)
+        return view;
+    postfix_look_free(view);
+    return NULL;
+}
+
+void postfix_look_free(void *looked_at)
+{
+    struct postfix_view *view = looked_at;
     if (view == NULL)
         return;
     free(view->texts[0]);
@@ -129,54 +155,10 @@ void postfix_view_free(struct postfix_view *view)
     free(view);
 }
 
-int postfix_classify_domains(struct exam *exam, struct error *err)
-{
-    const char *names[DOMAINS_MAX];
-    enum postfix_class kinds[DOMAINS_MAX];
-    for (size_t i = 0; i < exam->domain_count; i++)
-        names[i] = exam->domains[i].name;
-    if (postfix_classify(&exam->postfix->postfix, names, exam->domain_count, kinds, err) != 0)
-        return -1;
-    for (size_t i = 0; i < exam->domain_count; i++)
-        exam->domains[i].kind = kinds[i];
-    return 0;
-}
+/* ---- our socket, as Postfix sees it */
 
-/* ---- our sockets, as Postfix sees them */
-
-static bool is_unix(const char *socket)
-{
-    return strncmp(socket, "unix:", 5) == 0;
-}
-
-const char *postfix_lookup_path(const struct exam *exam)
-{
-    const char *socket = exam->settings->lookup_socket;
-    return is_unix(socket) ? socket + 5 : socket;
-}
-
-const char *postfix_inside_queue(const struct exam *exam, const char *path)
-{
-    const char *queue = exam->postfix->postfix.queue;
-    size_t length = strlen(queue);
-    return strncmp(path, queue, length) == 0 && path[length] == '/' ? path + length + 1 : NULL;
-}
-
-/* Our socket as smtpd_milters is to have it. */
-static void name_milter(const struct exam *exam, char *out, size_t size)
-{
-    const char *socket = exam->settings->socket, *at;
-    if (is_unix(socket)) {
-        at = postfix_inside_queue(exam, socket + 5);
-        snprintf(out, size, "unix:%s", at == NULL ? socket + 5 : at);
-        return;
-    }
-    const char *port = strchr(socket, ':') + 1, *host = strchr(port, '@');
-    snprintf(out, size, "inet:%s:%.*s", host + 1, (int)(host - port), port);
-}
-
-/* Reads the item at the beginning of list; returns what follows it, NULL behind the last. */
-static const char *read_milter(struct milter *out, const char *list)
+/* Reads the item at the beginning of list. Returns what follows it; NULL behind the last. */
+static const char *read_milter(struct postfix_milter *out, const char *list)
 {
     list += strspn(list, ", \t");
     if (*list == '\0')
@@ -191,18 +173,18 @@ static const char *read_milter(struct milter *out, const char *list)
     return *end == '}' ? end + 1 : end;
 }
 
-/* Where smtpd looks for a socket: it stands in the queue folder, and sees nothing else with chroot. */
-static void resolve(const struct exam *exam, char *out, size_t size, const char *address)
+/* Where smtpd looks for a socket: its working directory is the queue folder, which is also its root with chroot. */
+static void resolve(const struct postfix_view *view, int service, char *out, size_t size,
+                    const char *path)
 {
-    const char *path = strchr(address, ':') == NULL ? address : strchr(address, ':') + 1;
-    bool chroot = exam->postfix->service != NULL && exam->postfix->service->chroot;
+    bool chroot = service >= 0 && view->services[service].chroot;
     if (*path == '/' && !chroot)
         snprintf(out, size, "%s", path);
     else
-        snprintf(out, size, "%s/%s", exam->postfix->postfix.queue, path + (*path == '/'));
+        snprintf(out, size, "%s/%s", view->postfix.queue, path + (*path == '/'));
 }
 
-static bool same_file(const char *a, const char *b)
+static bool is_same_file(const char *a, const char *b)
 {
     struct stat first, second;
     if (strcmp(a, b) == 0)
@@ -211,31 +193,33 @@ static bool same_file(const char *a, const char *b)
            first.st_ino == second.st_ino;
 }
 
-bool postfix_leads_to_us(const struct exam *exam, const char *address)
+bool postfix_leads_to_us(const struct postfix_view *view, int service, const char *address)
 {
-    char path[2 * PATH_MAX], name[PATH_MAX + 8];
-    name_milter(exam, name, sizeof name);
-    if (!is_unix(exam->settings->socket) || strncmp(address, "inet", 4) == 0)
-        return strcmp(address, name) == 0;
-    resolve(exam, path, sizeof path, address);
-    return same_file(path, exam->settings->socket + 5);
+    char path[PATH_MAX];
+    struct endpoint endpoint;
+    if (!endpoint_parse_postfix(&endpoint, address))
+        return false;
+    if (endpoint.kind != ENDPOINT_UNIX || view->milter.kind != ENDPOINT_UNIX)
+        return endpoint_is_same(&endpoint, &view->milter);
+    resolve(view, service, path, sizeof path, endpoint.name);
+    return is_same_file(path, view->milter.name);
 }
 
-/* Whether we are meant, even if nobody is there. */
-static bool is_meant_for_us(const struct exam *exam, const char *address)
+/* Whether we are meant, even if nobody listens there. */
+static bool is_meant_for_us(const struct postfix_view *view, const char *address)
 {
-    const char *socket = exam->settings->socket;
     return strstr(address, "milter-moved") != NULL ||
-           (is_unix(socket) && strstr(address, socket + 5) != NULL);
+           (view->milter.kind == ENDPOINT_UNIX && strstr(address, view->milter.name) != NULL);
 }
 
-bool postfix_find_us(const struct exam *exam, const char *list, struct milter *out)
+bool postfix_find_us(const struct postfix_view *view, int service, const char *list,
+                     struct postfix_milter *out)
 {
-    struct milter milter;
+    struct postfix_milter milter;
     bool found = false;
     while ((list = read_milter(&milter, list)) != NULL) {
-        bool exact = postfix_leads_to_us(exam, milter.address);
-        if (exact || is_meant_for_us(exam, milter.address))
+        bool exact = postfix_leads_to_us(view, service, milter.address);
+        if (exact || is_meant_for_us(view, milter.address))
             *out = milter, found = true;
         if (exact)
             return true;
@@ -243,70 +227,81 @@ bool postfix_find_us(const struct exam *exam, const char *list, struct milter *o
     return found;
 }
 
-static bool milters_are_off(const struct exam *exam)
+bool postfix_has_us(const struct postfix_view *view, int service, struct postfix_milter *out)
 {
-    return strstr(postfix_of_service(exam, "receive_override_options"), "no_milters") != NULL;
+    bool off =
+        strstr(postfix_of_service(view, service, "receive_override_options"), "no_milters") != NULL;
+    return !off &&
+           postfix_find_us(view, service, postfix_of_service(view, service, "smtpd_milters"), out);
 }
 
-bool postfix_has_us(const struct exam *exam, struct milter *out)
+/* ---- for doctor */
+
+int postfix_services(const void *view, int *asked)
 {
-    return !milters_are_off(exam) &&
-           postfix_find_us(exam, postfix_of_service(exam, "smtpd_milters"), out);
+    const struct postfix_view *postfix = view;
+    *asked = postfix->door;
+    return (int)postfix->service_count;
 }
 
-/* ---- turning to a service, a domain */
-
-static void turn_to_service(struct exam *exam, const struct service *service)
+int postfix_classify_domains(const void *view, struct evidence *evidence, struct error *err)
 {
-    char name[PATH_MAX + 8];
-    exam->postfix->service = service;
-    name_milter(exam, name, sizeof name);
-    exam_fact(exam, "service", "%s", service == NULL ? "(of this port)" : service->name);
-    exam_fact(exam, "milter", "%s", name);
-    const char *milters = postfix_of_service(exam, "smtpd_milters");
-    exam_fact(exam, "milters", "%s", postfix_is_blank(milters) ? "none" : milters);
+    const struct postfix_view *postfix = view;
+    size_t count = evidence->domain_count;
+    const char **names = calloc(count + 1, sizeof *names);
+    enum postfix_class *classes = calloc(count + 1, sizeof *classes);
+    int rc = names == NULL || classes == NULL ? error_set(err, EX_OSERR, "out of memory") : 0;
+
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        names[i] = evidence->domains[i].name;
+    if (rc == 0)
+        rc = postfix_classify(&postfix->postfix, names, count, classes, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        evidence->domains[i].kind = (int)classes[i];
+    free(names);
+    free(classes);
+    return rc;
 }
 
-bool postfix_next_service(struct exam *exam)
+static void tell_commands(struct facts *facts, const char *dir)
 {
-    struct postfix_view *view = exam->postfix;
-    if (view->turn == view->service_count) {
-        view->turn = 0;
-        turn_to_service(exam, view->door);
-        return false;
-    }
-    turn_to_service(exam, &view->services[view->turn++]);
-    return true;
+    const char *option = dir == NULL ? "" : " -c ", *value = dir == NULL ? "" : dir;
+    fact_set(facts, "postconf", "postconf%s%s -e", option, value);
+    fact_set(facts, "reload", "postfix%s%s reload", option, value);
 }
 
-void postfix_turn_to(struct exam *exam, const struct domain *domain)
+static void tell_sockets(struct facts *facts, const struct postfix_view *view, const char *socket)
 {
-    bool has_class = domain->kind != POSTFIX_NONE;
-    const char *maps = has_class ? postfix_class_maps(domain->kind) : "";
-    turn_to_service(exam, exam->postfix->door);
-    exam_fact(exam, "class", "%s", postfix_class_name(domain->kind));
-    exam_fact(exam, "maps", "%s", maps);
-    exam_fact(exam, "maps_value", "%s", postfix_of_service(exam, maps));
+    char milter[ENDPOINT_TEXT_SIZE];
+    if (postfix_name_milter(milter, &view->postfix, socket, NULL) == 0)
+        fact_set(facts, "milter", "%s", milter);
+    fact_set(facts, "socket", "%s", socket);
+    fact_set(facts, "lookups", "%s", view->lookups);
+    if (find_parameter(view, "moved_listed") != NULL)
+        fact_set(facts, "listed", "$moved_listed");
+    else
+        fact_set(facts, "listed", "proxy:socketmap:unix:%s:listed", view->lookups);
 }
 
-int postfix_look(struct exam *exam, struct error *err)
+void postfix_tell(const struct subject *subject)
 {
-    struct postfix_view *view = calloc(1, sizeof *view);
+    const struct postfix_view *view = subject->view;
+    struct facts *facts = subject->facts;
+    int service = subject->service;
+    enum postfix_class kind =
+        subject->domain == NULL ? POSTFIX_NONE : (enum postfix_class)subject->domain->kind;
+    const char *maps = kind == POSTFIX_NONE ? "" : postfix_class_maps(kind);
+    const char *milters = postfix_of_service(view, service, "smtpd_milters");
+
+    tell_commands(facts, subject->evidence->config_dir);
     if (view == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
-    if (read_view(view, exam, err) != 0) {
-        postfix_view_free(view);
-        return -1;
-    }
-    exam->postfix = view;
-    exam_fact(exam, "queue", "%s", view->postfix.queue);
-    exam_fact(exam, "owner", "%s", postfix_of_server(exam, "mail_owner"));
-    exam_fact(exam, "master", "%s/master.cf", view->postfix.dir);
-    exam_fact(exam, "listed", "%s",
-              find_parameter(view, "moved_listed") != NULL ? "$moved_listed"
-                                                           : "proxy:socketmap:unix:PATH:listed");
-    if (find_parameter(view, "moved_listed") == NULL)
-        exam_fact(exam, "listed", "proxy:socketmap:unix:%s:listed", postfix_lookup_path(exam));
-    turn_to_service(exam, view->door);
-    return 0;
+        return;
+    tell_sockets(facts, view, subject->evidence->settings->socket);
+    fact_set(facts, "queue", "%s", view->postfix.queue);
+    fact_set(facts, "master", "%s/master.cf", view->postfix.dir);
+    fact_set(facts, "service", "%s", service < 0 ? "(of this port)" : view->services[service].name);
+    fact_set(facts, "milters", "%s", postfix_is_blank(milters) ? "none" : milters);
+    fact_set(facts, "class", "%s", postfix_class_name(kind));
+    fact_set(facts, "maps", "%s", maps);
+    fact_set(facts, "maps_value", "%s", postfix_of_service(view, service, maps));
 }

@@ -1,63 +1,57 @@
-/* mta/postfix/postfix_view.h: a Postfix's configuration as doctor looks at it: of the whole server, of the smtpd service at
- * hand, and where milter-moved is in it. postconf(5), master(5). */
+/* mta/postfix/postfix_view.h: the configuration of a Postfix as doctor looks at it: what holds for the whole server and
+ * for each smtpd service, and where milter-moved is in it. postconf(5), master(5). */
 #ifndef MTA_POSTFIX_POSTFIX_VIEW_H
 #define MTA_POSTFIX_POSTFIX_VIEW_H
 
-#include "doctor/exam.h"
 #include "mta/postfix/postfix.h"
 #include "mta/postfix/postfix_plan.h"
+#include "mta/symptom.h"
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-/* "name = value", and of master.cf "smtp/inet/name = value". */
-struct parameter {
-    char *name, *value;
-};
-
-/* postfix_look makes it, postfix_view_free frees it. */
 struct postfix_view {
     struct postfix postfix;
     char *texts[2]; /* of main.cf and master.cf, which parameters point into */
-    struct parameter *parameters;
+    struct postfix_parameter *parameters;
     size_t parameter_count;
     struct cf *master;
     struct service *services;
-    size_t service_count, turn; /* turn: of the service that comes next */
-    const struct service *door; /* behind the port that is asked; NULL: not known */
-    const char *owner;          /* the account that smtpd and proxymap run under */
-
-    /* At hand. */
-    const struct service *service;
+    size_t service_count;
+    int door;               /* the service behind the port that is asked, its number; -1: unknown */
+    const char *owner;      /* the account that smtpd and proxymap run under */
+    struct endpoint milter; /* our socket, as the settings have it */
+    const char *lookups;    /* the path of our lookup socket; "" for none */
 };
 
 /* An item of smtpd_milters: "unix:PATH", or "{ unix:PATH, default_action=tempfail }". */
-struct milter {
-    char address[PATH_MAX], options[512];
+struct postfix_milter {
+    char address[ENDPOINT_TEXT_SIZE], options[512];
 };
 
-/* The value of a parameter as main.cf has it, and as the service at hand has it; "" where it is not set, or
- * where there is no configuration. Lent. */
-const char *postfix_of_server(const struct exam *exam, const char *name);
-const char *postfix_of_service(const struct exam *exam, const char *name);
+/* As struct mta has them: their view is a struct postfix_view. */
+void *postfix_look(const struct evidence *evidence, struct error *err);
+void postfix_look_free(void *looked_at);
+int postfix_services(const void *view, int *asked);
+int postfix_classify_domains(const void *view, struct evidence *evidence, struct error *err);
+void postfix_tell(const struct subject *subject);
 
-/* Whether there is nothing in a list. */
+/* The value of a parameter in main.cf, and as a service has it (its number, -1 for main.cf's); "" if it is not set, or
+ * view is NULL. Borrowed. */
+const char *postfix_of_server(const struct postfix_view *view, const char *name);
+const char *postfix_of_service(const struct postfix_view *view, int service, const char *name);
+
+/* Whether a list has no items. */
 bool postfix_is_blank(const char *value);
 
-/* The path of our lookup socket. Lent. */
-const char *postfix_lookup_path(const struct exam *exam);
-
-/* The part of a path inside the queue folder; NULL where it is not in it. */
-const char *postfix_inside_queue(const struct exam *exam, const char *path);
-
-/* Whether smtpd, as the service at hand, finds us at this address. */
-bool postfix_leads_to_us(const struct exam *exam, const char *address);
+/* Whether the service's smtpd finds us at this address. */
+bool postfix_leads_to_us(const struct postfix_view *view, int service, const char *address);
 
 /* Finds us in a list of milters: by the socket, or else by the name. */
-bool postfix_find_us(const struct exam *exam, const char *list, struct milter *out);
+bool postfix_find_us(const struct postfix_view *view, int service, const char *list,
+                     struct postfix_milter *out);
 
-/* Likewise among those that the service at hand asks. */
-bool postfix_has_us(const struct exam *exam, struct milter *out);
+/* The same among the milters that the service asks. */
+bool postfix_has_us(const struct postfix_view *view, int service, struct postfix_milter *out);
 
 #endif

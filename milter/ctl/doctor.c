@@ -1,0 +1,46 @@
+/* ctl/doctor.c: examine the running mail server */
+#include "doctor/doctor.h"
+#include "ctl/ctl.h"
+
+#include <stdio.h>
+
+static int doctor(struct ctl *ctl, char **args, struct error *err)
+{
+    const struct options *options = &ctl->options;
+    const struct doctor_request request = {
+        .settings = ctl->settings,
+        .conf = ctl->settings->file == NULL ? MILTER_MOVED_CONF : ctl->settings->file,
+        .table = ctl->path,
+        .smtp = options->smtp,
+        .mta = options->mta,
+        .config_dir = options->config_dir,
+        .domain = options->domain,
+        .recipients = args,
+        .json = options->json,
+        .colour = print_has_colour(),
+    };
+    return doctor_run(&request, stdout, err);
+}
+
+const struct command command_doctor = {
+    .name = "doctor",
+    .usage = "doctor [--json] [OPTION...] [RCPT...]",
+    .summary = "Asks the running mail server, and explains what it sees",
+    .details = "Checks the table, the daemon, its sockets and the mail server's configuration.\n"
+               "Then it asks the mail server over SMTP (MAIL, RCPT, RSET, never DATA) about\n"
+               "some entries of each domain and a mailbox that does not exist; or about RCPT\n"
+               "alone. It explains each reply that is not as it should be, and the remedy.\n"
+               "The exit status is 0 if all is well, 1 if something is wrong, 69 if the daemon\n"
+               "or the mail server does not answer. The first line is a summary.\n"
+               "\n"
+               "  --smtp HOST:PORT  the mail server (127.0.0.1:25)\n"
+               "  --mta NAME        postfix or sendmail, if its greeting does not tell\n"
+               "  --config-dir DIR  of the mail server (/etc/postfix as postconf says,\n"
+               "                    /etc/mail)\n"
+               "  --domain D        entries of this domain alone\n"
+               "  --json            as one object\n",
+    .takes = "json smtp mta config-dir domain",
+    .most = -1,
+    .opens = TABLE_NONE,
+    .run = doctor,
+};

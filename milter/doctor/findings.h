@@ -1,0 +1,33 @@
+/* doctor/findings.h: what an examination has found, each thing once. */
+#ifndef DOCTOR_FINDINGS_H
+#define DOCTOR_FINDINGS_H
+
+#include "mta/symptom.h"
+
+#include <stddef.h>
+
+struct finding {
+    const char *name; /* "soft-bounce" */
+    enum weight weight;
+    char *why, *mend;  /* on the heap; mend "" if there is nothing to do */
+    size_t recipients; /* that show it */
+    size_t others;     /* more domains or services of which the same is true */
+};
+
+/* Start with {0}; findings_free it. */
+struct findings {
+    struct finding *of;
+    size_t count;
+};
+
+/* Reports what was found, its texts filled in with the facts: once, and then as one more of which it is true. */
+void findings_note(struct findings *findings, const struct facts *facts, const char *name,
+                   enum weight weight, const char *why, const char *mend);
+
+/* Reports what explains the reply to one recipient. Returns its index; -1 if memory is out. */
+int findings_explain(struct findings *findings, const struct facts *facts,
+                     const struct symptom *symptom);
+
+void findings_free(struct findings *findings);
+
+#endif

@@ -1,0 +1,47 @@
+/* mta/sendmail/sendmail_view.h: a sendmail.cf as doctor looks at it, and what Sendmail does by it. */
+#ifndef MTA_SENDMAIL_SENDMAIL_VIEW_H
+#define MTA_SENDMAIL_SENDMAIL_VIEW_H
+
+#include "mta/symptom.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct sendmail_view {
+    char path[PATH_MAX]; /* of sendmail.cf */
+    char *text;
+    char *copy, **lines; /* the same in lines, which point into copy */
+    size_t line_count;
+    struct endpoint milter; /* our socket, as the settings have it */
+};
+
+/* A milter: the line "Xname, S=socket, F=T". */
+struct sendmail_filter {
+    char name[64], socket[ENDPOINT_TEXT_SIZE], flags[16];
+    bool is_exact; /* it has our socket, not only our name */
+};
+
+/* The kind of a domain. */
+enum { SENDMAIL_SERVED, SENDMAIL_DENIED /* Sendmail relays no stranger's mail to it */ };
+
+/* As struct mta has them: their view is a struct sendmail_view. */
+void *sendmail_look(const struct evidence *evidence, struct error *err);
+void sendmail_look_free(void *looked_at);
+int sendmail_services(const void *view, int *asked);
+int sendmail_classify_domains(const void *view, struct evidence *evidence, struct error *err);
+void sendmail_tell(const struct subject *subject);
+
+/* The value of the last line that begins so, which is the one that counts; "" for none, or if view is NULL. Borrowed. */
+const char *sendmail_option(const struct sendmail_view *view, const char *begins);
+
+/* The options of a port, "Port=smtp, Name=MTA"; service is its number. Borrowed. */
+const char *sendmail_port(const struct sendmail_view *view, int service);
+
+/* Finds our milter: by the socket, or else by the name. */
+bool sendmail_find_us(const struct sendmail_view *view, struct sendmail_filter *out);
+
+/* Whether an item of the list is this name. */
+bool sendmail_list_has(const char *list, const char *name);
+
+#endif

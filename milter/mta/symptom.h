@@ -1,0 +1,56 @@
+/* mta/symptom.h: what can be wrong with a mail server, a row each. A new diagnosis is a row in a driver's table, or in
+ * the one of doctor/explain.c for any mail server. */
+#ifndef MTA_SYMPTOM_H
+#define MTA_SYMPTOM_H
+
+#include "mta/evidence.h"
+#include "mta/facts.h"
+
+#include <stdbool.h>
+
+/* What a finding means for the exit status. */
+enum weight {
+    NOTE,  /* worth knowing, and nothing is wrong */
+    FAULT, /* mail is not answered as it should be, or will not be once something else fails */
+    DOWN,  /* the daemon or the mail server cannot be asked */
+};
+
+/* What a symptom is a property of: it is looked for once in each. */
+enum of {
+    OF_SERVER,
+    OF_SERVICE, /* of each port or service that takes mail */
+    OF_DOMAIN,  /* of each domain that is asked about */
+    OF_REPLY,   /* of the reply alone */
+};
+
+/* Where a symptom is looked for. */
+struct subject {
+    const struct evidence *evidence;
+    const void *view; /* the driver's own, of the configuration; NULL if it cannot be read */
+    int service; /* OF_SERVICE: its number, from 0; else of the one that was asked, -1 if unknown */
+    const struct asked_domain *domain; /* OF_DOMAIN; else the one of the recipient, NULL for none */
+    const struct asked *asked;         /* OF_REPLY, and for shows; else NULL */
+    struct facts *facts;               /* for the texts */
+};
+
+/* A reply that is not as expected is explained by the first row that fits. */
+struct symptom {
+    const char *name; /* "soft-bounce"; NULL behind the last row */
+    enum weight weight;
+    enum of of;
+    bool (*is)(const struct subject *subject);    /* may set facts that the texts name */
+    bool (*shows)(const struct subject *subject); /* whether the reply may come of it; NULL: none */
+    const char *why, *mend;                       /* with ${FACT} */
+};
+
+/* Whether the account user may not open the socket at path. Sets the facts stops and let: what keeps it out, and what
+ * lets it pass. */
+bool symptom_is_shut_out(const struct subject *subject, const char *path, const char *user);
+
+/* The daemon's table cannot be read: found by the reply of any mail server. */
+#define DAEMON_TABLE_WHY "milter-moved cannot read its table: ${daemon_table}."
+#define DAEMON_TABLE_MEND                                                                          \
+    "movedctl init, or the owner and mode of ${table}: milter-moved's user has to read and write " \
+    "its files"
+
+#endif
