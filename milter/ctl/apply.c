@@ -2,9 +2,9 @@
 
 #include "ctl/backup.h"
 #include "ctl/interrupt.h"
-#include "ctl/spool.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define LONG_COMMIT 100000 /* entries: it takes a second or more on a slow disk */
 
@@ -30,6 +30,13 @@ static void on_progress(size_t done, size_t all, void *data)
     progress_tell(&apply->progress, done, (double)done, (double)all);
 }
 
+/* The table's file system has room for large files, which /tmp need not have. */
+static const char *temporary_folder(const struct ctl *ctl)
+{
+    const char *folder = getenv("TMPDIR");
+    return folder == NULL || *folder == '\0' ? ctl->path : folder;
+}
+
 int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
 {
     const struct ctl *ctl = apply->ctl;
@@ -38,7 +45,7 @@ int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
                                         .progress = on_progress,
                                         .data = apply};
     apply->merge = merge_new((size_t)ctl->settings->sort_buffer * 1024 * 1024,
-                             spool_folder(ctl->path), replaces_all, &apply->watch);
+                             temporary_folder(ctl), replaces_all, &apply->watch);
     if (apply->merge == NULL)
         return error_set(err, EX_OSERR, "out of memory");
     interrupt_says("nothing is changed", NULL);
@@ -58,19 +65,14 @@ static int compare(struct apply *apply, struct table_view *view, struct error *e
     return rc;
 }
 
-/* Tells all there is to be told. Whoever reads that may take his time: nobody else waits for it, and what it shows is
- * put aside for him. */
+/* Prints all that is to be told before the writer's lock is taken: no other change waits for a slow reader. */
 static int show(struct apply *apply, struct error *err)
 {
     struct table_view *view = table_view_open(apply->ctl->table, err);
     if (view == NULL)
         return -1;
-    if (apply->ctl->options.dry_run)
-        spool_begin(spool_folder(apply->ctl->path));
     int rc = compare(apply, view, err);
     table_view_close(view);
-    if (apply->ctl->options.dry_run && spool_end(rc == 0 ? err : NULL) != 0)
-        rc = -1;
     if (rc == 0 && apply->may != NULL)
         rc = apply->may(apply->data, err);
     if (rc == 0)

@@ -128,8 +128,8 @@ void ctl_sign(const struct ctl *ctl);
 
 /* ---- edit.c */
 
-/* As table_edit_begin. On a terminal it says after a second that it waits for another; after five minutes of that it
- * ends the process with EX_TEMPFAIL, nothing having changed. Warns of a reader that makes the table's file grow. */
+/* As table_edit_begin. On a terminal it says after a second that it waits for another process. Warns of a reader that makes the table's
+ * file grow. */
 struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err);
 
 /* ---- init.c */

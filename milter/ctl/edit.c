@@ -1,38 +1,11 @@
-/* ctl/edit.c: begin to change the table: wait for another who changes it, but not for ever, and say what is in the way */
+/* ctl/edit.c: begin to change the table: wait for another process that changes it, and say what is in the way */
 #include "ctl/ctl.h"
 
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
-
-/* A person who waits less is told nothing; and over what an import of ten million entries takes nobody waits. */
-#define QUIET_S   1
-#define LONGEST_S 300
 
 /* A reader that goes on for so many changes is slower than any that looks up or walks. */
 #define SLOW 100
-
-static volatile sig_atomic_t told; /* that we wait, or nobody there to be told */
-
-static void say(const char *text)
-{
-    ssize_t written = write(STDERR_FILENO, text, strlen(text));
-    (void)written; /* nobody is left to be told */
-}
-
-/* LMDB's lock has no time limit. Nothing is begun while we wait for it, and so nothing left behind. */
-static void on_alarm(int number)
-{
-    (void)number;
-    if (told) {
-        say("movedctl: another process has been changing the table for too long: try again, or see "
-            "with fuser(1) who has its lock.mdb open\n");
-        _exit(EX_TEMPFAIL);
-    }
-    told = 1;
-    say("movedctl: waiting for another change of the table to end\n");
-    alarm(LONGEST_S);
-}
 
 static void warn_of_slow_reader(struct table *table)
 {
@@ -44,16 +17,23 @@ static void warn_of_slow_reader(struct table *table)
                  (long)process, behind);
 }
 
+static void on_alarm(int number)
+{
+    static const char text[] = "movedctl: waiting for another change of the table to end\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+}
+
+/* LMDB's lock does not tell that another process has it: who waits for a second on a terminal is told. */
 struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err)
 {
-    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART}, old;
-    warn_of_slow_reader(ctl->table); /* who reads that may take his time: nobody else waits yet */
-    told = !isatty(STDERR_FILENO);
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGALRM, &action, &old);
-    alarm(told ? LONGEST_S : QUIET_S);
+    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    warn_of_slow_reader(ctl->table);
+    if (isatty(STDERR_FILENO)) {
+        sigaction(SIGALRM, &action, NULL);
+        alarm(1);
+    }
     struct table_edit *edit = table_edit_begin(ctl->table, err);
     alarm(0);
-    sigaction(SIGALRM, &old, NULL);
     return edit;
 }

@@ -4,7 +4,6 @@
 #include "base/place.h"
 #include "ctl/interrupt.h"
 #include "ctl/progress.h"
-#include "ctl/spool.h"
 #include "format/format.h"
 
 #include <errno.h>
@@ -192,13 +191,10 @@ static int write_file(const struct ctl *ctl, struct export *export, const char *
 
 static int write_stdout(const struct ctl *ctl, struct export *export, struct error *err)
 {
-    spool_begin(spool_folder(ctl->path));
     export->out.file = stdout;
     int rc = write_all(ctl, export, err);
     if (rc != 0)
         error_at(err, "standard output", 0);
-    if (spool_end(rc == 0 ? err : NULL) != 0)
-        rc = -1;
     return rc == 0 ? check_whole(ctl, export, err) : rc;
 }
 

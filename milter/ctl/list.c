@@ -1,43 +1,83 @@
 /* ctl/list.c: print the entries, all or some */
 #include "ctl/ctl.h"
 
-#include "ctl/spool.h"
-
 #include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
 
-struct wanted {
+/* Entries that are read in one view. It is closed before they are printed: a reader that stands still, a pager, would hold
+ * back the pages that are changed meanwhile. */
+#define PAGE 128
+
+struct page {
+    const char *domain;  /* only its entries; "": all */
     const char *pattern; /* NULL: all */
-    struct list *list;
+    struct entry last;   /* that was looked at */
+    bool begun, done;
+    size_t count;
+    struct entry entries[PAGE];
 };
 
-static int list_one(const struct entry *entry, void *data, struct error *err)
+static int take(const struct entry *entry, void *data, struct error *err)
 {
-    const struct wanted *wanted = data;
+    struct page *page = data;
     char old[ADDRESS_TEXT_SIZE];
+    (void)err;
+    page->done = *page->domain != '\0' && strcmp(entry->domain, page->domain) != 0;
+    if (page->done)
+        return 1; /* behind the domain's last entry */
+    page->begun = true;
+    page->last = *entry;
     entry_format_old(old, sizeof old, entry);
-    if (wanted->pattern != NULL && fnmatch(wanted->pattern, old, FNM_CASEFOLD) != 0)
-        return 0;
-    return list_add(wanted->list, entry, err);
+    if (page->pattern == NULL || fnmatch(page->pattern, old, FNM_CASEFOLD) == 0)
+        page->entries[page->count++] = *entry;
+    return page->count == PAGE;
+}
+
+static int read_page(struct table *table, struct page *page, struct error *err)
+{
+    struct table_view *view = table_view_open(table, err);
+    if (view == NULL)
+        return -1;
+    page->count = 0;
+    int rc = page->begun
+                 ? table_each_after(view, &page->last, take, page, err)
+                 : table_each(view, *page->domain == '\0' ? NULL : page->domain, take, page, err);
+    table_view_close(view);
+    page->done = page->done || rc == 0;
+    return rc < 0 ? -1 : 0;
+}
+
+static int print_page(struct list *list, const struct page *page, struct error *err)
+{
+    for (size_t i = 0; i < page->count; i++)
+        if (list_add(list, &page->entries[i], err) != 0)
+            return -1;
+    return 0;
 }
 
 static int list(struct ctl *ctl, char **args, struct error *err)
 {
     struct list made;
-    const struct wanted wanted = {args[0], &made};
     char domain[ADDRESS_DOMAIN_MAX + 1];
-
     if (ctl_parse_domain(ctl, domain, err) != 0)
         return -1;
-    struct table_view *view = table_view_open(ctl->table, err);
-    if (view == NULL)
-        return -1;
-    spool_begin(spool_folder(ctl->path));
+    struct page *page = calloc(1, sizeof *page);
+    if (page == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    page->domain = domain;
+    page->pattern = args[0];
     list_begin(&made, ctl->options.json);
-    int rc = table_each(view, *domain == '\0' ? NULL : domain, list_one, (void *)&wanted, err);
-    table_view_close(view);
+    int rc = 0;
+    while (rc == 0 && !page->done) {
+        rc = read_page(ctl->table, page, err);
+        if (rc == 0)
+            rc = print_page(&made, page, err);
+    }
     if (rc == 0)
         list_end(&made);
-    return spool_end(rc == 0 ? err : NULL) == 0 ? rc : -1;
+    free(page);
+    return rc;
 }
 
 const struct command command_list = {

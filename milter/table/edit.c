@@ -7,34 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SPARE                                                                                      \
-    (256 * 1024) /* octets by which the file is longer than it needs to be when an edit begins */
-
-/* Pages that a transaction took at the end of the file and freed again are never written, so the
- * file can end before its last page, which table_check would call cut short. So an edit begins
- * with some pages to spare, and a great one is filled up when it is done. Only for the holder of
- * the writer's lock. */
-static void fill_up(struct table *table, size_t spare)
-{
-    int fd;
-    long long size = table_file_size(table), needed = table_needed_size(table);
-    if (size < 0 || needed == LLONG_MAX || mdb_env_get_fd(table->env, &fd) != 0)
-        return;
-    needed += (long long)spare;
-    if (size < needed)
-        (void)posix_fallocate(fd, size, needed - size); /* a full disk shows in the commit */
-}
-
-/* What an edit has written behind the last page, and was then given up or killed, would take the disk from the mail for
- * nothing. No page there is anybody's. Only for the holder of the writer's lock. */
-static void cut_back(struct table *table)
-{
-    int fd;
-    long long size = table_file_size(table), needed = table_needed_size(table);
-    if (size > 2 * SPARE && size - 2 * SPARE > needed && mdb_env_get_fd(table->env, &fd) == 0)
-        (void)!ftruncate(fd, needed + SPARE);
-}
-
 /* Another process may have made it a table of a newer format since it was opened. */
 static int start(struct table_edit *edit, struct error *err)
 {
@@ -64,8 +36,6 @@ struct table_edit *table_edit_begin(struct table *table, struct error *err)
         table_edit_abort(edit);
         return NULL;
     }
-    cut_back(table);
-    fill_up(table, SPARE);
     return edit;
 }
 
@@ -186,17 +156,18 @@ static void edit_free(struct table_edit *edit)
     free(edit);
 }
 
-/* Where the commit has left the file longer or shorter than it should be. */
-static void fit(struct table *table, bool committed)
+/* LMDB does not write pages that a transaction took at the end of the file and freed again, so the file can end before its
+ * last page: table_check would have to look at all the others. Another writer may have filled it up meanwhile. */
+static void fill_up(struct table *table)
 {
+    int fd;
     MDB_txn *txn = NULL;
-    if ((committed && table_file_size(table) >= table_needed_size(table)) ||
+    if (table_file_size(table) >= table_needed_size(table) ||
         mdb_txn_begin(table->env, NULL, 0, &txn) != 0)
         return;
-    if (committed)
-        fill_up(table, 0);
-    else
-        cut_back(table);
+    long long size = table_file_size(table), needed = table_needed_size(table);
+    if (size >= 0 && size < needed && needed != LLONG_MAX && mdb_env_get_fd(table->env, &fd) == 0)
+        (void)posix_fallocate(fd, size, needed - size); /* a full disk shows when it is needed */
     mdb_txn_abort(txn);
 }
 
@@ -209,7 +180,8 @@ int table_edit_commit(struct table_edit *edit, struct error *err)
     else
         mdb_txn_abort(edit->txn);
     edit_free(edit);
-    fit(table, rc == 0);
+    if (rc == 0)
+        fill_up(table);
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
@@ -217,8 +189,6 @@ void table_edit_abort(struct table_edit *edit)
 {
     if (edit == NULL)
         return;
-    if (edit->format > 0 && edit->format <= TABLE_FORMAT)
-        cut_back(edit->table);
     mdb_txn_abort(edit->txn); /* NULL is fine */
     edit_free(edit);
 }

@@ -16,7 +16,7 @@ static int open_in(const char *folder)
 {
     char path[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/lock.mdb", folder);
-    return open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    return open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 }
 
 static bool has_magic(int fd)

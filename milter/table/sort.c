@@ -163,7 +163,7 @@ static int open_unnamed(int folder)
     return file;
 }
 
-int sort_open_file(const char *folder)
+static int open_file(const char *folder)
 {
     struct place place;
     int file = -1;
@@ -230,7 +230,7 @@ static struct run *add_run(struct sort *sort)
 /* Makes a run of what is in the buffer. */
 static int spill(struct sort *sort, struct error *err)
 {
-    if (sort->file < 0 && (sort->file = sort_open_file(sort->folder)) < 0)
+    if (sort->file < 0 && (sort->file = open_file(sort->folder)) < 0)
         return write_error(sort, err);
     struct run *run = add_run(sort);
     if (run == NULL)

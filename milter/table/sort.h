@@ -40,8 +40,4 @@ int sort_rewind(struct sort *sort, struct error *err);
 /* The next record, in order; false behind the last. What *out points to is lent until the next call. */
 bool sort_next(struct sort *sort, struct sort_record *out);
 
-/* Makes a temporary file without a name in the folder, to be read and written. Returns its descriptor, or -1 with
- * errno. */
-int sort_open_file(const char *folder);
-
 #endif
