@@ -37,7 +37,7 @@ static int add_parts(struct conf_list *out, const char *folder, struct error *er
         return 0;
     if (count < 0) {
         error_set(err, error_status(errno) == EX_NOPERM ? EX_NOPERM : EX_CONFIG,
-                  "%s: make it a folder that milter-moved may read", strerror(errno));
+                  "%s: make it a folder that this user may read", strerror(errno));
         return error_at(err, folder, 0);
     }
     for (int i = 0; i < count; i++) {

@@ -152,14 +152,20 @@ static char *slurp(FILE *in, size_t *length, struct error *err)
     return text;
 }
 
+static int cannot_open(int reason, struct error *err)
+{
+    return error_set(err, error_status(reason), "%s: %s", strerror(reason),
+                     error_status(reason) == EX_NOPERM ? "let this user read it"
+                                                       : "write the path of a configuration file");
+}
+
 static char *read_octets(const char *file, size_t *length, struct error *err)
 {
     struct stat status;
     char *text = NULL;
     FILE *in = fopen(file, "r");
     if (in == NULL || fstat(fileno(in), &status) != 0)
-        error_set(err, error_status(errno), "%s: write the path of a configuration file",
-                  strerror(errno));
+        cannot_open(errno, err);
     else if (S_ISDIR(status.st_mode))
         error_set(err, EX_CONFIG, "is a folder: write the path of a configuration file");
     else

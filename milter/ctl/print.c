@@ -2,7 +2,6 @@
 #include "ctl/ctl.h"
 
 #include "base/printable.h"
-
 #include "format/fields.h"
 #include "format/format.h"
 

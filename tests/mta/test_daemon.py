@@ -183,6 +183,8 @@ class Disclosure(Alone):
                                                         f"configuration: {parts / '50-texts.conf'}: good"])
         (parts / "60-bad.conf").write_text("\nmood = 1;")
         self.daemon.reload(f"{parts / '60-bad.conf'}:2: mood: unknown key")
+        (parts / "60-bad.conf").chmod(0)
+        self.daemon.reload(f"{parts / '60-bad.conf'}: Permission denied: let this user read it")
         self.assertEqual(self.ask("<m1@old.example>"), "551 5.1.6 Part; please try <m1@new.example>")
 
     def test_a_reload_does_not_give_everyone_a_new_allowance(self):
