@@ -1,6 +1,5 @@
 #include "table/changelog.h"
 
-#include "table/pool.h"
 #include "table/table_internal.h"
 
 #include <errno.h>
@@ -81,7 +80,10 @@ int changelog_head(MDB_cursor *cursor, uint64_t number, struct change *out)
     return number == 0 ? last_head(cursor, out) : read_head(cursor, number, out);
 }
 
-int changelog_records(MDB_cursor *cursor, size_t *out)
+/* ---- how many records are entries: neither metas nor the log's */
+
+/* How many records of the log stand among the entries that the cursor goes through. */
+static int count_records(MDB_cursor *cursor, size_t *out)
 {
     struct change first, last;
     int rc = first_head(cursor, &first);
@@ -89,6 +91,33 @@ int changelog_records(MDB_cursor *cursor, size_t *out)
         rc = last_head(cursor, &last);
     *out = rc == 0 ? last.records_end - first.records_end + first.records : 0;
     return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int touch_count(struct table_view *view, void *data)
+{
+    MDB_stat status;
+    size_t records, *out = data;
+    int rc = mdb_stat(view->txn, view->table->entries, &status);
+    if (rc == 0)
+        rc = count_records(view->cursor, &records);
+    if (rc == 0)
+        *out = status.ms_entries - META_COUNT - records;
+    return rc;
+}
+
+int table_view_count(struct table_view *view, size_t *out)
+{
+    return view_guarded(view, touch_count, out);
+}
+
+int table_count(struct table *table, size_t *out, struct error *err)
+{
+    struct table_view *view = table_view_open(table, err);
+    if (view == NULL)
+        return -1;
+    int rc = table_view_count(view, out);
+    table_view_close(view);
+    return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
 /* ---- noting */

@@ -1,19 +1,6 @@
 #include "table/pool.h"
 
-#include "table/guard.h"
-
 #include <stdlib.h>
-
-static int end(void *txn)
-{
-    mdb_txn_abort(txn);
-    return 0;
-}
-
-void table_end_read(MDB_txn *txn)
-{
-    (void)guard_call(end, txn); /* a slot that is not there needs no giving back */
-}
 
 struct table_view *pool_take(struct table *table)
 {

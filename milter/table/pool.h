@@ -13,9 +13,6 @@ void pool_put(struct table_view *view);
 /* Ends all views that wait. */
 void pool_free(struct table *table);
 
-/* Ends what table_begin_read began; NULL is fine. */
-void table_end_read(MDB_txn *txn);
-
 /* Ends a view. */
 void view_free(struct table_view *view);
 

@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,59 +21,10 @@
  * readers. */
 #define MAP_SIZE (sizeof(size_t) >= 8 ? (size_t)1 << 36 : (size_t)1 << 30)
 
-/* The first process to open the table fixes how many may read at once; LMDB's own default is
- * 126. */
-#define READERS_MAX 4096
-
 /* What the table says of itself stands among the entries, under names that no domain begins
  * with: an LMDB database of its own would cost a search in each transaction. */
 #define META_FORMAT    "\0format"
 #define META_FOLD_CASE "\0fold_case"
-
-int table_lmdb_error(struct error *err, const struct table *table, int rc)
-{
-    switch (rc) {
-    case MDB_MAP_FULL: return error_set(err, EX_IOERR, "%s: the table is full", table->path);
-    case MDB_READERS_FULL:
-        return error_set(err, EX_TEMPFAIL, "%s: more than %d readers: stop some", table->path,
-                         READERS_MAX);
-    case PAGE_MISSING:
-        return error_set(
-            err, EX_DATAERR,
-            "%s/data.mdb: cut short, or on a disk that fails: restore a copy of the table",
-            table->path);
-    case LOCKS_DAMAGED:
-        return error_set(err, EX_TEMPFAIL,
-                         "%s/lock.mdb: removed, cut short or overwritten while programs use the "
-                         "table: end them, or try again in some seconds",
-                         table->path);
-    case FORMAT_NEWER:
-        return error_set(err, EX_DATAERR,
-                         "%s: its format is newer than this program's %d: "
-                         "use the milter-moved that wrote it",
-                         table->path, TABLE_FORMAT);
-    case MDB_INVALID:
-    case MDB_VERSION_MISMATCH:
-    case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND:
-    case MDB_CURSOR_FULL:
-    case MDB_INCOMPATIBLE:
-    case MDB_MAP_RESIZED: /* no table outgrows MAP_SIZE */
-        return error_set(
-            err, EX_DATAERR,
-            "%s/data.mdb: not an LMDB file, or a damaged one: restore a copy of the table",
-            table->path);
-    case ENOSPC:
-    case EDQUOT:
-        return error_set(err, EX_IOERR, "%s: %s: make room on its disk", table->path, strerror(rc));
-    case EIO: /* LMDB's too, for a write that was cut short */
-        return error_set(err, EX_IOERR, "%s: %s: make room on its disk, or see the kernel's log",
-                         table->path, strerror(rc));
-    default:
-        return error_set(err, rc > 0 ? error_status(rc) : EX_IOERR, "%s: %s", table->path,
-                         mdb_strerror(rc));
-    }
-}
 
 /* ---- opening */
 
@@ -157,161 +107,6 @@ static int open_env(struct table *table, unsigned flags, struct error *err)
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
-int table_slot_guarded(struct table *table, int (*touch)(void *data), void *data)
-{
-    int rc = atomic_load(&table->lost) ? LOCKS_DAMAGED : guard_call(touch, data);
-    if (rc == GUARD_FAULT || rc == MDB_BAD_RSLOT) {
-        atomic_store(&table->lost, true);
-        rc = LOCKS_DAMAGED;
-    }
-    return rc;
-}
-
-struct reading {
-    struct table *table;
-    MDB_txn *txn;
-};
-
-static int begin(void *data)
-{
-    struct reading *reading = data;
-    MDB_env *env = reading->table->env;
-    int dead = 0;
-    int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &reading->txn);
-    if (rc == MDB_READERS_FULL && mdb_reader_check(env, &dead) == 0 && dead > 0)
-        rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &reading->txn);
-    return rc;
-}
-
-/* One thread at a time: where it is given up while it holds LMDB's lock, no other one waits for that. */
-int table_begin_read(struct table *table, MDB_txn **out)
-{
-    struct reading reading = {.table = table};
-    pthread_mutex_lock(&table->beginning);
-    if (!lockfile_is_whole(&table->lockfile))
-        atomic_store(&table->lost, true);
-    int rc = table_slot_guarded(table, begin, &reading);
-    pthread_mutex_unlock(&table->beginning);
-    *out = reading.txn;
-    return rc;
-}
-
-long long table_file_size(const struct table *table)
-{
-    int fd;
-    struct stat status;
-    return mdb_env_get_fd(table->env, &fd) == 0 && fstat(fd, &status) == 0
-               ? (long long)status.st_size
-               : -1;
-}
-
-long long table_needed_size(const struct table *table)
-{
-    MDB_envinfo info;
-    MDB_stat status;
-    if (mdb_env_info(table->env, &info) != 0 || mdb_env_stat(table->env, &status) != 0)
-        return LLONG_MAX;
-    return (long long)(info.me_last_pgno + 1) * status.ms_psize;
-}
-
-struct oldest {
-    long process;
-    size_t txn; /* SIZE_MAX: none */
-};
-
-/* A line of LMDB's list of readers: process, thread, transaction; no number there where it has none open. */
-static int take_reader(const char *line, void *data)
-{
-    struct oldest *oldest = data;
-    long process;
-    size_t txn;
-    if (sscanf(line, "%ld %*x %zu", &process, &txn) == 2 && txn < oldest->txn)
-        *oldest = (struct oldest){process, txn};
-    return 0;
-}
-
-struct readers {
-    MDB_env *env;
-    MDB_envinfo info;
-    struct oldest oldest;
-};
-
-static int list_readers(void *data)
-{
-    struct readers *readers = data;
-    return mdb_reader_list(readers->env, take_reader, &readers->oldest) < 0
-               ? -1
-               : mdb_env_info(readers->env, &readers->info);
-}
-
-size_t table_oldest_reader(struct table *table, pid_t *process)
-{
-    struct readers readers = {.env = table->env, .oldest = {.txn = SIZE_MAX}};
-    if (guard_call(list_readers, &readers) != 0 || readers.oldest.txn > readers.info.me_last_txnid)
-        return 0;
-    *process = (pid_t)readers.oldest.process;
-    return readers.info.me_last_txnid - readers.oldest.txn;
-}
-
-struct need {
-    const struct table *table;
-    long long size;
-};
-
-static int find_need(void *data)
-{
-    struct need *need = data;
-    need->size = table_needed_size(need->table);
-    return 0;
-}
-
-static long long ask_needed_size(const struct table *table)
-{
-    struct need need = {.table = table};
-    return guard_call(find_need, &need) == 0 ? need.size : LLONG_MAX;
-}
-
-static int cut_short(const struct table *table, struct error *err)
-{
-    return error_set(err, EX_DATAERR, "%s/data.mdb: cut short: restore a copy of the table",
-                     table->path);
-}
-
-int table_check_size(struct table *table, struct error *err)
-{
-    long long known = atomic_load_explicit(&table->size, memory_order_relaxed);
-    long long size = table_file_size(table);
-    if (size == known)
-        return 0;
-    /* An import that was given up for want of room may have left part of a page behind the last one in use. */
-    if ((size % sysconf(_SC_PAGESIZE) != 0 || size < known) && size < ask_needed_size(table))
-        return cut_short(table, err);
-    atomic_store_explicit(&table->size, size, memory_order_relaxed);
-    return 0;
-}
-
-/* Whether the file that this descriptor is of is the one of this name in the folder. */
-static bool is_there(const struct table *table, const char *name, int fd)
-{
-    char file[PATH_MAX + 16];
-    struct stat there, ours;
-    snprintf(file, sizeof file, "%s/%s", table->path, name);
-    return fstat(fd, &ours) == 0 && stat(file, &there) == 0 && there.st_ino == ours.st_ino &&
-           there.st_dev == ours.st_dev;
-}
-
-int table_check(struct table *table, struct error *err)
-{
-    int fd = -1;
-    if (mdb_env_get_fd(table->env, &fd) != 0 || !is_there(table, "data.mdb", fd))
-        return error_set(err, EX_NOINPUT, "%s/data.mdb: removed, or replaced by another file",
-                         table->path);
-    if (atomic_load(&table->lost) || !is_there(table, "lock.mdb", table->lockfile.fd) ||
-        !lockfile_is_whole(&table->lockfile))
-        return table_lmdb_error(err, table, LOCKS_DAMAGED);
-    return table_check_size(table, err);
-}
-
 static int meta_get(MDB_txn *txn, MDB_dbi entries, const char *name, size_t length, int *out)
 {
     MDB_val value, key = {.mv_size = length, .mv_data = (void *)name}; /* only read */
@@ -389,39 +184,6 @@ static int check_reader_locks(const struct table *table, struct error *err)
     return 0;
 }
 
-/* Touches each page that something stands on. */
-static int walk(void *data)
-{
-    MDB_cursor *cursor = data;
-    MDB_val key, value;
-    int rc;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
-        if (value.mv_size > 0)
-            (void)((const volatile char *)value.mv_data)[value.mv_size - 1];
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-static int walk_all(MDB_txn *txn, MDB_dbi of)
-{
-    MDB_cursor *cursor;
-    int rc = mdb_cursor_open(txn, of, &cursor);
-    if (rc != 0)
-        return rc;
-    rc = guard_call(walk, cursor);
-    mdb_cursor_close(cursor);
-    return rc;
-}
-
-/* Pages that a transaction took at the end of the file and freed again are never written: a table whose writer was killed
- * just then is whole, though it ends before its last page. LMDB's free list, database 0, must be there too. */
-static int check_whole(const struct table *table, MDB_txn *txn, struct error *err)
-{
-    return table_file_size(table) >= table_needed_size(table) ||
-                   (walk_all(txn, table->entries) == 0 && walk_all(txn, 0) == 0)
-               ? 0
-               : cut_short(table, err);
-}
-
 struct checking {
     struct table *table;
     MDB_txn *txn;
@@ -435,7 +197,7 @@ static int check_inside(void *data)
     struct table *table = checking->table;
     return check_meta(table, checking->txn, checking->fold_case, checking->err) != 0 ||
                    check_reader_locks(table, checking->err) != 0 ||
-                   check_whole(table, checking->txn, checking->err) != 0
+                   table_check_whole(table, checking->txn, checking->err) != 0
                ? 1
                : 0;
 }

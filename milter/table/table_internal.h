@@ -83,10 +83,19 @@ int table_slot_guarded(struct table *table, int (*touch)(void *data), void *data
 /* Begins to read. Where the slots of killed readers are in the way they are cleared. Returns one of LMDB's codes. */
 int table_begin_read(struct table *table, MDB_txn **out);
 
+/* Ends it; NULL is fine. */
+void table_end_read(MDB_txn *txn);
+
 /* As table_check, for what can be seen in the file that is open: its size. LMDB opens a file that was cut short without a
  * word. Where it was cut in the middle of a page the rest of that page reads as zeros, and an entry there as absent; any
  * other missing page is met with a fault. */
 int table_check_size(struct table *table, struct error *err);
+
+/* Whether the data file has all that it says it has: 0, or -1 with err. Not guarded. */
+int table_check_whole(const struct table *table, MDB_txn *txn, struct error *err);
+
+/* How many may read at once. The first process to open the table fixes it; LMDB's own default is 126. */
+#define READERS_MAX 4096
 
 /* Puts what the table says of itself. Returns one of LMDB's codes. */
 int table_put_metas(MDB_txn *txn, const struct table *table);
@@ -141,9 +150,6 @@ int changelog_note(struct table_edit *edit, const MDB_val *key, const MDB_val *b
 /* Writes what was noted as the log's newest change, and drops the oldest where it has grown too long. Returns one of LMDB's
  * codes. */
 int changelog_write(struct table_edit *edit);
-
-/* How many records of the log stand among the entries that the cursor goes through. Returns one of LMDB's codes. */
-int changelog_records(MDB_cursor *cursor, size_t *out);
 
 /* Puts the log as it was before the edit: for an edit that has emptied the table. Returns one of LMDB's codes. */
 int changelog_keep(struct table_edit *edit);

@@ -289,30 +289,3 @@ const struct table *table_of(const struct table_view *view)
 {
     return view->table;
 }
-
-static int touch_count(struct table_view *view, void *data)
-{
-    MDB_stat status;
-    size_t records, *out = data;
-    int rc = mdb_stat(view->txn, view->table->entries, &status);
-    if (rc == 0)
-        rc = changelog_records(view->cursor, &records);
-    if (rc == 0)
-        *out = status.ms_entries - META_COUNT - records;
-    return rc;
-}
-
-int table_view_count(struct table_view *view, size_t *out)
-{
-    return view_guarded(view, touch_count, out);
-}
-
-int table_count(struct table *table, size_t *out, struct error *err)
-{
-    struct table_view *view = table_view_open(table, err);
-    if (view == NULL)
-        return -1;
-    int rc = table_view_count(view, out);
-    table_view_close(view);
-    return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
-}

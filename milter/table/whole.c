@@ -1,0 +1,117 @@
+/* table/whole.c: whether the files of a table that is open are all there */
+#include "table/guard.h"
+#include "table/table_internal.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+long long table_file_size(const struct table *table)
+{
+    int fd;
+    struct stat status;
+    return mdb_env_get_fd(table->env, &fd) == 0 && fstat(fd, &status) == 0
+               ? (long long)status.st_size
+               : -1;
+}
+
+long long table_needed_size(const struct table *table)
+{
+    MDB_envinfo info;
+    MDB_stat status;
+    if (mdb_env_info(table->env, &info) != 0 || mdb_env_stat(table->env, &status) != 0)
+        return LLONG_MAX;
+    return (long long)(info.me_last_pgno + 1) * status.ms_psize;
+}
+
+struct need {
+    const struct table *table;
+    long long size;
+};
+
+static int find_need(void *data)
+{
+    struct need *need = data;
+    need->size = table_needed_size(need->table);
+    return 0;
+}
+
+static long long ask_needed_size(const struct table *table)
+{
+    struct need need = {.table = table};
+    return guard_call(find_need, &need) == 0 ? need.size : LLONG_MAX;
+}
+
+static int cut_short(const struct table *table, struct error *err)
+{
+    return error_set(err, EX_DATAERR, "%s/data.mdb: cut short: restore a copy of the table",
+                     table->path);
+}
+
+int table_check_size(struct table *table, struct error *err)
+{
+    long long known = atomic_load_explicit(&table->size, memory_order_relaxed);
+    long long size = table_file_size(table);
+    if (size == known)
+        return 0;
+    /* An import that was given up for want of room may have left part of a page behind the last one in use. */
+    if ((size % sysconf(_SC_PAGESIZE) != 0 || size < known) && size < ask_needed_size(table))
+        return cut_short(table, err);
+    atomic_store_explicit(&table->size, size, memory_order_relaxed);
+    return 0;
+}
+
+/* Touches each page that something stands on. */
+static int walk(void *data)
+{
+    MDB_cursor *cursor = data;
+    MDB_val key, value;
+    int rc;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        if (value.mv_size > 0)
+            (void)((const volatile char *)value.mv_data)[value.mv_size - 1];
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int walk_all(MDB_txn *txn, MDB_dbi of)
+{
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(txn, of, &cursor);
+    if (rc != 0)
+        return rc;
+    rc = guard_call(walk, cursor);
+    mdb_cursor_close(cursor);
+    return rc;
+}
+
+/* Pages that a transaction took at the end of the file and freed again are never written: a table whose writer was killed
+ * just then is whole, though it ends before its last page. LMDB's free list, database 0, must be there too. */
+int table_check_whole(const struct table *table, MDB_txn *txn, struct error *err)
+{
+    return table_file_size(table) >= table_needed_size(table) ||
+                   (walk_all(txn, table->entries) == 0 && walk_all(txn, 0) == 0)
+               ? 0
+               : cut_short(table, err);
+}
+
+/* Whether the file that this descriptor is of is the one of this name in the folder. */
+static bool is_there(const struct table *table, const char *name, int fd)
+{
+    char file[PATH_MAX + 16];
+    struct stat there, ours;
+    snprintf(file, sizeof file, "%s/%s", table->path, name);
+    return fstat(fd, &ours) == 0 && stat(file, &there) == 0 && there.st_ino == ours.st_ino &&
+           there.st_dev == ours.st_dev;
+}
+
+int table_check(struct table *table, struct error *err)
+{
+    int fd = -1;
+    if (mdb_env_get_fd(table->env, &fd) != 0 || !is_there(table, "data.mdb", fd))
+        return error_set(err, EX_NOINPUT, "%s/data.mdb: removed, or replaced by another file",
+                         table->path);
+    if (atomic_load(&table->lost) || !is_there(table, "lock.mdb", table->lockfile.fd) ||
+        !lockfile_is_whole(&table->lockfile))
+        return table_lmdb_error(err, table, LOCKS_DAMAGED);
+    return table_check_size(table, err);
+}
