@@ -123,33 +123,21 @@ const char *conf_text_skip(const char *at)
 /* Reads all of an open file. Returns NULL with err. */
 static char *slurp(FILE *in, size_t *length, struct error *err)
 {
-    size_t size = 0, room = 0;
-    char *text = NULL;
-    for (;;) {
-        if (size + 1 >= room) {
-            char *longer = realloc(text, room = 2 * room + 8192);
-            if (longer == NULL) {
-                free(text);
-                no_memory(err);
-                return NULL;
-            }
-            text = longer;
-        }
-        size_t got = fread(text + size, 1, room - size - 1, in);
-        size += got;
-        if (got == 0 || size > OCTETS_MAX)
-            break;
-    }
-    if (ferror(in) || size > OCTETS_MAX) {
-        error_set(err, ferror(in) ? EX_IOERR : EX_CONFIG, "%s",
-                  ferror(in) ? strerror(errno)
-                             : "over 16 MiB: write the path of a configuration file");
-        free(text);
+    char *text = malloc(OCTETS_MAX + 1);
+    if (text == NULL) {
+        no_memory(err);
         return NULL;
     }
-    text[size] = '\0';
-    *length = size;
-    return text;
+    *length = fread(text, 1, OCTETS_MAX, in);
+    text[*length] = '\0';
+    if (!ferror(in) && *length < OCTETS_MAX)
+        return text;
+    if (ferror(in))
+        error_set(err, EX_IOERR, "%s", strerror(errno));
+    else
+        error_set(err, EX_CONFIG, "16 MiB or more: write the path of a configuration file");
+    free(text);
+    return NULL;
 }
 
 static int cannot_open(int reason, struct error *err)
@@ -228,20 +216,9 @@ static char *resolve(const char *main_file, const char *quote, const char *end)
     return path;
 }
 
-static int add_file(struct assembly *assembly, const char *path);
-
-static int add_include(struct assembly *assembly, const char *quote, const char *end)
-{
-    char *path = resolve(assembly->main_file, quote, end);
-    struct error *err = assembly->err;
-    if (path == NULL)
-        return no_memory(err);
-    int rc = add_file(assembly, path);
-    free(path);
-    return rc;
-}
-
 /* ---- a file, line by line */
+
+static int add_file(struct assembly *assembly, const char *path);
 
 struct cursor {
     const char *file, *text; /* of the file */
@@ -263,29 +240,39 @@ static int copy(struct assembly *assembly, struct cursor *cursor)
     return 0;
 }
 
+static int fail_include(const struct cursor *cursor, struct error *err)
+{
+    err->status = err->status == EX_NOPERM || err->status == EX_OSERR ? err->status : EX_CONFIG;
+    error_at(err, "@include", 0);
+    return fail_at(cursor, err);
+}
+
+static int add_include(struct assembly *assembly, const struct cursor *cursor, const char *quote,
+                       const char *end)
+{
+    size_t files = assembly->files->count;
+    char *path = resolve(assembly->main_file, quote, end);
+    int rc = path == NULL ? no_memory(assembly->err) : add_file(assembly, path);
+    free(path);
+    if (rc == 0 || assembly->files->count > files) /* then what is wrong stands in that file */
+        return rc;
+    return fail_include(cursor, assembly->err);
+}
+
 static int include(struct assembly *assembly, struct cursor *cursor, const char *quote)
 {
     const char *end = conf_text_skip(quote);
     if (end == NULL) {
-        error_set(assembly->err, EX_CONFIG, "@include: the path has no end: write \" behind it");
-        return fail_at(cursor, assembly->err);
+        error_set(assembly->err, EX_CONFIG, "the path has no end: write \" behind it");
+        return fail_include(cursor, assembly->err);
     }
     if (assembly->depth == DEPTH_MAX) {
         error_set(assembly->err, EX_CONFIG,
-                  "@include: deeper than %d files: write a file that does not include itself",
-                  DEPTH_MAX);
-        return fail_at(cursor, assembly->err);
+                  "deeper than %d files: write a file that does not include itself", DEPTH_MAX);
+        return fail_include(cursor, assembly->err);
     }
-    if (copy(assembly, cursor) != 0)
+    if (copy(assembly, cursor) != 0 || add_include(assembly, cursor, quote, end) != 0)
         return -1;
-    size_t files = assembly->files->count;
-    if (add_include(assembly, quote, end) != 0) {
-        if (assembly->files->count > files) /* what is wrong stands in that file */
-            return -1;
-        assembly->err->status = assembly->err->status == EX_NOPERM ? EX_NOPERM : EX_CONFIG;
-        error_at(assembly->err, "@include", 0);
-        return fail_at(cursor, assembly->err);
-    }
     cursor->at = cursor->copied = end;
     if (set_origin(assembly->out, cursor->file, 1 + count_lines(cursor->text, end)) != 0)
         return no_memory(assembly->err);
