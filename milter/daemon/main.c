@@ -179,10 +179,10 @@ static int listen_as(const struct settings *settings, const struct owner *owner,
 {
     gid_t group;
     if (session_register(err) != 0 || socket_prepare(&group, settings, owner, err) != 0 ||
-        pid_file_write(settings->pid_file, err) != 0 || privileges_drop(owner, group, err) != 0 ||
-        socket_open(settings, owner, group, err) != 0)
+        pid_file_write(settings->pid_file, err) != 0 || privileges_drop(owner, group, err) != 0)
         return -1;
-    return privileges_settle(owner, err);
+    int rc = socket_open(settings, owner, group, err);
+    return privileges_settle(owner, rc == 0 ? err : NULL) == 0 ? rc : -1;
 }
 
 static int start(struct settings *settings, const struct owner *owner, struct error *err)
