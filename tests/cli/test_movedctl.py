@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import datetime
+import itertools
 import json
 import os
 import pty
@@ -432,16 +433,21 @@ class Together(MovedctlCase):
         self.assertEqual(len(self.movedctl("list").splitlines()), 60)
 
     def test_an_import_that_is_killed_leaves_the_old_table(self):
+        """At each of its writes, until it is through."""
         self.movedctl("add", "a@old.example", "--gone")
         before = self.movedctl("export")
-        for _ in range(5):
-            process = subprocess.Popen(place.program("movedctl") + ["-c", str(self.daemon.conf), "import", "--replace-all", "-"],
-                                       stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-            with process:
-                process.stdin.write("old,new\n" + "".join(f"u{i}@old.example,\n" for i in range(20000)))
-                process.stdin.flush()
-                process.send_signal(signal.SIGKILL)
-            self.assertEqual(self.movedctl("export"), before)
+        file = self.folder / "new.csv"
+        file.write_text("old,new\n" + "".join(f"u{i}@old.example,\n" for i in range(20000)))
+        env = {**place.preloading("calls", self.folder), "CALLS_FAIL": "write", "CALLS_KILL": "yes"}
+        for at in itertools.count(1):
+            done = self.ctl("import", "--replace-all", file, env={**env, "CALLS_AT": str(at)})
+            if done.returncode != -signal.SIGKILL:
+                break
+            self.assertEqual(done.stdout, "")
+            self.assertTrue(self.movedctl("export") == before, at)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertGreater(at, 5)
+        self.assertEqual(len(self.movedctl("list").splitlines()), 20000)
         self.movedctl("add", "b@old.example", "--gone")
 
 

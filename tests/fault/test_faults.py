@@ -4,8 +4,10 @@ asked all the while, and never says anything else than what is so before and aft
 FAULT_KILLS: how many moments of each kind of change (20)."""
 
 import contextlib
+import itertools
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -260,3 +262,49 @@ class TwoAtOnce(FaultCase):
             stands.kill()
         self.assertEqual(self.holds(files[1]), states[1])
         self.is_whole()
+
+
+class FailingCalls(FaultCase):
+    """Calls of the C library that fail, one after the other, until none is left."""
+
+    def setUp(self):
+        super().setUp()
+        self.shim = place.preloading("calls", self.folder)
+        self.log = self.folder / "calls"
+
+    def each_failure(self, call, *args):
+        """Runs the command with the first of these calls failing, then the second, and so on; yields each run that fails."""
+        for at in itertools.count(1):
+            self.log.unlink(missing_ok=True)
+            done = self.ctl(*args, env={**self.shim, "CALLS_FAIL": call, "CALLS_AT": str(at), "CALLS_LOG": str(self.log)})
+            if done.returncode == 0:
+                self.assertGreater(at, 1, "none has failed")
+                return
+            self.assertRegex(done.stderr, r"^movedctl: [^\n]*\n$")
+            yield done
+
+    def calls(self):
+        """Those of the last run, without process numbers."""
+        return [re.sub(r"\.\d+$", ".PID", line) for line in self.log.read_text().splitlines()]
+
+    def test_an_import_that_fails_in_the_middle_changes_nothing(self):
+        file = self.file("new.csv", 0, ENTRIES, "x@new.example")
+        for call in ("realloc", "write"):
+            before = self.holds("--max-remove", "100", self.file("old.csv", 0, 10, "y@new.example"))
+            for done in self.each_failure(call, "import", file):
+                self.assertTrue(self.movedctl("export") == before, (call, done))
+            self.is_whole()
+
+    def test_a_copy_is_on_disk_before_it_appears(self):
+        copy = self.folder / "copy"
+        for done in self.each_failure("fsync", "backup", copy):
+            self.assertEqual(done.returncode, 73)
+            self.assertEqual(sorted(path.name for path in self.folder.glob("copy*")), [])
+        self.assertEqual(self.calls(), ["fsync data.mdb.PID", "rename data.mdb", "fsync copy.PID", "rename copy", f"fsync {self.folder.name}"])
+
+    def test_an_export_is_on_disk_before_it_appears(self):
+        file = self.folder / "out.csv"
+        for done in self.each_failure("fsync", "export", file):
+            self.assertEqual(done.returncode, 74)
+            self.assertEqual(list(self.folder.glob("out*")), [])
+        self.assertEqual(self.calls(), ["fsync out.csv.PID", "rename out.csv"])

@@ -119,11 +119,7 @@ class Daemon:
 
     def runs_for_an_hour(self):
         """From its next start on it takes itself to have run for so long."""
-        shim = self.folder / "later.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, place.SOURCE / "tests/lib/later.c", "-ldl"], check=True)
-        # AddressSanitizer wants to be the first library that is loaded.
-        asan = os.environ.get("ASAN_OPTIONS", "")
-        self.env = {"LD_PRELOAD": str(shim), "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0".lstrip(":")}
+        self.env = place.preloading("later", self.folder)
         return self
 
     def start(self):

@@ -39,6 +39,15 @@ def program(name):
     return [str(path)]
 
 
+def preloading(shim, into):
+    """The environment in which a program runs with this shim of tests/lib, which is built into the folder."""
+    library = pathlib.Path(into, f"{shim}.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, SOURCE / f"tests/lib/{shim}.c", "-ldl"], check=True)
+    # AddressSanitizer wants to be the first library that is loaded.
+    asan = os.environ.get("ASAN_OPTIONS", "")
+    return {"LD_PRELOAD": str(library), "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0".lstrip(":")}
+
+
 def unpacked(server):
     """The folder with the programs of 'postfix', 'sendmail', 'unbound' or 'sasl', from mta-fetch."""
     if os.geteuid() != 0 and server not in ("unbound", "sasl"):
