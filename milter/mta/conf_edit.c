@@ -1,33 +1,11 @@
 #include "mta/conf_edit.h"
 
+#include "base/conf_text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-/* ---- libconfig's tokens, in which a key is not looked for */
-
-static const char *skip_string(const char *at)
-{
-    for (at++; *at != '\0' && *at != '"'; at++)
-        if (*at == '\\' && at[1] != '\0')
-            at++;
-    return *at == '\0' ? at : at + 1;
-}
-
-static const char *skip_comment(const char *at)
-{
-    if (at[0] == '/' && at[1] == '*') {
-        const char *end = strstr(at + 2, "*/");
-        return end == NULL ? at + strlen(at) : end + 2;
-    }
-    return at + strcspn(at, "\n");
-}
-
-static bool is_comment(const char *at)
-{
-    return *at == '#' || (at[0] == '/' && (at[1] == '/' || at[1] == '*'));
-}
 
 static bool is_word(char c)
 {
@@ -35,13 +13,14 @@ static bool is_word(char c)
            strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*", c) != NULL;
 }
 
-/* The end of the token: a string, a comment, a word, or one character. */
+/* The end of the token: a comment, a string, a word, or one character. */
 static const char *next(const char *at)
 {
-    if (*at == '"')
-        return skip_string(at);
-    if (is_comment(at))
-        return skip_comment(at);
+    const char *end = conf_text_skip(at);
+    if (end == NULL)
+        return at + strlen(at);
+    if (end > at)
+        return end;
     if (!is_word(*at))
         return at + 1;
     while (is_word(*at))

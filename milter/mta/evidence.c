@@ -22,7 +22,8 @@ bool asked_is_ours(const struct asked *asked)
     return asked->expected.verdict == VERDICT_REPLY;
 }
 
-/* What follows "551 5.1.6 ", and the recipient that Sendmail puts there in most replies: "<al@old.example>... ". */
+/* What follows "551 5.1.6 ", and the recipient that Sendmail puts there in most replies: "<al@old.example>...
+ * ". */
 static const char *behind_codes(const char *line, const char *recipient)
 {
     size_t length = strlen(recipient);

@@ -1,5 +1,5 @@
-/* mta/evidence.h: what doctor has seen of the table, the daemon and the mail server's replies. The symptoms of each
- * mail server are judged by it, and by the mail server's configuration. */
+/* mta/evidence.h: what doctor has seen of the table, the daemon and the mail server's replies. The symptoms of
+ * each mail server are judged by it, and by the mail server's configuration. */
 #ifndef MTA_EVIDENCE_H
 #define MTA_EVIDENCE_H
 

@@ -14,12 +14,12 @@ enum reach {
     REACH_SOCKET,  /* the socket, to which it may not write */
 };
 
-/* Tries, as the account user with all its groups, to pass through every folder of path and to write to the socket at
- * its end; path is absolute. The first part that stops it becomes part[size]. */
+/* Tries, as the account user with all its groups, to pass through every folder of path and to write to the
+ * socket at its end; path is absolute. The first part that stops it becomes part[size]. */
 enum reach reach_find(char *part, size_t size, const char *path, const char *user);
 
-/* The same as an error. Returns 0 for REACH_FREE; or -1 with err (EX_NOPERM, EX_NOINPUT), which names the part and
- * what lets the account pass. */
+/* The same as an error. Returns 0 for REACH_FREE; or -1 with err (EX_NOPERM, EX_NOINPUT), which names the part
+ * and what lets the account pass. */
 int reach_check(const char *path, const char *user, struct error *err);
 
 #endif

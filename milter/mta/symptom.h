@@ -1,5 +1,5 @@
-/* mta/symptom.h: what can be wrong with a mail server, a row each. A new diagnosis is a row in a driver's table, or in
- * the one of doctor/explain.c for any mail server. */
+/* mta/symptom.h: what can be wrong with a mail server, a row each. A new diagnosis is a row in a driver's
+ * table, or in the one of doctor/explain.c for any mail server. */
 #ifndef MTA_SYMPTOM_H
 #define MTA_SYMPTOM_H
 
@@ -43,8 +43,8 @@ struct symptom {
     const char *why, *mend;                       /* with ${FACT} */
 };
 
-/* Whether the account user may not open the socket at path. Sets the facts stops and let: what keeps it out, and what
- * lets it pass. */
+/* Whether the account user may not open the socket at path. Sets the facts stops and let: what keeps it out,
+ * and what lets it pass. */
 bool symptom_is_shut_out(const struct subject *subject, const char *path, const char *user);
 
 /* The daemon's table cannot be read: found by the reply of any mail server. */

@@ -35,10 +35,9 @@ char *postfix_value(const char *dir, const char *name, bool expanded, struct err
     return process_read(expanded ? all : as_written, err);
 }
 
-char *postfix_values(const char *dir, bool of_services, struct error *err)
+char *postfix_values(const char *dir, struct error *err)
 {
-    const char *const argv[] = {postconf_program(),        "-c", dir, "-x",
-                                of_services ? "-P" : NULL, NULL};
+    const char *const argv[] = {postconf_program(), "-c", dir, "-x", NULL};
     return process_read(argv, err);
 }
 
@@ -46,6 +45,11 @@ char *postfix_overrides(const char *dir, bool expanded, struct error *err)
 {
     const char *const argv[] = {postconf_program(), "-c", dir, "-P", expanded ? "-x" : NULL, NULL};
     return process_read(argv, err);
+}
+
+bool postfix_is_blank(const char *list)
+{
+    return list[strspn(list, blanks)] == '\0';
 }
 
 static char *own_dir(struct error *err)

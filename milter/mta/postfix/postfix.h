@@ -34,13 +34,16 @@ void postfix_free(struct postfix *postfix);
  * does not set it. On the heap; NULL with err. */
 char *postfix_value(const char *dir, const char *name, bool expanded, struct error *err);
 
-/* All parameters, expanded, "name = value" a line: those of main.cf and the defaults, or (of_services) those
- * that master.cf sets for a service, "smtp/inet/name = value". On the heap; NULL with err. */
-char *postfix_values(const char *dir, bool of_services, struct error *err);
+/* All parameters of the server, expanded, "name = value" a line: those of main.cf and the defaults. On the heap;
+ * NULL with err. */
+char *postfix_values(const char *dir, struct error *err);
 
 /* The parameters that master.cf sets for its services, "smtp/inet/name = value" a line, expanded or as
  * written. On the heap; NULL with err. */
 char *postfix_overrides(const char *dir, bool expanded, struct error *err);
+
+/* Whether a list has no items. */
+bool postfix_is_blank(const char *list);
 
 /* The name of the class for messages; and of the parameter that lists its mailboxes, where kind is not
  * POSTFIX_NONE. */

@@ -198,7 +198,7 @@ static int make_plan(struct postfix_attachment *a, struct error *err)
         .postfix = &a->postfix,
         .scratch = a->scratch,
         .milter = a->milter,
-        .lookups = a->request->settings->lookup_socket + 5,
+        .lookups = endpoint_path(a->request->settings->lookup_socket),
         .domains = a->request->domains,
         .classes = a->classes,
         .count = a->request->domain_count,

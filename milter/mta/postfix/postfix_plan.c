@@ -49,11 +49,6 @@ static bool names(const char *list, const char *item)
     return false;
 }
 
-static bool is_empty(const char *value)
-{
-    return value[strspn(value, ", \t")] == '\0';
-}
-
 /* ---- services */
 
 /* The fields of a service's line: name type private unprivileged chroot wakeup limit command. */
@@ -89,7 +84,7 @@ static bool is_attachable(const char *overrides, const char *service, const char
     char *options = override(overrides, service, "receive_override_options");
     if (options == NULL)
         options = postfix_value(scratch, "receive_override_options", true, &err);
-    bool off = (milters != NULL && is_empty(milters)) ||
+    bool off = (milters != NULL && postfix_is_blank(milters)) ||
                (options != NULL && strstr(options, "no_milters") != NULL);
     free(milters);
     free(options);
@@ -104,7 +99,7 @@ static bool is_choosy(const char *overrides, const char *service, const char *sc
     char *maps = override(overrides, service, "smtpd_milter_maps");
     if (maps == NULL)
         maps = postfix_value(scratch, "smtpd_milter_maps", true, &err);
-    bool choosy = maps != NULL && !is_empty(maps); /* unknown before Postfix 3.2 */
+    bool choosy = maps != NULL && !postfix_is_blank(maps); /* unknown before Postfix 3.2 */
     free(maps);
     return choosy;
 }
@@ -295,7 +290,7 @@ static char *value_of(const struct service_plan *p, const char *name, bool expan
  * already: with our map as its only item all others would be unknown. virtual_alias_maps is different. */
 static bool lacks(const char *list, const char *by, bool unless_empty)
 {
-    return !names(list, by) && !(unless_empty && is_empty(list));
+    return !names(list, by) && !(unless_empty && postfix_is_blank(list));
 }
 
 /* Sets the parameter for the service to its value with the item at the end, if it lacks the item. */
@@ -305,7 +300,8 @@ static int extend(const struct service_plan *p, const char *name, const char *it
     char *value = value_of(p, name, false), *expanded = value_of(p, name, true), *longer = NULL;
     int rc = value == NULL || expanded == NULL ? -1 : 0;
     if (rc == 0 && lacks(expanded, by, unless_empty)) {
-        rc = asprintf(&longer, "%s%s%s", value, is_empty(value) ? "" : " ", item) < 0 ? -1 : 0;
+        rc = asprintf(&longer, "%s%s%s", value, postfix_is_blank(value) ? "" : " ", item) < 0 ? -1
+                                                                                              : 0;
         if (rc == 0)
             option(p, name, longer);
     }

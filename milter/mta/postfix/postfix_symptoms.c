@@ -106,8 +106,8 @@ static bool verifies(const struct subject *subject)
     return false;
 }
 
-/* The maps of the first class, from *kind on, that have the map listed. Returns their value, and *kind becomes the
- * class; or NULL. */
+/* The maps of the first class, from *kind on, that have the map listed. Returns their value, and *kind becomes
+ * the class; or NULL. */
 static const char *next_listed(const struct subject *subject, int *kind)
 {
     for (; *kind < POSTFIX_CLASSES; ++*kind) {
@@ -170,8 +170,8 @@ static int count_options(const struct service *service, const char *name)
     return count;
 }
 
-/* Whether a list is another one with a piece of ours put in, whatever blanks are between the items. true if it does not
- * have the piece: then it is not ours. */
+/* Whether a list is another one with a piece of ours put in, whatever blanks are between the items. true if it
+ * does not have the piece: then it is not ours. */
 static bool is_with_piece(const char *list, const char *piece, const char *other)
 {
     const char *at = *piece == '\0' ? NULL : strstr(list, piece);
@@ -341,8 +341,8 @@ static bool shows_no_us(const struct subject *subject)
            (asked_class(subject->asked) == 2 || asked_says(subject->asked, "user unknown"));
 }
 
-/* The map listed without the milter: it says yes while some other session is open, and TEMP just after the daemon's
- * start. */
+/* The map listed without the milter: it says yes while some other session is open, and TEMP just after the
+ * daemon's start. */
 static bool shows_map_alone(const struct subject *subject)
 {
     return shows_no_us(subject) || (asked_is_ours(subject->asked) && shows_lookup_failure(subject));

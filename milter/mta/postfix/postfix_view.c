@@ -62,11 +62,6 @@ const char *postfix_of_service(const struct postfix_view *view, int service, con
     return value == NULL ? postfix_of_server(view, name) : value;
 }
 
-bool postfix_is_blank(const char *value)
-{
-    return value[strspn(value, ", \t")] == '\0';
-}
-
 /* ---- reading */
 
 /* The port in the name of a service, "smtp/inet", "[::1]:2525/inet". */
@@ -113,7 +108,8 @@ static int read_all(struct postfix_view *view, const struct evidence *evidence, 
         postfix_find(&view->postfix, evidence->config_dir, err) != 0)
         return -1;
     for (int i = 0; i < 2; i++) {
-        view->texts[i] = postfix_values(view->postfix.dir, i == 1, err);
+        view->texts[i] = i == 0 ? postfix_values(view->postfix.dir, err)
+                                : postfix_overrides(view->postfix.dir, true, err);
         if (view->texts[i] == NULL)
             return -1;
         if (split_parameters(view, view->texts[i]) != 0)
@@ -173,7 +169,8 @@ static const char *read_milter(struct postfix_milter *out, const char *list)
     return *end == '}' ? end + 1 : end;
 }
 
-/* Where smtpd looks for a socket: its working directory is the queue folder, which is also its root with chroot. */
+/* Where smtpd looks for a socket: its working directory is the queue folder, which is also its root with
+ * chroot. */
 static void resolve(const struct postfix_view *view, int service, char *out, size_t size,
                     const char *path)
 {

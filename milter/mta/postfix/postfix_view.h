@@ -1,5 +1,5 @@
-/* mta/postfix/postfix_view.h: the configuration of a Postfix as doctor looks at it: what holds for the whole server and
- * for each smtpd service, and where milter-moved is in it. postconf(5), master(5). */
+/* mta/postfix/postfix_view.h: the configuration of a Postfix as doctor looks at it: what holds for the whole
+ * server and for each smtpd service, and where milter-moved is in it. postconf(5), master(5). */
 #ifndef MTA_POSTFIX_POSTFIX_VIEW_H
 #define MTA_POSTFIX_POSTFIX_VIEW_H
 
@@ -36,13 +36,10 @@ int postfix_services(const void *view, int *asked);
 int postfix_classify_domains(const void *view, struct evidence *evidence, struct error *err);
 void postfix_tell(const struct subject *subject);
 
-/* The value of a parameter in main.cf, and as a service has it (its number, -1 for main.cf's); "" if it is not set, or
- * view is NULL. Borrowed. */
+/* The value of a parameter in main.cf, and as a service has it (its number, -1 for main.cf's); "" if it is not
+ * set, or view is NULL. Borrowed. */
 const char *postfix_of_server(const struct postfix_view *view, const char *name);
 const char *postfix_of_service(const struct postfix_view *view, int service, const char *name);
-
-/* Whether a list has no items. */
-bool postfix_is_blank(const char *value);
 
 /* Whether the service's smtpd finds us at this address. */
 bool postfix_leads_to_us(const struct postfix_view *view, int service, const char *address);

@@ -1,5 +1,6 @@
 #include "mta/sendmail/sendmail_check.h"
 
+#include "base/endpoint.h"
 #include "mta/reach.h"
 #include "mta/sendmail/sendmail_cf.h"
 #include "mta/sendmail/sendmail_m4.h"
@@ -15,9 +16,8 @@
 static int check_folders(const char *cf, const char *socket, struct error *err)
 {
     char folder[PATH_MAX];
-    unsigned mode = strncmp(socket, "unix:", 5) == 0
-                        ? sendmail_distrusts(cf, socket + 5, folder, sizeof folder)
-                        : 0;
+    const char *path = endpoint_path(socket);
+    unsigned mode = path == NULL ? 0 : sendmail_distrusts(cf, path, folder, sizeof folder);
     if (mode != 0)
         return error_set(err, EX_CONFIG,
                          "%s lies below %s, which others may write to (mode %04o): Sendmail opens "
@@ -32,12 +32,12 @@ static int check_account(const char *cf, const char *socket, struct error *err)
     static const char option[] = "O RunAsUser=";
     char user[64];
     size_t length;
-    const char *line = sendmail_find(cf, option, &length);
-    if (line == NULL || strncmp(socket, "unix:", 5) != 0)
+    const char *line = sendmail_find(cf, option, &length), *path = endpoint_path(socket);
+    if (line == NULL || path == NULL)
         return 0;
     line += strlen(option);
     snprintf(user, sizeof user, "%.*s", (int)strcspn(line, ": \n"), line);
-    return reach_check(socket + 5, user, err) != 0 && err->status == EX_NOPERM ? -1 : 0;
+    return reach_check(path, user, err) != 0 && err->status == EX_NOPERM ? -1 : 0;
 }
 
 int sendmail_check_reach(const char *cf, const char *socket, struct error *err)
@@ -60,7 +60,7 @@ int sendmail_check_map_name(const char *cf, const char *cf_path, struct error *e
 /* Whether a milter line, "Xname, S=unix:/path, F=T", has this socket, also as "local:/path". */
 static bool has_socket(const char *line, size_t length, const char *socket)
 {
-    const char *name = strncmp(socket, "unix:", 5) == 0 ? socket + 5 : socket;
+    const char *path = endpoint_path(socket), *name = path == NULL ? socket : path;
     const char *at = memmem(line, length, name, strlen(name));
     return at != NULL && strchr(":=", at[-1]) != NULL && strchr(", \n", at[strlen(name)]) != NULL;
 }

@@ -1,5 +1,6 @@
 #include "mta/sendmail/sendmail_m4.h"
 
+#include "base/endpoint.h"
 #include "mail/reply.h"
 
 #include <stdio.h>
@@ -210,7 +211,7 @@ char *sendmail_m4(const struct settings *settings, const char *filter, bool unse
     }
     fputs(head, out);
     fprintf(out, ports, filter);
-    fprintf(out, map, settings->lookup_socket + strlen("unix:"));
+    fprintf(out, map, endpoint_path(settings->lookup_socket));
     fputs(rules, out);
     if (!unserved)
         fputs(served_alone, out);

@@ -71,6 +71,19 @@ int sendmail_try(const char *cf_path, struct error *err)
     return rc;
 }
 
+char *sendmail_try_rules(const char *cf_path, const char *commands, struct error *err)
+{
+    const char *const argv[] = {"sendmail", "-C", cf_path, "-bt", NULL};
+    struct output output;
+    char *printed = NULL;
+    if (process_run(&output, argv, commands, err) == 0) {
+        printed = output.out;
+        output.out = NULL;
+    }
+    process_free(&output);
+    return printed;
+}
+
 /* One "Basic_check_rcpt returns: $# error ..." for each domain. */
 static int count_denied(const char *said, const char *const *domains, size_t count,
                         const char **first)
@@ -88,9 +101,7 @@ static int count_denied(const char *said, const char *const *domains, size_t cou
 int sendmail_denied(const char *cf_path, const char *const *domains, size_t count,
                     const char **first, struct error *err)
 {
-    const char *const argv[] = {"sendmail", "-C", cf_path, "-bt", NULL};
-    struct output output = {.out = NULL};
-    char *commands = NULL;
+    char *commands = NULL, *printed = NULL;
     size_t size;
     FILE *out = open_memstream(&commands, &size);
     if (out == NULL)
@@ -98,13 +109,14 @@ int sendmail_denied(const char *cf_path, const char *const *domains, size_t coun
     fputs(".D{client_addr}192.0.2.1\n.D{client_name}client.invalid\n.D{client_resolve}OK\n", out);
     for (size_t i = 0; i < count; i++)
         fprintf(out, "Basic_check_rcpt <postmaster@%s>\n", domains[i]);
-    int rc = fclose(out) == 0 ? process_run(&output, argv, commands, err)
-                              : error_set(err, EX_OSERR, "out of memory");
-    if (rc == 0)
-        rc = count_denied(output.out, domains, count, first);
-    process_free(&output);
+    if (fclose(out) == 0)
+        printed = sendmail_try_rules(cf_path, commands, err);
+    else
+        error_set(err, EX_OSERR, "out of memory");
+    int denied = printed == NULL ? -1 : count_denied(printed, domains, count, first);
     free(commands);
-    return rc;
+    free(printed);
+    return denied;
 }
 
 /* ---- the daemon */

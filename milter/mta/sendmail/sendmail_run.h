@@ -16,6 +16,10 @@ int sendmail_make(bool *made, const char *folder, const char *cf_path, struct er
  * complaint. */
 int sendmail_try(const char *cf_path, struct error *err);
 
+/* Types the commands, a line each, at the prompt of Sendmail's address test mode (-bt). Returns what it
+ * prints, on the heap; or NULL with err (EX_UNAVAILABLE). */
+char *sendmail_try_rules(const char *cf_path, const char *commands, struct error *err);
+
 /* Asks Sendmail whether it would refuse to relay a stranger's mail to these domains. Returns for how many it
  * would, with *first one of domains; or -1 with err (EX_UNAVAILABLE). */
 int sendmail_denied(const char *cf_path, const char *const *domains, size_t count,

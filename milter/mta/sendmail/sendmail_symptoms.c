@@ -128,8 +128,8 @@ static bool is_unserved(const struct subject *subject)
     return subject->domain != NULL && subject->domain->kind == SENDMAIL_DENIED;
 }
 
-/* Sendmail drops a recipient that a milter adds and that it does not know, without a word to anybody. sendmail -bv
- * tells which it knows; it is asked for some of those that are forwarded. */
+/* Sendmail drops a recipient that a milter adds and that it does not know, without a word to anybody. sendmail
+ * -bv tells which it knows; it is asked for some of those that are forwarded. */
 static bool forwards_to_nobody(const struct subject *subject)
 {
     const struct sendmail_view *view = subject->view;

@@ -1,7 +1,7 @@
 #include "mta/sendmail/sendmail_view.h"
 
 #include "mta/files.h"
-#include "mta/process.h"
+#include "mta/sendmail/sendmail_run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,24 +147,6 @@ int sendmail_services(const void *view, int *asked)
 static const char stranger[] = ".D{client_addr}198.51.100.1\n.D{client_name}stranger.invalid\n"
                                ".D{client_resolve}FAIL\n.D{mail_from}<>\n";
 
-/* Has check_rcpt decide about these recipients, one a line. Returns what it prints, on the heap; or NULL. */
-static char *try_rules(const struct sendmail_view *view, const char *recipients)
-{
-    const char *const argv[] = {"sendmail", "-C", view->path, "-bt", NULL};
-    struct output output = {.out = NULL};
-    struct error err;
-    char *lines = NULL, *printed = NULL;
-    if (asprintf(&lines, "%s%s", stranger, recipients) < 0)
-        return NULL;
-    if (process_run(&output, argv, lines, &err) == 0) {
-        printed = output.out;
-        output.out = NULL;
-    }
-    process_free(&output);
-    free(lines);
-    return printed;
-}
-
 /* The result of the ruleset for the next recipient; *at goes behind it. */
 static bool is_denied(const char **at)
 {
@@ -195,30 +177,35 @@ static const char *listed_in(const struct evidence *evidence, const struct asked
 static int try_all(const struct sendmail_view *view, struct evidence *evidence, bool listed,
                    struct error *err)
 {
-    char *recipients = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&recipients, &size);
+    char *commands = NULL;
+    size_t size;
+    bool any = false;
+    FILE *out = open_memstream(&commands, &size);
     if (out == NULL)
         return error_set(err, EX_OSERR, "out of memory");
+    fputs(stranger, out);
     for (size_t i = 0; i < evidence->domain_count; i++) {
         const struct asked_domain *domain = &evidence->domains[i];
+        any = any || !listed || domain->kind == SENDMAIL_DENIED;
         if (!listed)
             fprintf(out, "check_rcpt <movedctl-doctor@%s>\n", domain->name);
         else if (domain->kind == SENDMAIL_DENIED)
             fprintf(out, "check_rcpt <%s>\n", listed_in(evidence, domain));
     }
-    char *printed = fclose(out) == 0 && size > 0 ? try_rules(view, recipients) : NULL;
+    struct error none;
+    char *printed =
+        fclose(out) == 0 && any ? sendmail_try_rules(view->path, commands, &none) : NULL;
     const char *at = printed;
     for (size_t i = 0; i < evidence->domain_count; i++)
         if (!listed || evidence->domains[i].kind == SENDMAIL_DENIED)
             evidence->domains[i].kind = is_denied(&at) ? SENDMAIL_DENIED : SENDMAIL_SERVED;
-    free(recipients);
+    free(commands);
     free(printed);
     return 0;
 }
 
-/* First a mailbox that is in no table, and an entry only where that is denied: each address that the daemon tells
- * brings the stranger nearer to the limit. */
+/* First a mailbox that is in no table, and an entry only where that is denied: each address that the daemon
+ * tells brings the stranger nearer to the limit. */
 int sendmail_classify_domains(const void *view, struct evidence *evidence, struct error *err)
 {
     int rc = try_all(view, evidence, false, err);

@@ -32,7 +32,8 @@ int sendmail_services(const void *view, int *asked);
 int sendmail_classify_domains(const void *view, struct evidence *evidence, struct error *err);
 void sendmail_tell(const struct subject *subject);
 
-/* The value of the last line that begins so, which is the one that counts; "" for none, or if view is NULL. Borrowed. */
+/* The value of the last line that begins so, which is the one that counts; "" for none, or if view is NULL.
+ * Borrowed. */
 const char *sendmail_option(const struct sendmail_view *view, const char *begins);
 
 /* The options of a port, "Port=smtp, Name=MTA"; service is its number. Borrowed. */
