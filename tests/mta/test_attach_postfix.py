@@ -1,6 +1,7 @@
 """movedctl attach postfix, on Postfix as Debian sets it up and on what administrators have made of it."""
 
 import contextlib
+import grp
 import os
 import pwd
 import re
@@ -214,11 +215,23 @@ class StockPostfix(Case):
         said = self.attach(status=75)
         self.assertIn(f'+socket = "unix:{socket}";', said.replace('-socket', ''))
         self.assertEqual(self.postfix.files(), files)
+        folder = socket.parent.stat()
+        self.assertEqual((folder.st_mode & 0o7777, folder.st_uid, folder.st_gid),
+                         (0o2755, pwd.getpwnam(USER).pw_uid, grp.getgrnam(Postfix.group).gr_gid))
         self.daemon.stop()
         self.daemon.address = socket
         self.daemon.start()
         self.attach()
         self.hears("gone@old.example", MOVED.format("gone@new.example"))
+
+    def test_a_link_in_the_place_of_the_socket_folder_is_not_followed(self):
+        self.start(inside=False)
+        files, settings, victim = self.postfix.files(), self.daemon.conf.read_text(), self.folder / "victim"
+        victim.mkdir(mode=0o700)
+        (self.postfix.folder / "queue/milter-moved").symlink_to(victim)
+        self.assertIn("queue/milter-moved: Not a directory", self.attach(status=73))
+        self.assertEqual((victim.stat().st_mode & 0o7777, victim.stat().st_uid), (0o700, os.geteuid()))
+        self.assertEqual((self.postfix.files(), self.daemon.conf.read_text()), (files, settings))
 
     def systemctl(self):
         """A folder for PATH with a systemctl that knows our unit alone: there is no systemd to ask in a test."""

@@ -115,7 +115,7 @@ class StockSendmailCase(Case):
                 {"domain": ".a.bulk.example", "moved": "551 5.1.6 subsub; please try <${new}>"}]}})
         self.daemon.hold((REMOVED, "gone@new.example"), ("al@bulk.example", "al@new.example"), ("bo@bulk.example", ""),
                          ("al@a.bulk.example", "al@new.example"), ("al@b.a.bulk.example", "al@new.example"))
-        self.assertIn("the first line alone", self.attached())
+        self.assertIn("only the first line", self.attached())
         for mailbox, expected in (
                 (REMOVED, NEW),
                 ("al@bulk.example", "551 5.1.6 al@bulk.example ist umgezogen; please try <al@new.example>"),
@@ -453,8 +453,8 @@ class OddSendmail(Case):
         own = self.folder / "own.m4"
         own.write_text(self.OWN)
         self.start(f"include(`{own}')dnl\n")
-        self.refuses("has a Local_check_rcpt before the MAILER lines, and before ours: "
-                     "move it behind them: R$* secret")
+        self.refuses("has a Local_check_rcpt before the MAILER lines, and so before ours: "
+                     "move it after them: R$* secret")
 
     def test_other_milters_stay_and_so_do_ports_of_their_own(self):
         listed, off = place.free_ports(2)

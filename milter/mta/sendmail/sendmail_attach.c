@@ -91,7 +91,7 @@ static int check_cf_is_made_of_mc(const struct sendmail_attachment *a, struct er
     if (!sendmail_same(a->cf, made, &differs, &length))
         rc = error_set(err, EX_CONFIG,
                        "%s is not what m4 makes of %s, and what was changed by hand would be lost: "
-                       "put it into sendmail.mc, and rebuild: %.*s",
+                       "bring it into sendmail.mc, and rebuild: %.*s",
                        a->cf_path, a->mc_path, (int)length, differs);
     free(made);
     return rc;
@@ -277,10 +277,9 @@ static void say_limit(const struct sendmail_attachment *a)
     size_t length;
     const char *line = sendmail_find(a->base, option, &length);
     if (line != NULL && atoi(line + strlen(option)) > 0)
-        a->request->say(
-            "Sendmail counts each 551 as a bad recipient: after %d in a session it waits a "
-            "second for each (confBAD_RCPT_THROTTLE)\n",
-            atoi(line + strlen(option)));
+        a->request->say("Sendmail counts each 551 as a bad recipient: after %d in a session each "
+                        "costs a second (confBAD_RCPT_THROTTLE)\n",
+                        atoi(line + strlen(option)));
 }
 
 /* Makes the new sendmail.cf, with our m4 file in a temporary place. */
