@@ -1,9 +1,9 @@
 #include "daemon/dialogue.h"
 
 #include "daemon/log.h"
+#include "daemon/open_sessions.h"
 #include "daemon/report.h"
 #include "daemon/service.h"
-#include "daemon/session.h"
 #include "daemon/stats.h"
 
 #include <stdio.h>
@@ -49,7 +49,7 @@ static void look_up(struct dialogue *dialogue, const char *request, size_t lengt
                                           .length = length,
                                           .now = time(NULL),
                                           .uptime = stats_uptime(),
-                                          .sessions = session_count_open()};
+                                          .sessions = open_sessions_count()};
     struct map_answer found;
     bool counts = service_map(&found, &question);
 

@@ -2,6 +2,7 @@
 
 #include "daemon/forward.h"
 #include "daemon/log.h"
+#include "daemon/open_sessions.h"
 #include "daemon/report.h"
 #include "daemon/service.h"
 #include "daemon/stats.h"
@@ -10,7 +11,6 @@
 #include <assert.h>
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,62 +37,6 @@ struct session {
     struct forwards forwards;
 };
 
-/* ---- how many are open */
-
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t idle;
-    unsigned long count; /* since the start */
-    unsigned open;
-} sessions = {.lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
-
-static void count_opened(void)
-{
-    pthread_mutex_lock(&sessions.lock);
-    sessions.count++;
-    sessions.open++;
-    pthread_mutex_unlock(&sessions.lock);
-}
-
-static void count_closed(void)
-{
-    pthread_mutex_lock(&sessions.lock);
-    if (--sessions.open == 0)
-        pthread_cond_broadcast(&sessions.idle);
-    pthread_mutex_unlock(&sessions.lock);
-}
-
-unsigned session_wait_idle(unsigned seconds)
-{
-    struct timespec until;
-    int rc = 0;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += seconds;
-    pthread_mutex_lock(&sessions.lock);
-    while (sessions.open > 0 && rc == 0)
-        rc = pthread_cond_timedwait(&sessions.idle, &sessions.lock, &until);
-    unsigned left = sessions.open;
-    pthread_mutex_unlock(&sessions.lock);
-    return left;
-}
-
-unsigned long session_count(void)
-{
-    pthread_mutex_lock(&sessions.lock);
-    unsigned long count = sessions.count;
-    pthread_mutex_unlock(&sessions.lock);
-    return count;
-}
-
-unsigned session_count_open(void)
-{
-    pthread_mutex_lock(&sessions.lock);
-    unsigned open = sessions.open;
-    pthread_mutex_unlock(&sessions.lock);
-    return open;
-}
-
 /* ---- memory */
 
 static struct session *session_new(SMFICTX *ctx)
@@ -102,7 +46,7 @@ static struct session *session_new(SMFICTX *ctx)
         free(session);
         return NULL;
     }
-    count_opened();
+    open_sessions_add();
     return session;
 }
 
@@ -113,7 +57,7 @@ static sfsistat on_close(SMFICTX *ctx)
         smfi_setpriv(ctx, NULL);
         forward_forget(&session->forwards);
         free(session);
-        count_closed();
+        open_sessions_remove();
     }
     return SMFIS_CONTINUE;
 }

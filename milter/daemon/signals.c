@@ -3,8 +3,8 @@
 #include "daemon/signals.h"
 
 #include "daemon/log.h"
+#include "daemon/open_sessions.h"
 #include "daemon/service.h"
-#include "daemon/session.h"
 #include "daemon/socket.h"
 
 #include <stdlib.h>
@@ -85,7 +85,7 @@ static void drain_and_exit(void)
     give_a_moment();
     socket_stop_accepting();
     give_a_moment();
-    unsigned left = session_wait_idle(DRAIN_SECONDS);
+    unsigned left = open_sessions_wait(DRAIN_SECONDS);
     if (left > 0)
         log_line(LOG_WARNING, "%u sessions still open after %d s: cut off", left, DRAIN_SECONDS);
     socket_remove();

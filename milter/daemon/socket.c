@@ -2,6 +2,7 @@
 
 #include "daemon/socket.h"
 
+#include "base/endpoint.h"
 #include "daemon/folder.h"
 #include "daemon/handed_over.h"
 #include "daemon/log.h"
@@ -32,13 +33,6 @@ struct place {
 static struct place milter_place, lookup_place;
 static struct handed_over handed;
 static int lookup_listener = -1;
-
-/* NULL: it is no unix socket. */
-static const char *unix_path(const char *socket)
-{
-    const size_t scheme = strlen("unix:");
-    return strncmp(socket, "unix:", scheme) == 0 ? socket + scheme : NULL;
-}
 
 static int cannot_listen(const char *key, const char *where, struct error *err)
 {
@@ -115,7 +109,7 @@ static int find_group(gid_t *out, const struct settings *settings, gid_t own, st
 int socket_check(const struct settings *settings, struct error *err)
 {
     gid_t group;
-    bool any = unix_path(settings->socket) != NULL || *settings->lookup_socket != '\0';
+    bool any = endpoint_path(settings->socket) != NULL || *settings->lookup_socket != '\0';
     return any ? find_group(&group, settings, 0, err) : 0;
 }
 
@@ -231,7 +225,8 @@ static int open_unix(struct place *place, const char *key, const char *path, int
 int socket_prepare(gid_t *group, const struct settings *settings, const struct owner *owner,
                    struct error *err)
 {
-    const char *milter = unix_path(settings->socket), *lookup = unix_path(settings->lookup_socket);
+    const char *milter = endpoint_path(settings->socket),
+               *lookup = endpoint_path(settings->lookup_socket);
     struct error tried;
 
     *group = owner->gid;
@@ -251,7 +246,7 @@ static int open_milter(const struct settings *settings, const struct owner *owne
                        struct error *err)
 {
     char connection[32];
-    const char *path = unix_path(settings->socket);
+    const char *path = endpoint_path(settings->socket);
     if (handed.milter >= 0) {
         /* Debian's libmilter takes this */
         snprintf(connection, sizeof connection, "fd:%d", handed.milter);
@@ -265,7 +260,7 @@ static int open_milter(const struct settings *settings, const struct owner *owne
 int socket_open(const struct settings *settings, const struct owner *owner, gid_t group,
                 struct error *err)
 {
-    const char *lookup = unix_path(settings->lookup_socket);
+    const char *lookup = endpoint_path(settings->lookup_socket);
 
     if (open_milter(settings, owner, group, err) != 0)
         return -1;

@@ -3,8 +3,8 @@
 #include "daemon/stats.h"
 
 #include "daemon/log.h"
+#include "daemon/open_sessions.h"
 #include "daemon/service.h"
-#include "daemon/session.h"
 #include "mail/timestamp.h"
 
 #include <stdatomic.h>
@@ -84,12 +84,12 @@ static void entries(char *out, size_t size)
 
 static void sessions(char *out, size_t size)
 {
-    snprintf(out, size, "%lu", session_count());
+    snprintf(out, size, "%lu", open_sessions_total());
 }
 
 static void sessions_open(char *out, size_t size)
 {
-    snprintf(out, size, "%u", session_count_open());
+    snprintf(out, size, "%u", open_sessions_count());
 }
 
 static void log_lines_lost(char *out, size_t size)

@@ -1,7 +1,7 @@
 #include "daemon/watch.h"
 
 #include "daemon/log.h"
-#include "daemon/session.h"
+#include "daemon/open_sessions.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -48,7 +48,7 @@ static void watch_descriptors(void)
     log_line(LOG_WARNING,
              "80 %% or more of the %lu descriptors are open, for %u milter sessions: raise "
              "LimitNOFILE, or see who connects and says nothing (ss -xp, ss -tp)",
-             (unsigned long)limit.rlim_cur, session_count_open());
+             (unsigned long)limit.rlim_cur, open_sessions_count());
 }
 
 static void watch_threads(void)
@@ -60,7 +60,7 @@ static void watch_threads(void)
     log_line(LOG_WARNING,
              "%u threads run, for %u milter sessions: a connection that sends half a packet holds "
              "one: see who connects (ss -xp, ss -tp)",
-             threads, session_count_open());
+             threads, open_sessions_count());
 }
 
 void watch_connections(void)

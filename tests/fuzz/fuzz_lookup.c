@@ -3,7 +3,7 @@
 #include "daemon.h"
 
 #include "daemon/dialogue.h"
-#include "daemon/session.h"
+#include "daemon/open_sessions.h"
 
 #include <poll.h>
 #include <stdint.h>
@@ -30,7 +30,7 @@ static void set_session(bool wanted)
     } else if (!wanted && fd >= 0) {
         close(fd);
         fd = -1;
-        while (session_count_open() > 0) /* libmilter notices in a thread of its own */
+        while (open_sessions_count() > 0) /* libmilter notices in a thread of its own */
             poll(NULL, 0, 1);
     }
 }

@@ -1,0 +1,16 @@
+/* daemon/open_sessions.h: counts the milter sessions that are open. Threads may share it. */
+#ifndef DAEMON_OPEN_SESSIONS_H
+#define DAEMON_OPEN_SESSIONS_H
+
+/* Counts a session that begins, and one that ends. */
+void open_sessions_add(void);
+void open_sessions_remove(void);
+
+/* How many are open; and how many there have been since the start. */
+unsigned open_sessions_count(void);
+unsigned long open_sessions_total(void);
+
+/* Waits until none is open, for at most so many seconds. Returns how many are left. */
+unsigned open_sessions_wait(unsigned seconds);
+
+#endif
