@@ -51,12 +51,6 @@ static void clear(struct entry *out, enum entry_scope scope)
     out->from = out->until = out->forward_until = TIMESTAMP_NONE;
 }
 
-/* As *out = *entry, without what lies behind the end of the note. */
-static void copy(struct entry *out, const struct entry *entry)
-{
-    memcpy(out, entry, offsetof(struct entry, note) + strlen(entry->note) + 1);
-}
-
 /* ---- the old address */
 
 static int parse_wildcard(struct entry *out, const char *old, struct error *err)
@@ -264,7 +258,7 @@ int entry_parse(struct entry *out, const struct entry_text *text, const struct a
         return prefix_error(err, "note");
     if (parse_moments(&entry, text, err) != 0 || check_whole(&entry, text, err) != 0)
         return -1;
-    copy(out, &entry);
+    *out = entry;
     return 0;
 }
 

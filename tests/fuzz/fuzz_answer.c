@@ -111,11 +111,25 @@ static void check(const struct answer *answer, bool smtputf8)
         check_line(reply->text[i], smtputf8);
 }
 
+static void ask_map(const char *head, const void *recipient, size_t length, bool smtputf8)
+{
+    static struct map_answer found;
+    char request[4096];
+    size_t used = strlen(head);
+    if (length > sizeof request - used)
+        return;
+    memcpy(request, head, used);
+    memcpy(request + used, recipient, length);
+    const struct map_question asked = {.request = request, .length = used + length, .now = NOW};
+    map_ask(&found, &asked, settings, table, NULL, NULL);
+    if (found.result == MAP_OK)
+        check_line(found.value, smtputf8);
+}
+
 static void ask(const void *recipient, size_t length, unsigned flags)
 {
     static struct answer answer;
-    static struct map_answer found;
-    char request[4096];
+    char head[64];
     bool smtputf8 = (flags & SMTPUTF8) != 0;
     const struct question question = {
         .recipient = recipient,
@@ -127,15 +141,10 @@ static void ask(const void *recipient, size_t length, unsigned flags)
     answer_ask(&answer, &question, settings, table, NULL, NULL);
     check(&answer, smtputf8);
 
-    int head = snprintf(request, sizeof request, "reply 192.0.2.7 0 %d ", smtputf8);
-    if (length > sizeof request - (size_t)head)
-        return;
-    memcpy(request + head, recipient, length);
-    const struct map_question asked = {
-        .request = request, .length = (size_t)head + length, .now = NOW};
-    map_ask(&found, &asked, settings, table, NULL, NULL);
-    if (found.result == MAP_OK)
-        check_line(found.value, smtputf8);
+    snprintf(head, sizeof head, "reply 192.0.2.7 0 %d ", smtputf8);
+    ask_map(head, recipient, length, smtputf8);
+    ask_map("listed ", recipient, length, true);
+    ask_map("relocated ", recipient, length, true);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
