@@ -747,7 +747,8 @@ static void damage_lock(int how)
         ck_assert_int_eq(truncate(scratch_file("lock.mdb"), how > 0 ? how : 0), 0);
     if (how == LOCK_TEXT || how == LOCK_ZEROS) {
         int fd = open(scratch_file("lock.mdb"), O_WRONLY);
-        ck_assert_int_eq(write(fd, octets, sizeof octets), sizeof octets);
+        for (int i = 0; i < 40; i++) /* longer than it was */
+            ck_assert_int_eq(write(fd, octets, sizeof octets), sizeof octets);
         close(fd);
     }
 }
@@ -784,6 +785,42 @@ START_TEST(a_lock_file_that_is_damaged_while_it_is_open)
     table = scratch_open(); /* LMDB makes it anew where nobody uses it */
     ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &entry), TABLE_FOUND);
     ck_assert_int_eq(table_check(table, &err), 0);
+    table_free(table);
+}
+END_TEST
+
+/* Its locks look taken to whoever asks for one. */
+START_TEST(no_slot_is_asked_of_a_damaged_lock_file)
+{
+    struct error err;
+    scratch_fill(some);
+    struct table *table = scratch_open();
+    damage_lock(lock_damages[_i]);
+    ck_assert_ptr_null(table_view_open(table, &err));
+    ck_assert_int_eq(err.status, EX_TEMPFAIL);
+    table_free(table);
+}
+END_TEST
+
+START_TEST(a_table_that_is_lost_stays_so)
+{
+    struct error err;
+    struct stat status;
+    scratch_fill(some);
+    struct table *table = scratch_open();
+    struct table_view *view = table_view_open(table, &err);
+    ck_assert_int_eq(stat(scratch_file("lock.mdb"), &status), 0);
+    char *octets = malloc((size_t)status.st_size);
+    int fd = open(scratch_file("lock.mdb"), O_RDWR);
+    ck_assert_int_eq(read(fd, octets, (size_t)status.st_size), status.st_size);
+    ck_assert_int_eq(ftruncate(fd, 0), 0);
+    table_view_close(view);
+    ck_assert_int_eq(pwrite(fd, octets, (size_t)status.st_size, 0), status.st_size);
+    ck_assert_ptr_null(table_view_open(table, &err));
+    ck_assert_int_eq(table_check(table, &err), -1);
+    ck_assert_int_eq(err.status, EX_TEMPFAIL);
+    free(octets);
+    close(fd);
     table_free(table);
 }
 END_TEST
@@ -858,6 +895,8 @@ Suite *table_suite(void)
     tcase_add_test(tcase, another_table_in_its_place_is_seen);
     tcase_add_loop_test(tcase, a_file_that_is_overwritten_while_it_is_open, 0, 40);
     tcase_add_loop_test(tcase, a_lock_file_that_is_damaged_while_it_is_open, 0, ROWS(lock_damages));
+    tcase_add_loop_test(tcase, no_slot_is_asked_of_a_damaged_lock_file, 0, ROWS(lock_damages));
+    tcase_add_test(tcase, a_table_that_is_lost_stays_so);
     tcase_add_loop_test(tcase, a_damaged_lock_file_that_another_program_uses, 0,
                         ROWS(lock_damages));
     suite_add_tcase(suite, tcase);
