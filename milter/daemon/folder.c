@@ -1,87 +1,43 @@
 #include "daemon/folder.h"
 
+#include "base/place.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#define LINKS_MAX    8 /* /var/run is one */
 
-/* In a sticky folder others can make names, and not take away those of root. */
-static bool is_roots(int fd, bool sticky_will_do)
+static int refuse(const char *path, struct error *err)
 {
-    struct stat status;
-    if (fstat(fd, &status) != 0 || status.st_uid != 0)
-        return false;
-    bool others = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-    return !others || (sticky_will_do && (status.st_mode & S_ISVTX) != 0);
-}
-
-static int walk(int fd, char *path, unsigned links);
-
-/* Goes on from fd along a link of root's; another's would lead root where he wants. */
-static int follow(int fd, const char *name, unsigned links)
-{
-    char target[PATH_MAX];
-    struct stat status;
-    if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return -1;
-    ssize_t length = readlinkat(fd, name, target, sizeof target - 1);
-    if (status.st_uid != 0 || length < 0 || links >= LINKS_MAX) {
-        errno = status.st_uid != 0 ? EACCES : length < 0 ? ENOTDIR : ELOOP;
-        return -1;
-    }
-    target[length] = '\0';
-    return walk(target[0] == '/' ? open("/", FOLDER_FLAGS) : openat(fd, ".", FOLDER_FLAGS), target,
-                links + 1);
-}
-
-/* From one folder, which it closes, into the next. Returns that, or -1 with errno: EACCES where it is not root's. */
-static int enter(int fd, const char *name, unsigned links)
-{
-    int next = -1;
-    if (!is_roots(fd, true))
-        errno = EACCES;
-    else if ((next = openat(fd, name, FOLDER_FLAGS)) < 0 && (errno == ELOOP || errno == ENOTDIR))
-        next = follow(fd, name, links);
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return next;
-}
-
-/* Along all of path, name by name. Closes fd. */
-static int walk(int fd, char *path, unsigned links)
-{
-    char *rest = NULL;
-    for (char *name = strtok_r(path, "/", &rest); name != NULL && fd >= 0;
-         name = strtok_r(NULL, "/", &rest))
-        fd = enter(fd, name, links);
-    return fd;
-}
-
-int folder_open_of_root(const char *path, struct error *err)
-{
-    char copy[PATH_MAX];
-    snprintf(copy, sizeof copy, "%s", path);
-    int fd = walk(open("/", FOLDER_FLAGS), copy, 0);
-    if (fd >= 0 && is_roots(fd, false))
-        return fd;
-    if (fd < 0 && errno != EACCES)
-        return error_set(err, EX_CANTCREAT, "'%s': %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
     errno = EACCES;
     return error_set(
         err, EX_NOPERM,
         "'%s' is not root's alone: write a folder that, like all above it, only root may write in",
         path);
+}
+
+int folder_open_of_root(const char *path, struct error *err)
+{
+    struct place place;
+    if (place_find(&place, path, NULL) != 0)
+        return errno == EPERM || errno == EACCES
+                   ? refuse(path, err)
+                   : error_set(err, EX_CANTCREAT, "'%s': %s", path, strerror(errno));
+    errno = place.there ? ENOTDIR : ENOENT;
+    int fd = *place.name == '\0' ? openat(place.folder, ".", FOLDER_FLAGS) : -1;
+    int rc = place.owner != 0 ? refuse(path, err)
+             : fd < 0         ? error_set(err, EX_CANTCREAT, "'%s': %s", path, strerror(errno))
+                              : fd;
+    if (rc < 0 && fd >= 0)
+        close(fd);
+    place_free(&place);
+    return rc;
 }
 
 /* The new folder's mode is set through a descriptor, whatever the umask was. */
