@@ -11,10 +11,12 @@
 #include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* Address space, not memory or disk: a map opened this large never has to grow under its
@@ -244,13 +246,35 @@ static struct table *table_new(const char *path, struct error *err)
     return table;
 }
 
+static void wake_up(int number)
+{
+    (void)number;
+}
+
+/* As the folder's owner, who could put a FIFO in the place of a file between our look and LMDB's open(2): that would wait
+ * for ever, and is interrupted each second. */
+static int open_as_owner(struct table *table, unsigned flags, struct error *err)
+{
+    const struct sigaction action = {.sa_handler = wake_up}; /* no SA_RESTART */
+    const struct itimerval second = {{1, 0}, {1, 0}}, never = {{0, 0}, {0, 0}};
+    struct sigaction before;
+    if (table->place.owner == 0)
+        return open_env(table, flags, err);
+    sigaction(SIGALRM, &action, &before);
+    setitimer(ITIMER_REAL, &second, NULL);
+    int rc = open_env(table, flags, err);
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    return rc;
+}
+
 static int open_files(struct table *table, enum table_mode mode, struct error *err)
 {
     if (place_enter(&table->place, err) != 0)
         return -1;
     int rc = check_files(table, err);
     if (rc == 0)
-        rc = open_env(table, mode == TABLE_READ ? MDB_RDONLY : 0, err);
+        rc = open_as_owner(table, mode == TABLE_READ ? MDB_RDONLY : 0, err);
     place_leave(&table->place);
     return rc;
 }
@@ -329,7 +353,7 @@ static int write_new(struct table *table, struct error *err)
                          table->path);
     if (ask_file(table, "lock.mdb", &status, err) < 0)
         return -1;
-    int rc = open_env(table, 0, err);
+    int rc = open_as_owner(table, 0, err);
     if (rc == 0)
         rc = write_first(table, err);
     if (rc != 0)

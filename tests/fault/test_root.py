@@ -200,6 +200,14 @@ class Racing(HostileCase):
         self.race([["list"], ["add", "--replace", "b@old.example", "--gone"], ["import", self.small], ["restore", self.copy]],
                   *((self.table / name, self.table / f"{name}-planted") for name in ("data.mdb", "lock.mdb")))
 
+    def test_a_fifo_holds_nobody_up(self):
+        self.anew()
+        self.as_user(os.mkfifo, self.table / "fifo")
+        with self.meanwhile(swap, (self.table / "data.mdb", self.table / "fifo")):
+            for args in (["list"], ["add", "--replace", "b@old.example", "--gone"]):
+                for _ in range(RUNS // 3):
+                    self.run_one(*args)
+
     def test_the_files_of_the_table_that_are_made(self):
         before = snapshot(self.outside)
         for target in ("made", "secret", "folder"):
