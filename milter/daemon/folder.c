@@ -68,7 +68,8 @@ int folder_make(const char *socket_path, uid_t uid, gid_t gid, struct error *err
     snprintf(name, sizeof name, "%s", folder);
     const char *parent = dirname(above);
     struct error why;
-    int fd = geteuid() == 0 ? folder_open_of_root(parent, &why) : open(parent, FOLDER_FLAGS);
+    int fd = geteuid() == 0 ? folder_open_of_root(parent, &why)
+                            : open(parent, FOLDER_FLAGS & ~O_NOFOLLOW);
     int rc = fd < 0 ? -1 : make_in(fd, basename(name), uid, gid);
     if (rc != 0)
         error_set(err, EX_CANTCREAT,

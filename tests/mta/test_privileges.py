@@ -68,6 +68,8 @@ class AsRoot(unittest.TestCase):
 class Rights(AsRoot):
     def test_once_it_answers_it_is_its_user_alone(self):
         """Started with groups and an inheritable capability that are not the user's; he has a group of his own here."""
+        if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
+            place.lacking("no mount namespaces here")
         groups = self.folder / "group"
         with open("/etc/group") as known:
             groups.write_text(known.read() + f"mm-of-{USER}:x:54321:{USER}\n")
@@ -151,7 +153,7 @@ class Unprivileged(AsRoot):
 
 
 class Links(AsRoot):
-    """The daemon's user puts links in the place of whatever appears in the folder of the sockets, while root starts the daemon."""
+    """The daemon's user puts links in the place of whatever appears in the folder of the sockets, while root starts the daemon, and ends it."""
 
     STARTS = 100
 
@@ -207,13 +209,13 @@ class Links(AsRoot):
         (self.folder / "roots/file").write_text("also")
         before, listened = self.outside(), 0
         with self.harassed():
-            for _ in range(self.STARTS):
+            for number in range(self.STARTS):
                 process = self.launch()
                 end = time.monotonic() + 1
                 while process.lives() and not (heard := place.listens(self.daemon.address)) and time.monotonic() < end:
                     time.sleep(0.005)
                 listened += process.lives() and heard
-                process.end(signal.SIGKILL)
+                process.end(signal.SIGTERM if number % 4 == 0 else signal.SIGKILL)
                 self.sweep()
                 self.assertEqual(self.outside(), before)
         self.assertFalse((self.folder / "none").exists())
