@@ -224,6 +224,15 @@ char *process_read(const char *const *argv, struct error *err)
     return text;
 }
 
+bool process_succeeds(const char *const *argv)
+{
+    struct output output;
+    struct error err;
+    int rc = process_run(&output, argv, NULL, &err);
+    process_free(&output);
+    return rc == 0 && output.status == 0;
+}
+
 void process_free(struct output *out)
 {
     free(out->out);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define PROCESS_SECONDS 120 /* a program that takes longer is killed */
@@ -28,6 +29,9 @@ int process_run_within(struct output *out, const char *const *argv, const char *
  * that the program wrote on standard error. Returns its standard output, without blank space at the end, on
  * the heap; or NULL with err. */
 char *process_read(const char *const *argv, struct error *err);
+
+/* Whether the program runs and exits with 0. */
+bool process_succeeds(const char *const *argv);
 
 /* NULL members are fine. */
 void process_free(struct output *out);

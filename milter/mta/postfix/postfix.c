@@ -142,12 +142,6 @@ static void match_string(struct matching *m, const char *pattern, int says)
             m->matches[i] = (signed char)says;
 }
 
-/* A table of patterns is asked about the whole name only. */
-static bool has_patterns(const char *table)
-{
-    return strncmp(table, "pcre:", 5) == 0 || strncmp(table, "regexp:", 7) == 0;
-}
-
 /* Takes "proxy:" from the table, and from those in it ("unionmap:{proxy:hash:/a,proxy:hash:/b}"), in place:
  * proxymap(8) opens them for smtpd, but runs only while Postfix does, and postmap waits for it without end. */
 static void open_directly(char *table)
@@ -168,8 +162,8 @@ static int match_table(struct matching *m, char *table, int says, struct error *
     struct matching exact = *m;
     char postmap[PATH_MAX];
     open_directly(table);
-    if (has_patterns(table))
-        exact.below = NONE;
+    if (strncmp(table, "pcre:", 5) == 0 || strncmp(table, "regexp:", 7) == 0)
+        exact.below = NONE; /* a table of patterns is asked about the whole name only */
     const char *input = exact.below == NONE ? m->input : m->parents;
     const char *const argv[] = {postmap, "-c", m->postfix->dir, "-q", "-", table, NULL};
     snprintf(postmap, sizeof postmap, "%s/postmap", m->postfix->programs);
@@ -184,18 +178,6 @@ static int match_table(struct matching *m, char *table, int says, struct error *
         match_string(&exact, line, says);
     }
     process_free(&output);
-    return rc;
-}
-
-static int match_list(struct matching *m, char *list, struct error *err);
-
-static int match_file(struct matching *m, const char *path, struct error *err)
-{
-    char *text = file_read(path, err);
-    if (text == NULL)
-        return -1;
-    int rc = match_list(m, text, err);
-    free(text);
     return rc;
 }
 
@@ -220,12 +202,15 @@ static int match_list(struct matching *m, char *list, struct error *err)
         next += strspn(next, blanks);
         for (; *item == '!'; item++)
             says = -says;
-        if (*item == '/')
-            rc = match_file(m, item, err);
-        else if (strchr(item, ':') != NULL && *item != '[')
+        if (*item == '/') {
+            char *text = file_read(item, err);
+            rc = text == NULL ? -1 : match_list(m, text, err);
+            free(text);
+        } else if (strchr(item, ':') != NULL && *item != '[') {
             rc = match_table(m, item, says, err);
-        else
+        } else {
             match_string(m, item, says);
+        }
     }
     return rc;
 }

@@ -40,13 +40,6 @@ static int out_of_memory(struct error *err)
     return error_set(err, EX_OSERR, "out of memory");
 }
 
-/* An option that was given once holds until detach. */
-static void read_earlier_options(struct postfix_attachment *a, const char *text)
-{
-    a->unserved = a->unserved || strstr(text, PLAN_UNSERVED) != NULL;
-    a->raise_limits = a->raise_limits || strstr(text, PLAN_HARD_LIMIT) != NULL;
-}
-
 /* Reads a file of the configuration without our blocks, and writes that into the scratch folder. */
 static int read_file(struct cf **out, const char *path, struct postfix_attachment *a,
                      const char *name, struct error *err)
@@ -55,7 +48,9 @@ static int read_file(struct cf **out, const char *path, struct postfix_attachmen
     char *text = file_read(path, err), *stripped = NULL;
     if (text == NULL)
         return -1;
-    read_earlier_options(a, text);
+    /* An option that was given once holds until detach. */
+    a->unserved = a->unserved || strstr(text, PLAN_UNSERVED) != NULL;
+    a->raise_limits = a->raise_limits || strstr(text, PLAN_HARD_LIMIT) != NULL;
     stripped = attachment_strip(text, COMMENT);
     *out = stripped == NULL ? NULL : cf_read(stripped);
     free(text);
@@ -73,6 +68,8 @@ static int read_file(struct cf **out, const char *path, struct postfix_attachmen
 static int read_configuration(struct postfix_attachment *a, struct error *err)
 {
     char scratch[] = FILE_TEMPORARY;
+    if (postfix_find(&a->postfix, a->request->config_dir, err) != 0)
+        return -1;
     if (mkdtemp(scratch) == NULL)
         return error_set(err, EX_CANTCREAT, "/tmp: %s", strerror(errno));
     memcpy(a->scratch, scratch, sizeof scratch);
@@ -94,19 +91,14 @@ static int classify(struct postfix_attachment *a, struct error *err)
     return postfix_classify(&a->postfix, request->domains, request->domain_count, a->classes, err);
 }
 
-static void remove_scratch(const struct postfix_attachment *a)
+static void free_attachment(struct postfix_attachment *a)
 {
-    char path[PATH_MAX];
     static const char *const names[] = {"main.cf", "master.cf", ""};
+    char path[PATH_MAX];
     for (size_t i = 0; *a->scratch != '\0' && i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", a->scratch, names[i]);
         (void)remove(path);
     }
-}
-
-static void free_attachment(struct postfix_attachment *a)
-{
-    remove_scratch(a);
     free(a->classes);
     free(a->services);
     cf_free(a->main);
@@ -225,31 +217,22 @@ static int add_changes(struct postfix_attachment *a, struct error *err)
     return rc;
 }
 
-static bool is_running(const char *postfix, const char *dir)
-{
-    const char *const argv[] = {postfix, "-c", dir, "status", NULL};
-    struct output output;
-    struct error err;
-    int rc = process_run(&output, argv, NULL, &err);
-    process_free(&output);
-    return rc == 0 && output.status == 0;
-}
-
 static int carry_out(struct postfix_attachment *a, const char *nothing, const char *done,
                      struct error *err)
 {
     char program[PATH_MAX];
+    const char *const status[] = {program, "-c", a->postfix.dir, "status", NULL};
     const char *const check[] = {program, "-c", a->postfix.dir, "check", NULL};
     const char *const reload[] = {program, "-c", a->postfix.dir, "reload", NULL};
     const char *const *const checks[] = {check, NULL};
     const char *const *const reloads[] = {reload, NULL};
     snprintf(program, sizeof program, "%s/postfix", a->postfix.programs);
-    const struct aftermath aftermath = {
-        .checks = checks, .reloads = is_running(program, a->postfix.dir) ? reloads : NULL};
+    const struct aftermath aftermath = {.checks = checks,
+                                        .reloads = process_succeeds(status) ? reloads : NULL};
     return attachment_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
 }
 
-static int attach_with(struct postfix_attachment *a, struct error *err)
+static int attach(struct postfix_attachment *a, struct error *err)
 {
     const struct settings *settings = a->request->settings;
     if (*settings->lookup_socket == '\0')
@@ -281,34 +264,24 @@ static int attach_with(struct postfix_attachment *a, struct error *err)
                      "Attached. movedctl doctor shows what a sender now gets.", err);
 }
 
-/* Finds the installation, and attaches or detaches. */
-static int run(struct postfix_attachment *a,
-               int (*step)(struct postfix_attachment *a, struct error *err), struct error *err)
-{
-    int rc = postfix_find(&a->postfix, a->request->config_dir, err);
-    if (rc == 0)
-        rc = step(a, err);
-    free_attachment(a);
-    return rc;
-}
-
 int postfix_attach(const struct mta_request *request, struct error *err)
 {
     struct postfix_attachment a = {
         .request = request, .unserved = request->unserved, .raise_limits = request->raise_limits};
-    return run(&a, attach_with, err);
-}
-
-static int detach_with(struct postfix_attachment *a, struct error *err)
-{
-    if (read_configuration(a, err) != 0 || add_changes(a, err) != 0)
-        return -1;
-    return carry_out(a, "Not attached: nothing to change.",
-                     "Detached. milter-moved itself can be stopped now.", err);
+    int rc = attach(&a, err);
+    free_attachment(&a);
+    return rc;
 }
 
 int postfix_detach(const struct mta_request *request, struct error *err)
 {
     struct postfix_attachment a = {.request = request};
-    return run(&a, detach_with, err);
+    int rc = read_configuration(&a, err);
+    if (rc == 0)
+        rc = add_changes(&a, err);
+    if (rc == 0)
+        rc = carry_out(&a, "Not attached: nothing to change.",
+                       "Detached. milter-moved itself can be stopped now.", err);
+    free_attachment(&a);
+    return rc;
 }

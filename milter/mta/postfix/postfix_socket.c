@@ -91,16 +91,6 @@ static int make_folder(const struct settings *settings, const struct postfix *po
     return rc;
 }
 
-static bool runs_as_unit(void)
-{
-    static const char *const argv[] = {"systemctl", "is-active", "--quiet", "milter-moved", NULL};
-    struct output output = {.out = NULL};
-    struct error err;
-    int rc = process_run(&output, argv, NULL, &err);
-    process_free(&output);
-    return rc == 0 && output.status == 0;
-}
-
 /* A socket that systemd holds is not where our configuration puts it. */
 static int check_moved(const char *socket, struct error *err)
 {
@@ -117,10 +107,12 @@ static int check_moved(const char *socket, struct error *err)
 int postfix_move_socket(char *socket, const struct mta_request *request,
                         const struct postfix *postfix, const char *service, struct error *err)
 {
+    static const char *const is_active[] = {"systemctl", "is-active", "--quiet", "milter-moved",
+                                            NULL};
     static const char *const restart[] = {"systemctl", "restart", "milter-moved", NULL};
     static const char *const *const restarts[] = {restart, NULL};
     struct file_changes changes = {.count = 0};
-    bool unit = runs_as_unit();
+    bool unit = process_succeeds(is_active);
     const struct aftermath aftermath = {.reloads = unit ? restarts : NULL};
 
     snprintf(socket, ENDPOINT_TEXT_SIZE, "unix:%s/" FOLDER "/milter.sock", postfix->queue);
