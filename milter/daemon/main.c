@@ -113,7 +113,7 @@ static int check(const struct settings *settings, const struct owner *owner)
         privileges_drop(owner, owner->gid, &err) != 0 || privileges_settle(owner, &err) != 0)
         return fail(&err);
     settings_warn(settings, warn, NULL);
-    if (table_open(&table, settings->table, TABLE_READ, settings->fold_case, &err) != 0)
+    if (service_open_table(&table, settings, &err) != 0)
         return fail(&err);
     int rc = table_count(table, &count, &err);
     table_free(table);

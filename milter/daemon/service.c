@@ -57,11 +57,24 @@ void service_describe(struct service_state *out)
     pthread_rwlock_unlock(&service.lock);
 }
 
+int service_open_table(struct table **out, const struct settings *settings, struct error *err)
+{
+    if (table_open(out, settings->table, TABLE_READ, settings->fold_case, err) == 0)
+        return 0;
+    const struct error why = *err;
+    if (why.status == EX_NOPERM)
+        error_set(err, why.status,
+                  "%s: who reads a table writes its locks: it has to be the daemon's user's (chown "
+                  "-R %s %s)",
+                  why.text, *settings->user == '\0' ? "USER" : settings->user, settings->table);
+    return -1;
+}
+
 /* ---- the table; the caller holds the lock for writing */
 
 static int open_table(const struct settings *settings, struct error *err)
 {
-    int rc = table_open(&service.table, settings->table, TABLE_READ, settings->fold_case, err);
+    int rc = service_open_table(&service.table, settings, err);
     if (rc != 0)
         service.table = NULL;
     return rc;

@@ -7,8 +7,13 @@
 #include "answer/map.h"
 #include "answer/settings.h"
 #include "base/error.h"
+#include "table/table.h"
 
 #include <stdbool.h>
+
+/* Opens the table as the daemon does, to answer from it. Returns 0 with *out, which the caller gives to table_free; or
+ * -1 with err, which says what would be right where the user may not read it. */
+int service_open_table(struct table **out, const struct settings *settings, struct error *err);
 
 /* Takes the settings over and opens the table. A table that cannot be opened is no error: it is
  * logged and tried again every second, and meanwhile on_table_error is answered. Returns 0; or

@@ -190,11 +190,11 @@ class Unreadable(Alone):
             command = [word for word in self.daemon.command() if word != "-f"]
             check = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=place.PATIENCE)
             self.assertEqual(check.returncode, 77, check.stderr)
-            self.assertRegex(check.stderr, rf"\Amilter-moved: {self.daemon.table}.*: Permission denied.*\n\Z")
+            self.assertRegex(check.stderr, rf"\Amilter-moved: {self.daemon.table}.*: Permission denied: .*\(chown -R {USER} {self.daemon.table}\)\n\Z")
             start = subprocess.run(command, capture_output=True, text=True, timeout=place.PATIENCE)
             try:
                 self.assertEqual(start.returncode, 0, start.stderr)
-                self.assertRegex(start.stderr, rf"\Amilter-moved: warning: {self.daemon.table}.*: Permission denied.*\n\Z")
+                self.assertRegex(start.stderr, rf"\Amilter-moved: warning: {self.daemon.table}.*: Permission denied: .*\(chown -R ")
                 self.assertEqual(self.ask(), UNAVAILABLE)
             finally:
                 pid = place.listener(self.daemon.address)
