@@ -128,70 +128,70 @@ static bool is_anything(const struct subject *subject)
     return true;
 }
 
-/* In this order: what is told by its own words comes first. */
+/* The order matters: replies that are known by their words come first. */
 /* clang-format off */
 static const struct symptom replies[] = {
     {"session-ended", FAULT, OF_REPLY, ends_session, NULL,
      "The mail server ends the session: ${got}. It allows few errors or few connections, and a list server "
-     "with many moved recipients meets the same.",
+     "with many moved recipients is treated alike.",
      "raise its limit of errors in a session (${attach} --raise-limits, with Postfix)"},
     {"tls-wanted", FAULT, OF_REPLY, wants_tls, NULL,
-     "This port takes mail over TLS alone, which a sender need not offer (RFC 3207): ${got}.",
-     "smtpd_tls_security_level = may for a port that takes mail from anyone; or ask the right port: --smtp "
+     "This port accepts mail only over TLS, which a sender need not offer (RFC 3207): ${got}.",
+     "smtpd_tls_security_level = may for a port that accepts mail from anyone; or ask the right port: --smtp "
      "HOST:25"},
     {"login-wanted", FAULT, OF_REPLY, wants_login, NULL,
      "This port is for users who log in: ${got}.",
-     "ask the port that takes mail from anyone: --smtp HOST:25"},
+     "ask the port that accepts mail from anyone: --smtp HOST:25"},
     {"unserved", FAULT, OF_REPLY, denies_relaying, NULL,
-     "The mail server does not take mail for ${domain} any more: ${got}.",
+     "The mail server no longer accepts mail for ${domain}: ${got}.",
      "${attach_unserved}"},
     {"recipients-verified", FAULT, OF_REPLY, verifies, NULL,
-     "This mail server asks the one behind it whether the mailbox is there, before any milter is heard, and "
-     "puts the answer in its own words: ${got}.",
-     "attach milter-moved to this server, with a copy of the table; or on it unverified_recipient_reject_code "
-     "= 550, so that the sender is told now (without the address that programs read)"},
+     "This mail server asks the one behind it whether the mailbox exists, before any milter is asked, and gives "
+     "the answer in its own words: ${got}.",
+     "attach milter-moved to this server, with a copy of the table; or set unverified_recipient_reject_code = 550 "
+     "on it, so that the sender is told now (without the address that programs read)"},
     {"soft-bounce", FAULT, OF_REPLY, is_softened, NULL,
-     "Our text arrives as a reply for now, and senders try again for days: ${got}.",
-     "whatever makes the mail server's refusals soft there (Postfix: soft_bounce = no)"},
+     "Our text arrives with a temporary code, and senders retry for days: ${got}.",
+     "switch off what makes the mail server's refusals temporary (Postfix: soft_bounce = no)"},
     {"reject-footer", NOTE, OF_REPLY, has_footer, NULL,
      "The mail server adds to the reply: ${got}. Its first line still has the new address.",
      "smtpd_reject_footer (Postfix), if the reply is to be as it was"},
     {"over-limit", NOTE, OF_REPLY, is_withheld, NULL,
-     "We, or our network, or all clients together have been told as many new addresses as the limits of "
+     "This host, its network or all clients together have been told as many new addresses as the limits of "
      "disclosure allow.",
      "the client's network in disclosure.trusted_networks, if it may know them all"},
     {"daemon-down", DOWN, OF_REPLY, misses_daemon, NULL, DAEMON_DOWN_WHY, DAEMON_DOWN_MEND},
     {"daemon-table", FAULT, OF_REPLY, misses_table, NULL, DAEMON_TABLE_WHY, DAEMON_TABLE_MEND},
     {"daemon-differs", FAULT, OF_REPLY, daemon_differs, NULL,
-     "milter-moved itself says something else of ${recipient} than ${table} does: it reads another table, or "
-     "another configuration than ${conf}.",
+     "milter-moved does not answer about ${recipient} as ${table} has it: it reads another table, or another "
+     "configuration than ${conf}.",
      "table = \"${table}\"; in the configuration that milter-moved is started with (-c), and systemctl reload "
      "milter-moved"},
     {"other-words", FAULT, OF_REPLY, has_other_words, NULL,
-     "The reply has other words than ${conf} says: expected ${want}, got ${got}.",
+     "The reply is not in the words of ${conf}: expected ${want}, got ${got}.",
      "systemctl reload milter-moved; with Sendmail ${attach} again, which writes the words into sendmail.cf"},
     {"unknown-first", FAULT, OF_REPLY, is_unknown, NULL,
-     "The mail server no longer has the mailbox and refuses it itself, before a milter is heard: ${got}.",
+     "The mail server no longer has the mailbox and refuses it itself, before a milter is asked: ${got}.",
      "${attach}, which lets it ask the map listed of milter-moved too"},
     {"catch-all", NOTE, OF_REPLY, is_known, NULL,
-     "The mail server takes mail to any mailbox name of ${domain}.",
+     "The mail server accepts mail to any mailbox name of ${domain}.",
      ""},
     {"greylisted", FAULT, OF_REPLY, greylists, NULL,
-     "Something of the mail server asks strangers to come again, greylisting perhaps, before milter-moved is "
-     "heard: ${got}. Run doctor again in some minutes; a sender sees the 551 then.",
+     "Something defers strangers before milter-moved is asked, greylisting perhaps: ${got}. Run doctor again in "
+     "some minutes; a sender gets the 551 then.",
      "let the address ${client} pass there, or put milter-moved before it"},
     {"restricted", FAULT, OF_REPLY, is_restricted, NULL,
      "Another restriction of the mail server answered: ${got}.",
-     "its log names the restriction ('reject: RCPT'); let recipients that have moved pass it"},
+     "its log names the restriction ('reject: RCPT'); exempt recipients that have moved from it"},
     {"not-heard", FAULT, OF_REPLY, is_accepted, NULL,
      "The mail server accepts mail for it: no milter-moved refuses there.",
      "${attach}, on the host of the mail server ${where}"},
     {"deferred", FAULT, OF_REPLY, is_deferred, NULL,
-     "The mail server has trouble of its own, or with a milter: ${got}.",
-     "its log says which"},
+     "The mail server has a problem of its own, or with a milter: ${got}.",
+     "see its log"},
     {"another-answered", FAULT, OF_REPLY, is_anything, NULL,
      "Something else answered before milter-moved, another milter perhaps: ${got}.",
-     "its log says which; put milter-moved before the other milters"},
+     "its log tells which; put milter-moved before the other milters"},
     {NULL, NOTE, OF_SERVER, NULL, NULL, NULL, NULL},
 };
 /* clang-format on */

@@ -80,7 +80,7 @@ static int connect_unix(const char *path, const struct timespec *deadline)
     return connect_to((const struct sockaddr *)&address, sizeof address, deadline);
 }
 
-/* Tries each address of the host. *why is set where it has none, else errno. */
+/* Tries each address of the host. Sets *why if it has none, else errno. */
 static int connect_inet(const struct endpoint *where, const struct timespec *deadline,
                         const char **why)
 {

@@ -17,20 +17,20 @@
 #define FIRST_MS  2500 /* what a name server has for its first answer; twice that for the second */
 #define TRIES     2
 
-/* A question that waits for its answer. */
+/* A question whose answer is awaited. */
 struct waiting {
     struct resolver *resolver;
     struct resolver_question question;
     bool used, again;
 };
 
-/* One channel goes on to the next server where one answers SERVFAIL or REFUSED, and in the end only knows that none
- * had an answer; the other one takes the first answer as it is, and is then asked why. */
+/* One channel tries the next server after SERVFAIL or REFUSED, and at the end reports only that none had an answer. The
+ * other takes the first answer as it is, and is then asked for the reason. */
 enum { PATIENT, FRANK, CHANNELS };
 
 struct resolver {
     ares_channel channels[CHANNELS];
-    const struct resolver_asker *asker; /* NULL: nobody wants to know any more */
+    const struct resolver_asker *asker; /* NULL: the answers are no longer wanted */
     struct waiting waiting[IN_FLIGHT];
     size_t in_flight;
     size_t silent; /* questions without any answer, one after another */
@@ -56,7 +56,7 @@ static int by_preference(const void *a, const void *b)
     return (int)(*x)->priority - (int)(*y)->priority;
 }
 
-/* Returns what has to live as long as the answer: give it to ares_free_data. */
+/* Returns what the answer points into: free it with ares_free_data. */
 static struct ares_mx_reply *read_hosts(struct resolver_answer *out, const unsigned char *octets,
                                         int length)
 {
@@ -150,7 +150,7 @@ static void on_answer(void *data, int status, int timeouts, unsigned char *octet
 
 /* ---- questions */
 
-/* May be answered at once. */
+/* c-ares may call on_answer before this returns. */
 static void send_question(struct resolver *resolver, int channel, struct waiting *waiting)
 {
     static const int types[] = {
@@ -167,7 +167,7 @@ static struct waiting *find_unused(struct resolver *resolver)
     return NULL;
 }
 
-/* Asks as many as may be asked now. Returns false where there are no more. */
+/* Asks as many questions as are allowed at a time. Returns false if there are no more. */
 static bool ask_some(struct resolver *resolver)
 {
     struct waiting *waiting;
@@ -183,7 +183,7 @@ static bool ask_some(struct resolver *resolver)
     return true;
 }
 
-/* Fills in what to wait for on a channel. Returns how many sockets. */
+/* Writes what poll(2) has to wait for on a channel. Returns the number of sockets. */
 static nfds_t watch(struct pollfd *out, ares_channel channel)
 {
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
@@ -199,7 +199,7 @@ static nfds_t watch(struct pollfd *out, ares_channel channel)
     return count;
 }
 
-/* In milliseconds, until a question on a channel has waited long enough. */
+/* Milliseconds until the first question on a channel times out. */
 static int time_left(ares_channel channel, int most_ms)
 {
     struct timeval most = {.tv_sec = most_ms / 1000, .tv_usec = most_ms % 1000 * 1000}, left;
@@ -207,7 +207,7 @@ static int time_left(ares_channel channel, int most_ms)
     return (int)(found->tv_sec * 1000 + (found->tv_usec + 999) / 1000);
 }
 
-/* Waits until a name server says something, or has had its time. */
+/* Waits until a name server answers or times out. */
 static void wait_for_some(struct resolver *resolver)
 {
     struct pollfd watched[CHANNELS * ARES_GETSOCK_MAXNUM];
@@ -235,7 +235,7 @@ static void wait_for_all(struct resolver *resolver)
         wait_for_some(resolver);
 }
 
-/* ---- whether anybody is there */
+/* ---- whether a name server is there */
 
 static void on_root(void *data, int status, int timeouts, unsigned char *octets, int length)
 {
@@ -248,15 +248,15 @@ static void on_root(void *data, int status, int timeouts, unsigned char *octets,
         hear(resolver);
 }
 
-/* Domains can be slow to fail, and many of them at a time; the root is known to each name server that works. */
+/* Many domains may time out together; every working name server knows the root. */
 static void ask_for_root(struct resolver *resolver)
 {
     resolver->in_flight++;
     ares_query(resolver->channels[FRANK], ".", ns_c_in, ns_t_ns, on_root, resolver);
 }
 
-/* After many questions without an answer. */
-static bool is_anybody_there(struct resolver *resolver)
+/* After many questions without an answer: whether the root has one. */
+static bool is_server_there(struct resolver *resolver)
 {
     wait_for_all(resolver);
     if (resolver->silent >= IN_FLIGHT) {
@@ -277,7 +277,7 @@ int resolver_ask(struct resolver *resolver, const struct resolver_asker *asker, 
     while ((more = ask_some(resolver))) {
         if (resolver->silent < IN_FLIGHT)
             wait_for_some(resolver);
-        else if (!is_anybody_there(resolver))
+        else if (!is_server_there(resolver))
             break;
     }
     wait_for_all(resolver);

@@ -239,7 +239,7 @@ class OnePostfix(Doctor):
         self.daemon.movedctl("add", "away@old.example", "x@new.example")
         self.addCleanup(self.daemon.movedctl, "del", "away@old.example")
         report = self.doctor("away@old.example", port=self.postfix.ports["milter-none"], status=1)
-        self.assertExplains(report, "relocated-answers", "away@old.example", mend="out of relocated_maps")
+        self.assertExplains(report, "relocated-answers", "away@old.example", mend="from relocated_maps")
 
     def test_the_map_in_a_list_that_was_empty(self):
         self.assertIn("listed-alone", self.at("listed-alone", status=1)["of"])

@@ -395,7 +395,7 @@ const struct symptom postfix_symptoms[] = {
     {"listed-without-milter", FAULT, OF_SERVICE, accepts_what_nobody_refuses, shows_map_alone,
      "DANGEROUS: the service ${service} asks the map listed of milter-moved, but not its milter: while another "
      "session with the milter is open it accepts mail for mailboxes that are gone, and bounces it later.",
-     "take ${listed} out of the service's maps (-o in ${master}, and main.cf), and ${reload}; or give it the "
+     "remove ${listed} from the service's maps (-o in ${master}, and main.cf), and ${reload}; or give it the "
      "milter: ${attach}"},
     {"not-attached", FAULT, OF_SERVICE, is_not_attached, shows_no_us,
      "The service ${service}, which listens there, has no milter-moved in its smtpd_milters (${milters}).",
@@ -406,79 +406,78 @@ const struct symptom postfix_symptoms[] = {
      "socket = \"unix:${queue}/milter-moved/milter.sock\"; in ${conf}, and restart milter-moved (${attach} "
      "does that)"},
     {"socket-elsewhere", FAULT, OF_SERVICE, is_elsewhere, shows_no_milter,
-     "The service ${service} looks for milter-moved at ${address}, and it listens on ${socket}.",
-     "in smtpd_milters, in the place of ${address}: { ${milter}, default_action=tempfail }; and ${reload}"},
+     "The service ${service} looks for milter-moved at ${address}, but it listens on ${socket}.",
+     "in smtpd_milters, instead of ${address}: { ${milter}, default_action=tempfail }; and ${reload}"},
     {"socket-access", FAULT, OF_SERVICE, may_not_connect, shows_no_milter,
-     "smtpd does not get at the milter's socket: ${stops}.",
+     "smtpd cannot open the milter's socket: ${stops}.",
      "${let}"},
     {"default-action", FAULT, OF_SERVICE, has_other_default, shows_default,
      "While milter-moved is down the service ${service} does '${action}', and not tempfail.",
      "in smtpd_milters: { ${milter}, default_action=tempfail }; and ${reload}"},
     {"unserved", FAULT, OF_DOMAIN, is_unserved, shows_denied,
-     "Postfix does not take mail for ${domain} any more: a stranger gets 'Relay access denied', and not the "
-     "new address.",
+     "Postfix no longer accepts mail for ${domain}: a stranger gets 'Relay access denied', and not the new "
+     "address.",
      "${attach_unserved}"},
     {"listed-missing", FAULT, OF_DOMAIN, lacks_listed, shows_unknown,
      "${domain} is of class ${class}, and the service ${service} does not ask the map listed for it (${maps} "
-     "= ${maps_value}): a mailbox that was removed is unknown, and no milter is heard.",
+     "= ${maps_value}): a mailbox that was removed is unknown, and no milter is asked.",
      "${attach}; or in ${master}, with the service: -o { ${maps} = ${maps_value} ${listed} }"},
     {"listed-alone", FAULT, OF_DOMAIN, has_listed_alone, NULL,
      "${maps} has the map listed alone: all other mailboxes of class ${class} are unknown.",
-     "take ${listed} out of ${maps}, which is then empty: every recipient is accepted, and the milter heard"},
+     "remove ${listed} from ${maps}, which is then empty: every recipient is accepted, and the milter asked"},
     {"listed-for-all", FAULT, OF_DOMAIN, has_listed_for_all, NULL,
      "${maps} has the map listed in main.cf, where other programs than smtpd read it too: they would deliver "
      "to what they find there, or wait for it.",
-     "take ${listed} out of ${maps} in main.cf, and ${attach}"},
+     "remove ${listed} from ${maps} in main.cf, and ${attach}"},
     {"daemon-table", FAULT, OF_REPLY, lacks_table, NULL, DAEMON_TABLE_WHY, DAEMON_TABLE_MEND},
     {"proxy-read-maps", FAULT, OF_SERVER, lacks_proxy_read, shows_lookup_failure,
      "proxymap may not open the map listed: it is not in proxy_read_maps.",
      "add ${listed} to the end of proxy_read_maps (postconf proxy_read_maps), and ${reload}; ${attach} does "
      "that"},
     {"lookup-access", FAULT, OF_SERVER, may_not_look_up, shows_lookup_failure,
-     "proxymap does not get at the lookup socket: ${stops}.",
+     "proxymap cannot open the lookup socket: ${stops}.",
      "${let}"},
     {"lookup-elsewhere", FAULT, OF_SERVER, looks_up_elsewhere, shows_lookup_failure,
-     "${maps} = ${maps_value} looks for the map listed in another place than ${lookups}, where milter-moved "
-     "listens.",
-     "${attach}, after the old map is taken out"},
+     "${maps} = ${maps_value} looks for the map listed elsewhere than at ${lookups}, where milter-moved listens.",
+     "${attach}, after the old map is removed"},
     {"attach-outdated", FAULT, OF_SERVICE, is_outdated, NULL,
      "${maps} has changed in main.cf since attach: the service ${service} still has a copy of the old list, and "
      "refuses mailboxes that were added since.",
      "${attach}, which shows what has changed"},
     {"soft-bounce", FAULT, OF_SERVER, is_softened, shows_soft,
-     "soft_bounce = yes: every refusal for good is one for now, so senders try again for days and are never "
-     "told.",
+     "soft_bounce = yes: every permanent refusal becomes a temporary one, so senders retry for days and are "
+     "never told the new address.",
      "${postconf} 'soft_bounce = no', and ${reload}"},
     {"recipients-verified", FAULT, OF_SERVER, verifies, shows_verified,
-     "${list} has reject_unverified_recipient: Postfix asks where the mailbox is delivered, before any milter "
-     "is heard, and a mailbox that was removed is not there.",
+     "${list} has reject_unverified_recipient: Postfix probes the destination of the mailbox before any milter is "
+     "asked, and a mailbox that was removed is not there.",
      "in ${list}, before reject_unverified_recipient: check_recipient_access pipemap:{${listed}, static:OK}; "
      "and ${reload}"},
     {"non-smtpd-milters", FAULT, OF_SERVER, is_in_non_smtpd, NULL,
      "non_smtpd_milters = ${non_smtpd} has milter-moved: nothing can be refused there, and mail of "
      "sendmail(1) and cron waits while milter-moved is down.",
-     "take ${milter} out of non_smtpd_milters, and ${reload}"},
+     "remove ${milter} from non_smtpd_milters, and ${reload}"},
     {"relocated-maps", NOTE, OF_SERVER, has_relocated, NULL,
-     "relocated_maps asks milter-moved too: it answers 550 without limits, where the milter would say 551.",
-     "take it out of relocated_maps: it is for hosts without the milter"},
+     "relocated_maps asks milter-moved too: it answers 550 without limits, where the milter would answer 551.",
+     "remove it from relocated_maps: it is for hosts without the milter"},
     {"reject-footer", NOTE, OF_SERVER, has_footer, shows_more,
      "smtpd_reject_footer adds to each reply. The first line still has the new address.",
      "${postconf} 'smtpd_reject_footer =', if the reply is to be as it was"},
     {"error-limits", NOTE, OF_SERVER, has_narrow_limits, NULL,
      "Postfix waits a second before each reply after ${soft} refused recipients in a session, and after "
-     "${hard} ends it with 421, good recipients with it; the table has ${entries} entries. A list server that "
-     "still has many of them has to come again and again: that costs time, not mail.",
+     "${hard} ends it with 421, for the good recipients too; the table has ${entries} entries. A list server that "
+     "still has many of them has to connect again and again: that costs time, not mail.",
      "${attach_limits}"},
     {"relocated-answers", FAULT, OF_REPLY, is_relocated, NULL,
      "relocated_maps answers before milter-moved: ${got}.",
-     "take the table that has ${recipient} out of relocated_maps (movedctl import --format relocated reads it)"},
+     "remove the table that has ${recipient} from relocated_maps (movedctl import --format relocated reads it)"},
     {"relays-for-us", NOTE, OF_REPLY, relays_for_us, NULL,
      "${domain} is not served here, but clients in mynetworks, as we are, may send mail through this server "
      "to any domain.",
      ""},
     {"milter-maps", FAULT, OF_REPLY, is_passed_over, NULL,
      "smtpd_milter_maps chooses other milters for some clients, us perhaps.",
-     "postconf smtpd_milter_maps; ask from another address"},
+     "postconf smtpd_milter_maps; run doctor from another address"},
     {"other-milter", FAULT, OF_REPLY, shows_no_milter, NULL,
      "Postfix does not reach one of its milters (${milters}): ${got}. milter-moved itself answers.",
      "its log names the milter ('connect to Milter service'): start that; or ${reload}, if the configuration "

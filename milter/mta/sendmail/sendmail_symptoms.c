@@ -264,39 +264,38 @@ const struct symptom sendmail_symptoms[] = {
     {"port-without-milter", FAULT, OF_SERVICE, is_port_without_us, shows_accepted,
      "A port has a list of milters of its own, without milter-moved: ${service}.",
      "in sendmail.mc add milter-moved to InputMailFilters of that DAEMON_OPTIONS, rebuild sendmail.cf, and "
-     "start Sendmail anew"},
+     "restart Sendmail"},
     {"map-missing", FAULT, OF_SERVER, lacks_map, shows_unknown,
      "Sendmail does not ask the map reply of milter-moved: a mailbox that was removed is unknown, and no "
-     "milter is heard.",
+     "milter is asked.",
      "${attach}"},
     {"lookup-elsewhere", FAULT, OF_SERVER, looks_up_elsewhere, shows_lookup_failure,
-     "Sendmail looks for the map reply at ${address}, and milter-moved listens on ${lookups}.",
+     "Sendmail looks for the map reply at ${address}, but milter-moved listens on ${lookups}.",
      "${attach}"},
     {"socket-elsewhere", FAULT, OF_SERVER, is_elsewhere, shows_unreached,
-     "Sendmail looks for milter-moved at ${address}, and it listens on ${socket}.",
+     "Sendmail looks for milter-moved at ${address}, but it listens on ${socket}.",
      "${attach}"},
     {"socket-access", FAULT, OF_SERVER, may_not_open, shows_deferred,
      "Sendmail gives up root (RunAsUser): ${stops}.",
      "${let}"},
     {"unserved", FAULT, OF_DOMAIN, is_unserved, shows_denied,
-     "Sendmail does not take mail for ${domain} any more: a stranger gets 'Relaying denied', and not the new "
-     "address.",
+     "Sendmail no longer accepts mail for ${domain}: a stranger gets 'Relaying denied', and not the new address.",
      "${attach_unserved}"},
     {"flag-t", FAULT, OF_SERVER, lets_pass, shows_accepted,
-     "Sendmail has milter-moved without F=T (F=${flags}): while milter-moved is down mail passes as if "
+     "Sendmail has milter-moved without F=T (F=${flags}): while milter-moved is down, mail passes as if "
      "nothing had moved.",
      "in sendmail.mc, INPUT_MAIL_FILTER(`milter-moved', `S=${socket}, F=T'), rebuild sendmail.cf, and "
-     "start Sendmail anew"},
+     "restart Sendmail"},
     {"not-rebuilt", FAULT, OF_SERVER, is_not_rebuilt, shows_wrong,
      "${file} is newer than ${cf}.",
-     "rebuild sendmail.cf (make -C ${dir}), and start Sendmail anew"},
+     "rebuild sendmail.cf (make -C ${dir}), and restart Sendmail"},
     {"not-restarted", FAULT, OF_SERVER, is_not_restarted, shows_wrong,
      "${cf} is newer than ${pid_file}: Sendmail has not read it yet.",
      "systemctl restart sendmail (or HUP to its process)"},
     {"error-limits", NOTE, OF_SERVER, has_narrow_limits, NULL,
      "Sendmail waits a second before each reply after ${soft} refused recipients of a message "
      "(BadRcptThrottle); the table has ${entries} entries.",
-     "define(`confBAD_RCPT_THROTTLE', `0') in sendmail.mc, if list servers are held up"},
+     "define(`confBAD_RCPT_THROTTLE', `0') in sendmail.mc, if it delays list servers"},
     {"relays-for-us", NOTE, OF_REPLY, relays_for_us, NULL,
      "${domain} is not served here, but clients that may relay, as we do, may send mail through this server "
      "to any domain.",
