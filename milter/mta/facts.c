@@ -41,11 +41,10 @@ char *facts_fill(const struct facts *facts, const char *text)
     FILE *file = open_memstream(&out, &size);
     if (file == NULL)
         return NULL;
-    for (const char *at; (at = strstr(text, "${")) != NULL;) {
-        size_t length = strcspn(at + 2, "}");
+    for (const char *at, *end; (at = strstr(text, "${")) != NULL && (end = strchr(at, '}')) != NULL;
+         text = end + 1) {
         fwrite(text, 1, (size_t)(at - text), file);
-        fputs(find(facts, at + 2, length), file);
-        text = at + 2 + length + 1;
+        fputs(find(facts, at + 2, (size_t)(end - at - 2)), file);
     }
     fputs(text, file);
     if (fclose(file) == 0)

@@ -1,6 +1,7 @@
 #include "mta/files.h"
 
 #include "mta/process.h"
+#include "net/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,13 +82,8 @@ static int fill(int fd, const char *text, const struct stat *like)
     int rc = fchown(fd, like->st_uid, like->st_gid);
     if (rc == 0)
         rc = fchmod(fd, like->st_mode & 07777);
-    for (size_t left = strlen(text); rc == 0 && left > 0;) {
-        ssize_t written = write(fd, text, left);
-        if (written < 0 && errno != EINTR)
-            rc = -1;
-        text += written > 0 ? written : 0;
-        left -= written > 0 ? (size_t)written : 0;
-    }
+    if (rc == 0)
+        rc = io_write(fd, text, strlen(text));
     if (rc == 0)
         rc = fsync(fd);
     int why = errno;

@@ -1,5 +1,7 @@
 #include "mta/process.h"
 
+#include "net/io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -70,18 +72,13 @@ static void set_signals(posix_spawnattr_t *attributes)
 static int open_input(const char *text)
 {
     int fd = memfd_create("input", MFD_CLOEXEC);
-    for (size_t left = strlen(text); fd >= 0 && left > 0;) {
-        ssize_t written = write(fd, text, left);
-        if (written < 0 && errno != EINTR) {
-            close(fd);
-            return -1;
-        }
-        text += written > 0 ? written : 0;
-        left -= written > 0 ? (size_t)written : 0;
-    }
+    if (fd >= 0 && io_write(fd, text, strlen(text)) == 0 && lseek(fd, 0, SEEK_SET) == 0)
+        return fd;
+    int why = errno;
     if (fd >= 0)
-        (void)lseek(fd, 0, SEEK_SET);
-    return fd;
+        close(fd);
+    errno = why;
+    return -1;
 }
 
 /* The program's ends of the pipes become its standard streams. Returns 0 or an errno value. */
@@ -116,20 +113,13 @@ static void take(struct streams *s, int which)
         fwrite(buffer, 1, (size_t)got, s->files[which]);
 }
 
-static int milliseconds_left(const struct timespec *end)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int)((end->tv_sec - now.tv_sec) * 1000 + (end->tv_nsec - now.tv_nsec) / 1000000);
-}
-
 /* Collects the output until the program has closed it. Returns -1 if that takes too long. */
 static int collect(struct streams *s, const struct timespec *end)
 {
     int left;
     while (s->pipes[OUT][0] >= 0 || s->pipes[ERR][0] >= 0) {
         struct pollfd fds[PIPES] = {{s->pipes[OUT][0], POLLIN, 0}, {s->pipes[ERR][0], POLLIN, 0}};
-        if ((left = milliseconds_left(end)) <= 0)
+        if ((left = io_milliseconds_left(end)) <= 0)
             return -1;
         if (poll(fds, PIPES, left) < 0 && errno != EINTR)
             return -1;
@@ -147,7 +137,7 @@ static int reap(pid_t pid, int *how, const struct timespec *end)
     static const struct timespec pause = {.tv_nsec = 10000000};
     pid_t reaped;
     while ((reaped = waitpid(pid, how, WNOHANG)) == 0 || (reaped < 0 && errno == EINTR)) {
-        if (milliseconds_left(end) <= 0)
+        if (io_milliseconds_left(end) <= 0)
             return -1;
         nanosleep(&pause, NULL);
     }
@@ -157,10 +147,8 @@ static int reap(pid_t pid, int *how, const struct timespec *end)
 /* Waits for the program until the end of its time, and then kills it. Returns 0 with its status; or -1. */
 static int attend(pid_t pid, struct streams *s, int seconds, int *status)
 {
-    struct timespec end;
+    const struct timespec end = io_deadline(seconds);
     int how = 0;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += seconds;
     int rc = collect(s, &end) == 0 ? reap(pid, &how, &end) : -1;
     if (rc != 0) {
         kill(pid, SIGKILL);
