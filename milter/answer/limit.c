@@ -1,18 +1,12 @@
 #include "answer/limit.h"
 
 #include <pthread.h>
-#include <stdalign.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
-/* Tables of sets: a key has one set where it may be, with WAYS places. The sets share LOCKS locks, each
- * held for some tens of nanoseconds. */
-#define WAYS       8
-#define LOCKS      64
-#define CACHE_LINE 64
+/* Tables of sets: a key has one set where it may be, with WAYS places. */
+#define WAYS 8
 
 /* The count of one client, network, or everyone. */
 struct row {
@@ -29,27 +23,21 @@ struct pair {
     uint32_t at;   /* when it was told last */
 };
 
-struct lock {
-    alignas(CACHE_LINE) pthread_mutex_t mutex;
-};
-
 struct level {
     unsigned most, ipv4_bits, ipv6_bits; /* bits of the 128 that its members share */
     size_t sets;
     struct row (*rows)[WAYS];
-    atomic_int_least64_t
-        crowded; /* when a newcomer found no place the last time that it was said */
-    struct lock locks[LOCKS];
+    int64_t crowded; /* when a newcomer found no place the last time that it was said; 0: never */
 };
 
 struct limit {
+    pthread_mutex_t lock; /* of all the rest */
     int64_t period;
     size_t memory;
     uint64_t secret; /* so that nobody can choose clients or addresses that share a set */
     struct level levels[LIMIT_LEVELS];
     size_t sets;
     struct pair (*pairs)[WAYS];
-    struct lock locks[LOCKS];
 };
 
 /* What a question means at one level. */
@@ -91,7 +79,7 @@ static uint64_t key_of(const struct limit *limit, const struct level *level, con
     return mix(limit->secret, prefix, sizeof prefix);
 }
 
-/* ---- counts; the caller holds the lock of the set */
+/* ---- counts */
 
 /* A clock that was set back by more than a period ends the period too, one that differs by a second
  * between two threads does not. */
@@ -129,44 +117,45 @@ static void add_one(struct row *row, uint64_t key, int64_t now, int64_t period)
     row->told = told + 1;
 }
 
-/* Whether a period has gone by since this was last asked with yes for an answer. */
-static bool is_due(atomic_int_least64_t *last, int64_t now, int64_t period)
-{
-    int64_t before = atomic_load(last);
-    return (before == 0 || now - before >= period) &&
-           atomic_compare_exchange_strong(last, &before, now);
-}
-
-static void say_full(struct limit_outcome *out, const struct limit *limit, struct level *level,
-                     struct row *row, uint64_t key, int64_t now)
-{
-    out->most = level->most;
-    out->crowded = row->key != key;
-    if (out->crowded) {
-        out->first = is_due(&level->crowded, now, limit->period);
-    } else {
-        out->first = !row->said;
-        row->said = 1;
-    }
-}
-
-/* Whether there is room for one more at this level; with take it is taken. */
-static bool has_room(struct limit *limit, const struct place *place, int64_t now, bool take,
-                     struct limit_outcome *out)
+static struct row *row_of(const struct limit *limit, const struct place *place, int64_t now)
 {
     struct level *level = place->level;
-    size_t set = place->key % level->sets;
-    pthread_mutex_t *lock = &level->locks[set % LOCKS].mutex;
+    return find_row(level->rows[place->key % level->sets], place->key, now, limit->period);
+}
 
-    pthread_mutex_lock(lock);
-    struct row *row = find_row(level->rows[set], place->key, now, limit->period);
-    bool room = told_now(row, now, limit->period) < level->most;
-    if (room && take)
-        add_one(row, place->key, now, limit->period);
-    if (!room)
-        say_full(out, limit, level, row, place->key, now);
-    pthread_mutex_unlock(lock);
-    return room;
+static void take_room(const struct limit *limit, const struct place *place, int64_t now)
+{
+    add_one(row_of(limit, place, now), place->key, now, limit->period);
+}
+
+/* Says once in a period that a limit is reached: for the client, or where it has no place, for all of those. */
+static void say_full(struct limit_outcome *out, const struct limit *limit,
+                     const struct place *place, struct row *row, int64_t now)
+{
+    struct level *level = place->level;
+    out->allowed = false;
+    out->level = (enum limit_level)(level - limit->levels);
+    out->most = level->most;
+    out->crowded = row->key != place->key;
+    if (!out->crowded) {
+        out->first = !row->said;
+        row->said = 1;
+        return;
+    }
+    out->first = level->crowded == 0 || now - level->crowded >= limit->period;
+    if (out->first)
+        level->crowded = now;
+}
+
+/* Whether there is room for one more at this level; else *out says so. */
+static bool has_room(struct limit_outcome *out, const struct limit *limit,
+                     const struct place *place, int64_t now)
+{
+    struct row *row = row_of(limit, place, now);
+    if (told_now(row, now, limit->period) < place->level->most)
+        return true;
+    say_full(out, limit, place, row, now);
+    return false;
 }
 
 /* ---- told addresses */
@@ -175,12 +164,9 @@ static bool has_room(struct limit *limit, const struct place *place, int64_t now
  * now on, since nothing new is told. */
 static bool was_told(struct limit *limit, uint64_t hash, int64_t now, bool note)
 {
-    size_t at = hash % limit->sets;
     uint32_t mark = (uint32_t)(hash >> 32) | 1;
-    struct pair *set = limit->pairs[at], *found = NULL, *oldest = &set[0];
-    pthread_mutex_t *lock = &limit->locks[at % LOCKS].mutex;
+    struct pair *set = limit->pairs[hash % limit->sets], *found = NULL, *oldest = &set[0];
 
-    pthread_mutex_lock(lock);
     for (int i = 0; i < WAYS && found == NULL; i++) {
         if (set[i].mark == mark && !is_over(set[i].at, now, limit->period))
             found = &set[i];
@@ -192,20 +178,10 @@ static bool was_told(struct limit *limit, uint64_t hash, int64_t now, bool note)
         found->at = (uint32_t)now;
     else if (note)
         *oldest = (struct pair){.mark = mark, .at = (uint32_t)now};
-    pthread_mutex_unlock(lock);
     return known;
 }
 
 /* ---- asking */
-
-/* With many clients none of it is in a cache: all that is needed comes at the same time. */
-static void fetch(const struct limit *limit, const struct place *place)
-{
-    const char *row = (const char *)&place->level->rows[place->key % place->level->sets];
-    __builtin_prefetch(row, 1);
-    __builtin_prefetch(row + CACHE_LINE, 1);
-    __builtin_prefetch(&limit->pairs[place->pair % limit->sets], 1);
-}
 
 /* The levels that have a limit. Returns how many. */
 static int find_places(struct place *places, struct limit *limit, const struct ip *client,
@@ -218,37 +194,41 @@ static int find_places(struct place *places, struct limit *limit, const struct i
         if (level->most == 0)
             continue;
         uint64_t key = key_of(limit, level, client);
-        places[count] =
+        places[count++] =
             (struct place){.level = level, .key = key, .pair = mix(key, &name, sizeof name)};
-        fetch(limit, &places[count++]);
     }
     return count;
 }
 
-void limit_ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
-               const char *new_address, int64_t now)
+/* What is known costs nothing, at no level; what is new is taken only where every level has room. */
+static void ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
+                const char *new_address, int64_t now)
 {
     struct place places[LIMIT_LEVELS];
     int count = find_places(places, limit, client, new_address);
 
     *out = (struct limit_outcome){.allowed = true};
-    for (int i = 0; i < count && out->allowed; i++) {
+    for (int i = 0; i < count; i++) {
         places[i].known = was_told(limit, places[i].pair, now, false);
         if (places[i].known && places[i].level == &limit->levels[LIMIT_CLIENT])
             return;
-        out->level = (enum limit_level)(places[i].level - limit->levels);
-        out->allowed = places[i].known || has_room(limit, &places[i], now, false, out);
+        if (!places[i].known && !has_room(out, limit, &places[i], now))
+            return;
     }
-    for (int i = 0; i < count && out->allowed; i++) {
+    for (int i = 0; i < count; i++) {
         if (places[i].known)
             continue;
-        out->level = (enum limit_level)(places[i].level - limit->levels);
-        out->allowed = has_room(limit, &places[i], now, true, out); /* another thread was first? */
+        take_room(limit, &places[i], now);
+        (void)was_told(limit, places[i].pair, now, true);
     }
-    /* Only when every level has room: what is known costs nothing, at no level. */
-    for (int i = 0; i < count && out->allowed; i++)
-        if (!places[i].known)
-            (void)was_told(limit, places[i].pair, now, true);
+}
+
+void limit_ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
+               const char *new_address, int64_t now)
+{
+    pthread_mutex_lock(&limit->lock);
+    ask(out, limit, client, new_address, now);
+    pthread_mutex_unlock(&limit->lock);
 }
 
 const char *limit_level_name(enum limit_level level)
@@ -259,32 +239,6 @@ const char *limit_level_name(enum limit_level level)
 }
 
 /* ---- making one */
-
-static void init_locks(struct lock *locks)
-{
-    for (int i = 0; i < LOCKS; i++)
-        pthread_mutex_init(&locks[i].mutex, NULL);
-}
-
-static void destroy_locks(struct lock *locks)
-{
-    for (int i = 0; i < LOCKS; i++)
-        pthread_mutex_destroy(&locks[i].mutex);
-}
-
-/* On cache lines of their own; pages that nobody needs stay untouched. */
-static void *make_sets(size_t sets, size_t size)
-{
-    void *made =
-        mmap(NULL, sets * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return made == MAP_FAILED ? NULL : made;
-}
-
-static void free_sets(void *made, size_t sets, size_t size)
-{
-    if (made != NULL)
-        munmap(made, sets * size);
-}
 
 static void set_share(struct level *level, const struct limit_share *share)
 {
@@ -305,8 +259,7 @@ static void set_rules(struct limit *limit, const struct limit_rules *rules)
 static int make_level(struct level *level, size_t memory)
 {
     level->sets = memory / sizeof *level->rows + 1;
-    level->rows = make_sets(level->sets, sizeof *level->rows);
-    init_locks(level->locks);
+    level->rows = calloc(level->sets, sizeof *level->rows);
     return level->rows == NULL ? -1 : 0;
 }
 
@@ -317,8 +270,7 @@ static int make_tables(struct limit *limit)
     rc |= make_level(&limit->levels[LIMIT_NETWORK], limit->memory / 8);
     rc |= make_level(&limit->levels[LIMIT_EVERYONE], 0);
     limit->sets = limit->memory / 2 / sizeof *limit->pairs + 1;
-    limit->pairs = make_sets(limit->sets, sizeof *limit->pairs);
-    init_locks(limit->locks);
+    limit->pairs = calloc(limit->sets, sizeof *limit->pairs);
     return rc != 0 || limit->pairs == NULL ? -1 : 0;
 }
 
@@ -346,10 +298,10 @@ static void carry(struct limit *to, const struct limit *from)
 
 struct limit *limit_new(const struct limit_rules *rules, const struct limit *old)
 {
-    struct limit *made = aligned_alloc(alignof(struct limit), sizeof *made);
+    struct limit *made = calloc(1, sizeof *made);
     if (made == NULL)
         return NULL;
-    memset(made, 0, sizeof *made);
+    pthread_mutex_init(&made->lock, NULL);
     set_rules(made, rules);
     if (getrandom(&made->secret, sizeof made->secret, GRND_NONBLOCK) < 0)
         made->secret = (uint64_t)(uintptr_t)made;
@@ -374,11 +326,9 @@ void limit_free(struct limit *limit)
 {
     if (limit == NULL)
         return;
-    for (int i = 0; i < LIMIT_LEVELS; i++) {
-        destroy_locks(limit->levels[i].locks);
-        free_sets(limit->levels[i].rows, limit->levels[i].sets, sizeof *limit->levels[i].rows);
-    }
-    destroy_locks(limit->locks);
-    free_sets(limit->pairs, limit->sets, sizeof *limit->pairs);
+    for (int i = 0; i < LIMIT_LEVELS; i++)
+        free(limit->levels[i].rows);
+    free(limit->pairs);
+    pthread_mutex_destroy(&limit->lock);
     free(limit);
 }
