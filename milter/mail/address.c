@@ -69,18 +69,12 @@ static bool copy_lower(char *out, const char *text, size_t length)
 
 /* ---- the domain */
 
-/* What may stand in a label, in lower case; 0 for any other octet. No host name has '_' (RFC 1123), but
- * the wild has. A table, since it is asked for each octet of each recipient. */
-/* clang-format off */
-static const char label_octets[256] = {
-    ['-'] = '-', ['_'] = '_',
-    ['0'] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
-    ['A'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
-            'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
-    ['a'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
-            'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
-};
-/* clang-format on */
+/* What may stand in a label, in lower case. No host name has '_' (RFC 1123), but the wild has. */
+static bool is_label_octet(char octet)
+{
+    return (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9') || octet == '-' ||
+           octet == '_';
+}
 
 /* Whether name is made of labels of 1 to 63 octets (RFC 1035 section 2.3.4). */
 static bool are_labels(const char *name)
@@ -94,7 +88,7 @@ static bool are_labels(const char *name)
                 return true;
             length = 0;
         } else {
-            if (label_octets[(unsigned char)*name] != *name)
+            if (!is_label_octet(*name))
                 return false;
             length++;
         }
@@ -170,26 +164,7 @@ static bool has_a_label(const char *name)
     return false;
 }
 
-/* Most names in one pass: labels of 1 to 63 letters, digits, '-' and '_', none an A-label. Of any
- * other name it says nothing, and leaves out undefined. */
-static bool read_plain_name(char *out, const char *text, size_t length)
-{
-    for (size_t i = 0, label = 0;; label = i) {
-        for (char octet; i < length && (octet = label_octets[(unsigned char)text[i]]) != '\0'; i++)
-            out[i] = octet;
-        if (i == label || i - label > 63 || (i - label >= 4 && memcmp(out + label, "xn--", 4) == 0))
-            return false;
-        if (i == length) {
-            out[i] = '\0';
-            return true;
-        }
-        if (text[i] != '.')
-            return false;
-        out[i++] = '.';
-    }
-}
-
-/* Any other name of one octet or more. */
+/* A name of one octet or more. */
 static int read_name(char *out, const char *text, size_t length, struct error *err)
 {
     bool ascii = copy_lower(out, text, length);
@@ -210,8 +185,6 @@ int address_domain_parse(char *out, const char *text, size_t length, struct erro
         return refuse(err, text, length,
                       used == 0 ? "no domain: write one after the '@'"
                                 : "the domain is over 255 octets: write a shorter one");
-    if (read_plain_name(out, text, used))
-        return 0;
     return text[0] == '[' ? parse_literal(out, text, length, err) : read_name(out, text, used, err);
 }
 
