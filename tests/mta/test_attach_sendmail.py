@@ -225,7 +225,8 @@ class StockSendmailCase(Case):
         self.assertIn('mode = "observe"', self.daemon.conf.read_text())
         place.until(lambda: self.daemon.count("configuration read again") == 1, "the daemon reads it")
         self.sendmail.hears(PRESENT, "250 ")
-        place.until(lambda: self.replies() == before and self.daemon.count("map=reply"), "all as before, and logged")
+        observed = f"from=<sender@client.example>, map=reply, entry={REMOVED}, observed reply={NEW}"
+        place.until(lambda: self.replies() == before and self.daemon.count(observed), "all as before, and logged")
 
     def test_every_way_of_being_down(self):
         """The table of movedctl(8): what a removed, a present and an unknown mailbox get."""

@@ -57,8 +57,8 @@ static const char served_alone[] = "R$*\t\t\t$: $1 $| $>\"Basic_check_rcpt\" $1\
 static const char ask[] =
     "R< $* > $*\t\t$: $1\n"
     "R$*\t\t\t$: $&{auth_authen} $| $1\n"
-    "R$+ $| $*\t\t$: $2 $| $(reply $&{client_addr} \" 1 0 \" $2 $: <NONE> $)\n"
-    "R$| $*\t\t\t$: $1 $| $(reply $&{client_addr} \" 0 0 \" $1 $: <NONE> $)\n"
+    "R$+ $| $*\t\t$: $2 $| $(reply $&{client_addr} \" 1 0 <\" $2 \"> \" $&f $: <NONE> $)\n"
+    "R$| $*\t\t\t$: $1 $| $(reply $&{client_addr} \" 0 0 <\" $1 \"> \" $&f $: <NONE> $)\n"
     "R$* $| <NONE>\t\t$@ $1\n";
 
 /* With FEATURE(`delay_checks') client and sender are checked after the recipient. They are checked here first,
