@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DEPTH_MAX  10         /* files within files, as libconfig */
-#define OCTETS_MAX (16 << 20) /* octets: a configuration has some thousand */
+#define DEPTH_MAX  10        /* files within files, as libconfig */
+#define OCTETS_MAX (4 << 20) /* octets: a configuration has some thousand */
 
 struct conf_origin {
     size_t offset; /* in the text */
@@ -135,7 +135,7 @@ static char *slurp(FILE *in, size_t *length, struct error *err)
     if (ferror(in))
         error_set(err, EX_IOERR, "%s", strerror(errno));
     else
-        error_set(err, EX_CONFIG, "16 MiB or more: write the path of a configuration file");
+        error_set(err, EX_CONFIG, "4 MiB or more: write the path of a configuration file");
     free(text);
     return NULL;
 }
@@ -236,7 +236,7 @@ static int copy(struct assembly *assembly, struct cursor *cursor)
         return no_memory(assembly->err);
     cursor->copied = cursor->at;
     if (assembly->out->length > OCTETS_MAX)
-        return error_set(assembly->err, EX_CONFIG, "over 16 MiB with its includes: write less");
+        return error_set(assembly->err, EX_CONFIG, "over 4 MiB with its includes: write less");
     return 0;
 }
 
