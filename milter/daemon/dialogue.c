@@ -1,10 +1,10 @@
 #include "daemon/dialogue.h"
 
-#include "daemon/log.h"
+#include "daemon/counters.h"
+#include "daemon/logger.h"
 #include "daemon/open_sessions.h"
 #include "daemon/report.h"
 #include "daemon/service.h"
-#include "daemon/stats.h"
 
 #include <stdio.h>
 #include <string.h>

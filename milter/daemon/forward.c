@@ -1,6 +1,6 @@
 #include "daemon/forward.h"
 
-#include "daemon/log.h"
+#include "daemon/logger.h"
 #include "mail/envelope.h"
 
 #include <stdio.h>

@@ -3,7 +3,8 @@
 
 #include "answer/settings.h"
 #include "base/error.h"
-#include "daemon/log.h"
+#include "daemon/counters.h"
+#include "daemon/logger.h"
 #include "daemon/lookup.h"
 #include "daemon/pid_file.h"
 #include "daemon/privileges.h"
@@ -11,7 +12,6 @@
 #include "daemon/session.h"
 #include "daemon/signals.h"
 #include "daemon/socket.h"
-#include "daemon/stats.h"
 #include "table/table.h"
 
 #include <errno.h>

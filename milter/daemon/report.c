@@ -1,7 +1,7 @@
 #include "daemon/report.h"
 
-#include "daemon/log.h"
-#include "daemon/stats.h"
+#include "daemon/counters.h"
+#include "daemon/logger.h"
 
 #include <netinet/in.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "daemon/service.h"
 
-#include "daemon/log.h"
+#include "daemon/logger.h"
 #include "daemon/watch.h"
 
 #include <pthread.h>

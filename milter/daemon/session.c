@@ -1,11 +1,11 @@
 #include "daemon/session.h"
 
+#include "daemon/counters.h"
 #include "daemon/forward.h"
-#include "daemon/log.h"
+#include "daemon/logger.h"
 #include "daemon/open_sessions.h"
 #include "daemon/report.h"
 #include "daemon/service.h"
-#include "daemon/stats.h"
 #include "mail/envelope.h"
 
 #include <assert.h>

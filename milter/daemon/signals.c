@@ -2,7 +2,7 @@
 
 #include "daemon/signals.h"
 
-#include "daemon/log.h"
+#include "daemon/logger.h"
 #include "daemon/open_sessions.h"
 #include "daemon/service.h"
 #include "daemon/socket.h"

@@ -5,7 +5,7 @@
 #include "base/endpoint.h"
 #include "daemon/folder.h"
 #include "daemon/handed_over.h"
-#include "daemon/log.h"
+#include "daemon/logger.h"
 
 #include <errno.h>
 #include <fcntl.h>

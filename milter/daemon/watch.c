@@ -1,6 +1,6 @@
 #include "daemon/watch.h"
 
-#include "daemon/log.h"
+#include "daemon/logger.h"
 #include "daemon/open_sessions.h"
 
 #include <dirent.h>

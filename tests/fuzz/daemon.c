@@ -1,9 +1,9 @@
 #include "daemon.h"
 
-#include "daemon/log.h"
+#include "daemon/counters.h"
+#include "daemon/logger.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
-#include "daemon/stats.h"
 #include "table/table.h"
 
 #include <ftw.h>

@@ -1,8 +1,8 @@
 #include "config.h"
 
-#include "daemon/stats.h"
+#include "daemon/counters.h"
 
-#include "daemon/log.h"
+#include "daemon/logger.h"
 #include "daemon/open_sessions.h"
 #include "daemon/service.h"
 #include "mail/timestamp.h"

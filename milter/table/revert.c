@@ -1,4 +1,4 @@
-/* table/undo.c: take a change back: each of its entries, from the last to the first, becomes what it was */
+/* table/revert.c: take a change back: each of its entries, from the last to the first, becomes what it was */
 #include "table/changelog.h"
 #include "table/table_internal.h"
 

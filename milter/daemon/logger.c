@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "daemon/log.h"
+#include "daemon/logger.h"
 
 #include "base/printable.h"
 

@@ -1,4 +1,4 @@
-/* ctl/main.c: movedctl: finds the command, reads its options, opens the table for it, prints its
+/* ctl/movedctl.c: movedctl: finds the command, reads its options, opens the table for it, prints its
  * error. */
 #include "config.h"
 

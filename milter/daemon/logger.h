@@ -1,8 +1,8 @@
-/* daemon/log.h: log lines, through a bounded queue to one thread, since syslog(3) can block and
+/* daemon/logger.h: log lines, through a bounded queue to one thread, since syslog(3) can block and
  * a reply must not wait for it. What does not fit in the queue is counted, and said when there
  * is room again. */
-#ifndef DAEMON_LOG_H
-#define DAEMON_LOG_H
+#ifndef DAEMON_LOGGER_H
+#define DAEMON_LOGGER_H
 
 #include "answer/settings.h"
 #include "base/error.h"

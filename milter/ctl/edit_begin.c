@@ -1,4 +1,4 @@
-/* ctl/edit.c: begin to change the table: wait for another process that changes it, and say what is in the way */
+/* ctl/edit_begin.c: begin to change the table: wait for another process that changes it, and say what is in the way */
 #include "ctl/ctl.h"
 
 #include <signal.h>

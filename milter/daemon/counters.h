@@ -1,6 +1,6 @@
-/* daemon/stats.h: what the daemon has done since it started, and how it is. Threads may share it. */
-#ifndef DAEMON_STATS_H
-#define DAEMON_STATS_H
+/* daemon/counters.h: what the daemon has done since it started, and how it is. Threads may share it. */
+#ifndef DAEMON_COUNTERS_H
+#define DAEMON_COUNTERS_H
 
 #include "answer/answer.h"
 
