@@ -9,7 +9,7 @@
 #define WAYS 8
 
 /* The count of one client, network, or everyone. */
-struct row {
+struct limit_row {
     uint64_t key;   /* hash; 0: free */
     uint32_t since; /* when its period began */
     uint32_t told : 31;
@@ -26,7 +26,7 @@ struct pair {
 struct level {
     unsigned most, ipv4_bits, ipv6_bits; /* bits of the 128 that its members share */
     size_t sets;
-    struct row (*rows)[WAYS];
+    struct limit_row (*rows)[WAYS];
     int64_t crowded; /* when a newcomer found no place the last time that it was said; 0: never */
 };
 
@@ -41,7 +41,7 @@ struct limit {
 };
 
 /* What a question means at one level. */
-struct place {
+struct limit_place {
     struct level *level;
     uint64_t key, pair;
     bool known; /* the address was told here before */
@@ -89,16 +89,16 @@ static bool is_over(uint32_t since, int64_t now, int64_t period)
     return age >= period || age <= -period;
 }
 
-static unsigned told_now(const struct row *row, int64_t now, int64_t period)
+static unsigned told_now(const struct limit_row *row, int64_t now, int64_t period)
 {
     return row->key == 0 || is_over(row->since, now, period) ? 0 : row->told;
 }
 
 /* The key's own row, or else the one that it would take over: that with the least count, the oldest
  * of several. */
-static struct row *find_row(struct row *set, uint64_t key, int64_t now, int64_t period)
+static struct limit_row *find_row(struct limit_row *set, uint64_t key, int64_t now, int64_t period)
 {
-    struct row *least = &set[0];
+    struct limit_row *least = &set[0];
     for (int i = 0; i < WAYS; i++) {
         unsigned told = told_now(&set[i], now, period), least_told = told_now(least, now, period);
         if (set[i].key == key)
@@ -109,28 +109,29 @@ static struct row *find_row(struct row *set, uint64_t key, int64_t now, int64_t 
     return least;
 }
 
-static void add_one(struct row *row, uint64_t key, int64_t now, int64_t period)
+static void add_one(struct limit_row *row, uint64_t key, int64_t now, int64_t period)
 {
     unsigned told = told_now(row, now, period);
     if (row->key != key || told == 0)
-        *row = (struct row){.key = key, .since = (uint32_t)now};
+        *row = (struct limit_row){.key = key, .since = (uint32_t)now};
     row->told = told + 1;
 }
 
-static struct row *row_of(const struct limit *limit, const struct place *place, int64_t now)
+static struct limit_row *row_of(const struct limit *limit, const struct limit_place *place,
+                                int64_t now)
 {
     struct level *level = place->level;
     return find_row(level->rows[place->key % level->sets], place->key, now, limit->period);
 }
 
-static void take_room(const struct limit *limit, const struct place *place, int64_t now)
+static void take_room(const struct limit *limit, const struct limit_place *place, int64_t now)
 {
     add_one(row_of(limit, place, now), place->key, now, limit->period);
 }
 
 /* Says once in a period that a limit is reached: for the client, or where it has no place, for all of those. */
 static void say_full(struct limit_outcome *out, const struct limit *limit,
-                     const struct place *place, struct row *row, int64_t now)
+                     const struct limit_place *place, struct limit_row *row, int64_t now)
 {
     struct level *level = place->level;
     out->allowed = false;
@@ -149,9 +150,9 @@ static void say_full(struct limit_outcome *out, const struct limit *limit,
 
 /* Whether there is room for one more at this level; else *out says so. */
 static bool has_room(struct limit_outcome *out, const struct limit *limit,
-                     const struct place *place, int64_t now)
+                     const struct limit_place *place, int64_t now)
 {
-    struct row *row = row_of(limit, place, now);
+    struct limit_row *row = row_of(limit, place, now);
     if (told_now(row, now, limit->period) < place->level->most)
         return true;
     say_full(out, limit, place, row, now);
@@ -184,7 +185,7 @@ static bool was_told(struct limit *limit, uint64_t hash, int64_t now, bool note)
 /* ---- asking */
 
 /* The levels that have a limit. Returns how many. */
-static int find_places(struct place *places, struct limit *limit, const struct ip *client,
+static int find_places(struct limit_place *places, struct limit *limit, const struct ip *client,
                        const char *new_address)
 {
     uint64_t name = mix(limit->secret, new_address, strlen(new_address));
@@ -195,7 +196,7 @@ static int find_places(struct place *places, struct limit *limit, const struct i
             continue;
         uint64_t key = key_of(limit, level, client);
         places[count++] =
-            (struct place){.level = level, .key = key, .pair = mix(key, &name, sizeof name)};
+            (struct limit_place){.level = level, .key = key, .pair = mix(key, &name, sizeof name)};
     }
     return count;
 }
@@ -204,7 +205,7 @@ static int find_places(struct place *places, struct limit *limit, const struct i
 static void ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
                 const char *new_address, int64_t now)
 {
-    struct place places[LIMIT_LEVELS];
+    struct limit_place places[LIMIT_LEVELS];
     int count = find_places(places, limit, client, new_address);
 
     *out = (struct limit_outcome){.allowed = true};
@@ -278,8 +279,8 @@ static int make_tables(struct limit *limit)
 static void carry_level(struct level *to, const struct level *from)
 {
     for (size_t i = 0; i < from->sets * WAYS; i++) {
-        const struct row *row = &from->rows[i / WAYS][i % WAYS];
-        struct row *set = to->rows[row->key % to->sets], *place = &set[0];
+        const struct limit_row *row = &from->rows[i / WAYS][i % WAYS];
+        struct limit_row *set = to->rows[row->key % to->sets], *place = &set[0];
         for (int way = 0; way < WAYS; way++)
             if (set[way].told < place->told)
                 place = &set[way];

@@ -211,13 +211,13 @@ static const char *banned_phrase(const char *reply)
 }
 
 /* What is written where: "replies" or "replies.by_domain: old.example". */
-struct place {
+struct text_place {
     const char *path, *domain;
     void (*say)(const char *line, void *data);
     void *data;
 };
 
-static void warn_of(const struct place *place, enum text_kind kind, const char *what,
+static void warn_of(const struct text_place *place, enum text_kind kind, const char *what,
                     const char *phrase)
 {
     char line[512];
@@ -228,7 +228,8 @@ static void warn_of(const struct place *place, enum text_kind kind, const char *
 }
 
 /* Of a domain's texts only those that are its own. */
-static void warn(const struct texts *texts, const struct texts *general, const struct place *place)
+static void warn(const struct texts *texts, const struct texts *general,
+                 const struct text_place *place)
 {
     for (int i = 0; i < TEXTS; i++) {
         const char *text = texts->of[i], *line_end = text + strcspn(text, "\n");
@@ -249,10 +250,10 @@ void texts_warn(const struct texts *texts, const struct conf_groups *by_domain,
                 void (*say)(const char *line, void *data), void *data)
 {
     const struct domain_texts *items = by_domain->items;
-    const struct place general = {"replies", "", say, data};
+    const struct text_place general = {"replies", "", say, data};
     warn(texts, texts, &general);
     for (size_t i = 0; i < by_domain->count; i++) {
-        const struct place place = {PATH, items[i].domain, say, data};
+        const struct text_place place = {PATH, items[i].domain, say, data};
         warn(&items[i].texts, texts, &place);
     }
 }

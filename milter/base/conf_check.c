@@ -19,7 +19,7 @@ struct scope {
     size_t first_name;  /* in names */
 };
 
-struct walk {
+struct conf_walk {
     const struct conf_text *text;
     const struct conf_key *keys;
     size_t key_count;
@@ -31,7 +31,7 @@ struct walk {
     struct error *err;
 };
 
-static int refuse(struct walk *walk, const char *at)
+static int refuse(struct conf_walk *walk, const char *at)
 {
     if (*walk->path != '\0')
         error_at(walk->err, walk->path, 0);
@@ -51,14 +51,14 @@ static bool same_name(const char *a, const char *b)
     return length == name_length(b) && memcmp(a, b, length) == 0;
 }
 
-static void set_path(struct walk *walk, const char *name, size_t length)
+static void set_path(struct conf_walk *walk, const char *name, size_t length)
 {
     size_t used = walk->scopes[walk->depth].path_length;
     snprintf(walk->path + used, sizeof walk->path - used, "%s%.*s", used == 0 ? "" : ".",
              (int)length, name);
 }
 
-static int refuse_again(struct walk *walk, const char *first, const char *again)
+static int refuse_again(struct conf_walk *walk, const char *first, const char *again)
 {
     const char *file, *here;
     unsigned line, line_here;
@@ -71,7 +71,7 @@ static int refuse_again(struct walk *walk, const char *first, const char *again)
     return refuse(walk, again);
 }
 
-static int note_name(struct walk *walk, const char *name, size_t length)
+static int note_name(struct conf_walk *walk, const char *name, size_t length)
 {
     for (size_t i = walk->scopes[walk->depth].first_name; i < walk->name_count; i++)
         if (same_name(walk->names[i], name)) {
@@ -101,7 +101,7 @@ static const char *skip_blanks(const char *at)
 }
 
 /* A word is a key if a value follows; else it is true, false, or a fault that libconfig finds. */
-static int read_name(struct walk *walk, const char **at)
+static int read_name(struct conf_walk *walk, const char **at)
 {
     size_t length = name_length(*at);
     const char *name = *at, *next = skip_blanks(name + length);
@@ -159,7 +159,7 @@ int conf_out_of_range(const struct conf_key *key, const char *number, int length
                      key->unit == NULL ? "" : key->unit);
 }
 
-static int refuse_number(struct walk *walk, const char *number, int length)
+static int refuse_number(struct conf_walk *walk, const char *number, int length)
 {
     static const struct conf_key any = {.min = INT_MIN, .max = INT_MAX};
     const struct conf_key *key = &any;
@@ -170,7 +170,7 @@ static int refuse_number(struct walk *walk, const char *number, int length)
     return refuse(walk, number);
 }
 
-static int read_number(struct walk *walk, const char **at)
+static int read_number(struct conf_walk *walk, const char **at)
 {
     bool is_integer;
     const char *number = *at, *end = number_end(number, &is_integer);
@@ -182,7 +182,7 @@ static int read_number(struct walk *walk, const char **at)
 
 /* ---- brackets */
 
-static int open_scope(struct walk *walk, const char *at)
+static int open_scope(struct conf_walk *walk, const char *at)
 {
     if (walk->depth + 1 == DEPTH_MAX) {
         error_set(walk->err, EX_CONFIG,
@@ -199,7 +199,7 @@ static int open_scope(struct walk *walk, const char *at)
     return 0;
 }
 
-static int close_scope(struct walk *walk, const char *at)
+static int close_scope(struct conf_walk *walk, const char *at)
 {
     const struct scope *scope = &walk->scopes[walk->depth];
     if (scope->at != NULL && *at == scope->closer) {
@@ -221,7 +221,7 @@ static int close_scope(struct walk *walk, const char *at)
     return refuse(walk, at);
 }
 
-static int refuse_open(struct walk *walk)
+static int refuse_open(struct conf_walk *walk)
 {
     const struct scope *scope = &walk->scopes[walk->depth];
     walk->path[scope->path_length] = '\0';
@@ -232,7 +232,7 @@ static int refuse_open(struct walk *walk)
 
 /* ---- */
 
-static int read_token(struct walk *walk, const char **at)
+static int read_token(struct conf_walk *walk, const char **at)
 {
     const char *token = *at;
     if (name_length(token) > 0)
@@ -250,7 +250,7 @@ static int read_token(struct walk *walk, const char **at)
 int conf_check(const struct conf_text *text, const struct conf_key *keys, size_t count,
                struct error *err)
 {
-    struct walk walk = {
+    struct conf_walk walk = {
         .text = text, .keys = keys, .key_count = count, .scopes = {{.closer = '}'}}, .err = err};
     const char *at = skip_blanks(text->text);
     int rc = 0;

@@ -220,17 +220,17 @@ static char *resolve(const char *main_file, const char *quote, const char *end)
 
 static int add_file(struct assembly *assembly, const char *path);
 
-struct cursor {
+struct conf_cursor {
     const char *file, *text; /* of the file */
     const char *at, *copied; /* everything before copied is in the assembly */
 };
 
-static int fail_at(const struct cursor *cursor, struct error *err)
+static int fail_at(const struct conf_cursor *cursor, struct error *err)
 {
     return error_at(err, cursor->file, 1 + count_lines(cursor->text, cursor->at));
 }
 
-static int copy(struct assembly *assembly, struct cursor *cursor)
+static int copy(struct assembly *assembly, struct conf_cursor *cursor)
 {
     if (append(assembly->out, cursor->copied, (size_t)(cursor->at - cursor->copied)) != 0)
         return no_memory(assembly->err);
@@ -240,15 +240,15 @@ static int copy(struct assembly *assembly, struct cursor *cursor)
     return 0;
 }
 
-static int fail_include(const struct cursor *cursor, struct error *err)
+static int fail_include(const struct conf_cursor *cursor, struct error *err)
 {
     err->status = err->status == EX_NOPERM || err->status == EX_OSERR ? err->status : EX_CONFIG;
     error_at(err, "@include", 0);
     return fail_at(cursor, err);
 }
 
-static int add_include(struct assembly *assembly, const struct cursor *cursor, const char *quote,
-                       const char *end)
+static int add_include(struct assembly *assembly, const struct conf_cursor *cursor,
+                       const char *quote, const char *end)
 {
     size_t files = assembly->files->count;
     char *path = resolve(assembly->main_file, quote, end);
@@ -259,7 +259,7 @@ static int add_include(struct assembly *assembly, const struct cursor *cursor, c
     return fail_include(cursor, assembly->err);
 }
 
-static int include(struct assembly *assembly, struct cursor *cursor, const char *quote)
+static int include(struct assembly *assembly, struct conf_cursor *cursor, const char *quote)
 {
     const char *end = conf_text_skip(quote);
     if (end == NULL) {
@@ -279,7 +279,7 @@ static int include(struct assembly *assembly, struct cursor *cursor, const char 
     return 0;
 }
 
-static int refuse_open(const struct cursor *cursor, struct error *err)
+static int refuse_open(const struct conf_cursor *cursor, struct error *err)
 {
     if (*cursor->at == '"')
         error_set(err, EX_CONFIG,
@@ -290,7 +290,7 @@ static int refuse_open(const struct cursor *cursor, struct error *err)
     return fail_at(cursor, err);
 }
 
-static int add_lines(struct assembly *assembly, struct cursor *cursor)
+static int add_lines(struct assembly *assembly, struct conf_cursor *cursor)
 {
     bool line_begins = true;
     while (*cursor->at != '\0') {
@@ -317,7 +317,7 @@ static int add_lines(struct assembly *assembly, struct cursor *cursor)
 static int add_text(struct assembly *assembly, const char *file, const char *text)
 {
     struct conf_text *out = assembly->out;
-    struct cursor cursor = {.file = file, .text = text, .at = text, .copied = text};
+    struct conf_cursor cursor = {.file = file, .text = text, .at = text, .copied = text};
     if (set_origin(out, file, 1) != 0)
         return no_memory(assembly->err);
     if (add_lines(assembly, &cursor) != 0)

@@ -11,7 +11,7 @@
 #define CHUNK 10000
 
 /* The walk, and how far it has come. */
-struct walk {
+struct lint_walk {
     struct lint *lint;
     struct entry last;
     unsigned left; /* in this view */
@@ -19,7 +19,7 @@ struct walk {
 
 static int walk_one(const struct entry *entry, void *data, struct error *err)
 {
-    struct walk *walk = data;
+    struct lint_walk *walk = data;
     if (lint_entry(walk->lint, entry, err) != 0)
         return -1;
     walk->last = *entry;
@@ -27,7 +27,7 @@ static int walk_one(const struct entry *entry, void *data, struct error *err)
 }
 
 /* Returns 1 where there may be more, 0 at the end, or -1 with err. */
-static int walk_some(struct walk *walk, struct table *table, bool first, struct error *err)
+static int walk_some(struct lint_walk *walk, struct table *table, bool first, struct error *err)
 {
     int rc = -1;
     struct table_view *view = table_view_open(table, err);
@@ -45,7 +45,7 @@ static int walk_some(struct walk *walk, struct table *table, bool first, struct 
 
 static int walk_all(struct lint *lint, struct table *table, struct error *err)
 {
-    struct walk walk = {.lint = lint};
+    struct lint_walk walk = {.lint = lint};
     size_t all;
 
     if (table_count(table, &all, err) != 0)

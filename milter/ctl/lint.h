@@ -32,7 +32,7 @@ enum finding {
     FINDING_DNS_FAILED,
 };
 
-struct report {
+struct lint_report {
     bool json, begun;
     size_t warnings, notes;
     struct progress progress; /* the bar that a finding wipes */
@@ -45,11 +45,11 @@ struct about {
     size_t entries;     /* that lead there; else 1 */
 };
 
-void report_begin(struct report *report, bool json);
-void report_end(struct report *report);
+void report_begin(struct lint_report *report, bool json);
+void report_end(struct lint_report *report);
 
 /* Prints one finding; format is the sentence that says what is wrong. Returns 0, or -1 with err (EX_IOERR). */
-int report_add(struct report *report, enum finding finding, const struct about *about,
+int report_add(struct lint_report *report, enum finding finding, const struct about *about,
                struct error *err, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 struct lint_domains;
@@ -58,7 +58,7 @@ struct lint {
     const struct settings *settings;
     struct table_view *view; /* to look things up in */
     int64_t now;
-    struct report report;
+    struct lint_report report;
     struct lint_domains *domains; /* to be asked for; NULL: without --dns */
     size_t entries;               /* looked at */
     size_t past_forwarding;       /* of them: forward_until is over */

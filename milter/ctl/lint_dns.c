@@ -282,7 +282,7 @@ static const struct host *find_reachable(const struct domain *domain, const char
     return NULL;
 }
 
-static int judge_hosts(const struct domain *domain, struct report *report, struct error *err)
+static int judge_hosts(const struct domain *domain, struct lint_report *report, struct error *err)
 {
     const char *why = NULL;
     const struct host *ours = find_ours(domain);
@@ -306,7 +306,7 @@ static int judge_hosts(const struct domain *domain, struct report *report, struc
     return 0;
 }
 
-static int judge(const struct domain *domain, struct report *report, struct error *err)
+static int judge(const struct domain *domain, struct lint_report *report, struct error *err)
 {
     switch (domain->mx) {
     case RESOLVER_NO_NAME:
@@ -324,7 +324,7 @@ static int judge(const struct domain *domain, struct report *report, struct erro
     return judge_hosts(domain, report, err);
 }
 
-int lint_domains_check(struct lint_domains *domains, struct report *report, struct error *err)
+int lint_domains_check(struct lint_domains *domains, struct lint_report *report, struct error *err)
 {
     domains->progress = &report->progress;
     if (ask(domains, err) != 0)

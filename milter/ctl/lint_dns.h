@@ -18,6 +18,6 @@ int lint_domains_add(struct lint_domains *domains, const char *domain, const cha
 
 /* Asks for all of them, and tells what is found, in the order in which they were added. Returns 0; or -1 with err, as
  * resolver_ask, and nothing told. */
-int lint_domains_check(struct lint_domains *domains, struct report *report, struct error *err);
+int lint_domains_check(struct lint_domains *domains, struct lint_report *report, struct error *err);
 
 #endif

@@ -11,7 +11,7 @@
 #define SAMPLE "x-any"
 
 /* The entry at hand. */
-struct subject {
+struct linted {
     struct lint *lint;
     const struct entry *entry;
     struct about about;
@@ -56,14 +56,14 @@ static void write_path(char *out, size_t size, const struct chain_trace *way)
 }
 
 /* The end of the way as the entry would have it: "@new.example" for a wildcard that leads to a wildcard. */
-static const char *shown_end(const struct subject *subject)
+static const char *shown_end(const struct linted *subject)
 {
     const struct chain *chain = &subject->lint->way.chain;
     bool wildcard = subject->entry->scope != ENTRY_MAILBOX && strcmp(chain->end.local, SAMPLE) == 0;
     return wildcard ? strrchr(chain->new, '@') : chain->new;
 }
 
-static int tell_chain(const struct subject *subject)
+static int tell_chain(const struct linted *subject)
 {
     const struct chain_trace *way = &subject->lint->way;
     const char *end = shown_end(subject);
@@ -75,7 +75,7 @@ static int tell_chain(const struct subject *subject)
                 "its new address has moved too, to %s by the entry %s", end, way->old[1]);
 }
 
-static int tell_loop(const struct subject *subject)
+static int tell_loop(const struct linted *subject)
 {
     const struct chain_trace *way = &subject->lint->way;
     bool forwards = subject->entry->action == ENTRY_FORWARD;
@@ -91,7 +91,7 @@ static int tell_loop(const struct subject *subject)
 }
 
 /* The entry for this mailbox that counts from a later moment on, if any. */
-static enum table_result find_later(const struct subject *subject, const struct address *address,
+static enum table_result find_later(const struct linted *subject, const struct address *address,
                                     struct entry *out)
 {
     struct chain chain;
@@ -106,7 +106,7 @@ static enum table_result find_later(const struct subject *subject, const struct 
     return TABLE_FOUND;
 }
 
-static int check_later(const struct subject *subject)
+static int check_later(const struct linted *subject)
 {
     struct entry later;
     char old[ADDRESS_TEXT_SIZE], from[TIMESTAMP_TEXT_SIZE];
@@ -123,7 +123,7 @@ static int check_later(const struct subject *subject)
 }
 
 /* Literals and what lies behind them are nothing that a name server knows. */
-static int note_domain(const struct subject *subject)
+static int note_domain(const struct linted *subject)
 {
     const struct lint *lint = subject->lint;
     if (lint->domains == NULL || lint->way.chain.end.domain[0] == '[')
@@ -132,7 +132,7 @@ static int note_domain(const struct subject *subject)
                             subject->err);
 }
 
-static int check_way(const struct subject *subject)
+static int check_way(const struct linted *subject)
 {
     struct lint *lint = subject->lint;
     const struct chain_question question = {
@@ -162,7 +162,7 @@ static int check_way(const struct subject *subject)
 }
 
 /* A stay that nothing would move anyway, now or at another time. */
-static int check_stay(const struct subject *subject)
+static int check_stay(const struct linted *subject)
 {
     struct lint *lint = subject->lint;
     const struct chain_question question = {.view = lint->view,
@@ -183,7 +183,7 @@ static int check_stay(const struct subject *subject)
 /* ---- how its new address reads */
 
 /* One mailbox name or label, length octets. */
-static int check_script(const struct subject *subject, const char *text, size_t length,
+static int check_script(const struct linted *subject, const char *text, size_t length,
                         bool latin_is_expected)
 {
     char character[128];
@@ -231,7 +231,7 @@ static bool is_idna(const char *domain, const char *unicode)
            strcmp(again, domain) == 0;
 }
 
-static int check_labels(const struct subject *subject, const char *unicode, bool latin_is_expected)
+static int check_labels(const struct linted *subject, const char *unicode, bool latin_is_expected)
 {
     for (const char *at = unicode; *at != '\0';) {
         size_t length = strcspn(at, ".");
@@ -243,7 +243,7 @@ static int check_labels(const struct subject *subject, const char *unicode, bool
 }
 
 /* Of the new address, which has at least an octet that is no ASCII, or an A-label. */
-static int check_spelling(const struct subject *subject, const char *local, const char *domain)
+static int check_spelling(const struct linted *subject, const char *local, const char *domain)
 {
     char unicode[4 * ADDRESS_DOMAIN_MAX + 1];
 
@@ -260,7 +260,7 @@ static int check_spelling(const struct subject *subject, const char *local, cons
     return check_labels(subject, unicode, latin_is_expected);
 }
 
-static int check_new(const struct subject *subject)
+static int check_new(const struct linted *subject)
 {
     const char *new = subject->entry->new;
     const struct address_rules rules = {.fold_case = false, .delimiters = ""};
@@ -280,11 +280,11 @@ static int check_new(const struct subject *subject)
 int lint_entry(struct lint *lint, const struct entry *entry, struct error *err)
 {
     char old[ADDRESS_TEXT_SIZE], until[TIMESTAMP_TEXT_SIZE];
-    const struct subject subject = {.lint = lint,
-                                    .entry = entry,
-                                    .about = {.old = old, .domain = "", .entries = 1},
-                                    .at = entry->from > lint->now ? entry->from : lint->now,
-                                    .err = err};
+    const struct linted subject = {.lint = lint,
+                                   .entry = entry,
+                                   .about = {.old = old, .domain = "", .entries = 1},
+                                   .at = entry->from > lint->now ? entry->from : lint->now,
+                                   .err = err};
 
     lint->entries++;
     entry_format_old(old, sizeof old, entry);

@@ -52,7 +52,7 @@ static int print_finding(enum finding finding, const struct about *about, const 
     return printf("%s: %s\n", more, kinds[finding].right);
 }
 
-static int print_json(struct report *report, enum finding finding, const struct about *about,
+static int print_json(struct lint_report *report, enum finding finding, const struct about *about,
                       const char *what)
 {
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "old", about->old, "severity",
@@ -65,7 +65,7 @@ static int print_json(struct report *report, enum finding finding, const struct 
     return rc;
 }
 
-int report_add(struct report *report, enum finding finding, const struct about *about,
+int report_add(struct lint_report *report, enum finding finding, const struct about *about,
                struct error *err, const char *format, ...)
 {
     char *what = NULL;
@@ -88,14 +88,14 @@ int report_add(struct report *report, enum finding finding, const struct about *
     return rc < 0 ? print_failed(err) : 0;
 }
 
-void report_begin(struct report *report, bool json)
+void report_begin(struct lint_report *report, bool json)
 {
-    *report = (struct report){.json = json};
+    *report = (struct lint_report){.json = json};
     if (json)
         putchar('[');
 }
 
-void report_end(struct report *report)
+void report_end(struct lint_report *report)
 {
     if (report->json)
         puts(report->begun ? "\n]" : "]");

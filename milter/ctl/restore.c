@@ -9,14 +9,14 @@
 
 #define TELL_EACH 4096 /* entries between two words of progress */
 
-struct reading {
+struct restoring {
     struct apply *apply;
     size_t done, all;
 };
 
 static int add_entry(const struct entry *entry, void *data, struct error *err)
 {
-    struct reading *reading = data;
+    struct restoring *reading = data;
     if (++reading->done % TELL_EACH == 0)
         progress_tell(&reading->apply->progress, reading->done, (double)reading->done,
                       (double)reading->all);
@@ -26,7 +26,7 @@ static int add_entry(const struct entry *entry, void *data, struct error *err)
 /* All of it, so that a damaged copy is refused before anything changes. */
 static int read_copy(struct apply *apply, struct table *copy, struct error *err)
 {
-    struct reading reading = {.apply = apply};
+    struct restoring reading = {.apply = apply};
     if (table_count(copy, &reading.all, err) != 0)
         return -1;
     struct table_view *view = table_view_open(copy, err);

@@ -12,37 +12,38 @@
 #include <string.h>
 #include <time.h>
 
-static const char *const groups[STATS_GROUPS] = {
-    [STATS_MILTER] = "milter",       [STATS_OBSERVED] = "observed", [STATS_LISTED] = "listed",
-    [STATS_RELOCATED] = "relocated", [STATS_REPLY] = "reply",
+static const char *const groups[COUNTERS_GROUPS] = {
+    [COUNTERS_MILTER] = "milter", [COUNTERS_OBSERVED] = "observed",
+    [COUNTERS_LISTED] = "listed", [COUNTERS_RELOCATED] = "relocated",
+    [COUNTERS_REPLY] = "reply",
 };
 
 static struct {
     time_t started;
     struct timespec began; /* the same moment on a clock that nobody sets */
-    atomic_ulong answers[STATS_GROUPS][RULES];
+    atomic_ulong answers[COUNTERS_GROUPS][RULES];
     atomic_ulong limits[LIMIT_LEVELS];
 } stats;
 
-void stats_start(void)
+void counters_start(void)
 {
     stats.started = time(NULL);
     clock_gettime(CLOCK_MONOTONIC, &stats.began);
 }
 
-int64_t stats_uptime(void)
+int64_t counters_uptime(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec - stats.began.tv_sec;
 }
 
-void stats_count(enum stats_group group, enum rule rule)
+void counters_count(enum counter_group group, enum rule rule)
 {
     atomic_fetch_add_explicit(&stats.answers[group][rule], 1, memory_order_relaxed);
 }
 
-void stats_count_limit(enum limit_level level)
+void counters_count_limit(enum limit_level level)
 {
     atomic_fetch_add_explicit(&stats.limits[level], 1, memory_order_relaxed);
 }
@@ -147,7 +148,7 @@ static void write_count(char *out, size_t size, size_t group, size_t rule)
              atomic_load_explicit(&stats.answers[group][rule], memory_order_relaxed));
 }
 
-bool stats_line(char *out, size_t size, size_t number)
+bool counters_line(char *out, size_t size, size_t number)
 {
     size_t count = number - LINES;
     if (number < LINES) {
@@ -156,7 +157,7 @@ bool stats_line(char *out, size_t size, size_t number)
         lines[number].write(out + at, size - at);
         return true;
     }
-    if (count >= (size_t)STATS_GROUPS * RULES)
+    if (count >= (size_t)COUNTERS_GROUPS * RULES)
         return false;
     write_count(out, size, count / RULES, count % RULES);
     return true;

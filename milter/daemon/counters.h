@@ -8,32 +8,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STATS_MAP "stats" /* the name under which the lookup socket tells them */
+#define COUNTERS_MAP "stats" /* the name under which the lookup socket tells them */
 
 /* Who asked for an answer. */
-enum stats_group {
-    STATS_MILTER,   /* a mail server, of a recipient, in enforce mode */
-    STATS_OBSERVED, /* the same in observe mode: nothing came of it */
-    STATS_LISTED,   /* a look-up in one of the maps, in either mode */
-    STATS_RELOCATED,
-    STATS_REPLY,
+enum counter_group {
+    COUNTERS_MILTER,   /* a mail server, of a recipient, in enforce mode */
+    COUNTERS_OBSERVED, /* the same in observe mode: nothing came of it */
+    COUNTERS_LISTED,   /* a look-up in one of the maps, in either mode */
+    COUNTERS_RELOCATED,
+    COUNTERS_REPLY,
 };
-#define STATS_GROUPS (STATS_REPLY + 1)
+#define COUNTERS_GROUPS (COUNTERS_REPLY + 1)
 
 /* Takes the moment of the start. Call it once, before the first answer. */
-void stats_start(void);
+void counters_start(void);
 
 /* Seconds since then, whatever the clock was set to meanwhile. */
-int64_t stats_uptime(void);
+int64_t counters_uptime(void);
 
 /* Counts one answer. */
-void stats_count(enum stats_group group, enum rule rule);
+void counters_count(enum counter_group group, enum rule rule);
 
 /* Counts that a client or network has reached its limit: once a period each. */
-void stats_count_limit(enum limit_level level);
+void counters_count_limit(enum limit_level level);
 
 /* Writes the line with this number, from 0 on, into out[size]: "NAME VALUE", "milter.moved 12"; size
  * ADDRESS_TEXT_SIZE cuts no name. Returns false behind the last. */
-bool stats_line(char *out, size_t size, size_t number);
+bool counters_line(char *out, size_t size, size_t number);
 
 #endif

@@ -30,7 +30,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-struct options {
+struct daemon_options {
     const char *file;
     bool foreground, check_only;
 };
@@ -63,7 +63,7 @@ static _Noreturn void fail_usage(const char *word, const char *what)
     exit(EX_USAGE);
 }
 
-static void read_options(struct options *options, int argc, char **argv)
+static void read_options(struct daemon_options *options, int argc, char **argv)
 {
     static const struct option known[] = {
         {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
@@ -188,7 +188,7 @@ static int listen_as(const struct settings *settings, const struct owner *owner,
 static int start(struct settings *settings, const struct owner *owner, struct error *err)
 {
     umask(007); /* the table is administered by its group too */
-    stats_start();
+    counters_start();
     if (chdir("/") != 0)
         return error_set(err, EX_OSERR, "/: %s", strerror(errno));
     raise_open_files();
@@ -258,7 +258,7 @@ static int read_settings(struct settings **out, const char *given, struct error 
 
 int main(int argc, char **argv)
 {
-    struct options options = {.file = NULL};
+    struct daemon_options options = {.file = NULL};
     struct settings *settings;
     struct owner owner;
     struct error err;

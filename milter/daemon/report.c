@@ -86,7 +86,7 @@ void report_limit(const struct answer *answer, const struct client *client, cons
             "are treated as above the limit");
         return;
     }
-    stats_count_limit(limit->level);
+    counters_count_limit(limit->level);
     ip_format(ip, sizeof ip, &client->ip);
     log_line(
         LOG_NOTICE,

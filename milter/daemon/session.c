@@ -270,7 +270,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
                                       .client = session->client,
                                       .now = time(NULL)};
     bool counts = service_ask(&answer, &question) && !refused;
-    stats_count(counts ? STATS_MILTER : STATS_OBSERVED, answer.rule);
+    counters_count(counts ? COUNTERS_MILTER : COUNTERS_OBSERVED, answer.rule);
     log_answer(ctx, session, args[0], &answer, counts);
     report_limit(&answer, &session->client, session->host);
     if (counts && answer.verdict == VERDICT_REPLY)

@@ -25,12 +25,12 @@
     1024 /* sessions that an MTA opens at once after a pause; the kernel cuts it to somaxconn */
 
 /* A unix socket of our own; path "" where there is none. */
-struct place {
+struct bound_socket {
     char path[PATH_MAX];
     dev_t device;
     ino_t inode;
 };
-static struct place milter_place, lookup_place;
+static struct bound_socket milter_place, lookup_place;
 static struct handed_over handed;
 static int lookup_listener = -1;
 
@@ -184,7 +184,7 @@ static int put(const char *key, const char *fresh, const char *path)
 
 /* Makes the unix socket under another name, and moves it to its place when all is right. lookup_fd
  * NULL: libmilter makes it, else we do. */
-static int open_unix(struct place *place, const char *key, const char *path, int *lookup_fd,
+static int open_unix(struct bound_socket *place, const char *key, const char *path, int *lookup_fd,
                      const struct settings *settings, const struct owner *owner, gid_t group,
                      struct error *err)
 {
@@ -283,7 +283,7 @@ int socket_lookup(void)
     return lookup_listener;
 }
 
-static bool is_ours(const struct place *place)
+static bool is_ours(const struct bound_socket *place)
 {
     struct stat status;
     return place->path[0] != '\0' && lstat(place->path, &status) == 0 &&
@@ -291,7 +291,7 @@ static bool is_ours(const struct place *place)
 }
 
 /* Where another instance listened before us, and still does, its socket comes back. */
-static void remove_place(struct place *place)
+static void remove_place(struct bound_socket *place)
 {
     char old[PATH_MAX];
     name_old(old, place->path);

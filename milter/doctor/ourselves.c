@@ -12,7 +12,7 @@
 /* ---- the table */
 
 /* Walks over all domains, and keeps some. */
-struct walk {
+struct domain_walk {
     struct exam *exam;
     size_t seen;
     char only[ADDRESS_DOMAIN_MAX + 1]; /* "": all */
@@ -20,7 +20,7 @@ struct walk {
 
 static int count_domain(const struct entry *first, void *data, struct error *err)
 {
-    struct walk *walk = data;
+    struct domain_walk *walk = data;
     (void)err;
     if (first->scope != ENTRY_SUBDOMAINS) /* nobody can tell their names */
         walk->seen++;
@@ -35,7 +35,7 @@ static bool is_chosen(size_t number, size_t all)
 
 static int choose_domain(const struct entry *first, void *data, struct error *err)
 {
-    struct walk *walk = data;
+    struct domain_walk *walk = data;
     struct evidence *evidence = &walk->exam->evidence;
     (void)err;
     if (first->scope == ENTRY_SUBDOMAINS)
@@ -53,7 +53,7 @@ static int choose_domain(const struct entry *first, void *data, struct error *er
 
 int exam_choose_domains(struct exam *exam, struct error *err)
 {
-    struct walk walk = {.exam = exam};
+    struct domain_walk walk = {.exam = exam};
     const char *asked = exam->request->domain;
     if (asked != NULL && address_domain_parse(walk.only, asked, strlen(asked), err) != 0)
         return error_at(err, "--domain", 0);
@@ -69,7 +69,7 @@ int exam_choose_domains(struct exam *exam, struct error *err)
 
 static int count(struct exam *exam, struct error *err)
 {
-    struct walk walk = {.exam = exam};
+    struct domain_walk walk = {.exam = exam};
     if (table_count(exam->table, &exam->evidence.entries, err) != 0)
         return -1;
     struct table_view *view = table_view_open(exam->table, err);

@@ -12,7 +12,7 @@
 
 #define ROW_MAX (64 * 1024) /* octets of a row; the longest sound one has under 4,000 */
 
-struct row {
+struct csv_row {
     char text[ROW_MAX];
     size_t used;
     const char *fields[COLUMNS_MAX];
@@ -26,7 +26,7 @@ struct reader {
     const struct columns *columns;
     struct csv_parser parser;
     struct lines lines;
-    struct row row;
+    struct csv_row row;
     unsigned long first;     /* the line in which the row begins */
     int fields[COLUMNS_MAX]; /* enum field of each column, or -1 */
     size_t column_count;     /* 0: the header line is still to come */
@@ -36,7 +36,7 @@ struct reader {
 
 static void end_field(void *text, size_t length, void *data)
 {
-    struct row *row = data;
+    struct csv_row *row = data;
     row->has_cr = row->has_cr || row->complete;
     if (row->count == COLUMNS_MAX || row->used + length + 1 > sizeof row->text) {
         row->too_long = true;
@@ -52,12 +52,12 @@ static void end_field(void *text, size_t length, void *data)
 
 static void end_row(int terminator, void *data)
 {
-    struct row *row = data;
+    struct csv_row *row = data;
     (void)terminator;
     row->complete = true;
 }
 
-static void start_row(struct row *row)
+static void start_row(struct csv_row *row)
 {
     row->used = row->count = 0;
     row->complete = row->too_long = row->has_nul = row->has_cr = false;
@@ -93,7 +93,7 @@ static int read_header(struct reader *reader, struct error *err)
 
 static int read_row(const struct reader *reader, struct error *err)
 {
-    const struct row *row = &reader->row;
+    const struct csv_row *row = &reader->row;
     const char *values[FIELDS] = {NULL};
     struct entry entry;
     struct error why;
@@ -113,7 +113,7 @@ static int read_row(const struct reader *reader, struct error *err)
 
 static int take_row(struct reader *reader, struct error *err)
 {
-    const struct row *row = &reader->row;
+    const struct csv_row *row = &reader->row;
     if (row->too_long)
         return say_bad(reader, "over 256 fields or 64 KiB: is a quote not closed?", err);
     if (row->has_cr)

@@ -14,14 +14,14 @@ int table_slot_guarded(struct table *table, int (*touch)(void *data), void *data
     return rc;
 }
 
-struct reading {
+struct slots_reading {
     struct table *table;
     MDB_txn *txn;
 };
 
 static int begin(void *data)
 {
-    struct reading *reading = data;
+    struct slots_reading *reading = data;
     MDB_env *env = reading->table->env;
     int dead = 0;
     int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &reading->txn);
@@ -33,7 +33,7 @@ static int begin(void *data)
 /* One thread at a time: where it is given up while it holds LMDB's lock, no other one waits for that. */
 int table_begin_read(struct table *table, MDB_txn **out)
 {
-    struct reading reading = {.table = table};
+    struct slots_reading reading = {.table = table};
     pthread_mutex_lock(&table->beginning);
     if (!lockfile_is_whole(&table->lockfile))
         atomic_store(&table->lost, true);

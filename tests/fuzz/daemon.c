@@ -93,7 +93,7 @@ static void start(void)
 
     snprintf(socket_name, sizeof socket_name, "%s/sock", folder);
     snprintf(connection, sizeof connection, "unix:%s", socket_name);
-    stats_start();
+    counters_start();
     settings->log_level = LOG_DEBUG;
     log_reconfigure(
         settings); /* no thread writes them: they fill a queue, and then they are lost */
