@@ -24,6 +24,7 @@ Suite *map_suite(void);
 Suite *merge_suite(void);
 Suite *netstring_suite(void);
 Suite *network_suite(void);
+Suite *place_suite(void);
 Suite *printable_suite(void);
 Suite *process_suite(void);
 Suite *record_suite(void);
