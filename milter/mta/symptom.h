@@ -3,8 +3,8 @@
 #ifndef MTA_SYMPTOM_H
 #define MTA_SYMPTOM_H
 
+#include "base/facts.h"
 #include "mta/evidence.h"
-#include "mta/facts.h"
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 #include "suites.h"
 
-#include "mta/facts.h"
+#include "base/facts.h"
 
 #include <stdlib.h>
 

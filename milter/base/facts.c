@@ -1,4 +1,4 @@
-#include "mta/facts.h"
+#include "base/facts.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-/* mta/facts.h: the values that the texts of a symptom name, "${maps}". They are for people alone: a program
+/* base/facts.h: the values that the texts of a symptom name, "${maps}". They are for people alone: a program
  * decides by the fields of struct evidence, and never reads a fact back. */
-#ifndef MTA_FACTS_H
-#define MTA_FACTS_H
+#ifndef BASE_FACTS_H
+#define BASE_FACTS_H
 
 #define FACTS_MAX 64
 
