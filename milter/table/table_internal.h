@@ -40,7 +40,9 @@ struct table {
     pthread_mutex_t lock;    /* of idle */
     struct table_view *idle; /* see table/pool.h */
 
-    atomic_llong size; /* of the data file when it was last seen to be whole, in octets */
+    atomic_llong size;    /* of the data file when it was last seen to be whole, in octets */
+    atomic_llong checked; /* the tick of the clock at which that was; 0: it was not */
+    atomic_size_t format_checked; /* the transaction in which the format was last seen to be ours */
 };
 
 struct table_view {

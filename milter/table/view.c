@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define DEPTH_MAX 32 /* pages above each other: LMDB follows no more */
 
 struct call {
     struct table_view *view;
@@ -26,16 +29,41 @@ int view_guarded(struct table_view *view, int (*touch)(struct table_view *view, 
     return guard_call(call, &what);
 }
 
-/* Another program may have made it a table of a newer format, or written something else over it, which would say of
- * every mailbox that it has not moved: so each view asks. */
+/* Another program may have made it a table of a newer format: asked once for each transaction. Or it has written something
+ * else over the file, which would say of every mailbox that it has not moved: a tree that is no table's shows that. */
 static int make_ready(struct table_view *view, void *unused)
 {
+    struct table *table = view->table;
+    size_t id = mdb_txn_id(view->txn);
+    MDB_stat tree;
     (void)unused;
     int rc = mdb_cursor_renew(view->txn, view->cursor);
-    if (rc != 0)
+    if (rc == 0)
+        rc = mdb_stat(view->txn, table->entries, &tree);
+    if (rc == 0 &&
+        (tree.ms_depth == 0 || tree.ms_depth > DEPTH_MAX || tree.ms_entries < META_COUNT))
+        rc = MDB_CORRUPTED;
+    if (rc != 0 || atomic_load_explicit(&table->format_checked, memory_order_relaxed) == id)
         return rc;
-    int format = table_get_format(view->txn, view->table->entries);
-    return format < 0 ? MDB_CORRUPTED : format > TABLE_FORMAT ? FORMAT_NEWER : 0;
+    int format = table_get_format(view->txn, table->entries);
+    if (format < 0 || format > TABLE_FORMAT)
+        return format < 0 ? MDB_CORRUPTED : FORMAT_NEWER;
+    atomic_store_explicit(&table->format_checked, id, memory_order_relaxed);
+    return 0;
+}
+
+/* The size is asked at each tick of the clock, every few milliseconds: at each view it would be a fortieth of an answer. */
+static int check_each_tick(struct table *table, struct error *err)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    long long tick = (long long)now.tv_sec * 1000000000 + now.tv_nsec;
+    if (atomic_exchange_explicit(&table->checked, tick, memory_order_relaxed) == tick)
+        return 0;
+    int rc = table_check_size(table, err);
+    if (rc != 0)
+        atomic_store_explicit(&table->checked, 0, memory_order_relaxed);
+    return rc;
 }
 
 static struct table_view *new_view(struct table *table, struct error *err)
@@ -71,7 +99,7 @@ static int reset(void *data)
 
 struct table_view *table_view_open(struct table *table, struct error *err)
 {
-    if (table_check_size(table, err) != 0)
+    if (check_each_tick(table, err) != 0)
         return NULL;
     struct table_view *view = pool_take(table);
     int rc = 0;

@@ -1,12 +1,14 @@
 #include "scratch.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct address_rules rules = {
@@ -105,10 +107,66 @@ const char *scratch_file(const char *name)
     return path;
 }
 
+void scratch_next_tick(void)
+{
+    struct timespec before, now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &before);
+    do
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
+}
+
 struct table *scratch_open(void)
 {
     struct table *table;
     struct error err;
     ck_assert_msg(table_open(&table, scratch_table, TABLE_READ, true, &err) == 0, "%s", err.text);
     return table;
+}
+
+enum table_result scratch_find(struct table *table, enum entry_scope scope, const char *local,
+                               const char *domain, struct entry *out)
+{
+    struct error err;
+    struct table_view *view = table_view_open(table, &err);
+    ck_assert_msg(view != NULL, "%s", err.text);
+    enum table_result result = table_find(view, scope, local, domain, out, &err);
+    table_view_close(view);
+    return result;
+}
+
+void scratch_refuses(int status, const char *text)
+{
+    struct table *table = NULL;
+    struct error err = {.status = 0};
+    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_READ, true, &err), -1);
+    ck_assert_msg(err.status == status && strstr(err.text, text) != NULL, "%d %s", err.status,
+                  err.text);
+    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_WRITE, true, &err), -1);
+    ck_assert_int_eq(err.status, status);
+}
+
+void scratch_overwrite(long at, const void *octets, size_t length)
+{
+    int fd = open(scratch_file("data.mdb"), O_WRONLY);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pwrite(fd, octets, length, at), (ssize_t)length);
+    close(fd);
+}
+
+void scratch_fill_many(int count)
+{
+    struct table *table;
+    struct error err;
+    scratch_fill(NULL);
+    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_WRITE, true, &err), 0);
+    struct table_edit *edit = table_edit_begin(table, &err);
+    for (int i = 0; i < count; i++) {
+        struct entry entry = {
+            .scope = ENTRY_MAILBOX, .domain = "old.example", .new = "a@new.example"};
+        snprintf(entry.local, sizeof entry.local, "u%06d", i);
+        ck_assert_int_eq(table_edit_put(edit, &entry, false, &err), TABLE_ABSENT);
+    }
+    ck_assert_int_eq(table_edit_commit(edit, &err), 0);
+    table_free(table);
 }

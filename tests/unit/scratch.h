@@ -27,7 +27,23 @@ void scratch_put_entry(const struct entry *entry);
 /* The path of a file in the table's folder: valid until the next call. */
 const char *scratch_file(const char *name);
 
+/* Waits until the size of the file is asked again: table_view_open does so at each tick of the clock. */
+void scratch_next_tick(void);
+
 /* Opens the table for reading; fails the test where that fails. */
 struct table *scratch_open(void);
+
+/* As table_find in a view of its own. */
+enum table_result scratch_find(struct table *table, enum entry_scope scope, const char *local,
+                               const char *domain, struct entry *out);
+
+/* Fails the test unless the table cannot be opened, with this status and this text in the error. */
+void scratch_refuses(int status, const char *text);
+
+/* Writes octets into its data file. */
+void scratch_overwrite(long at, const void *octets, size_t length);
+
+/* Makes the table, with u000000@old.example and so on. */
+void scratch_fill_many(int count);
 
 #endif

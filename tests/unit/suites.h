@@ -11,6 +11,7 @@ Suite *change_suite(void);
 Suite *changelog_suite(void);
 Suite *conf_edit_suite(void);
 Suite *csv_suite(void);
+Suite *damage_suite(void);
 Suite *endpoint_suite(void);
 Suite *entry_suite(void);
 Suite *envelope_suite(void);

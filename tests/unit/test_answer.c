@@ -570,6 +570,7 @@ START_TEST(a_table_that_is_damaged_is_never_not_moved)
     ck_assert_int_eq(answer.rule, RULE_NOT_LISTED);
     snprintf(copy, sizeof copy, "%s/cut/data.mdb", scratch);
     ck_assert_int_eq(truncate(copy, 2 * 4096), 0);
+    scratch_next_tick();
     answer_ask(&answer, &question, settings, other, NULL, NULL);
     ck_assert_int_eq(answer.rule, RULE_TABLE_ERROR);
     ck_assert_str_eq(line_of(&answer), TABLE_ERROR);

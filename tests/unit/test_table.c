@@ -29,30 +29,22 @@ static const char *const some[] = {"alice@old.example",
                                    "gone",
                                    NULL};
 
-static enum table_result find(struct table *table, enum entry_scope scope, const char *local,
-                              const char *domain, struct entry *out)
-{
-    struct error err;
-    struct table_view *view = table_view_open(table, &err);
-    ck_assert_msg(view != NULL, "%s", err.text);
-    enum table_result result = table_find(view, scope, local, domain, out, &err);
-    table_view_close(view);
-    return result;
-}
-
 START_TEST(entries_are_found_by_scope)
 {
     struct entry entry;
     scratch_fill(some);
     struct table *table = scratch_open();
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "alice", "old.example", &entry),
+                     TABLE_FOUND);
     ck_assert_str_eq(entry.new, "alice@new.example");
-    ck_assert_int_eq(find(table, ENTRY_DOMAIN, "", "old.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(scratch_find(table, ENTRY_DOMAIN, "", "old.example", &entry), TABLE_FOUND);
     ck_assert_str_eq(entry.new, "@new.example");
-    ck_assert_int_eq(find(table, ENTRY_SUBDOMAINS, "", "sub.example", &entry), TABLE_FOUND);
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "bob", "old.example", &entry), TABLE_ABSENT);
-    ck_assert_int_eq(find(table, ENTRY_DOMAIN, "", "sub.example", &entry), TABLE_ABSENT);
-    ck_assert_int_eq(find(table, ENTRY_SUBDOMAINS, "", "old.example", &entry), TABLE_ABSENT);
+    ck_assert_int_eq(scratch_find(table, ENTRY_SUBDOMAINS, "", "sub.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "bob", "old.example", &entry),
+                     TABLE_ABSENT);
+    ck_assert_int_eq(scratch_find(table, ENTRY_DOMAIN, "", "sub.example", &entry), TABLE_ABSENT);
+    ck_assert_int_eq(scratch_find(table, ENTRY_SUBDOMAINS, "", "old.example", &entry),
+                     TABLE_ABSENT);
     table_free(table);
 }
 END_TEST
@@ -63,11 +55,11 @@ START_TEST(what_is_committed_is_seen_by_the_next_view)
     struct entry entry;
     scratch_fill(nothing);
     struct table *table = scratch_open();
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "a", "old.example", &entry), TABLE_ABSENT);
+    ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "a", "old.example", &entry), TABLE_ABSENT);
     scratch_put(&(struct entry_text){.old = "a@old.example", .new = "b@new.example"});
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "a", "old.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "a", "old.example", &entry), TABLE_FOUND);
     scratch_put(&(struct entry_text){.old = "@.old.example", .new = "b@new.example"});
-    ck_assert_int_eq(find(table, ENTRY_SUBDOMAINS, "", "old.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(scratch_find(table, ENTRY_SUBDOMAINS, "", "old.example", &entry), TABLE_FOUND);
     table_free(table);
 }
 END_TEST
@@ -121,7 +113,8 @@ START_TEST(an_edit_is_all_or_nothing)
     size_t count;
     scratch_fill(some);
     ck_assert_int_eq(table_open(&table, scratch_table, TABLE_WRITE, true, &err), 0);
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "alice", "old.example", &entry),
+                     TABLE_FOUND);
 
     struct table_edit *edit = table_edit_begin(table, &err);
     ck_assert_int_eq(table_edit_put(edit, &entry, false, &err), TABLE_FOUND);
@@ -130,13 +123,15 @@ START_TEST(an_edit_is_all_or_nothing)
     ck_assert_int_eq(table_edit_del(edit, &entry, &err), TABLE_FOUND);
     ck_assert_int_eq(table_edit_del(edit, &entry, &err), TABLE_ABSENT);
     table_edit_abort(edit);
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &other), TABLE_FOUND);
+    ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "alice", "old.example", &other),
+                     TABLE_FOUND);
     ck_assert_str_eq(other.new, "alice@new.example");
 
     edit = table_edit_begin(table, &err);
     ck_assert_int_eq(table_edit_put(edit, &entry, true, &err), TABLE_FOUND);
     ck_assert_int_eq(table_edit_commit(edit, &err), 0);
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &other), TABLE_FOUND);
+    ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "alice", "old.example", &other),
+                     TABLE_FOUND);
     ck_assert_str_eq(other.new, "replaced@new.example");
     ck_assert_int_eq(table_count(table, &count, &err), 0);
     ck_assert_uint_eq(count, 4);
@@ -152,7 +147,8 @@ START_TEST(a_table_that_is_there_stays)
     ck_assert_int_eq(table_create(scratch_table, true, (uid_t)-1, (gid_t)-1, &err), -1);
     ck_assert_int_eq(err.status, EX_CANTCREAT);
     struct table *table = scratch_open();
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "alice", "old.example", &entry),
+                     TABLE_FOUND);
     table_free(table);
 }
 END_TEST
@@ -172,22 +168,11 @@ END_TEST
 
 /* ---- tables that cannot be read */
 
-static void refused(int status, const char *text)
-{
-    struct table *table = NULL;
-    struct error err = {.status = 0};
-    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_READ, true, &err), -1);
-    ck_assert_msg(err.status == status && strstr(err.text, text) != NULL, "%d %s", err.status,
-                  err.text);
-    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_WRITE, true, &err), -1);
-    ck_assert_int_eq(err.status, status);
-}
-
 START_TEST(a_missing_table)
 {
-    refused(EX_NOINPUT, "movedctl init");
+    scratch_refuses(EX_NOINPUT, "movedctl init");
     ck_assert_int_eq(mkdir(scratch_table, 0755), 0);
-    refused(EX_NOINPUT, "movedctl init");
+    scratch_refuses(EX_NOINPUT, "movedctl init");
     ck_assert_int_ne(access(scratch_file("data.mdb"), F_OK), 0);
 }
 END_TEST
@@ -196,25 +181,17 @@ START_TEST(an_empty_file)
 {
     scratch_fill(some);
     ck_assert_int_eq(truncate(scratch_file("data.mdb"), 0), 0);
-    refused(EX_DATAERR, "empty");
+    scratch_refuses(EX_DATAERR, "empty");
 }
 END_TEST
-
-static void overwrite(long at, const void *octets, size_t length)
-{
-    int fd = open(scratch_file("data.mdb"), O_WRONLY);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(pwrite(fd, octets, length, at), (ssize_t)length);
-    close(fd);
-}
 
 START_TEST(no_lmdb_file)
 {
     char text[8192];
     scratch_fill(some);
     memset(text, 'x', sizeof text);
-    overwrite(0, text, sizeof text);
-    refused(EX_DATAERR, "not an LMDB file");
+    scratch_overwrite(0, text, sizeof text);
+    scratch_refuses(EX_DATAERR, "not an LMDB file");
 }
 END_TEST
 
@@ -222,8 +199,8 @@ START_TEST(a_short_text_file)
 {
     scratch_fill(some);
     ck_assert_int_eq(truncate(scratch_file("data.mdb"), 0), 0);
-    overwrite(0, "old,new\n", 8);
-    refused(EX_DATAERR, "not an LMDB file");
+    scratch_overwrite(0, "old,new\n", 8);
+    scratch_refuses(EX_DATAERR, "not an LMDB file");
 }
 END_TEST
 
@@ -252,14 +229,14 @@ static void foreign_environment(const char *format)
 START_TEST(an_lmdb_file_of_someone_else)
 {
     foreign_environment(NULL);
-    refused(EX_DATAERR, "no table of moved mailboxes");
+    scratch_refuses(EX_DATAERR, "no table of moved mailboxes");
 }
 END_TEST
 
 START_TEST(a_newer_format)
 {
     foreign_environment("3");
-    refused(EX_DATAERR, "its format is newer");
+    scratch_refuses(EX_DATAERR, "its format is newer");
 }
 END_TEST
 
@@ -313,30 +290,13 @@ static void put_many(unsigned count, unsigned kept)
     table_free(table);
 }
 
-static void fill_many(int count)
-{
-    struct table *table;
-    struct error err;
-    scratch_fill(NULL);
-    ck_assert_int_eq(table_open(&table, scratch_table, TABLE_WRITE, true, &err), 0);
-    struct table_edit *edit = table_edit_begin(table, &err);
-    for (int i = 0; i < count; i++) {
-        struct entry entry = {
-            .scope = ENTRY_MAILBOX, .domain = "old.example", .new = "a@new.example"};
-        snprintf(entry.local, sizeof entry.local, "u%06d", i);
-        ck_assert_int_eq(table_edit_put(edit, &entry, false, &err), TABLE_ABSENT);
-    }
-    ck_assert_int_eq(table_edit_commit(edit, &err), 0);
-    table_free(table);
-}
-
 /* Octets that are left, and of the last row that are missing from what the file needs. */
 static const long cuts[] = {1, 100, 4095, 4096, 4097, 8191, 8192, 8193, 12288, -4097, -4096, -1};
 START_TEST(a_file_that_ends_anywhere)
 {
     MDB_env *env;
     MDB_envinfo info;
-    fill_many(2000);
+    scratch_fill_many(2000);
     ck_assert_int_eq(mdb_env_create(&env), 0);
     ck_assert_int_eq(mdb_env_open(env, scratch_table, MDB_RDONLY, 0), 0);
     ck_assert_int_eq(mdb_env_info(env, &info), 0);
@@ -346,7 +306,7 @@ START_TEST(a_file_that_ends_anywhere)
     table_free(scratch_open());
     ck_assert_int_eq(
         truncate(scratch_file("data.mdb"), cuts[_i] > 0 ? cuts[_i] : needed + cuts[_i]), 0);
-    refused(EX_DATAERR, "");
+    scratch_refuses(EX_DATAERR, "");
 }
 END_TEST
 
@@ -359,10 +319,10 @@ START_TEST(pages_of_zeros)
     struct entry entry;
     char local[16];
     int failed = 0;
-    fill_many(20000);
+    scratch_fill_many(20000);
     ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
     for (long at = status.st_size / 4; at < status.st_size; at += 4096)
-        overwrite(at / 4096 * 4096, zeros, sizeof zeros);
+        scratch_overwrite(at / 4096 * 4096, zeros, sizeof zeros);
     struct table *table;
     if (table_open(&table, scratch_table, TABLE_READ, true, &err) != 0) {
         ck_assert_int_eq(err.status, EX_DATAERR);
@@ -387,10 +347,10 @@ END_TEST
 START_TEST(a_file_that_was_cut_short)
 {
     struct stat status;
-    fill_many(20000);
+    scratch_fill_many(20000);
     ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
     ck_assert_int_eq(truncate(scratch_file("data.mdb"), status.st_size / 16 * _i), 0);
-    refused(EX_DATAERR, "");
+    scratch_refuses(EX_DATAERR, "");
 }
 END_TEST
 
@@ -403,11 +363,13 @@ START_TEST(a_file_that_is_cut_short_while_it_is_open)
     struct entry entry;
     char local[16];
     int failed = 0;
-    fill_many(20000);
+    scratch_fill_many(20000);
     struct table *table = scratch_open();
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "u000001", "old.example", &entry), TABLE_FOUND);
+    ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "u000001", "old.example", &entry),
+                     TABLE_FOUND);
     ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
     ck_assert_int_eq(truncate(scratch_file("data.mdb"), status.st_size / 16 * _i), 0);
+    scratch_next_tick();
     for (int i = 0; i < 20000; i += 100) {
         snprintf(local, sizeof local, "u%06d", i);
         struct table_view *view = table_view_open(table, &err);
@@ -505,7 +467,7 @@ START_TEST(a_writer_that_is_killed_behind_its_commit_leaves_the_table_whole)
     table_free(table);
     ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
     ck_assert_int_eq(truncate(scratch_file("data.mdb"), status.st_size - 4096), 0);
-    refused(EX_DATAERR, "cut short");
+    scratch_refuses(EX_DATAERR, "cut short");
 }
 END_TEST
 
@@ -687,182 +649,6 @@ START_TEST(another_table_in_its_place_is_seen)
 }
 END_TEST
 
-/* ---- what other programs do to the files */
-
-static void fill_with(char *out, size_t size, int how)
-{
-    static const char text[] = "old,new\n";
-    unsigned long state = (unsigned long)how;
-    for (size_t i = 0; i < size; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        out[i] = how == 0   ? '\0'
-                 : how == 1 ? '\xff'
-                 : how == 2 ? text[i % (sizeof text - 1)]
-                            : (char)(state >> 56);
-    }
-}
-
-/* Written back, it is read with the same handle, and views that have met a fault. */
-START_TEST(a_file_that_is_overwritten_while_it_is_open)
-{
-    struct error err = {.status = 0};
-    struct stat status;
-    struct entry entry;
-    fill_many(2000);
-    struct table *table = scratch_open();
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "u001000", "old.example", &entry), TABLE_FOUND);
-    ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
-    char *good = malloc((size_t)status.st_size), *bad = malloc((size_t)status.st_size);
-    int fd = open(scratch_file("data.mdb"), O_RDONLY);
-    ck_assert_int_eq(read(fd, good, (size_t)status.st_size), status.st_size);
-    close(fd);
-    fill_with(bad, (size_t)status.st_size, _i);
-    overwrite(0, bad, (size_t)status.st_size);
-    for (int i = 0; i < 100; i++) {
-        struct table_view *view = table_view_open(table, &err);
-        if (view != NULL)
-            ck_assert_int_ne(
-                table_find(view, ENTRY_MAILBOX, "u001000", "old.example", &entry, &err),
-                TABLE_ABSENT);
-        table_view_close(view);
-    }
-    ck_assert_msg(err.status == EX_DATAERR, "%s", err.text);
-    overwrite(0, good, (size_t)status.st_size);
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "u001000", "old.example", &entry), TABLE_FOUND);
-    free(good);
-    free(bad);
-    table_free(table);
-}
-END_TEST
-
-enum { LOCK_REMOVED = -1, LOCK_TEXT = -2, LOCK_ZEROS = -3 };
-
-static void damage_lock(int how)
-{
-    char octets[8192];
-    fill_with(octets, sizeof octets, how == LOCK_ZEROS ? 0 : 2);
-    if (how == LOCK_REMOVED)
-        ck_assert_int_eq(unlink(scratch_file("lock.mdb")), 0);
-    else
-        ck_assert_int_eq(truncate(scratch_file("lock.mdb"), how > 0 ? how : 0), 0);
-    if (how == LOCK_TEXT || how == LOCK_ZEROS) {
-        int fd = open(scratch_file("lock.mdb"), O_WRONLY);
-        for (int i = 0; i < 40; i++) /* longer than it was */
-            ck_assert_int_eq(write(fd, octets, sizeof octets), sizeof octets);
-        close(fd);
-    }
-}
-
-static const int lock_damages[] = {0,   1,    8,    9,      100,          128,       191,
-                                   192, 4096, 8191, 262271, LOCK_REMOVED, LOCK_TEXT, LOCK_ZEROS};
-
-START_TEST(a_lock_file_that_is_damaged_while_it_is_open)
-{
-    struct error err;
-    struct entry entry;
-    scratch_fill(some);
-    struct table *table = scratch_open();
-    struct table_view *views[3];
-    for (int i = 0; i < 3; i++)
-        ck_assert_ptr_nonnull(views[i] = table_view_open(table, &err));
-    table_view_close(views[0]);
-    damage_lock(lock_damages[_i]);
-    ck_assert_int_ne(table_find(views[1], ENTRY_MAILBOX, "alice", "old.example", &entry, &err),
-                     TABLE_ABSENT);
-    table_view_close(views[1]);
-    for (int i = 0; i < 3; i++) { /* more than there are waiting: one needs a slot */
-        views[i == 0 ? 0 : 1] = table_view_open(table, &err);
-        if (i == 1)
-            table_view_close(views[1]);
-    }
-    table_view_close(views[0]);
-    table_view_close(views[1]);
-    table_view_close(views[2]);
-    ck_assert_int_eq(table_check(table, &err), -1);
-    ck_assert_int_eq(err.status, EX_TEMPFAIL);
-    ck_assert_ptr_nonnull(strstr(err.text, "lock.mdb"));
-    table_free(table);
-    table = scratch_open(); /* LMDB makes it anew where nobody uses it */
-    ck_assert_int_eq(find(table, ENTRY_MAILBOX, "alice", "old.example", &entry), TABLE_FOUND);
-    ck_assert_int_eq(table_check(table, &err), 0);
-    table_free(table);
-}
-END_TEST
-
-/* Its locks look taken to whoever asks for one. */
-START_TEST(no_slot_is_asked_of_a_damaged_lock_file)
-{
-    struct error err;
-    scratch_fill(some);
-    struct table *table = scratch_open();
-    damage_lock(lock_damages[_i]);
-    ck_assert_ptr_null(table_view_open(table, &err));
-    ck_assert_int_eq(err.status, EX_TEMPFAIL);
-    table_free(table);
-}
-END_TEST
-
-START_TEST(a_table_that_is_lost_stays_so)
-{
-    struct error err;
-    struct stat status;
-    scratch_fill(some);
-    struct table *table = scratch_open();
-    struct table_view *view = table_view_open(table, &err);
-    ck_assert_int_eq(stat(scratch_file("lock.mdb"), &status), 0);
-    char *octets = malloc((size_t)status.st_size);
-    int fd = open(scratch_file("lock.mdb"), O_RDWR);
-    ck_assert_int_eq(read(fd, octets, (size_t)status.st_size), status.st_size);
-    ck_assert_int_eq(ftruncate(fd, 0), 0);
-    table_view_close(view);
-    ck_assert_int_eq(pwrite(fd, octets, (size_t)status.st_size, 0), status.st_size);
-    ck_assert_ptr_null(table_view_open(table, &err));
-    ck_assert_int_eq(table_check(table, &err), -1);
-    ck_assert_int_eq(err.status, EX_TEMPFAIL);
-    free(octets);
-    close(fd);
-    table_free(table);
-}
-END_TEST
-
-/* Until it is told to end. */
-static void use_table(int may, int ready)
-{
-    char octet;
-    struct table *table = scratch_open();
-    if (table == NULL || write(ready, "", 1) != 1 || read(may, &octet, 1) != 0)
-        _exit(1);
-    _exit(0);
-}
-
-START_TEST(a_damaged_lock_file_that_another_program_uses)
-{
-    int may[2], ready[2];
-    char octet;
-    scratch_fill(some);
-    ck_assert_int_eq(pipe(may), 0);
-    ck_assert_int_eq(pipe(ready), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        close(may[1]);
-        use_table(may[0], ready[1]);
-    }
-    ck_assert_int_eq(read(ready[0], &octet, 1), 1);
-    damage_lock(lock_damages[_i]);
-    bool can_be_told = lock_damages[_i] != LOCK_REMOVED && lock_damages[_i] < 8192;
-    if (can_be_told)
-        refused(EX_TEMPFAIL, "lock.mdb");
-    else
-        table_free(scratch_open());
-    close(may[1]);
-    ck_assert_int_eq(waitpid(child, NULL, 0), child);
-    close(may[0]);
-    close(ready[0]);
-    close(ready[1]);
-    table_free(scratch_open());
-}
-END_TEST
-
 Suite *table_suite(void)
 {
     Suite *suite = suite_create("table");
@@ -893,12 +679,6 @@ Suite *table_suite(void)
     tcase_add_test(tcase, a_writer_that_is_killed_leaves_the_table_whole);
     tcase_add_test(tcase, slots_of_killed_readers_are_used_again);
     tcase_add_test(tcase, another_table_in_its_place_is_seen);
-    tcase_add_loop_test(tcase, a_file_that_is_overwritten_while_it_is_open, 0, 40);
-    tcase_add_loop_test(tcase, a_lock_file_that_is_damaged_while_it_is_open, 0, ROWS(lock_damages));
-    tcase_add_loop_test(tcase, no_slot_is_asked_of_a_damaged_lock_file, 0, ROWS(lock_damages));
-    tcase_add_test(tcase, a_table_that_is_lost_stays_so);
-    tcase_add_loop_test(tcase, a_damaged_lock_file_that_another_program_uses, 0,
-                        ROWS(lock_damages));
     suite_add_tcase(suite, tcase);
     return suite;
 }
