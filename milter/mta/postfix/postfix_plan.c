@@ -232,52 +232,31 @@ static bool has_unserved(const struct plan_input *input)
     return false;
 }
 
-/* Independently of milter_default_action: without our answer no recipient may be accepted. */
-static char *name_milter(const struct plan_input *input)
-{
-    char *item;
-    return asprintf(&item, "{ %s, default_action=tempfail }", input->milter) < 0 ? NULL : item;
-}
+/* What is planned, and for which service. */
+struct service_plan {
+    const struct plan_input *input;
+    char *milter;               /* our item in smtpd_milters */
+    char *listed;               /* our map */
+    char *overrides, *expanded; /* of postfix_overrides, as written and expanded */
+    const struct service *service;
+    FILE *out; /* lines for master.cf */
+    struct error *err;
+};
 
-static char *name_listed(const struct plan_input *input)
+static int plan_main(const struct service_plan *p, struct cf *main)
 {
-    char *map;
-    return asprintf(&map, "proxy:socketmap:unix:%s:listed", input->lookups) < 0 ? NULL : map;
-}
-
-static int plan_main(const struct plan_input *input, struct cf *main, struct error *err)
-{
-    char *milter = name_milter(input), *listed = name_listed(input);
-    int rc = milter == NULL || listed == NULL ? -1 : 0;
+    const struct plan_input *input = p->input;
+    int rc = add_to_list(input, main, "smtpd_milters", p->milter, input->milter, p->err);
     if (rc == 0)
-        rc = add_to_list(input, main, "smtpd_milters", milter, input->milter, err);
+        rc = set(main, LISTED, p->listed);
     if (rc == 0)
-        rc = set(main, LISTED, listed);
-    if (rc == 0)
-        rc = add_to_list(input, main, "proxy_read_maps", "$" LISTED, listed, err);
+        rc = add_to_list(input, main, "proxy_read_maps", "$" LISTED, p->listed, p->err);
     if (rc == 0 && has_unserved(input))
         rc = set_unserved(input, main);
-    free(milter);
-    free(listed);
     return rc;
 }
 
 /* ---- master.cf */
-
-/* The plan for one service. */
-struct service_plan {
-    const struct plan_input *input;
-    const struct service *service;
-    const char *overrides, *expanded; /* of postfix_overrides, as written and expanded */
-    const char *listed;               /* the map, expanded */
-    FILE *out;                        /* lines for master.cf */
-    struct error *err;
-};
-
-static void option(const struct service_plan *p, const char *name, const char *value)
-{
-    fprintf(p->out, "  -o { %s = %s }\n", name, value);
-}
 
 /* The value of a parameter for the service: its own, or that of main.cf. On the heap; NULL with err. */
 static char *value_of(const struct service_plan *p, const char *name, bool expanded)
@@ -286,54 +265,48 @@ static char *value_of(const struct service_plan *p, const char *name, bool expan
     return value != NULL ? value : postfix_value(p->input->scratch, name, expanded, p->err);
 }
 
-/* Whether the list needs the item. With an empty list every recipient is accepted, so the milter is asked
- * already: with our map as its only item all others would be unknown. virtual_alias_maps is different. */
-static bool lacks(const char *list, const char *by, bool unless_empty)
-{
-    return !names(list, by) && !(unless_empty && postfix_is_blank(list));
-}
-
 /* Sets the parameter for the service to its value with the item at the end, if it lacks the item. */
-static int extend(const struct service_plan *p, const char *name, const char *item, const char *by,
-                  bool unless_empty)
+static int extend(const struct service_plan *p, const char *name, const char *item, const char *by)
 {
-    char *value = value_of(p, name, false), *expanded = value_of(p, name, true), *longer = NULL;
+    char *value = value_of(p, name, false), *expanded = value_of(p, name, true);
     int rc = value == NULL || expanded == NULL ? -1 : 0;
-    if (rc == 0 && lacks(expanded, by, unless_empty)) {
-        rc = asprintf(&longer, "%s%s%s", value, postfix_is_blank(value) ? "" : " ", item) < 0 ? -1
-                                                                                              : 0;
-        if (rc == 0)
-            option(p, name, longer);
-    }
+    if (rc == 0 && !names(expanded, by))
+        fprintf(p->out, "  -o { %s = %s%s%s }\n", name, value, postfix_is_blank(value) ? "" : " ",
+                item);
     free(value);
     free(expanded);
-    free(longer);
     return rc;
 }
 
 static int option_milters(const struct service_plan *p)
 {
     char *own = override(p->overrides, p->service->name, "smtpd_milters");
-    char *milter = name_milter(p->input);
-    int rc = milter == NULL ? -1 : 0;
-    if (own != NULL && rc == 0)
-        rc = extend(p, "smtpd_milters", milter, p->input->milter, false);
+    int rc = own == NULL ? 0 : extend(p, "smtpd_milters", p->milter, p->input->milter);
     free(own);
-    free(milter);
+    return rc;
+}
+
+/* With an empty list every recipient of the class is accepted, so the milter is asked already: with our map as
+ * its only item all others would be unknown. But with an empty virtual_alias_maps every recipient is refused. */
+static int option_map(const struct service_plan *p, enum postfix_class kind)
+{
+    const char *maps = postfix_class_maps(kind);
+    char *value = value_of(p, maps, true);
+    int rc = value == NULL ? -1 : 0;
+    if (rc == 0 && (kind == POSTFIX_ALIAS || !postfix_is_blank(value)))
+        rc = extend(p, maps, "$" LISTED, p->listed);
+    free(value);
     return rc;
 }
 
 static int option_maps(const struct service_plan *p)
 {
+    bool has[POSTFIX_NONE + 1] = {false};
     int rc = 0;
+    for (size_t i = 0; i < p->input->count; i++)
+        has[p->input->classes[i]] = true;
     for (int kind = 0; kind < POSTFIX_CLASSES && rc == 0; kind++)
-        for (size_t i = 0; i < p->input->count; i++)
-            if ((int)p->input->classes[i] == kind) {
-                rc = extend(p, postfix_class_maps((enum postfix_class)kind), "$" LISTED, p->listed,
-                            kind !=
-                                POSTFIX_ALIAS); /* with an empty list every recipient is refused */
-                break;
-            }
+        rc = has[kind] ? option_map(p, (enum postfix_class)kind) : 0;
     return rc;
 }
 
@@ -341,7 +314,7 @@ static int option_maps(const struct service_plan *p)
 static int option_restrictions(const struct service_plan *p, const char *name)
 {
     static const char *const refusals[] = {"reject_unauth_destination", "defer_unauth_destination"};
-    char *value = value_of(p, name, true), *longer = NULL;
+    char *value = value_of(p, name, true);
     const char *at = NULL;
     int rc = value == NULL ? -1 : 0;
     for (size_t i = 0; rc == 0 && i < sizeof refusals / sizeof *refusals; i++) {
@@ -349,16 +322,10 @@ static int option_restrictions(const struct service_plan *p, const char *name)
         if (found != NULL && (at == NULL || found < at))
             at = found;
     }
-    if (at != NULL) {
-        rc = asprintf(&longer, "%.*scheck_recipient_access $" DOMAINS " %s", (int)(at - value),
-                      value, at) < 0
-                 ? -1
-                 : 0;
-        if (rc == 0)
-            option(p, name, longer);
-    }
+    if (at != NULL)
+        fprintf(p->out, "  -o { %s = %.*scheck_recipient_access $" DOMAINS " %s }\n", name,
+                (int)(at - value), value, at);
     free(value);
-    free(longer);
     return rc;
 }
 
@@ -366,7 +333,7 @@ static int option_unserved(const struct service_plan *p)
 {
     if (!has_unserved(p->input))
         return 0;
-    int rc = extend(p, "smtpd_restriction_classes", UNSERVED, UNSERVED, false);
+    int rc = extend(p, "smtpd_restriction_classes", UNSERVED, UNSERVED);
     if (rc == 0)
         rc = option_restrictions(p, "smtpd_relay_restrictions");
     if (rc == 0)
@@ -387,10 +354,10 @@ static int plan_service(struct service_plan *p, struct cf *master, struct servic
         rc = option_maps(p);
     if (rc == 0 && !service->choosy)
         rc = option_unserved(p);
-    if (rc == 0 && p->input->raise_limits) {
-        option(p, "smtpd_soft_error_limit", SOFT_LIMIT);
-        option(p, "smtpd_hard_error_limit", PLAN_HARD_LIMIT);
-    }
+    if (rc == 0 && p->input->raise_limits)
+        fputs("  -o { smtpd_soft_error_limit = " SOFT_LIMIT " }\n"
+              "  -o { smtpd_hard_error_limit = " PLAN_HARD_LIMIT " }\n",
+              p->out);
     if (fclose(p->out) != 0)
         rc = -1;
     if (rc == 0 && *lines != '\0')
@@ -402,21 +369,25 @@ static int plan_service(struct service_plan *p, struct cf *master, struct servic
 int plan_make(const struct plan_input *input, struct cf *main, struct cf *master,
               struct service *services, size_t count, struct error *err)
 {
-    error_set(err, EX_OSERR, "out of memory"); /* overwritten by any other error */
     struct service_plan p = {.input = input, .err = err};
-    char *overrides = postfix_overrides(input->scratch, false, err);
-    char *expanded = postfix_overrides(input->scratch, true, err);
-    char *listed = name_listed(input);
-    p.listed = listed;
-    p.overrides = overrides;
-    p.expanded = expanded;
-    int rc =
-        overrides == NULL || expanded == NULL || listed == NULL ? -1 : plan_main(input, main, err);
+    int rc = -1;
+
+    error_set(err, EX_OSERR, "out of memory"); /* overwritten by any other error */
+    /* Independently of milter_default_action: without our answer no recipient may be accepted. */
+    if (asprintf(&p.milter, "{ %s, default_action=tempfail }", input->milter) < 0)
+        p.milter = NULL;
+    if (asprintf(&p.listed, "proxy:socketmap:unix:%s:listed", input->lookups) < 0)
+        p.listed = NULL;
+    p.overrides = postfix_overrides(input->scratch, false, err);
+    p.expanded = postfix_overrides(input->scratch, true, err);
+    if (p.milter != NULL && p.listed != NULL && p.overrides != NULL && p.expanded != NULL)
+        rc = plan_main(&p, main);
     for (size_t i = 0; i < count && rc == 0; i++)
         if (services[i].attached)
             rc = plan_service(&p, master, &services[i]);
-    free(overrides);
-    free(expanded);
-    free(listed);
+    free(p.milter);
+    free(p.listed);
+    free(p.overrides);
+    free(p.expanded);
     return rc;
 }
