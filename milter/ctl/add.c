@@ -9,11 +9,10 @@ static int read_words(struct entry_text *out, const struct options *options, cha
                       struct error *err)
 {
     if (options->gone + options->stay + options->forward > 1)
-        return error_set(err, EX_USAGE,
-                         "--gone, --stay and --forward exclude each other: write one");
+        return error_set(err, EX_USAGE, "--gone, --stay and --forward exclude each other: use one");
     if (args[1] == NULL && !options->gone && !options->stay)
-        return error_set(err, EX_USAGE, "no new address: write it after '%s', or --gone, or --stay",
-                         args[0]);
+        return error_set(err, EX_USAGE,
+                         "no new address: write it after '%s', or use --gone or --stay", args[0]);
     *out = (struct entry_text){.old = args[0],
                                .new = args[1],
                                .action = options->gone      ? "gone"
@@ -39,7 +38,7 @@ static int put(const struct ctl *ctl, const struct entry *entry, const char *old
         return table_edit_commit(edit, err);
     table_edit_abort(edit);
     if (result == TABLE_FOUND)
-        error_set(err, EX_DATAERR, "'%s' is there already: see movedctl get, or write --replace",
+        error_set(err, EX_DATAERR, "'%s' already has an entry: see movedctl get, or use --replace",
                   old);
     return -1;
 }
@@ -50,7 +49,7 @@ static void warn_of_past(const struct entry *entry, const struct entry_text *tex
     if (entry->until != TIMESTAMP_NONE && entry->until <= text->now)
         ctl_warn("--until: %s has passed: the entry is never in force", text->until);
     else if (entry->forward_until != TIMESTAMP_NONE && entry->forward_until <= text->now)
-        ctl_warn("--forward-until: %s has passed: the entry refuses already", text->forward_until);
+        ctl_warn("--forward-until: %s has passed: the entry already rejects", text->forward_until);
 }
 
 static int add(struct ctl *ctl, char **args, struct error *err)
@@ -69,23 +68,23 @@ static int add(struct ctl *ctl, char **args, struct error *err)
 const struct command command_add = {
     .name = "add",
     .usage = "add [OPTION...] OLD [NEW]",
-    .summary = "Puts one entry, in force for the very next recipient",
-    .details = "OLD  user@domain; @domain, every mailbox of it; @.domain, every mailbox of its "
-               "subdomains\n"
+    .summary = "Add one entry, which takes effect for the next recipient",
+    .details = "OLD  user@domain; @domain, all of its mailboxes; @.domain, all of its subdomains\n"
                "NEW  user@domain; @domain, the same mailbox name there\n"
                "\n"
-               "  --gone              moved, and there is no new address\n"
-               "  --stay              has not moved, whatever the entry of its domain says\n"
-               "  --forward           deliver to NEW meanwhile\n"
-               "  --forward-until T   deliver to NEW up to T, then refuse\n"
-               "  --from T, --until T in force from T on, up to T: 2026-09-01, or with "
-               "T06:00:00+02:00, or\n"
-               "                      +180d from now (h hours, d days, w weeks)\n"
-               "  --disclose W        who is told NEW: anyone, trusted, nobody\n"
-               "  --note S            your own words; never sent\n"
-               "  --replace           even if OLD is there already\n"
+               "  --gone             the mailbox has moved and has no new address\n"
+               "  --stay             the mailbox has not moved, even if its domain has\n"
+               "  --forward          accept mail and deliver it to NEW\n"
+               "  --forward-until T  forward until T, then reject\n"
+               "  --from T           the entry is in force from T on\n"
+               "  --until T          the entry is in force until T\n"
+               "  --disclose W       who is told NEW: anyone, trusted or nobody\n"
+               "  --note S           your own comment, which is never sent\n"
+               "  --replace          replace an existing entry\n"
                "\n"
-               "Exit status 65, and nothing changed, where OLD is there already.\n",
+               "T is 2026-09-01, 2026-09-01T06:00:00+02:00, or relative to now: +180d, with h\n"
+               "for hours, d for days, w for weeks.\n"
+               "If OLD already has an entry, nothing is changed and the exit status is 65.\n",
     .takes = "gone stay forward forward-until from until disclose note replace",
     .least = 1,
     .most = 2,

@@ -28,7 +28,8 @@ static int confirm(const char *diff, void *data, struct error *err)
         return 1;
     if (!ctl->options.yes) {
         if (!isatty(STDIN_FILENO))
-            return error_set(err, EX_USAGE, "nobody to ask: say --yes to make these changes");
+            return error_set(err, EX_USAGE,
+                             "standard input is not a terminal: use --yes to make these changes");
         say("\nMake these changes? [y/N] ");
         if (fgets(line, sizeof line, stdin) == NULL || (*line != 'y' && *line != 'Y'))
             return error_set(err, EX_TEMPFAIL, "nothing was changed");
@@ -116,19 +117,18 @@ static int detach(struct ctl *ctl, char **args, struct error *err)
 const struct command command_attach = {
     .name = "attach",
     .usage = "attach [OPTION...] postfix|sendmail",
-    .summary = "Puts the milter into a mail server's configuration",
-    .details = "Shows the change as a diff and asks; keeps a dated copy of each file; changes\n"
-               "nothing the second time. movedctl detach reverts it.\n"
+    .summary = "Add the milter to a mail server's configuration",
+    .details = "Shows the change as a diff and asks before making it. Keeps a dated copy of each\n"
+               "file. Run again, it changes nothing. movedctl detach reverts it.\n"
                "\n"
-               "  --config-dir DIR  of the mail server (/etc/postfix as postconf says,\n"
+               "  --config-dir DIR  the mail server's configuration (the one postconf prints, or\n"
                "                    /etc/mail)\n"
-               "  --dry-run         only shows the change\n"
-               "  --yes             does not ask\n"
-               "  --observe         starts with mode = \"observe\": everything is logged,\n"
-               "                    nothing refused\n"
-               "  --unserved        also answers for domains that the server no longer\n"
-               "                    accepts mail for\n"
-               "  --raise-limits    raises Postfix's error limits, for lists with many\n"
+               "  --dry-run         only show the change\n"
+               "  --yes             do not ask\n"
+               "  --observe         start with mode = \"observe\": log everything, reject nothing\n"
+               "  --unserved        also answer for domains that the server no longer accepts\n"
+               "                    mail for\n"
+               "  --raise-limits    raise Postfix's error limits, for mailing lists with many\n"
                "                    moved recipients\n",
     .takes = "config-dir dry-run yes observe unserved raise-limits",
     .least = 1,
@@ -140,14 +140,14 @@ const struct command command_attach = {
 const struct command command_detach = {
     .name = "detach",
     .usage = "detach [OPTION...] postfix|sendmail",
-    .summary = "Takes the milter out of a mail server's configuration",
-    .details = "Shows the change as a diff and asks. It removes what attach added, and\n"
-               "nothing else.\n"
+    .summary = "Remove the milter from a mail server's configuration",
+    .details = "Shows the change as a diff and asks before making it. Removes what attach added,\n"
+               "and nothing else.\n"
                "\n"
-               "  --config-dir DIR  of the mail server (/etc/postfix as postconf says,\n"
+               "  --config-dir DIR  the mail server's configuration (the one postconf prints, or\n"
                "                    /etc/mail)\n"
-               "  --dry-run         only shows the change\n"
-               "  --yes             does not ask\n",
+               "  --dry-run         only show the change\n"
+               "  --yes             do not ask\n",
     .takes = "config-dir dry-run yes",
     .least = 1,
     .most = 1,

@@ -12,7 +12,7 @@ static int copy(const struct ctl *ctl, const char *folder, struct error *err)
 {
     size_t entries;
     struct progress progress;
-    interrupt_says("no copy is made, and nothing changed", table_copy_remove);
+    interrupt_says("no copy was made, and nothing is changed", table_copy_remove);
     progress_begin(&progress, "copying");
     progress_show(&progress); /* LMDB copies in one go, and does not say how far it is */
     int rc = table_backup(ctl->table, folder, interrupt_ignore, &entries, err);
@@ -26,8 +26,8 @@ static int copy(const struct ctl *ctl, const char *folder, struct error *err)
 void backup_advise(const struct ctl *ctl, size_t log_octets)
 {
     if (log_octets > CHANGELOG_CHANGE_MAX && ctl->options.backup == NULL)
-        ctl_warn("more than the change log holds, so that it cannot be undone: write --backup DIR "
-                 "to keep a copy of the table first");
+        ctl_warn("this is too large for the change log and cannot be undone: use --backup DIR to "
+                 "copy the table first");
 }
 
 int backup_before(const struct ctl *ctl, struct error *err)
@@ -43,11 +43,10 @@ static int backup(struct ctl *ctl, char **args, struct error *err)
 const struct command command_backup = {
     .name = "backup",
     .usage = "backup DIR",
-    .summary = "Copies the table, with its change log, as it is at one moment",
-    .details = "DIR must not be there yet, and appears when the copy is whole and on disk. It is a "
-               "table itself:\n"
-               "movedctl -d DIR list shows what is in it. Mail is answered and the table changed "
-               "meanwhile.\n",
+    .summary = "Copy the table and its change log, as of one moment",
+    .details = "DIR must not exist; it appears when the copy is complete and on disk. The copy\n"
+               "is a table: movedctl -d DIR list prints it. During the copy, mail is answered\n"
+               "and the table may be changed.\n",
     .least = 1,
     .most = 1,
     .opens = TABLE_TO_READ,

@@ -11,7 +11,7 @@ static int del_all(struct ctl *ctl, struct table_edit *edit, char **args, struct
         switch (table_edit_del(edit, &old, err)) {
         case TABLE_FOUND: break;
         case TABLE_ABSENT:
-            ctl_warn("no entry '%s': nothing is deleted", *args);
+            ctl_warn("no entry '%s': nothing was deleted", *args);
             status = 1;
             break;
         case TABLE_FAILED: return -1;
@@ -36,8 +36,8 @@ const struct command command_del = {
     .name = "del",
     .also = "delete rm remove",
     .usage = "del OLD...",
-    .summary = "Deletes entries, all of them or none",
-    .details = "Exit status 1, and nothing deleted, where one of them is not there.\n",
+    .summary = "Delete entries, all of them or none",
+    .details = "If one of them does not exist, nothing is deleted and the exit status is 1.\n",
     .least = 1,
     .most = -1,
     .opens = TABLE_TO_WRITE,

@@ -25,20 +25,20 @@ static int doctor(struct ctl *ctl, char **args, struct error *err)
 const struct command command_doctor = {
     .name = "doctor",
     .usage = "doctor [--json] [OPTION...] [RCPT...]",
-    .summary = "Asks the running mail server, and explains what it sees",
+    .summary = "Test the running mail server, and explain the results",
     .details = "Checks the table, the daemon, its sockets and the mail server's configuration.\n"
-               "Then it asks the mail server over SMTP (MAIL, RCPT, RSET, never DATA) about\n"
-               "some entries of each domain and a mailbox that does not exist; or about RCPT\n"
-               "alone. It explains each reply that is not as it should be, and the remedy.\n"
-               "The exit status is 0 if all is well, 1 if something is wrong, 69 if the daemon\n"
-               "or the mail server does not answer. The first line is a summary.\n"
+               "Then asks the mail server over SMTP (MAIL, RCPT, RSET, never DATA) about some\n"
+               "entries of each domain and about a mailbox that does not exist, or about RCPT\n"
+               "only. Explains each reply that is not as it should be, and how to correct it.\n"
+               "The first line is a summary. The exit status is 0 if all is well, 1 if something\n"
+               "is wrong, 69 if the daemon or the mail server does not answer.\n"
                "\n"
                "  --smtp HOST:PORT  the mail server (127.0.0.1:25)\n"
                "  --mta NAME        postfix or sendmail, if its greeting does not tell\n"
-               "  --config-dir DIR  of the mail server (/etc/postfix as postconf says,\n"
+               "  --config-dir DIR  the mail server's configuration (the one postconf prints, or\n"
                "                    /etc/mail)\n"
-               "  --domain D        entries of this domain alone\n"
-               "  --json            as one object\n",
+               "  --domain D        only the entries of this domain\n"
+               "  --json            print an object\n",
     .takes = "json smtp mta config-dir domain",
     .most = -1,
     .opens = TABLE_NONE,

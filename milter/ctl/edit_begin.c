@@ -12,14 +12,15 @@ static void warn_of_slow_reader(struct table *table)
     pid_t process;
     size_t behind = table_oldest_reader(table, &process);
     if (behind >= SLOW && behind % SLOW == 0) /* each hundredth change says so once */
-        ctl_warn("process %ld has been reading the table for %zu changes: until it ends the file "
-                 "grows with each",
+        ctl_warn("process %ld has been reading the table for %zu changes: the file grows with "
+                 "each change until it ends",
                  (long)process, behind);
 }
 
 static void on_alarm(int number)
 {
-    static const char text[] = "movedctl: waiting for another change of the table to end\n";
+    static const char text[] =
+        "movedctl: waiting for another process to finish changing the table\n";
     (void)number;
     (void)!write(STDERR_FILENO, text, sizeof text - 1);
 }

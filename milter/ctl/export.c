@@ -84,8 +84,8 @@ static int check_whole(const struct ctl *ctl, const struct export *export, struc
     if (export->less + export->refused == 0 || ctl->options.skip_bad)
         return 0;
     return error_set(err, EX_DATAERR,
-                     "%zu entries left out and %zu written without a part, see above: write "
-                     "--skip-bad where that is meant",
+                     "%zu entries left out and %zu written in part, see above: use --skip-bad if "
+                     "that is intended",
                      export->refused, export->less);
 }
 
@@ -222,14 +222,13 @@ static int export_table(struct ctl *ctl, char **args, struct error *err)
 const struct command command_export = {
     .name = "export",
     .usage = "export [--format F] [--domain D] [--skip-bad] [FILE]",
-    .summary = "Writes all entries, as they were at one moment",
-    .details =
-        "To standard output, or to FILE, which appears whole or not at all. What the format has no "
-        "words for\n"
-        "is named, and then the exit status is 65 and FILE is left as it was.\n"
-        "\n"
-        "  --domain D    only the entries of this domain\n"
-        "  --skip-bad    writes what can be written\n",
+    .summary = "Write all entries, as of one moment",
+    .details = "Writes to standard output, or to FILE, which is complete or left as it was.\n"
+               "An entry that the format cannot express in full is reported. Then the exit\n"
+               "status is 65.\n"
+               "\n"
+               "  --domain D      write only the entries of this domain\n"
+               "  --skip-bad      write what the format can express, and exit with 0\n",
     .explain = print_formats,
     .takes = "format domain skip-bad",
     .most = 1,

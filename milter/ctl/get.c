@@ -18,10 +18,11 @@ const struct command command_get = {
     .name = "get",
     .also = "show",
     .usage = "get [--json] OLD",
-    .summary = "Prints the entry of one old address",
-    .details =
-        "Exit status 1 where there is none. Only the entry of exactly OLD counts: movedctl test\n"
-        "shows which entry answers for a recipient.\n",
+    .summary = "Print the entry of one old address",
+    .details = "Only an entry for exactly OLD counts; if there is none, the exit status is 1.\n"
+               "movedctl test shows which entry answers for a recipient.\n"
+               "\n"
+               "  --json  print an object\n",
     .takes = "json",
     .least = 1,
     .most = 1,

@@ -8,12 +8,13 @@
 static void print_list(const struct command *const *all)
 {
     puts("Usage: movedctl [-c FILE] [-d TABLEDIR] COMMAND ...\n"
-         "Keeps the table of moved mailboxes that milter-moved answers from.\n");
+         "Manages the table of moved mailboxes, from which milter-moved answers.\n");
     for (; *all != NULL; all++)
         printf("  %-8s  %s\n", (*all)->name, (*all)->summary);
     puts("\n"
-         "  -c FILE      configuration ($MILTER_MOVED_CONF, or " MILTER_MOVED_CONF ")\n"
-         "  -d TABLEDIR  folder of the table (as the configuration says)\n"
+         "  -c FILE      the configuration; by default $MILTER_MOVED_CONF, or\n"
+         "               " MILTER_MOVED_CONF "\n"
+         "  -d TABLEDIR  the folder of the table; by default as configured\n"
          "\n"
          "movedctl help COMMAND explains one. Try: movedctl add al@old.example al@new.example");
 }
@@ -47,7 +48,7 @@ static int version(struct ctl *ctl, char **args, struct error *err)
 const struct command command_help = {
     .name = "help",
     .usage = "help [COMMAND]",
-    .summary = "Lists the commands, or explains one",
+    .summary = "List the commands, or explain one",
     .most = 1,
     .run = help,
 };
@@ -55,6 +56,6 @@ const struct command command_help = {
 const struct command command_version = {
     .name = "version",
     .usage = "version",
-    .summary = "Prints the version",
+    .summary = "Print the version",
     .run = version,
 };

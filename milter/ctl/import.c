@@ -63,11 +63,11 @@ static void on_repeated(const struct entry *entry, unsigned long line, unsigned 
 
     entry_format_old(old, sizeof old, entry);
     if (!same || !import->format->repeats) {
-        error_set(&err, EX_DATAERR, "old: '%s' is in line %lu already: write it once", old, first);
+        error_set(&err, EX_DATAERR, "old: '%s' is already on line %lu: write it once", old, first);
         on_bad(&err, line, import);
     } else if (!has_two_forms(entry)) { /* postmap(1) warns, and goes on */
         progress_clear(&import->apply.progress);
-        ctl_warn("%s:%lu: old: '%s' is in line %lu already, with the same new address",
+        ctl_warn("%s:%lu: old: '%s' is already on line %lu, with the same new address",
                  import->in.name, line, old, first);
     }
 }
@@ -103,8 +103,8 @@ static int check_removal(const struct import *import, struct error *err)
     if (!removal_exceeds(counts->removed, all, import->max_remove))
         return 0;
     return error_set(err, EX_DATAERR,
-                     "%s: %zu of %zu old addresses are missing in it, more than %u per cent, and "
-                     "nothing is changed: mend the file, or write --max-remove %u",
+                     "%s: %zu of %zu old addresses are missing from it, more than %u per cent; "
+                     "nothing was changed: correct the file, or use --max-remove %u",
                      import->in.name, counts->removed, all, import->max_remove,
                      removal_percent(counts->removed, all));
 }
@@ -115,7 +115,7 @@ static int may_change(void *data, struct error *err)
     bool one = import->bad == 1;
     if (import->bad > 0 && !import->ctl->options.skip_bad)
         return error_set(err, EX_DATAERR,
-                         "%s: %zu bad line%s, nothing is changed: mend %s, or write --skip-bad",
+                         "%s: %zu bad line%s; nothing was changed: correct %s, or use --skip-bad",
                          import->in.name, import->bad, one ? "" : "s", one ? "it" : "them");
     return check_removal(import, err);
 }
@@ -159,10 +159,10 @@ static int parse_max_remove(struct import *import, struct error *err)
     unsigned long percent = strtoul(text, &end, 10);
     if (!isdigit((unsigned char)*text) || *end != '\0' || percent > 100)
         return error_set(err, EX_USAGE,
-                         "--max-remove: '%s' is no limit: write per cent, 0 to 100 (no limit)",
+                         "--max-remove: '%s' is not a limit: write per cent, 0 to 100 (no limit)",
                          text);
     if (!import->ctl->options.replace_all)
-        return error_set(err, EX_USAGE, "--max-remove goes with --replace-all: write both");
+        return error_set(err, EX_USAGE, "--max-remove requires --replace-all: use both");
     import->max_remove = (unsigned)percent;
     return 0;
 }
@@ -225,25 +225,25 @@ static int import(struct ctl *ctl, char **args, struct error *err)
 const struct command command_import = {
     .name = "import",
     .usage = "import [OPTION...] FILE|-",
-    .summary = "Puts the entries of a file, all or nothing",
-    .details = "Entries that are there already are replaced. Every bad line is named, and then\n"
-               "nothing is changed. What does not fit into import.sort_buffer MiB of memory\n"
-               "goes through a temporary file in TMPDIR, or else in the folder of the table.\n"
+    .summary = "Add the entries in a file, all or none",
+    .details = "Existing entries are replaced. If any line is bad, all bad lines are reported\n"
+               "and nothing is changed. A file that needs more memory than import.sort_buffer\n"
+               "MiB is sorted in a temporary file in TMPDIR, or in the folder of the table.\n"
                "\n"
-               "  --replace-all   the table then has the entries of the file and no others\n"
-               "  --max-remove P  with --replace-all: refuses to remove more than P per cent of\n"
-               "                  the entries and more than 20 (10; 100: no limit)\n"
-               "  --dry-run       writes nothing, and prints what would be added (+), changed\n"
-               "                  (~) and removed (-)\n"
-               "  --skip-bad      imports the lines that are not bad\n"
-               "  --verbose       names each line that is not carried over, such as ordinary\n"
-               "                  aliases, which are only counted otherwise\n"
-               "  --backup DIR    makes a copy of the table as it is before: undo takes an\n"
-               "                  import back, but not one of very many entries, which says so\n"
-               "  --domain D      the domain of old names that have none\n"
+               "  --replace-all   also remove the entries that are not in the file\n"
+               "  --max-remove P  with --replace-all: refuse to remove more than P per cent of\n"
+               "                  the entries and more than 20 (default 10; 100: no limit)\n"
+               "  --dry-run       change nothing; print what would be added (+), changed (~)\n"
+               "                  and removed (-)\n"
+               "  --skip-bad      skip bad lines and import the others\n"
+               "  --verbose       report each line that does not become an entry, such as an\n"
+               "                  ordinary alias; by default these are only counted\n"
+               "  --backup DIR    first copy the table to DIR; undo reverts an import, but not\n"
+               "                  one that is too large for the change log\n"
+               "  --domain D      the domain of old addresses that have none\n"
                "  --columns old=NAME,new=NAME,...\n"
-               "                  the columns of somebody else's CSV file\n"
-               "  --delimiter C   what separates its columns, such as ';', or '\\t' for a tab\n",
+               "                  the column names of a CSV file from another program\n"
+               "  --delimiter C   the column separator, such as ';', or '\\t' for a tab\n",
     .explain = print_formats,
     .takes = "format domain columns delimiter replace-all max-remove dry-run skip-bad verbose "
              "backup",

@@ -13,7 +13,7 @@ void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group)
         return;
     const struct passwd *user = getpwnam(settings->user);
     if (user == NULL) {
-        ctl_warn("no such user '%s': the table stays with root, and the daemon needs chown later",
+        ctl_warn("no such user '%s': the table belongs to root: chown it before the daemon starts",
                  settings->user);
         return;
     }
@@ -37,11 +37,9 @@ static int init(struct ctl *ctl, char **args, struct error *err)
 const struct command command_init = {
     .name = "init",
     .usage = "init",
-    .summary = "Makes the table, empty",
-    .details = "The folder and its files belong to the daemon's user, and its group may write "
-               "them. A table that is\n"
-               "there already stays as it is. Whether upper and lower case are one "
-               "(addresses.fold_case) is\n"
-               "recorded in it.\n",
+    .summary = "Create an empty table",
+    .details = "The folder and its files belong to the daemon's user; its group may write them.\n"
+               "An existing table is left unchanged. The table records whether upper and lower\n"
+               "case are the same (addresses.fold_case).\n",
     .run = init,
 };

@@ -68,9 +68,9 @@ static void summarise(const struct lint *lint)
         return;
     fflush(stdout);
     if (past == 1)
-        fputs("1 entry is past its forward_until: it forwards no more\n", stderr);
+        fputs("1 entry is past its forward_until and no longer forwards\n", stderr);
     else if (past > 1)
-        fprintf(stderr, "%zu entries are past their forward_until: they forward no more\n", past);
+        fprintf(stderr, "%zu entries are past their forward_until and no longer forward\n", past);
     fprintf(stderr, "%zu %s: %zu %s, %zu %s\n", lint->entries, entry_noun(lint->entries), warnings,
             warnings == 1 ? "warning" : "warnings", notes, notes == 1 ? "note" : "notes");
 }
@@ -81,7 +81,7 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
 
     (void)args;
     if (ctl->options.resolver != NULL && !ctl->options.dns)
-        return error_set(err, EX_USAGE, "--resolver: nothing is asked: write --dns too");
+        return error_set(err, EX_USAGE, "--resolver requires --dns: use both");
     if (ctl->options.dns && lint_domains_new(&lint.domains, ctl->options.resolver, err) != 0)
         return error_at(err, err->status == EX_USAGE ? "--resolver" : "--dns", 0);
     report_begin(&lint.report, ctl->options.json);
@@ -99,27 +99,21 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
 const struct command command_lint = {
     .name = "lint",
     .usage = "lint [--json] [--dns [--resolver ADDRESS[:PORT]]]",
-    .summary = "Looks for entries that answer otherwise than they were meant",
-    .details =
-        "Each finding is a line \"OLD: warning|note: what is wrong: what would be right\"; exit "
-        "status 1\n"
-        "where there is one. A warning: senders get another answer than the entry was written for. "
-        "A\n"
-        "note: they get it, and something could be simpler. Looks for loops, chains, new addresses "
-        "that\n"
-        "have moved themselves, are gone or will move, entries that have expired or have no "
-        "effect, and\n"
-        "new addresses that mix scripts or have characters that nobody sees or that turn the "
-        "direction\n"
-        "of writing. movedctl(8) has the list.\n"
-        "\n"
-        "  --dns       asks for each new domain whether it gets mail, and whether it is this host "
-        "that\n"
-        "              takes it\n"
-        "  --resolver ADDRESS[:PORT]\n"
-        "              asks this name server (or several, parted by commas), not those of\n"
-        "              /etc/resolv.conf\n"
-        "  --json      an array of objects: old, severity, kind, what, right, domain, entries\n",
+    .summary = "Find entries that do not answer as intended",
+    .details = "Prints each finding as \"OLD: severity: what is wrong: what would be right\"; the\n"
+               "exit status is then 1. After a warning, senders do not get the intended answer.\n"
+               "After a note they do, but the entry could be simpler. Finds loops, chains, new\n"
+               "addresses that have moved, will move or are gone, entries that have expired or\n"
+               "have no effect, and new addresses with mixed scripts, invisible characters or a\n"
+               "changed direction of writing. See movedctl(8) for the list.\n"
+               "\n"
+               "  --dns   look up whether each new domain accepts mail, and whether its mail\n"
+               "          server is this host\n"
+               "  --resolver ADDRESS[:PORT]\n"
+               "          ask this name server, or several separated by commas, instead of those\n"
+               "          in /etc/resolv.conf\n"
+               "  --json  print an array of objects with old, severity, kind, what, right,\n"
+               "          domain, entries\n",
     .takes = "json dns resolver",
     .opens = TABLE_TO_READ,
     .run = lint_table,

@@ -84,13 +84,13 @@ const struct command command_list = {
     .name = "list",
     .also = "ls",
     .usage = "list [--json] [--domain D] [PATTERN]",
-    .summary = "Prints the entries, sorted by domain",
+    .summary = "Print the entries, sorted by domain",
     .details = "PATTERN is a shell pattern for the old address: movedctl list 'a*@old.example'.\n"
-               "On a terminal in columns, elsewhere old, new, action, from, until, forward_until, "
-               "disclose and\n"
-               "note, parted by tabs; with --json an array of objects.\n"
+               "On a terminal the output is in columns. Otherwise the fields are separated by\n"
+               "tabs: old, new, action, from, until, forward_until, disclose, note.\n"
                "\n"
-               "  --domain D  entries of this domain alone, found without reading the others\n",
+               "  --domain D  print only the entries of this domain, without reading the others\n"
+               "  --json      print an array of objects\n",
     .takes = "json domain",
     .most = 1,
     .opens = TABLE_TO_READ,

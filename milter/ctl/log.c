@@ -158,7 +158,7 @@ static int print_for_people(const struct query *query, const struct change *chan
     change_format_counts(counts, sizeof counts, change->added, change->changed, change->removed);
     printf("%s\n", text);
     if (!change->held) {
-        printf("  %s: more than the log holds, it cannot be undone\n", counts);
+        printf("  %s: too large for the log, cannot be undone\n", counts);
         return 0;
     }
     int rc = changelog_each_entry(query->table, change->number, print_change_entry, &printer, err);
@@ -233,7 +233,7 @@ static int drop_before(struct ctl *ctl, int64_t before, struct error *err)
     }
     if (table_edit_commit(edit, err) != 0)
         return -1;
-    printf("%zu %s forgotten\n", dropped, dropped == 1 ? "change is" : "changes are");
+    printf("%zu %s deleted from the log\n", dropped, dropped == 1 ? "change" : "changes");
     return 0;
 }
 
@@ -242,7 +242,8 @@ static int clear(struct ctl *ctl, char **args, struct error *err)
 {
     int64_t before = INT64_MAX;
     if (args[0] != NULL || ctl->options.json)
-        return error_set(err, EX_USAGE, "--clear: forgets whole changes: write --until T at most");
+        return error_set(err, EX_USAGE,
+                         "--clear deletes whole changes: use it alone or with --until T");
     if (ctl->options.until != NULL &&
         timestamp_parse(&before, ctl->options.until, time(NULL), err) != 0)
         return error_at(err, "--until", 0);
@@ -261,7 +262,7 @@ static int log_changes(struct ctl *ctl, char **args, struct error *err)
     if (ctl->options.clear)
         return clear(ctl, args, err);
     if (ctl->options.until != NULL)
-        return error_set(err, EX_USAGE, "--until: is for --clear: write both");
+        return error_set(err, EX_USAGE, "--until requires --clear: use both");
     if (args[0] != NULL && (query.number = change_read_number(args[0])) == 0) {
         if (ctl_parse_old(ctl, args[0], &old, err) != 0)
             return -1;
@@ -275,21 +276,20 @@ static int log_changes(struct ctl *ctl, char **args, struct error *err)
 const struct command command_log = {
     .name = "log",
     .usage = "log [--json] [OLD|NUMBER] | log --clear [--until T]",
-    .summary = "Prints who changed what, when, and what it was before",
-    .details =
-        "The newest change first, and of each the first entries: added (+), changed (~), removed "
-        "(-).\n"
-        "\n"
-        "OLD     the changes of this old address alone; exit status 1 where there is none\n"
-        "NUMBER  this change alone, with all its entries\n"
-        "\n"
-        "The oldest changes make room for new ones. A change of very many entries is logged\n"
-        "without them.\n"
-        "\n"
-        "  --clear    forgets all changes, with the addresses in them; that is logged, and nothing "
-        "else is\n"
-        "             changed, but what is forgotten cannot be undone\n"
-        "  --until T  forgets only those that were made before T (2026-09-01, or -30d)\n",
+    .summary = "Print who changed what and when, with the previous values",
+    .details = "Prints the newest change first, each with its first entries: added (+), changed\n"
+               "(~), removed (-).\n"
+               "\n"
+               "OLD     only the changes of this old address; exit status 1 if there is none\n"
+               "NUMBER  only this change, with all of its entries\n"
+               "\n"
+               "The oldest changes are dropped to make room for new ones. A very large change is\n"
+               "logged without its entries.\n"
+               "\n"
+               "  --clear    delete all changes from the log, with their addresses. This is\n"
+               "             logged too. Deleted changes cannot be undone.\n"
+               "  --until T  with --clear: only changes made before T, 2026-09-01 or -30d\n"
+               "  --json     print an array of objects\n",
     .takes = "json clear until",
     .most = 1,
     .opens = TABLE_TO_READ,

@@ -101,9 +101,9 @@ static int refuse_option(const struct command *command, char **argv, struct erro
 {
     const char *word = wrong_option(argv);
     if (strcmp(word, "-c") == 0 || strcmp(word, "-d") == 0)
-        return error_set(err, EX_USAGE, "'%s' stands before the command: movedctl %s %s %s ...",
+        return error_set(err, EX_USAGE, "'%s' must come before the command: movedctl %s %s %s ...",
                          word, word, word[1] == 'c' ? "FILE" : "TABLEDIR", command->name);
-    return error_set(err, EX_USAGE, "'%s' is no option of %s: usage: movedctl %s", word,
+    return error_set(err, EX_USAGE, "'%s' is not an option of %s: usage: movedctl %s", word,
                      command->name, command->usage);
 }
 
@@ -126,7 +126,7 @@ static int read_options(struct options *out, const struct command *command, int 
         if (value == 'h')
             return 1;
         if (value == ':')
-            return error_set(err, EX_USAGE, "'%s' wants an argument: usage: movedctl %s",
+            return error_set(err, EX_USAGE, "'%s' requires an argument: usage: movedctl %s",
                              argv[optind - 1], command->usage);
         if (value < FIRST_ROW)
             return refuse_option(command, argv, err);
@@ -210,10 +210,10 @@ static int read_globals(struct globals *out, int argc, char **argv, struct error
         case 'h': exit(command_help.run(&ctl, help, err));
         case 'V': exit(command_version.run(&ctl, help, err));
         case ':':
-            return error_set(err, EX_USAGE, "'%s' wants an argument: see movedctl help",
+            return error_set(err, EX_USAGE, "'%s' requires an argument: see movedctl help",
                              argv[optind - 1]);
         default:
-            return error_set(err, EX_USAGE, "'%s' is no option: see movedctl help",
+            return error_set(err, EX_USAGE, "'%s' is not an option: see movedctl help",
                              wrong_option(argv));
         }
     }
@@ -226,9 +226,9 @@ static int read_globals(struct globals *out, int argc, char **argv, struct error
  * command that changes them in the middle. What it has not committed is not there. */
 static void on_fault(int number)
 {
-    static const char line[] = "movedctl: a file of the table was cut short or cannot be read, and "
-                               "nothing was changed: run the command "
-                               "again, and if it says so again restore a copy of the table\n";
+    static const char line[] = "movedctl: a file of the table is truncated or cannot be read; "
+                               "nothing was changed: run the command again, and if that fails, "
+                               "restore a copy of the table\n";
     (void)number;
     (void)!write(STDERR_FILENO, line, sizeof line - 1);
     _exit(EX_IOERR);

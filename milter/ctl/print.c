@@ -221,7 +221,7 @@ void list_end(struct list *list)
 
 void print_formats(void)
 {
-    printf("  --format F      one of these; without it the ending of FILE tells, else %s:\n",
+    printf("  --format F      the default is known from the ending of FILE, or else is %s:\n",
            formats[0]->name);
     for (size_t i = 0; formats[i] != NULL; i++) {
         const char *at = formats[i]->summary, *ending = formats[i]->ending;

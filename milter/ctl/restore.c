@@ -98,7 +98,7 @@ static int restore_from(struct ctl *ctl, struct table *copy, struct error *err)
         return -1;
     ctl_warn("%s", err->text);
     return error_set(err, EX_DATAERR,
-                     "%s: the table that is there cannot be read: move its data.mdb and lock.mdb "
+                     "%s: the existing table cannot be read: move its data.mdb and lock.mdb "
                      "elsewhere, and restore again",
                      ctl->path);
 }
@@ -112,7 +112,7 @@ static int restore(struct ctl *ctl, char **args, struct error *err)
     if (table_open(&copy, args[0], TABLE_READ, ctl->settings->fold_case, err) != 0)
         return err->status != EX_NOINPUT
                    ? -1
-                   : error_set(err, EX_NOINPUT, "%s: no copy of a table there: see movedctl backup",
+                   : error_set(err, EX_NOINPUT, "%s: no copy of a table: see movedctl backup",
                                args[0]);
     int rc = restore_from(ctl, copy, err);
     table_free(copy);
@@ -122,14 +122,13 @@ static int restore(struct ctl *ctl, char **args, struct error *err)
 const struct command command_restore = {
     .name = "restore",
     .usage = "restore [--dry-run] [--backup NEWDIR] DIR",
-    .summary = "Makes the entries those of a copy that backup has made",
-    .details = "In one transaction, while mail is answered; undo takes it back. Where there is no "
-               "table any more the\n"
-               "copy becomes the table, with its change log.\n"
+    .summary = "Make the table equal to a copy made by backup",
+    .details = "The table is changed in one transaction while mail is answered; undo reverts it.\n"
+               "If there is no table, the copy becomes the table, with its change log.\n"
                "\n"
-               "  --dry-run        writes nothing, and prints what would be added (+), changed (~) "
-               "and removed (-)\n"
-               "  --backup NEWDIR  makes a copy of the table as it is before\n",
+               "  --dry-run        change nothing; print what would be added (+), changed (~)\n"
+               "                   and removed (-)\n"
+               "  --backup NEWDIR  first copy the table to NEWDIR\n",
     .takes = "dry-run backup",
     .least = 1,
     .most = 1,

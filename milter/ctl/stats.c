@@ -62,7 +62,7 @@ static int stats(struct ctl *ctl, char **args, struct error *err)
     (void)args;
     if (*socket == '\0')
         return error_set(err, EX_CONFIG,
-                         "lookup_socket: is \"\": set it, for the daemon to be asked");
+                         "lookup_socket is \"\": set it, so that the daemon can be asked");
     int rc = ctl->options.json ? print_json(socket, err) : probe_stats(socket, print, NULL, err);
     return rc == 0 ? 0 : explain(err);
 }
@@ -70,16 +70,13 @@ static int stats(struct ctl *ctl, char **args, struct error *err)
 const struct command command_stats = {
     .name = "stats",
     .usage = "stats [--json]",
-    .summary = "Prints what the running daemon has answered since it started",
-    .details =
-        "Asks on lookup_socket. A counter is GROUP.RULE: the group milter are recipients that a "
-        "mail server\n"
-        "asked about, observed the same with mode = \"observe\"; listed, relocated and reply are "
-        "the "
-        "maps.\n"
-        "Counters that are 0 are left out.\n"
-        "\n"
-        "  --json  as one object, with every counter\n",
+    .summary = "Print what the running daemon has answered since it started",
+    .details = "Asks the daemon on lookup_socket. A counter is named GROUP.RULE. The group\n"
+               "milter counts recipients that a mail server asked about, and observed counts\n"
+               "them in observe mode; listed, relocated and reply are the maps. Counters that\n"
+               "are 0 are not printed.\n"
+               "\n"
+               "  --json  print an object with all counters\n",
     .takes = "json",
     .opens = TABLE_NONE,
     .run = stats,

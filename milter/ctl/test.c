@@ -62,7 +62,7 @@ static void print_words(const struct answer *answer, const char *line, bool obse
                answer->trust == TRUST_NONE ? "not trusted" : "trusted: ",
                answer_trust_explain(answer->trust));
     if (answer->concealed)
-        puts("       and it hears what it would of an unknown mailbox: disclosure.conceal");
+        puts("       and it gets the reply for an unknown mailbox: disclosure.conceal");
     if (observe && answer->verdict != VERDICT_CONTINUE)
         puts("mode:  observe: the daemon logs this, and lets the recipient pass");
 }
@@ -117,18 +117,18 @@ static int test(struct ctl *ctl, char **args, struct error *err)
 const struct command command_test = {
     .name = "test",
     .usage = "test [--json] [OPTION...] RCPT",
-    .summary = "Shows what the daemon would answer, and why",
-    .details = "Line 1 is the exact reply, or continue (exit status 1), or forward <NEW>; with "
-               "mode = \"observe\"\n"
-               "what it would be, and a line says so.\n"
+    .summary = "Show what the daemon would answer, and why",
+    .details = "Line 1 is the exact reply, or forward <NEW>, or continue (exit status 1).\n"
+               "In observe mode it is the reply that would be given, and a line says so.\n"
                "\n"
-               "  --client IP      asks as this client; without it as a stranger who has asked "
-               "nothing before\n"
-               "  --client-name H  as a client whose name the mail server has confirmed\n"
-               "  --authenticated  as a client who has logged in\n"
-               "  --smtputf8       in a session with SMTPUTF8\n"
-               "  --at TIME        at that moment: 2026-09-01, or with T06:00:00+02:00, or +180d "
-               "(h, d, w)\n",
+               "  --client IP      the client's address; the default is an unknown client that\n"
+               "                   has not asked before\n"
+               "  --client-name H  the client's name, as confirmed by the mail server\n"
+               "  --authenticated  the client has logged in\n"
+               "  --smtputf8       the client uses SMTPUTF8\n"
+               "  --at T           answer as of this time: 2026-09-01, or relative to now: +180d\n"
+               "                   (h, d or w)\n"
+               "  --json           print an object\n",
     .takes = "json client client-name authenticated smtputf8 at",
     .least = 1,
     .most = 1,

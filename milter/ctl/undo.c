@@ -24,7 +24,8 @@ static int undo(struct ctl *ctl, char **args, struct error *err)
     struct change undone;
     uint64_t number = 0;
     if (args[0] != NULL && (number = change_read_number(args[0])) == 0)
-        return error_set(err, EX_USAGE, "'%s' is no number of a change: see movedctl log", args[0]);
+        return error_set(err, EX_USAGE, "'%s' is not the number of a change: see movedctl log",
+                         args[0]);
     struct table_edit *edit = ctl_edit_begin(ctl, err);
     if (edit == NULL)
         return -1;
@@ -37,18 +38,15 @@ static int undo(struct ctl *ctl, char **args, struct error *err)
 const struct command command_undo = {
     .name = "undo",
     .usage = "undo [--dry-run] [NUMBER]",
-    .summary = "Takes the last change of the table back, or an earlier one",
-    .details =
-        "Whatever it was: an add, a del, an import. The undo is a change too: undo again, and what "
-        "was undone\n"
-        "is done again. Exit status 65, and nothing changed, where the change log does not hold "
-        "all "
-        "that the\n"
-        "change did, or one of its entries is no longer what it made of it.\n"
-        "\n"
-        "NUMBER  the change that movedctl log shows under this number\n"
-        "\n"
-        "  --dry-run  says what it would do\n",
+    .summary = "Revert the last change of the table, or an earlier one",
+    .details = "Reverts any change: an add, a del, an import. The undo is a change too, so a\n"
+               "second undo reverts the first. If the change log does not hold all entries of\n"
+               "the change, or one of them has been changed since, nothing is changed and the\n"
+               "exit status is 65.\n"
+               "\n"
+               "NUMBER  the number of the change, as printed by movedctl log\n"
+               "\n"
+               "  --dry-run  print what would be reverted\n",
     .takes = "dry-run",
     .most = 1,
     .opens = TABLE_TO_WRITE,

@@ -77,12 +77,12 @@ static void read_options(struct daemon_options *options, int argc, char **argv)
         case 't': options->check_only = true; break;
         case 'h': usage(stdout); exit(EX_OK);
         case 'V': puts("milter-moved " PACKAGE_VERSION); exit(EX_OK);
-        case ':': fail_usage(argv[optind - 1], "wants an argument");
-        default: fail_usage(argv[optind - 1], "is no option");
+        case ':': fail_usage(argv[optind - 1], "requires an argument");
+        default: fail_usage(argv[optind - 1], "is not an option");
         }
     }
     if (optind < argc)
-        fail_usage(argv[optind], "is no option");
+        fail_usage(argv[optind], "is not an option");
 }
 
 static void raise_open_files(void)

@@ -58,7 +58,7 @@ class Backup(MovedctlCase):
 
     def test_no_copy(self):
         self.movedctl("add", "a@old.example", "--gone")
-        self.refused(66, "no copy of a table there", "restore", self.folder / "nosuch")
+        self.refused(66, "no copy of a table", "restore", self.folder / "nosuch")
         self.refused(64, "this is the table itself", "restore", self.daemon.table)
         self.movedctl("backup", self.copy)
         whole = (self.copy / "data.mdb").read_bytes()

@@ -66,7 +66,7 @@ class Jsonl(FormatCase):
     def test_bad_lines_are_named_and_change_nothing(self):
         good = '{"old": "a@old.example", "new": ""}\n'
         for words, text in (("1: no JSON object", "old,new\n"), ("2: no such name 'nwe'", good + '{"old": "b@old.example", "nwe": ""}\n'),
-                            ("2: old: 'a@old.example' is in line 1 already", good + good)):
+                            ("2: old: 'a@old.example' is already on line 1", good + good)):
             self.refused(65, f"standard input:{words}", "import", "--format", "jsonl", "-", stdin=text)
 
 
@@ -91,8 +91,8 @@ class Foreign(FormatCase):
         for args, words in ((["--columns", "old", "-"], "no '=' in 'old'"), (["--delimiter", ";;", "-"], "';;' is no delimiter"),
                             (["--columns", "old=a", lines], "--columns is for files with columns: jsonl has none"),
                             (["--delimiter", ";", "--format", "access", "-"], "--delimiter is for files with columns: access has none"),
-                            (["--replace-all", "--max-remove", "101", "-"], "'101' is no limit"), (["--replace-all", "--max-remove", "-1", "-"], "'-1' is no limit"),
-                            (["--max-remove", "50", "-"], "--max-remove goes with --replace-all")):
+                            (["--replace-all", "--max-remove", "101", "-"], "'101' is not a limit"), (["--replace-all", "--max-remove", "-1", "-"], "'-1' is not a limit"),
+                            (["--max-remove", "50", "-"], "--max-remove requires --replace-all")):
             self.refused(64, words, "import", *args, stdin="old,new\n")
 
     def test_what_is_no_text_is_named_for_what_it_is(self):
@@ -123,7 +123,7 @@ class WholeTable(FormatCase):
 
     def test_more_than_a_tenth_of_the_table_is_not_removed_unasked(self):
         self.movedctl("import", "-", stdin=self.rows(0, 300))
-        done = self.refused(65, "31 of 300 old addresses are missing in it, more than 10 per cent, and nothing is changed", "import", "--replace-all", "-",
+        done = self.refused(65, "31 of 300 old addresses are missing from it, more than 10 per cent; nothing was changed", "import", "--replace-all", "-",
                             stdin=self.rows(31, 310))
         self.assertIn("--max-remove 11\n", done.stderr)
         self.assertEqual(self.movedctl("import", "--replace-all", "-", stdin=self.rows(30, 310)), "10 added, 0 changed, 30 removed, 270 unchanged\n")
@@ -177,7 +177,7 @@ class Losses(FormatCase):
     def test_each_is_named_and_the_file_stays_as_it_was(self):
         out = self.folder / "out"
         out.write_text("old")
-        done = self.refused(65, "7 entries left out and 1 written without a part", "export", "--format", "relocated", out)
+        done = self.refused(65, "7 entries left out and 1 written in part", "export", "--format", "relocated", out)
         named = [line.removeprefix("movedctl: warning: ").split(": ")[0] for line in done.stderr.splitlines()[:-1]]
         self.assertEqual(named, [line.split(",")[0] for line in self.LOSSY.splitlines()[1:] if not line.startswith("plain")])
         self.assertIn("note@b.example: written without: its note", done.stderr)
@@ -250,8 +250,8 @@ class Relocated(FormatCase):
         text = "x@xn--bcher-kva.example x@new.example\na@old.example a@new.example\nx@bücher.example x@new.example\nA@old.example a@new.example\n"
         done = self.ctl("import", "--format", "relocated", "-", stdin=text)
         self.assertEqual((done.returncode, done.stdout), (0, "2 added, 0 changed, 0 removed, 0 unchanged\n"))
-        self.assertEqual(done.stderr, "movedctl: warning: standard input:4: old: 'a@old.example' is in line 2 already, with the same new address\n")
-        self.refused(65, "standard input:5: old: 'a@old.example' is in line 2 already: write it once", "import", "--format", "relocated", "-",
+        self.assertEqual(done.stderr, "movedctl: warning: standard input:4: old: 'a@old.example' is already on line 2, with the same new address\n")
+        self.refused(65, "standard input:5: old: 'a@old.example' is already on line 2: write it once", "import", "--format", "relocated", "-",
                      stdin=text + "a@old.example b@new.example\n")
 
     def test_an_address_and_a_text(self):

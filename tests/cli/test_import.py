@@ -179,7 +179,7 @@ class Interrupted(Long):
             process.stdin.write("old,new\n" + rows(0, 10))
             process.stdin.close()
             process.stdin = None
-            place.until(lambda: "waiting for another change of the table to end" in terminal.text(), "it says that it waits")
+            place.until(lambda: "waiting for another process to finish changing the table" in terminal.text(), "it says that it waits")
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(place.PATIENCE), -signal.SIGINT)
             terminal.close()
@@ -192,7 +192,7 @@ class Interrupted(Long):
         process.stdin.close()
         process.stdin = None
         # The pipe is full of lines that come twice; another change is made all the same.
-        self.assertIn("in line 2 already", process.stderr.readline())
+        self.assertIn("already on line 2", process.stderr.readline())
         self.movedctl("add", "other@old.example", "--gone")
         self.before = self.movedctl("export")
         process.communicate(timeout=place.PATIENCE)

@@ -162,7 +162,7 @@ class Telling(LintCase):
         for env, line in (({}, "c@old.example: \033[1;36mnote\033[0m: "), ({"NO_COLOR": "1"}, "c@old.example: note: ")):
             shown = self.seen_by_a_person(env=env)
             self.assertIn(line, shown)
-            self.assertTrue(shown.endswith("1 entry is past its forward_until: it forwards no more\n2 entries: 0 warnings, 1 note\n"), shown)
+            self.assertTrue(shown.endswith("1 entry is past its forward_until and no longer forwards\n2 entries: 0 warnings, 1 note\n"), shown)
 
     def test_a_table_of_many_views_is_walked_to_its_end_once(self):
         count = 25000
@@ -316,6 +316,6 @@ class Dns(LintCase):
         self.assertIn("no name server answers", done.stderr)
 
     def test_usage(self):
-        for words, args in (("'here'", ["--dns", "--resolver", "here"]), ("write --dns", ["--resolver", "127.0.0.1"]),
-                            ("wants an argument", ["--dns", "--resolver"])):
+        for words, args in (("'here'", ["--dns", "--resolver", "here"]), ("requires --dns", ["--resolver", "127.0.0.1"]),
+                            ("requires an argument", ["--dns", "--resolver"])):
             self.refused(64, words, "lint", *args)

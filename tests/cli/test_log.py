@@ -82,9 +82,9 @@ class Forgetting(MovedctlCase):
         self.movedctl("add", "al@old.example", "al@new.example")
         self.movedctl("del", "al@old.example")
         self.movedctl("add", "bo@old.example", "bo@new.example")
-        self.assertEqual(self.movedctl("log", "--clear", "--until", "2026-01-01"), "0 changes are forgotten\n")
+        self.assertEqual(self.movedctl("log", "--clear", "--until", "2026-01-01"), "0 changes deleted from the log\n")
         self.assertEqual(len(self.movedctl("log").splitlines()), 6)
-        self.assertEqual(self.movedctl("log", "--clear"), "3 changes are forgotten\n")
+        self.assertEqual(self.movedctl("log", "--clear"), "3 changes deleted from the log\n")
         self.assertRegex(self.movedctl("log"), r"\Achange 4 of \S+ by \S+: log --clear\n\Z")
         self.assertEqual(json.loads(self.movedctl("log", "--json"))[0]["entries"], [])
         self.refused(65, "has changed no entry", "undo")
@@ -92,8 +92,8 @@ class Forgetting(MovedctlCase):
 
     def test_what_makes_no_sense(self):
         self.movedctl("add", "al@old.example", "al@new.example")
-        self.refused(64, "--clear: ", "log", "--clear", "al@old.example")
-        self.refused(64, "--until: ", "log", "--until", "2026-01-01")
+        self.refused(64, "--clear deletes whole changes", "log", "--clear", "al@old.example")
+        self.refused(64, "--until requires --clear", "log", "--until", "2026-01-01")
         self.refused(65, "--until: ", "log", "--clear", "--until", "soon")
         self.assertEqual(len(self.movedctl("log").splitlines()), 2)
 
@@ -127,8 +127,8 @@ class Undo(MovedctlCase):
         for args in (["--dry-run"], []):
             done = self.ctl("import", *args, great)
             self.assertEqual(done.returncode, 0)
-            self.assertRegex(done.stderr, r"^movedctl: warning: more than the change log holds, so that it cannot be undone: write --backup DIR .*\n$")
-        self.assertEqual(self.movedctl("log").splitlines()[1:], ["  17000 added: more than the log holds, it cannot be undone"])
+            self.assertRegex(done.stderr, r"^movedctl: warning: this is too large for the change log and cannot be undone: use --backup DIR .*\n$")
+        self.assertEqual(self.movedctl("log").splitlines()[1:], ["  17000 added: too large for the log, cannot be undone"])
         done = self.ctl("undo")
         self.assertEqual(done.returncode, 65)
         self.assertRegex(done.stderr, r"^movedctl: change 1, 'import \S+', has more entries than the change log holds: restore a copy of the table\n$")
@@ -145,7 +145,7 @@ class Undo(MovedctlCase):
         self.assertEqual([line.split("\t")[0] for line in self.movedctl("list").splitlines()], ["b@old.example"])
         self.refused(65, "'a@old.example' is no longer what change 1 made of it", "undo", "1")
         self.refused(65, "change 9 is not in the log", "undo", "9")
-        self.refused(64, "'last' is no number of a change", "undo", "last")
+        self.refused(64, "'last' is not the number of a change", "undo", "last")
 
     def test_nothing_to_undo(self):
         self.refused(65, "nothing to undo", "undo")

@@ -99,7 +99,7 @@ class Commands(MovedctlCase):
                      stdin="old,new,until\na@old.example,a@new.example,+1d\n")
 
     def test_an_end_in_the_past_is_warned_of(self):
-        for option, words in (("--until", "is never in force"), ("--forward-until", "refuses already")):
+        for option, words in (("--until", "is never in force"), ("--forward-until", "already rejects")):
             for when in ("-1h", "2020-01-01"):
                 done = self.ctl("add", "--replace", "r@old.example", "r@new.example", option, when)
                 self.assertEqual((done.returncode, done.stderr),
@@ -108,14 +108,14 @@ class Commands(MovedctlCase):
 
     def test_what_is_there_is_replaced_only_when_asked(self):
         self.movedctl("add", "a@old.example", "a@new.example")
-        self.refused(65, "is there already", "add", "A@old.example.", "b@new.example")
+        self.refused(65, "already has an entry", "add", "A@old.example.", "b@new.example")
         self.movedctl("add", "--replace", "a@old.example", "b@new.example")
         self.assertIn("b@new.example", self.movedctl("get", "a@old.example"))
 
     def test_the_option_that_is_wrong_is_named(self):
-        for args, words in ((["add", "-xy"], "'-x' is no option of add"), (["add", "--gone", "-x"], "'-x' is no option of add"),
-                            (["add", "--knot"], "'--knot' is no option of add"), (["add", "-c@x"], "'-c' stands before the command"),
-                            (["list", "-d", "x"], "'-d' stands before the command"), (["-xc"], "'-x' is no option: ")):
+        for args, words in ((["add", "-xy"], "'-x' is not an option of add"), (["add", "--gone", "-x"], "'-x' is not an option of add"),
+                            (["add", "--knot"], "'--knot' is not an option of add"), (["add", "-c@x"], "'-c' must come before the command"),
+                            (["list", "-d", "x"], "'-d' must come before the command"), (["-xc"], "'-x' is not an option: ")):
             self.refused(64, words, *args)
 
     def test_del_is_all_or_nothing(self):
@@ -246,6 +246,9 @@ class Commands(MovedctlCase):
             self.assertIn(command, listed)
             self.assertTrue(self.movedctl("help", command).startswith(f"Usage: movedctl {command}"))
             self.assertEqual(self.movedctl(command, "--help"), self.movedctl("help", command))
+        for command in listed:
+            for line in self.movedctl("help", command).splitlines():
+                self.assertLessEqual(len(line), 80, line)
         plain = subprocess.run([*place.program("movedctl"), "--version"], capture_output=True, text=True, timeout=place.PATIENCE)
         self.assertRegex(plain.stdout, r"^movedctl \d+\.\d+")
 
@@ -254,7 +257,7 @@ class BadInput(MovedctlCase):
     def test_usage(self):
         for words, args in ((" did you mean import", ["imprt"]), ("usage: movedctl add", ["add"]), ("--gone", ["add", "a@old.example"]),
                             ("usage: movedctl get", ["get"]), ("usage: movedctl get", ["get", "a@b", "c@d"]),
-                            ("'--colour'", ["list", "--colour"]), ("wants an argument", ["list", "--domain"]),
+                            ("'--colour'", ["list", "--colour"]), ("requires an argument", ["list", "--domain"]),
                             ("exclude each other", ["add", "a@old.example", "--gone", "--stay"]),
                             ("no such format", ["import", "--format", "xml", "-"]), ("see movedctl help", [])):
             self.refused(64, words, *args)
@@ -388,7 +391,7 @@ class Csv(MovedctlCase):
         self.assertEqual(self.movedctl("import", "--replace-all", "-", stdin=text), "40000 added, 0 changed, 1 removed, 0 unchanged\n")
         listed = [line.split("\t")[0] for line in self.movedctl("list").splitlines()]
         self.assertEqual(listed, sorted(olds, key=lambda old: old.split("@")[::-1]))
-        done = self.refused(65, "'u00000@d0.example' is in line 2 already", "import", "-", stdin=text + "U00000@D0.example,\n")
+        done = self.refused(65, "'u00000@d0.example' is already on line 2", "import", "-", stdin=text + "U00000@D0.example,\n")
         self.assertIn("standard input:40002: ", done.stderr)
         self.assertEqual([path.name for path in self.daemon.table.iterdir() if path.suffix != ".mdb"], [])
 
@@ -408,8 +411,8 @@ class Csv(MovedctlCase):
                 path = self.file(text)
                 done = self.refused(65, f"{path}{line}: ", "import", path)
                 self.assertEqual(done.stdout, "")
-        self.refused(65, "2: 1 field: write 2, as in the header line\nmovedctl: standard input: 1 bad line, nothing is changed: mend it, or", "import", "-", stdin="old,new\na\n")
-        done = self.refused(65, "in line 2 already", "import", "-", stdin="old,new\n" + good + good)
+        self.refused(65, "2: 1 field: write 2, as in the header line\nmovedctl: standard input: 1 bad line; nothing was changed: correct it, or", "import", "-", stdin="old,new\na\n")
+        done = self.refused(65, "already on line 2", "import", "-", stdin="old,new\n" + good + good)
         self.assertIn("standard input:3: ", done.stderr)
         self.refused(66, "nosuch.csv", "import", "nosuch.csv")
 
@@ -419,7 +422,7 @@ class Csv(MovedctlCase):
         self.assertIn("standard input:3: old: no '@'", done.stderr)
 
     def test_every_bad_line_is_reported(self):
-        done = self.refused(65, "3 bad lines, nothing is changed", "import", "-", stdin="old,new\nx,\na@old.example,\ny,\nz,\n")
+        done = self.refused(65, "3 bad lines; nothing was changed", "import", "-", stdin="old,new\nx,\na@old.example,\ny,\nz,\n")
         self.assertEqual([line.split(":")[2] for line in done.stderr.splitlines()[:3]], ["2", "4", "5"])
 
     def test_the_sample_table(self):

@@ -103,7 +103,7 @@ class Waiting(TogetherCase):
         self.addCleanup(os.close, ours)
         process = self.launch(*args, stderr=theirs)
         os.close(theirs)
-        self.assertEqual(os.read(ours, 200), b"movedctl: waiting for another change of the table to end\r\n")
+        self.assertEqual(os.read(ours, 200), b"movedctl: waiting for another process to finish changing the table\r\n")
         return process, ours
 
     def test_it_goes_on_when_the_other_is_killed(self):
@@ -120,7 +120,7 @@ class Waiting(TogetherCase):
             os.truncate(self.daemon.table / "data.mdb", 8192)
             other.kill()
             self.assertEqual(process.wait(place.PATIENCE), 74)
-            self.assertRegex(os.read(terminal, 1000), rb"^movedctl: a file of the table was cut short\b.*\r\n$")
+            self.assertRegex(os.read(terminal, 1000), rb"^movedctl: a file of the table is truncated\b.*\r\n$")
 
 
 class Room(TogetherCase):
@@ -154,7 +154,7 @@ class Readers(TogetherCase):
             self.assertEqual(warned, "")
             warned = self.change(2)
             self.assertEqual(warned, f"movedctl: warning: process {process.pid} has been reading the table for 100 changes: "
-                                     "until it ends the file grows with each\n")
+                                     "the file grows with each change until it ends\n")
 
     def test_a_pager_of_the_log_holds_nothing_back(self):
         self.movedctl("import", "-", stdin="old,new\n" + "".join(f"u{i:05}@old.example,x@new.example\n" for i in range(3000)))

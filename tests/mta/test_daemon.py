@@ -466,8 +466,8 @@ class Starting(Alone):
             self.assertRegex(done.stdout, rf"(?m)^table: .*: good, {said}$")
 
     def test_options(self):
-        for options, words in ((["-x"], "'-x' is no option"), (["--colour"], "'--colour' is no option"), (["-c"], "'-c' wants an argument"),
-                               (["-t", "now"], "'now' is no option")):
+        for options, words in ((["-x"], "'-x' is not an option"), (["--colour"], "'--colour' is not an option"), (["-c"], "'-c' requires an argument"),
+                               (["-t", "now"], "'now' is not an option")):
             done = self.run_with(*options)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (64, "", f"milter-moved: {words}: see milter-moved -h\n"))
         for option, words in (("-V", r"milter-moved \d+\.\d+\.\d+\n"), ("--version", r"milter-moved \d+\.\d+\.\d+\n"), ("-h", r"Usage: .*"), ("--help", r"Usage: .*")):
