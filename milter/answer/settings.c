@@ -1,6 +1,5 @@
 #include "answer/settings.h"
 
-#include "base/conf_parts.h"
 #include "base/endpoint.h"
 
 #include <stdio.h>
@@ -307,10 +306,7 @@ static int check(struct settings *s, struct error *err)
 /* Where each key stands, so that a value refused after all files were read still gets its line. */
 struct places {
     struct settings *settings;
-    struct {
-        const char *file; /* NULL: in none */
-        unsigned line;
-    } of[KEYS];
+    struct conf_spot of[KEYS]; /* file is NULL: in none */
 };
 
 static void note_unused(struct settings *s, const char *path)
@@ -324,7 +320,7 @@ static void note_unused(struct settings *s, const char *path)
     snprintf(longer + length, size - length, "%s%s", length == 0 ? "" : ", ", path);
 }
 
-static void found(const struct conf_key *key, const char *file, unsigned line, void *data)
+static void found(const struct conf_key *key, struct conf_spot spot, void *data)
 {
     struct places *places = data;
     size_t i = (size_t)(key - keys);
@@ -332,8 +328,7 @@ static void found(const struct conf_key *key, const char *file, unsigned line, v
         places->settings->lookup_socket_is_set = true;
     if (key->type == CONF_IGNORED && places->of[i].file == NULL)
         note_unused(places->settings, key->path);
-    places->of[i].file = file;
-    places->of[i].line = line;
+    places->of[i] = spot;
 }
 
 /* Puts the place of the key that the error's text begins with in front of it. */
@@ -346,34 +341,6 @@ static int locate(const struct places *places, struct error *err)
             return error_at(err, places->of[i].file, places->of[i].line);
     }
     return error_at(err, places->settings->file, 0);
-}
-
-static int read_file(struct places *places, const char *file, struct error *err)
-{
-    struct settings *s = places->settings;
-    return conf_read(s, keys, KEYS, file, &s->files, found, places, err);
-}
-
-static int read_part(struct places *places, const char *file, struct error *err)
-{
-    size_t files = places->settings->files.count;
-    int rc = read_file(places, file, err);
-    if (rc != 0 && err != NULL && err->status == EX_NOINPUT &&
-        places->settings->files.count == files)
-        err->status = EX_CONFIG; /* its name is there: a link to nothing */
-    return rc;
-}
-
-static int read_files(struct places *places, const char *file, struct error *err)
-{
-    struct conf_list parts = {.items = NULL};
-    int rc = read_file(places, file, err);
-    if (rc == 0)
-        rc = conf_parts(&parts, file, err);
-    for (size_t i = 0; rc == 0 && i < parts.count; i++)
-        rc = read_part(places, parts.items[i], err);
-    conf_list_clear(&parts);
-    return rc;
 }
 
 /* ---- made and freed */
@@ -409,7 +376,7 @@ int settings_read(struct settings **out, const char *file, struct error *err)
         return error_set(err, EX_OSERR, "out of memory");
     }
     conf_defaults(s, keys, KEYS);
-    int rc = read_files(&places, file, err);
+    int rc = conf_read(s, keys, KEYS, file, &s->files, found, &places, err);
     if (rc == 0 && (rc = check(s, err)) != 0)
         locate(&places, err);
     if (rc != 0) {

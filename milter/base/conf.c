@@ -1,8 +1,10 @@
 #include "base/conf.h"
 
-#include "base/conf_check.h"
 #include "base/conf_text.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
 #include <libconfig.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,20 +102,14 @@ static int store_string(void *value, const struct conf_key *key, const config_se
     return 0;
 }
 
+/* That it is in range was checked in the text. */
 static int store_int(void *value, const struct conf_key *key, const config_setting_t *setting,
                      struct error *err)
 {
-    char text[24];
     int type = config_setting_type(setting);
     if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64)
         return wrong_type(err, key->path, "a whole number");
-    long long number = config_setting_get_int64(setting);
-    if (number < key->min || number > key->max) {
-        int length = snprintf(text, sizeof text, "%lld", number);
-        conf_out_of_range(key, text, length, err);
-        return error_at(err, key->path, 0);
-    }
-    *(int *)value = (int)number;
+    *(int *)value = (int)config_setting_get_int64(setting);
     return 0;
 }
 
@@ -145,65 +141,71 @@ static int store_choice(void *value, const struct conf_key *key, const config_se
     return 0;
 }
 
-static int store_list(void *value, const struct conf_key *key, const config_setting_t *setting,
-                      struct error *err)
+/* Appends the strings of an array or a list; of CONF_LINES, one string alone too. */
+static int read_strings(struct conf_list *out, const struct conf_key *key,
+                        const config_setting_t *setting, struct error *err)
+{
+    const char *right = key->type == CONF_LIST ? "a list of strings: [ \"…\", \"…\" ]"
+                                               : "a string, or a list of strings: [ \"…\", \"…\" ]";
+    bool is_one = key->type == CONF_LINES && config_setting_type(setting) == CONFIG_TYPE_STRING;
+    int count = is_one ? 1 : config_setting_length(setting);
+
+    if (!is_one && !config_setting_is_array(setting) && !config_setting_is_list(setting))
+        return wrong_type(err, key->path, right);
+    for (int i = 0; i < count; i++) {
+        const char *item = is_one ? config_setting_get_string(setting)
+                                  : config_setting_get_string_elem(setting, i);
+        if (item == NULL)
+            return wrong_type(err, key->path, right);
+        if (conf_list_add(out, item, strlen(item)) != 0)
+            return no_memory(err);
+    }
+    return count > 0 || key->type == CONF_LIST ? 0 : wrong_type(err, key->path, right);
+}
+
+static int store_list(struct conf_list *value, const struct conf_key *key,
+                      const config_setting_t *setting, struct error *err)
 {
     struct conf_list list = {.items = NULL};
-    if (!config_setting_is_array(setting) && !config_setting_is_list(setting))
-        return wrong_type(err, key->path, "a list of strings: [ \"…\", \"…\" ]");
-    for (int i = 0; i < config_setting_length(setting); i++) {
-        const char *item = config_setting_get_string_elem(setting, i);
-        if (item == NULL || conf_list_add(&list, item, strlen(item)) != 0) {
-            conf_list_clear(&list);
-            return item == NULL ? wrong_type(err, key->path, "a list of strings: [ \"…\", \"…\" ]")
-                                : no_memory(err);
-        }
+    if (read_strings(&list, key, setting, err) != 0) {
+        conf_list_clear(&list);
+        return -1;
     }
     conf_list_clear(value);
-    *(struct conf_list *)value = list;
+    *value = list;
     return 0;
 }
 
-static int append_line(char **text, const char *line)
+static int join_lines(char **out, const struct conf_list *lines, const struct conf_key *key,
+                      struct error *err)
 {
-    size_t length = *text == NULL ? 0 : strlen(*text) + 1, line_size = strlen(line) + 1;
-    char *longer = realloc(*text, length + line_size);
-    if (longer == NULL)
-        return -1;
-    *text = longer;
-    if (length > 0)
-        longer[length - 1] = '\n';
-    memcpy(longer + length, line, line_size);
-    return 0;
+    size_t size;
+    FILE *text = open_memstream(out, &size);
+    int rc = 0;
+    if (text == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < lines->count && rc == 0; i++) {
+        if (strchr(lines->items[i], '\n') != NULL)
+            rc = error_set(err, EX_CONFIG, "%s: a line break: write one line, or a list of lines",
+                           key->path);
+        fprintf(text, "%s%s", i == 0 ? "" : "\n", lines->items[i]);
+    }
+    return fclose(text) == 0 || rc != 0 ? rc : no_memory(err);
 }
 
 static int store_lines(char **value, const struct conf_key *key, const config_setting_t *setting,
                        struct error *err)
 {
-    static const char right[] = "a string, or a list of strings: [ \"…\", \"…\" ]";
-    bool is_one = config_setting_type(setting) == CONFIG_TYPE_STRING;
-    int count = is_one ? 1 : config_setting_length(setting);
+    struct conf_list lines = {.items = NULL};
     char *text = NULL;
-
-    if (!is_one && !config_setting_is_array(setting) && !config_setting_is_list(setting))
-        return wrong_type(err, key->path, right);
-    for (int i = 0; i < count; i++) {
-        const char *line = is_one ? config_setting_get_string(setting)
-                                  : config_setting_get_string_elem(setting, i);
-        bool breaks = line != NULL && strchr(line, '\n') != NULL;
-        if (line == NULL || breaks || append_line(&text, line) != 0) {
-            free(text);
-            return breaks ? error_set(err, EX_CONFIG,
-                                      "%s: a line break: write one line, or a list of lines",
-                                      key->path)
-                          : wrong_type(err, key->path, right);
-        }
-    }
-    if (text == NULL)
-        return wrong_type(err, key->path, right);
-    free(*value);
-    *value = text;
-    return 0;
+    int rc = read_strings(&lines, key, setting, err);
+    if (rc == 0)
+        rc = join_lines(&text, &lines, key, err);
+    conf_list_clear(&lines);
+    free(rc == 0 ? *value : text);
+    if (rc == 0)
+        *value = text;
+    return rc;
 }
 
 static int store(void *settings, const struct conf_key *key, const config_setting_t *setting,
@@ -230,41 +232,23 @@ struct reading {
     const struct conf_key *keys;
     size_t count;
     const struct conf_text *text;
-    void (*found)(const struct conf_key *key, const char *file, unsigned line, void *data);
+    conf_found *found;
     void *data;
 };
-
-static const struct conf_key *key_find(const struct reading *reading, const char *path)
-{
-    for (size_t i = 0; i < reading->count; i++)
-        if (strcmp(reading->keys[i].path, path) == 0)
-            return &reading->keys[i];
-    return NULL;
-}
-
-/* Whether some key lies in the group called path: "disclosure" of "disclosure.limit". */
-static bool group_exists(const struct reading *reading, const char *path)
-{
-    size_t length = strlen(path);
-    for (size_t i = 0; i < reading->count; i++)
-        if (strncmp(reading->keys[i].path, path, length) == 0 &&
-            reading->keys[i].path[length] == '.')
-            return true;
-    return false;
-}
 
 static int read_group(const struct reading *reading, const config_setting_t *group,
                       const char *prefix, struct error *err);
 
-static const char *place_of(const struct reading *reading, const config_setting_t *setting)
+static struct conf_spot spot_of(const struct reading *reading, const config_setting_t *setting)
 {
-    return conf_text_line(reading->text, config_setting_source_line(setting));
+    return conf_text_spot(reading->text, config_setting_source_line(setting));
 }
 
 static int at_setting(const struct reading *reading, const config_setting_t *setting,
                       struct error *err)
 {
-    return conf_text_at(reading->text, place_of(reading, setting), err);
+    struct conf_spot spot = spot_of(reading, setting);
+    return error_at(err, spot.file, spot.line);
 }
 
 /* Each group into an item of its own. */
@@ -294,45 +278,43 @@ static int read_groups(const struct reading *reading, const struct conf_key *key
     return 0;
 }
 
-static void tell_found(const struct reading *reading, const struct conf_key *key,
-                       const config_setting_t *setting)
+/* A group of keys, such as "disclosure" of "disclosure.limit"; or an error, since no key has this path. */
+static int read_subgroup(const struct reading *reading, const config_setting_t *setting,
+                         const char *path, struct error *err)
 {
-    const char *file;
-    unsigned line;
-    if (reading->found == NULL)
-        return;
-    conf_text_locate(reading->text, place_of(reading, setting), &file, &line);
-    reading->found(key, file, line, reading->data);
+    size_t length = strlen(path), i = 0;
+    while (i < reading->count && (strncmp(reading->keys[i].path, path, length) != 0 ||
+                                  reading->keys[i].path[length] != '.'))
+        i++;
+    if (i == reading->count)
+        error_set(err, EX_CONFIG, "%s: unknown key: see milter-moved.conf(5) for those there are",
+                  path);
+    else if (!config_setting_is_group(setting))
+        wrong_type(err, path, "a group: { key = value; … }");
+    else
+        return read_group(reading, setting, path, err);
+    return at_setting(reading, setting, err);
 }
 
 static int read_setting(const struct reading *reading, const config_setting_t *setting,
                         const char *prefix, struct error *err)
 {
+    const struct conf_key *key = reading->keys, *end = key + reading->count;
     char path[128];
     snprintf(path, sizeof path, "%s%s%s", prefix, *prefix == '\0' ? "" : ".",
              config_setting_name(setting));
-
-    const struct conf_key *key = key_find(reading, path);
-    if (key == NULL) {
-        if (!group_exists(reading, path)) {
-            error_set(err, EX_CONFIG,
-                      "%s: unknown key: see milter-moved.conf(5) for those there are", path);
-            return at_setting(reading, setting, err);
-        }
-        if (!config_setting_is_group(setting)) {
-            wrong_type(err, path, "a group: { key = value; … }");
-            return at_setting(reading, setting, err);
-        }
-        return read_group(reading, setting, path, err);
-    }
-
+    while (key < end && strcmp(key->path, path) != 0)
+        key++;
+    if (key == end)
+        return read_subgroup(reading, setting, path, err);
     if (key->type == CONF_GROUPS && config_setting_is_list(setting)) {
         if (read_groups(reading, key, setting, err) != 0)
             return -1;
     } else if (store(reading->settings, key, setting, err) != 0) {
         return at_setting(reading, setting, err);
     }
-    tell_found(reading, key, setting);
+    if (reading->found != NULL)
+        reading->found(key, spot_of(reading, setting), reading->data);
     return 0;
 }
 
@@ -345,9 +327,10 @@ static int read_group(const struct reading *reading, const config_setting_t *gro
     return rc;
 }
 
-/* What conf_check does not find. */
+/* What conf_text_read does not find. */
 static int refuse_syntax(const struct conf_text *text, const config_t *config, struct error *err)
 {
+    struct conf_spot spot = conf_text_spot(text, (unsigned)config_error_line(config));
     const char *what = config_error_text(config);
     if (what == NULL || strcmp(what, "syntax error") == 0)
         error_set(err, EX_CONFIG, "syntax error: write key = value; with strings in \"quotes\"");
@@ -355,33 +338,83 @@ static int refuse_syntax(const struct conf_text *text, const config_t *config, s
         error_set(err, EX_CONFIG, "%s: write values of one type in [ ], or ( ) around them", what);
     else
         error_set(err, EX_CONFIG, "%s: see the manual of libconfig", what);
-    return conf_text_at(text, conf_text_line(text, (unsigned)config_error_line(config)), err);
+    return error_at(err, spot.file, spot.line);
 }
 
-static int read_text(const struct reading *reading, struct error *err)
+static int read_file(struct reading *reading, const char *file, struct conf_list *files,
+                     struct error *err)
 {
+    struct conf_text text;
     config_t config;
+    if (conf_text_read(&text, reading->keys, reading->count, file, files, err) != 0)
+        return -1;
     config_init(&config);
-    int rc = config_read_string(&config, reading->text->text) == CONFIG_TRUE
+    reading->text = &text;
+    int rc = config_read_string(&config, text.text) == CONFIG_TRUE
                  ? read_group(reading, config_root_setting(&config), "", err)
-                 : refuse_syntax(reading->text, &config, err);
+                 : refuse_syntax(&text, &config, err);
     config_destroy(&config);
+    conf_text_free(&text);
+    return rc;
+}
+
+/* ---- FILE.d */
+
+/* Not what an editor or a package manager has left there. */
+static int is_part(const struct dirent *at)
+{
+    return fnmatch("*.conf", at->d_name, FNM_PERIOD) == 0;
+}
+
+/* As octets, in every locale the same. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int read_part(struct reading *reading, const char *folder, const char *name,
+                     struct conf_list *files, struct error *err)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", folder, name) < 0)
+        return no_memory(err);
+    int rc = read_file(reading, path, files, err);
+    if (rc != 0 && err->status == EX_NOINPUT)
+        err->status = EX_CONFIG; /* its name is there: a link to nothing */
+    free(path);
+    return rc;
+}
+
+static int read_parts(struct reading *reading, const char *folder, struct conf_list *files,
+                      struct error *err)
+{
+    struct dirent **parts;
+    int rc = 0, count = scandir(folder, &parts, is_part, by_name);
+    if (count < 0 && errno == ENOENT)
+        return 0;
+    if (count < 0) {
+        error_set(err, error_status(errno) == EX_NOPERM ? EX_NOPERM : EX_CONFIG,
+                  "%s: make it a folder that this user may read", strerror(errno));
+        return error_at(err, folder, 0);
+    }
+    for (int i = 0; i < count; i++) {
+        if (rc == 0)
+            rc = read_part(reading, folder, parts[i]->d_name, files, err);
+        free(parts[i]);
+    }
+    free(parts);
     return rc;
 }
 
 int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *file,
-              struct conf_list *files,
-              void (*found)(const struct conf_key *key, const char *file, unsigned line,
-                            void *data),
-              void *data, struct error *err)
+              struct conf_list *files, conf_found *found, void *data, struct error *err)
 {
-    struct conf_text text;
-    const struct reading reading = {settings, keys, count, &text, found, data};
-    if (conf_text_read(&text, files, file, err) != 0)
-        return -1;
-    int rc = conf_check(&text, keys, count, err);
+    struct reading reading = {settings, keys, count, NULL, found, data};
+    char *folder = NULL;
+    int rc = asprintf(&folder, "%s.d", file) < 0 ? no_memory(err)
+                                                 : read_file(&reading, file, files, err);
     if (rc == 0)
-        rc = read_text(&reading, err);
-    conf_text_free(&text);
+        rc = read_parts(&reading, folder, files, err);
+    free(folder);
     return rc;
 }

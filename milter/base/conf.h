@@ -47,15 +47,21 @@ struct conf_key {
 /* Sets every key of keys[count] in settings to its default. */
 void conf_defaults(void *settings, const struct conf_key *keys, size_t count);
 
-/* Reads file, and what it includes, over what settings holds. The path of each file that is read is
- * appended to files. found, where not NULL, is called for each key that is set, with the file
- * (borrowed from files) and the line. Returns 0; or -1 with err: EX_NOINPUT, EX_NOPERM, EX_CONFIG with
- * file, line and key. settings then are half read: free them. */
+/* Where a key is set. */
+struct conf_spot {
+    const char *file; /* borrowed from the files that conf_read names */
+    unsigned line;
+};
+
+typedef void conf_found(const struct conf_key *key, struct conf_spot spot, void *data);
+
+/* Reads file, then FILE.d, over what settings holds; in each what it includes. Of FILE.d, if there is one, the
+ * files whose name ends in ".conf" and does not begin with a dot, in the order of the names as octets. The path of
+ * each file that is read is appended to files. found is called for each key that is set. Returns 0; or -1 with err:
+ * EX_NOINPUT where file is missing, EX_NOPERM, EX_CONFIG with file, line and key. settings then are half read: free
+ * them. */
 int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *file,
-              struct conf_list *files,
-              void (*found)(const struct conf_key *key, const char *file, unsigned line,
-                            void *data),
-              void *data, struct error *err);
+              struct conf_list *files, conf_found *found, void *data, struct error *err);
 
 /* Frees the strings and lists that keys name in settings. */
 void conf_free(void *settings, const struct conf_key *keys, size_t count);

@@ -1,27 +1,59 @@
 #include "base/conf_text.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define DEPTH_MAX  10        /* files within files, as libconfig */
+#define FILES_MAX  10        /* files within files, as libconfig */
+#define SCOPES_MAX 32        /* groups and lists within each other: the deepest key has three */
 #define OCTETS_MAX (4 << 20) /* octets: a configuration has some thousand */
 
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz*"
+#define DIGITS  "0123456789"
+
 struct conf_origin {
-    size_t offset; /* in the text */
-    const char *file;
-    unsigned line;
+    unsigned
+        first; /* the line of the text that comes from the spot; those behind it follow there too */
+    struct conf_spot spot;
+};
+
+/* A file that is being read. */
+struct source {
+    const char *text, *at;
+    struct conf_spot spot; /* of at */
+};
+
+/* A group, list or array that is open. */
+struct scope {
+    char opener, closer; /* its brackets; opener is NUL for the whole file */
+    struct conf_spot spot;
+    size_t path_length; /* of the key that it is the value of */
+    size_t first_key;   /* in set_keys */
+};
+
+/* A key of an open group. */
+struct set_key {
+    const char *name; /* in the text that comes out, length octets */
+    size_t length;
+    struct conf_spot spot;
 };
 
 /* What is being put together. */
 struct assembly {
     struct conf_text *out;
-    struct conf_list *files;
+    const struct conf_key *keys;
+    size_t key_count;
     const char *main_file;
-    unsigned depth;
+    struct conf_list *files;
+    unsigned open_files;
+    struct scope scopes[SCOPES_MAX];
+    size_t depth;   /* scopes[depth] is the innermost */
+    char path[256]; /* of the key that was read last */
+    struct set_key *set_keys;
+    size_t set_count;
     struct error *err;
 };
 
@@ -30,30 +62,41 @@ static int no_memory(struct error *err)
     return error_set(err, EX_OSERR, "out of memory");
 }
 
-/* ---- the text that comes out */
-
-static int append(struct conf_text *out, const char *text, size_t length)
+static int at_spot(struct conf_spot spot, struct error *err)
 {
-    char *longer = realloc(out->text, out->length + length + 1);
-    if (longer == NULL)
-        return -1;
-    out->text = longer;
-    memcpy(longer + out->length, text, length);
-    out->length += length;
-    longer[out->length] = '\0';
-    return 0;
+    return error_at(err, spot.file, spot.line);
 }
 
-/* What is appended from now on comes from this line. */
-static int set_origin(struct conf_text *out, const char *file, unsigned line)
+/* An error about the key that was read last. */
+static int refuse(const struct assembly *assembly, struct conf_spot spot)
 {
+    if (*assembly->path != '\0')
+        error_at(assembly->err, assembly->path, 0);
+    return at_spot(spot, assembly->err);
+}
+
+/* ---- the text that comes out */
+
+static int set_origin(struct assembly *assembly, struct conf_spot spot)
+{
+    struct conf_text *out = assembly->out;
     struct conf_origin *more =
         realloc(out->origins, (out->origin_count + 1) * sizeof *out->origins);
     if (more == NULL)
-        return -1;
+        return no_memory(assembly->err);
     out->origins = more;
-    more[out->origin_count++] = (struct conf_origin){out->length, file, line};
+    more[out->origin_count++] = (struct conf_origin){out->lines + 1, spot};
     return 0;
+}
+
+struct conf_spot conf_text_spot(const struct conf_text *text, unsigned line)
+{
+    const struct conf_origin *origin = &text->origins[text->origin_count - 1];
+    if (line > text->lines) /* libconfig counts the end of the text as a line */
+        line = text->lines;
+    while (origin > text->origins && origin->first > line)
+        origin--;
+    return (struct conf_spot){origin->spot.file, origin->spot.line + line - origin->first};
 }
 
 void conf_text_free(struct conf_text *text)
@@ -67,37 +110,30 @@ static unsigned count_lines(const char *from, const char *to)
 {
     unsigned count = 0;
     for (; from < to; from++)
-        if (*from == '\n')
-            count++;
+        count += *from == '\n';
     return count;
 }
 
-void conf_text_locate(const struct conf_text *text, const char *at, const char **file,
-                      unsigned *line)
+/* Copies what the source has before end. */
+static int take(struct assembly *assembly, struct source *in, const char *end)
 {
-    size_t offset = (size_t)(at - text->text), i = text->origin_count - 1;
-    while (i > 0 && text->origins[i].offset > offset)
-        i--;
-    const struct conf_origin *origin = &text->origins[i];
-    *file = origin->file;
-    *line = origin->line + count_lines(text->text + origin->offset, at);
+    struct conf_text *out = assembly->out;
+    size_t length = (size_t)(end - in->at);
+    unsigned lines = count_lines(in->at, end);
+    if (length > OCTETS_MAX - out->length) {
+        error_set(assembly->err, EX_CONFIG, "over 4 MiB with its includes: write less");
+        return at_spot(in->spot, assembly->err);
+    }
+    memcpy(out->text + out->length, in->at, length);
+    out->length += length;
+    out->text[out->length] = '\0';
+    out->lines += lines;
+    in->spot.line += lines;
+    in->at = end;
+    return 0;
 }
 
-const char *conf_text_line(const struct conf_text *text, unsigned line)
-{
-    const char *at = text->text;
-    for (const char *end; line > 1 && (end = strchr(at, '\n')) != NULL && end[1] != '\0'; line--)
-        at = end + 1;
-    return at;
-}
-
-int conf_text_at(const struct conf_text *text, const char *at, struct error *err)
-{
-    const char *file;
-    unsigned line;
-    conf_text_locate(text, at, &file, &line);
-    return error_at(err, file, line);
-}
+/* ---- strings, comments and blanks */
 
 const char *conf_text_skip(const char *at)
 {
@@ -118,83 +154,169 @@ const char *conf_text_skip(const char *at)
     return at + 1;
 }
 
-/* ---- one file */
-
-/* Reads all of an open file. Returns NULL with err. */
-static char *slurp(FILE *in, size_t *length, struct error *err)
+/* The next octet that is no blank and in no comment. */
+static const char *skip_blanks(const char *at)
 {
-    char *text = malloc(OCTETS_MAX + 1);
-    if (text == NULL) {
-        no_memory(err);
-        return NULL;
+    for (;;) {
+        const char *next = at + strspn(at, " \t\r\n\f");
+        const char *end = *next == '"' ? next : conf_text_skip(next);
+        if (end == NULL || end == at)
+            return next;
+        at = end;
     }
-    *length = fread(text, 1, OCTETS_MAX, in);
-    text[*length] = '\0';
-    if (!ferror(in) && *length < OCTETS_MAX)
-        return text;
-    if (ferror(in))
-        error_set(err, EX_IOERR, "%s", strerror(errno));
-    else
-        error_set(err, EX_CONFIG, "4 MiB or more: write the path of a configuration file");
-    free(text);
-    return NULL;
 }
 
-static int cannot_open(int reason, struct error *err)
+static int refuse_endless(const struct assembly *assembly, const struct source *in)
 {
-    return error_set(err, error_status(reason), "%s: %s", strerror(reason),
-                     error_status(reason) == EX_NOPERM ? "let this user read it"
-                                                       : "write the path of a configuration file");
+    bool is_string = *in->at == '"';
+    error_set(assembly->err, EX_CONFIG,
+              "the %s that begins in this line has no end: write %s at its end",
+              is_string ? "string" : "comment", is_string ? "\"" : "*/");
+    return at_spot(in->spot, assembly->err);
 }
 
-static char *read_octets(const char *file, size_t *length, struct error *err)
+/* ---- keys */
+
+static size_t name_length(const char *at)
 {
-    struct stat status;
-    char *text = NULL;
-    FILE *in = fopen(file, "r");
-    if (in == NULL || fstat(fileno(in), &status) != 0)
-        cannot_open(errno, err);
-    else if (S_ISDIR(status.st_mode))
-        error_set(err, EX_CONFIG, "is a folder: write the path of a configuration file");
-    else
-        text = slurp(in, length, err);
-    if (in != NULL)
-        fclose(in);
-    return text;
+    return strspn(at, LETTERS) == 0 ? 0 : strspn(at, LETTERS DIGITS "-_");
 }
 
-static bool is_utf16(const char *text)
+/* Notes the key of length octets that the source has next. */
+static int note_key(struct assembly *assembly, const struct source *in, size_t length)
 {
-    return memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0;
-}
-
-/* Where the file's own text begins: behind a byte order mark. NULL with err where it is no text. */
-static const char *find_text(const char *octets, size_t length, const char *file, struct error *err)
-{
-    const char *nul = memchr(octets, '\0', length);
-    if (length >= 2 && is_utf16(octets)) {
-        error_set(err, EX_CONFIG, "is UTF-16: write it as UTF-8");
-        error_at(err, file, 1);
-        return NULL;
+    const struct scope *scope = &assembly->scopes[assembly->depth];
+    snprintf(assembly->path + scope->path_length, sizeof assembly->path - scope->path_length,
+             "%s%.*s", scope->path_length == 0 ? "" : ".", (int)length, in->at);
+    for (size_t i = scope->first_key; i < assembly->set_count; i++) {
+        const struct set_key *first = &assembly->set_keys[i];
+        if (first->length != length || memcmp(first->name, in->at, length) != 0)
+            continue;
+        if (strcmp(first->spot.file, in->spot.file) == 0)
+            error_set(assembly->err, EX_CONFIG, "is set in line %u already: write it once",
+                      first->spot.line);
+        else
+            error_set(assembly->err, EX_CONFIG, "is set in %s:%u already: write it once",
+                      first->spot.file, first->spot.line);
+        return refuse(assembly, in->spot);
     }
-    if (nul != NULL) {
-        error_set(err, EX_CONFIG, "a NUL byte: write a text file");
-        error_at(err, file, 1 + count_lines(octets, nul));
-        return NULL;
+    struct set_key *more =
+        realloc(assembly->set_keys, (assembly->set_count + 1) * sizeof *assembly->set_keys);
+    if (more == NULL)
+        return no_memory(assembly->err);
+    assembly->set_keys = more;
+    more[assembly->set_count++] =
+        (struct set_key){assembly->out->text + assembly->out->length, length, in->spot};
+    return 0;
+}
+
+/* A word is a key if a value follows; else it is true, false, or a fault that libconfig finds. */
+static int read_word(struct assembly *assembly, struct source *in, size_t length)
+{
+    const char *end = in->at + length, *next = skip_blanks(end);
+    bool is_key = assembly->scopes[assembly->depth].closer == '}' && (*next == '=' || *next == ':');
+    if (is_key && note_key(assembly, in, length) != 0)
+        return -1;
+    return take(assembly, in, end);
+}
+
+/* ---- numbers */
+
+static int check_integer(const struct assembly *assembly, const struct source *in, int length,
+                         long long number)
+{
+    static const struct conf_key any = {.min = INT_MIN, .max = INT_MAX};
+    const struct conf_key *key = &any;
+    for (size_t i = 0; i < assembly->key_count; i++)
+        if (assembly->keys[i].type == CONF_INT &&
+            strcmp(assembly->keys[i].path, assembly->path) == 0)
+            key = &assembly->keys[i];
+    if (number >= key->min && number <= key->max)
+        return 0;
+    error_set(assembly->err, EX_CONFIG, "%.*s is out of range: write %d to %d%s%s", length, in->at,
+              key->min, key->max, key->unit == NULL ? "" : " ", key->unit == NULL ? "" : key->unit);
+    return refuse(assembly, in->spot);
+}
+
+/* What fits no long long is LLONG_MAX or LLONG_MIN. A number with a fraction or an exponent is no integer. */
+static int read_number(struct assembly *assembly, struct source *in)
+{
+    bool is_hex = in->at[0] == '0' && (in->at[1] == 'x' || in->at[1] == 'X');
+    char *end, *whole;
+    long long number = strtoll(in->at, &whole, is_hex ? 16 : 10);
+    end = whole;
+    if (!is_hex)
+        (void)strtod(in->at, &end);
+    if (end == whole && whole > in->at &&
+        check_integer(assembly, in, (int)(whole - in->at), number) != 0)
+        return -1;
+    return take(assembly, in, end == in->at ? end + 1 : end);
+}
+
+/* ---- brackets */
+
+static int open_scope(struct assembly *assembly, const struct source *in)
+{
+    if (assembly->depth + 1 == SCOPES_MAX) {
+        error_set(assembly->err, EX_CONFIG,
+                  "groups and lists within each other are too deep: write %d at most",
+                  SCOPES_MAX - 1);
+        return refuse(assembly, in->spot);
     }
-    return strncmp(octets, "\xef\xbb\xbf", 3) == 0 ? octets + 3 : octets;
+    assembly->scopes[++assembly->depth] = (struct scope){.opener = *in->at,
+                                                         .closer = *in->at == '{'   ? '}'
+                                                                   : *in->at == '(' ? ')'
+                                                                                    : ']',
+                                                         .spot = in->spot,
+                                                         .path_length = strlen(assembly->path),
+                                                         .first_key = assembly->set_count};
+    return 0;
+}
+
+static int close_scope(struct assembly *assembly, const struct source *in)
+{
+    const struct scope *scope = &assembly->scopes[assembly->depth];
+    assembly->path[scope->path_length] = '\0';
+    if (scope->opener == '\0')
+        error_set(assembly->err, EX_CONFIG, "'%c' closes nothing: write none here", *in->at);
+    else if (*in->at != scope->closer)
+        error_set(assembly->err, EX_CONFIG,
+                  "'%c' cannot close the '%c' of line %u: write %c before it", *in->at,
+                  scope->opener, scope->spot.line, scope->closer);
+    else {
+        assembly->set_count = scope->first_key;
+        assembly->depth--;
+        return 0;
+    }
+    return refuse(assembly, in->spot);
+}
+
+static int check_end(struct assembly *assembly)
+{
+    const struct scope *scope = &assembly->scopes[assembly->depth];
+    if (assembly->depth == 0)
+        return 0;
+    assembly->path[scope->path_length] = '\0';
+    error_set(assembly->err, EX_CONFIG,
+              "the '%c' here is never closed: write %c; behind its last line", scope->opener,
+              scope->closer);
+    return refuse(assembly, scope->spot);
 }
 
 /* ---- @include */
 
-/* The quote of the path, where an @include begins at the line; else NULL. */
-static const char *include_path(const char *line)
+static int add_file(struct assembly *assembly, const char *path);
+
+/* The quote of the path, where the source has an @include at the beginning of a line; else NULL. */
+static const char *include_path(const struct source *in)
 {
-    const char *at = line + strspn(line, " \t");
-    if (strncmp(at, "@include", 8) != 0)
+    const char *line = in->at, *word_end = in->at + strlen("@include");
+    while (line > in->text && strchr(" \t", line[-1]) != NULL)
+        line--;
+    if ((line > in->text && line[-1] != '\n') || strncmp(in->at, "@include", 8) != 0)
         return NULL;
-    const char *quote = at + 8 + strspn(at + 8, " \t");
-    return quote > at + 8 && *quote == '"' ? quote : NULL;
+    const char *quote = word_end + strspn(word_end, " \t");
+    return quote > word_end && *quote == '"' ? quote : NULL;
 }
 
 /* The path between the quotes, seen from the main file's folder. */
@@ -216,145 +338,157 @@ static char *resolve(const char *main_file, const char *quote, const char *end)
     return path;
 }
 
-/* ---- a file, line by line */
-
-static int add_file(struct assembly *assembly, const char *path);
-
-struct conf_cursor {
-    const char *file, *text; /* of the file */
-    const char *at, *copied; /* everything before copied is in the assembly */
-};
-
-static int fail_at(const struct conf_cursor *cursor, struct error *err)
+static int include(struct assembly *assembly, struct source *in)
 {
-    return error_at(err, cursor->file, 1 + count_lines(cursor->text, cursor->at));
-}
-
-static int copy(struct assembly *assembly, struct conf_cursor *cursor)
-{
-    if (append(assembly->out, cursor->copied, (size_t)(cursor->at - cursor->copied)) != 0)
-        return no_memory(assembly->err);
-    cursor->copied = cursor->at;
-    if (assembly->out->length > OCTETS_MAX)
-        return error_set(assembly->err, EX_CONFIG, "over 4 MiB with its includes: write less");
-    return 0;
-}
-
-static int fail_include(const struct conf_cursor *cursor, struct error *err)
-{
-    err->status = err->status == EX_NOPERM || err->status == EX_OSERR ? err->status : EX_CONFIG;
-    error_at(err, "@include", 0);
-    return fail_at(cursor, err);
-}
-
-static int add_include(struct assembly *assembly, const struct conf_cursor *cursor,
-                       const char *quote, const char *end)
-{
-    size_t files = assembly->files->count;
-    char *path = resolve(assembly->main_file, quote, end);
-    int rc = path == NULL ? no_memory(assembly->err) : add_file(assembly, path);
-    free(path);
-    if (rc == 0 || assembly->files->count > files) /* then what is wrong stands in that file */
-        return rc;
-    return fail_include(cursor, assembly->err);
-}
-
-static int include(struct assembly *assembly, struct conf_cursor *cursor, const char *quote)
-{
-    const char *end = conf_text_skip(quote);
+    struct error *err = assembly->err;
+    const char *quote = include_path(in), *end = quote == NULL ? NULL : conf_text_skip(quote);
+    if (quote == NULL) {
+        error_set(err, EX_CONFIG,
+                  "'@' that begins no include: write @include \"FILE\" on a line of its own");
+        return at_spot(in->spot, err);
+    }
     if (end == NULL) {
-        error_set(assembly->err, EX_CONFIG, "the path has no end: write \" behind it");
-        return fail_include(cursor, assembly->err);
+        error_set(err, EX_CONFIG, "the path has no end: write \" behind it");
+    } else if (assembly->open_files == FILES_MAX) {
+        error_set(err, EX_CONFIG, "deeper than %d files: write a file that does not include itself",
+                  FILES_MAX);
+    } else {
+        size_t files = assembly->files->count;
+        char *path = resolve(assembly->main_file, quote, end);
+        int rc = path == NULL ? no_memory(err) : add_file(assembly, path);
+        free(path);
+        in->at = end;
+        if (rc == 0)
+            return set_origin(assembly, in->spot);
+        if (assembly->files->count > files) /* what is wrong stands in that file */
+            return -1;
     }
-    if (assembly->depth == DEPTH_MAX) {
-        error_set(assembly->err, EX_CONFIG,
-                  "deeper than %d files: write a file that does not include itself", DEPTH_MAX);
-        return fail_include(cursor, assembly->err);
-    }
-    if (copy(assembly, cursor) != 0 || add_include(assembly, cursor, quote, end) != 0)
-        return -1;
-    cursor->at = cursor->copied = end;
-    if (set_origin(assembly->out, cursor->file, 1 + count_lines(cursor->text, end)) != 0)
-        return no_memory(assembly->err);
-    return 0;
+    if (err->status != EX_NOPERM && err->status != EX_OSERR)
+        err->status = EX_CONFIG;
+    error_at(err, "@include", 0);
+    return at_spot(in->spot, err);
 }
 
-static int refuse_open(const struct conf_cursor *cursor, struct error *err)
+/* ---- a file */
+
+/* Reads all of an open file. Returns NULL with err. */
+static char *slurp(FILE *in, size_t *length, struct error *err)
 {
-    if (*cursor->at == '"')
-        error_set(err, EX_CONFIG,
-                  "the string that begins in this line has no end: write \" at its end");
+    char *text = malloc(OCTETS_MAX + 1);
+    if (text == NULL) {
+        no_memory(err);
+        return NULL;
+    }
+    *length = fread(text, 1, OCTETS_MAX, in);
+    text[*length] = '\0';
+    if (!ferror(in) && *length < OCTETS_MAX)
+        return text;
+    if (ferror(in))
+        error_set(err, EX_IOERR, "%s", strerror(errno));
     else
-        error_set(err, EX_CONFIG,
-                  "the comment that begins in this line has no end: write */ at its end");
-    return fail_at(cursor, err);
+        error_set(err, EX_CONFIG, "4 MiB or more: write the path of a configuration file");
+    free(text);
+    return NULL;
 }
 
-static int add_lines(struct assembly *assembly, struct conf_cursor *cursor)
+static char *read_octets(const char *file, size_t *length, struct error *err)
 {
-    bool line_begins = true;
-    while (*cursor->at != '\0') {
-        const char *quote = line_begins ? include_path(cursor->at) : NULL;
-        line_begins = *cursor->at == '\n';
-        if (quote != NULL) {
-            if (include(assembly, cursor, quote) != 0)
-                return -1;
-            continue;
-        }
-        if (*cursor->at == '@') {
-            error_set(assembly->err, EX_CONFIG,
-                      "'@' that begins no include: write @include \"FILE\" on a line of its own");
-            return fail_at(cursor, assembly->err);
-        }
-        const char *end = conf_text_skip(cursor->at);
-        if (end == NULL)
-            return refuse_open(cursor, assembly->err);
-        cursor->at = end == cursor->at ? end + 1 : end;
-    }
-    return copy(assembly, cursor);
+    struct stat status;
+    char *text = NULL;
+    FILE *in = fopen(file, "r");
+    if (in == NULL || fstat(fileno(in), &status) != 0) {
+        int why = error_status(errno);
+        error_set(err, why, "%s: %s", strerror(errno),
+                  why == EX_NOPERM ? "let this user read it"
+                                   : "write the path of a configuration file");
+    } else if (S_ISDIR(status.st_mode))
+        error_set(err, EX_CONFIG, "is a folder: write the path of a configuration file");
+    else
+        text = slurp(in, length, err);
+    if (in != NULL)
+        fclose(in);
+    return text;
 }
 
-static int add_text(struct assembly *assembly, const char *file, const char *text)
+static int read_token(struct assembly *assembly, struct source *in)
 {
-    struct conf_text *out = assembly->out;
-    struct conf_cursor cursor = {.file = file, .text = text, .at = text, .copied = text};
-    if (set_origin(out, file, 1) != 0)
-        return no_memory(assembly->err);
-    if (add_lines(assembly, &cursor) != 0)
+    size_t length = name_length(in->at);
+    const char *end = conf_text_skip(in->at);
+    if (length > 0)
+        return read_word(assembly, in, length);
+    if (strchr(DIGITS "+-.", *in->at) != NULL)
+        return read_number(assembly, in);
+    if (*in->at == '@')
+        return include(assembly, in);
+    if (end == NULL)
+        return refuse_endless(assembly, in);
+    if (strchr("{([", *in->at) != NULL && open_scope(assembly, in) != 0)
         return -1;
-    bool ends = out->length > 0 && out->text[out->length - 1] == '\n';
-    return ends || append(out, "\n", 1) == 0 ? 0 : no_memory(assembly->err);
+    if (strchr("})]", *in->at) != NULL && close_scope(assembly, in) != 0)
+        return -1;
+    return take(assembly, in, end == in->at ? end + 1 : end);
+}
+
+static int add_text(struct assembly *assembly, struct source *in, size_t length)
+{
+    const char *nul = memchr(in->at, '\0', length);
+    if (length >= 2 && (memcmp(in->at, "\xff\xfe", 2) == 0 || memcmp(in->at, "\xfe\xff", 2) == 0)) {
+        error_set(assembly->err, EX_CONFIG, "is UTF-16: write it as UTF-8");
+        return at_spot(in->spot, assembly->err);
+    }
+    if (nul != NULL) {
+        error_set(assembly->err, EX_CONFIG, "a NUL byte: write a text file");
+        in->spot.line += count_lines(in->at, nul);
+        return at_spot(in->spot, assembly->err);
+    }
+    if (strncmp(in->at, "\xef\xbb\xbf", 3) == 0)
+        in->text = in->at += 3;
+    int rc = set_origin(assembly, in->spot);
+    while (rc == 0 && *in->at != '\0')
+        rc = read_token(assembly, in);
+    if (rc == 0 && (in->at == in->text || in->at[-1] != '\n')) {
+        in->at = "\n";
+        rc = take(assembly, in, in->at + 1);
+    }
+    return rc;
 }
 
 static int add_file(struct assembly *assembly, const char *path)
 {
     size_t length;
-    struct error *err = assembly->err;
-    char *octets = read_octets(path, &length, err);
-    if (octets == NULL)
-        return error_at(err, path, 0);
     int rc = -1;
+    char *octets = read_octets(path, &length, assembly->err);
+    if (octets == NULL)
+        return error_at(assembly->err, path, 0);
     if (conf_list_add(assembly->files, path, strlen(path)) != 0) {
-        no_memory(err);
+        no_memory(assembly->err);
     } else {
-        const char *file = assembly->files->items[assembly->files->count - 1];
-        const char *text = find_text(octets, length, file, err);
-        assembly->depth++;
-        rc = text == NULL ? -1 : add_text(assembly, file, text);
-        assembly->depth--;
+        struct source in = {
+            octets, octets, {assembly->files->items[assembly->files->count - 1], 1}};
+        assembly->open_files++;
+        rc = add_text(assembly, &in, length);
+        assembly->open_files--;
     }
     free(octets);
     return rc;
 }
 
-int conf_text_read(struct conf_text *out, struct conf_list *files, const char *file,
-                   struct error *err)
+int conf_text_read(struct conf_text *out, const struct conf_key *keys, size_t count,
+                   const char *file, struct conf_list *files, struct error *err)
 {
-    struct error unused;
-    struct assembly assembly = {out, files, file, 0, err == NULL ? &unused : err};
-    *out = (struct conf_text){.text = NULL};
-    if (add_file(&assembly, file) == 0)
-        return 0;
-    conf_text_free(out);
-    return -1;
+    struct assembly assembly = {.out = out,
+                                .keys = keys,
+                                .key_count = count,
+                                .main_file = file,
+                                .files = files,
+                                .scopes = {{.closer = '}'}},
+                                .err = err};
+    *out = (struct conf_text){.text = malloc(OCTETS_MAX + 1)};
+    int rc = out->text == NULL ? no_memory(err) : add_file(&assembly, file);
+    if (rc == 0)
+        rc = check_end(&assembly);
+    free(assembly.set_keys);
+    if (rc != 0)
+        conf_text_free(out);
+    return rc;
 }
