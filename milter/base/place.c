@@ -285,3 +285,20 @@ void place_path(const struct place *place, const char *typed, char out[PATH_MAX]
     else
         snprintf(out, PATH_MAX, "/proc/self/fd/%d", place->folder);
 }
+
+int place_open_of_root(const char *path, struct error *err)
+{
+    struct place place;
+    if (place_find(&place, path, NULL) == 0) {
+        if (place.owner == 0 && *place.name == '\0')
+            return place.folder;
+        place_free(&place);
+        errno = place.owner != 0 ? EACCES : place.there ? ENOTDIR : ENOENT;
+    }
+    if (errno != EPERM && errno != EACCES)
+        return error_set(err, EX_CANTCREAT, "'%s': %s", path, strerror(errno));
+    return error_set(err, EX_NOPERM,
+                     "'%s' is not root's alone: write a folder that, like all above it, only root "
+                     "may write in",
+                     path);
+}

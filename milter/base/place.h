@@ -36,4 +36,9 @@ void place_leave(const struct place *place);
  * need not have the right to walk there. */
 void place_path(const struct place *place, const char *typed, char out[PATH_MAX]);
 
+/* Opens a folder that root alone can have a hand in: no other user owns it or may write in it, the sticky bit or not, and
+ * none decides where the path leads. A process that is not root's may open any folder. Returns a descriptor for openat(2)
+ * and its like (O_PATH), or -1 with err (EX_NOPERM, EX_CANTCREAT) and errno. */
+int place_open_of_root(const char *path, struct error *err);
+
 #endif

@@ -1,6 +1,6 @@
 #include "daemon/pid_file.h"
 
-#include "daemon/folder.h"
+#include "base/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@ static int open_folder(const char *path, struct error *err)
         return error_set(err, EX_CONFIG,
                          "pid_file: only root writes it: take the key out (systemd needs none), or "
                          "start as root");
-    int folder = folder_open_of_root(dirname(copy), err);
+    int folder = place_open_of_root(dirname(copy), err);
     return folder < 0 ? error_at(err, "pid_file", 0) : folder;
 }
 
@@ -78,8 +78,11 @@ int pid_file_write(const char *path, struct error *err)
 
 int pid_file_check(const char *path, struct error *err)
 {
-    int folder = *path == '\0' ? -1 : open_folder(path, err);
-    if (folder >= 0)
-        close(folder);
-    return *path == '\0' || folder >= 0 ? 0 : -1;
+    if (*path == '\0')
+        return 0;
+    int folder = open_folder(path, err);
+    if (folder < 0)
+        return -1;
+    close(folder);
+    return 0;
 }

@@ -3,7 +3,7 @@
 #include "daemon/socket.h"
 
 #include "base/endpoint.h"
-#include "daemon/folder.h"
+#include "base/place.h"
 #include "daemon/handed_over.h"
 #include "daemon/logger.h"
 
@@ -51,12 +51,18 @@ static int listen_milter(const char *connection, const char *name, struct error 
     return cannot_listen("socket", name, err);
 }
 
+static struct sockaddr_un address_of(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, path, strnlen(path, sizeof address.sun_path - 1));
+    return address;
+}
+
 /* Returns the descriptor, or -1 with err, which names the socket. */
 static int listen_lookup(const char *path, const char *name, struct error *err)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct sockaddr_un address = address_of(path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    memcpy(address.sun_path, path, strnlen(path, sizeof address.sun_path - 1));
     (void)unlink(path);
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
         listen(fd, BACKLOG) == 0)
@@ -67,11 +73,55 @@ static int listen_lookup(const char *path, const char *name, struct error *err)
     return -1;
 }
 
+/* ---- the folder of a socket */
+
+static const char *folder_of(char copy[PATH_MAX], const char *path)
+{
+    snprintf(copy, PATH_MAX, "%s", path);
+    return dirname(copy);
+}
+
+/* The new folder's mode is set through a descriptor, whatever the umask was. */
+static int make_in(int above, const char *name, const struct owner *owner)
+{
+    if (mkdirat(above, name, 0700) != 0)
+        return -1;
+    int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int rc = geteuid() == 0 ? fchown(fd, owner->uid, owner->gid) : 0;
+    if (rc == 0)
+        rc = fchmod(fd, 0755);
+    close(fd);
+    return rc;
+}
+
+/* Makes the folder if it is missing, with mode 0755: a mail server has to pass through. Root makes it for the owner, and
+ * only in a folder of root's. */
+static int make_folder(const char *path, const struct owner *owner, struct error *err)
+{
+    char copy[PATH_MAX], above[PATH_MAX], name[PATH_MAX];
+    struct stat status;
+    const char *folder = folder_of(copy, path);
+    if (stat(folder, &status) == 0)
+        return 0;
+
+    snprintf(name, sizeof name, "%s", folder);
+    int fd = place_open_of_root(folder_of(above, folder), NULL);
+    int rc = fd < 0 ? -1 : make_in(fd, basename(name), owner);
+    if (rc != 0)
+        error_set(err, EX_CANTCREAT,
+                  "cannot make the folder '%s': %s: make it, for the daemon's user", folder,
+                  strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 static int check_folder(const char *key, const char *path, struct error *err)
 {
     char copy[PATH_MAX];
-    snprintf(copy, sizeof copy, "%s", path);
-    const char *folder = dirname(copy);
+    const char *folder = folder_of(copy, path);
     if (access(folder, W_OK | X_OK) == 0)
         return 0;
     return error_set(err, EX_CANTCREAT, "%s: '%s': %s: give the folder to the daemon's user", key,
@@ -116,9 +166,8 @@ int socket_check(const struct settings *settings, struct error *err)
 static int wrong_group(const char *key, const char *path, const struct settings *settings,
                        struct error *err)
 {
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s", path);
-    const char *name = dirname(folder), *group = wanted_group(settings);
+    char copy[PATH_MAX];
+    const char *name = folder_of(copy, path), *group = wanted_group(settings);
     return error_set(
         err, EX_NOPERM,
         "%s: '%s' does not get the group '%s': start milter-moved as root, or give the "
@@ -151,9 +200,8 @@ static int check_made(const char *key, const char *path, const struct stat *made
 
 static bool is_answered(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct sockaddr_un address = address_of(path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    memcpy(address.sun_path, path, strnlen(path, sizeof address.sun_path - 1));
     bool answered =
         fd >= 0 && (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ||
                     errno == EAGAIN || errno == EACCES); /* full, or not for us */
@@ -191,7 +239,7 @@ static int open_unix(struct bound_socket *place, const char *key, const char *pa
     char fresh[PATH_MAX], connection[PATH_MAX + 8];
     struct stat status;
 
-    if (folder_make(path, owner->uid, owner->gid, err) != 0)
+    if (make_folder(path, owner, err) != 0)
         return error_at(err, key, 0);
     if (check_folder(key, path, err) != 0 || check_place(key, path, err) != 0)
         return -1;
@@ -227,7 +275,6 @@ int socket_prepare(gid_t *group, const struct settings *settings, const struct o
 {
     const char *milter = endpoint_path(settings->socket),
                *lookup = endpoint_path(settings->lookup_socket);
-    struct error tried;
 
     *group = owner->gid;
     if (handed_over_find(&handed, lookup, err) != 0)
@@ -236,9 +283,9 @@ int socket_prepare(gid_t *group, const struct settings *settings, const struct o
         return -1;
     /* What root cannot make the daemon's user may be able to: socket_open tries, and says why not. */
     if (milter != NULL && handed.milter < 0)
-        (void)folder_make(milter, owner->uid, owner->gid, &tried);
+        (void)make_folder(milter, owner, NULL);
     if (lookup != NULL && handed.lookup < 0)
-        (void)folder_make(lookup, owner->uid, owner->gid, &tried);
+        (void)make_folder(lookup, owner, NULL);
     return 0;
 }
 
