@@ -12,33 +12,26 @@
 static void reply_own(struct answer *out, const char *text, const struct reply_words *words)
 {
     struct reply_template template;
-    out->verdict = VERDICT_REPLY;
     if (reply_template_read(&template, text, (enum reply_class)(text[0] - '0'), false, NULL) == 0)
         (void)reply_fill(&out->reply, &template, words);
 }
 
 static void reply_with(struct answer *out, enum text_kind kind, const struct question *question,
-                       const struct settings *settings, const char *new)
+                       const struct answer_source *from)
 {
     const struct texts *texts =
-        texts_find(&settings->texts, &settings->texts_by_domain, out->old.domain);
+        texts_find(&from->settings->texts, &from->settings->texts_by_domain, out->old.domain);
     const struct reply_words words = {.old = &out->old,
-                                      .new = new,
+                                      .new = kind == TEXT_MOVED ? out->new : NULL,
                                       .recipient = question->recipient,
                                       .recipient_length = question->length};
 
     out->verdict = VERDICT_REPLY;
+    out->text = kind;
     /* An address that this session cannot carry is not echoed into it. */
     if (reply_fill(&out->reply, &texts->read[kind], &words) != 0 ||
         (out->reply.needs_utf8 && !question->client.smtputf8))
         reply_own(out, texts_fallback(kind), &words);
-}
-
-static void withhold(struct answer *out, enum rule rule, const struct question *question,
-                     const struct settings *settings)
-{
-    out->rule = rule;
-    reply_with(out, TEXT_WITHHELD, question, settings, NULL);
 }
 
 /* Whether the name is one of the domains, or below it. */
@@ -112,21 +105,10 @@ static int write_new(struct answer *out, const struct client *client)
 /* Who may not know where may not even know that: the mail server's own words for a mailbox that it does not
  * know. */
 static void conceal(struct answer *out, const struct question *question,
-                    const struct settings *settings)
+                    const struct answer_source *from)
 {
     out->concealed = true;
-    reply_with(out, TEXT_UNKNOWN, question, settings, NULL);
-}
-
-static void over_limit(struct answer *out, const struct question *question,
-                       const struct settings *settings)
-{
-    bool defers = settings->over_limit == OVER_LIMIT_DEFER;
-    out->rule = RULE_OVER_LIMIT;
-    if (settings->conceal && !defers)
-        conceal(out, question, settings);
-    else
-        reply_with(out, defers ? TEXT_DEFERRED : TEXT_WITHHELD, question, settings, NULL);
+    reply_with(out, TEXT_UNKNOWN, question, from);
 }
 
 static bool may_know(const struct answer *answer)
@@ -141,38 +123,31 @@ static bool is_within_limit(struct answer *out, const struct question *question,
                             struct limit *limit)
 {
     const struct address *end = &out->chain.end;
-    char address[ADDRESS_TEXT_SIZE];
+    char address[ADDRESS_TEXT_SIZE] = "";
     if (out->trust != TRUST_NONE || limit == NULL)
         return true;
-    address[0] = '\0';
     (void)address_format(address, sizeof address, end->local, end->domain);
     limit_ask(&out->limit, limit, &question->client.ip, address, question->now);
     return out->limit.allowed;
 }
 
 static void disclose(struct answer *out, const struct question *question,
-                     const struct settings *settings, struct limit *limit)
+                     const struct answer_source *from)
 {
-    if (!may_know(out))
-        withhold(out, RULE_NOT_DISCLOSED, question, settings);
-    else if (!is_within_limit(out, question, limit))
-        over_limit(out, question, settings);
-    else
-        reply_with(out, TEXT_MOVED, question, settings, out->new);
-}
-
-static void gone(struct answer *out, const struct question *question,
-                 const struct settings *settings)
-{
-    reply_with(out, TEXT_GONE, question, settings, NULL);
-}
-
-static void table_error(struct answer *out, const struct question *question,
-                        const struct settings *settings)
-{
-    out->rule = RULE_TABLE_ERROR;
-    if (settings->on_table_error == TABLE_ERROR_TEMPFAIL)
-        reply_with(out, TEXT_TABLE_ERROR, question, settings, NULL);
+    if (!may_know(out)) {
+        out->rule = RULE_NOT_DISCLOSED;
+        reply_with(out, TEXT_WITHHELD, question, from);
+    } else if (is_within_limit(out, question, from->limit)) {
+        reply_with(out, TEXT_MOVED, question, from);
+    } else {
+        out->rule = RULE_OVER_LIMIT;
+        if (from->settings->over_limit == OVER_LIMIT_DEFER)
+            reply_with(out, TEXT_DEFERRED, question, from);
+        else if (from->settings->conceal)
+            conceal(out, question, from);
+        else
+            reply_with(out, TEXT_WITHHELD, question, from);
+    }
 }
 
 /* Whether that the mailbox has moved is kept from the client too. One that is forwarded is accepted like any
@@ -187,60 +162,61 @@ static bool is_concealed(const struct answer *answer, const struct settings *set
 
 /* A mailbox that another session would have forwarded is concealed too. */
 static void unwritable(struct answer *out, const struct question *question,
-                       const struct settings *settings)
+                       const struct answer_source *from)
 {
-    if (!settings->conceal || may_know(out)) {
-        withhold(out, RULE_UNWRITABLE, question, settings);
-        return;
-    }
     out->rule = RULE_UNWRITABLE;
-    conceal(out, question, settings);
+    if (from->settings->conceal && !may_know(out))
+        conceal(out, question, from);
+    else
+        reply_with(out, TEXT_WITHHELD, question, from);
 }
 
 static void loop(struct answer *out, const struct question *question,
-                 const struct settings *settings)
+                 const struct answer_source *from)
 {
     const struct reply_words none = {.old = NULL};
+    reply_with(out, out->chain.forward ? TEXT_DEFERRED : TEXT_GONE, question, from);
     if (out->chain.forward)
-        reply_own(out, LOOP_WHILE_FORWARDING, &none);
-    else
-        gone(out, question, settings);
+        reply_own(out, LOOP_WHILE_FORWARDING, &none); /* deferred, in words of its own */
 }
 
 static void moved(struct answer *out, const struct question *question,
-                  const struct settings *settings, struct limit *limit)
+                  const struct answer_source *from)
 {
     if (write_new(out, &question->client) != 0) {
-        unwritable(out, question, settings);
+        unwritable(out, question, from);
     } else if (out->chain.forward) {
         out->rule = RULE_FORWARD;
         out->verdict = VERDICT_FORWARD;
     } else {
-        disclose(out, question, settings, limit);
+        disclose(out, question, from);
     }
 }
 
 /* Of the end of the chain, the answer. */
 static void conclude(struct answer *out, const struct question *question,
-                     const struct settings *settings, struct limit *limit)
+                     const struct answer_source *from)
 {
     const struct chain *chain = &out->chain;
     out->rule = chain->rule;
     if (chain->steps > 0 || chain->rule == RULE_GONE) {
         out->disclose = chain->disclose;
-        out->trust = find_trust(&question->client, settings);
+        out->trust = find_trust(&question->client, from->settings);
     }
-    if (is_concealed(out, settings)) {
+    if (is_concealed(out, from->settings)) {
         out->rule = chain->rule == RULE_MOVED ? RULE_NOT_DISCLOSED : chain->rule;
-        conceal(out, question, settings);
+        conceal(out, question, from);
         return;
     }
     switch (chain->rule) {
-    case RULE_TABLE_ERROR: table_error(out, question, settings); break;
-    case RULE_GONE: gone(out, question, settings); break;
-    case RULE_UNWRITABLE: unwritable(out, question, settings); break;
-    case RULE_LOOP: loop(out, question, settings); break;
-    case RULE_MOVED: moved(out, question, settings, limit); break;
+    case RULE_TABLE_ERROR:
+        if (from->settings->on_table_error == TABLE_ERROR_TEMPFAIL)
+            reply_with(out, TEXT_TABLE_ERROR, question, from);
+        break;
+    case RULE_GONE: reply_with(out, TEXT_GONE, question, from); break;
+    case RULE_UNWRITABLE: unwritable(out, question, from); break;
+    case RULE_LOOP: loop(out, question, from); break;
+    case RULE_MOVED: moved(out, question, from); break;
     case RULE_NOT_LISTED:
     case RULE_STAY:
     case RULE_NOT_AN_ADDRESS:
@@ -252,40 +228,31 @@ static void conclude(struct answer *out, const struct question *question,
     }
 }
 
-static void cannot_ask(struct chain *chain)
-{
-    chain->rule = RULE_TABLE_ERROR;
-    chain->forward = false;
-    chain->met = chain->steps = 0;
-}
-
 static void ask_table(struct answer *out, const struct question *question,
-                      const struct settings *settings, struct table *table)
+                      const struct answer_source *from)
 {
-    struct table_view *view = table_view_open(table, &out->error);
+    struct table_view *view =
+        from->table == NULL ? NULL : table_view_open(from->table, &out->error);
     if (view == NULL) {
-        cannot_ask(&out->chain);
+        if (from->table == NULL && from->table_error != NULL)
+            out->error = *from->table_error;
+        out->chain.rule = RULE_TABLE_ERROR;
+        out->chain.forward = false;
+        out->chain.met = out->chain.steps = 0;
         return;
     }
-    const struct chain_question way = {.view = view, .settings = settings, .now = question->now};
+    const struct chain_question way = {
+        .view = view, .settings = from->settings, .now = question->now};
     chain_follow(&out->chain, &out->old, &way, &out->error);
     table_view_close(view);
 }
 
 /* Decides for out->old. */
 static void decide(struct answer *out, const struct question *question,
-                   const struct settings *settings, struct table *table,
-                   const struct error *table_err, struct limit *limit)
+                   const struct answer_source *from)
 {
-    if (table != NULL) {
-        ask_table(out, question, settings, table);
-    } else {
-        cannot_ask(&out->chain);
-        if (table_err != NULL)
-            out->error = *table_err;
-    }
-    conclude(out, question, settings, limit);
-
+    ask_table(out, question, from);
+    conclude(out, question, from);
     if (out->verdict == VERDICT_REPLY && !question->client.has_ip) {
         out->verdict = VERDICT_CONTINUE;
         out->rule = RULE_LOCAL;
@@ -335,8 +302,7 @@ static bool resolve(struct answer *out, bool reads, const struct question *quest
 }
 
 void answer_ask(struct answer *out, const struct question *question,
-                const struct settings *settings, struct table *table, const struct error *table_err,
-                struct limit *limit)
+                const struct answer_source *from)
 {
     /* Field by field: it is large, and asked for every recipient. */
     out->verdict = VERDICT_CONTINUE;
@@ -347,15 +313,15 @@ void answer_ask(struct answer *out, const struct question *question,
     out->concealed = false;
     out->limit = (struct limit_outcome){.allowed = true};
     bool reads = address_parse(&out->old, question->recipient, question->length,
-                               &settings->addresses, &out->error) == 0;
+                               &from->settings->addresses, &out->error) == 0;
     out->rule = reads ? RULE_NO_DOMAIN : RULE_NOT_AN_ADDRESS;
     if (out->old.domain[0] != '\0')
-        decide(out, question, settings, table, table_err, limit);
+        decide(out, question, from);
 
     bool none = out->rule == RULE_NOT_LISTED || out->rule == RULE_NO_DOMAIN ||
                 out->rule == RULE_NOT_AN_ADDRESS;
-    if (none && resolve(out, reads, question, settings))
-        decide(out, question, settings, table, table_err, limit);
+    if (none && resolve(out, reads, question, from->settings))
+        decide(out, question, from);
 }
 
 /* ---- words */

@@ -59,8 +59,9 @@ enum verdict {
 struct answer {
     enum verdict verdict;
     enum rule rule;
-    struct reply reply; /* VERDICT_REPLY */
-    struct address old; /* the recipient; domain "" where it is no address, or has none */
+    struct reply reply;  /* VERDICT_REPLY */
+    enum text_kind text; /* VERDICT_REPLY: what it says */
+    struct address old;  /* the recipient; domain "" where it is no address, or has none */
     struct chain
         chain; /* what the table says of it; unset but for met and steps, 0, where it was not asked */
     char new[ADDRESS_TEXT_SIZE]; /* where to, disclosed or not: not for clients; "" for none */
@@ -72,12 +73,17 @@ struct answer {
     struct error error;         /* RULE_TABLE_ERROR, RULE_NOT_AN_ADDRESS: why */
 };
 
-/* Decides. table may be NULL where it cannot be opened: then table_error says why. limit may be
- * NULL for a limit that is unused and stays so. Mode is the caller's affair: an observing daemon
- * asks the same and says nothing. */
+/* What answers are made from. All is lent. */
+struct answer_source {
+    const struct settings *settings;
+    struct table *table;             /* NULL: it cannot be opened */
+    const struct error *table_error; /* table NULL: why; or NULL */
+    struct limit *limit;             /* NULL: none, and nothing is counted */
+};
+
+/* Decides. Mode is the caller's affair: an observing daemon asks the same and says nothing. */
 void answer_ask(struct answer *out, const struct question *question,
-                const struct settings *settings, struct table *table,
-                const struct error *table_error, struct limit *limit);
+                const struct answer_source *from);
 
 /* For people: the recipient in plain spelling, and the old address of the entry that matched first, each into
  * out[ADDRESS_TEXT_SIZE]; "" where there is none. */

@@ -152,22 +152,17 @@ static void found_for_sendmail(struct map_answer *out, const char *verdict, cons
     reply_make_printable(out->value, out->client.smtputf8); /* Sendmail strips the eighth bit */
 }
 
-/* The verdict without its words: those stand in the mail server's configuration. */
+/* What the reply would say, without its words: those stand in the mail server's configuration. */
 static void reply(struct map_answer *out)
 {
-    char old[ADDRESS_TEXT_SIZE];
+    char old[ADDRESS_TEXT_SIZE], verdict[32];
     const struct answer *answer = &out->answer;
     if (answer->verdict != VERDICT_REPLY)
         return;
+    bool moved = answer->text == TEXT_MOVED, unknown = answer->text == TEXT_UNKNOWN;
     answer_format_old(old, answer);
-    if (answer->rule == RULE_MOVED)
-        found_for_sendmail(out, "moved ", answer->new);
-    else if (answer->reply.code[0] == '4')
-        found_for_sendmail(out, "deferred ", old);
-    else if (!answer->concealed && (answer->rule == RULE_GONE || answer->rule == RULE_LOOP))
-        found_for_sendmail(out, "gone ", old);
-    else
-        found_for_sendmail(out, "withheld ", old);
+    snprintf(verdict, sizeof verdict, "%s ", texts_name(unknown ? TEXT_WITHHELD : answer->text));
+    found_for_sendmail(out, verdict, moved ? answer->new : old);
 }
 
 static void conclude(struct map_answer *out, const struct map_question *question)
@@ -186,25 +181,24 @@ static void conclude(struct map_answer *out, const struct map_question *question
 }
 
 static void ask_for_sendmail(struct answer *out, const struct question *question,
-                             const struct settings *settings, struct table *table,
-                             const struct error *table_error, struct limit *limit)
+                             const struct answer_source *from)
 {
     char quoted[ADDRESS_TEXT_SIZE];
     struct question again = *question;
 
-    answer_ask(out, question, settings, table, table_error, limit);
+    answer_ask(out, question, from);
     if (out->rule != RULE_NOT_AN_ADDRESS)
         return;
     again.recipient = quoted; /* Sendmail takes the quotes out of a key */
     again.length = address_requote(quoted, sizeof quoted, question->recipient, question->length);
     if (again.length > 0)
-        answer_ask(out, &again, settings, table, table_error, limit);
+        answer_ask(out, &again, from);
 }
 
 void map_ask(struct map_answer *out, const struct map_question *asked,
-             const struct settings *settings, struct table *table, const struct error *table_error,
-             struct limit *limit)
+             const struct answer_source *from)
 {
+    const struct answer_source unlimited = {from->settings, from->table, from->table_error, NULL};
     const char *key = asked->request, *word;
     size_t length = asked->length, word_length = split(&word, &key, &length);
 
@@ -221,7 +215,7 @@ void map_ask(struct map_answer *out, const struct map_question *asked,
         return;
     }
     if (out->map == MAP_REPLY ? read_client(&out->client, &key, &length) != 0
-                              : !has_both_parts(key, length, settings))
+                              : !has_both_parts(key, length, from->settings))
         return;
     if (out->map == MAP_REPLY)
         split_sender(out, key, &length);
@@ -229,10 +223,10 @@ void map_ask(struct map_answer *out, const struct map_question *asked,
     const struct question question = {
         .recipient = key, .length = length, .client = out->client, .now = asked->now};
     if (out->map == MAP_REPLY)
-        ask_for_sendmail(&out->answer, &question, settings, table, table_error, limit);
+        ask_for_sendmail(&out->answer, &question, from);
     else
-        answer_ask(&out->answer, &question, settings, table, table_error, NULL);
+        answer_ask(&out->answer, &question, &unlimited);
     out->asked = true;
-    if (settings->mode == MODE_ENFORCE)
+    if (from->settings->mode == MODE_ENFORCE)
         conclude(out, asked);
 }

@@ -44,12 +44,11 @@ struct map_answer {
     bool asked;
 };
 
-/* Looks a request up; the rest is as for answer_ask. The addresses in the value of reply have each '%'
+/* Looks a request up; otherwise as answer_ask. The addresses in the value of reply have each '%'
  * doubled, as Sendmail's map_rewrite wants it. In observe mode every outcome but an unknown map is
  * MAP_NOTFOUND, lest a mail server accepts a recipient that nobody then refuses. */
 void map_ask(struct map_answer *out, const struct map_question *asked,
-             const struct settings *settings, struct table *table, const struct error *table_error,
-             struct limit *limit);
+             const struct answer_source *from);
 
 /* "listed", "relocated", "reply"; "" for MAP_UNKNOWN. */
 const char *map_name(enum map_name map);

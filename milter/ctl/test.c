@@ -101,7 +101,8 @@ static int test(struct ctl *ctl, char **args, struct error *err)
     /* Opened here: an unreadable table has an answer too. */
     if (table_open(&ctl->table, ctl->path, TABLE_READ, ctl->settings->fold_case, &table_error) != 0)
         ctl->table = NULL;
-    answer_ask(&answer, &question, ctl->settings, ctl->table, &table_error, NULL);
+    answer_ask(&answer, &question,
+               &(struct answer_source){ctl->settings, ctl->table, &table_error, NULL});
     describe(line, sizeof line, &answer);
     if (ctl->options.json && print_json(&answer, line, observe, err) != 0)
         return -1;

@@ -18,13 +18,20 @@ static struct {
     struct settings *settings;
     struct table *table; /* NULL: table_error says why */
     struct error table_error;
-    struct limit *limit; /* NULL: none */
+    struct limit *limit;
 } service;
+
+static struct answer_source source(void)
+{
+    return (struct answer_source){service.settings, service.table, &service.table_error,
+                                  service.limit};
+}
 
 bool service_ask(struct answer *out, const struct question *question)
 {
     pthread_rwlock_rdlock(&service.lock);
-    answer_ask(out, question, service.settings, service.table, &service.table_error, service.limit);
+    const struct answer_source from = source();
+    answer_ask(out, question, &from);
     bool counts = service.settings->mode == MODE_ENFORCE;
     pthread_rwlock_unlock(&service.lock);
     return counts;
@@ -41,7 +48,8 @@ bool service_observes(void)
 bool service_map(struct map_answer *out, const struct map_question *question)
 {
     pthread_rwlock_rdlock(&service.lock);
-    map_ask(out, question, service.settings, service.table, &service.table_error, service.limit);
+    const struct answer_source from = source();
+    map_ask(out, question, &from);
     bool counts = service.settings->mode == MODE_ENFORCE;
     pthread_rwlock_unlock(&service.lock);
     return counts;
@@ -141,48 +149,18 @@ static void warn(const char *line, void *data)
     log_line(LOG_WARNING, "%s", line);
 }
 
-static bool limits_anything(const struct limit_rules *rules)
+/* Counts under these rules from now on, and what clients have been told goes on counting. Returns -1 where memory is
+ * out, and leaves the old rules in force. */
+static int change_limit(const struct limit_rules *rules)
 {
-    return rules->client.most > 0 || rules->network.most > 0 || rules->everyone > 0;
-}
-
-/* Makes what counts under these settings; NULL where nothing is limited. Returns -1 where memory is
- * out. */
-static int make_limit(struct limit **out, const struct settings *settings, const struct limit *old)
-{
-    bool limits = limits_anything(&settings->limits);
-    *out = limits ? limit_new(&settings->limits, old) : NULL;
-    return limits && *out == NULL ? -1 : 0;
-}
-
-static bool same_share(const struct limit_share *a, const struct limit_share *b)
-{
-    return a->most == b->most && a->ipv4_prefix == b->ipv4_prefix &&
-           a->ipv6_prefix == b->ipv6_prefix;
-}
-
-static bool same_limits(const struct limit_rules *a, const struct limit_rules *b)
-{
-    return a->period == b->period && same_share(&a->client, &b->client) &&
-           same_share(&a->network, &b->network) && a->everyone == b->everyone &&
-           a->memory == b->memory;
-}
-
-/* What clients have been told counts on under the new limits. */
-static void change_limit(const struct settings *old, const struct settings *new)
-{
-    if (same_limits(&old->limits, &new->limits))
-        return;
-    struct limit *made;
-    if (limits_anything(&new->limits) && service.limit != NULL &&
-        limit_adapt(service.limit, &new->limits))
-        return;
-    if (make_limit(&made, new, service.limit) != 0) {
-        log_line(LOG_ERR, "disclosure: no memory for the new limit: the old one stays in force");
-        return;
-    }
+    if (service.limit != NULL && limit_adapt(service.limit, rules))
+        return 0;
+    struct limit *made = limit_new(rules, service.limit);
+    if (made == NULL)
+        return -1;
     limit_free(service.limit);
     service.limit = made;
+    return 0;
 }
 
 static void say_needs_start(const struct settings *old, const struct settings *new)
@@ -231,7 +209,8 @@ int service_reload(struct error *err)
         settings_free(new);
         return -1;
     }
-    change_limit(old, new);
+    if (change_limit(&new->limits) != 0)
+        log_line(LOG_ERR, "disclosure: no memory for the new limit: the old one stays in force");
     service.settings = new;
     log_reconfigure(new);
     if (service.table == NULL)
@@ -258,7 +237,7 @@ int service_start(struct settings *settings, struct error *err)
     pthread_rwlockattr_destroy(&attributes);
 
     service.settings = settings;
-    if (make_limit(&service.limit, settings, NULL) != 0)
+    if (change_limit(&settings->limits) != 0)
         return error_set(err, EX_OSERR, "disclosure.memory: no %d MiB are left: write less",
                          settings->memory);
     settings_warn(settings, warn, NULL);

@@ -31,8 +31,9 @@ static void expect(const struct exam *exam, struct asked *asked, bool trusted)
                    .loses_quotes = exam->mta != NULL && exam->mta->loses_quotes,
                    .smtputf8 = address_needs_utf8(asked->recipient)},
         .now = time(NULL)};
-    answer_ask(&asked->expected, &question, exam->evidence.settings, exam->table,
-               &exam->table_error, NULL);
+    answer_ask(
+        &asked->expected, &question,
+        &(struct answer_source){exam->evidence.settings, exam->table, &exam->table_error, NULL});
     if (asked->expected.verdict == VERDICT_REPLY)
         asked_format(asked->want, sizeof asked->want, &asked->expected.reply);
 }

@@ -51,7 +51,7 @@ static void answer(const struct ask *ask, bool authenticated)
         .length = strlen(ask->recipient),
         .client = {.has_ip = true, .ip = ask->ip, .authenticated = authenticated},
         .now = 1788220800};
-    answer_ask(&out, &question, settings, table, NULL, whole);
+    answer_ask(&out, &question, &(struct answer_source){settings, table, NULL, whole});
     if (out.verdict != VERDICT_REPLY)
         fail("no reply");
 }

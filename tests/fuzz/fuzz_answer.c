@@ -121,7 +121,7 @@ static void ask_map(const char *head, const void *recipient, size_t length, bool
     memcpy(request, head, used);
     memcpy(request + used, recipient, length);
     const struct map_question asked = {.request = request, .length = used + length, .now = NOW};
-    map_ask(&found, &asked, settings, table, NULL, NULL);
+    map_ask(&found, &asked, &(struct answer_source){settings, table, NULL, NULL});
     if (found.result == MAP_OK)
         check_line(found.value, smtputf8);
 }
@@ -138,7 +138,7 @@ static void ask(const void *recipient, size_t length, unsigned flags)
         .now = NOW};
 
     settings->conceal = (flags & CONCEAL) != 0;
-    answer_ask(&answer, &question, settings, table, NULL, NULL);
+    answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, NULL});
     check(&answer, smtputf8);
 
     snprintf(head, sizeof head, "reply 192.0.2.7 0 %d ", smtputf8);

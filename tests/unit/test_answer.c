@@ -184,7 +184,7 @@ static struct answer ask(const char *recipient, struct client client, int64_t no
 {
     struct answer answer;
     const struct question question = question_of(recipient, client, now);
-    answer_ask(&answer, &question, settings, table, NULL, NULL);
+    answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, NULL});
     return answer;
 }
 
@@ -427,10 +427,10 @@ START_TEST(one_mailbox_is_one_new_address_in_either_spelling)
     struct limit *limit = limit_new(&one, NULL);
     struct answer answer;
     struct question question = question_of("<idn@old.example>", stranger, NOW);
-    answer_ask(&answer, &question, settings, table, NULL, limit);
+    answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, limit});
     ck_assert_int_eq(answer.rule, RULE_MOVED);
     question.client.smtputf8 = true;
-    answer_ask(&answer, &question, settings, table, NULL, limit);
+    answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, limit});
     ck_assert_int_eq(answer.rule, RULE_MOVED);
     ck_assert_str_eq(answer.new, "idn@b\xc3\xbc"
                                  "cher.example");
@@ -463,7 +463,7 @@ START_TEST(local_submission_is_never_refused)
     expect("<bob@old.example>", local, NOW, "continue");
     expect("<j\xc3\xb6rg@old.example>", local, NOW, "continue");
     const struct question question = question_of("<x@elsewhere.example>", local, NOW);
-    answer_ask(&answer, &question, settings, NULL, NULL, NULL);
+    answer_ask(&answer, &question, &(struct answer_source){settings, NULL, NULL, NULL});
     ck_assert_int_eq(answer.verdict, VERDICT_CONTINUE);
     answer = ask("<fwd@old.example>", local, NOW);
     ck_assert_int_eq(answer.verdict, VERDICT_FORWARD);
@@ -476,18 +476,18 @@ START_TEST(a_limit_is_kept)
     struct limit *limit = limit_new(&one, NULL);
     struct answer answer;
     struct question question = question_of("<alice@old.example>", stranger, NOW);
-    answer_ask(&answer, &question, settings, table, NULL, limit);
+    answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, limit});
     ck_assert_int_eq(answer.rule, RULE_MOVED);
     question.recipient = "<percent@old.example>";
     question.length = 21;
-    answer_ask(&answer, &question, settings, table, NULL, limit);
+    answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, limit});
     ck_assert_int_eq(answer.rule, RULE_OVER_LIMIT);
     ck_assert_str_eq(line_of(&answer), WITHHELD);
     settings->over_limit = OVER_LIMIT_DEFER;
-    answer_ask(&answer, &question, settings, table, NULL, limit);
+    answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, limit});
     ck_assert_str_eq(line_of(&answer), "450 4.7.1 Too many moved recipients; try again later");
     question.client.authenticated = true;
-    answer_ask(&answer, &question, settings, table, NULL, limit);
+    answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, limit});
     ck_assert_int_eq(answer.rule, RULE_MOVED);
     limit_free(limit);
 }
@@ -566,12 +566,12 @@ START_TEST(a_table_that_is_damaged_is_never_not_moved)
     ck_assert_int_eq(system(copy), 0);
     snprintf(copy, sizeof copy, "%s/cut", scratch);
     ck_assert_msg(table_open(&other, copy, TABLE_READ, true, &err) == 0, "%s", err.text);
-    answer_ask(&answer, &question, settings, other, NULL, NULL);
+    answer_ask(&answer, &question, &(struct answer_source){settings, other, NULL, NULL});
     ck_assert_int_eq(answer.rule, RULE_NOT_LISTED);
     snprintf(copy, sizeof copy, "%s/cut/data.mdb", scratch);
     ck_assert_int_eq(truncate(copy, 2 * 4096), 0);
     scratch_next_tick();
-    answer_ask(&answer, &question, settings, other, NULL, NULL);
+    answer_ask(&answer, &question, &(struct answer_source){settings, other, NULL, NULL});
     ck_assert_int_eq(answer.rule, RULE_TABLE_ERROR);
     ck_assert_str_eq(line_of(&answer), TABLE_ERROR);
     ck_assert_int_eq(answer.error.status, EX_DATAERR);
@@ -625,12 +625,12 @@ START_TEST(a_table_that_cannot_be_read_is_never_not_moved)
     struct answer answer;
     const struct error why = {EX_NOINPUT, "missing"};
     const struct question question = question_of("<nobody@elsewhere.example>", stranger, NOW);
-    answer_ask(&answer, &question, settings, NULL, &why, NULL);
+    answer_ask(&answer, &question, &(struct answer_source){settings, NULL, &why, NULL});
     ck_assert_int_eq(answer.rule, RULE_TABLE_ERROR);
     ck_assert_str_eq(line_of(&answer), TABLE_ERROR);
     ck_assert_str_eq(answer.error.text, "missing");
     settings->on_table_error = TABLE_ERROR_ACCEPT;
-    answer_ask(&answer, &question, settings, NULL, &why, NULL);
+    answer_ask(&answer, &question, &(struct answer_source){settings, NULL, &why, NULL});
     ck_assert_int_eq(answer.verdict, VERDICT_CONTINUE);
     ck_assert_int_eq(answer.rule, RULE_TABLE_ERROR);
 }
@@ -683,7 +683,7 @@ START_TEST(the_mail_server_is_asked_only_about_what_is_not_listed)
         bool called = false;
         question.resolve = say_nothing;
         question.data = &called;
-        answer_ask(&answer, &question, settings, table, NULL, NULL);
+        answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, NULL});
         ck_assert_int_eq(called, answer.rule == RULE_NOT_LISTED);
     }
     ck_assert_int_eq(answer.rule, RULE_NOT_LISTED);
@@ -696,7 +696,7 @@ START_TEST(what_the_mail_server_reads_counts)
     struct question question = question_of(resolutions[_i].recipient, stranger, NOW);
     question.resolve = say;
     question.data = (void *)resolutions[_i].resolved; /* only read */
-    answer_ask(&answer, &question, settings, table, NULL, NULL);
+    answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, NULL});
     ck_assert_msg(strcmp(line_of(&answer), resolutions[_i].line) == 0, "%s: %s",
                   resolutions[_i].recipient, line_of(&answer));
 }

@@ -62,7 +62,7 @@ static struct map_answer ask(const char *request, struct limit *limit)
 {
     const struct map_question asked = question(request);
     struct map_answer found;
-    map_ask(&found, &asked, settings, table, NULL, limit);
+    map_ask(&found, &asked, &(struct answer_source){settings, table, NULL, limit});
     return found;
 }
 
@@ -193,9 +193,9 @@ START_TEST(listed_at_this_moment)
     settings->mode = moments[_i].mode;
     asked.uptime = unknown.uptime = moments[_i].uptime;
     asked.sessions = unknown.sessions = moments[_i].sessions;
-    map_ask(&found, &asked, settings, table, NULL, NULL);
+    map_ask(&found, &asked, &(struct answer_source){settings, table, NULL, NULL});
     ck_assert_msg(found.result == moments[_i].result, "%s", moments[_i].why);
-    map_ask(&found, &unknown, settings, table, NULL, NULL);
+    map_ask(&found, &unknown, &(struct answer_source){settings, table, NULL, NULL});
     ck_assert_msg(found.result == MAP_NOTFOUND, "%s, unknown", moments[_i].why);
 }
 END_TEST
@@ -206,7 +206,7 @@ START_TEST(the_other_maps_need_no_session)
         question(_i == 0 ? "relocated alice@old.example" : "reply 192.0.2.7 0 0 alice@old.example");
     struct map_answer found;
     asked.uptime = asked.sessions = 0;
-    map_ask(&found, &asked, settings, table, NULL, NULL);
+    map_ask(&found, &asked, &(struct answer_source){settings, table, NULL, NULL});
     ck_assert_int_eq(found.result, MAP_OK);
 }
 END_TEST
@@ -254,13 +254,13 @@ START_TEST(a_table_that_cannot_be_read)
     const struct error why = {.status = EX_DATAERR, .text = "cut short"};
     const struct map_question asked = question(requests[_i]), bare = question("listed alice");
     struct map_answer found;
-    map_ask(&found, &asked, settings, NULL, &why, NULL);
+    map_ask(&found, &asked, &(struct answer_source){settings, NULL, &why, NULL});
     ck_assert_int_eq(found.result, MAP_TEMP);
     ck_assert_str_ne(found.value, "");
     settings->on_table_error = TABLE_ERROR_ACCEPT;
-    map_ask(&found, &asked, settings, NULL, &why, NULL);
+    map_ask(&found, &asked, &(struct answer_source){settings, NULL, &why, NULL});
     ck_assert_int_eq(found.result, MAP_NOTFOUND);
-    map_ask(&found, &bare, settings, NULL, &why, NULL);
+    map_ask(&found, &bare, &(struct answer_source){settings, NULL, &why, NULL});
     ck_assert_int_eq(found.result, MAP_NOTFOUND);
 }
 END_TEST
