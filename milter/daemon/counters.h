@@ -2,23 +2,21 @@
 #ifndef DAEMON_COUNTERS_H
 #define DAEMON_COUNTERS_H
 
-#include "answer/answer.h"
+#include "answer/map.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define COUNTERS_MAP "stats" /* the name under which the lookup socket tells them */
+#define COUNTERS_NAME "stats" /* under which the lookup socket tells them */
 
 /* Who asked for an answer. */
-enum counter_group {
+enum {
     COUNTERS_MILTER,   /* a mail server, of a recipient, in enforce mode */
     COUNTERS_OBSERVED, /* the same in observe mode: nothing came of it */
-    COUNTERS_LISTED,   /* a look-up in one of the maps, in either mode */
-    COUNTERS_RELOCATED,
-    COUNTERS_REPLY,
+    COUNTERS_MAP,      /* and the number of the map: a look-up in it, in either mode */
+    COUNTERS_GROUPS = COUNTERS_MAP + MAP_UNKNOWN
 };
-#define COUNTERS_GROUPS (COUNTERS_REPLY + 1)
 
 /* Takes the moment of the start. Call it once, before the first answer. */
 void counters_start(void);
@@ -27,7 +25,7 @@ void counters_start(void);
 int64_t counters_uptime(void);
 
 /* Counts one answer. */
-void counters_count(enum counter_group group, enum rule rule);
+void counters_count(unsigned group, enum rule rule);
 
 /* Counts that a client or network has reached its limit: once a period each. */
 void counters_count_limit(enum limit_level level);

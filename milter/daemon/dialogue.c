@@ -25,14 +25,14 @@ static void answer_with(struct dialogue *dialogue, const struct map_answer *foun
 /* "stats NUMBER": no map of a mail server, but for movedctl. */
 static bool is_about_stats(const char *request, size_t length)
 {
-    const size_t name = strlen(COUNTERS_MAP);
-    return length > name && memcmp(request, COUNTERS_MAP " ", name + 1) == 0;
+    const size_t name = strlen(COUNTERS_NAME);
+    return length > name && memcmp(request, COUNTERS_NAME " ", name + 1) == 0;
 }
 
 static void tell_stats(struct dialogue *dialogue, const char *request, size_t length)
 {
     struct map_answer found = {.result = MAP_NOTFOUND};
-    const size_t begin = strlen(COUNTERS_MAP) + 1;
+    const size_t begin = strlen(COUNTERS_NAME) + 1;
     size_t number = 0, at = begin;
     while (at < length && request[at] >= '0' && request[at] <= '9' && number < 1000000)
         number = 10 * number + (size_t)(request[at++] - '0');
@@ -43,9 +43,6 @@ static void tell_stats(struct dialogue *dialogue, const char *request, size_t le
 
 static void look_up(struct dialogue *dialogue, const char *request, size_t length)
 {
-    static const enum counter_group groups[] = {[MAP_LISTED] = COUNTERS_LISTED,
-                                                [MAP_RELOCATED] = COUNTERS_RELOCATED,
-                                                [MAP_REPLY] = COUNTERS_REPLY};
     const struct map_question question = {.request = request,
                                           .length = length,
                                           .now = time(NULL),
@@ -58,7 +55,7 @@ static void look_up(struct dialogue *dialogue, const char *request, size_t lengt
         log_line(LOG_ERR, "lookup: '%.*s': %s", (int)(length < 200 ? length : 200), request,
                  found.value);
     if (found.asked) {
-        counters_count(groups[found.map], found.answer.rule);
+        counters_count(COUNTERS_MAP + found.map, found.answer.rule);
         report_lookup(&found, counts);
     }
     answer_with(dialogue, &found);

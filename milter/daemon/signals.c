@@ -7,6 +7,7 @@
 #include "daemon/service.h"
 #include "daemon/socket.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -33,29 +34,24 @@ void signals_block(void)
         signal(without_effect[i], SIG_IGN);
 }
 
+static void tell_systemd(const char *state)
+{
 #ifdef HAVE_SYSTEMD
+    sd_notify(0, state);
+#else
+    (void)state;
+#endif
+}
+
 static void tell_systemd_reloading(void)
 {
+    char state[64];
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-               (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    tell_systemd(state);
 }
-
-static void tell_systemd(const char *state)
-{
-    sd_notify(0, state);
-}
-#else
-static void tell_systemd_reloading(void)
-{
-}
-
-static void tell_systemd(const char *state)
-{
-    (void)state;
-}
-#endif
 
 static void reload(void)
 {
