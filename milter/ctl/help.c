@@ -16,7 +16,8 @@ static void print_list(const struct command *const *all)
          "               " MILTER_MOVED_CONF "\n"
          "  -d TABLEDIR  the folder of the table; by default as configured\n"
          "\n"
-         "movedctl help COMMAND explains one. Try: movedctl add al@old.example al@new.example");
+         "movedctl help COMMAND explains one. An example of a command:\n"
+         "    movedctl add alice@old.example alice@new.example");
 }
 
 static int help(struct ctl *ctl, char **args, struct error *err)

@@ -86,7 +86,7 @@ class Commands(unittest.TestCase):
     def test_no_line_of_help_is_broken_by_a_terminal(self):
         for words in ((), *((command,) for command in commands())):
             for line in help_of(*words).splitlines():
-                self.assertLessEqual(len(line), 110, words)
+                self.assertLessEqual(len(line), 80, words)
 
     def test_each_command_is_in_readme(self):
         for command in set(commands()) - {"help", "version", "get"}:

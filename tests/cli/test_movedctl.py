@@ -246,9 +246,6 @@ class Commands(MovedctlCase):
             self.assertIn(command, listed)
             self.assertTrue(self.movedctl("help", command).startswith(f"Usage: movedctl {command}"))
             self.assertEqual(self.movedctl(command, "--help"), self.movedctl("help", command))
-        for command in listed:
-            for line in self.movedctl("help", command).splitlines():
-                self.assertLessEqual(len(line), 80, line)
         plain = subprocess.run([*place.program("movedctl"), "--version"], capture_output=True, text=True, timeout=place.PATIENCE)
         self.assertRegex(plain.stdout, r"^movedctl \d+\.\d+")
 
