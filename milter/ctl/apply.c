@@ -1,6 +1,5 @@
 #include "ctl/apply.h"
 
-#include "ctl/backup.h"
 #include "ctl/interrupt.h"
 
 #include <stdio.h>
@@ -65,7 +64,7 @@ static int compare(struct apply *apply, struct table_view *view, struct error *e
     return rc;
 }
 
-/* Prints all that is to be told before the writer's lock is taken: no other change waits for a slow reader. */
+/* Prints the differences before the writer's lock is taken, so that no other change waits for a slow terminal. */
 static int show(struct apply *apply, struct error *err)
 {
     struct table_view *view = table_view_open(apply->ctl->table, err);
@@ -80,7 +79,7 @@ static int show(struct apply *apply, struct error *err)
     return rc;
 }
 
-/* What was shown is compared again where another has changed the table since. */
+/* Compares again, because another process may have changed the table since. */
 static int write_edit(struct apply *apply, struct table_edit *edit, struct error *err)
 {
     struct table_view *view = table_view_open(apply->ctl->table, err);

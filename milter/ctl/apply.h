@@ -1,5 +1,5 @@
-/* ctl/apply.h: from what is to be in the table to a table that has it: compared, told, copied first where that is asked
- * for, and written, all or nothing. For import and restore. */
+/* ctl/apply.h: makes the table equal to a given set of entries, all or nothing: compares, prints the differences, makes
+ * the backup that is asked for, and writes. For import and restore. */
 #ifndef CTL_APPLY_H
 #define CTL_APPLY_H
 
@@ -14,8 +14,8 @@ struct apply {
     struct merge_counts counts;
     struct progress progress;
 
-    /* Of a merge: told of lines that come twice, and asked, when all is compared, whether to go on: 0, or -1 with err.
-     * NULL: nobody. */
+    /* repeated is called for an old address that occurs twice. may decides, after the comparison, whether to go on: 0, or
+     * -1 with err. Either may be NULL. */
     void (*repeated)(const struct entry *entry, unsigned long line, unsigned long first, bool same,
                      void *data);
     int (*may)(void *data, struct error *err);

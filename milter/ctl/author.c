@@ -1,4 +1,4 @@
-/* ctl/author.c: who writes a change, and what he wrote, for the change log */
+/* ctl/author.c: the user and the command line of a change, for the change log */
 #include "ctl/ctl.h"
 
 #include "base/printable.h"

@@ -1,5 +1,5 @@
 /* ctl/backup.c: copy the table, log and all, as it is at one moment */
-#include "ctl/backup.h"
+#include "ctl/ctl.h"
 
 #include "ctl/interrupt.h"
 #include "ctl/progress.h"

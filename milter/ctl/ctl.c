@@ -3,9 +3,11 @@
 
 #include "base/printable.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void ctl_warn(const char *format, ...)
 {
@@ -32,15 +34,41 @@ int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err)
     return 0;
 }
 
-enum table_result ctl_find(const struct ctl *ctl, const struct entry *old, struct entry *out,
-                           struct error *err)
+/* ---- changing the table */
+
+/* Changes. No lookup or listing takes as long as this. */
+#define SLOW 100
+
+static void warn_of_slow_reader(struct table *table)
 {
-    struct table_view *view = table_view_open(ctl->table, err);
-    if (view == NULL)
-        return TABLE_FAILED;
-    enum table_result result = table_find(view, old->scope, old->local, old->domain, out, err);
-    table_view_close(view);
-    return result;
+    pid_t process;
+    size_t behind = table_oldest_reader(table, &process);
+    if (behind >= SLOW && behind % SLOW == 0) /* each hundredth change says so once */
+        ctl_warn("process %ld has been reading the table for %zu changes: the file grows with "
+                 "each change until it ends",
+                 (long)process, behind);
+}
+
+static void on_alarm(int number)
+{
+    static const char text[] =
+        "movedctl: waiting for another process to finish changing the table\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+}
+
+/* LMDB's lock does not tell that another process holds it, so a message appears after a second. */
+struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err)
+{
+    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    warn_of_slow_reader(ctl->table);
+    if (isatty(STDERR_FILENO)) {
+        sigaction(SIGALRM, &action, NULL);
+        alarm(1);
+    }
+    struct table_edit *edit = table_edit_begin(ctl->table, err);
+    alarm(0);
+    return edit;
 }
 
 /* ---- commands */
@@ -82,7 +110,7 @@ static size_t typing_errors(const char *typed, const char *name)
     return cost[rows][columns];
 }
 
-/* The command that was meant: one that other programs call so, or that begins so, or is spelled nearly so. */
+/* The command that was meant: other programs use this name for it, or its name begins so or differs in few letters. */
 static const char *guess(const struct command *const *all, const char *typed)
 {
     const char *nearest = NULL;

@@ -15,7 +15,7 @@
 /* What a command does with the table before it runs. */
 enum command_opens { TABLE_NONE, TABLE_TO_READ, TABLE_TO_WRITE };
 
-/* The options of all commands, each NULL or false where it was not given. Lent by argv. */
+/* The options of all commands, each NULL or false where it was not given. Borrowed from argv. */
 struct options {
     const char *from, *until, *forward_until, *disclose, *note;
     const char *domain, *client, *client_name, *at, *format;
@@ -55,7 +55,7 @@ struct command {
     int (*run)(struct ctl *ctl, char **args, struct error *err);
 };
 
-extern const struct command *const commands[]; /* NULL-terminated; only main.c knows it */
+extern const struct command *const commands[]; /* NULL-terminated; only movedctl.c uses it */
 
 /* Whether word is one of the words, which blanks separate. words may be NULL, word not be empty. */
 bool ctl_has_word(const char *words, const char *word);
@@ -71,9 +71,9 @@ int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, str
  * with err (EX_DATAERR). */
 int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err);
 
-/* Finds the entry of exactly this old address. */
-enum table_result ctl_find(const struct ctl *ctl, const struct entry *old, struct entry *out,
-                           struct error *err);
+/* As table_edit_begin. On a terminal, a message after a second says that another process is changing the table. Warns of
+ * a reader that makes the table's file grow. */
+struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err);
 
 /* Puts a warning on standard error: "movedctl: warning: …". */
 void ctl_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -123,25 +123,25 @@ int print_flush(struct error *err);
 
 /* ---- author.c */
 
-/* Has the changes of the table logged as this user's, who wrote the words. */
+/* Sets the user and the command that the change log records. */
 void ctl_sign(const struct ctl *ctl);
 
-/* ---- edit.c */
+/* ---- backup.c */
 
-/* As table_edit_begin. On a terminal it says after a second that it waits for another process. Warns of a reader that makes the table's
- * file grow. */
-struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err);
+/* Warns, unless --backup is given, that a change of log_octets is too large for the change log and cannot be undone. */
+void backup_advise(const struct ctl *ctl, size_t log_octets);
+
+/* Makes the copy that --backup asks for. Returns 0, or -1 with err. */
+int backup_before(const struct ctl *ctl, struct error *err);
 
 /* ---- init.c */
 
 /* The owner of a new table: the daemon's user if root makes it; else -1 for both. */
 void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group);
 
-extern const struct command command_add, command_attach, command_del, command_detach,
-    command_export, command_get, command_help, command_import, command_init, command_list,
-    command_stats, command_test, command_version;
-extern const struct command command_doctor;
-extern const struct command command_lint;
-extern const struct command command_backup, command_log, command_restore, command_undo;
+extern const struct command command_add, command_attach, command_backup, command_del,
+    command_detach, command_doctor, command_export, command_get, command_help, command_import,
+    command_init, command_lint, command_list, command_log, command_restore, command_stats,
+    command_test, command_undo, command_version;
 
 #endif

@@ -23,7 +23,7 @@ struct export
     const char *domain; /* only its entries; NULL: all */
     struct format_out out;
     size_t less, refused;
-    size_t done, all; /* entries; all 0: nobody knows */
+    size_t done, all; /* entries; all 0: not known */
     struct progress progress;
 };
 

@@ -21,7 +21,7 @@ struct import {
     struct columns columns;
     unsigned max_remove; /* per cent */
     FILE *file;
-    off_t size; /* of the file in octets; 0: nobody knows */
+    off_t size; /* of the file in octets; 0: not known */
     struct apply apply;
     size_t entries, bad, other;
     struct error *err;

@@ -36,7 +36,7 @@ static void on_signal(int number)
     sigprocmask(SIG_UNBLOCK, &own, NULL); /* and here it ends */
 }
 
-/* Those that whoever started us does not have ignored. */
+/* The signals that were not ignored when the program started. */
 static size_t find_ours(int *ours)
 {
     struct sigaction first;

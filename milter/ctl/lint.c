@@ -1,8 +1,6 @@
 /* ctl/lint.c: look for entries that answer otherwise than they were meant */
 #include "ctl/lint.h"
 
-#include "ctl/lint_dns.h"
-
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>

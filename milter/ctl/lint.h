@@ -52,6 +52,7 @@ void report_end(struct lint_report *report);
 int report_add(struct lint_report *report, enum finding finding, const struct about *about,
                struct error *err, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* The new domains, each once. Memory grows with these, not with the entries that lead there. */
 struct lint_domains;
 
 struct lint {
@@ -67,5 +68,19 @@ struct lint {
 
 /* Looks at one entry. Returns 0, or -1 with err. */
 int lint_entry(struct lint *lint, const struct entry *entry, struct error *err);
+
+/* ---- lint_dns.c */
+
+/* Returns 0 with *out, which the caller frees with lint_domains_free; or -1 with err (as resolver_new). */
+int lint_domains_new(struct lint_domains **out, const char *servers, struct error *err);
+void lint_domains_free(struct lint_domains *domains); /* NULL is allowed */
+
+/* Notes that the entry old leads to domain. Returns 0, or -1 with err (EX_OSERR). */
+int lint_domains_add(struct lint_domains *domains, const char *domain, const char *old,
+                     struct error *err);
+
+/* Looks up all of them, and reports the findings in the order in which the domains were added. Returns 0; or -1 with err,
+ * as resolver_ask, and nothing reported. */
+int lint_domains_check(struct lint_domains *domains, struct lint_report *report, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* ctl/lint_dns.c: asks for the MX of each new domain, then for the addresses of each MX, and judges. RFC 5321 section
  * 5.1 (how mail finds a domain), RFC 7505 (null MX). */
-#include "ctl/lint_dns.h"
+#include "ctl/lint.h"
 
 #include "base/network.h"
 #include "ctl/names.h"

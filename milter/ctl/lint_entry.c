@@ -1,7 +1,6 @@
 /* ctl/lint_entry.c: what lint looks for in one entry */
 #include "ctl/lint.h"
 
-#include "ctl/lint_dns.h"
 #include "mail/script.h"
 
 #include <stdio.h>

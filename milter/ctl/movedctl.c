@@ -87,7 +87,7 @@ static void store(struct options *options, size_t row, char *argument)
         *(bool *)(void *)at = true;
 }
 
-/* What getopt_long has stopped at. A letter can stand among others in a word that it has not done with. */
+/* The option at which getopt_long stopped. A letter may be one of several in an argument that it has not finished. */
 static const char *wrong_option(char **argv)
 {
     static char letter[] = "-?";
@@ -141,7 +141,7 @@ static int read_options(struct options *out, const struct command *command, int 
 
 /* ---- running */
 
-/* Without a file that somebody has named, and without the usual one, the defaults. */
+/* If no file is named and the installed one is missing, every key has its default. */
 static int read_settings(struct settings **out, const char *given, struct error *err)
 {
     bool is_default;
@@ -222,8 +222,8 @@ static int read_globals(struct globals *out, int argc, char **argv, struct error
     return optind;
 }
 
-/* The files of the table are mapped: a page that another program has cut off, or that the disk does not give, ends a
- * command that changes them in the middle. What it has not committed is not there. */
+/* The table's files are mapped. A page that was truncated or cannot be read ends the command; what is not committed is
+ * lost. */
 static void on_fault(int number)
 {
     static const char line[] = "movedctl: a file of the table is truncated or cannot be read; "

@@ -27,7 +27,7 @@ static int print_json(const struct entry *entry, struct error *err)
 
 static bool is_terminal(void)
 {
-    static int known = -1; /* it is asked for each of millions of entries */
+    static int known = -1; /* asked for each of millions of entries */
     if (known < 0)
         known = isatty(STDOUT_FILENO);
     return known != 0;

@@ -9,8 +9,8 @@
 
 /* Holds its own bytes: there is nothing to free. */
 struct progress {
-    const char *what;      /* "reading"; lent */
-    const char *unit;      /* "entries", until the caller says otherwise; lent */
+    const char *what;      /* "reading"; borrowed */
+    const char *unit;      /* "entries", unless the caller sets it; borrowed */
     int64_t started, told; /* milliseconds of the monotonic clock */
     bool terminal, colour, shown;
 };

@@ -1,6 +1,5 @@
 /* ctl/restore.c: make the table what a copy of it is */
 #include "ctl/apply.h"
-#include "ctl/backup.h"
 #include "ctl/interrupt.h"
 #include "table/copy.h"
 

@@ -44,7 +44,7 @@ static int print_json(const char *socket, struct error *err)
     return rc;
 }
 
-/* To a script it is one whether nobody answers or somebody else. */
+/* To a script it is the same whether nothing answers or another program does. */
 static int explain(struct error *err)
 {
     const struct error why = *err;
