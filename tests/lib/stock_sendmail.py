@@ -149,7 +149,7 @@ class StockSendmail:
 
     def rebuild(self, name="sendmail"):
         m4 = subprocess.run(["m4", self.conf / f"{name}.mc"], cwd=self.conf, capture_output=True, text=True, check=True)
-        assert m4.stderr == "", m4.stderr
+        assert "*** ERROR" not in m4.stderr, m4.stderr
         (self.conf / f"{name}.cf").write_text(m4.stdout)
 
     def map(self, name, *lines):

@@ -523,6 +523,13 @@ class OddSendmail(Case):
         self.start(tail="LOCAL_CONFIG\nKreply regex -a@MATCH ^x$\n")
         self.refuses("already has a map called reply")
 
+    def test_a_warning_of_m4_is_shown_once_and_stops_nothing(self):
+        self.start("FEATURE(`blacklist_recipients')dnl\n")
+        self.assertEqual(self.attached().count("FEATURE(blacklist_recipients) is deprecated"), 1)
+        self.detach()
+        self.sendmail.mc.write_text(self.sendmail.mc.read_text() + "FEATURE(`smrsh')dnl\n")
+        self.refuses("*** ERROR: FEATURE() should be before MAILER()")
+
     def test_no_mailers_no_sendmail_mc_and_no_folder(self):
         self.start()
         self.sendmail.mc.write_text("include(`real.mc')\n")

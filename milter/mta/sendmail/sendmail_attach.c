@@ -75,7 +75,7 @@ static int read_files(struct sendmail_attachment *a, struct error *err)
     a->stripped = attachment_strip(a->mc, COMMENT);
     if (a->stripped == NULL)
         return out_of_memory(err);
-    a->base = sendmail_build(a->dir, a->stripped, err);
+    a->base = sendmail_build(a->dir, a->stripped, a->request->warn, err);
     return a->base == NULL ? -1 : 0;
 }
 
@@ -84,7 +84,7 @@ static int check_cf_is_made_of_mc(const struct sendmail_attachment *a, struct er
 {
     const char *differs;
     size_t length;
-    char *made = sendmail_build(a->dir, a->mc, err);
+    char *made = sendmail_build(a->dir, a->mc, NULL, err);
     if (made == NULL)
         return -1;
     int rc = 0;
@@ -289,7 +289,7 @@ static int make_ahead(struct sendmail_attachment *a, const char *m4, struct erro
     if (file_create_temporary(path, m4, err) != 0)
         return -1;
     char *mc = add_block(a, path, err);
-    a->made = mc == NULL ? NULL : sendmail_build(a->dir, mc, err);
+    a->made = mc == NULL ? NULL : sendmail_build(a->dir, mc, NULL, err);
     free(mc);
     unlink(path);
     return a->made == NULL ? -1 : 0;

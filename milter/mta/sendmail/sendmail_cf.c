@@ -13,24 +13,40 @@
 
 /* ---- making one */
 
-/* Runs m4 in the folder, as the server's makefile does: sendmail.mc may include files by a relative path. */
-char *sendmail_build(const char *folder, const char *mc, struct error *err)
+static void warn_lines(const char *text, void (*warn)(const char *format, ...))
+{
+    while (*text != '\0') {
+        int length = (int)strcspn(text, "\n");
+        if (length > 0)
+            warn("m4: %.*s", length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
+/* Runs m4 in the folder, as the server's makefile does: sendmail.mc may include files by a relative path. m4
+ * exits with 0 even where Sendmail's own m4 files report an error. */
+char *sendmail_build(const char *folder, const char *mc, void (*warn)(const char *format, ...),
+                     struct error *err)
 {
     const char *const argv[] = {"sh", "-c", "cd \"$0\" && exec m4", folder, NULL};
     struct output output;
     char *made = NULL;
 
-    int rc = process_run(&output, argv, mc, err);
-    if (rc == 0 &&
-        (output.status != 0 || *output.err != '\0' || strstr(output.out, "\nMlocal") == NULL)) {
-        output.err[strcspn(output.err, "\n")] = '\0';
-        error_set(err, EX_CONFIG, "m4 makes no sendmail.cf of %s/sendmail.mc: %.300s", folder,
-                  *output.err != '\0'    ? output.err
-                  : output.status == 127 ? "m4 is not installed"
-                                         : "it has no MAILER(`local')");
-    } else if (rc == 0) {
-        made = output.out;
-        output.out = NULL;
+    if (process_run(&output, argv, mc, err) == 0) {
+        const char *why = output.status == 127 ? "m4 is not installed"
+                          : output.status != 0 ? output.err
+                                               : strstr(output.err, "*** ERROR");
+        if (why == NULL && strstr(output.out, "\nMlocal") == NULL)
+            why = "it has no MAILER(`local')";
+        if (why != NULL) {
+            error_set(err, EX_CONFIG, "m4 makes no sendmail.cf of %s/sendmail.mc: %.*s", folder,
+                      (int)strcspn(why, "\n"), why);
+        } else {
+            if (warn != NULL)
+                warn_lines(output.err, warn);
+            made = output.out;
+            output.out = NULL;
+        }
     }
     process_free(&output);
     return made;

@@ -8,8 +8,9 @@
 #include <stddef.h>
 
 /* The sendmail.cf that m4 makes in this folder from mc, the text of a sendmail.mc. On the heap; or NULL with
- * err (EX_CONFIG, EX_UNAVAILABLE). */
-char *sendmail_build(const char *folder, const char *mc, struct error *err);
+ * err (EX_CONFIG, EX_UNAVAILABLE). m4's warnings are given to warn, a line each; NULL: to nobody. */
+char *sendmail_build(const char *folder, const char *mc, void (*warn)(const char *format, ...),
+                     struct error *err);
 
 /* The next line that is neither empty nor a comment (in which m4 writes when and where it ran), with its
  * length in *length; NULL after the last. *at becomes the beginning of the line after it. */
