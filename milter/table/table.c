@@ -85,17 +85,28 @@ static int let_lmdb_open(void *data)
     return mdb_env_open(opening->env, opening->folder, opening->flags | MDB_NOTLS, 0660);
 }
 
+/* Makes an empty file that the group may write too, whatever the umask is: LMDB fills it. Returns 0, or -1 with errno. */
+static int make_file(const struct table *table, const char *name)
+{
+    int fd =
+        openat(table->place.folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0660);
+    if (fd < 0)
+        return -1;
+    int rc = fchmod(fd, 0660);
+    close(fd);
+    return rc;
+}
+
 static int open_env(struct table *table, unsigned flags, struct error *err)
 {
     char path[PATH_MAX];
+    (void)make_file(table, "lock.mdb"); /* where it cannot be made LMDB says why */
     place_path(&table->place, table->path, path);
     int rc = mdb_env_create(&table->env);
     if (rc == 0)
         rc = mdb_env_set_maxreaders(table->env, READERS_MAX);
     if (rc == 0)
         rc = mdb_env_set_mapsize(table->env, MAP_SIZE);
-    mode_t others =
-        umask(0007); /* what LMDB makes is the group's too, whatever this user's umask is */
     if (rc == 0)
         rc = mdb_env_set_assert(table->env, on_assertion);
     if (rc == 0)
@@ -105,7 +116,6 @@ static int open_env(struct table *table, unsigned flags, struct error *err)
         rc = guard_call(let_lmdb_open, &opening);
     if (rc == 0 && lockfile_open(&table->lockfile, path) != 0)
         rc = errno;
-    umask(others);
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
@@ -348,11 +358,13 @@ static int write_first(struct table *table, struct error *err)
 static int write_new(struct table *table, struct error *err)
 {
     struct stat status;
-    if (fstatat(table->place.folder, "data.mdb", &status, AT_SYMLINK_NOFOLLOW) == 0)
-        return error_set(err, EX_CANTCREAT, "%s: there is a table already: it stays as it is",
-                         table->path);
     if (ask_file(table, "lock.mdb", &status, err) < 0)
         return -1;
+    if (make_file(table, "data.mdb") != 0)
+        return errno == EEXIST
+                   ? error_set(err, EX_CANTCREAT, "%s: there is a table already: it stays as it is",
+                               table->path)
+                   : error_set(err, EX_CANTCREAT, "%s: %s", table->path, strerror(errno));
     int rc = open_as_owner(table, 0, err);
     if (rc == 0)
         rc = write_first(table, err);

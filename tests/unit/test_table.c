@@ -153,10 +153,14 @@ START_TEST(a_table_that_is_there_stays)
 }
 END_TEST
 
-START_TEST(folder_and_files_are_for_user_and_group)
+START_TEST(folder_and_files_are_for_user_and_group_whatever_the_umask_is)
 {
     struct stat status;
+    mode_t others = umask(077);
     scratch_fill(some);
+    ck_assert_int_eq(unlink(scratch_file("lock.mdb")), 0);
+    table_free(scratch_open());
+    umask(others);
     ck_assert_int_eq(stat(scratch_table, &status), 0);
     ck_assert_int_eq(status.st_mode & 07777, 02770);
     ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
@@ -660,7 +664,7 @@ Suite *table_suite(void)
     tcase_add_test(tcase, entries_are_walked_by_domain);
     tcase_add_test(tcase, an_edit_is_all_or_nothing);
     tcase_add_test(tcase, a_table_that_is_there_stays);
-    tcase_add_test(tcase, folder_and_files_are_for_user_and_group);
+    tcase_add_test(tcase, folder_and_files_are_for_user_and_group_whatever_the_umask_is);
     tcase_add_test(tcase, a_missing_table);
     tcase_add_test(tcase, an_empty_file);
     tcase_add_test(tcase, no_lmdb_file);
