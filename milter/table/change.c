@@ -4,23 +4,6 @@
 
 #define HELD 1 /* of the flags */
 
-/* ---- numbers */
-
-static unsigned char *put_number(unsigned char *at, uint64_t number, int octets)
-{
-    for (int i = 0; i < octets; i++, number >>= 8)
-        *at++ = (unsigned char)(number & 0xff);
-    return at;
-}
-
-static uint64_t get_number(const unsigned char *at, int octets)
-{
-    uint64_t number = 0;
-    for (int i = octets - 1; i >= 0; i--)
-        number = number << 8 | at[i];
-    return number;
-}
-
 /* ---- the head */
 
 static unsigned char *put_text(unsigned char *at, const char *text)
@@ -42,7 +25,7 @@ size_t change_encode_head(unsigned char *out, const struct change *change)
 
     *at++ = change->held ? HELD : 0;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        at = put_number(at, numbers[i], 8);
+        at = record_put_number(at, numbers[i], 8);
     at = put_text(at, change->user);
     at = put_text(at, change->behind);
     memcpy(at, change->command, length);
@@ -77,7 +60,7 @@ int change_decode_head(struct change *out, const void *head, size_t length)
         return -1;
     out->held = (*at++ & HELD) != 0;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++, at += 8)
-        *numbers[i] = get_number(at, 8);
+        *numbers[i] = record_get_number(at, 8);
     out->when = (int64_t)when;
     at = get_name(out->user, at, end);
     at = get_name(out->behind, at, end);
@@ -105,13 +88,13 @@ static unsigned char *put_octets(unsigned char *at, const void *octets, size_t l
 
 void change_encode_item(unsigned char *out, const struct change_item *item)
 {
-    unsigned char *at = put_number(out, item->key_length, 2);
-    at = put_number(at, item->before == NULL ? 0 : item->before_length + 1, 2);
-    at = put_number(at, item->after == NULL ? 0 : item->after_length + 1, 2);
+    unsigned char *at = record_put_number(out, item->key_length, 2);
+    at = record_put_number(at, item->before == NULL ? 0 : item->before_length + 1, 2);
+    at = record_put_number(at, item->after == NULL ? 0 : item->after_length + 1, 2);
     at = put_octets(at, item->key, item->key_length);
     at = put_octets(at, item->before, item->before_length);
     at = put_octets(at, item->after, item->after_length);
-    put_number(at, change_item_length(item), 2);
+    record_put_number(at, change_item_length(item), 2);
 }
 
 /* A value's octets, of which length counts one too many; NULL for a length of 0. */
@@ -127,14 +110,14 @@ size_t change_first_item(struct change_item *out, const unsigned char *items, si
 {
     if (length < LENGTHS + 2)
         return 0;
-    size_t key = get_number(items, 2), before = get_number(items + 2, 2),
-           after = get_number(items + 4, 2);
+    size_t key = record_get_number(items, 2), before = record_get_number(items + 2, 2),
+           after = record_get_number(items + 4, 2);
     const unsigned char *at = items + LENGTHS;
 
     out->key = at;
     out->key_length = key;
     size_t whole = LENGTHS + key + (before > 0 ? before - 1 : 0) + (after > 0 ? after - 1 : 0) + 2;
-    if (whole > length || get_number(items + whole - 2, 2) != whole)
+    if (whole > length || record_get_number(items + whole - 2, 2) != whole)
         return 0;
     at += key;
     out->before = get_value(&out->before_length, &at, before);
@@ -146,7 +129,7 @@ size_t change_last_item(struct change_item *out, const unsigned char *items, siz
 {
     if (length < LENGTHS + 2)
         return 0;
-    size_t whole = get_number(items + length - 2, 2);
+    size_t whole = record_get_number(items + length - 2, 2);
     return whole <= length && change_first_item(out, items + length - whole, whole) == whole ? whole
                                                                                              : 0;
 }

@@ -19,20 +19,19 @@ size_t record_key(char *key, enum entry_scope scope, const char *local, const ch
     return dot + domain_length + 1 + local_length;
 }
 
-static unsigned char *put_moment(unsigned char *at, int64_t moment)
+unsigned char *record_put_number(unsigned char *at, uint64_t number, int octets)
 {
-    uint64_t bits = (uint64_t)moment;
-    for (int i = 0; i < 8; i++, bits >>= 8)
-        *at++ = (unsigned char)(bits & 0xff);
+    for (int i = 0; i < octets; i++, number >>= 8)
+        *at++ = (unsigned char)(number & 0xff);
     return at;
 }
 
-static int64_t get_moment(const unsigned char *at)
+uint64_t record_get_number(const unsigned char *at, int octets)
 {
-    uint64_t bits = 0;
-    for (int i = 7; i >= 0; i--)
-        bits = bits << 8 | at[i];
-    return (int64_t)bits;
+    uint64_t number = 0;
+    for (int i = octets - 1; i >= 0; i--)
+        number = number << 8 | at[i];
+    return number;
 }
 
 size_t record_encode(unsigned char *value, const struct entry *entry)
@@ -47,11 +46,10 @@ size_t record_encode(unsigned char *value, const struct entry *entry)
     for (int i = 0; i < 3; i++) {
         if (moments[i] != TIMESTAMP_NONE) {
             value[2] |= (unsigned char)(1 << i);
-            at = put_moment(at, moments[i]);
+            at = record_put_number(at, (uint64_t)moments[i], 8);
         }
     }
-    *at++ = (unsigned char)(new_length & 0xff);
-    *at++ = (unsigned char)(new_length >> 8);
+    at = record_put_number(at, new_length, 2);
     memcpy(at, entry->new, new_length);
     memcpy(at + new_length, entry->note, note_length);
     return (size_t)(at - value) + new_length + note_length;
@@ -94,12 +92,12 @@ static int decode_value(struct entry *out, const unsigned char *value, size_t le
             continue;
         if (end - at < 8)
             return -1;
-        *moments[i] = get_moment(at);
+        *moments[i] = (int64_t)record_get_number(at, 8);
         at += 8;
     }
     if (end - at < 2)
         return -1;
-    size_t new_length = (size_t)at[0] | (size_t)at[1] << 8;
+    size_t new_length = record_get_number(at, 2);
     at += 2;
     if (new_length > ADDRESS_NEW_MAX || (size_t)(end - at) < new_length ||
         (size_t)(end - at) - new_length > ENTRY_NOTE_MAX)
