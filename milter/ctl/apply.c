@@ -15,10 +15,9 @@ static void on_repeated(const struct entry *entry, unsigned long line, unsigned 
         apply->repeated(entry, line, first, same, apply->data);
 }
 
-static int on_difference(enum merge_kind kind, const struct entry *before,
-                         const struct entry *after, void *data, struct error *err)
+static int on_difference(const struct entry *before, const struct entry *after, void *data,
+                         struct error *err)
 {
-    (void)kind;
     (void)data;
     return print_difference(before, after, err);
 }

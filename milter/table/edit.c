@@ -39,14 +39,9 @@ struct table_edit *table_edit_begin(struct table *table, struct error *err)
     return edit;
 }
 
-static int entry_key(MDB_val *out, char *key, const struct entry *entry, struct error *err)
+static MDB_val entry_key(char *out, const struct entry *entry)
 {
-    out->mv_data = key;
-    out->mv_size = record_key(key, entry->scope, entry->local, entry->domain);
-    if (out->mv_size > 0)
-        return 0;
-    return error_set(err, EX_DATAERR, "old: over %d octets: no SMTP client could write it",
-                     RECORD_KEY_MAX);
+    return (MDB_val){record_key(out, entry->scope, entry->local, entry->domain), out};
 }
 
 bool table_same(const MDB_val *a, const MDB_val *b)
@@ -85,10 +80,7 @@ enum table_result table_edit_put(struct table_edit *edit, const struct entry *en
     char name[RECORD_KEY_MAX];
     unsigned char record[RECORD_VALUE_MAX];
     const MDB_val after = {.mv_size = record_encode(record, entry), .mv_data = record};
-    MDB_val key, before;
-    if (entry_key(&key, name, entry, err) != 0)
-        return TABLE_FAILED;
-
+    MDB_val before, key = entry_key(name, entry);
     enum table_result there =
         edited(edit, mdb_get(edit->txn, edit->table->entries, &key, &before), err);
     int rc = 0;
@@ -103,9 +95,7 @@ enum table_result table_edit_del(struct table_edit *edit, const struct entry *ol
                                  struct error *err)
 {
     char name[RECORD_KEY_MAX];
-    MDB_val key, before;
-    if (entry_key(&key, name, old, err) != 0)
-        return TABLE_FAILED;
+    MDB_val before, key = entry_key(name, old);
     int rc = mdb_get(edit->txn, edit->table->entries, &key, &before);
     if (rc == 0)
         rc = table_edit_change(edit, &key, &before, NULL);
@@ -116,7 +106,7 @@ int table_edit_rebuild(struct table_edit *edit)
 {
     int rc = mdb_drop(edit->txn, edit->table->entries, 0);
     edit->rebuilds = true;
-    table_edit_append(edit);
+    edit->put_flags = MDB_APPEND;
     if (rc == 0)
         rc = table_put_metas(edit->txn, edit->table);
     return rc == 0 ? changelog_keep(edit) : rc;
@@ -126,16 +116,6 @@ int table_edit_keep(struct table_edit *edit, const MDB_val *key, const MDB_val *
 {
     MDB_val name = *key, whole = *value;
     return mdb_cursor_put(edit->cursor, &name, &whole, edit->put_flags);
-}
-
-void table_edit_append(struct table_edit *edit)
-{
-    edit->put_flags = MDB_APPEND;
-}
-
-int table_edit_error(struct error *err, const struct table_edit *edit, int rc)
-{
-    return table_lmdb_error(err, edit->table, rc);
 }
 
 /* A table of an older format becomes one of this, since an older program would not go on with the log. */

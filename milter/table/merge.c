@@ -64,19 +64,11 @@ int merge_add(struct merge *merge, const struct entry *entry, unsigned long line
         .value = value,
         .value_length = record_encode(value, entry),
         .line = line};
-    if (record.key_length == 0)
-        return error_set(err, EX_DATAERR, "old: over %d octets: no SMTP client could write it",
-                         RECORD_KEY_MAX);
     merge->lines++;
     return sort_add(merge->sort, &record, err);
 }
 
 /* ---- side by side */
-
-static int damaged(struct error *err)
-{
-    return error_set(err, EX_SOFTWARE, "an entry that was just written cannot be read");
-}
 
 static int tell_repeated(struct merge *merge, const struct sort_record *record, struct error *err)
 {
@@ -85,8 +77,8 @@ static int tell_repeated(struct merge *merge, const struct sort_record *record, 
     if (merge->told || merge->watch->repeated == NULL)
         return 0;
     if (record_decode(&entry, record->key, record->key_length, record->value, record->value_length,
-                      NULL) != 0)
-        return damaged(err);
+                      err) != 0)
+        return -1;
     bool same = record->value_length == merge->last_value_length &&
                 memcmp(record->value, merge->last_value, record->value_length) == 0;
     merge->watch->repeated(&entry, record->line, merge->last_line, same, merge->watch->data);
@@ -123,7 +115,7 @@ static int stepped(struct merge *merge, const struct table_view *view, int rc, s
 {
     if (rc == MDB_NOTFOUND)
         merge->there.key.mv_data = NULL;
-    return rc == 0 || rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, table_of(view), rc);
+    return rc == 0 || rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
 }
 
 /* Less than 0: the file's next entry is not in the table; more: the table's not in the file. */
@@ -138,14 +130,14 @@ static int compare(const struct merge *merge)
 }
 
 /* What a pass does about an old address: before in the table, after in the file or, if it stays, in
- * the table again; NULL where there is none. Returns 0, or -1 with err. */
+ * the table again; NULL where there is none. edit is NULL where nothing is written. Returns 0, or -1 with err. */
 typedef int visitor(struct merge *merge, const MDB_val *key, const MDB_val *before,
-                    const MDB_val *after, void *data, struct error *err);
+                    const MDB_val *after, struct table_edit *edit, struct error *err);
 
 /* Takes one old address, and goes on to the next. With whole each of the table's is visited, else only
  * those that may differ. */
 static int take(struct merge *merge, struct table_view *view, bool whole, visitor *visit,
-                void *data, struct error *err)
+                struct table_edit *edit, struct error *err)
 {
     struct table_record *there = &merge->there;
     int order = compare(merge);
@@ -158,7 +150,7 @@ static int take(struct merge *merge, struct table_view *view, bool whole, visito
                    order <= 0            ? &merge->value
                    : merge->replaces_all ? NULL
                                          : &there->value,
-                   data, err);
+                   edit, err);
     if (rc == 0 && order >= 0)
         rc = stepped(merge, view, table_view_next(view, there), err);
     merge->done += whole && order >= 0;
@@ -181,12 +173,12 @@ static int begin_pass(struct merge *merge, struct table_view *view, bool whole, 
 }
 
 static int pass(struct merge *merge, struct table_view *view, bool whole, visitor *visit,
-                void *data, struct error *err)
+                struct table_edit *edit, struct error *err)
 {
     size_t steps = 0;
     int rc = begin_pass(merge, view, whole, err);
     while (rc == 0 && (merge->key.mv_data != NULL || merge->there.key.mv_data != NULL)) {
-        rc = take(merge, view, whole, visit, data, err);
+        rc = take(merge, view, whole, visit, edit, err);
         if (++steps % TELL_EACH == 0 && merge->watch->progress != NULL)
             merge->watch->progress(merge->done, merge->all, merge->watch->data);
     }
@@ -202,15 +194,15 @@ static int decode(struct entry *out, const MDB_val *key, const MDB_val *value, s
                                          value->mv_size, err);
 }
 
-static int tell_difference(const struct merge *merge, enum merge_kind kind, const MDB_val *key,
-                           const MDB_val *before, const MDB_val *after, struct error *err)
+static int tell_difference(const struct merge *merge, const MDB_val *key, const MDB_val *before,
+                           const MDB_val *after, struct error *err)
 {
     struct entry old, new;
     if (merge->told || merge->watch->difference == NULL)
         return 0;
     if (decode(&old, key, before, err) != 0 || decode(&new, key, after, err) != 0)
         return -1;
-    return merge->watch->difference(kind, before == NULL ? NULL : &old, after == NULL ? NULL : &new,
+    return merge->watch->difference(before == NULL ? NULL : &old, after == NULL ? NULL : &new,
                                     merge->watch->data, err);
 }
 
@@ -223,25 +215,19 @@ static size_t log_octets(const MDB_val *key, const MDB_val *before, const MDB_va
 }
 
 static int count(struct merge *merge, const MDB_val *key, const MDB_val *before,
-                 const MDB_val *after, void *data, struct error *err)
+                 const MDB_val *after, struct table_edit *edit, struct error *err)
 {
     struct merge_counts *counts = &merge->counts;
-    (void)data;
+    (void)edit;
     if (before != NULL && after != NULL && table_same(before, after)) {
         counts->same++;
         return 0;
     }
     counts->log_octets += log_octets(key, before, after);
-    if (before == NULL) {
-        counts->added++;
-        return tell_difference(merge, MERGE_ADDED, key, before, after, err);
-    }
-    if (after == NULL) {
-        counts->removed++;
-        return tell_difference(merge, MERGE_REMOVED, key, before, after, err);
-    }
-    counts->changed++;
-    return tell_difference(merge, MERGE_CHANGED, key, before, after, err);
+    counts->added += before == NULL;
+    counts->changed += before != NULL && after != NULL;
+    counts->removed += after == NULL;
+    return tell_difference(merge, key, before, after, err);
 }
 
 int merge_compare(struct merge *merge, struct table_view *view, struct merge_counts *out,
@@ -262,23 +248,17 @@ int merge_compare(struct merge *merge, struct table_view *view, struct merge_cou
 
 /* ---- writing */
 
-struct writing {
-    struct table_edit *edit;
-    bool rebuilds;
-};
-
 static int write_one(struct merge *merge, const MDB_val *key, const MDB_val *before,
-                     const MDB_val *after, void *data, struct error *err)
+                     const MDB_val *after, struct table_edit *edit, struct error *err)
 {
-    const struct writing *writing = data;
     int rc = 0;
     if (merge->there.key.mv_data == NULL)
-        table_edit_append(writing->edit);
+        edit->put_flags = MDB_APPEND;
     if (before == NULL || after == NULL || !table_same(before, after))
-        rc = table_edit_change(writing->edit, key, before, after);
-    else if (writing->rebuilds)
-        rc = table_edit_keep(writing->edit, key, after);
-    return rc == 0 ? 0 : table_edit_error(err, writing->edit, rc);
+        rc = table_edit_change(edit, key, before, after);
+    else if (edit->rebuilds)
+        rc = table_edit_keep(edit, key, after);
+    return rc == 0 ? 0 : table_lmdb_error(err, edit->table, rc);
 }
 
 static size_t differences(const struct merge_counts *counts)
@@ -296,16 +276,13 @@ static bool is_mostly_new(const struct merge_counts *counts, size_t before)
 int merge_write(struct merge *merge, struct table_view *view, struct table_edit *edit,
                 struct error *err)
 {
-    struct writing writing = {.edit = edit};
     size_t before;
     if (differences(&merge->counts) == 0)
         return 0;
     int rc = table_view_count(view, &before);
-    if (rc == 0) {
-        writing.rebuilds = is_mostly_new(&merge->counts, before);
-        rc = writing.rebuilds ? table_edit_rebuild(edit) : 0;
-    }
+    if (rc == 0 && is_mostly_new(&merge->counts, before))
+        rc = table_edit_rebuild(edit);
     if (rc != 0)
-        return table_edit_error(err, edit, rc);
-    return pass(merge, view, merge->replaces_all || writing.rebuilds, write_one, &writing, err);
+        return table_lmdb_error(err, edit->table, rc);
+    return pass(merge, view, merge->replaces_all || edit->rebuilds, write_one, edit, err);
 }

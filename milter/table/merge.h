@@ -12,8 +12,6 @@
 
 struct merge; /* used by one thread at a time */
 
-enum merge_kind { MERGE_ADDED, MERGE_CHANGED, MERGE_REMOVED };
-
 /* Numbers of old addresses; what is in the table alone and stays there is not counted. */
 struct merge_counts {
     size_t added, changed, removed, same;
@@ -30,8 +28,8 @@ struct merge_watch {
 
     /* A difference, in the order of the table; before is NULL where it is added, after where it is
      * removed. merge_compare alone tells it. Returns 0 to go on, or -1 with err. */
-    int (*difference)(enum merge_kind kind, const struct entry *before, const struct entry *after,
-                      void *data, struct error *err);
+    int (*difference)(const struct entry *before, const struct entry *after, void *data,
+                      struct error *err);
 
     /* From time to time: how many of all the entries have been gone through. */
     void (*progress)(size_t done, size_t all, void *data);

@@ -57,7 +57,7 @@ struct table_edit {
     MDB_txn *txn;
     MDB_cursor *cursor; /* ends with txn */
     bool rebuilds;
-    unsigned put_flags;
+    unsigned put_flags;   /* MDB_APPEND: all that follows comes behind the last entry, in order */
     int format;           /* of the table when the edit began */
     struct change change; /* what the log will say of it: counts so far */
     unsigned char *items; /* of it; NULL once they are too many, and then change.held is false */
@@ -119,9 +119,6 @@ struct table_record {
 int table_view_seek(struct table_view *view, const MDB_val *key, struct table_record *out);
 int table_view_next(struct table_view *view, struct table_record *out);
 
-/* The table that it shows. */
-const struct table *table_of(const struct table_view *view);
-
 /* How many entries; ends a walk. Returns one of LMDB's codes. */
 int table_view_count(struct table_view *view, size_t *out);
 
@@ -135,12 +132,6 @@ int table_edit_change(struct table_edit *edit, const MDB_val *key, const MDB_val
  * and stays the same, then come in the order of the keys, and are appended. */
 int table_edit_rebuild(struct table_edit *edit);
 int table_edit_keep(struct table_edit *edit, const MDB_val *key, const MDB_val *value);
-
-/* As table_lmdb_error, for the table that is edited. */
-int table_edit_error(struct error *err, const struct table_edit *edit, int rc);
-
-/* All that follows comes behind the last entry, in the order of the keys. */
-void table_edit_append(struct table_edit *edit);
 
 /* ---- the change log */
 

@@ -174,24 +174,7 @@ struct walk {
     struct error *err;
 };
 
-static int decode(const struct walk *walk, const MDB_val *key, const MDB_val *value)
-{
-    return record_decode(walk->out, key->mv_data, key->mv_size, value->mv_data, value->mv_size,
-                         walk->err) == 0
-               ? 0
-               : MDB_CORRUPTED;
-}
-
-/* The first entry whose key is not before the prefix. */
-static int touch_from(struct table_view *view, void *data)
-{
-    const struct walk *walk = data;
-    MDB_val value, key = walk->prefix;
-    int rc = mdb_cursor_get(view->cursor, &key, &value, walk->op);
-    return rc == 0 ? decode(walk, &key, &value) : rc;
-}
-
-/* The next entry into walk->out; MDB_NOTFOUND behind the last. */
+/* The entry that walk->op leads to into walk->out; MDB_NOTFOUND behind the last. */
 static int touch_next(struct table_view *view, void *data)
 {
     const struct walk *walk = data;
@@ -202,7 +185,10 @@ static int touch_next(struct table_view *view, void *data)
     if (!walk->all && (key.mv_size < walk->prefix.mv_size ||
                        memcmp(key.mv_data, walk->prefix.mv_data, walk->prefix.mv_size) != 0))
         return MDB_NOTFOUND;
-    return decode(walk, &key, &value);
+    return record_decode(walk->out, key.mv_data, key.mv_size, value.mv_data, value.mv_size,
+                         walk->err) == 0
+               ? 0
+               : MDB_CORRUPTED;
 }
 
 /* From walk->prefix on. */
@@ -258,12 +244,13 @@ int table_each_domain(struct table_view *view,
     char prefix[RECORD_KEY_MAX + 1] = FIRST_OCTET;
     struct entry entry;
     struct walk walk = {.prefix = {.mv_size = 1, .mv_data = prefix},
+                        .all = true,
                         .op = MDB_SET_RANGE,
                         .out = &entry,
                         .err = err};
     int rc;
 
-    while ((rc = view_guarded(view, touch_from, &walk)) == 0) {
+    while ((rc = view_guarded(view, touch_next, &walk)) == 0) {
         int said = each(&entry, data, err);
         if (said != 0)
             return said;
@@ -301,7 +288,7 @@ static int touch_record(struct table_view *view, void *data)
 
 int table_view_seek(struct table_view *view, const MDB_val *key, struct table_record *out)
 {
-    char first[] = "\1"; /* behind the NUL of the metas */
+    char first[] = FIRST_OCTET;
     const MDB_val start = {1, first};
     struct step step = {key == NULL ? &start : key, out};
     return view_guarded(view, touch_record, &step);
@@ -311,9 +298,4 @@ int table_view_next(struct table_view *view, struct table_record *out)
 {
     struct step step = {NULL, out};
     return view_guarded(view, touch_record, &step);
-}
-
-const struct table *table_of(const struct table_view *view)
-{
-    return view->table;
 }

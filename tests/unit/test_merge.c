@@ -21,14 +21,17 @@ static void tell(struct told *told, const char *text)
     strncat(told->text, text, sizeof told->text - strlen(told->text) - 1);
 }
 
-static int on_difference(enum merge_kind kind, const struct entry *before,
-                         const struct entry *after, void *data, struct error *err)
+static int on_difference(const struct entry *before, const struct entry *after, void *data,
+                         struct error *err)
 {
     char line[256], old[ADDRESS_TEXT_SIZE];
     (void)err;
     entry_format_old(old, sizeof old, before == NULL ? after : before);
-    snprintf(line, sizeof line, "%c %.80s %.80s %.80s\n", "+~-"[kind], old,
-             before == NULL ? "" : before->new, after == NULL ? "" : after->new);
+    snprintf(line, sizeof line, "%c %.80s %.80s %.80s\n",
+             before == NULL  ? '+'
+             : after == NULL ? '-'
+                             : '~',
+             old, before == NULL ? "" : before->new, after == NULL ? "" : after->new);
     tell(data, line);
     return 0;
 }
