@@ -283,18 +283,11 @@ int changelog_keep(struct table_edit *edit)
 /* What is there already, for the new change to stand behind. */
 static int find_place(struct table_edit *edit, struct change *last, uint64_t octets)
 {
-    MDB_cursor *cursor = NULL;
-    int rc = mdb_cursor_open(edit->txn, edit->table->entries, &cursor);
-    if (rc != 0)
-        return rc;
     *last = edit->log_end;
-    rc = edit->clears ? 0 : last_head(cursor, last);
+    int rc = edit->clears ? 0 : last_head(edit->cursor, last);
     if (rc == 0)
-        rc = drop_oldest(cursor, last, octets);
-    else if (rc == MDB_NOTFOUND)
-        rc = 0;
-    mdb_cursor_close(cursor);
-    return rc;
+        rc = drop_oldest(edit->cursor, last, octets);
+    return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 int changelog_write(struct table_edit *edit)
