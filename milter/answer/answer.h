@@ -1,5 +1,5 @@
-/* answer/answer.h: what to say of one recipient. The daemon, the lookup server and movedctl test
- * all ask here, so they cannot disagree. No libmilter, no socket, no clock: the time is an
+/* answer/answer.h: decides the answer for one recipient. The daemon, the lookup server and movedctl
+ * test all use it, so they cannot disagree. No libmilter, no socket, no clock: the time is an
  * argument. */
 #ifndef ANSWER_ANSWER_H
 #define ANSWER_ANSWER_H
@@ -19,14 +19,15 @@
 
 /* Who asks. */
 struct client {
-    /* As the MTA gives it where the address has this name and the name this address; else NULL. Lent. */
+    /* The client's name, if the MTA has verified that name and address resolve to each other; else NULL.
+     * Borrowed. */
     const char *confirmed_name;
-    bool anybody; /* stands for every stranger: in no network, whatever networks are trusted */
+    bool anybody; /* stands for every stranger: never trusted by network, even if that is ::/0 */
     bool has_ip; /* without one it is local submission: trusted (non_smtpd_milters, sendmail -bs) */
     struct ip ip;
     bool authenticated; /* as the MTA says (RFC 4954) */
     bool smtputf8;      /* this transaction may carry UTF-8 (RFC 6531) */
-    bool loses_quotes;  /* its mail server cannot say a quoted mailbox name: Sendmail's rules */
+    bool loses_quotes;  /* its mail server cannot send a quoted mailbox name: Sendmail's rules */
 };
 
 struct question {
@@ -34,9 +35,9 @@ struct question {
     size_t length;
     struct client client;
     int64_t now; /* seconds since 1970 */
-    /* Says what the mail server reads in it, which may be another spelling: old.example!al, al%old.example
-     * and al are al@old.example to Postfix, which asks its maps for that. Called within answer_ask where
-     * nothing is found for the recipient as it is. NUL-terminated, lent, or NULL; itself NULL for none. */
+    /* Returns the address as the mail server resolves it, NUL-terminated and borrowed, or NULL. Postfix, for
+     * instance, reads old.example!al, al%old.example and al as al@old.example, and asks its maps for that.
+     * Called within answer_ask if nothing is found for the recipient as written. May be NULL. */
     const char *(*resolve)(void *data);
     void *data;
 };
@@ -63,7 +64,7 @@ struct answer {
     enum text_kind text; /* VERDICT_REPLY: what it says */
     struct address old;  /* the recipient; domain "" where it is no address, or has none */
     struct chain
-        chain; /* what the table says of it; unset but for met and steps, 0, where it was not asked */
+        chain; /* the entries found; if the table was not asked, met and steps are 0, the rest is unset */
     char new[ADDRESS_TEXT_SIZE]; /* where to, disclosed or not: not for clients; "" for none */
     enum trust trust;
     /* The strictest on the way; ENTRY_DEFAULT where nothing has moved. */
@@ -85,15 +86,15 @@ struct answer_source {
 void answer_ask(struct answer *out, const struct question *question,
                 const struct answer_source *from);
 
-/* For people: the recipient in plain spelling, and the old address of the entry that matched first, each into
- * out[ADDRESS_TEXT_SIZE]; "" where there is none. */
+/* For people: writes the recipient in canonical form, or the old address of the entry that matched first, into
+ * out[ADDRESS_TEXT_SIZE]; "" if there is none. */
 void answer_format_old(char *out, const struct answer *answer);
 void answer_format_entry(char *out, const struct answer *answer);
 
 /* "authenticated", "network", "domain", "local"; "" for a client that is not trusted. */
 const char *answer_trust_name(enum trust trust);
 
-/* Which setting or macro says so, for movedctl test; "" for TRUST_NONE. */
+/* The setting or macro that makes a client trusted, for movedctl test; "" for TRUST_NONE. */
 const char *answer_trust_explain(enum trust trust);
 
 #endif

@@ -1,5 +1,5 @@
-/* answer/chain.h: which entries an address meets in the table, one after another, and where they lead:
- * the order of look-up, and new addresses that are old ones themselves. */
+/* answer/chain.h: follows an address through the table. Defines the order of look-ups, and follows new
+ * addresses that are themselves old addresses. */
 #ifndef ANSWER_CHAIN_H
 #define ANSWER_CHAIN_H
 
@@ -13,12 +13,12 @@
 #define CHAIN_STEPS_MAX 8         /* new addresses that a chain may have */
 #define CHAIN_ANY_TIME  INT64_MIN /* each entry counts, whenever it is in force */
 
-/* What is asked. All is lent. */
+/* The input. All pointers are borrowed. */
 struct chain_question {
     struct table_view *view;
     const struct settings *settings;
     int64_t now;                 /* seconds since 1970, or CHAIN_ANY_TIME */
-    const struct entry *without; /* one to pass over; NULL: none */
+    const struct entry *without; /* an entry to ignore; NULL: none */
 };
 
 /* Where the chain of entries has led. */
@@ -35,11 +35,11 @@ struct chain {
     char new[ADDRESS_NEW_MAX + 1]; /* the same as the entry has it */
 };
 
-/* Follows the entries from an address on. err says why of RULE_TABLE_ERROR. */
+/* Follows the entries, starting at an address. On RULE_TABLE_ERROR err has the reason. */
 void chain_follow(struct chain *out, const struct address *from,
                   const struct chain_question *question, struct error *err);
 
-/* The same way with what was met on it, for movedctl lint. */
+/* The same, with the entries that matched, for movedctl lint. */
 struct chain_trace {
     struct chain chain;
     char old[CHAIN_STEPS_MAX + 1][ADDRESS_TEXT_SIZE]; /* of the entries that matched, in order */

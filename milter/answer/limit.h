@@ -1,6 +1,6 @@
-/* answer/limit.h: how many different new addresses strangers have been told in this period, so that
- * nobody collects them all. Counted for each client, for each network, and for everyone together.
- * Memory is fixed when it is made, whatever the number of clients. Threads may share it. */
+/* answer/limit.h: counts how many different new addresses strangers are told in a period, so that
+ * nobody can collect them all. Counts for each client, for each network, and for everyone together.
+ * The memory is fixed at creation, whatever the number of clients. Threads may share it. */
 #ifndef ANSWER_LIMIT_H
 #define ANSWER_LIMIT_H
 
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whom a count is kept for. */
+/* What a count is kept for. */
 enum limit_level { LIMIT_CLIENT, LIMIT_NETWORK, LIMIT_EVERYONE, LIMIT_LEVELS };
 
 /* At most so many different new addresses to all that share the first bits of an IP address. */
@@ -37,25 +37,25 @@ struct limit_outcome {
 
 struct limit; /* limit_new, limit_free */
 
-/* What old has counted is counted on, but an address that was told counts once more (old may be NULL, and
- * stays the caller's). Returns NULL where memory is out. */
+/* Takes over the counts of old, but an address that was told before counts once more. old may be NULL, and
+ * remains owned by the caller. Returns NULL if memory is out. */
 struct limit *limit_new(const struct limit_rules *rules, const struct limit *old);
 
-/* Puts other rules in force, at once, with what is counted so far. Nobody may ask meanwhile. Returns false,
- * and changes nothing, where they give another amount of memory: then make a new one of it. */
+/* Changes the rules and keeps the counts. No other thread may call limit_ask meanwhile. Returns false, and
+ * changes nothing, if the rules have another amount of memory; then use limit_new. */
 bool limit_adapt(struct limit *limit, const struct limit_rules *rules);
 
 /* NULL is fine. */
 void limit_free(struct limit *limit);
 
-/* Takes note that the client is told new_address at the moment now (seconds since 1970), and
- * says in *out whether it may be. One that it was told within the last period costs nothing, and one
- * that another client of its network was told costs the network nothing.
+/* Decides whether the client may be told new_address at the moment now (seconds since 1970), and if
+ * so counts it. An address that the client was told within the last period is not counted again. One
+ * that another client of its network was told is not counted for the network.
  *
- * Where more clients come than there is memory for, the one that was told least gives up its place,
- * and the newcomer begins with its count: to be forgotten is no gain, and whoever has reached a
- * limit is not forgotten before his period is over. A told address that is forgotten counts once
- * more. So too little memory makes the limit stricter, for newcomers first. */
+ * If there are more clients than memory, a new client replaces the one that was told least, and
+ * starts with its count. So a client gains nothing by being replaced, and one that has reached its
+ * limit is not replaced before its period ends. An address whose record was dropped counts once
+ * more. Too little memory thus makes the limit stricter, first for new clients. */
 void limit_ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
                const char *new_address, int64_t now);
 

@@ -1,4 +1,4 @@
-/* answer/rule.h: which rule decided, and the words for it. */
+/* answer/rule.h: the rule that decided, and its name and explanation. */
 #ifndef ANSWER_RULE_H
 #define ANSWER_RULE_H
 

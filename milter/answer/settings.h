@@ -1,4 +1,4 @@
-/* answer/settings.h: all that the configuration file says, read and checked.
+/* answer/settings.h: the settings from the configuration file, read and checked.
  * milter-moved.conf(5) is its manual. */
 #ifndef ANSWER_SETTINGS_H
 #define ANSWER_SETTINGS_H
@@ -31,13 +31,13 @@ struct settings {
     char *socket_mode_text;
     unsigned socket_mode;
     char *table;
-    char *user;     /* "": whoever started it */
+    char *user;     /* "": the user that started it */
     char *pid_file; /* "": none */
 
     int mode;           /* enum settings_mode */
     int on_table_error; /* enum settings_on_table_error */
 
-    struct address_rules addresses; /* lends the two strings below */
+    struct address_rules addresses; /* points to the two strings below */
     bool fold_case;
     char *delimiters, *local_domain;
 
@@ -63,16 +63,16 @@ struct settings {
     int log_target;              /* enum settings_log_target */
     int log_facility, log_level; /* values of syslog(3) */
 
-    /* Keys that the file sets and this version does nothing with yet, separated by ", "; "" for
-     * none. Whoever starts says so. */
+    /* Keys set in the file that this version does not use yet, separated by ", "; "" for none. The
+     * caller warns of them. */
     char *unused;
 };
 
 /* The defaults, with nothing read. Returns NULL where memory is out. */
 struct settings *settings_new(void);
 
-/* The configuration file: given (the option -c), or what MILTER_MOVED_CONF in the environment names, or
- * the built-in path. given may be NULL. *is_default, where not NULL, says that nobody named one. */
+/* The path of the configuration file: given (option -c), or MILTER_MOVED_CONF in the environment, or the
+ * built-in path. given may be NULL. *is_default, if not NULL, becomes true for the built-in path. */
 const char *settings_path(const char *given, bool *is_default);
 
 /* Reads file, then FILE.d with its *.conf in the order of their names (as octets; none that begin with a
@@ -84,8 +84,8 @@ int settings_read(struct settings **out, const char *file, struct error *err);
 /* NULL is fine. */
 void settings_free(struct settings *settings);
 
-/* Names each thing worth a second look that is no error (a reply that programs cannot read the
- * new address from). say is called with one line each. */
+/* Warns of settings that are valid but probably wrong, such as a reply from which programs cannot
+ * read the new address. Calls say with one line for each. */
 void settings_warn(const struct settings *settings, void (*say)(const char *line, void *data),
                    void *data);
 

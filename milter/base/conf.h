@@ -1,5 +1,5 @@
-/* base/conf.h: reads a libconfig file by a table of keys, one row a key, and refuses whatever is
- * not in it. libconfig: https://hyperrealm.github.io/libconfig/ */
+/* base/conf.h: reads a libconfig file according to a table with one row for each key, and refuses
+ * keys that are not in it. libconfig: https://hyperrealm.github.io/libconfig/ */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
 
@@ -15,13 +15,13 @@ enum conf_type {
     CONF_BOOL,   /* bool */
     CONF_CHOICE, /* int: the index of the string in choices */
     CONF_LIST,   /* struct conf_list: an array or list of strings */
-    CONF_LINES, /* char *: a string, or an array of strings, which are put together with line feeds */
+    CONF_LINES, /* char *: a string, or an array of strings, which are joined with line feeds */
     CONF_GROUPS, /* struct conf_groups: a list of groups with keys of their own */
-    CONF_IGNORED /* a whole group of keys that this program has no use for: anything in it is taken */
+    CONF_IGNORED /* a whole group of keys that this program does not use: its contents are not checked */
 };
 
 struct conf_groups {
-    void *items; /* heap, count of them, each a struct such as conf_group.size says */
+    void *items; /* heap, count of them, each a struct of conf_group.size bytes */
     size_t count;
 };
 
@@ -55,11 +55,10 @@ struct conf_spot {
 
 typedef void conf_found(const struct conf_key *key, struct conf_spot spot, void *data);
 
-/* Reads file, then FILE.d, over what settings holds; in each what it includes. Of FILE.d, if there is one, the
- * files whose name ends in ".conf" and does not begin with a dot, in the order of the names as octets. The path of
- * each file that is read is appended to files. found is called for each key that is set. Returns 0; or -1 with err:
- * EX_NOINPUT where file is missing, EX_NOPERM, EX_CONFIG with file, line and key. settings then are half read: free
- * them. */
+/* Reads file, then the files in FILE.d, with their includes, into settings. In FILE.d, if it exists, only names that
+ * end in ".conf" and do not begin with a dot count, in bytewise order. Appends the path of each file read to files,
+ * and calls found for each key that is set. Returns 0; or -1 with err: EX_NOINPUT if file is missing, EX_NOPERM, or
+ * EX_CONFIG with file, line and key. After an error settings are incomplete and must be freed. */
 int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *file,
               struct conf_list *files, conf_found *found, void *data, struct error *err);
 

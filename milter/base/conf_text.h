@@ -1,7 +1,7 @@
-/* base/conf_text.h: the text of a configuration file, with the files that it includes in place of their @include
- * lines, so that libconfig opens nothing: libconfig 1.5 ends the process on an @include of a folder. Also refuses what
- * libconfig takes for something else (1.5 keeps the low 32 bits of a greater integer, and takes a comment without an
- * end for the end of the file) or explains badly. */
+/* base/conf_text.h: reads the text of a configuration file and replaces each @include line by the contents of that
+ * file. libconfig then opens no file: libconfig 1.5 ends the process on an @include of a folder. Also refuses text that
+ * libconfig misreads or reports badly: 1.5 keeps the low 32 bits of a larger integer, and takes an unterminated comment
+ * for the end of the file. */
 #ifndef BASE_CONF_TEXT_H
 #define BASE_CONF_TEXT_H
 
@@ -27,8 +27,8 @@ void conf_text_free(struct conf_text *text);
 /* The file and line that this line of the text, counted from 1, comes from. The file is borrowed from files. */
 struct conf_spot conf_text_spot(const struct conf_text *text, unsigned line);
 
-/* The end of the comment or string that begins at at: just past it; at itself if none begins there; NULL if it has no
- * end. A string ends on its own line. */
+/* The position just past the comment or string that begins at at; at itself if none begins there; NULL if it is not
+ * terminated. A string must end on the line where it begins. */
 const char *conf_text_skip(const char *at);
 
 #endif

@@ -1,4 +1,4 @@
-/* base/error.h: what went wrong, as one line that travels up to the one who prints or logs it. */
+/* base/error.h: an error as one line of text. It is passed up to the caller that prints or logs it. */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
@@ -17,7 +17,7 @@ int error_set(struct error *err, int status, const char *format, ...)
 /* Puts "file:line: " in front of the text; line 0 puts "file: ". Always returns -1. */
 int error_at(struct error *err, const char *file, unsigned long line);
 
-/* The sysexits(3) status that says the same as errno_value: EX_NOINPUT for ENOENT, EX_NOPERM for
+/* The sysexits(3) status for errno_value: EX_NOINPUT for ENOENT, EX_NOPERM for
  * EACCES, EPERM and EROFS, EX_IOERR for the rest. */
 int error_status(int errno_value);
 

@@ -1,5 +1,5 @@
-/* base/facts.h: the values that the texts of a symptom name, "${maps}". They are for people alone: a program
- * decides by the fields of struct evidence, and never reads a fact back. */
+/* base/facts.h: values for variables such as "${maps}" in the texts of a symptom. They are only shown to people:
+ * decisions use the fields of struct evidence, and never a fact. */
 #ifndef BASE_FACTS_H
 #define BASE_FACTS_H
 
@@ -17,8 +17,8 @@ struct facts {
 void fact_set(struct facts *facts, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The text with the value of each ${NAME} in its place, nothing for one that is not set. On the heap; NULL if
- * memory is out. */
+/* Returns text with each ${NAME} replaced by its value, or by nothing if it is not set. On the heap; NULL if memory
+ * is out. */
 char *facts_fill(const struct facts *facts, const char *text);
 
 void facts_clear(struct facts *facts);

@@ -1,8 +1,8 @@
-/* base/place.h: where a path leads, and as which user root works there.
+/* base/place.h: resolves a path safely, and finds the user that root should work as there.
  *
- * In a folder that somebody else may write, that user decides what a path means: a link, a FIFO or another folder can stand
- * there at the next moment. So root walks a path one component at a time, and from the first folder that belongs to another
- * user on it works as that user, who gains nothing by it. What is opened there is opened below a descriptor of the folder. */
+ * A user with write access to a folder can replace a file there at any moment with a link, a FIFO or another folder. So root
+ * walks a path one component at a time. From the first folder that belongs to another user, it works as that user, who
+ * thereby gains no rights. Files are opened relative to a descriptor of the folder. */
 #ifndef BASE_PLACE_H
 #define BASE_PLACE_H
 
@@ -19,7 +19,7 @@ struct place {
         [NAME_MAX +
          1]; /* the last component: no folder and no symbolic link, or missing; "" where the path is a folder */
     bool there;  /* whether something has that name */
-    uid_t owner; /* as whom root works there; 0: as root, or the process is not root's */
+    uid_t owner; /* the user that root works as there; 0: root, or the process does not run as root */
 };
 
 /* Follows the path. Returns 0, also where its last component is missing; or -1 with err and errno: EX_NOINPUT where a
@@ -32,8 +32,8 @@ void place_free(struct place *place);
 int place_enter(const struct place *place, struct error *err);
 void place_leave(const struct place *place);
 
-/* A path to the folder itself, for a library that takes no descriptor: typed, or one in /proc where the owner works, who
- * need not have the right to walk there. */
+/* A path to the folder itself, for a library that takes no descriptor. It is typed; or, if root works as the owner, a path
+ * in /proc, because the owner may lack the right to search the folders above. */
 void place_path(const struct place *place, const char *typed, char out[PATH_MAX]);
 
 /* Opens a folder that root alone can have a hand in: no other user owns it or may write in it, the sticky bit or not, and

@@ -1,6 +1,6 @@
-/* mail/address.h: a mailbox as SMTP writes it, and the one spelling that the table keeps it
- * under. RFC 5321 section 4.1.2, RFC 6531 section 3.3, RFC 5891. No I/O, no locale; memory is
- * the caller's. */
+/* mail/address.h: parses a mailbox as SMTP writes it into the canonical form used for the table's
+ * key. RFC 5321 section 4.1.2, RFC 6531 section 3.3, RFC 5891. No I/O, no locale; the caller owns all
+ * memory. */
 #ifndef MAIL_ADDRESS_H
 #define MAIL_ADDRESS_H
 
@@ -14,7 +14,7 @@
 #define ADDRESS_LOCAL_MAX  255
 #define ADDRESS_DOMAIN_MAX 255
 
-/* A new address is given to strangers, who keep to the limits: a path of 256 octets (RFC 5321
+/* A new address is sent to other servers, which may enforce the limit: a path of 256 octets (RFC 5321
  * section 4.5.3.1.3) less its two brackets. */
 #define ADDRESS_NEW_MAX 254
 
@@ -27,15 +27,15 @@ struct address {
     /* Unquoted, NFC, folded if the rules fold it: for comparing. */
     char local[ADDRESS_LOCAL_MAX + 1];
 
-    /* Unquoted, else as it was written: for passing on, since the case of a local-part is its own
-     * server's affair (RFC 5321 section 2.4). */
+    /* Unquoted, otherwise as written. Used to pass the address on, because only the mailbox's own
+     * server may interpret the case of a local-part (RFC 5321 section 2.4). */
     char written[ADDRESS_LOCAL_MAX + 1];
 
     /* A-labels, lower case, no trailing dot; "" where there was none. */
     char domain[ADDRESS_DOMAIN_MAX + 1];
 };
 
-/* Which spellings are the same mailbox. The strings are the configuration's and outlive it. */
+/* Decides which forms name the same mailbox. The strings are borrowed from the configuration. */
 struct address_rules {
     bool fold_case;           /* of the local-part; a domain is always folded */
     const char *delimiters;   /* each octet starts an extension: "+"; "" for none */
@@ -70,9 +70,9 @@ bool address_is_postmaster(const char *local);
  * where RFC 5321 needs them. local is unquoted. Returns 0, or -1 where it does not fit. */
 int address_format(char *out, size_t size, const char *local, const char *domain);
 
-/* Mail servers take the quotes out of what they look up: "two words"@old.example comes without them.
- * Writes the path of length octets with what stands before its last '@' as an unquoted mailbox name.
- * Returns its length, 0 where that makes no address either. */
+/* Mail servers remove the quotes from a lookup key, as in "two words"@old.example. Takes the part of the
+ * path (length octets) before its last '@' as an unquoted local-part, and writes the path with quotes.
+ * Returns its length, or 0 if the result is no address either. */
 size_t address_requote(char *out, size_t size, const char *text, size_t length);
 
 /* Turns the domain (A-labels) into U-labels in out[size]; a label that is no valid A-label stays
@@ -80,7 +80,7 @@ size_t address_requote(char *out, size_t size, const char *text, size_t length);
 int address_domain_to_unicode(char *out, size_t size, const char *domain);
 
 /* Reads a domain of length octets (U-labels or A-labels, any case, with or without a trailing
- * dot; or an address literal) into out[ADDRESS_DOMAIN_MAX + 1] in the spelling of struct
+ * dot; or an address literal) into out[ADDRESS_DOMAIN_MAX + 1] in the form of struct
  * address. Returns 0; or -1 with *out undefined and err (EX_DATAERR). RFC 5891, RFC 1123 section
  * 2.1. */
 int address_domain_parse(char *out, const char *text, size_t length, struct error *err);

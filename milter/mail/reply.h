@@ -1,7 +1,7 @@
 /* mail/reply.h: one SMTP reply: code, enhanced status code, one or more lines of text. RFC 5321
- * section 4.2, RFC 3463. A template is such a reply with ${old}, ${new} and ${recipient} in its text,
- * read once, filled in often; its lines are parted by line feeds, and the codes stand in the first
- * alone. No I/O. */
+ * section 4.2, RFC 3463. A template is a reply with ${old}, ${new} and ${recipient} in its text. It is
+ * read once and filled in often. Its lines are separated by line feeds, and only the first has the
+ * codes. No I/O. */
 #ifndef MAIL_REPLY_H
 #define MAIL_REPLY_H
 
@@ -15,7 +15,7 @@
 #define REPLY_LINES_MAX 8   /* libmilter takes 32; nobody reads so many */
 #define REPLY_PARTS_MAX 32  /* of a template: lines and variables */
 
-/* What stands in a template behind text that is said as it is. */
+/* What follows a piece of literal text in a template. */
 enum reply_mark { REPLY_LINE_END, REPLY_NEW, REPLY_OLD, REPLY_RECIPIENT };
 
 /* A template that was read. */
@@ -23,7 +23,7 @@ struct reply_template {
     char code[4], enhanced[12];  /* as in struct reply */
     unsigned short codes_length; /* octets of both, each with the blank behind it */
     unsigned short count;        /* of parts */
-    const char *text;            /* what follows the codes: lent by the caller */
+    const char *text;            /* the text after the codes; borrowed from the caller */
     struct reply_part {
         unsigned short at, length; /* octets of text */
         enum reply_mark mark;
@@ -43,11 +43,11 @@ struct reply {
 /* Room for a reply as SMTP writes it, with line feeds between its lines, and a NUL. */
 #define REPLY_TEXT_SIZE (REPLY_LINES_MAX * (REPLY_LINE_MAX + 1))
 
-/* What a template is filled in with. NULL where there is none: then nothing is written for it. */
+/* The values for a template. Nothing is written for one that is NULL. */
 struct reply_words {
     const struct address *old;
     const char *new;
-    /* The old address in the recipient's own spelling, recipient_length octets: a path or a mailbox.
+    /* The old address as the client wrote it, recipient_length octets: a path or a mailbox.
      * Brackets, source route, quotes and backslashes are left out, as Postfix does in its replies. */
     const char *recipient;
     size_t recipient_length;

@@ -1,6 +1,6 @@
-/* mail/script.h: what could make a mailbox name or a label of a domain pass for another one, or show as something
- * else than it is. Unicode Technical Standard 39 (security mechanisms) and RFC 5893 (right-to-left). No I/O, no
- * memory, no locale. */
+/* mail/script.h: detects characters by which a mailbox name or a domain label could be mistaken for another, or be
+ * displayed misleadingly. Unicode Technical Standard 39 (security mechanisms) and RFC 5893 (right-to-left). No I/O, no
+ * allocation, no locale. */
 #ifndef MAIL_SCRIPT_H
 #define MAIL_SCRIPT_H
 
