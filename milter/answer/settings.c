@@ -2,6 +2,7 @@
 
 #include "base/endpoint.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,78 +22,65 @@ static const char *const levels[] = {"error", "warning", "notice", "info", "debu
 static const int level_values[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG};
 
 #define AT(member) offsetof(struct settings, member)
-#define STRING(path, member, text)                                                                 \
-    {                                                                                              \
-        path, CONF_STRING, AT(member), text, 0, 0, 0, NULL, NULL, NULL                             \
-    }
-#define CHOICE(path, member, text, choices)                                                        \
-    {                                                                                              \
-        path, CONF_CHOICE, AT(member), text, 0, 0, 0, choices, NULL, NULL                          \
-    }
-#define BOOL(path, member, value)                                                                  \
-    {                                                                                              \
-        path, CONF_BOOL, AT(member), NULL, value, 0, 1, NULL, NULL, NULL                           \
-    }
-#define INT(path, member, value, min, max, unit)                                                   \
-    {                                                                                              \
-        path, CONF_INT, AT(member), NULL, value, min, max, NULL, unit, NULL                        \
-    }
-#define IGNORED(path)                                                                              \
-    {                                                                                              \
-        path, CONF_IGNORED, 0, NULL, 0, 0, 0, NULL, NULL, NULL                                     \
-    }
-
-#define TEXT(path, kind)                                                                           \
-    {                                                                                              \
-        path, CONF_LINES, AT(texts.of[kind]), NULL, 0, 0, 0, NULL, NULL, NULL                      \
-    }
-#define NOT_SET -1
+#define STRING(key, member, value)                                                                 \
+    .path = key, .type = CONF_STRING, .offset = AT(member), .text = value
+#define CHOICE(key, member, value, words)                                                          \
+    .path = key, .type = CONF_CHOICE, .offset = AT(member), .text = value, .choices = words
+#define BOOL(key, member, value)                                                                   \
+    .path = key, .type = CONF_BOOL, .offset = AT(member), .number = value
+#define INT(key, member, value, least, most, what)                                                 \
+    .path = key, .type = CONF_INT, .offset = AT(member), .number = value, .min = least,            \
+    .max = most, .unit = what
+#define LIST(key, member, value) .path = key, .type = CONF_LIST, .offset = AT(member), .text = value
+#define TEXT(key, kind)          .path = key, .type = CONF_LINES, .offset = AT(texts.of[kind])
+#define NOT_SET                  -1
 
 /* A new key is a row here and a paragraph in milter-moved.conf(5). */
 static const struct conf_key keys[] = {
-    STRING("socket", socket, "unix:/run/milter-moved/milter.sock"),
-    BOOL("allow_remote", allow_remote, false),
-    STRING("socket_group", socket_group, ""),
-    STRING("socket_mode", socket_mode_text, "0660"),
-    STRING("table", table, MILTER_MOVED_TABLE),
-    STRING("user", user, "milter-moved"),
-    STRING("pid_file", pid_file, ""),
-    CHOICE("mode", mode, "enforce", modes),
-    CHOICE("on_table_error", on_table_error, "tempfail", table_errors),
-    BOOL("addresses.fold_case", fold_case, true),
-    STRING("addresses.delimiters", delimiters, "+"),
-    STRING("addresses.local_domain", local_domain, ""),
-    TEXT("replies.moved", TEXT_MOVED),
-    TEXT("replies.withheld", TEXT_WITHHELD),
-    TEXT("replies.gone", TEXT_GONE),
-    TEXT("replies.deferred", TEXT_DEFERRED),
-    TEXT("replies.table_error", TEXT_TABLE_ERROR),
-    TEXT("replies.unknown", TEXT_UNKNOWN),
-    {"replies.by_domain", CONF_GROUPS, AT(texts_by_domain), NULL, 0, 0, 0, NULL, NULL,
-     &texts_group},
-    CHOICE("disclosure.default", disclose, "anyone", disclosures),
-    BOOL("disclosure.conceal", conceal, false),
-    {"disclosure.trusted_networks", CONF_LIST, AT(trusted_text), "127.0.0.0/8 ::1", 0, 0, 0, NULL,
-     NULL, NULL},
-    {"disclosure.trusted_domains", CONF_LIST, AT(trusted_domains), "", 0, 0, 0, NULL, NULL, NULL},
-    INT("disclosure.limit", limit, 100, 0, 1000000, "addresses"),
-    INT("disclosure.network_limit", network_limit, NOT_SET, 0, 100000000, "addresses"),
-    INT("disclosure.total_limit", total_limit, 0, 0, 100000000, "addresses"),
-    INT("disclosure.ipv4_prefix", ipv4_prefix, 32, 1, 32, "bits"),
-    INT("disclosure.ipv6_prefix", ipv6_prefix, 64, 1, 128, "bits"),
-    INT("disclosure.ipv4_network_prefix", ipv4_network_prefix, NOT_SET, 1, 32, "bits"),
-    INT("disclosure.ipv6_network_prefix", ipv6_network_prefix, NOT_SET, 1, 128, "bits"),
-    INT("disclosure.memory", memory, 32, 1, 4096, "MiB"),
-    INT("disclosure.period", period, 3600, 1, 31536000, "seconds"),
-    CHOICE("disclosure.over_limit", over_limit, "withhold", over_limits),
-    CHOICE("log.target", log_target, "syslog", targets),
-    CHOICE("log.facility", log_facility, "mail", facilities),
-    CHOICE("log.level", log_level, "info", levels),
-    INT("import.sort_buffer", sort_buffer, 128, 1, 16384, "MiB"),
-    STRING("lookup_socket", lookup_socket, "unix:/run/milter-moved/lookup.sock"),
-    IGNORED("hits"),
-    IGNORED("metrics"),
-    IGNORED("source"),
+    {STRING("socket", socket, "unix:/run/milter-moved/milter.sock")},
+    {BOOL("allow_remote", allow_remote, false)},
+    {STRING("socket_group", socket_group, "")},
+    {STRING("socket_mode", socket_mode_text, "0660")},
+    {STRING("table", table, MILTER_MOVED_TABLE)},
+    {STRING("user", user, "milter-moved")},
+    {STRING("pid_file", pid_file, "")},
+    {CHOICE("mode", mode, "enforce", modes)},
+    {CHOICE("on_table_error", on_table_error, "tempfail", table_errors)},
+    {BOOL("addresses.fold_case", fold_case, true)},
+    {STRING("addresses.delimiters", delimiters, "+")},
+    {STRING("addresses.local_domain", local_domain, "")},
+    {TEXT("replies.moved", TEXT_MOVED)},
+    {TEXT("replies.withheld", TEXT_WITHHELD)},
+    {TEXT("replies.gone", TEXT_GONE)},
+    {TEXT("replies.deferred", TEXT_DEFERRED)},
+    {TEXT("replies.table_error", TEXT_TABLE_ERROR)},
+    {TEXT("replies.unknown", TEXT_UNKNOWN)},
+    {.path = "replies.by_domain",
+     .type = CONF_GROUPS,
+     .offset = AT(texts_by_domain),
+     .group = &texts_group},
+    {CHOICE("disclosure.default", disclose, "anyone", disclosures)},
+    {BOOL("disclosure.conceal", conceal, false)},
+    {LIST("disclosure.trusted_networks", trusted_text, "127.0.0.0/8 ::1")},
+    {LIST("disclosure.trusted_domains", trusted_domains, "")},
+    {INT("disclosure.limit", limit, 100, 0, 1000000, "addresses")},
+    {INT("disclosure.network_limit", network_limit, NOT_SET, 0, 100000000, "addresses")},
+    {INT("disclosure.total_limit", total_limit, 0, 0, 100000000, "addresses")},
+    {INT("disclosure.ipv4_prefix", ipv4_prefix, 32, 1, 32, "bits")},
+    {INT("disclosure.ipv6_prefix", ipv6_prefix, 64, 1, 128, "bits")},
+    {INT("disclosure.ipv4_network_prefix", ipv4_network_prefix, NOT_SET, 1, 32, "bits")},
+    {INT("disclosure.ipv6_network_prefix", ipv6_network_prefix, NOT_SET, 1, 128, "bits")},
+    {INT("disclosure.memory", memory, 32, 1, 4096, "MiB")},
+    {INT("disclosure.period", period, 3600, 1, 31536000, "seconds")},
+    {CHOICE("disclosure.over_limit", over_limit, "withhold", over_limits)},
+    {CHOICE("log.target", log_target, "syslog", targets)},
+    {CHOICE("log.facility", log_facility, "mail", facilities)},
+    {CHOICE("log.level", log_level, "info", levels)},
+    {INT("import.sort_buffer", sort_buffer, 128, 1, 16384, "MiB")},
+    {STRING("lookup_socket", lookup_socket, "unix:/run/milter-moved/lookup.sock")},
+    {.path = "hits", .type = CONF_IGNORED},
+    {.path = "metrics", .type = CONF_IGNORED},
+    {.path = "source", .type = CONF_IGNORED},
 };
 #define KEYS (sizeof keys / sizeof *keys)
 
@@ -218,18 +206,13 @@ static int check_socket_mode(struct settings *s, struct error *err)
 /* A program that can reach the milter's socket can read the table and claim to be trusted. */
 static bool is_loopback(const char *host)
 {
-    static const char *const loopback[] = {"127.0.0.0/8", "::1"};
-    struct network network;
     struct ip ip;
-
     if (strcmp(host, "localhost") == 0)
         return true;
     if (ip_parse(&ip, host, NULL) != 0)
         return false;
-    for (int i = 0; i < 2; i++)
-        if (network_parse(&network, loopback[i], NULL) == 0 && network_contains(&network, 1, &ip))
-            return true;
-    return false;
+    return ip_is_v4(&ip) ? ip.octets[12] == IN_LOOPBACKNET
+                         : memcmp(ip.octets, &in6addr_loopback, sizeof ip.octets) == 0;
 }
 
 /* A path of our own, which the daemon has to make. */
@@ -311,13 +294,12 @@ struct places {
 
 static void note_unused(struct settings *s, const char *path)
 {
-    size_t length = s->unused == NULL ? 0 : strlen(s->unused);
-    size_t size = length + 2 + strlen(path) + 1;
-    char *longer = realloc(s->unused, size);
-    if (longer == NULL)
+    char *longer;
+    bool first = s->unused == NULL;
+    if (asprintf(&longer, "%s%s%s", first ? "" : s->unused, first ? "" : ", ", path) < 0)
         return;
+    free(s->unused);
     s->unused = longer;
-    snprintf(longer + length, size - length, "%s%s", length == 0 ? "" : ", ", path);
 }
 
 static void found(const struct conf_key *key, struct conf_spot spot, void *data)

@@ -28,19 +28,19 @@ static const struct {
                       REPLY_PERMANENT},
 };
 
-#define LINES(path, kind)                                                                          \
-    {                                                                                              \
-        path, CONF_LINES, offsetof(struct domain_texts, texts.of[kind]), NULL, 0, 0, 0, NULL,      \
-            NULL, NULL                                                                             \
-    }
+#define LINES(key, kind)                                                                           \
+    .path = key, .type = CONF_LINES, .offset = offsetof(struct domain_texts, texts.of[kind])
 static const struct conf_key keys[] = {
-    {"domain", CONF_STRING, offsetof(struct domain_texts, domain), "", 0, 0, 0, NULL, NULL, NULL},
-    LINES("moved", TEXT_MOVED),
-    LINES("withheld", TEXT_WITHHELD),
-    LINES("gone", TEXT_GONE),
-    LINES("deferred", TEXT_DEFERRED),
-    LINES("table_error", TEXT_TABLE_ERROR),
-    LINES("unknown", TEXT_UNKNOWN),
+    {.path = "domain",
+     .type = CONF_STRING,
+     .offset = offsetof(struct domain_texts, domain),
+     .text = ""},
+    {LINES("moved", TEXT_MOVED)},
+    {LINES("withheld", TEXT_WITHHELD)},
+    {LINES("gone", TEXT_GONE)},
+    {LINES("deferred", TEXT_DEFERRED)},
+    {LINES("table_error", TEXT_TABLE_ERROR)},
+    {LINES("unknown", TEXT_UNKNOWN)},
 };
 const struct conf_group texts_group = {keys, sizeof keys / sizeof *keys,
                                        sizeof(struct domain_texts)};
