@@ -1,7 +1,19 @@
 #include "daemon/open_sessions.h"
 
+#include "daemon/logger.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <sys/resource.h>
 #include <time.h>
+
+/* libmilter gives a thread to a connection from the first octet of a packet to the last, and needs few of them
+ * otherwise. systemd lets a service have some thousands (TasksMax). */
+#define THREADS_MANY  500
+#define QUIET_SECONDS 60
 
 static struct {
     pthread_mutex_t lock;
@@ -55,4 +67,60 @@ unsigned open_sessions_count(void)
     unsigned open = sessions.open;
     pthread_mutex_unlock(&sessions.lock);
     return open;
+}
+
+/* ---- what connections use up */
+
+/* The names in a folder of /proc; UINT_MAX where not even a descriptor to read it with is left. */
+static unsigned count_names(const char *folder)
+{
+    unsigned count = 0;
+    DIR *dir = opendir(folder);
+    if (dir == NULL)
+        return errno == EMFILE ? UINT_MAX : 0;
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+static bool is_due(time_t *said)
+{
+    time_t now = time(NULL);
+    if (now - *said < QUIET_SECONDS)
+        return false;
+    *said = now;
+    return true;
+}
+
+/* With no descriptor left libmilter's listener spins without a word: the line has to come earlier. */
+static void watch_descriptors(void)
+{
+    static time_t said;
+    struct rlimit limit;
+    unsigned open = count_names("/proc/self/fd");
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || open < limit.rlim_cur / 10 * 8 || !is_due(&said))
+        return;
+    log_line(LOG_WARNING,
+             "80 %% or more of the %lu descriptors are open, for %u milter sessions: raise "
+             "LimitNOFILE, or see who connects and says nothing (ss -xp, ss -tp)",
+             (unsigned long)limit.rlim_cur, open_sessions_count());
+}
+
+static void watch_threads(void)
+{
+    static time_t said;
+    unsigned threads = count_names("/proc/self/task");
+    if (threads < THREADS_MANY || !is_due(&said))
+        return;
+    log_line(LOG_WARNING,
+             "%u threads run, for %u milter sessions: a connection that sends half a packet holds "
+             "one: see who connects (ss -xp, ss -tp)",
+             threads, open_sessions_count());
+}
+
+void open_sessions_watch(void)
+{
+    watch_descriptors();
+    watch_threads();
 }

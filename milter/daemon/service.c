@@ -1,7 +1,7 @@
 #include "daemon/service.h"
 
 #include "daemon/logger.h"
-#include "daemon/watch.h"
+#include "daemon/open_sessions.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -136,7 +136,7 @@ static void *tend(void *unused)
         sleep(1);
         tend_table();
         if (round % WATCH_SECONDS == 0)
-            watch_connections();
+            open_sessions_watch();
     }
     return NULL;
 }
