@@ -51,6 +51,8 @@ static void write_line(int level, const struct report *report)
     /* An administrator who observes looks for who would have been answered. */
     bool tells_sender = !report->counts && report->sender != NULL;
 
+    if (!log_wants(level))
+        return;
     if (report->client->has_ip)
         ip_format(ip, sizeof ip, &report->client->ip);
     describe(outcome, sizeof outcome, answer);
@@ -94,11 +96,6 @@ void report_limit(const struct answer *answer, const struct client *client, cons
         keys[limit->level], whose[limit->level], host, ip, limit->most);
 }
 
-bool report_wants(const struct answer *answer)
-{
-    return log_wants(level_of(answer));
-}
-
 void report_answer(const struct report *report)
 {
     write_line(level_of(report->answer), report);
@@ -116,6 +113,5 @@ void report_lookup(const struct map_answer *found, bool counts)
                                   .answer = &found->answer,
                                   .counts = counts};
     report_limit(&found->answer, &found->client, report.host);
-    if (log_wants(level))
-        write_line(level, &report);
+    write_line(level, &report);
 }

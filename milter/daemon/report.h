@@ -21,9 +21,6 @@ struct report {
     bool counts; /* false: it was observed, and nothing came of it */
 };
 
-/* Whether a line would be written of this answer: to save the work of making it. */
-bool report_wants(const struct answer *answer);
-
 void report_answer(const struct report *report);
 
 /* Says that a limit is reached, where this answer is the first of which it decides in the period of the
