@@ -1,11 +1,11 @@
-/* ctl/lint.c: look for entries that answer otherwise than they were meant */
+/* ctl/lint.c: find entries that do not answer as intended */
 #include "ctl/lint.h"
 
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-/* So many entries are looked at in one view: a view that is long open keeps every page that writers replace. */
+/* Entries in one view. The table's file grows with each change while a view is open. */
 #define CHUNK 10000
 
 /* The walk, and how far it has come. */

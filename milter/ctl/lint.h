@@ -1,5 +1,5 @@
-/* ctl/lint.h: what movedctl lint looks for. lint.c walks through the table, lint_entry.c looks at one entry,
- * lint_dns.c asks name servers of the new domains, lint_report.c tells. */
+/* ctl/lint.h: movedctl lint. lint.c walks through the table, lint_entry.c checks one entry, lint_dns.c looks up the new
+ * domains, lint_report.c prints the findings. */
 #ifndef CTL_LINT_H
 #define CTL_LINT_H
 

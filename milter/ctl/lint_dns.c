@@ -12,7 +12,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-/* A host that takes mail. */
+/* A host that receives mail. */
 struct host {
     struct name name;
     bool has_address, is_ours;
@@ -80,7 +80,7 @@ static int read_interfaces(struct lint_domains *domains)
     return domains->ours == NULL ? -1 : 0;
 }
 
-/* Behind a router that translates addresses, its name may be all that this host knows of itself. */
+/* Behind NAT, this host may know only its name, not its public address. */
 static bool is_our_name(const char *name)
 {
     char ours[256] = "";
@@ -256,7 +256,7 @@ static int ask(struct lint_domains *domains, struct error *err)
 
 /* ---- judging */
 
-/* Puts one finding in. */
+/* Reports one finding. */
 #define tell(domain, finding, ...)                                                                 \
     report_add(report, finding,                                                                    \
                &(const struct about){(domain)->old, (domain)->name.text, (domain)->entries}, err,  \
@@ -290,18 +290,18 @@ static int judge_hosts(const struct domain *domain, struct lint_report *report, 
 
     if (find_reachable(domain, &why) == NULL) {
         if (why != NULL)
-            return tell(domain, FINDING_DNS_FAILED, "nobody knows where %s takes mail (%s)",
+            return tell(domain, FINDING_DNS_FAILED, "it is not known where %s receives mail (%s)",
                         domain->name.text, why);
         return tell(domain, FINDING_NO_MAIL,
-                    has_mx ? "no MX of %s has an address, so it gets no mail"
-                           : "%s has no MX and no address, so it gets no mail",
+                    has_mx ? "no MX of %s has an address, so it receives no mail"
+                           : "%s has no MX and no address, so it receives no mail",
                     domain->name.text);
     }
     if (ours != NULL)
         return tell(domain, FINDING_THIS_HOST, "the MX of %s is this host (%s)", domain->name.text,
                     ours->name.text);
     if (!has_mx)
-        return tell(domain, FINDING_NO_MX, "%s has no MX, and gets mail by its address alone",
+        return tell(domain, FINDING_NO_MX, "%s has no MX, and receives mail only by its address",
                     domain->name.text);
     return 0;
 }
@@ -310,13 +310,13 @@ static int judge(const struct domain *domain, struct lint_report *report, struct
 {
     switch (domain->mx) {
     case RESOLVER_NO_NAME:
-        return tell(domain, FINDING_NO_DOMAIN, "there is no domain %s", domain->name.text);
+        return tell(domain, FINDING_NO_DOMAIN, "the domain %s does not exist", domain->name.text);
     case RESOLVER_FAILED:
-        return tell(domain, FINDING_DNS_FAILED, "nobody knows where %s takes mail (%s)",
+        return tell(domain, FINDING_DNS_FAILED, "it is not known where %s receives mail (%s)",
                     domain->name.text, domain->why);
     case RESOLVER_FOUND:
         if (domain->count == 0)
-            return tell(domain, FINDING_NULL_MX, "%s takes no mail, as its null MX says",
+            return tell(domain, FINDING_NULL_MX, "%s has a null MX and accepts no mail",
                         domain->name.text);
         break;
     case RESOLVER_NOTHING: break;

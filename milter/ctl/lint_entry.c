@@ -18,7 +18,7 @@ struct linted {
     struct error *err;
 };
 
-/* Puts one finding in. */
+/* Reports one finding. */
 #define tell(subject, finding, ...)                                                                \
     report_add(&(subject)->lint->report, finding, &(subject)->about, (subject)->err, __VA_ARGS__)
 
@@ -43,7 +43,7 @@ static bool was_met_before(const struct chain_trace *way, unsigned place)
     return false;
 }
 
-/* "a@old > b@old > a@old": once around, and cut where it does not fit. */
+/* "a@old > b@old > a@old": once around, truncated to fit. */
 static void write_path(char *out, size_t size, const struct chain_trace *way)
 {
     size_t used = 0;
@@ -82,11 +82,11 @@ static int tell_loop(const struct linted *subject)
 
     write_path(path, sizeof path, way);
     if (chain_trace_circles(way))
-        return tell(subject, FINDING_LOOP, "leads in a circle (%s), and %s", path,
-                    forwards ? "its mail is put off" : "senders are told no new address");
+        return tell(subject, FINDING_LOOP, "leads in a loop (%s), and %s", path,
+                    forwards ? "its mail is deferred" : "senders are told no new address");
     return tell(subject, FINDING_CHAIN_TOO_LONG, "leads through more than %d entries (%s), and %s",
                 CHAIN_STEPS_MAX, path,
-                forwards ? "its mail is put off" : "senders are told no new address");
+                forwards ? "its mail is deferred" : "senders are told no new address");
 }
 
 /* The entry for this mailbox that counts from a later moment on, if any. */
@@ -121,7 +121,7 @@ static int check_later(const struct linted *subject)
                 "its new address will move too, from %s on by the entry %s", from, old);
 }
 
-/* Literals and what lies behind them are nothing that a name server knows. */
+/* Name servers do not know address literals. */
 static int note_domain(const struct linted *subject)
 {
     const struct lint *lint = subject->lint;
@@ -145,7 +145,7 @@ static int check_way(const struct linted *subject)
     case RULE_LOOP: return tell_loop(subject);
     case RULE_UNWRITABLE:
         return tell(subject, FINDING_NEW_TOO_LONG,
-                    "its new address has over %d octets in the end, and senders are not told it",
+                    "its final address has over %d octets, and senders are not told it",
                     ADDRESS_NEW_MAX);
     case RULE_GONE:
         if (lint->way.chain.steps == 0)
@@ -160,7 +160,7 @@ static int check_way(const struct linted *subject)
     }
 }
 
-/* A stay that nothing would move anyway, now or at another time. */
+/* A stay without an entry that would move the mailbox, now or at another time. */
 static int check_stay(const struct linted *subject)
 {
     struct lint *lint = subject->lint;
@@ -176,7 +176,7 @@ static int check_stay(const struct linted *subject)
         return -1;
     if (lint->way.chain.rule != RULE_NOT_LISTED)
         return 0;
-    return tell(subject, FINDING_STAY_ALONE, "says that it stays, where no other entry moves it");
+    return tell(subject, FINDING_STAY_ALONE, "has no effect, because no other entry moves it");
 }
 
 /* ---- how its new address reads */
@@ -194,15 +194,16 @@ static int check_script(const struct linted *subject, const char *text, size_t l
     case SCRIPT_PLAIN: return 0;
     case SCRIPT_CONTROL:
         return tell(subject, FINDING_DIRECTION,
-                    "its new address has a character that turns the direction of writing, %s",
+                    "its new address has a character that changes the direction of writing, %s",
                     character);
     case SCRIPT_DIRECTION:
-        return tell(subject, FINDING_DIRECTION,
-                    "its new address mixes directions of writing at %s, and shows in another order",
-                    character);
+        return tell(
+            subject, FINDING_DIRECTION,
+            "its new address mixes directions of writing at %s, and is displayed in another order",
+            character);
     case SCRIPT_INVISIBLE:
-        return tell(subject, FINDING_INVISIBLE,
-                    "its new address has a character that nobody sees, %s", character);
+        return tell(subject, FINDING_INVISIBLE, "its new address has an invisible character, %s",
+                    character);
     case SCRIPT_MIXED:
         return tell(subject, FINDING_MIXED_SCRIPTS,
                     "its new address mixes scripts in '%.*s', with %s", (int)length, text,
@@ -221,7 +222,7 @@ static int check_script(const struct linted *subject, const char *text, size_t l
     return 0;
 }
 
-/* Whether IDNA2008 takes it, there and back: what the table holds may be A-labels that it does not. */
+/* Whether the conversion to U-labels and back gives the same domain: the table may hold A-labels that IDNA2008 forbids. */
 static bool is_idna(const char *domain, const char *unicode)
 {
     char again[ADDRESS_DOMAIN_MAX + 1];
@@ -241,7 +242,7 @@ static int check_labels(const struct linted *subject, const char *unicode, bool 
     return 0;
 }
 
-/* Of the new address, which has at least an octet that is no ASCII, or an A-label. */
+/* The new address has a non-ASCII octet or an A-label. */
 static int check_spelling(const struct linted *subject, const char *local, const char *domain)
 {
     char unicode[4 * ADDRESS_DOMAIN_MAX + 1];
@@ -255,7 +256,8 @@ static int check_spelling(const struct linted *subject, const char *local, const
     if (strstr(domain, "xn--") == NULL)
         return 0;
     if (!is_idna(domain, unicode))
-        return tell(subject, FINDING_NOT_IDNA, "its new domain '%s' is none of IDNA2008", domain);
+        return tell(subject, FINDING_NOT_IDNA, "its new domain '%s' is not valid in IDNA2008",
+                    domain);
     return check_labels(subject, unicode, latin_is_expected);
 }
 
@@ -289,7 +291,7 @@ int lint_entry(struct lint *lint, const struct entry *entry, struct error *err)
     entry_format_old(old, sizeof old, entry);
     if (entry->until != TIMESTAMP_NONE && entry->until <= lint->now) {
         timestamp_format(until, sizeof until, entry->until);
-        return tell(&subject, FINDING_EXPIRED, "has not counted since %s", until);
+        return tell(&subject, FINDING_EXPIRED, "expired at %s", until);
     }
     if (entry->scope == ENTRY_SUBDOMAINS && entry->domain[0] == '[')
         return tell(&subject, FINDING_NEVER_MATCHES,

@@ -1,4 +1,4 @@
-/* ctl/lint_report.c: how lint tells what it finds */
+/* ctl/lint_report.c: prints the findings of lint */
 #include "ctl/lint.h"
 
 #include "format/json.h"
@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A warning: senders get another answer than the entry was written for. A note: they get it, and something could be
- * simpler. */
+/* A warning: senders do not get the intended answer. A note: they do, but the entry could be simpler. */
 static const struct {
     const char *name;
     bool warning;
@@ -25,17 +24,17 @@ static const struct {
     [FINDING_EXPIRED] = {"expired", false, "delete it, or write a later until"},
     [FINDING_STAY_ALONE] = {"stay-alone", false, "delete it"},
     [FINDING_NEVER_MATCHES] = {"never-matches", true, "delete it"},
-    [FINDING_DIRECTION] = {"direction", true, "write it without, or make sure that it is meant"},
-    [FINDING_INVISIBLE] = {"invisible", true, "write it without"},
+    [FINDING_DIRECTION] = {"direction", true, "remove it, or make sure that it is intended"},
+    [FINDING_INVISIBLE] = {"invisible", true, "remove it"},
     [FINDING_MIXED_SCRIPTS] = {"mixed-scripts", true, "write it in the letters of one script"},
-    [FINDING_LOOKALIKE] = {"lookalike", true, "make sure that it is the one that is meant"},
-    [FINDING_NOT_IDNA] = {"not-idna", true, "ask its owner how it is written"},
-    [FINDING_NO_DOMAIN] = {"no-domain", true, "write a domain that is there"},
-    [FINDING_NO_MAIL] = {"no-mail", true, "write a domain that gets mail"},
-    [FINDING_NULL_MX] = {"null-mx", true, "write a domain that gets mail"},
-    [FINDING_NO_MX] = {"no-mx", false, "give it an MX, or make sure that it takes mail"},
-    [FINDING_THIS_HOST] = {"this-host", true, "make sure that its mailboxes are here"},
-    [FINDING_DNS_FAILED] = {"dns-failed", true, "try again later, and mend its name servers"},
+    [FINDING_LOOKALIKE] = {"lookalike", true, "make sure that it is the intended one"},
+    [FINDING_NOT_IDNA] = {"not-idna", true, "ask its owner for the correct form"},
+    [FINDING_NO_DOMAIN] = {"no-domain", true, "write a domain that exists"},
+    [FINDING_NO_MAIL] = {"no-mail", true, "write a domain that accepts mail"},
+    [FINDING_NULL_MX] = {"null-mx", true, "write a domain that accepts mail"},
+    [FINDING_NO_MX] = {"no-mx", false, "give it an MX, or make sure that it accepts mail"},
+    [FINDING_THIS_HOST] = {"this-host", true, "make sure that its mailboxes are on this host"},
+    [FINDING_DNS_FAILED] = {"dns-failed", true, "try again later, or correct its name servers"},
 };
 
 static int print_finding(enum finding finding, const struct about *about, const char *what)
