@@ -295,26 +295,11 @@ static int make_ahead(struct sendmail_attachment *a, const char *m4, struct erro
     return a->made == NULL ? -1 : 0;
 }
 
-/* A rule of Sendmail answers with one line only. */
-static void say_what_is_cut(const struct mta_request *request)
-{
-    const struct settings *settings = request->settings;
-    const struct domain_texts *items = settings->texts_by_domain.items;
-    bool cut = false;
-    for (int kind = 0; kind < TEXTS; kind++) {
-        cut = cut || strchr(settings->texts.of[kind], '\n') != NULL;
-        for (size_t i = 0; i < settings->texts_by_domain.count; i++)
-            cut = cut || strchr(items[i].texts.of[kind], '\n') != NULL;
-    }
-    if (cut)
-        request->say(
-            "replies of several lines: for mailboxes that Sendmail no longer has, senders see "
-            "only the first line\n");
-}
-
 static int plan(struct sendmail_attachment *a, struct error *err)
 {
-    say_what_is_cut(a->request);
+    if (sendmail_find_text(a->request->settings, "\n") != NULL)
+        a->request->say("replies of several lines: for mailboxes that Sendmail no longer has, "
+                        "senders see only the first line\n");
     char *m4 = sendmail_m4(a->request->settings, a->filter, a->request->unserved, err);
     char *mc = m4 == NULL ? NULL : add_block(a, a->m4_path, err);
     if (mc == NULL || make_ahead(a, m4, err) != 0 ||

@@ -107,33 +107,26 @@ static void write_quoted(FILE *out, const char *text, size_t length)
     fputc('"', out);
 }
 
-/* The operands of a rule that stand for the addresses in its text. */
-struct operands {
-    const char *old, *new;
-};
-
-/* The first line of a text, with its operands. A rule has one line only. */
-static void write_text(FILE *out, const char *text, size_t length, const struct operands *operands)
+/* One line of a text, in which the operands old and $2 stand for the addresses. */
+static void write_text(FILE *out, const char *text, const char *old)
 {
-    const char *end = text + length;
-    for (const char *at; (at = strstr(text, "${")) != NULL && at < end;) {
+    for (const char *at; (at = strstr(text, "${")) != NULL; text = strchr(at, '}') + 1) {
         write_quoted(out, text, (size_t)(at - text));
-        fprintf(out, " %s", strncmp(at, "${new}", 6) == 0 ? operands->new : operands->old);
-        text = strchr(at, '}') + 1;
+        fprintf(out, " %s", strncmp(at, "${new}", 6) == 0 ? "$2" : old);
     }
-    write_quoted(out, text, (size_t)(end - text));
+    write_quoted(out, text, strlen(text));
 }
 
-/* "551 5.1.6 Text": the error mailer takes the enhanced code separately. */
-static void write_rule(FILE *out, const char *matches, const char *template,
-                       const struct operands *operands)
+/* The first line of "551 5.1.6 Text", since a rule has one line only. The error mailer takes the enhanced code
+ * separately. */
+static void write_rule(FILE *out, const char *matches, const char *template, const char *old)
 {
     const char *enhanced = template + 4;
     size_t length = strcspn(enhanced, " "), rest = strcspn(enhanced + length + 1, "\n");
     char whole[REPLY_LINE_MAX + 1];
     fprintf(out, "%s\t$#error $@ %.*s $:", matches, (int)length, enhanced);
     snprintf(whole, sizeof whole, "%.4s%.*s", template, (int)rest, enhanced + length + 1);
-    write_text(out, whole, strlen(whole), operands);
+    write_text(out, whole, old);
     fputc('\n', out);
 }
 
@@ -145,20 +138,19 @@ static void write_rules(FILE *out, const struct texts *texts, bool conceal, cons
     static const enum text_kind kinds[] = {TEXT_WITHHELD, TEXT_GONE, TEXT_DEFERRED};
     char pattern[2 * ADDRESS_DOMAIN_MAX + 64], old[2 * ADDRESS_DOMAIN_MAX + 8];
     const char *any = *domain == '\0' ? "$+" : "$*";
-    const struct operands operands = {old, "$2"};
 
     snprintf(old, sizeof old, "$1%s%s", at, domain);
     snprintf(pattern, sizeof pattern, "R$*%s%s $| $* <TMPF>", at, domain);
-    write_rule(out, pattern, texts->of[TEXT_TABLE_ERROR], &operands);
+    write_rule(out, pattern, texts->of[TEXT_TABLE_ERROR], old);
     snprintf(pattern, sizeof pattern, "R$*%s%s $| moved $+", at, domain);
-    write_rule(out, pattern, texts->of[TEXT_MOVED], &operands);
+    write_rule(out, pattern, texts->of[TEXT_MOVED], old);
 
     snprintf(old, sizeof old, "$2%s%s", at, domain);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         snprintf(pattern, sizeof pattern, "R$* $| %s %s%s%s", texts_name(kinds[i]), any, at,
                  domain);
         bool conceals = kinds[i] == TEXT_WITHHELD && conceal;
-        write_rule(out, pattern, texts->of[conceals ? TEXT_UNKNOWN : kinds[i]], &operands);
+        write_rule(out, pattern, texts->of[conceals ? TEXT_UNKNOWN : kinds[i]], old);
     }
 }
 
@@ -175,26 +167,17 @@ static void write_replies(FILE *out, const struct settings *settings)
     fputs("R$* $| $*\t\t$@ $1\n", out);
 }
 
-static int check_text(const char *text, struct error *err)
-{
-    if (strstr(text, OPEN) == NULL && strstr(text, CLOSE) == NULL)
-        return 0;
-    return error_set(err, EX_CONFIG,
-                     "replies: '%s' has " OPEN " or " CLOSE
-                     ", which cannot be written for Sendmail: leave it out",
-                     text);
-}
-
-static int check_texts(const struct settings *settings, struct error *err)
+const char *sendmail_find_text(const struct settings *settings, const char *part)
 {
     const struct domain_texts *items = settings->texts_by_domain.items;
-    int rc = 0;
-    for (int kind = 0; rc == 0 && kind < TEXTS; kind++) {
-        rc = check_text(settings->texts.of[kind], err);
-        for (size_t i = 0; rc == 0 && i < settings->texts_by_domain.count; i++)
-            rc = check_text(items[i].texts.of[kind], err);
+    for (int kind = 0; kind < TEXTS; kind++) {
+        if (strstr(settings->texts.of[kind], part) != NULL)
+            return settings->texts.of[kind];
+        for (size_t i = 0; i < settings->texts_by_domain.count; i++)
+            if (strstr(items[i].texts.of[kind], part) != NULL)
+                return items[i].texts.of[kind];
     }
-    return rc;
+    return NULL;
 }
 
 char *sendmail_m4(const struct settings *settings, const char *filter, bool unserved,
@@ -202,8 +185,16 @@ char *sendmail_m4(const struct settings *settings, const char *filter, bool unse
 {
     char *text = NULL;
     size_t size;
-    if (check_texts(settings, err) != 0)
+    const char *bad = sendmail_find_text(settings, OPEN);
+    if (bad == NULL)
+        bad = sendmail_find_text(settings, CLOSE);
+    if (bad != NULL) {
+        error_set(err, EX_CONFIG,
+                  "replies: '%s' has " OPEN " or " CLOSE
+                  ", which cannot be written for Sendmail: leave it out",
+                  bad);
         return NULL;
+    }
     FILE *out = open_memstream(&text, &size);
     if (out == NULL) {
         error_set(err, EX_OSERR, "out of memory");
