@@ -482,7 +482,8 @@ class OddSendmail(Case):
         self.assertEqual(self.sendmail.files(), files)
 
     def test_a_list_of_milters_behind_the_mailers_is_refused(self):
-        self.start(tail="define(`confINPUT_MAIL_FILTERS', `first')dnl\nMAIL_FILTER(`first', `S=inet:9@127.0.0.1')dnl\n")
+        self.start(tail="define(`confINPUT_MAIL_FILTERS', `milter-moved-2')dnl\n"
+                        "MAIL_FILTER(`milter-moved-2', `S=inet:9@127.0.0.1')dnl\n")
         self.refuses("confINPUT_MAIL_FILTERS is defined after the MAILER lines")
 
     def test_the_way_by_hand_that_readme_shows(self):

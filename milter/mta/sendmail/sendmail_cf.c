@@ -93,6 +93,17 @@ const char *sendmail_find(const char *cf, const char *begins, size_t *length)
     return NULL;
 }
 
+bool sendmail_list_has(const char *list, size_t length, const char *name)
+{
+    for (const char *at = list, *end = list + length; at < end;) {
+        size_t item = strcspn(at, ",; \t\n");
+        if (item == strlen(name) && memcmp(at, name, item) == 0)
+            return true;
+        at += item + 1;
+    }
+    return false;
+}
+
 bool sendmail_blames_not(const char *cf, const char *word)
 {
     size_t length, found;

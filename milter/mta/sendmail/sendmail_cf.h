@@ -23,6 +23,9 @@ bool sendmail_same(const char *a, const char *b, const char **differs, size_t *l
 /* The first line with this beginning; NULL if there is none. */
 const char *sendmail_find(const char *cf, const char *begins, size_t *length);
 
+/* Whether an item of the list of milters, "a, b" or "a;b", is this name. */
+bool sendmail_list_has(const char *list, size_t length, const char *name);
+
 /* Whether DontBlameSendmail in the file has this word. */
 bool sendmail_blames_not(const char *cf, const char *word);
 

@@ -95,11 +95,6 @@ static const char *value_of(const char *line, size_t length, const char *begins,
     return at == NULL ? NULL : at + strlen(by);
 }
 
-static bool names(const char *filters, const char *end, const char *name)
-{
-    return memmem(filters, (size_t)(end - filters), name, strlen(name)) != NULL;
-}
-
 /* A list of filters that is set after our lines leaves our milter out. */
 int sendmail_check_filters(const char *cf, const char *mc_path, const char *filter,
                            void (*say)(const char *format, ...), struct error *err)
@@ -108,9 +103,9 @@ int sendmail_check_filters(const char *cf, const char *mc_path, const char *filt
     bool asked = false;
     for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;) {
         if ((filters = value_of(line, length, "O InputMailFilters", "=")) != NULL)
-            asked = names(filters, line + length, filter);
+            asked = sendmail_list_has(filters, (size_t)(line + length - filters), filter);
         filters = value_of(line, length, "O DaemonPortOptions", "InputMailFilters=");
-        if (filters != NULL && !names(filters, line + length, filter))
+        if (filters != NULL && !sendmail_list_has(filters, strcspn(filters, ", \n"), filter))
             say("a port has its milters switched off, and is left alone: %.*s\n", (int)length,
                 line);
     }

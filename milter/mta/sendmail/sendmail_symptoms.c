@@ -23,8 +23,9 @@ static const char *option(const struct subject *subject, const char *begins)
 static bool is_not_attached(const struct subject *subject)
 {
     struct sendmail_filter us;
+    const char *filters = option(subject, "O InputMailFilters=");
     return !sendmail_find_us(subject->view, &us) ||
-           !sendmail_list_has(option(subject, "O InputMailFilters="), us.name);
+           !sendmail_list_has(filters, strlen(filters), us.name);
 }
 
 /* A port may have a list of its own. */
@@ -32,12 +33,11 @@ static bool is_port_without_us(const struct subject *subject)
 {
     static const char key[] = "InputMailFilters=";
     struct sendmail_filter us;
-    char list[1024];
     const char *own = strstr(sendmail_port(subject->view, subject->service), key);
     if (own == NULL || !sendmail_find_us(subject->view, &us))
         return false;
-    snprintf(list, sizeof list, "%.*s", (int)strcspn(own, ", "), own + strlen(key));
-    return !sendmail_list_has(list, us.name);
+    own += strlen(key);
+    return !sendmail_list_has(own, strcspn(own, ", "), us.name);
 }
 
 static bool is_elsewhere(const struct subject *subject)

@@ -15,8 +15,9 @@
 static const char *next_line(const struct sendmail_view *view, size_t *at, const char *begins)
 {
     size_t length = strlen(begins);
-    while (*at < view->line_count) {
-        const char *line = view->lines[(*at)++];
+    while (*at < view->size) {
+        const char *line = view->lines + *at;
+        *at += strlen(line) + 1;
         if (strncmp(line, begins, length) == 0)
             return line + length;
     }
@@ -29,18 +30,6 @@ const char *sendmail_option(const struct sendmail_view *view, const char *begins
     for (size_t at = 0; view != NULL && (line = next_line(view, &at, begins)) != NULL;)
         found = line;
     return found;
-}
-
-static int split_lines(struct sendmail_view *view, struct error *err)
-{
-    for (char *line = strtok(view->copy, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        char **more = realloc(view->lines, (view->line_count + 1) * sizeof *more);
-        if (more == NULL)
-            return error_set(err, EX_OSERR, "out of memory");
-        view->lines = more;
-        more[view->line_count++] = line;
-    }
-    return 0;
 }
 
 static const char *folder_of(const struct evidence *evidence)
@@ -57,12 +46,16 @@ void *sendmail_look(const struct evidence *evidence, struct error *err)
     }
     snprintf(view->path, sizeof view->path, "%s/sendmail.cf", folder_of(evidence));
     view->text = file_read(view->path, err);
-    view->copy = view->text == NULL ? NULL : strdup(view->text);
-    if (view->text != NULL && view->copy == NULL)
+    view->lines = view->text == NULL ? NULL : strdup(view->text);
+    if (view->text != NULL && view->lines == NULL)
         error_set(err, EX_OSERR, "out of memory");
-    if (view->copy != NULL && split_lines(view, err) == 0 &&
-        endpoint_parse(&view->milter, evidence->settings->socket, err) == 0)
+    if (view->lines != NULL &&
+        endpoint_parse(&view->milter, evidence->settings->socket, err) == 0) {
+        view->size = strlen(view->lines) + 1;
+        for (char *end = view->lines; (end = strchr(end, '\n')) != NULL;)
+            *end++ = '\0';
         return view;
+    }
     sendmail_look_free(view);
     return NULL;
 }
@@ -73,7 +66,6 @@ void sendmail_look_free(void *looked_at)
     if (view == NULL)
         return;
     free(view->text);
-    free(view->copy);
     free(view->lines);
     free(view);
 }
@@ -111,16 +103,6 @@ bool sendmail_find_us(const struct sendmail_view *view, struct sendmail_filter *
             return true;
     }
     return found;
-}
-
-bool sendmail_list_has(const char *list, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *at = list; (at = strstr(at, name)) != NULL; at += length)
-        if ((at == list || strchr(",; \t", at[-1]) != NULL) &&
-            (at[length] == '\0' || strchr(",; \t", at[length]) != NULL))
-            return true;
-    return false;
 }
 
 const char *sendmail_port(const struct sendmail_view *view, int service)

@@ -11,8 +11,8 @@
 struct sendmail_view {
     char path[PATH_MAX]; /* of sendmail.cf */
     char *text;
-    char *copy, **lines; /* the same in lines, which point into copy */
-    size_t line_count;
+    char *lines;            /* the same, with a NUL after each line */
+    size_t size;            /* of lines, with the last NUL */
     struct endpoint milter; /* our socket, as the settings have it */
 };
 
@@ -41,8 +41,5 @@ const char *sendmail_port(const struct sendmail_view *view, int service);
 
 /* Finds our milter: by the socket, or else by the name. */
 bool sendmail_find_us(const struct sendmail_view *view, struct sendmail_filter *out);
-
-/* Whether an item of the list is this name. */
-bool sendmail_list_has(const char *list, const char *name);
 
 #endif
