@@ -7,7 +7,7 @@
  *
  * In a value % is doubled. The quotes hold 254 octets: a longer one makes Sendmail say 553. */
 #include "format/format.h"
-#include "format/line_reader.h"
+#include "format/lines.h"
 #include "format/plain.h"
 #include "table/table.h"
 
@@ -148,26 +148,25 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
     return 0;
 }
 
-static int take_line(struct line_reader *reader)
+static int take_line(struct lines *lines)
 {
     struct entry entry;
     struct error err;
-    char *text = reader->lines.text;
+    char *text = lines->text;
 
-    if (*text == '#' || strspn(text, PLAIN_BLANKS) == reader->lines.length)
+    if (*text == '#' || strspn(text, PLAIN_BLANKS) == lines->length)
         return 0;
-    if (lines_unreadable(&reader->lines, &err) ||
-        parse_line(&entry, text, reader->in->rules, &err) != 0)
-        return line_reader_bad(reader, &err);
+    if (lines_unreadable(lines, &err) || parse_line(&entry, text, lines->in->rules, &err) != 0)
+        return lines_tell(lines, -1, NULL, &err);
     bool both = entry.scope == ENTRY_DOMAIN;
-    int rc = line_reader_entry(reader, &entry);
+    int rc = lines_tell(lines, 0, &entry, NULL);
     entry.scope = ENTRY_SUBDOMAINS;
-    return rc == 0 && both ? line_reader_entry(reader, &entry) : rc;
+    return rc == 0 && both ? lines_tell(lines, 0, &entry, NULL) : rc;
 }
 
 static int read_file(FILE *file, const struct format_in *in, struct error *err)
 {
-    return line_reader_run(file, in, lines_next, take_line, err);
+    return lines_read(file, in, lines_next, take_line, err);
 }
 
 /* ---- writing */
@@ -238,7 +237,7 @@ static enum format_result write_refusal(const struct format_out *out, const stru
     if (entry->scope == ENTRY_SUBDOMAINS)
         return result; /* its twin has the line */
     entry_format_old(key, sizeof key, entry);
-    return plain_written(result,
+    return lines_written(result,
                          fprintf(out->file, "To:%s\tERROR:5.1.6:\"%s\"\n",
                                  entry->scope == ENTRY_DOMAIN ? key + 1 : key, quoted),
                          why);
@@ -259,7 +258,7 @@ static enum format_result write_entry(const struct format_out *out, const struct
     if (reason != NULL)
         return plain_refuse(why, reason);
     if (stays)
-        return plain_written(
+        return lines_written(
             result, fprintf(out->file, "To:%s@%s\tOK\n", entry->local, entry->domain), why);
     return write_refusal(out, entry, result, why);
 }

@@ -6,7 +6,7 @@
  * or not; Sendmail finds none with a quote, a backslash, or an operator of addresses in it. A new
  * address is told without its quotes, and of more than 220 octets the end is cut off. */
 #include "format/format.h"
-#include "format/line_reader.h"
+#include "format/lines.h"
 #include "format/plain.h"
 
 #include <stdlib.h>
@@ -121,9 +121,8 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
     return plain_parse(out, name, new, rules, err);
 }
 
-static int take_line(struct line_reader *reader)
+static int take_line(struct lines *lines)
 {
-    const struct lines *lines = &reader->lines;
     struct entry entry;
     struct error err;
     int rc = 0;
@@ -135,8 +134,8 @@ static int take_line(struct line_reader *reader)
     else if (lines_unreadable(lines, &err))
         rc = -1;
     else
-        rc = parse_line(&entry, reader->lines.text, reader->in->rules, &err);
-    return rc == 0 ? line_reader_entry(reader, &entry) : line_reader_bad(reader, &err);
+        rc = parse_line(&entry, lines->text, lines->in->rules, &err);
+    return lines_tell(lines, rc, &entry, &err);
 }
 
 /* ---- the file */
@@ -161,7 +160,7 @@ static enum lines_result read_logical(struct lines *lines, struct error *err)
 
 static int read_file(FILE *file, const struct format_in *in, struct error *err)
 {
-    return line_reader_run(file, in, read_logical, take_line, err);
+    return lines_read(file, in, read_logical, take_line, err);
 }
 
 /* ---- writing */
@@ -211,7 +210,7 @@ static enum format_result write_entry(const struct format_out *out, const struct
     const char *reason = reason_not_to(out, entry, new);
     if (reason != NULL)
         return plain_refuse(why, reason);
-    return plain_written(result, write_line(out->file, entry, new), why);
+    return lines_written(result, write_line(out->file, entry, new), why);
 }
 
 const struct format format_aliases = {

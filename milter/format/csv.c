@@ -221,15 +221,10 @@ static int read_file(FILE *file, const struct format_in *in, struct error *err)
 
 /* ---- writing */
 
-static int write_error(struct error *err)
-{
-    return error_set(err, EX_IOERR, "%s", strerror(errno));
-}
-
 static int write_head(FILE *out, struct error *err)
 {
     return fputs("old,new,action,from,until,forward_until,disclose,note\n", out) < 0
-               ? write_error(err)
+               ? error_set(err, EX_IOERR, "%s", strerror(errno))
                : 0;
 }
 
@@ -246,13 +241,10 @@ static enum format_result write_entry(const struct format_out *out, const struct
 {
     struct fields fields;
     fields_spell(&fields, entry);
-    for (int i = 0; i < FIELDS; i++) {
-        if (write_field(out->file, fields.values[i], i == FIELDS - 1 ? '\n' : ',') != 0) {
-            write_error(why);
-            return FORMAT_FAILED;
-        }
-    }
-    return FORMAT_WHOLE;
+    int rc = 0;
+    for (int i = 0; i < FIELDS && rc == 0; i++)
+        rc = write_field(out->file, fields.values[i], i == FIELDS - 1 ? '\n' : ',');
+    return lines_written(FORMAT_WHOLE, rc, why);
 }
 
 const struct format format_csv = {

@@ -3,9 +3,8 @@
 #include "format/fields.h"
 #include "format/format.h"
 #include "format/json.h"
-#include "format/line_reader.h"
+#include "format/lines.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,16 +52,15 @@ static int read_object(const char **values, json_t *object, struct error *err)
     return 0;
 }
 
-static int parse_line(struct entry *out, const struct line_reader *reader, struct error *err)
+static int parse_line(struct entry *out, const struct lines *lines, struct error *err)
 {
     const char *values[FIELDS] = {NULL};
     json_error_t why;
     int rc;
 
-    if (lines_unreadable(&reader->lines, err))
+    if (lines_unreadable(lines, err))
         return -1;
-    json_t *object =
-        json_loadb(reader->lines.text, reader->lines.length, JSON_REJECT_DUPLICATES, &why);
+    json_t *object = json_loadb(lines->text, lines->length, JSON_REJECT_DUPLICATES, &why);
     if (object == NULL)
         rc = bad_json(&why, err);
     else if (!json_is_object(object))
@@ -70,24 +68,23 @@ static int parse_line(struct entry *out, const struct line_reader *reader, struc
     else
         rc = read_object(values, object, err);
     if (rc == 0)
-        rc = fields_parse(out, values, reader->in->rules, err);
+        rc = fields_parse(out, values, lines->in->rules, err);
     json_decref(object);
     return rc;
 }
 
-static int take_line(struct line_reader *reader)
+static int take_line(struct lines *lines)
 {
     struct entry entry;
     struct error err;
-    if (reader->lines.length == strspn(reader->lines.text, " \t\r"))
+    if (lines->length == strspn(lines->text, " \t\r"))
         return 0;
-    return parse_line(&entry, reader, &err) == 0 ? line_reader_entry(reader, &entry)
-                                                 : line_reader_bad(reader, &err);
+    return lines_tell(lines, parse_line(&entry, lines, &err), &entry, &err);
 }
 
 static int read_file(FILE *file, const struct format_in *in, struct error *err)
 {
-    return line_reader_run(file, in, lines_next, take_line, err);
+    return lines_read(file, in, lines_next, take_line, err);
 }
 
 /* ---- writing */
@@ -110,10 +107,8 @@ int format_json(FILE *out, const struct entry *entry)
 static enum format_result write_entry(const struct format_out *out, const struct entry *entry,
                                       struct error *why)
 {
-    if (format_json(out->file, entry) == 0 && putc('\n', out->file) != EOF)
-        return FORMAT_WHOLE;
-    error_set(why, EX_IOERR, "%s", strerror(errno));
-    return FORMAT_FAILED;
+    int rc = format_json(out->file, entry);
+    return lines_written(FORMAT_WHOLE, rc == 0 ? putc('\n', out->file) : rc, why);
 }
 
 const struct format format_jsonl = {

@@ -1,6 +1,7 @@
 #include "format/lines.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BOM "\xef\xbb\xbf" /* some programs begin UTF-8 with it */
@@ -145,4 +146,36 @@ bool lines_unreadable(const struct lines *lines, struct error *err)
     else if (lines->has_nul)
         error_set(err, EX_DATAERR, "a NUL octet: write text");
     return lines->too_long || lines->has_nul;
+}
+
+int lines_read(FILE *file, const struct format_in *in,
+               enum lines_result (*next)(struct lines *lines, struct error *err), lines_take *take,
+               struct error *err)
+{
+    enum lines_result result = LINES_READ;
+    struct lines *lines = malloc(sizeof *lines);
+    int rc = 0;
+
+    if (lines == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    lines_begin(lines, file, in);
+    while (rc == 0 && (result = next(lines, err)) == LINES_READ)
+        rc = take(lines);
+    free(lines);
+    return result == LINES_FAILED ? -1 : rc;
+}
+
+int lines_tell(const struct lines *lines, int rc, const struct entry *entry,
+               const struct error *why)
+{
+    return rc == 0 ? lines->in->entry(entry, lines->first, lines->in->data)
+                   : lines->in->bad(why, lines->first, lines->in->data);
+}
+
+enum format_result lines_written(enum format_result result, int printed, struct error *why)
+{
+    if (printed >= 0)
+        return result;
+    error_set(why, EX_IOERR, "%s", strerror(errno));
+    return FORMAT_FAILED;
 }

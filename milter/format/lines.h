@@ -1,4 +1,4 @@
-/* format/lines.h: a text file line by line. Memory does not grow with the file, nor with a line. */
+/* format/lines.h: a text file line by line, in and out. Memory does not grow with the file, nor with a line. */
 #ifndef FORMAT_LINES_H
 #define FORMAT_LINES_H
 
@@ -40,5 +40,22 @@ int lines_peek(struct lines *lines);
 
 /* Whether text is longer than its room, or has a NUL octet: then err (EX_DATAERR) says so. */
 bool lines_unreadable(const struct lines *lines, struct error *err);
+
+/* Calls lines_tell for the line, or not; returns what it returns. */
+typedef int lines_take(struct lines *lines);
+
+/* Reads the file with next, which is lines_next or reads the lines that continue one too. Returns as a format's read
+ * does. */
+int lines_read(FILE *file, const struct format_in *in,
+               enum lines_result (*next)(struct lines *lines, struct error *err), lines_take *take,
+               struct error *err);
+
+/* Hands the entry of the line to the reader where rc is 0, else the reason why it has none. */
+int lines_tell(const struct lines *lines, int rc, const struct entry *entry,
+               const struct error *why);
+
+/* Ends the write of an entry: result where printed, as of printf(3), is not negative; else FORMAT_FAILED with why
+ * (EX_IOERR). */
+enum format_result lines_written(enum format_result result, int printed, struct error *why);
 
 #endif

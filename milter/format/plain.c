@@ -1,6 +1,5 @@
 #include "format/plain.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,14 +74,6 @@ void plain_new(char *new, const struct entry *entry)
     if (!is_short(entry) ||
         address_format(new, ADDRESS_TEXT_SIZE, entry->local, entry->new + 1) != 0)
         memcpy(new, entry->new, strlen(entry->new) + 1);
-}
-
-enum format_result plain_written(enum format_result result, int printed, struct error *why)
-{
-    if (printed >= 0)
-        return result;
-    error_set(why, EX_IOERR, "%s", strerror(errno));
-    return FORMAT_FAILED;
 }
 
 bool plain_is_bare(const char *text)

@@ -21,9 +21,6 @@ void plain_new(char *new, const struct entry *entry);
 /* Always FORMAT_REFUSED, with why. */
 enum format_result plain_refuse(struct error *why, const char *what);
 
-/* Ends a write: result where the file took all; else FORMAT_FAILED with why (EX_IOERR). */
-enum format_result plain_written(enum format_result result, int printed, struct error *why);
-
 /* Reads an old and a new address, and nothing else is said of them. Returns 0; or -1 with *out
  * untouched and err (EX_DATAERR). An old address without a domain gets rules->local_domain; where
  * that is NULL, err says how to name one. */

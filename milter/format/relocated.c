@@ -3,7 +3,7 @@
  * comments and empty lines between them or not. Postfix says "5.1.6 User has moved to" and the
  * text; with relocated_prefix_enable = no (Postfix 3.11) all of that stands in the table. */
 #include "format/format.h"
-#include "format/line_reader.h"
+#include "format/lines.h"
 #include "format/plain.h"
 
 #include <stdlib.h>
@@ -96,14 +96,14 @@ static int parse_line(struct entry *out, const struct address_rules *rules, char
     return parse_value(out, text, value, rules, err);
 }
 
-static int take_line(struct line_reader *reader)
+static int take_line(struct lines *lines)
 {
     struct entry entry;
     struct error err;
-    if (lines_unreadable(&reader->lines, &err) ||
-        parse_line(&entry, reader->in->rules, reader->lines.text, &err) != 0)
-        return line_reader_bad(reader, &err);
-    return line_reader_entry(reader, &entry);
+    int rc = lines_unreadable(lines, &err)
+                 ? -1
+                 : parse_line(&entry, lines->in->rules, lines->text, &err);
+    return lines_tell(lines, rc, &entry, &err);
 }
 
 /* ---- the file */
@@ -135,7 +135,7 @@ static enum lines_result read_logical(struct lines *lines, struct error *err)
 
 static int read_file(FILE *file, const struct format_in *in, struct error *err)
 {
-    return line_reader_run(file, in, read_logical, take_line, err);
+    return lines_read(file, in, read_logical, take_line, err);
 }
 
 /* ---- writing */
@@ -184,7 +184,7 @@ static enum format_result write_entry(const struct format_out *out, const struct
         return plain_refuse(why, "the same names there: relocated tells all of them one address");
     if (entry->scope == ENTRY_MAILBOX && begins_no_key(entry->local))
         return plain_refuse(why, "such a first letter: relocated takes it for no part of a name");
-    return plain_written(result, write_lines(out->file, entry), why);
+    return lines_written(result, write_lines(out->file, entry), why);
 }
 
 const struct format format_relocated = {
