@@ -138,7 +138,8 @@ static int touch_entry(struct table_view *view, void *data)
 {
     const struct lookup *lookup = data;
     MDB_val value, key = lookup->key;
-    int rc = mdb_cursor_get(view->cursor, &key, &value, MDB_SET_KEY);
+    /* Not with the cursor of the view: a walk that looks up what it finds needs its place. */
+    int rc = mdb_get(view->txn, view->table->entries, &key, &value);
     if (rc == 0 && record_decode(lookup->out, key.mv_data, key.mv_size, value.mv_data,
                                  value.mv_size, lookup->err) != 0)
         rc = MDB_CORRUPTED;
