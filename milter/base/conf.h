@@ -15,7 +15,7 @@ enum conf_type {
     CONF_BOOL,   /* bool */
     CONF_CHOICE, /* int: the index of the string in choices */
     CONF_LIST,   /* struct conf_list: an array or list of strings */
-    CONF_LINES, /* char *: a string, or an array of strings, which are joined with line feeds */
+    CONF_LINES,  /* char *: a string, or an array of strings, which are joined with line feeds */
     CONF_GROUPS, /* struct conf_groups: a list of groups with keys of their own */
     CONF_IGNORED /* a whole group of keys that this program does not use: its contents are not checked */
 };

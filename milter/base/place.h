@@ -18,8 +18,9 @@ struct place {
     char name
         [NAME_MAX +
          1]; /* the last component: no folder and no symbolic link, or missing; "" where the path is a folder */
-    bool there;  /* whether something has that name */
-    uid_t owner; /* the user that root works as there; 0: root, or the process does not run as root */
+    bool there; /* whether something has that name */
+    uid_t
+        owner; /* the user that root works as there; 0: root, or the process does not run as root */
 };
 
 /* Follows the path. Returns 0, also where its last component is missing; or -1 with err and errno: EX_NOINPUT where a
