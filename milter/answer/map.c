@@ -7,10 +7,8 @@
 static const struct client stranger = {.anybody = true, .has_ip = true};
 
 static const char *const names[] = {
-    [MAP_LISTED] = "listed",
-    [MAP_RELOCATED] = "relocated",
-    [MAP_REPLY] = "reply",
-    [MAP_UNKNOWN] = "",
+    [MAP_LISTED] = "listed", [MAP_REFUSED] = "refused", [MAP_RELOCATED] = "relocated",
+    [MAP_REPLY] = "reply",   [MAP_UNKNOWN] = "",
 };
 
 const char *map_name(enum map_name map)
@@ -121,21 +119,33 @@ static bool is_kept_from_all(const struct answer *answer)
 
 /* A mail server that has no session with the milter would accept what nobody then refuses. Just after a
  * restart it may have had one: its client tries again. */
+static bool is_listed(struct map_answer *out, const struct map_question *question)
+{
+    if (out->answer.verdict == VERDICT_CONTINUE || is_kept_from_all(&out->answer))
+        return false;
+    if (question->sessions == 0 && question->uptime < MAP_RESTART_SECONDS)
+        unavailable(out, "milter-moved has just started: no milter session is open");
+    return question->sessions > 0;
+}
+
 static void listed(struct map_answer *out, const struct map_question *question)
 {
     const struct address *old = &out->answer.old;
     char address[ADDRESS_TEXT_SIZE];
-    if (out->answer.verdict == VERDICT_CONTINUE || is_kept_from_all(&out->answer))
+    if (!is_listed(out, question))
         return;
-    if (question->sessions == 0) {
-        if (question->uptime < MAP_RESTART_SECONDS)
-            unavailable(out, "milter-moved has just started: no milter session is open");
-        return;
-    }
     if (address_format(address, sizeof address, old->local, old->domain) == 0)
         found(out, "", address);
     else
         unavailable(out, "the address does not fit in an answer");
+}
+
+/* As an access table, "OK" passes over the rest of the mail server's restrictions: a recipient that the
+ * milter only forwards is not let pass. */
+static void refused(struct map_answer *out, const struct map_question *question)
+{
+    if (out->answer.verdict == VERDICT_REPLY && is_listed(out, question))
+        found(out, "OK", "");
 }
 
 static void relocated(struct map_answer *out)
@@ -174,6 +184,7 @@ static void conclude(struct map_answer *out, const struct map_question *question
     }
     switch (out->map) {
     case MAP_LISTED: listed(out, question); break;
+    case MAP_REFUSED: refused(out, question); break;
     case MAP_RELOCATED: relocated(out); break;
     case MAP_REPLY: reply(out); break;
     case MAP_UNKNOWN: break;
@@ -209,9 +220,10 @@ void map_ask(struct map_answer *out, const struct map_question *asked,
     out->sender_length = 0;
     out->client = stranger;
     out->map = find_map(word, word_length);
-    out->client.smtputf8 = out->map == MAP_LISTED; /* whichever session it is asked for */
+    out->client.smtputf8 =
+        out->map == MAP_LISTED || out->map == MAP_REFUSED; /* whichever session it is asked for */
     if (out->map == MAP_UNKNOWN) {
-        unavailable(out, "no such map here: there are listed, relocated and reply");
+        unavailable(out, "no such map here: there are listed, refused, relocated and reply");
         return;
     }
     if (out->map == MAP_REPLY ? read_client(&out->client, &key, &length) != 0

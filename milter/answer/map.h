@@ -1,5 +1,5 @@
 /* answer/map.h: the answer as a look-up in a map, for mail servers that would refuse a recipient
- * before a milter is heard: the maps listed, relocated and reply of milter-moved(8). No socket, no
+ * before a milter is heard: the maps listed, refused, relocated and reply of milter-moved(8). No socket, no
  * clock. Postfix's socketmap_table(5) and Sendmail's socket map have the same three outcomes. */
 #ifndef ANSWER_MAP_H
 #define ANSWER_MAP_H
@@ -15,6 +15,7 @@ enum map_result { MAP_OK, MAP_NOTFOUND, MAP_TEMP };
 
 enum map_name {
     MAP_LISTED, /* ADDRESS -> its canonical form: an old address that would be refused or forwarded now */
+    MAP_REFUSED,   /* ADDRESS -> "OK", for access(5): an old address that would be refused now */
     MAP_RELOCATED, /* ADDRESS -> its new address, where anyone may know it */
     MAP_REPLY,     /* CLIENT-IP AUTHENTICATED SMTPUTF8 <ADDRESS> SENDER -> VERDICT ADDRESS */
     MAP_UNKNOWN,   /* a mistake in the mail server's configuration: TEMP, since NOTFOUND hides it */
@@ -28,9 +29,10 @@ enum map_name {
 struct map_question {
     const char *request; /* "MAP KEY": length octets of any kind, no NUL needed */
     size_t length;
-    int64_t now;       /* seconds since 1970 */
-    int64_t uptime;    /* of the daemon, in seconds */
-    unsigned sessions; /* milter sessions that are open: without one, listed finds nothing */
+    int64_t now;    /* seconds since 1970 */
+    int64_t uptime; /* of the daemon, in seconds */
+    unsigned
+        sessions; /* milter sessions that are open: without one, listed and refused find nothing */
 };
 
 struct map_answer {
@@ -50,7 +52,7 @@ struct map_answer {
 void map_ask(struct map_answer *out, const struct map_question *asked,
              const struct answer_source *from);
 
-/* "listed", "relocated", "reply"; "" for MAP_UNKNOWN. */
+/* "listed", "refused", "relocated", "reply"; "" for MAP_UNKNOWN. */
 const char *map_name(enum map_name map);
 
 #endif

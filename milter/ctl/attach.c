@@ -3,6 +3,7 @@
 #include "ctl/interrupt.h"
 #include "mta/mta.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,9 +108,29 @@ static int attach(struct ctl *ctl, char **args, struct error *err)
     return rc;
 }
 
+/* From whatever is installed here. */
+static int detach_all(const struct mta_request *request, struct error *err)
+{
+    int rc = 0;
+    for (const struct mta *mta = mtas; mta->name != NULL && rc == 0; mta++) {
+        char path[PATH_MAX];
+        snprintf(path, sizeof path, "%s/%s",
+                 request->config_dir == NULL ? mta->dir : request->config_dir, mta->file);
+        if (access(path, F_OK) != 0)
+            continue;
+        say("%s: ", mta->title);
+        rc = mta->detach(request, err);
+    }
+    return rc;
+}
+
 static int detach(struct ctl *ctl, char **args, struct error *err)
 {
     const struct mta_request request = request_of(ctl);
+    if (ctl->options.all == (args[0] != NULL))
+        return error_set(err, EX_USAGE, "name one mail server, or use --all");
+    if (ctl->options.all)
+        return detach_all(&request, err);
     const struct mta *mta = mta_find(args[0], err);
     return mta == NULL ? -1 : mta->detach(&request, err);
 }
@@ -139,7 +160,7 @@ const struct command command_attach = {
 
 const struct command command_detach = {
     .name = "detach",
-    .usage = "detach [OPTION...] postfix|sendmail",
+    .usage = "detach [OPTION...] postfix|sendmail|--all",
     .summary = "Remove the milter from a mail server's configuration",
     .details = "Shows the change as a diff and asks before making it. Removes what attach added,\n"
                "and nothing else.\n"
@@ -147,9 +168,10 @@ const struct command command_detach = {
                "  --config-dir DIR  the mail server's configuration (the one postconf prints, or\n"
                "                    /etc/mail)\n"
                "  --dry-run         only show the change\n"
-               "  --yes             do not ask\n",
-    .takes = "config-dir dry-run yes",
-    .least = 1,
+               "  --yes             do not ask\n"
+               "  --all             from whatever mail server is here\n",
+    .takes = "config-dir dry-run yes all",
+    .least = 0,
     .most = 1,
     .opens = TABLE_NONE,
     .run = detach,

@@ -22,7 +22,7 @@ struct options {
     const char *columns, *delimiter, *max_remove;
     const char *backup;
     const char *config_dir, *smtp, *mta;
-    bool yes, observe, unserved, raise_limits;
+    bool yes, all, observe, unserved, raise_limits;
     bool json, forward, gone, stay, replace, authenticated, smtputf8;
     bool replace_all, dry_run, skip_bad, verbose;
     bool dns;

@@ -57,6 +57,7 @@ static const struct {
     TEXT("smtp", smtp),
     TEXT("mta", mta),
     FLAG("yes", yes),
+    FLAG("all", all),
     FLAG("observe", observe),
     FLAG("unserved", unserved),
     FLAG("raise-limits", raise_limits),

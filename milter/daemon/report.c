@@ -103,7 +103,9 @@ void report_answer(const struct report *report)
 
 void report_lookup(const struct map_answer *found, bool counts)
 {
-    int level = found->map == MAP_LISTED ? LOG_DEBUG : level_of(&found->answer);
+    bool asks =
+        found->map == MAP_LISTED || found->map == MAP_REFUSED; /* of a session: it tells more */
+    int level = asks ? LOG_DEBUG : level_of(&found->answer);
     const struct report report = {.host = "unknown",
                                   .map = map_name(found->map),
                                   .recipient = "",

@@ -1,13 +1,15 @@
 #include "mta/attachment.h"
 
-#include "mta/conf_edit.h"
 #include "mta/process.h"
 #include "net/probe.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- carrying it out */
 
@@ -84,19 +86,67 @@ int attachment_carry_out(const struct mta_request *request, struct file_changes 
 
 /* ---- our own configuration */
 
+static int part_path(char out[PATH_MAX], const struct mta_request *request, struct error *err)
+{
+    const char *file =
+        request->settings->file == NULL ? MILTER_MOVED_CONF : request->settings->file;
+    int length = snprintf(out, PATH_MAX, "%s.d/" ATTACH_CONF, file);
+    return length < PATH_MAX ? 0 : error_set(err, EX_CONFIG, "%s: the path is too long", file);
+}
+
+/* Returns 0 with *out, the lines of the part, "" if there is no file; or -1 with err. */
+static int read_part(char **out, const char *path, struct error *err)
+{
+    *out = access(path, F_OK) != 0 && errno == ENOENT ? strdup("") : file_read(path, err);
+    return *out == NULL ? -1 : 0;
+}
+
+/* Writes the lines of the part that do not set the key. */
+static void copy_others(FILE *out, const char *text, const char *key)
+{
+    size_t key_length = strlen(key);
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        length += text[length] == '\n';
+        if (strncmp(text, key, key_length) != 0 || text[key_length] != ' ')
+            fwrite(text, 1, length, out);
+        text += length;
+    }
+}
+
 int attachment_set_key(const struct mta_request *request, struct file_changes *changes,
                        const char *key, const char *value, struct error *err)
 {
-    const char *path =
-        request->settings->file == NULL ? MILTER_MOVED_CONF : request->settings->file;
-    char *old = request->settings->file == NULL ? strdup("") : file_read(path, err);
-    if (old == NULL)
+    char path[PATH_MAX], *old = NULL, *text = NULL;
+    struct file_change *planned = NULL;
+    size_t size;
+    if (part_path(path, request, err) != 0 || read_part(&old, path, err) != 0)
         return -1;
-    char *text = conf_edit_set(old, key, value);
+    for (size_t i = 0; i < changes->count; i++)
+        if (strcmp(changes->files[i].name, ATTACH_CONF) == 0)
+            planned = &changes->files[i];
+    FILE *out = open_memstream(&text, &size);
+    if (out != NULL) {
+        copy_others(out, planned == NULL ? old : planned->text, key);
+        fprintf(out, "%s = \"%s\";\n", key, value);
+    }
     free(old);
-    if (text == NULL)
+    if (out == NULL || fclose(out) != 0)
         return error_set(err, EX_OSERR, "out of memory");
-    return file_changes_add(changes, path, text, err);
+    if (planned == NULL)
+        return file_changes_add(changes, path, text, err);
+    free(planned->text);
+    planned->text = text;
+    return 0;
+}
+
+int attachment_forget(const struct mta_request *request, struct file_changes *changes,
+                      struct error *err)
+{
+    char path[PATH_MAX];
+    if (part_path(path, request, err) != 0)
+        return -1;
+    return access(path, F_OK) != 0 ? 0 : file_changes_add(changes, path, NULL, err);
 }
 
 int attachment_mode(const struct mta_request *request, struct file_changes *changes,
@@ -105,6 +155,25 @@ int attachment_mode(const struct mta_request *request, struct file_changes *chan
     if (!request->observe || request->settings->mode == MODE_OBSERVE)
         return 0;
     return attachment_set_key(request, changes, "mode", "observe", err);
+}
+
+static int find_table(const char *name, const char *value, void *data, struct error *err)
+{
+    (void)data;
+    if (strcmp(name, "table") != 0 || strcmp(value, "good") == 0)
+        return 0;
+    return error_set(err, EX_UNAVAILABLE,
+                     "milter-moved cannot read its table, and would defer all mail: %s", value);
+}
+
+int attachment_check_table(const char *lookup_socket, struct error *err)
+{
+    return probe_stats(lookup_socket, find_table, NULL, err);
+}
+
+bool attachment_has_systemd(void)
+{
+    return access("/run/systemd/system", F_OK) == 0;
 }
 
 /* ---- blocks */

@@ -24,9 +24,22 @@ struct aftermath {
     const char *const *const *reloads; /* make the running server read its files again; likewise */
 };
 
-/* Plans that the string value is set for key in our own configuration. Returns 0, or -1 with err. */
+/* What attach sets in our own configuration stands in a file of its own, in the folder FILE.d of milter-moved.conf. */
+#define ATTACH_CONF "attach.conf"
+
+/* Plans that the string value is set for key there. Returns 0, or -1 with err. */
 int attachment_set_key(const struct mta_request *request, struct file_changes *changes,
                        const char *key, const char *value, struct error *err);
+
+/* Plans that the file goes. Returns 0, or -1 with err. */
+int attachment_forget(const struct mta_request *request, struct file_changes *changes,
+                      struct error *err);
+
+/* Checks that the daemon behind the lookup socket can read its table. Returns 0, or -1 with err. */
+int attachment_check_table(const char *lookup_socket, struct error *err);
+
+/* Whether systemd is booted: where it is only installed systemctl does nothing and exits 0 (sd_booted(3)). */
+bool attachment_has_systemd(void);
 
 /* If --observe was given, plans mode = "observe"; attachment_carry_out then makes the daemon read it. Returns
  * 0, or -1 with err. */

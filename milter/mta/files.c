@@ -61,8 +61,10 @@ char *file_read(const char *path, struct error *err)
 static int read_current(const struct file_change *change, char **out, struct stat *status,
                         struct error *err)
 {
-    int fd = openat(change->folder, change->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     *out = NULL;
+    if (change->folder < 0) /* there is no such folder yet */
+        return 0;
+    int fd = openat(change->folder, change->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return 0;
     *out = read_open(fd, change->path, status, err);
@@ -120,6 +122,14 @@ int file_create_temporary(char *path, const char *text, struct error *err)
     return -1;
 }
 
+/* Writes the text over the file: one that is a mount point, as in a container, cannot be replaced. Returns 0, or -1 with
+ * errno. */
+static int rewrite(const struct file_change *change, const char *text, const struct stat *like)
+{
+    int fd = openat(change->folder, change->name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -1 : fill(fd, text, like);
+}
+
 /* Puts the text in the place of the file, whole or not at all. */
 static int replace(const struct file_change *change, const struct stat *like, struct error *err)
 {
@@ -130,9 +140,10 @@ static int replace(const struct file_change *change, const struct stat *like, st
         rc = create(change->folder, fresh, change->text, like);
     } while (rc != 0 && errno == EEXIST);
     if (rc == 0 && (rc = renameat(change->folder, fresh, change->folder, change->name)) != 0) {
-        file_error(err, change->path);
+        int why = errno;
         (void)unlinkat(change->folder, fresh, 0);
-        return -1;
+        errno = why;
+        rc = why == EBUSY ? rewrite(change, change->text, like) : -1;
     }
     return rc == 0 ? 0 : file_error(err, change->path);
 }
@@ -156,8 +167,24 @@ static int locate(struct file_change *change, const char *path, struct error *er
     change->name = slash == NULL ? change->path : slash + 1;
     char *folder = slash == NULL ? strdup(".") : strndup(change->path, slash - change->path + 1U);
     change->folder = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = change->folder < 0 && errno != ENOENT ? file_error(err, path) : 0;
     free(folder);
-    return change->folder < 0 ? file_error(err, path) : 0;
+    return rc;
+}
+
+/* Makes the folder of the file if there is none. Returns 0, or -1 with err. */
+static int make_folder(struct file_change *change, struct error *err)
+{
+    if (change->folder >= 0)
+        return 0;
+    char *path = strndup(change->path, (size_t)(change->name - change->path) - 1U);
+    int rc = path == NULL || mkdir(path, 0755) != 0 ? -1 : 0;
+    if (rc == 0)
+        change->folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    free(path);
+    if (change->folder < 0 || fchmod(change->folder, 0755) != 0) /* whatever the umask is */
+        return file_error(err, change->path);
+    return 0;
 }
 
 static void free_change(struct file_change *change)
@@ -292,7 +319,7 @@ static int make(struct file_change *change, const char *date, struct error *err)
 {
     struct stat status;
     char *now;
-    if (read_current(change, &now, &status, err) != 0)
+    if (make_folder(change, err) != 0 || read_current(change, &now, &status, err) != 0)
         return -1;
     bool unchanged = same(now, change->old);
     free(now);
@@ -334,9 +361,13 @@ static int take_back(struct file_change *change, struct error *err)
         return unlinkat(change->folder, change->name, 0) == 0 || errno == ENOENT
                    ? 0
                    : file_error(err, change->path);
-    if (renameat(change->folder, copy_name(change, change->copy), change->folder, change->name) ==
-        0)
+    const char *copy = copy_name(change, change->copy);
+    struct stat status;
+    if (renameat(change->folder, copy, change->folder, change->name) == 0)
         return 0;
+    if (errno == EBUSY && fstatat(change->folder, copy, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        rewrite(change, change->old, &status) == 0)
+        return unlinkat(change->folder, copy, 0);
     return error_set(err, EX_IOERR, "%s: cannot be put back: move %s over it", change->path,
                      change->copy);
 }

@@ -43,14 +43,14 @@ int file_create(const char *path, const char *text, struct error *err);
 int file_create_temporary(char *path, const char *text, struct error *err);
 
 /* Plans that the file at path shall have this text, which is on the heap and owned by the changes from now on,
- * even on an error; NULL: that it shall not exist. A file that has this text already is left out. Returns 0,
+ * even on an error; NULL: that it shall not exist. A folder that is missing is made. A file that has this text already is left out. Returns 0,
  * or -1 with err. */
 int file_changes_add(struct file_changes *changes, const char *path, char *text, struct error *err);
 
 /* The changes as diff -u prints them, on the heap; NULL with err. */
 char *file_changes_diff(const struct file_changes *changes, struct error *err);
 
-/* Makes the changes. Each file is replaced as a whole (fsync, rename), keeps its owner, group and mode, and is
+/* Makes the changes. Each file is replaced as a whole (fsync, rename; a mount point is written over), keeps its owner, group and mode, and is
  * copied to PATH.DATE (2026-09-01T060000Z) before, with one date for all. If one cannot be replaced, or is no
  * longer what it was when the change was planned, those already made are taken back. Returns 0, or -1 with
  * err. */

@@ -87,6 +87,13 @@ class Stock(Postfix):
             said = talk.mail()
             return talk.rcpt(recipient) if said.startswith("250") else said
 
+    def assert_closed(self):
+        """No open relay: a stranger's mail to somebody elsewhere is refused at each port; where Postfix is stopped nobody takes it."""
+        for port in filter(lambda port: place.listens(("127.0.0.1", port)), self.ports.values()):
+            said = self.rcpt("victim@elsewhere.example", port)
+            if not said.startswith(("4", "5")):
+                raise AssertionError(f"an open relay at port {port}: {said}")
+
     def outcome(self, recipient, subject):
         """What becomes of a message by sendmail(1): 'sent', 'bounced', 'deferred'."""
         self.submit(recipient, subject)

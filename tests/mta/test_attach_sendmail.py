@@ -222,7 +222,8 @@ class StockSendmailCase(Case):
         self.start()
         before = self.replies()
         self.attach("--observe")
-        self.assertIn('mode = "observe"', self.daemon.conf.read_text())
+        part = self.daemon.conf.with_name("milter-moved.conf.d") / "attach.conf"
+        self.assertEqual(part.read_text(), 'mode = "observe";\n')
         place.until(lambda: self.daemon.count("configuration read again") == 1, "the daemon reads it")
         self.sendmail.hears(PRESENT, "250 ")
         observed = f"from=<sender@client.example>, map=reply, entry={REMOVED}, observed reply={NEW}"

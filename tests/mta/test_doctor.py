@@ -17,7 +17,8 @@ from lib.stock_sendmail import StockSendmail
 from mta.test_attach_postfix import CLASSES, MOVED, SERVED, place_in_queue
 
 GONE, INVENTED = "gone@old.example", "no-such-mailbox-movedctl-doctor@old.example"
-LISTED = "proxy:unix:passwd.byname $alias_maps $moved_listed"
+UNLISTED = "proxy:unix:passwd.byname $alias_maps"
+MAP = "socketmap:unix:milter-moved/lookup.sock"
 US = "unix:milter-moved/milter.sock"
 OURS = f"{{ {US}, default_action=tempfail }}"
 INVENTED_AT = INVENTED.split("@")[0] + "@{}"
@@ -33,17 +34,17 @@ DOORS = {
     "stranger": {"mynetworks": "192.0.2.0/24"},
     "verify": {"address_verify_poll_delay": "1", "smtpd_recipient_restrictions": "reject_unverified_recipient"},
     "verify-mended": {"address_verify_poll_delay": "1", "smtpd_recipient_restrictions":
-                      "check_recipient_access pipemap:{$moved_listed, static:OK} reject_unverified_recipient"},
+                      f"check_recipient_access {MAP}:refused reject_unverified_recipient"},
     "milter-elsewhere": {"smtpd_milters": "{ unix:milter-moved/old.sock, default_action=tempfail }"},
     "milter-accept": {"smtpd_milters": f"{{ {US}, default_action=accept }}"},
-    "milter-none": {"smtpd_milters": "", "local_recipient_maps": "proxy:unix:passwd.byname $alias_maps"},
+    "milter-none": {"smtpd_milters": "", "moved_listed": ""},
     "milter-none-but-listed": {"smtpd_milters": ""},
     "milter-maps": {"smtpd_milter_maps": "static:DISABLE"},
     "milter-dead": {"smtpd_milters": f"{{ inet:127.0.0.1:9, default_action=tempfail }} {OURS}"},
     "milter-greylists": {"smtpd_milters": f"{{ unix:second/milter.sock, default_action=tempfail }} {OURS}"},
-    "unlisted": {"local_recipient_maps": "proxy:unix:passwd.byname $alias_maps"},
+    "unlisted": {"local_recipient_maps": UNLISTED, "virtual_alias_maps": "inline:{x@alias.example=y}"},
     "listed-alone": {"local_recipient_maps": "$moved_listed"},
-    "table-dead": {"local_recipient_maps": f"socketmap:unix:none:x {LISTED}"},
+    "table-dead": {"local_recipient_maps": f"socketmap:unix:none:x {UNLISTED}", "virtual_alias_maps": "inline:{x@alias.example=y}"},
     "catch-all": {"local_recipient_maps": ""},
     "one-error": {"smtpd_soft_error_limit": "1", "smtpd_hard_error_limit": "1"},
 }
@@ -142,7 +143,7 @@ class OnePostfix(Doctor):
             for door, settings in DOORS.items():
                 master.write(f"127.0.0.1:{ports[door]} inet n - y - - smtpd\n")
                 master.writelines(f"  -o {{ {name} = {value} }}\n"
-                                  for name, value in {"local_recipient_maps": LISTED, **settings}.items())
+                                  for name, value in {"moved_milter": OURS, "moved_listed": f"{MAP}:listed", **settings}.items())
         # Another milter, which greylists: one of ours without a table, with words of its own.
         second = cls.postfix.folder / "queue/second"
         second.mkdir()
@@ -184,7 +185,7 @@ class OnePostfix(Doctor):
     def test_recipients_verified_and_the_setting_that_mends_it(self):
         report = self.at("verify", status=1)
         self.assertExplains(report, "recipients-verified",
-                            mend="check_recipient_access pipemap:{$moved_listed, static:OK}")
+                            mend=f"check_recipient_access {MAP}:refused; ")
         mended = self.at("verify-mended")
         self.assertEqual((mended["got"][GONE]["well"], mended["got"][GONE]["finding"]), (True, None))
 
@@ -224,7 +225,7 @@ class OnePostfix(Doctor):
 
     def test_a_class_without_the_map(self):
         finding = self.assertExplains(self.at("unlisted", status=1), "listed-missing",
-                                      mend="-o { local_recipient_maps = proxy:unix:passwd.byname ")
+                                      mend="attach --config-dir")
         self.assertIn("old.example is of class local", finding["why"])
 
     def test_a_table_of_postfix_that_cannot_be_asked(self):
@@ -425,13 +426,13 @@ class BrokenAndMended(Doctor):
         before = main.read_text()
         self.addCleanup(main.write_text, before)
         main.write_text(before + f"non_smtpd_milters = {US}\n" + re.search(
-            r"^virtual_mailbox_maps.*$", before, re.MULTILINE).group() + " $moved_listed\n"
+            r"^virtual_mailbox_maps.*$", before, re.MULTILINE).group() + f" proxy:socketmap:unix:{self.daemon.lookups}:listed\n"
             "proxy_read_maps = proxy:unix:passwd.byname\n"
             f"relocated_maps = socketmap:unix:{self.daemon.lookups}:relocated\n")
         report = self.doctor(status=1)
         self.assertIn(US, report["of"]["non-smtpd-milters"]["mend"])
         self.assertIn("virtual_mailbox_maps", report["of"]["listed-for-all"]["why"])
-        self.assertIn("$moved_listed to the end of proxy_read_maps", report["of"]["proxy-read-maps"]["mend"])
+        self.assertIn("needs no proxymap", report["of"]["proxy-read-maps"]["mend"])
         self.assertEqual(report["of"]["relocated-maps"]["weight"], "note")
         main.write_text(before)
 

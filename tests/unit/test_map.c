@@ -77,6 +77,16 @@ static const struct {
     {"listed \"two words\"@old.example", "\"two words\"@old.example"},
     {"listed @relay.example:alice@old.example", "alice@old.example"},
     {"listed shy@old.example", "shy@old.example"},
+    {"refused alice@old.example", "OK"},
+    {"refused gone@old.example", "OK"},
+    {"refused Shy+X@OLD.example.", "OK"},
+    {"refused secret@old.example", "OK"},
+    {"refused fwd@old.example", NULL},
+    {"refused fwdloop@old.example", "OK"},
+    {"refused nobody@old.example", NULL},
+    {"refused here@moved.example", NULL},
+    {"refused @old.example", NULL},
+    {"refused alice", NULL},
     {"listed secret@old.example", "secret@old.example"},
     {"listed gone@old.example", "gone@old.example"},
     {"listed fwd@old.example", "fwd@old.example"},
@@ -185,18 +195,21 @@ static const struct {
     {"observing", 86400, 1, MODE_OBSERVE, MAP_NOTFOUND},
     {"observing, just after the start", 0, 0, MODE_OBSERVE, MAP_NOTFOUND},
 };
-START_TEST(listed_at_this_moment)
+START_TEST(listed_and_refused_at_this_moment)
 {
-    struct map_question asked = question("listed alice@old.example"),
-                        unknown = question("listed nobody@old.example");
+    struct map_question asked =
+        question(_i % 2 == 0 ? "listed alice@old.example" : "refused alice@old.example");
+    struct map_question unknown =
+        question(_i % 2 == 0 ? "listed nobody@old.example" : "refused nobody@old.example");
     struct map_answer found;
-    settings->mode = moments[_i].mode;
-    asked.uptime = unknown.uptime = moments[_i].uptime;
-    asked.sessions = unknown.sessions = moments[_i].sessions;
+    const int row = _i / 2;
+    settings->mode = moments[row].mode;
+    asked.uptime = unknown.uptime = moments[row].uptime;
+    asked.sessions = unknown.sessions = moments[row].sessions;
     map_ask(&found, &asked, &(struct answer_source){settings, table, NULL, NULL});
-    ck_assert_msg(found.result == moments[_i].result, "%s", moments[_i].why);
+    ck_assert_msg(found.result == moments[row].result, "%s", moments[row].why);
     map_ask(&found, &unknown, &(struct answer_source){settings, table, NULL, NULL});
-    ck_assert_msg(found.result == MAP_NOTFOUND, "%s, unknown", moments[_i].why);
+    ck_assert_msg(found.result == MAP_NOTFOUND, "%s, unknown", moments[row].why);
 }
 END_TEST
 
@@ -343,7 +356,7 @@ Suite *map_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, a_look_up, 0, ROWS(lookups));
     tcase_add_loop_test(tcase, while_observing_nothing_is_found, 0, ROWS(lookups));
-    tcase_add_loop_test(tcase, listed_at_this_moment, 0, ROWS(moments));
+    tcase_add_loop_test(tcase, listed_and_refused_at_this_moment, 0, 2 * ROWS(moments));
     tcase_add_loop_test(tcase, the_other_maps_need_no_session, 0, 2);
     tcase_add_loop_test(tcase, listed_never_echoes_the_key, 0, 21);
     tcase_add_loop_test(tcase, the_sender_of_a_key, 0, ROWS(senders));

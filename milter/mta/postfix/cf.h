@@ -1,40 +1,59 @@
-/* mta/postfix/cf.h: the text of Postfix's main.cf or master.cf, to which our blocks are added without changing
- * a byte of what the administrator wrote. postconf(5), master(5). No I/O. */
+/* mta/postfix/cf.h: the text of Postfix's main.cf or master.cf, edited in places without changing any other byte of
+ * it. postconf(5), master(5). No I/O. Places are offsets into the text; an edit moves those behind it. */
 #ifndef MTA_POSTFIX_CF_H
 #define MTA_POSTFIX_CF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* A logical line: a line that begins in the first column, and those after it that begin with a blank. Comments
- * and empty lines between them do not end it. */
-struct cf_line {
-    char *text;  /* joined, without newlines and comments */
-    size_t end;  /* offset of the end of its last physical line */
-    char *added; /* to be added after it; NULL: nothing */
-};
-
 struct cf {
-    char *text; /* of the whole file */
-    struct cf_line *lines;
-    size_t count;
-    char *tail; /* to be added at the end of the file; NULL: nothing */
+    char *text;
+    char *bare; /* the same with blanks in the place of each comment */
 };
 
-/* Copies and parses the text. Returns NULL if memory is out. */
-struct cf *cf_read(const char *text);
+/* A part of the text. */
+struct span {
+    size_t start, end;
+};
 
-/* NULL is fine. */
+/* Copies the text. Returns 0, or -1 if memory is out; free it in either case. */
+int cf_read(struct cf *cf, const char *text);
 void cf_free(struct cf *cf);
 
-/* The line of main.cf that sets the parameter, the last if there are several, as in Postfix; NULL if there is
- * none. */
-struct cf_line *cf_parameter(struct cf *cf, const char *name);
+/* Goes on to the next logical line: one that begins in the first column, and those after it that begin with a blank.
+ * It ends behind the last character of its last line that is no comment. Start with {0, 0}. Returns whether there
+ * is one. */
+bool cf_next(const struct cf *cf, struct span *line);
 
-/* Adds physical lines, each with its newline, which continue the line or, if line is NULL, are put at the end
- * of the file, as a block of attachment.h. Returns 0, or -1 if memory is out. */
-int cf_add(struct cf *cf, struct cf_line *line, const char *lines);
+/* Finds the line of main.cf that sets the parameter, the last if there are several, as in Postfix; *value becomes what
+ * follows the '='. Returns whether there is one. */
+bool cf_parameter(const struct cf *cf, const char *name, struct span *line, struct span *value);
 
-/* The text with everything that was added, on the heap; NULL if memory is out. */
-char *cf_text(const struct cf *cf);
+/* Whether the line of main.cf sets this parameter; sets *value. */
+bool cf_sets(const struct cf *cf, struct span line, const char *name, struct span *value);
+
+/* Goes on to the next option of a service in master.cf, "-o name=value" or "-o { name = value }". Start with *option =
+ * {line.start, line.start}. Returns whether there is one: name and value become its parts. */
+bool cf_option(const struct cf *cf, struct span line, struct span *option, struct span *name,
+               struct span *value);
+
+/* Whether the part has this text, and no more. */
+bool cf_is(const struct cf *cf, struct span part, const char *text);
+
+/* Whether the part has no items of a list. */
+bool cf_is_blank(const struct cf *cf, struct span part);
+
+/* The part without its newlines and comments, on the heap; NULL if memory is out. */
+char *cf_copy(const struct cf *cf, struct span part);
+
+/* Puts other text in the place of a part. Returns 0, or -1 if memory is out. */
+int cf_replace(struct cf *cf, struct span part, const char *with);
+
+/* Takes a part out, with its lines where nothing else is in them. Returns 0, or -1 if memory is out. */
+int cf_remove(struct cf *cf, struct span part);
+
+/* Adds lines, without the last newline, behind this place, which is the end of a line; cf_remove restores a text that
+ * lacked its last newline. Returns 0, or -1 if memory is out. */
+int cf_add_lines(struct cf *cf, size_t end, const char *lines);
 
 #endif

@@ -35,9 +35,37 @@ char *postfix_value(const char *dir, const char *name, bool expanded, struct err
     return process_read(expanded ? all : as_written, err);
 }
 
-char *postfix_values(const char *dir, struct error *err)
+char *postfix_default(const char *dir, const char *name, struct error *err)
 {
-    const char *const argv[] = {postconf_program(), "-c", dir, "-x", NULL};
+    const char *const argv[] = {postconf_program(), "-c", dir, "-d", "-h", name, NULL};
+    return process_read(argv, err);
+}
+
+char *postfix_values(const char *dir, char *const *options, size_t count, struct error *err)
+{
+    const char **argv = calloc(2 * count + 5, sizeof *argv);
+    size_t used = 0;
+    char *values = NULL;
+    if (argv == NULL) {
+        error_set(err, EX_OSERR, "out of memory");
+        return NULL;
+    }
+    argv[used++] = postconf_program();
+    argv[used++] = "-c";
+    argv[used++] = dir;
+    argv[used++] = "-x";
+    for (size_t i = 0; i < count; i++) {
+        argv[used++] = "-o";
+        argv[used++] = options[i];
+    }
+    values = process_read(argv, err);
+    free(argv);
+    return values;
+}
+
+char *postfix_services(const char *dir, struct error *err)
+{
+    const char *const argv[] = {postconf_program(), "-c", dir, "-M", NULL};
     return process_read(argv, err);
 }
 

@@ -34,9 +34,15 @@ void postfix_free(struct postfix *postfix);
  * does not set it. On the heap; NULL with err. */
 char *postfix_value(const char *dir, const char *name, bool expanded, struct error *err);
 
-/* All parameters of the server, expanded, "name = value" a line: those of main.cf and the defaults. On the heap;
- * NULL with err. */
-char *postfix_values(const char *dir, struct error *err);
+/* The value as written that the parameter has where main.cf does not set it. On the heap; NULL with err. */
+char *postfix_default(const char *dir, const char *name, struct error *err);
+
+/* All parameters, expanded, "name = value" a line, as a service with these options, "name = value" each, has them. On
+ * the heap; NULL with err. */
+char *postfix_values(const char *dir, char *const *options, size_t count, struct error *err);
+
+/* The services of master.cf as postconf(1) -M prints them. On the heap; NULL with err. */
+char *postfix_services(const char *dir, struct error *err);
 
 /* The parameters that master.cf sets for its services, "smtp/inet/name = value" a line, expanded or as
  * written. On the heap; NULL with err. */

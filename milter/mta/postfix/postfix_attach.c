@@ -3,6 +3,7 @@
 #include "base/endpoint.h"
 #include "mta/attachment.h"
 #include "mta/postfix/postfix.h"
+#include "mta/postfix/postfix_ours.h"
 #include "mta/postfix/postfix_plan.h"
 #include "mta/postfix/postfix_socket.h"
 #include "mta/process.h"
@@ -22,14 +23,16 @@ struct postfix_attachment {
     const struct mta_request *request;
     struct postfix postfix;
     char main_path[PATH_MAX], master_path[PATH_MAX];
-    struct cf *main, *master; /* without us, and then with what is planned */
-    char scratch[32];         /* a folder with both as they are without us; "" before it is made */
+    struct cf main, master; /* without us, and then with what is planned */
+    char scratch[32];       /* a folder with both as they are without us; "" before it is made */
     enum postfix_class *classes; /* of the table's domains */
     struct service *services;
     size_t service_count;
     char socket[ENDPOINT_TEXT_SIZE]; /* of the milter, as our configuration has or will have it */
     char milter[ENDPOINT_TEXT_SIZE]; /* the same in the form of smtpd_milters */
-    bool unserved, raise_limits;     /* asked for, now or in an earlier run */
+    char lookups
+        [ENDPOINT_TEXT_SIZE];    /* the lookup socket, as our configuration has or will have it */
+    bool unserved, raise_limits; /* asked for, now or in an earlier run */
     struct file_changes changes;
 };
 
@@ -40,46 +43,71 @@ static int out_of_memory(struct error *err)
     return error_set(err, EX_OSERR, "out of memory");
 }
 
-/* Reads a file of the configuration without our blocks, and writes that into the scratch folder. */
-static int read_file(struct cf **out, const char *path, struct postfix_attachment *a,
-                     const char *name, struct error *err)
+/* An option that was given once holds until detach. */
+static void read_earlier_options(struct postfix_attachment *a, const char *text)
 {
-    char copy[PATH_MAX];
-    char *text = file_read(path, err), *stripped = NULL;
-    if (text == NULL)
-        return -1;
-    /* An option that was given once holds until detach. */
-    a->unserved = a->unserved || strstr(text, PLAN_UNSERVED) != NULL;
-    a->raise_limits = a->raise_limits || strstr(text, PLAN_HARD_LIMIT) != NULL;
-    stripped = attachment_strip(text, COMMENT);
-    *out = stripped == NULL ? NULL : cf_read(stripped);
-    free(text);
-    int rc = *out == NULL ? out_of_memory(err) : 0;
-    snprintf(copy, sizeof copy, "%s/%s", a->scratch, name);
-    if (rc == 0)
-        rc = file_create(copy, stripped, err);
-    /* Postfix's programs wait until a file is a second or two old before they read it. */
-    if (rc == 0)
-        (void)utime(copy, &(struct utimbuf){.modtime = time(NULL) - 60});
-    free(stripped);
-    return rc;
+    a->unserved = a->unserved || strstr(text, OURS_UNSERVED) != NULL;
+    a->raise_limits = a->raise_limits || strstr(text, OURS_HARD_LIMIT) != NULL;
 }
 
+/* Reads a file of the configuration, without the blocks of an older version. */
+static int read_file(struct cf *out, const char *path, struct postfix_attachment *a,
+                     struct error *err)
+{
+    char *text = file_read(path, err);
+    if (text == NULL)
+        return -1;
+    read_earlier_options(a, text);
+    char *stripped = attachment_strip(text, COMMENT);
+    int rc = stripped == NULL ? -1 : cf_read(out, stripped);
+    free(text);
+    free(stripped);
+    return rc == 0 ? 0 : out_of_memory(err);
+}
+
+static int write_scratch(const struct postfix_attachment *a, const char *name, const struct cf *cf,
+                         struct error *err)
+{
+    char copy[PATH_MAX];
+    snprintf(copy, sizeof copy, "%s/%s", a->scratch, name);
+    if (file_create(copy, cf->text, err) != 0)
+        return -1;
+    /* Postfix's programs wait until a file is a second or two old before they read it. */
+    (void)utime(copy, &(struct utimbuf){.modtime = time(NULL) - 60});
+    return 0;
+}
+
+/* Reads both files, and takes out what is ours. */
 static int read_configuration(struct postfix_attachment *a, struct error *err)
 {
-    char scratch[] = FILE_TEMPORARY;
-    if (postfix_find(&a->postfix, a->request->config_dir, err) != 0)
+    snprintf(a->main_path, sizeof a->main_path, "%s/main.cf", a->postfix.dir);
+    snprintf(a->master_path, sizeof a->master_path, "%s/master.cf", a->postfix.dir);
+    if (read_file(&a->main, a->main_path, a, err) != 0 ||
+        read_file(&a->master, a->master_path, a, err) != 0 ||
+        ours_strip_main(&a->main, &a->postfix, err) != 0)
         return -1;
+    return ours_strip_master(&a->master, &a->main, &a->postfix, err);
+}
+
+/* Reads the services of what was read, with Postfix's own programs. */
+static int read_services(struct postfix_attachment *a, struct error *err)
+{
+    char scratch[] = FILE_TEMPORARY;
     if (mkdtemp(scratch) == NULL)
         return error_set(err, EX_CANTCREAT, "/tmp: %s", strerror(errno));
     memcpy(a->scratch, scratch, sizeof scratch);
-    snprintf(a->main_path, sizeof a->main_path, "%s/main.cf", a->postfix.dir);
-    snprintf(a->master_path, sizeof a->master_path, "%s/master.cf", a->postfix.dir);
-    if (read_file(&a->main, a->main_path, a, "main.cf", err) != 0 ||
-        read_file(&a->master, a->master_path, a, "master.cf", err) != 0)
+    if (write_scratch(a, "main.cf", &a->main, err) != 0 ||
+        write_scratch(a, "master.cf", &a->master, err) != 0)
         return -1;
-    a->services = plan_services(a->master, a->scratch, &a->service_count, err);
-    return a->services == NULL ? -1 : 0;
+    a->services = plan_services(a->scratch, &a->service_count, err);
+    if (a->services == NULL)
+        return -1;
+    if (a->service_count > 0)
+        return 0;
+    return error_set(err, EX_CONFIG,
+                     "%s: no smtpd takes mail here, so nothing is attached: --config-dir names the "
+                     "folder of another instance (postmulti -l lists them)",
+                     a->master_path);
 }
 
 static int classify(struct postfix_attachment *a, struct error *err)
@@ -91,18 +119,23 @@ static int classify(struct postfix_attachment *a, struct error *err)
     return postfix_classify(&a->postfix, request->domains, request->domain_count, a->classes, err);
 }
 
-static void free_attachment(struct postfix_attachment *a)
+static void remove_scratch(const struct postfix_attachment *a)
 {
-    static const char *const names[] = {"main.cf", "master.cf", ""};
     char path[PATH_MAX];
+    static const char *const names[] = {"main.cf", "master.cf", ""};
     for (size_t i = 0; *a->scratch != '\0' && i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", a->scratch, names[i]);
         (void)remove(path);
     }
+}
+
+static void free_attachment(struct postfix_attachment *a)
+{
+    remove_scratch(a);
     free(a->classes);
     free(a->services);
-    cf_free(a->main);
-    cf_free(a->master);
+    cf_free(&a->main);
+    cf_free(&a->master);
     file_changes_free(&a->changes);
     postfix_free(&a->postfix);
 }
@@ -150,8 +183,8 @@ static void say_services(const struct postfix_attachment *a)
     for (size_t i = 0; i < a->service_count; i++) {
         const struct service *service = &a->services[i];
         if (!service->attached)
-            a->request->say("%s has its milters switched off in master.cf, and is left alone\n",
-                            service->name);
+            a->request->say("%s has %s in master.cf, and is left alone\n", service->name,
+                            service->why);
         else if (service->choosy)
             a->request->warn(
                 "%s has other milters for some clients (smtpd_milter_maps), who could then send to "
@@ -182,37 +215,108 @@ static void say_limits(const struct postfix_attachment *a)
     free(hard);
 }
 
+/* What the server will do otherwise than before, or go on doing. */
+static const struct {
+    const char *word;      /* in a list of restrictions */
+    const char *parameter; /* or this in main.cf; NULL: nothing else */
+    const char *text;
+} effects[] = {
+    {"reject_unverified_recipient", NULL,
+     "reject_unverified_recipient asks where a mailbox is delivered before any milter is heard: a "
+     "removed one gets its answer, not 551 (movedctl doctor names the mend)"},
+    {"reject_unlisted_sender", "\nsmtpd_reject_unlisted_sender = yes",
+     "reject_unlisted_sender: a removed mailbox counts as known, and is accepted as a sender"},
+    {"check_policy_service", NULL,
+     "check_policy_service: a removed mailbox counts as known, so the policy service is asked "
+     "first: with greylisting a stranger hears 450, and 551 at the next try"},
+};
+
+/* Not as a part of the name of a parameter. */
+static bool has_word(const char *text, const char *word)
+{
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at++)
+        if (at > text && strchr(" ,{=\t", at[-1]) != NULL)
+            return true;
+    return false;
+}
+
+static bool has_effect(size_t i, const char *values, const char *own)
+{
+    return has_word(values, effects[i].word) || has_word(own, effects[i].word) ||
+           (effects[i].parameter != NULL && strstr(values, effects[i].parameter) != NULL);
+}
+
+/* The value of the parameter on a line of the values; "" if there is none. Cut to fit. */
+static void find_value(char *out, size_t size, const char *values, const char *name)
+{
+    char line[64];
+    snprintf(line, sizeof line, "\n%s =", name);
+    const char *at = strstr(values, line);
+    at = at == NULL ? "" : at + strlen(line);
+    at += *at == ' ';
+    snprintf(out, size, "%.*s", (int)strcspn(at, "\n"), at);
+}
+
+static bool has_other_delimiter(const char *theirs, const char *ours)
+{
+    for (; *theirs != '\0'; theirs++)
+        if (strchr(ours, *theirs) == NULL)
+            return true;
+    return false;
+}
+
+static void say_effects(const struct postfix_attachment *a)
+{
+    struct error err;
+    char delimiter[32];
+    const char *ours = a->request->settings->delimiters;
+    char *values = postfix_values(a->scratch, NULL, 0, &err);
+    char *own = values == NULL ? NULL : postfix_overrides(a->scratch, true, &err);
+    for (size_t i = 0; own != NULL && i < sizeof effects / sizeof *effects; i++)
+        if (has_effect(i, values, own))
+            a->request->warn("%s", effects[i].text);
+    if (own != NULL) {
+        find_value(delimiter, sizeof delimiter, values, "recipient_delimiter");
+        if (has_other_delimiter(delimiter, ours))
+            a->request->warn("recipient_delimiter = %s, and delimiters = \"%s\" in our "
+                             "configuration: give both the same",
+                             delimiter, ours);
+    }
+    free(values);
+    free(own);
+}
+
 /* ---- planning and making the change */
 
 static int make_plan(struct postfix_attachment *a, struct error *err)
 {
+    const char *lookups = endpoint_path(a->lookups);
+    const char *relative = postfix_queue_path(&a->postfix, lookups);
     const struct plan_input input = {
         .postfix = &a->postfix,
         .scratch = a->scratch,
         .milter = a->milter,
-        .lookups = endpoint_path(a->request->settings->lookup_socket),
-        .domains = a->request->domains,
+        .lookups = relative == NULL ? lookups : relative,
         .classes = a->classes,
         .count = a->request->domain_count,
         .unserved = a->unserved,
         .raise_limits = a->raise_limits,
+        .warn = a->request->warn,
     };
-    return plan_make(&input, a->main, a->master, a->services, a->service_count, err);
+    return plan_make(&input, &a->main, &a->master, a->services, a->service_count, err);
 }
 
 static int add_changes(struct postfix_attachment *a, struct error *err)
 {
-    char *main = cf_text(a->main), *master = cf_text(a->master);
-    int rc = main == NULL || master == NULL ? out_of_memory(err) : 0;
-    if (rc == 0) {
-        rc = file_changes_add(&a->changes, a->main_path, main, err);
-        main = NULL;
+    char *main = strdup(a->main.text), *master = strdup(a->master.text);
+    if (main == NULL || master == NULL) {
+        free(main);
+        free(master);
+        return out_of_memory(err);
     }
-    if (rc == 0) {
-        rc = file_changes_add(&a->changes, a->master_path, master, err);
-        master = NULL;
-    }
-    free(main);
+    int rc = file_changes_add(&a->changes, a->main_path, main, err);
+    if (rc == 0)
+        return file_changes_add(&a->changes, a->master_path, master, err);
     free(master);
     return rc;
 }
@@ -232,56 +336,104 @@ static int carry_out(struct postfix_attachment *a, const char *nothing, const ch
     return attachment_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
 }
 
-static int attach(struct postfix_attachment *a, struct error *err)
+static int place_sockets(struct postfix_attachment *a, struct error *err)
 {
     const struct settings *settings = a->request->settings;
-    if (*settings->lookup_socket == '\0')
+    const struct service *chrooted = find_chrooted(a);
+    snprintf(a->socket, sizeof a->socket, "%s", settings->socket);
+    snprintf(a->lookups, sizeof a->lookups, "%s", settings->lookup_socket);
+    if (chrooted != NULL &&
+        (postfix_is_out_of_chroot(&a->postfix, a->socket) ||
+         postfix_is_out_of_chroot(&a->postfix, a->lookups)) &&
+        postfix_move_sockets(a->socket, a->lookups, a->request, &a->postfix, chrooted->name, err) !=
+            0)
+        return -1;
+    return postfix_name_milter(a->milter, &a->postfix, a->socket, err);
+}
+
+/* If the daemon does not answer, or not to Postfix, all recipients would be deferred from now on. */
+static int check_daemon(const struct postfix_attachment *a, struct error *err)
+{
+    if (postfix_check_socket(&a->postfix, a->socket, err) != 0 ||
+        postfix_check_socket(&a->postfix, a->lookups, err) != 0)
+        return -1;
+    return attachment_check_table(a->lookups, err);
+}
+
+static int attach_with(struct postfix_attachment *a, struct error *err)
+{
+    if (*a->request->settings->lookup_socket == '\0')
         return error_set(err, EX_CONFIG,
                          "lookup_socket: is \"\": set it, or Postfix itself refuses mailboxes that "
                          "were removed");
-    if (read_configuration(a, err) != 0 || classify(a, err) != 0)
-        return -1;
-    const struct service *chrooted = find_chrooted(a);
-    snprintf(a->socket, sizeof a->socket, "%s", settings->socket);
-    if (chrooted != NULL && postfix_is_out_of_chroot(&a->postfix, a->socket) &&
-        postfix_move_socket(a->socket, a->request, &a->postfix, chrooted->name, err) != 0)
-        return -1;
-    if (postfix_name_milter(a->milter, &a->postfix, a->socket, err) != 0 ||
-        make_plan(a, err) != 0 || add_changes(a, err) != 0 ||
+    if (read_configuration(a, err) != 0 || read_services(a, err) != 0 || classify(a, err) != 0 ||
+        place_sockets(a, err) != 0 || make_plan(a, err) != 0 || add_changes(a, err) != 0 ||
         attachment_mode(a->request, &a->changes, err) != 0)
         return -1;
-    /* If the daemon does not answer, or not to Postfix, all recipients would be deferred from now on. */
-    if (!a->request->dry_run && a->changes.count > 0 &&
-        (postfix_check_socket(&a->postfix, a->socket, err) != 0 ||
-         postfix_check_socket(&a->postfix, settings->lookup_socket, err) != 0))
+    if (!a->request->dry_run && a->changes.count > 0 && check_daemon(a, err) != 0)
         return -1;
     say_classes(a);
     say_services(a);
     say_limits(a);
     say_unserved(a);
+    if (a->changes.count > 0)
+        say_effects(a);
     a->request->say("\n");
     return carry_out(a, "Attached already: nothing to change.",
                      "Attached. movedctl doctor shows what a sender now gets.", err);
+}
+
+/* Finds the installation, and attaches or detaches. */
+static int run(struct postfix_attachment *a,
+               int (*step)(struct postfix_attachment *a, struct error *err), struct error *err)
+{
+    int rc = postfix_find(&a->postfix, a->request->config_dir, err);
+    if (rc == 0)
+        rc = step(a, err);
+    free_attachment(a);
+    return rc;
 }
 
 int postfix_attach(const struct mta_request *request, struct error *err)
 {
     struct postfix_attachment a = {
         .request = request, .unserved = request->unserved, .raise_limits = request->raise_limits};
-    int rc = attach(&a, err);
-    free_attachment(&a);
-    return rc;
+    return run(&a, attach_with, err);
+}
+
+/* What is left of us would wait for milter-moved, or accept what it no longer refuses. */
+static int check_gone(const struct postfix_attachment *a, struct error *err)
+{
+    const char *lookups = endpoint_path(a->request->settings->lookup_socket);
+    const char *relative = lookups == NULL ? NULL : postfix_queue_path(&a->postfix, lookups);
+    const char *socket = relative != NULL ? relative : lookups != NULL ? lookups : "";
+    if (ours_check_gone(&a->main, a->main_path, socket, err) != 0)
+        return -1;
+    return ours_check_gone(&a->master, a->master_path, socket, err);
+}
+
+/* A milter that an administrator wrote into smtpd_milters is not ours to remove. */
+static void say_by_hand(struct postfix_attachment *a)
+{
+    struct error err;
+    if (postfix_name_milter(a->milter, &a->postfix, a->request->settings->socket, &err) == 0 &&
+        (strstr(a->main.bare, a->milter) != NULL || strstr(a->master.bare, a->milter) != NULL))
+        a->request->warn(
+            "%s was added by hand, and stays: remove it before milter-moved is stopped", a->milter);
+}
+
+static int detach_with(struct postfix_attachment *a, struct error *err)
+{
+    if (read_configuration(a, err) != 0 || check_gone(a, err) != 0 || add_changes(a, err) != 0 ||
+        attachment_forget(a->request, &a->changes, err) != 0)
+        return -1;
+    say_by_hand(a);
+    return carry_out(a, "Not attached: nothing to change.",
+                     "Detached. milter-moved itself can be stopped now.", err);
 }
 
 int postfix_detach(const struct mta_request *request, struct error *err)
 {
     struct postfix_attachment a = {.request = request};
-    int rc = read_configuration(&a, err);
-    if (rc == 0)
-        rc = add_changes(&a, err);
-    if (rc == 0)
-        rc = carry_out(&a, "Not attached: nothing to change.",
-                       "Detached. milter-moved itself can be stopped now.", err);
-    free_attachment(&a);
-    return rc;
+    return run(&a, detach_with, err);
 }

@@ -104,31 +104,43 @@ static int check_moved(const char *socket, struct error *err)
         socket);
 }
 
-int postfix_move_socket(char *socket, const struct mta_request *request,
-                        const struct postfix *postfix, const char *service, struct error *err)
+/* Plans that a socket of ours, if it lies elsewhere, has this name in the folder; *socket becomes where it then is. */
+static int move(char *socket, const char *key, const char *name, const struct mta_request *request,
+                const struct postfix *postfix, struct file_changes *changes, struct error *err)
+{
+    if (!postfix_is_out_of_chroot(postfix, socket))
+        return 0;
+    snprintf(socket, ENDPOINT_TEXT_SIZE, "unix:%s/" FOLDER "/%s", postfix->queue, name);
+    return attachment_set_key(request, changes, key, socket, err);
+}
+
+int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *request,
+                         const struct postfix *postfix, const char *service, struct error *err)
 {
     static const char *const is_active[] = {"systemctl", "is-active", "--quiet", "milter-moved",
                                             NULL};
     static const char *const restart[] = {"systemctl", "restart", "milter-moved", NULL};
     static const char *const *const restarts[] = {restart, NULL};
     struct file_changes changes = {.count = 0};
-    bool unit = process_succeeds(is_active);
+    bool unit = attachment_has_systemd() && process_succeeds(is_active);
     const struct aftermath aftermath = {.reloads = unit ? restarts : NULL};
 
-    snprintf(socket, ENDPOINT_TEXT_SIZE, "unix:%s/" FOLDER "/milter.sock", postfix->queue);
-    request->say("Step 1 of 2: %s is confined to %s (chroot in master.cf): the milter's socket "
-                 "moves there.\n\n",
+    request->say("Step 1 of 2: %s is confined to %s (chroot in master.cf): the sockets of "
+                 "milter-moved move there.\n\n",
                  service, postfix->queue);
-    int rc = attachment_set_key(request, &changes, "socket", socket, err);
+    int rc = move(milter, "socket", "milter.sock", request, postfix, &changes, err);
+    if (rc == 0)
+        rc = move(lookups, "lookup_socket", "lookup.sock", request, postfix, &changes, err);
     if (rc == 0 && !request->dry_run)
         rc = make_folder(request->settings, postfix, err);
     if (rc == 0)
         rc = attachment_carry_out(request, &changes, &aftermath, "", "", err);
     file_changes_free(&changes);
-    if (rc == 0 && !request->dry_run)
-        rc = unit ? check_moved(socket, err)
-                  : error_set(err, EX_TEMPFAIL,
-                              "restart milter-moved, then run this command again for step 2");
+    if (rc == 0 && !request->dry_run && !unit)
+        rc = error_set(err, EX_TEMPFAIL,
+                       "restart milter-moved, then run this command again for step 2");
+    else if (rc == 0 && !request->dry_run)
+        rc = check_moved(milter, err) == 0 ? check_moved(lookups, err) : -1;
     if (rc == 0)
         request->say("\nStep 2 of 2: Postfix.\n\n");
     return rc;

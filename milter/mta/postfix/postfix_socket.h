@@ -24,11 +24,11 @@ int postfix_name_milter(char *out, const struct postfix *postfix, const char *so
  * err. */
 int postfix_check_socket(const struct postfix *postfix, const char *socket, struct error *err);
 
-/* Moves the milter's socket into the queue folder, because the service called service is chrooted there: makes
- * its folder, sets socket in our configuration, and restarts the daemon if systemd runs it.
- * socket[ENDPOINT_TEXT_SIZE] becomes the new one. Returns 0 if attach can go on; or -1 with err (EX_TEMPFAIL:
- * somebody else has to restart the daemon). */
-int postfix_move_socket(char *socket, const struct mta_request *request,
-                        const struct postfix *postfix, const char *service, struct error *err);
+/* Moves those of the daemon's two sockets that are not there into the queue folder, because the service called service is
+ * chrooted to it: makes their folder, sets them in our configuration, and restarts the daemon if systemd runs it.
+ * milter and lookups, each [ENDPOINT_TEXT_SIZE], become the new ones. Returns 0 if attach can go on; or -1 with err
+ * (EX_TEMPFAIL: somebody else has to restart the daemon). */
+int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *request,
+                         const struct postfix *postfix, const char *service, struct error *err);
 
 #endif

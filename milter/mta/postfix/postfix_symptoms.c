@@ -97,7 +97,7 @@ static bool verifies(const struct subject *subject)
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         const char *list = of_service(subject, lists[i]);
         const char *at = strstr(list, "reject_unverified_recipient"),
-                   *passes = strstr(list, ":listed");
+                   *passes = strstr(list, ":refused");
         if (at != NULL && (passes == NULL || passes > at)) {
             fact_set(subject->facts, "list", "%s", lists[i]);
             return true;
@@ -145,8 +145,8 @@ static bool looks_up_elsewhere(const struct subject *subject)
 {
     const struct postfix_view *view = subject->view;
     char name[PATH_MAX];
-    const char *list;
-    snprintf(name, sizeof name, "%s:listed", view->lookups);
+    const char *list, *relative = postfix_queue_path(&view->postfix, view->lookups);
+    snprintf(name, sizeof name, "%s:listed", relative == NULL ? view->lookups : relative);
     fact_set(subject->facts, "lookups", "%s", view->lookups);
     for (int kind = 0; (list = next_listed(subject, &kind)) != NULL; kind++)
         if (strstr(list, name) == NULL) {
@@ -158,61 +158,6 @@ static bool looks_up_elsewhere(const struct subject *subject)
 }
 
 /* ---- of a service */
-
-/* How often the service's line in master.cf sets the parameter. */
-static int count_options(const struct service *service, const char *name)
-{
-    int count = 0;
-    for (const char *at = service->line->text; (at = strstr(at, name)) != NULL;) {
-        at += strlen(name);
-        count += at[strspn(at, " \t")] == '=';
-    }
-    return count;
-}
-
-/* Whether a list is another one with a piece of ours put in, whatever blanks are between the items. true if it
- * does not have the piece: then it is not ours. */
-static bool is_with_piece(const char *list, const char *piece, const char *other)
-{
-    const char *at = *piece == '\0' ? NULL : strstr(list, piece);
-    if (at == NULL)
-        return true;
-    for (;; list++, other++) {
-        list += strspn(list, " \t");
-        if (list == at)
-            list += strlen(piece);
-        list += strspn(list, " \t");
-        other += strspn(other, " \t");
-        if (*list != *other || *list == '\0')
-            return *list == *other;
-    }
-}
-
-/* attach copies the lists of main.cf to the service, with our map or restriction in them. */
-static bool is_outdated(const struct subject *subject)
-{
-    const struct service *service = service_of(subject);
-    char refusal[4096];
-    snprintf(refusal, sizeof refusal, "check_recipient_access %s",
-             of_server(subject, "moved_domains"));
-    const char *listed = of_server(subject, "moved_listed");
-    const struct {
-        const char *name, *piece;
-    } lists[] = {
-        {postfix_class_maps(POSTFIX_LOCAL), listed},   {postfix_class_maps(POSTFIX_ALIAS), listed},
-        {postfix_class_maps(POSTFIX_VIRTUAL), listed}, {postfix_class_maps(POSTFIX_RELAY), listed},
-        {"smtpd_relay_restrictions", refusal},         {"smtpd_recipient_restrictions", refusal}};
-    for (size_t i = 0; service != NULL && i < sizeof lists / sizeof *lists; i++) {
-        const char *name = lists[i].name;
-        /* 0: main.cf's counts; 2: the first was the service's own. */
-        if (count_options(service, name) != 1 ||
-            is_with_piece(of_service(subject, name), lists[i].piece, of_server(subject, name)))
-            continue;
-        fact_set(subject->facts, "maps", "%s", name);
-        return true;
-    }
-    return false;
-}
 
 static bool accepts_what_nobody_refuses(const struct subject *subject)
 {
@@ -275,18 +220,25 @@ static bool has_other_default(const struct subject *subject)
 
 static bool is_unserved(const struct subject *subject)
 {
-    return subject->domain != NULL && class_of(subject) == POSTFIX_NONE &&
-           strstr(of_service(subject, "smtpd_relay_restrictions"), "moved_unserved") == NULL &&
-           strstr(of_service(subject, "smtpd_recipient_restrictions"), "moved_unserved") == NULL;
+    return subject->domain != NULL && class_of(subject) == POSTFIX_NONE && subject->service >= 0 &&
+           !postfix_asks(subject->view, subject->service, ":refused");
 }
 
-/* The maps of a class that are empty know every recipient, except virtual alias maps, which then know none. */
+/* attach then leaves the maps out: a client that has other milters could send to removed mailboxes. */
+static bool has_milter_maps(const struct subject *subject)
+{
+    return !postfix_is_blank(of_service(subject, "smtpd_milter_maps"));
+}
+
+/* The maps of a class that are empty know every recipient, except virtual alias maps, which then know none. A
+ * recipient that virtual alias maps know is known whatever its class. */
 static bool lacks_listed(const struct subject *subject)
 {
     struct postfix_milter us;
     const char *list = of_service(subject, maps_of(subject));
-    return class_of(subject) != POSTFIX_NONE && has_us(subject, &us) &&
+    return class_of(subject) != POSTFIX_NONE && has_us(subject, &us) && !has_milter_maps(subject) &&
            (!postfix_is_blank(list) || class_of(subject) == POSTFIX_ALIAS) && !has_listed(list) &&
+           !has_listed(of_service(subject, postfix_class_maps(POSTFIX_ALIAS))) &&
            *subject->evidence->settings->lookup_socket != '\0';
 }
 
@@ -376,7 +328,7 @@ static bool lacks_table(const struct subject *subject)
 
 static bool is_passed_over(const struct subject *subject)
 {
-    return shows_map_alone(subject) && !postfix_is_blank(of_service(subject, "smtpd_milter_maps"));
+    return (shows_map_alone(subject) || shows_unknown(subject)) && has_milter_maps(subject);
 }
 
 static bool relays_for_us(const struct subject *subject)
@@ -395,7 +347,7 @@ const struct symptom postfix_symptoms[] = {
     {"listed-without-milter", FAULT, OF_SERVICE, accepts_what_nobody_refuses, shows_map_alone,
      "DANGEROUS: the service ${service} asks the map listed of milter-moved, but not its milter: while another "
      "session with the milter is open it accepts mail for mailboxes that are gone, and bounces it later.",
-     "remove ${listed} from the service's maps (-o in ${master}, and main.cf), and ${reload}; or give it the "
+     "remove $moved_listed from the service (-o in ${master}, and main.cf), and ${reload}; or give it the "
      "milter: ${attach}"},
     {"not-attached", FAULT, OF_SERVICE, is_not_attached, shows_no_us,
      "The service ${service}, which listens there, has no milter-moved in its smtpd_milters (${milters}).",
@@ -421,29 +373,24 @@ const struct symptom postfix_symptoms[] = {
     {"listed-missing", FAULT, OF_DOMAIN, lacks_listed, shows_unknown,
      "${domain} is of class ${class}, and the service ${service} does not ask the map listed for it (${maps} "
      "= ${maps_value}): a mailbox that was removed is unknown, and no milter is asked.",
-     "${attach}; or in ${master}, with the service: -o { ${maps} = ${maps_value} ${listed} }"},
+     "${attach}"},
     {"listed-alone", FAULT, OF_DOMAIN, has_listed_alone, NULL,
      "${maps} has the map listed alone: all other mailboxes of class ${class} are unknown.",
-     "remove ${listed} from ${maps}, which is then empty: every recipient is accepted, and the milter asked"},
+     "remove $moved_listed from ${maps}, which is then empty: every recipient is accepted, and the milter asked"},
     {"listed-for-all", FAULT, OF_DOMAIN, has_listed_for_all, NULL,
      "${maps} has the map listed in main.cf, where other programs than smtpd read it too: they would deliver "
      "to what they find there, or wait for it.",
-     "remove ${listed} from ${maps} in main.cf, and ${attach}"},
+     "remove the map from ${maps} in main.cf, and ${attach}"},
     {"daemon-table", FAULT, OF_REPLY, lacks_table, NULL, DAEMON_TABLE_WHY, DAEMON_TABLE_MEND},
     {"proxy-read-maps", FAULT, OF_SERVER, lacks_proxy_read, shows_lookup_failure,
      "proxymap may not open the map listed: it is not in proxy_read_maps.",
-     "add ${listed} to the end of proxy_read_maps (postconf proxy_read_maps), and ${reload}; ${attach} does "
-     "that"},
+     "remove the map that begins with proxy: from the lists, and ${attach}, which needs no proxymap"},
     {"lookup-access", FAULT, OF_SERVER, may_not_look_up, shows_lookup_failure,
-     "proxymap cannot open the lookup socket: ${stops}.",
+     "Postfix cannot open the lookup socket: ${stops}.",
      "${let}"},
     {"lookup-elsewhere", FAULT, OF_SERVER, looks_up_elsewhere, shows_lookup_failure,
      "${maps} = ${maps_value} looks for the map listed elsewhere than at ${lookups}, where milter-moved listens.",
      "${attach}, after the old map is removed"},
-    {"attach-outdated", FAULT, OF_SERVICE, is_outdated, NULL,
-     "${maps} has changed in main.cf since attach: the service ${service} still has a copy of the old list, and "
-     "refuses mailboxes that were added since.",
-     "${attach}, which shows what has changed"},
     {"soft-bounce", FAULT, OF_SERVER, is_softened, shows_soft,
      "soft_bounce = yes: every permanent refusal becomes a temporary one, so senders retry for days and are "
      "never told the new address.",
@@ -451,8 +398,7 @@ const struct symptom postfix_symptoms[] = {
     {"recipients-verified", FAULT, OF_SERVER, verifies, shows_verified,
      "${list} has reject_unverified_recipient: Postfix probes the destination of the mailbox before any milter is "
      "asked, and a mailbox that was removed is not there.",
-     "in ${list}, before reject_unverified_recipient: check_recipient_access pipemap:{${listed}, static:OK}; "
-     "and ${reload}"},
+     "in ${list}, before reject_unverified_recipient: check_recipient_access ${asked_at}:refused; and ${reload}"},
     {"non-smtpd-milters", FAULT, OF_SERVER, is_in_non_smtpd, NULL,
      "non_smtpd_milters = ${non_smtpd} has milter-moved: nothing can be refused there, and mail of "
      "sendmail(1) and cron waits while milter-moved is down.",
@@ -476,8 +422,9 @@ const struct symptom postfix_symptoms[] = {
      "to any domain.",
      ""},
     {"milter-maps", FAULT, OF_REPLY, is_passed_over, NULL,
-     "smtpd_milter_maps chooses other milters for some clients, us perhaps.",
-     "postconf smtpd_milter_maps; run doctor from another address"},
+     "smtpd_milter_maps chooses other milters for some clients, us perhaps; so attach gives the service no map for "
+     "mailboxes that were removed.",
+     "postconf smtpd_milter_maps; run doctor from another address, or remove it and ${attach}"},
     {"other-milter", FAULT, OF_REPLY, shows_no_milter, NULL,
      "Postfix does not reach one of its milters (${milters}): ${got}. milter-moved itself answers.",
      "its log names the milter ('connect to Milter service'): start that; or ${reload}, if the configuration "

@@ -1,6 +1,5 @@
 #include "mta/postfix/postfix_view.h"
 
-#include "mta/files.h"
 #include "mta/postfix/postfix_socket.h"
 
 #include <limits.h>
@@ -13,53 +12,60 @@
 
 /* ---- parameters */
 
-/* "name = value", and of master.cf "smtp/inet/name = value". */
 struct postfix_parameter {
     char *name, *value;
 };
 
-static int split_parameters(struct postfix_view *view, char *text)
+/* Takes over the lines "name = value". Returns 0, or -1 if memory is out. */
+static int split_parameters(struct postfix_parameters *out, char *text)
 {
+    out->text = text;
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         char *equals = strstr(line, " =");
-        struct postfix_parameter *more =
-            realloc(view->parameters, (view->parameter_count + 1) * sizeof *more);
+        struct postfix_parameter *more = realloc(out->of, (out->count + 1) * sizeof *more);
         if (more == NULL)
             return -1;
-        view->parameters = more;
+        out->of = more;
         if (equals == NULL)
             continue;
         *equals = '\0';
-        more[view->parameter_count++] =
-            (struct postfix_parameter){line, equals + 2 + (equals[2] == ' ')};
+        more[out->count++] = (struct postfix_parameter){line, equals + 2 + (equals[2] == ' ')};
     }
     return 0;
 }
 
-/* Returns NULL if it is not set. */
-static const char *find_parameter(const struct postfix_view *view, const char *name)
+static void free_parameters(struct postfix_parameters *parameters)
 {
-    for (size_t i = 0; i < view->parameter_count; i++)
-        if (strcmp(view->parameters[i].name, name) == 0)
-            return view->parameters[i].value;
-    return NULL;
+    free(parameters->of);
+    free(parameters->text);
+}
+
+static const char *find_parameter(const struct postfix_parameters *in, const char *name)
+{
+    for (size_t i = 0; i < in->count; i++)
+        if (strcmp(in->of[i].name, name) == 0)
+            return in->of[i].value;
+    return "";
 }
 
 const char *postfix_of_server(const struct postfix_view *view, const char *name)
 {
-    const char *value = view == NULL ? NULL : find_parameter(view, name);
-    return value == NULL ? "" : value;
+    return view == NULL ? "" : find_parameter(&view->server, name);
 }
 
 const char *postfix_of_service(const struct postfix_view *view, int service, const char *name)
 {
-    char own[256];
-    const char *value = NULL;
-    if (view != NULL && service >= 0) {
-        snprintf(own, sizeof own, "%s/%s", view->services[service].name, name);
-        value = find_parameter(view, own);
-    }
-    return value == NULL ? postfix_of_server(view, name) : value;
+    return view == NULL || service < 0 ? postfix_of_server(view, name)
+                                       : find_parameter(&view->of_services[service], name);
+}
+
+bool postfix_asks(const struct postfix_view *view, int service, const char *map)
+{
+    const struct postfix_parameters *all = &view->of_services[service];
+    for (size_t i = 0; i < all->count; i++)
+        if (strncmp(all->of[i].name, "moved_", 6) != 0 && strstr(all->of[i].value, map) != NULL)
+            return true;
+    return false;
 }
 
 /* ---- reading */
@@ -86,17 +92,42 @@ static int find_door(const struct postfix_view *view, unsigned port)
     return -1;
 }
 
+/* Splits the service's own parameters out of the lines "smtp/inet/name = value". Returns how many options there are,
+ * each borrowed from overrides, over which it writes. */
+static size_t split_own(char **options, char *overrides, const char *service)
+{
+    size_t count = 0, length = strlen(service);
+    for (char *rest = overrides, *line; (line = strsep(&rest, "\n")) != NULL;)
+        if (strncmp(line, service, length) == 0 && line[length] == '/')
+            options[count++] = line + length + 1;
+    return count;
+}
+
+/* All parameters as the service has them: main.cf's lists may refer to what master.cf sets. */
+static int read_service(struct postfix_parameters *out, const struct postfix_view *view,
+                        const char *service, struct error *err)
+{
+    char *overrides = postfix_overrides(view->postfix.dir, false, err), *values = NULL;
+    char **options = overrides == NULL ? NULL : calloc(strlen(overrides) / 2 + 1, sizeof *options);
+    if (options != NULL)
+        values =
+            postfix_values(view->postfix.dir, options, split_own(options, overrides, service), err);
+    free(options);
+    free(overrides);
+    return values == NULL ? -1 : split_parameters(out, values);
+}
+
 static int read_master(struct postfix_view *view, struct error *err)
 {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/master.cf", view->postfix.dir);
-    char *text = file_read(path, err);
-    view->master = text == NULL ? NULL : cf_read(text);
-    free(text);
-    if (view->master == NULL)
+    view->services = plan_services(view->postfix.dir, &view->service_count, err);
+    if (view->services == NULL)
         return -1;
-    view->services = plan_services(view->master, view->postfix.dir, &view->service_count, err);
-    return view->services == NULL ? -1 : 0;
+    error_set(err, EX_OSERR, "out of memory"); /* unless another reason is given */
+    view->of_services = calloc(view->service_count + 1, sizeof *view->of_services);
+    for (size_t i = 0; view->of_services != NULL && i < view->service_count; i++)
+        if (read_service(&view->of_services[i], view, view->services[i].name, err) != 0)
+            return -1;
+    return view->of_services == NULL ? -1 : 0;
 }
 
 static int read_all(struct postfix_view *view, const struct evidence *evidence, struct error *err)
@@ -107,15 +138,11 @@ static int read_all(struct postfix_view *view, const struct evidence *evidence, 
     if (endpoint_parse(&view->milter, settings->socket, err) != 0 ||
         postfix_find(&view->postfix, evidence->config_dir, err) != 0)
         return -1;
-    for (int i = 0; i < 2; i++) {
-        view->texts[i] = i == 0 ? postfix_values(view->postfix.dir, err)
-                                : postfix_overrides(view->postfix.dir, true, err);
-        if (view->texts[i] == NULL)
-            return -1;
-        if (split_parameters(view, view->texts[i]) != 0)
-            return error_set(err, EX_OSERR, "out of memory");
-    }
-    error_set(err, EX_OSERR, "out of memory"); /* unless another reason is given */
+    char *values = postfix_values(view->postfix.dir, NULL, 0, err);
+    if (values == NULL)
+        return -1;
+    if (split_parameters(&view->server, values) != 0)
+        return error_set(err, EX_OSERR, "out of memory");
     if (read_master(view, err) != 0)
         return -1;
     view->door = find_door(view, evidence->server.where.port);
@@ -142,11 +169,11 @@ void postfix_look_free(void *looked_at)
     struct postfix_view *view = looked_at;
     if (view == NULL)
         return;
-    free(view->texts[0]);
-    free(view->texts[1]);
-    free(view->parameters);
+    free_parameters(&view->server);
+    for (size_t i = 0; view->of_services != NULL && i < view->service_count; i++)
+        free_parameters(&view->of_services[i]);
+    free(view->of_services);
     free(view->services);
-    cf_free(view->master);
     postfix_free(&view->postfix);
     free(view);
 }
@@ -169,8 +196,7 @@ static const char *read_milter(struct postfix_milter *out, const char *list)
     return *end == '}' ? end + 1 : end;
 }
 
-/* Where smtpd looks for a socket: its working directory is the queue folder, which is also its root with
- * chroot. */
+/* Where smtpd looks for a socket: its working directory is the queue folder, which is also its root with chroot. */
 static void resolve(const struct postfix_view *view, int service, char *out, size_t size,
                     const char *path)
 {
@@ -234,7 +260,7 @@ bool postfix_has_us(const struct postfix_view *view, int service, struct postfix
 
 /* ---- for doctor */
 
-int postfix_services(const void *view, int *asked)
+int postfix_count_services(const void *view, int *asked)
 {
     const struct postfix_view *postfix = view;
     *asked = postfix->door;
@@ -274,10 +300,11 @@ static void tell_sockets(struct facts *facts, const struct postfix_view *view, c
         fact_set(facts, "milter", "%s", milter);
     fact_set(facts, "socket", "%s", socket);
     fact_set(facts, "lookups", "%s", view->lookups);
-    if (find_parameter(view, "moved_listed") != NULL)
-        fact_set(facts, "listed", "$moved_listed");
+    const char *relative = postfix_queue_path(&view->postfix, view->lookups);
+    if (relative == NULL)
+        fact_set(facts, "asked_at", "proxy:socketmap:unix:%s", view->lookups);
     else
-        fact_set(facts, "listed", "proxy:socketmap:unix:%s:listed", view->lookups);
+        fact_set(facts, "asked_at", "socketmap:unix:%s", relative);
 }
 
 void postfix_tell(const struct subject *subject)

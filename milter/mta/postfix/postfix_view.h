@@ -1,5 +1,5 @@
-/* mta/postfix/postfix_view.h: the configuration of a Postfix as doctor looks at it: what holds for the whole
- * server and for each smtpd service, and where milter-moved is in it. postconf(5), master(5). */
+/* mta/postfix/postfix_view.h: the configuration of a Postfix as doctor looks at it: what holds for the whole server and
+ * for each smtpd service, and where milter-moved is in it. postconf(5), master(5). */
 #ifndef MTA_POSTFIX_POSTFIX_VIEW_H
 #define MTA_POSTFIX_POSTFIX_VIEW_H
 
@@ -10,12 +10,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* All parameters, expanded. */
+struct postfix_parameters {
+    char *text; /* which they point into */
+    struct postfix_parameter *of;
+    size_t count;
+};
+
 struct postfix_view {
     struct postfix postfix;
-    char *texts[2]; /* of main.cf and master.cf, which parameters point into */
-    struct postfix_parameter *parameters;
-    size_t parameter_count;
-    struct cf *master;
+    struct postfix_parameters server,
+        *of_services; /* as main.cf alone has them; one for each service */
     struct service *services;
     size_t service_count;
     int door;               /* the service behind the port that is asked, its number; -1: unknown */
@@ -32,14 +37,17 @@ struct postfix_milter {
 /* As struct mta has them: their view is a struct postfix_view. */
 void *postfix_look(const struct evidence *evidence, struct error *err);
 void postfix_look_free(void *looked_at);
-int postfix_services(const void *view, int *asked);
+int postfix_count_services(const void *view, int *asked);
 int postfix_classify_domains(const void *view, struct evidence *evidence, struct error *err);
 void postfix_tell(const struct subject *subject);
 
-/* The value of a parameter in main.cf, and as a service has it (its number, -1 for main.cf's); "" if it is not
- * set, or view is NULL. Borrowed. */
+/* The value of a parameter in main.cf, and as a service has it (its number, -1 for main.cf's); "" if it is not set, or
+ * view is NULL. Borrowed. */
 const char *postfix_of_server(const struct postfix_view *view, const char *name);
 const char *postfix_of_service(const struct postfix_view *view, int service, const char *name);
+
+/* Whether a parameter of the service, which is not -1, names this map of ours: ":listed", ":refused". */
+bool postfix_asks(const struct postfix_view *view, int service, const char *map);
 
 /* Whether the service's smtpd finds us at this address. */
 bool postfix_leads_to_us(const struct postfix_view *view, int service, const char *address);

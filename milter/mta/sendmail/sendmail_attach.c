@@ -392,6 +392,8 @@ static int plan_without(struct sendmail_attachment *a, struct error *err)
         return -1;
     if (a->changes.count == 0)
         return 0;
+    if (attachment_forget(a->request, &a->changes, err) != 0)
+        return -1;
     char *kept = find_kept(a);
     if (kept != NULL)
         return change_cf(a, kept, err);

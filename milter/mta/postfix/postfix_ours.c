@@ -1,0 +1,459 @@
+#include "mta/postfix/postfix_ours.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMENT                                                                                    \
+    "# milter-moved: empty here, and set in master.cf for the services that movedctl attached"
+#define OLD_DOMAINS "moved_domains" /* of the versions that copied lists into master.cf */
+
+static const char *const names[] = {OURS_MILTER, OURS_LISTED, OURS_UNSERVED, OLD_DOMAINS};
+
+/* The lists that refer to them. */
+static const struct {
+    const char *list, *name;
+} lists[] = {
+    {"smtpd_milters", OURS_MILTER},        {"local_recipient_maps", OURS_LISTED},
+    {"virtual_alias_maps", OURS_LISTED},   {"virtual_mailbox_maps", OURS_LISTED},
+    {"relay_recipient_maps", OURS_LISTED}, {"proxy_read_maps", OURS_LISTED}, /* once */
+};
+
+/* They refuse to relay. */
+static const char *const refusals[] = {"reject_unauth_destination", "defer_unauth_destination"};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static int out_of_memory(struct error *err)
+{
+    return error_set(err, EX_OSERR, "out of memory");
+}
+
+/* ---- finding */
+
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+/* Finds the word in the part. */
+static bool find_word(const struct cf *cf, struct span part, const char *word, struct span *out)
+{
+    size_t length = strlen(word);
+    for (size_t at = part.start; at + length <= part.end; at++)
+        if (memcmp(cf->bare + at, word, length) == 0 && !is_word(cf->bare[at + length]) &&
+            (at == 0 || !is_word(cf->bare[at - 1]))) {
+            *out = (struct span){at, at + length};
+            return true;
+        }
+    return false;
+}
+
+static bool ends_item(char c)
+{
+    return c == '\0' || strchr(", \t\r\n}", c) != NULL;
+}
+
+/* Finds "$name" or "${name}" as an item of the list, and not in the braces of another item. */
+static bool find_reference(const struct cf *cf, struct span list, const char *name,
+                           struct span *out)
+{
+    char forms[3][32];
+    int depth = 0;
+    snprintf(forms[0], sizeof forms[0], "$%s", name);
+    snprintf(forms[1], sizeof forms[1], "${%s}", name);
+    snprintf(forms[2], sizeof forms[2], "$(%s)", name);
+    for (size_t at = list.start; at < list.end; at++) {
+        for (size_t i = 0; depth == 0 && i < COUNT(forms); i++) {
+            size_t end = at + strlen(forms[i]);
+            if (end <= list.end && memcmp(cf->bare + at, forms[i], end - at) == 0 &&
+                (at == list.start || strchr(", \t\n=", cf->bare[at - 1]) != NULL) &&
+                ends_item(cf->bare[end])) {
+                *out = (struct span){at, end};
+                return true;
+            }
+        }
+        depth += cf->bare[at] == '{' ? 1 : cf->bare[at] == '}' ? -1 : 0;
+    }
+    return false;
+}
+
+/* The reference before a refusal to relay. */
+static bool find_unserved(const struct cf *cf, struct span part, struct span *out)
+{
+    struct span word;
+    for (struct span rest = part; find_word(cf, rest, OURS_UNSERVED, &word);
+         rest.start = word.end) {
+        if (word.start == 0 || cf->bare[word.start - 1] != '$')
+            continue;
+        size_t end = word.end;
+        end += cf->bare[end] == ',';
+        end += cf->bare[end] == ' ';
+        for (size_t i = 0; i < COUNT(refusals); i++)
+            if (strncmp(cf->bare + end, refusals[i], strlen(refusals[i])) == 0) {
+                *out = (struct span){word.start - 1, end};
+                return true;
+            }
+    }
+    return false;
+}
+
+static bool find_refusal(const struct cf *cf, struct span part, struct span *out)
+{
+    struct span word;
+    bool found = false;
+    for (size_t i = 0; i < COUNT(refusals); i++)
+        if (find_word(cf, part, refusals[i], &word) && (!found || word.start < out->start)) {
+            *out = word;
+            found = true;
+        }
+    return found;
+}
+
+/* The line of a service in master.cf, "smtp/inet". */
+static bool find_service(const struct cf *master, const char *service, struct span *line)
+{
+    char name[128], type[32], command[64], have[192];
+    for (*line = (struct span){0, 0}; cf_next(master, line);) {
+        if (sscanf(master->bare + line->start, "%127s %31s %*s %*s %*s %*s %*s %63s", name, type,
+                   command) != 3)
+            continue;
+        snprintf(have, sizeof have, "%s/%s", name, type);
+        if (strcmp(have, service) == 0 && strcmp(command, "smtpd") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- adding */
+
+static int add_last_line(struct cf *cf, const char *line)
+{
+    size_t length = strlen(cf->text);
+    bool whole = length > 0 && cf->text[length - 1] == '\n';
+    return cf_add_lines(cf, whole ? length - 1 : length, line);
+}
+
+static int set_default(struct cf *main, const struct postfix *postfix, const char *list,
+                       const char *name, struct error *err)
+{
+    char *value = postfix_default(postfix->dir, list, err), *line = NULL;
+    if (value == NULL)
+        return -1;
+    int rc = asprintf(&line, "%s =%s%s $%s", list, *value == '\0' ? "" : " ", value, name) < 0
+                 ? -1
+                 : add_last_line(main, line);
+    free(value);
+    free(line);
+    return rc == 0 ? 0 : out_of_memory(err);
+}
+
+int ours_add_to_main(struct cf *main, const struct postfix *postfix, const char *list,
+                     const char *name, struct error *err)
+{
+    char item[32];
+    struct span line, value, there;
+    snprintf(item, sizeof item, " $%s", name);
+    if (!cf_parameter(main, list, &line, &value))
+        return set_default(main, postfix, list, name, err);
+    if (find_reference(main, value, name, &there))
+        return 0;
+    return cf_replace(main, (struct span){line.end, line.end}, item) == 0 ? 0 : out_of_memory(err);
+}
+
+int ours_add_to_service(struct cf *master, const char *service, const char *list, const char *name)
+{
+    char item[32];
+    struct span line, option, parameter, value, there;
+    if (!find_service(master, service, &line))
+        return 0;
+    option = (struct span){line.start, line.start};
+    while (cf_option(master, line, &option, &parameter, &value)) {
+        if (!cf_is(master, parameter, list) || find_reference(master, value, name, &there))
+            continue;
+        /* Without braces the value of an option has no blanks. */
+        snprintf(item, sizeof item, "%s$%s", cf_is_blank(master, value) ? "" : ",", name);
+        if (cf_replace(master, (struct span){value.end, value.end}, item) != 0)
+            return -1;
+        option.end += strlen(item);
+        line.end += strlen(item);
+    }
+    return 0;
+}
+
+/* Puts it before the first refusal in this part of the text. Returns how many characters that takes, 0 if it is there
+ * or nothing refuses; or -1. */
+static int add_before_refusal(struct cf *cf, struct span part, const char *item)
+{
+    struct span word;
+    if (find_unserved(cf, part, &word) || !find_refusal(cf, part, &word))
+        return 0;
+    return cf_replace(cf, (struct span){word.start, word.start}, item) == 0 ? (int)strlen(item)
+                                                                            : -1;
+}
+
+int ours_add_unserved_to_main(struct cf *main, const struct postfix *postfix, struct error *err)
+{
+    static const char list[] = "smtpd_relay_restrictions";
+    struct span line, value;
+    int rc = 0;
+    if (!cf_parameter(main, list, &line, &value)) {
+        char *set = NULL, *theirs = postfix_default(postfix->dir, list, err);
+        if (theirs == NULL)
+            return -1;
+        rc = asprintf(&set, "%s = %s", list, theirs) < 0 ? -1 : add_last_line(main, set);
+        free(theirs);
+        free(set);
+    }
+    for (line = (struct span){0, 0}; rc >= 0 && cf_next(main, &line); line.end += (size_t)rc)
+        if ((rc = add_before_refusal(main, line, "$" OURS_UNSERVED ", ")) < 0)
+            break;
+    return rc >= 0 ? 0 : out_of_memory(err);
+}
+
+int ours_add_unserved_to_service(struct cf *master, const char *service)
+{
+    struct span line, option, name, value;
+    if (!find_service(master, service, &line))
+        return 0;
+    option = (struct span){line.start, line.start};
+    while (cf_option(master, line, &option, &name, &value)) {
+        int added = add_before_refusal(master, value, "$" OURS_UNSERVED ",");
+        if (added < 0)
+            return -1;
+        option.end += (size_t)added;
+        line.end += (size_t)added;
+    }
+    return 0;
+}
+
+int ours_define(struct cf *main, bool unserved)
+{
+    static const char *const lines[] = {COMMENT, OURS_MILTER " =", OURS_LISTED " =",
+                                        OURS_UNSERVED " ="};
+    int rc = 0;
+    for (size_t i = 0; i < COUNT(lines) - (unserved ? 0 : 1) && rc == 0; i++)
+        rc = add_last_line(main, lines[i]);
+    return rc;
+}
+
+int ours_add_options(struct cf *master, const char *service, const char *lines)
+{
+    struct span line;
+    return find_service(master, service, &line) ? cf_add_lines(master, line.end, lines) : 0;
+}
+
+/* ---- taking out */
+
+/* So that cf_next finds the line that begins here, or what was removed of it began. */
+static struct span before(struct span line)
+{
+    size_t at = line.start > 0 ? line.start - 1 : 0;
+    return (struct span){at, at};
+}
+
+static bool sets_ours(const struct cf *main, struct span line)
+{
+    struct span value;
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (cf_sets(main, line, names[i], &value))
+            return true;
+    return false;
+}
+
+/* Finds a reference that attach makes in this list. It goes with the blank or comma before it. */
+static bool find_in_list(const struct cf *cf, const char *list, struct span value, struct span *out)
+{
+    for (size_t i = 0; i < COUNT(lists); i++)
+        if (strcmp(lists[i].list, list) == 0 && find_reference(cf, value, lists[i].name, out)) {
+            out->start -= strchr(", ", cf->bare[out->start - 1]) != NULL;
+            return true;
+        }
+    return find_unserved(cf, value, out);
+}
+
+static char *name_of(const struct cf *main, struct span line)
+{
+    size_t length = 0;
+    while (line.start + length < line.end && is_word(main->bare[line.start + length]))
+        length++;
+    return cf_copy(main, (struct span){line.start, line.start + length});
+}
+
+static size_t count_lines(const struct cf *main, const char *list)
+{
+    size_t count = 0;
+    for (struct span line = {0, 0}, value; cf_next(main, &line);)
+        count += cf_sets(main, line, list, &value);
+    return count;
+}
+
+/* Whether attach set the list, behind its own parameters, because nobody else had. */
+static bool is_set_by_us(const struct cf *main, const struct postfix *postfix, const char *list,
+                         struct span line)
+{
+    struct error err;
+    struct span ours, value;
+    if (!cf_parameter(main, OURS_MILTER, &ours, &value) || line.start < ours.start ||
+        count_lines(main, list) != 1 || !cf_parameter(main, list, &line, &value))
+        return false;
+    char *now = cf_copy(main, value), *before_us = postfix_default(postfix->dir, list, &err);
+    bool is = now != NULL && before_us != NULL && strcmp(now, before_us) == 0;
+    free(now);
+    free(before_us);
+    return is;
+}
+
+/* Takes the references out of one line of main.cf, and the line itself if it is ours. Returns 1 if it changed
+ * something, 0, or -1. */
+static int strip_line(struct cf *main, const struct postfix *postfix, struct span line)
+{
+    struct span reference, value = line;
+    char *list = name_of(main, line);
+    int rc = list == NULL ? -1 : 0;
+    if (rc == 0 && cf_sets(main, line, list, &value) &&
+        find_in_list(main, list, value, &reference)) {
+        rc = cf_replace(main, reference, "") == 0 ? 1 : -1;
+        line.end -= reference.end - reference.start;
+        if (rc == 1 && is_set_by_us(main, postfix, list, line))
+            rc = cf_remove(main, line) == 0 ? 1 : -1;
+    }
+    free(list);
+    return rc;
+}
+
+int ours_strip_main(struct cf *main, const struct postfix *postfix, struct error *err)
+{
+    int rc = 0;
+    for (struct span line = {0, 0}; rc >= 0 && cf_next(main, &line);)
+        if ((rc = strip_line(main, postfix, line)) > 0)
+            line = before(line);
+    for (struct span line = {0, 0}; rc >= 0 && cf_next(main, &line);)
+        if (sets_ours(main, line)) {
+            rc = cf_remove(main, line);
+            line = before(line);
+        }
+    const char *comment = strstr(main->text, COMMENT);
+    if (rc >= 0 && comment != NULL) {
+        size_t start = (size_t)(comment - main->text);
+        rc = cf_remove(main, (struct span){start, start + strlen(COMMENT)});
+    }
+    return rc >= 0 ? 0 : out_of_memory(err);
+}
+
+/* ---- master.cf */
+
+/* An option of a service. */
+struct option {
+    struct span whole, name, value;
+};
+
+static bool is_ours(const struct cf *master, const struct option *option)
+{
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (cf_is(master, option->name, names[i]))
+            return true;
+    return (cf_is(master, option->name, "smtpd_soft_error_limit") &&
+            cf_is(master, option->value, OURS_SOFT_LIMIT)) ||
+           (cf_is(master, option->name, "smtpd_hard_error_limit") &&
+            cf_is(master, option->value, OURS_HARD_LIMIT));
+}
+
+static char *main_value(const struct cf *main, const struct postfix *postfix, const char *list,
+                        struct error *err)
+{
+    struct span line, value;
+    return cf_parameter(main, list, &line, &value) ? cf_copy(main, value)
+                                                   : postfix_default(postfix->dir, list, err);
+}
+
+/* Whether two lists have the same items, whatever is between them. */
+static bool is_same_list(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        a += strspn(a, ", \t");
+        b += strspn(b, ", \t");
+        if (*a != *b || *a == '\0')
+            return *a == *b;
+    }
+}
+
+/* Whether an older version made the option: a copy of main.cf's list with " $moved_listed" at its end, or restrictions with
+ * parameters that are no longer there. */
+static bool is_old_copy(const struct cf *master, const struct option *option, const char *list,
+                        const struct cf *main, const struct postfix *postfix)
+{
+    struct span reference, word;
+    struct error err;
+    if (find_word(master, option->value, OLD_DOMAINS, &word) ||
+        (strcmp(list, "smtpd_restriction_classes") == 0 &&
+         cf_is(master, option->value, OURS_UNSERVED)))
+        return true;
+    if (!find_reference(master, option->value, OURS_LISTED, &reference) ||
+        master->bare[reference.start - 1] != ' ')
+        return false;
+    char *now = cf_copy(master, (struct span){option->value.start, reference.start});
+    char *theirs = main_value(main, postfix, list, &err);
+    bool is = now != NULL && theirs != NULL && is_same_list(now, theirs);
+    free(now);
+    free(theirs);
+    return is;
+}
+
+/* Takes out the option, or what is ours in it. Returns 1 if it did, 0, or -1. */
+static int strip_option(struct cf *master, const struct option *option, const struct cf *main,
+                        const struct postfix *postfix)
+{
+    struct span reference;
+    char *list = cf_copy(master, option->name);
+    int rc = list == NULL ? -1 : 0;
+    if (rc == 0 && (is_ours(master, option) || is_old_copy(master, option, list, main, postfix)))
+        rc = cf_remove(master, option->whole) == 0 ? 1 : -1;
+    else if (rc == 0 && find_in_list(master, list, option->value, &reference))
+        rc = cf_replace(master, reference, "") == 0 ? 1 : -1;
+    free(list);
+    return rc;
+}
+
+int ours_strip_master(struct cf *master, const struct cf *main, const struct postfix *postfix,
+                      struct error *err)
+{
+    int rc = 0;
+    for (struct span line = {0, 0}; rc >= 0 && cf_next(master, &line);) {
+        struct option option = {.whole = {line.start, line.start}};
+        while (rc == 0 && cf_option(master, line, &option.whole, &option.name, &option.value))
+            rc = strip_option(master, &option, main, postfix);
+        if (rc > 0) {
+            line = before(line);
+            rc = 0;
+        }
+    }
+    return rc >= 0 ? 0 : out_of_memory(err);
+}
+
+/* ---- what is left */
+
+static int refuse(const struct cf *cf, const char *path, struct span found, struct error *err)
+{
+    unsigned number = 1;
+    for (size_t i = 0; i < found.start; i++)
+        number += cf->text[i] == '\n';
+    error_set(err, EX_CONFIG,
+              "'%.*s' stands where attach did not put it: take it out, then run this again",
+              (int)(found.end - found.start), cf->text + found.start);
+    return error_at(err, path, number);
+}
+
+int ours_check_gone(const struct cf *cf, const char *path, const char *socket, struct error *err)
+{
+    struct span all = {0, strlen(cf->bare)}, found;
+    const char *at = *socket == '\0' ? NULL : strstr(cf->bare, socket);
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (find_word(cf, all, names[i], &found))
+            return refuse(cf, path, found, err);
+    if (at == NULL)
+        return 0;
+    size_t start = (size_t)(at - cf->bare);
+    return refuse(cf, path, (struct span){start, start + strlen(socket)}, err);
+}

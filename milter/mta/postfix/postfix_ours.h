@@ -1,0 +1,48 @@
+/* mta/postfix/postfix_ours.h: what attach puts into main.cf and master.cf. It is found by its names, wherever postconf(1)
+ * or an administrator has moved it. Works on texts; only the defaults of Postfix are asked for. */
+#ifndef MTA_POSTFIX_POSTFIX_OURS_H
+#define MTA_POSTFIX_POSTFIX_OURS_H
+
+#include "base/error.h"
+#include "mta/postfix/cf.h"
+#include "mta/postfix/postfix.h"
+
+/* Parameters of ours. They are empty in main.cf, whose lists refer to them, and set in master.cf for each service that is
+ * attached. An undefined parameter is an empty one too, so either file may lose what attach wrote. */
+#define OURS_MILTER   "moved_milter"
+#define OURS_LISTED   "moved_listed"
+#define OURS_UNSERVED "moved_unserved"
+
+/* For mail to lists; under stress Postfix's own default. */
+#define OURS_SOFT_LIMIT "${stress?{1}:{1000}}"
+#define OURS_HARD_LIMIT "${stress?{1}:{1001}}"
+
+/* Adds a reference to one of our parameters to the end of a list in main.cf; a list that is not set is set to its default
+ * with it. A list that has one already is left alone. Returns 0, or -1 with err. */
+int ours_add_to_main(struct cf *main, const struct postfix *postfix, const char *list,
+                     const char *name, struct error *err);
+
+/* The same for a list that the service's own options set, if they do. Returns 0, or -1 if memory is out. */
+int ours_add_to_service(struct cf *master, const char *service, const char *list, const char *name);
+
+/* Put OURS_UNSERVED before each restriction that refuses to relay: in every list of main.cf, whatever its name, and in
+ * the service's own. Return 0, or -1 (the first with err). */
+int ours_add_unserved_to_main(struct cf *main, const struct postfix *postfix, struct error *err);
+int ours_add_unserved_to_service(struct cf *master, const char *service);
+
+/* Sets our parameters in main.cf to nothing, unserved only if it is wanted. Returns 0, or -1 if memory is out. */
+int ours_define(struct cf *main, bool unserved);
+
+/* Adds options, lines without the last newline, to the service. Returns 0, or -1 if memory is out. */
+int ours_add_options(struct cf *master, const char *service, const char *lines);
+
+/* Take out what is ours, what attach of an older version wrote too. Return 0, or -1 with err. */
+int ours_strip_main(struct cf *main, const struct postfix *postfix, struct error *err);
+int ours_strip_master(struct cf *master, const struct cf *main, const struct postfix *postfix,
+                      struct error *err);
+
+/* Checks that a stripped file has none of our names left, nor (socket not "") our lookup socket. path is for the
+ * error, which names the line (EX_CONFIG). Returns 0, or -1 with err. */
+int ours_check_gone(const struct cf *cf, const char *path, const char *socket, struct error *err);
+
+#endif
