@@ -14,8 +14,7 @@
 #include <unistd.h>
 
 /* A record as octets: its line (8), the lengths of key and value (2 each), key, value. */
-#define HEAD       12
-#define RECORD_MAX (HEAD + SORT_KEY_MAX + SORT_VALUE_MAX)
+#define HEAD 12
 
 #define MEMORY_MIN (64 * 1024)
 
@@ -33,11 +32,10 @@ struct sort {
     char *buffer;
     size_t used, count;
 
-    int file; /* -1: all are in the buffer */
+    FILE *file; /* NULL: all are in the buffer */
     size_t written;
     struct run *runs;
     size_t run_count, run_room;
-    char piece[16 * RECORD_MAX]; /* on its way into the file */
 
     bool reads;      /* sort_rewind was called: none is added any more */
     const char *map; /* of the file */
@@ -53,7 +51,6 @@ struct sort *sort_new(size_t memory, const char *folder)
     if (sort == NULL)
         return NULL;
     sort->folder = folder;
-    sort->file = -1;
     sort->memory =
         (memory < MEMORY_MIN ? MEMORY_MIN : memory) / sizeof(const char *) * sizeof(const char *);
     sort->buffer = malloc(sort->memory);
@@ -68,8 +65,8 @@ void sort_free(struct sort *sort)
 {
     if (sort == NULL)
         return;
-    if (sort->file >= 0)
-        close(sort->file);
+    if (sort->file != NULL)
+        fclose(sort->file);
     if (sort->map != NULL)
         munmap((void *)sort->map, sort->written);
     free(sort->buffer);
@@ -163,53 +160,35 @@ static int open_unnamed(int folder)
     return file;
 }
 
-static int open_file(const char *folder)
+static FILE *open_file(const char *folder)
 {
     struct place place;
-    int file = -1;
+    int fd = -1;
     if (place_find(&place, folder, NULL) != 0)
-        return -1;
+        return NULL;
     if (place_enter(&place, NULL) == 0) {
-        file = open_unnamed(place.folder);
+        fd = open_unnamed(place.folder);
         place_leave(&place);
     }
     int reason = errno;
     place_free(&place);
     errno = reason;
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w+");
+    if (fd >= 0 && file == NULL)
+        close(fd);
     return file;
 }
 
-static int write_out(struct sort *sort, const char *text, size_t length, struct error *err)
-{
-    while (length > 0) {
-        ssize_t done = write(sort->file, text, length);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return write_error(sort, err);
-        sort->written += (size_t)done;
-        text += done;
-        length -= (size_t)done;
-    }
-    return 0;
-}
-
-/* The records of the buffer in their order, gathered into larger pieces. */
+/* The records of the buffer in their order. */
 static int write_sorted(struct sort *sort, struct error *err)
 {
-    size_t used = 0;
-    int rc = 0;
-    for (size_t i = 0; i < sort->count && rc == 0; i++) {
-        const char *record = places(sort)[i];
-        size_t size = record_length(record);
-        memcpy(sort->piece + used, record, size);
-        used += size;
-        if (used > sizeof sort->piece - RECORD_MAX) {
-            rc = write_out(sort, sort->piece, used, err);
-            used = 0;
-        }
+    for (size_t i = 0; i < sort->count; i++) {
+        size_t size = record_length(places(sort)[i]);
+        if (fwrite(places(sort)[i], size, 1, sort->file) != 1)
+            return write_error(sort, err);
+        sort->written += size;
     }
-    return rc == 0 ? write_out(sort, sort->piece, used, err) : rc;
+    return fflush(sort->file) == 0 ? 0 : write_error(sort, err);
 }
 
 static struct run *add_run(struct sort *sort)
@@ -230,7 +209,7 @@ static struct run *add_run(struct sort *sort)
 /* Makes a run of what is in the buffer. */
 static int spill(struct sort *sort, struct error *err)
 {
-    if (sort->file < 0 && (sort->file = open_file(sort->folder)) < 0)
+    if (sort->file == NULL && (sort->file = open_file(sort->folder)) == NULL)
         return write_error(sort, err);
     struct run *run = add_run(sort);
     if (run == NULL)
@@ -288,7 +267,7 @@ static void begin_merge(struct sort *sort)
 static int end_adding(struct sort *sort, struct error *err)
 {
     sort->reads = true;
-    if (sort->file < 0) {
+    if (sort->file == NULL) {
         qsort(places(sort), sort->count, sizeof(const char *), compare_places);
         return 0;
     }
@@ -297,7 +276,7 @@ static int end_adding(struct sort *sort, struct error *err)
     free(sort->buffer);
     sort->buffer = NULL;
     sort->heap = calloc(sort->run_count, sizeof *sort->heap);
-    void *map = mmap(NULL, sort->written, PROT_READ, MAP_PRIVATE, sort->file, 0);
+    void *map = mmap(NULL, sort->written, PROT_READ, MAP_PRIVATE, fileno(sort->file), 0);
     if (map != MAP_FAILED)
         sort->map = map;
     return sort->map != NULL && sort->heap != NULL ? 0 : error_set(err, EX_OSERR, "out of memory");
@@ -309,7 +288,7 @@ int sort_rewind(struct sort *sort, struct error *err)
         return -1;
     sort->next = 0;
     sort->took = false;
-    if (sort->file >= 0)
+    if (sort->file != NULL)
         begin_merge(sort);
     return 0;
 }
@@ -334,7 +313,7 @@ static void advance(struct sort *sort)
 
 bool sort_next(struct sort *sort, struct sort_record *out)
 {
-    if (sort->file < 0)
+    if (sort->file == NULL)
         return next_in_memory(sort, out);
     if (sort->took)
         advance(sort);
