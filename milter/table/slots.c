@@ -3,6 +3,7 @@
 #include "table/table_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 int table_slot_guarded(struct table *table, int (*touch)(void *data), void *data)
 {
@@ -91,4 +92,42 @@ size_t table_oldest_reader(struct table *table, pid_t *process)
         return 0;
     *process = (pid_t)readers.oldest.process;
     return readers.info.me_last_txnid - readers.oldest.txn;
+}
+
+/* ---- views that wait */
+
+struct table_view *pool_take(struct table *table)
+{
+    pthread_mutex_lock(&table->lock);
+    struct table_view *view = table->idle;
+    if (view != NULL)
+        table->idle = view->next;
+    pthread_mutex_unlock(&table->lock);
+    return view;
+}
+
+void pool_put(struct table_view *view)
+{
+    struct table *table = view->table;
+    pthread_mutex_lock(&table->lock);
+    view->next = table->idle;
+    table->idle = view;
+    pthread_mutex_unlock(&table->lock);
+}
+
+void view_free(struct table_view *view)
+{
+    if (view->cursor != NULL)
+        mdb_cursor_close(view->cursor);
+    table_end_read(view->txn);
+    free(view);
+}
+
+void pool_free(struct table *table)
+{
+    while (table->idle != NULL) {
+        struct table_view *view = table->idle;
+        table->idle = view->next;
+        view_free(view);
+    }
 }

@@ -38,7 +38,7 @@ struct table {
     pthread_mutex_t beginning; /* of a read transaction that needs a slot */
 
     pthread_mutex_t lock;    /* of idle */
-    struct table_view *idle; /* see table/pool.h */
+    struct table_view *idle; /* that wait, see pool_take */
 
     atomic_llong size;    /* of the data file when it was last seen to be whole, in octets */
     atomic_llong checked; /* the tick of the clock at which that was; 0: it was not */
@@ -95,6 +95,13 @@ int table_check_size(struct table *table, struct error *err);
 
 /* Whether the data file has all that it says it has: 0, or -1 with err. Not guarded. */
 int table_check_whole(const struct table *table, MDB_txn *txn, struct error *err);
+
+/* Views that are closed and wait to be used again: they keep their reader slot, and hold no page back. pool_take returns one,
+ * to be renewed, or NULL; pool_put takes one that has been reset; pool_free ends all that wait. */
+struct table_view *pool_take(struct table *table);
+void pool_put(struct table_view *view);
+void pool_free(struct table *table);
+void view_free(struct table_view *view);
 
 /* How many may read at once. The first process to open the table fixes it; LMDB's own default is 126. */
 #define READERS_MAX 4096

@@ -1,6 +1,5 @@
 /* table/view.c: reading: one consistent state of the table, look-ups in it, and the walk through
  * it */
-#include "table/pool.h"
 #include "table/record.h"
 #include "table/table_internal.h"
 
