@@ -51,9 +51,9 @@ class Configuration(unittest.TestCase):
     def setUp(self):
         """Each key, and its default where that is a plain one."""
         rows = read("milter/answer/settings.c").split("keys[] = {\n", 1)[1].split("\n};", 1)[0]
-        found = re.findall(r'^    (\w*)[({]"([a-z0-9_.]+)"(?:, )?(.*?)[)}],$', rows, re.M | re.S)
-        self.assertEqual(len(found), len(re.findall(r"^    [A-Z{]", rows, re.M)), "a row that this test cannot read")
-        self.keys = [key for kind, key, _ in found if kind != "IGNORED"]
+        found = re.findall(r'^    \{(?:\.path = |([A-Z]+)\()"([a-z0-9_.]+)"(?:, )?(.*?)\)?\},$', rows, re.M | re.S)
+        self.assertEqual(len(found), len(re.findall(r"^    \{", rows, re.M)), "a row that this test cannot read")
+        self.keys = [key for _, key, rest in found if "CONF_IGNORED" not in rest]
         self.defaults = {key: rest.split(", ")[1] for kind, key, rest in found if kind in ("STRING", "BOOL", "CHOICE", "INT")}
         self.defaults.update({"table": '"/var/lib/milter-moved"', "disclosure.network_limit": "1000",
                               "disclosure.ipv4_network_prefix": "24", "disclosure.ipv6_network_prefix": "48"})
