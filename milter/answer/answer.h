@@ -74,7 +74,7 @@ struct answer {
     struct error error;         /* RULE_TABLE_ERROR, RULE_NOT_AN_ADDRESS: why */
 };
 
-/* What answers are made from. All is lent. */
+/* The sources of an answer. All are borrowed. */
 struct answer_source {
     const struct settings *settings;
     struct table *table;             /* NULL: it cannot be opened */
@@ -82,7 +82,7 @@ struct answer_source {
     struct limit *limit;             /* NULL: none, and nothing is counted */
 };
 
-/* Decides. Mode is the caller's affair: an observing daemon asks the same and says nothing. */
+/* Decides the answer. The caller handles the mode: in observe mode it asks too, but sends no answer. */
 void answer_ask(struct answer *out, const struct question *question,
                 const struct answer_source *from);
 

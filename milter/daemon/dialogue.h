@@ -13,7 +13,7 @@
 #define DIALOGUE_ANSWER_MAX                                                                        \
     (sizeof "NOTFOUND " + sizeof(((struct map_answer *)0)->value) + NETSTRING_OVERHEAD)
 
-/* All zero: a connection that has just begun. Whoever owns it appends to input, takes from output, and keeps
+/* All zero: a connection that has just begun. Its owner appends to input, takes from output, and keeps
  * in and out right. */
 struct dialogue {
     size_t in, out; /* octets of input and output */

@@ -10,7 +10,7 @@
 struct owner {
     uid_t uid;
     gid_t gid;
-    const char *name; /* NULL: whoever started it */
+    const char *name; /* NULL: the user that started it */
 };
 
 /* Finds the user that root becomes; "", or who is not root, stays who he is. Borrows user. Returns 0, or -1 with err

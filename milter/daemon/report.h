@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-/* What a line tells. All of it is lent. */
+/* What a line tells. All of it is borrowed. */
 struct report {
     const char *id;     /* the MTA's queue id; NULL or "" where there is none yet */
     const char *host;   /* the client's name as the MTA knows it */

@@ -35,7 +35,7 @@ const char *envelope_mailbox(const char *path, size_t *length)
     return path;
 }
 
-/* The first of the words, parted by blanks, that is name or begins with "name=". */
+/* The first of the words, separated by blanks, that is name or begins with "name=". */
 static const char *find_word(const char *words, const char *name, size_t *length)
 {
     size_t name_length = strlen(name);

@@ -39,7 +39,7 @@ struct change {
     uint64_t octets, octets_end, records, records_end;
 };
 
-/* An item, in the words of table/record.h. Lent. */
+/* An item, with key and values as in table/record.h. Borrowed. */
 struct change_item {
     const void *key, *before, *after; /* before, after NULL: there is no entry */
     size_t key_length, before_length, after_length;
@@ -51,7 +51,7 @@ struct change_item {
 /* Writes the head into out[CHANGE_HEAD_MAX] and returns its length. */
 size_t change_encode_head(unsigned char *out, const struct change *change);
 
-/* Reads it back, and trusts it not. Returns 0, or -1 with *out undefined. */
+/* Decodes a head; the input is untrusted. Returns 0, or -1 with *out undefined. */
 int change_decode_head(struct change *out, const void *head, size_t length);
 
 /* The length of the item; and writes it into out, which has room for so much. */

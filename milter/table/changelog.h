@@ -17,7 +17,7 @@
 #define CHANGELOG_CHANGE_MAX (16 * 1024 * 1024)
 #define CHANGELOG_OCTETS_MAX (2 * CHANGELOG_CHANGE_MAX)
 
-/* One entry, before and after; NULL: there was none, there is none. Lent. */
+/* One entry, before and after the change; NULL if there is none. Borrowed. */
 struct change_entry {
     const struct entry *before, *after;
 };

@@ -53,7 +53,7 @@ struct entry {
 };
 
 /* An entry as people write it, in a CSV row or on a command line; NULL or "" where nothing is said.
- * Lent by the caller. */
+ * Borrowed from the caller. */
 struct entry_text {
     const char *old, *new, *action, *from, *until, *forward_until, *disclose, *note;
     int64_t

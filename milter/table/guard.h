@@ -1,5 +1,5 @@
 /* table/guard.h: reading a mapped file that another program may have cut short or overwritten. A page that is not there,
- * or a disk that fails, raises SIGBUS in whoever touches it; what stands there instead may lead anywhere, and raise
+ * or a disk that fails, raises SIGBUS in the thread that touches it; what stands there instead may lead anywhere, and raise
  * SIGSEGV, or an assertion of LMDB's. A guard makes an error of each. */
 #ifndef TABLE_GUARD_H
 #define TABLE_GUARD_H

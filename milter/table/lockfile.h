@@ -1,5 +1,5 @@
 /* table/lockfile.h: lock.mdb, where LMDB keeps who reads, and the locks that all programs share. LMDB maps the file and
- * trusts it. Cut short, removed or overwritten while it is in use, it hides readers from writers, and whoever waits for
+ * trusts it. Cut short, removed or overwritten while it is in use, it hides readers from writers, and a program that waits for
  * one of its locks may wait for ever: so it is asked first. */
 #ifndef TABLE_LOCKFILE_H
 #define TABLE_LOCKFILE_H
@@ -14,7 +14,7 @@ struct lockfile {
 };
 
 /* Before LMDB opens the file in this folder: false where other programs use it and it is damaged, and then LMDB must not
- * open it. Where nobody uses it LMDB makes it anew, whatever it is. */
+ * open it. If no program uses it, LMDB recreates it, whatever it contains. */
 bool lockfile_can_be_opened(const char *folder);
 
 /* Once LMDB has opened it. Returns 0, or -1 with errno. */

@@ -39,7 +39,7 @@ struct merge_watch {
 
 /* memory is in octets: what the file's entries may take up, beyond which they go to a temporary
  * file in folder (table/sort.h). replaces_all: the table is to have the file's entries and no
- * others. folder and watch are lent. Returns NULL where memory is out. */
+ * others. folder and watch are borrowed. Returns NULL where memory is out. */
 struct merge *merge_new(size_t memory, const char *folder, bool replaces_all,
                         const struct merge_watch *watch);
 
@@ -59,7 +59,7 @@ int merge_compare(struct merge *merge, struct table_view *view, struct merge_cou
 
 /* Makes the changes that merge_compare has found in this view, which was opened after edit was
  * begun and so shows what edit began with. Only what differs is written; where that is most of the
- * table, the whole of it anew, and packed. Returns 0, or -1 with err: then abort the edit. */
+ * table, all of it is rewritten, and packed. Returns 0, or -1 with err: then abort the edit. */
 int merge_write(struct merge *merge, struct table_view *view, struct table_edit *edit,
                 struct error *err);
 

@@ -23,7 +23,7 @@ struct sort_record {
 struct sort; /* used by one thread at a time */
 
 /* memory is in octets; at least 64 KiB are taken, and only as they are needed. folder is where the
- * temporary file is made when it comes to that; lent. Returns NULL where memory is out. */
+ * temporary file is created if one is needed; borrowed. Returns NULL if memory is out. */
 struct sort *sort_new(size_t memory, const char *folder);
 
 /* NULL is fine. */
@@ -37,7 +37,7 @@ int sort_add(struct sort *sort, const struct sort_record *record, struct error *
  * err. */
 int sort_rewind(struct sort *sort, struct error *err);
 
-/* The next record, in order; false behind the last. What *out points to is lent until the next call. */
+/* Returns the next record in order; false after the last. The data of *out is valid until the next call. */
 bool sort_next(struct sort *sort, struct sort_record *out);
 
 #endif

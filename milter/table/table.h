@@ -39,11 +39,11 @@ int table_create(const char *path, bool fold_case, uid_t owner, gid_t group, str
 int table_open(struct table **out, const char *path, enum table_mode mode, bool fold_case,
                struct error *err);
 
-/* Who changes the table, for its change log. The strings are lent, and outlive the table. */
+/* Who changes the table, for its change log. The strings are borrowed, and outlive the table. */
 struct table_author {
     const char *user;    /* that the process runs as */
-    const char *behind;  /* who became him; NULL: nobody */
-    const char *command; /* what he wrote */
+    const char *behind;  /* the user before sudo; NULL: none */
+    const char *command; /* the command line */
 };
 
 /* The author of all edits that are committed from now on; without one the log has "" for all three. */
@@ -53,7 +53,7 @@ void table_set_author(struct table *table, const struct table_author *author);
 void table_free(struct table *table);
 
 /* Whether the files at its path are the ones that are open, and neither was cut short: 0; or -1 with err (EX_NOINPUT,
- * EX_DATAERR, EX_TEMPFAIL): then open the table anew. Whatever another program does to the files, reading them is at worst
+ * EX_DATAERR, EX_TEMPFAIL): then reopen the table. Whatever another program does to the files, reading them is at worst
  * an error and never ends the process. */
 int table_check(struct table *table, struct error *err);
 

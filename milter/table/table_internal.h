@@ -79,7 +79,7 @@ long long table_needed_size(const struct table *table);
 int table_get_format(MDB_txn *txn, MDB_dbi entries);
 
 /* Calls what touches a reader's slot: it is in lock.mdb. Where that is damaged the table is lost, and nobody touches a
- * slot again until it is opened anew. Returns one of LMDB's codes. */
+ * slot again until it is reopened. Returns one of LMDB's codes. */
 int table_slot_guarded(struct table *table, int (*touch)(void *data), void *data);
 
 /* Begins to read. Where the slots of killed readers are in the way they are cleared. Returns one of LMDB's codes. */
@@ -135,7 +135,7 @@ int table_view_count(struct table_view *view, size_t *out);
 int table_edit_change(struct table_edit *edit, const MDB_val *key, const MDB_val *before,
                       const MDB_val *after);
 
-/* Empties the table, to be written anew: table_edit_change and table_edit_keep, for what was there
+/* Empties the table, to be rewritten: table_edit_change and table_edit_keep, for what was there
  * and stays the same, then come in the order of the keys, and are appended. */
 int table_edit_rebuild(struct table_edit *edit);
 int table_edit_keep(struct table_edit *edit, const MDB_val *key, const MDB_val *value);
@@ -143,7 +143,7 @@ int table_edit_keep(struct table_edit *edit, const MDB_val *key, const MDB_val *
 /* ---- the change log */
 
 /* Notes what becomes of an entry: before NULL where there is none yet, after NULL where it goes. Returns 0, or one of
- * errno's codes. Whoever puts or deletes calls it first, while before still points to what is there. */
+ * errno's codes. Call it before a put or delete, while before still points to what is there. */
 int changelog_note(struct table_edit *edit, const MDB_val *key, const MDB_val *before,
                    const MDB_val *after);
 

@@ -112,7 +112,7 @@ class Undo(MovedctlCase):
             self.movedctl("undo")
             self.assertEqual(self.movedctl("export"), states[-1], args)
         numbers = [change["change"] for change in json.loads(self.movedctl("log", "--json"))]
-        self.assertEqual(numbers, list(range(13, 0, -1)), "a table that is written anew keeps its log")
+        self.assertEqual(numbers, list(range(13, 0, -1)), "a table that is rewritten keeps its log")
 
     def test_it_says_what_it_has_done(self):
         self.movedctl("import", "-", stdin="old,new\na@old.example,\nb@old.example,\n")

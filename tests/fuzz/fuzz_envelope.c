@@ -1,4 +1,4 @@
-/* Whatever a mail server passes on of MAIL or RCPT, its arguments parted by NULs: each piece that
+/* Whatever a mail server passes on of MAIL or RCPT, its arguments separated by NULs: each piece that
  * is found lies in its argument, and an ORCPT fits its room and is one word. */
 #include "mail/envelope.h"
 

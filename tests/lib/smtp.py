@@ -4,7 +4,7 @@ import smtplib
 
 
 class Talk(smtplib.SMTP):
-    """A session with the server at 127.0.0.1:port, from the address source. Each line said returns its reply: '250 2.1.0 Ok', lines parted by '\\n'."""
+    """A session with the server at 127.0.0.1:port, from the address source. Each line said returns its reply: '250 2.1.0 Ok', lines separated by '\\n'."""
 
     def __init__(self, port, hello=True, timeout=60, source="127.0.0.1"):
         super().__init__("127.0.0.1", port, local_hostname="client.example", timeout=timeout, source_address=(source, 0))

@@ -210,7 +210,7 @@ class StockSendmail:
         return place.listens(("127.0.0.1", port))
 
     def stop(self):
-        """One that starts itself anew does not hear the first signal."""
+        """One that restarts itself does not hear the first signal."""
         def ends():
             if self.process.lives():
                 self.process.kill(signal.SIGTERM)
@@ -249,7 +249,7 @@ class StockSendmail:
         return done.stdout + done.stderr
 
     def hears(self, recipient, expected):
-        """Waits for this reply: Sendmail starts itself anew when it is told of a change."""
+        """Waits for this reply: Sendmail restarts itself when it is told of a change."""
         def look():
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 return self.rcpt(recipient).startswith(expected)

@@ -739,7 +739,7 @@ class Table(Alone):
             def is_mended():
                 said.add(self.ask())
                 return self.daemon.count("is open") > seen
-            place.until(is_mended, f"the table is opened anew: {name}")
+            place.until(is_mended, f"the table is reopened: {name}")
             said.discard(NEW)
             self.assertLessEqual(said, {UNAVAILABLE}, name)
             self.assertEqual(self.ask(), NEW, name)

@@ -339,7 +339,7 @@ class BrokenAndMended(Doctor):
 
     def test_modes_of_the_lookup_socket(self):
         self.daemon.stop()
-        self.daemon.start()  # proxymap has to open it anew
+        self.daemon.start()  # proxymap has to reopen it
         place.until(lambda: place.listens(self.daemon.lookups), "the daemon listens for look-ups")
         self.daemon.lookups.chmod(0o600)
         try:

@@ -109,7 +109,7 @@ START_TEST(a_lock_file_that_is_damaged_while_it_is_open)
     ck_assert_int_eq(err.status, EX_TEMPFAIL);
     ck_assert_ptr_nonnull(strstr(err.text, "lock.mdb"));
     table_free(table);
-    table = scratch_open(); /* LMDB makes it anew where nobody uses it */
+    table = scratch_open(); /* LMDB recreates it if no program uses it */
     ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "alice", "old.example", &entry),
                      TABLE_FOUND);
     ck_assert_int_eq(table_check(table, &err), 0);
