@@ -19,9 +19,11 @@ long long table_needed_size(const struct table *table)
 {
     MDB_envinfo info;
     MDB_stat status;
-    if (mdb_env_info(table->env, &info) != 0 || mdb_env_stat(table->env, &status) != 0)
-        return LLONG_MAX;
-    return (long long)(info.me_last_pgno + 1) * status.ms_psize;
+    long long size;
+    if (mdb_env_info(table->env, &info) != 0 || mdb_env_stat(table->env, &status) != 0 ||
+        __builtin_mul_overflow(info.me_last_pgno + 1, status.ms_psize, &size))
+        return LLONG_MAX; /* the number of a page in a damaged file may be anything */
+    return size;
 }
 
 struct need {
