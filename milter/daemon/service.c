@@ -103,7 +103,7 @@ static void say_table_error(void)
 }
 
 /* A table that is not there is looked for; one whose files were replaced or cut short is left for what is there now. Where
- * nobody else uses lock.mdb, it is made anew with that. */
+ * nobody else uses lock.mdb, it is made again with that. */
 static void tend_table(void)
 {
     struct error err;
@@ -115,7 +115,7 @@ static void tend_table(void)
     if (well)
         return;
     if (is_open)
-        log_line(LOG_WARNING, "table: %s: opening it anew", err.text);
+        log_line(LOG_WARNING, "table: %s: reopening it", err.text);
 
     pthread_rwlock_wrlock(&service.lock);
     close_table(); /* before the new one is opened: LMDB's locks are the process's, not the handle's */

@@ -99,7 +99,7 @@ class HostileCase(unittest.TestCase):
     def as_user(self, function, *args):
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(self.child(function, *args), 0)[1]), 0, "the user could not do it")
 
-    def anew(self):
+    def again(self):
         """A table as movedctl makes it."""
         subprocess.run(["rm", "-rf", self.table], check=True)
         subprocess.run(["cp", "-a", self.fresh, self.table], check=True)
@@ -137,7 +137,7 @@ class Planted(HostileCase):
         before = snapshot(self.outside)
         for what in self.planted(""):
             for args in self.commands():
-                self.anew()
+                self.again()
                 subprocess.run(["rm", "-f", self.table / "made.csv"], check=True)
 
                 def plant(what=what):
@@ -186,7 +186,7 @@ class Racing(HostileCase):
     def race(self, commands, *pairs):
         before = snapshot(self.outside)
         for target in ("made", "secret", "folder"):
-            self.anew()
+            self.again()
             for _, planted in pairs:
                 self.as_user(os.symlink, self.outside / target, planted)
             with self.meanwhile(swap, *pairs):
@@ -201,7 +201,7 @@ class Racing(HostileCase):
                   *((self.table / name, self.table / f"{name}-planted") for name in ("data.mdb", "lock.mdb")))
 
     def test_a_fifo_holds_nobody_up(self):
-        self.anew()
+        self.again()
         self.as_user(os.mkfifo, self.table / "fifo")
         with self.meanwhile(swap, (self.table / "data.mdb", self.table / "fifo")):
             for args in (["list"], ["add", "--replace", "b@old.example", "--gone"]):
@@ -211,7 +211,7 @@ class Racing(HostileCase):
     def test_the_files_of_the_table_that_are_made(self):
         before = snapshot(self.outside)
         for target in ("made", "secret", "folder"):
-            self.anew()
+            self.again()
             names = [self.table / "data.mdb", self.table / "lock.mdb"]
             with self.meanwhile(come_and_go, self.outside / target, *names):
                 for _ in range(RUNS):
@@ -222,7 +222,7 @@ class Racing(HostileCase):
         self.assertEqual(snapshot(self.outside), before)
 
     def test_a_file_that_is_exported(self):
-        self.anew()
+        self.again()
         self.as_user((self.table / "out.csv").touch)
         self.race([["export", self.table / "out.csv"]], (self.table / "out.csv", self.table / "planted"))
 

@@ -273,7 +273,7 @@ class StockPostfix(Case):
         program.chmod(0o755)
         return program.parent
 
-    def test_as_a_unit_of_systemd_the_daemon_is_started_anew_between_the_two_steps(self):
+    def test_as_a_unit_of_systemd_the_daemon_is_restarted_between_the_two_steps(self):
         self.start(inside=False)
         socket = self.postfix.folder / "queue/milter-moved/milter.sock"
         env = {**self.postfix.env, "PATH": f"{self.systemctl()}:{self.postfix.env['PATH']}"}

@@ -254,7 +254,7 @@ class StockSendmailCase(Case):
         self.daemon.reload()
         self.expect("no table, on_table_error = accept", "550 5.1.1 ", *known[1:])
 
-    def test_a_session_that_goes_on_while_the_daemon_is_started_anew_loses_nothing(self):
+    def test_a_session_that_goes_on_while_the_daemon_is_restarted_loses_nothing(self):
         self.start()
         self.attached()
         with self.sendmail.stranger() as talk:

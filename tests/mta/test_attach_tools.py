@@ -59,7 +59,7 @@ TOOLS = (
     ("main.cf cut at its end", lambda t: t.write("main.cf", t.postfix.files()["main.cf"].split(b"# milter-moved")[0]), KNOWN, KNOWN, "listed-missing"),
     ("main.cf from a template", lambda t: t.write("main.cf", t.before["main.cf"]), NOT_KNOWN, DENIED, "not-attached"),
     ("master.cf from a template", lambda t: t.write("master.cf", t.before["master.cf"]), NOT_KNOWN, DENIED, "not-attached"),
-    ("master.cf written anew, without comments", lambda t: t.write("master.cf", t.postfix.run("postconf", "-M").stdout), KNOWN, KNOWN, ""),
+    ("master.cf rewritten, without comments", lambda t: t.write("master.cf", t.postfix.run("postconf", "-M").stdout), KNOWN, KNOWN, ""),
 )
 
 

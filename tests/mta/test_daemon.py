@@ -731,7 +731,7 @@ class Table(Alone):
     LOCK_BREAKS = ("lock_emptied", "lock_cut", "lock_text", "lock_removed", "lock_replaced")
     DAMAGED = "lock.mdb: removed, cut short or overwritten"
 
-    def test_a_lock_file_that_is_damaged_under_the_daemon_is_made_anew(self):
+    def test_a_lock_file_that_is_damaged_under_the_daemon_is_made_again(self):
         for name in self.LOCK_BREAKS:
             said, seen = set(), self.daemon.count("is open")
             getattr(self, name)()

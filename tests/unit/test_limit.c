@@ -94,7 +94,7 @@ START_TEST(a_client_is_told_so_many_and_no_more)
 }
 END_TEST
 
-START_TEST(a_new_period_begins_anew)
+START_TEST(a_new_period_counts_from_zero)
 {
     const struct ip ip = client("192.0.2.7");
     struct limit *limit = make(1, 60);
@@ -459,7 +459,7 @@ Suite *limit_suite(void)
     TCase *tcase = tcase_create("limit");
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_client_is_told_so_many_and_no_more);
-    tcase_add_test(tcase, a_new_period_begins_anew);
+    tcase_add_test(tcase, a_new_period_counts_from_zero);
     tcase_add_test(tcase, what_is_told_again_and_again_never_costs_anything);
     tcase_add_test(tcase, reaching_the_limit_is_said_once_a_period);
     tcase_add_loop_test(tcase, a_client_is_all_that_share_its_prefix, 0, ROWS(prefixes));
