@@ -39,6 +39,11 @@ void guard_give_up(void)
  * left. Without a guard the access is made again, and the signal is whose it was. */
 static void on_fault(int number)
 {
+    sigset_t mask;
+    sigemptyset(&mask);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaddset(&mask, signals[i]);
+    pthread_sigmask(SIG_UNBLOCK, &mask, NULL); /* a jump does not do that */
     guard_give_up();
     for (size_t i = 0; i < SIGNALS; i++)
         if (signals[i] == number)
@@ -47,8 +52,7 @@ static void on_fault(int number)
 
 static void install(void)
 {
-    /* SA_NODEFER: the handler is left by a jump, which does not unblock the signal again. */
-    struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
+    struct sigaction action = {.sa_handler = on_fault};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < SIGNALS; i++)
         sigaction(signals[i], &action, &before[i]);
