@@ -4,34 +4,24 @@
 #include "mta/mta.h"
 
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static void say(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    fflush(stdout); /* before a warning on standard error that follows */
-}
 
 static int confirm(const char *diff, void *data, struct error *err)
 {
     const struct ctl *ctl = data;
     char line[16] = "";
 
-    say("%s", diff);
+    print_say("%s", diff);
     if (ctl->options.dry_run)
         return 1;
     if (!ctl->options.yes) {
         if (!isatty(STDIN_FILENO))
             return error_set(err, EX_USAGE,
                              "standard input is not a terminal: use --yes to make these changes");
-        say("\nMake these changes? [y/N] ");
+        print_say("\nMake these changes? [y/N] ");
         if (fgets(line, sizeof line, stdin) == NULL || (*line != 'y' && *line != 'Y'))
             return error_set(err, EX_TEMPFAIL, "nothing was changed");
     }
@@ -81,7 +71,7 @@ static struct mta_request request_of(struct ctl *ctl)
         .observe = options->observe,
         .unserved = options->unserved,
         .raise_limits = options->raise_limits,
-        .say = say,
+        .say = print_say,
         .warn = ctl_warn,
         .confirm = confirm,
         .data = ctl,
@@ -118,7 +108,7 @@ static int detach_all(const struct mta_request *request, struct error *err)
                  request->config_dir == NULL ? mta->dir : request->config_dir, mta->file);
         if (access(path, F_OK) != 0)
             continue;
-        say("%s: ", mta->title);
+        print_say("%s: ", mta->title);
         rc = mta->detach(request, err);
     }
     return rc;

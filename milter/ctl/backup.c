@@ -19,7 +19,7 @@ static int copy(const struct ctl *ctl, const char *folder, struct error *err)
     interrupt_ignore();
     progress_clear(&progress);
     if (rc == 0)
-        printf("%s: a copy of %zu %s\n", folder, entries, entry_noun(entries));
+        print_say("%s: a copy of %zu %s\n", folder, entries, entry_noun(entries));
     return rc;
 }
 

@@ -103,6 +103,7 @@ bool print_has_colour(void);
  * line feeds; elsewhere a program reads it as it is. */
 void print_text(const char *text);
 void print_foreign(const char *text, size_t length);
+void print_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* How many columns of a terminal a text in UTF-8 takes. */
 int print_columns_of(const char *text);

@@ -156,7 +156,7 @@ static int print_for_people(const struct query *query, const struct change *chan
     char text[CHANGE_TEXT_SIZE], counts[CHANGE_COUNTS_SIZE];
     change_format(text, sizeof text, change);
     change_format_counts(counts, sizeof counts, change->added, change->changed, change->removed);
-    printf("%s\n", text);
+    print_say("%s\n", text);
     if (!change->held) {
         printf("  %s: too large for the log, cannot be undone\n", counts);
         return 0;

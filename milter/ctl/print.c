@@ -6,6 +6,7 @@
 #include "format/format.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,18 @@ void print_foreign(const char *text, size_t left)
 void print_text(const char *text)
 {
     print_foreign(text, strlen(text));
+}
+
+void print_say(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&text, format, args) >= 0)
+        print_text(text);
+    va_end(args);
+    free(text);
+    fflush(stdout); /* before a warning on standard error that follows */
 }
 
 int print_columns_of(const char *text)

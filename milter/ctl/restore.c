@@ -65,7 +65,7 @@ static int place(const struct ctl *ctl, struct table *copy, struct error *err)
     if (ctl->options.dry_run) {
         if (table_count(copy, &entries, err) != 0)
             return -1;
-        printf("dry run: a new table of %zu %s\n", entries, entry_noun(entries));
+        print_say("dry run: a new table of %zu %s\n", entries, entry_noun(entries));
         return 0;
     }
     ctl_find_owner(ctl->settings, &owner, &group);
@@ -74,7 +74,7 @@ static int place(const struct ctl *ctl, struct table *copy, struct error *err)
     interrupt_ignore();
     if (rc != 0)
         return -1;
-    printf("%s: a new table of %zu %s\n", ctl->path, entries, entry_noun(entries));
+    print_say("%s: a new table of %zu %s\n", ctl->path, entries, entry_noun(entries));
     return 0;
 }
 

@@ -15,7 +15,7 @@ static int finish(const struct ctl *ctl, struct table_edit *edit, const struct c
         return -1;
     change_format(text, sizeof text, undone);
     change_format_counts(counts, sizeof counts, undone->removed, undone->changed, undone->added);
-    printf("%s %s\n%s\n", dry ? "dry run: would undo" : "undone:", text, counts);
+    print_say("%s %s\n%s\n", dry ? "dry run: would undo" : "undone:", text, counts);
     return 0;
 }
 

@@ -138,7 +138,8 @@ class Backup(MovedctlCase):
                 process.send_signal(signal.SIGINT)
             said = process.stdout.read(), process.stderr.read()
         if process.returncode != 0:  # it may have been quicker
-            self.assertEqual((process.returncode, *said), (-signal.SIGINT, "", "movedctl: interrupted: nothing is changed\n"))
+            self.assertEqual((process.returncode, *said), (-signal.SIGINT, f"{self.copy}: a copy of {len(before.splitlines()) - 1} entries\n",
+                                                           "movedctl: interrupted: nothing is changed\n"))
             self.assertEqual(self.movedctl("export"), before)
         self.assertEqual(self.list_of(self.copy), before)
 

@@ -132,14 +132,14 @@ class Commands(MovedctlCase):
         self.movedctl("add", "--replace", old, f"c{tricks}@new.example", "--note", note)
         self.movedctl("add", f"c{tricks}@new.example", "d@new.example")
         for args in (["get", old], ["get", "--json", old], ["list"], ["list", "--json"], ["log"], ["log", "--json"], ["lint"], ["lint", "--json"],
-                     ["test", old], ["test", "--json", old], ["test", "--smtputf8", old], ["import", "--dry-run", "--replace-all", "-"]):
-            text = self.on_a_terminal(*args, stdin=f"old,new\n{old},x{new}\n").replace("\r\n", "\n")
+                     ["test", old], ["test", "--json", old], ["test", "--smtputf8", old], ["export"], ["export", "--format", "jsonl"], ["import", "--dry-run", "--replace-all", "-"]):
+            text = place.on_a_terminal([*place.program("movedctl"), "-c", self.daemon.conf, *args], f"old,new\n{old},x{new}\n")
             self.assertIn("old.example", text, args)
             for colour in ("\033[0m", "\033[2m", "\033[31m", "\033[32m", "\033[33m", "\033[1;31m", "\033[1;36m"):
                 text = text.replace(colour, "")
             shown = {f"U+{ord(letter):04x}" for letter in text if letter != "\n" and (ord(letter) < 0xa0 and not letter.isprintable() or letter in tricks)}
             self.assertEqual(shown, set(), args)
-        for args in (["get", old], ["list"]):
+        for args in (["get", old], ["list"], ["export"]):
             self.assertIn(tricks, self.movedctl(*args), "a program reads what is there")
         self.assertEqual(json.loads(self.movedctl("get", "--json", old))["note"], note)
         for args in (["add", old, new], ["del", old + "x"], ["get", tricks], ["test", "--at", tricks, old], ["add", "q@old.example", tricks],
@@ -148,23 +148,6 @@ class Commands(MovedctlCase):
             self.assertNotIn(done.returncode, (0, 1)) if args[0] != "del" else None
             self.assertEqual([letter for letter in done.stderr if letter in tricks], [], args)
             self.assertEqual(len(done.stderr.splitlines()), 1, args)
-
-    def on_a_terminal(self, *args, stdin=""):
-        """What the command prints on a terminal."""
-        ours, theirs = pty.openpty()
-        given = self.folder / "stdin"
-        given.write_text(stdin)
-        with given.open() as file, subprocess.Popen(place.program("movedctl") + ["-c", str(self.daemon.conf), *args], stdin=file,
-                                                    stdout=theirs, stderr=subprocess.DEVNULL):
-            os.close(theirs)
-            text = b""
-            try:
-                while part := os.read(ours, 65536):
-                    text += part
-            except OSError:
-                pass
-            os.close(ours)
-        return text.decode("utf-8", "strict")
 
     def test_each_kind_of_entry(self):
         self.movedctl("add", "gone@old.example", "--gone")

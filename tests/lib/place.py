@@ -39,6 +39,22 @@ def program(name):
     return [str(path)]
 
 
+def on_a_terminal(command, stdin="", **how):
+    """What the command prints on standard output where that is a terminal; its line ends are plain."""
+    ours, theirs = os.openpty()
+    with tempfile.TemporaryFile("w+") as given:
+        given.write(stdin)
+        given.seek(0)
+        with subprocess.Popen(command, stdin=given, stdout=theirs, stderr=subprocess.DEVNULL, **how):
+            os.close(theirs)
+            text = b""
+            with contextlib.suppress(OSError):  # EIO: the command has ended
+                while part := os.read(ours, 65536):
+                    text += part
+    os.close(ours)
+    return text.decode().replace("\r\n", "\n")
+
+
 def preloading(shim, into):
     """The environment in which a program runs with this shim of tests/lib, which is built into the folder."""
     library = pathlib.Path(into, f"{shim}.so")

@@ -176,6 +176,15 @@ class StockPostfix(Case):
         self.assertEqual(self.postfix.files(), files)
         self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
 
+    def test_the_diff_controls_no_terminal(self):
+        self.start()
+        with (self.postfix.conf / "main.cf").open("a", encoding="utf-8") as file:
+            file.write("# \x1b]0;x\x07 \x9b31m \u202e\n")
+        command = [*place.program("movedctl"), "-c", self.daemon.conf, "attach", "--dry-run", "--config-dir", self.postfix.conf, "postfix"]
+        text = place.on_a_terminal(command, env=self.postfix.env)
+        self.assertIn("# ?]0;x? ??31m ???\n", text)
+        self.assertIn("\x9b31m", subprocess.run(command, env=self.postfix.env, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
     def test_the_way_by_hand_that_readme_shows(self):
         self.start()
         readme = (place.SOURCE / "README").read_text()
