@@ -1,8 +1,6 @@
 /* ctl/lint_entry.c: what lint looks for in one entry */
 #include "ctl/lint.h"
 
-#include "mail/script.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -179,103 +177,6 @@ static int check_stay(const struct linted *subject)
     return tell(subject, FINDING_STAY_ALONE, "has no effect, because no other entry moves it");
 }
 
-/* ---- how its new address reads */
-
-/* One mailbox name or label, length octets. */
-static int check_script(const struct linted *subject, const char *text, size_t length,
-                        bool latin_is_expected)
-{
-    char character[128];
-    uint32_t where;
-    enum script_trick trick = script_check(text, length, &where);
-
-    script_name_character(character, sizeof character, where);
-    switch (trick) {
-    case SCRIPT_PLAIN: return 0;
-    case SCRIPT_CONTROL:
-        return tell(subject, FINDING_DIRECTION,
-                    "its new address has a character that changes the direction of writing, %s",
-                    character);
-    case SCRIPT_DIRECTION:
-        return tell(
-            subject, FINDING_DIRECTION,
-            "its new address mixes directions of writing at %s, and is displayed in another order",
-            character);
-    case SCRIPT_INVISIBLE:
-        return tell(subject, FINDING_INVISIBLE, "its new address has an invisible character, %s",
-                    character);
-    case SCRIPT_MIXED:
-        return tell(subject, FINDING_MIXED_SCRIPTS,
-                    "its new address mixes scripts in '%.*s', with %s", (int)length, text,
-                    character);
-    case SCRIPT_DIGITS:
-        return tell(subject, FINDING_MIXED_SCRIPTS,
-                    "its new address mixes digits of scripts in '%.*s', with %s", (int)length, text,
-                    character);
-    case SCRIPT_LOOKALIKE:
-        if (!latin_is_expected)
-            return 0;
-        return tell(subject, FINDING_LOOKALIKE,
-                    "its new address has '%.*s', which looks like Latin letters and is %s",
-                    (int)length, text, script_of(where));
-    }
-    return 0;
-}
-
-/* Whether the conversion to U-labels and back gives the same domain: the table may hold A-labels that IDNA2008 forbids. */
-static bool is_idna(const char *domain, const char *unicode)
-{
-    char again[ADDRESS_DOMAIN_MAX + 1];
-    return address_needs_utf8(unicode) && strstr(unicode, "xn--") == NULL &&
-           address_domain_parse(again, unicode, strlen(unicode), NULL) == 0 &&
-           strcmp(again, domain) == 0;
-}
-
-static int check_labels(const struct linted *subject, const char *unicode, bool latin_is_expected)
-{
-    for (const char *at = unicode; *at != '\0';) {
-        size_t length = strcspn(at, ".");
-        if (check_script(subject, at, length, latin_is_expected) != 0)
-            return -1;
-        at += length + (at[length] == '.');
-    }
-    return 0;
-}
-
-/* The new address has a non-ASCII octet or an A-label. */
-static int check_spelling(const struct linted *subject, const char *local, const char *domain)
-{
-    char unicode[4 * ADDRESS_DOMAIN_MAX + 1];
-
-    if (domain[0] == '[' || address_domain_to_unicode(unicode, sizeof unicode, domain) != 0)
-        return 0;
-    const char *last = strrchr(unicode, '.');
-    bool latin_is_expected = !address_needs_utf8(last == NULL ? unicode : last);
-    if (check_script(subject, local, strlen(local), latin_is_expected) != 0)
-        return -1;
-    if (strstr(domain, "xn--") == NULL)
-        return 0;
-    if (!is_idna(domain, unicode))
-        return tell(subject, FINDING_NOT_IDNA, "its new domain '%s' is not valid in IDNA2008",
-                    domain);
-    return check_labels(subject, unicode, latin_is_expected);
-}
-
-static int check_new(const struct linted *subject)
-{
-    const char *new = subject->entry->new;
-    const struct address_rules rules = {.fold_case = false, .delimiters = ""};
-    struct address address;
-
-    if (!address_needs_utf8(new) && strstr(new, "xn--") == NULL)
-        return 0;
-    if (new[0] == '@')
-        return check_spelling(subject, "", new + 1);
-    if (address_parse(&address, new, strlen(new), &rules, NULL) != 0)
-        return 0;
-    return check_spelling(subject, address.written, address.domain);
-}
-
 /* ---- all of it */
 
 int lint_entry(struct lint *lint, const struct entry *entry, struct error *err)
@@ -300,5 +201,5 @@ int lint_entry(struct lint *lint, const struct entry *entry, struct error *err)
         return check_stay(&subject);
     if (entry->forward_until != TIMESTAMP_NONE && entry->forward_until <= lint->now)
         lint->past_forwarding++;
-    return check_way(&subject) != 0 ? -1 : check_new(&subject);
+    return check_way(&subject);
 }

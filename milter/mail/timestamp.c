@@ -47,16 +47,23 @@ static int read_date(struct tm *out, const char **at)
     return 0;
 }
 
-static int read_clock(struct tm *out, const char **at)
+/* "06:30", in seconds; -1 where it is none. */
+static int read_minutes(const char **at)
 {
     int hour = digits(at, 2);
     if (hour < 0 || hour > 23 || *(*at)++ != ':')
         return -1;
     int minute = digits(at, 2);
-    if (minute < 0 || minute > 59)
+    return minute < 0 || minute > 59 ? -1 : hour * 3600 + minute * 60;
+}
+
+static int read_clock(struct tm *out, const char **at)
+{
+    int seconds = read_minutes(at);
+    if (seconds < 0)
         return -1;
-    out->tm_hour = hour;
-    out->tm_min = minute;
+    out->tm_hour = seconds / 3600;
+    out->tm_min = seconds / 60 % 60;
     if (**at != ':')
         return 0;
     (*at)++;
@@ -83,13 +90,10 @@ static int read_zone(int *out, const char **at)
     if (**at != '+' && **at != '-')
         return 0;
     int sign = *(*at)++ == '-' ? -1 : 1;
-    int hour = digits(at, 2);
-    if (hour < 0 || hour > 23 || *(*at)++ != ':')
+    int seconds = read_minutes(at);
+    if (seconds < 0)
         return -1;
-    int minute = digits(at, 2);
-    if (minute < 0 || minute > 59)
-        return -1;
-    *out = sign * (hour * 3600 + minute * 60);
+    *out = sign * seconds;
     return 0;
 }
 

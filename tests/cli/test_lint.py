@@ -34,7 +34,6 @@ class LintCase(MovedctlCase):
             kinds.setdefault(finding["old"], []).append(finding["kind"])
         return kinds
 
-
     def seen_by_a_person(self, *args, env=None):
         """What stands on a terminal in the end; there is something to be found."""
         ours, theirs = pty.openpty()
@@ -119,28 +118,12 @@ class Entries(LintCase):
         self.assertEqual(self.kinds(), {f"{'a' * 90}@old.example": ["new-too-long"]})
 
 
-class Spelling(LintCase):
+class World(LintCase):
     def test_addresses_of_the_whole_world_are_left_alone(self):
         self.hold("a@old.example,иван@почта.рф", "b@old.example,用户@例え.jp", "c@old.example,jörg@bücher.example", "d@old.example,γιώργος@example.gr",
                   "e@old.example,יוסי@example.il", "f@old.example,محمد@موقع.example", "g@old.example,राम@example.in", "h@old.example,оса@роса.рф",
                   "i@old.example,メールabc@new.example", "j@old.example,민수@new.example")
         self.assertEqual(self.kinds(), {})
-
-    def test_trickery(self):
-        self.hold("a@old.example,pаypal@new.example", "b@old.example,x@pаypal.example", "c@old.example,@xn--pypal-4ve.example",
-                  "d@old.example,аррӏе@new.example", "e@old.example,x@xn--80ak6aa92e.com", "f@old.example,al\u202eice@new.example",
-                  "g@old.example,al\u200bice@new.example", "h@old.example,aliceא@new.example", "i@old.example,2יוסי@new.example",
-                  "j@old.example,x@xn--a.example", "k@old.example,राम१2@new.example", "@old.example,@xn--80ak6aa92e.com")
-        self.assertEqual(self.kinds(), {
-            "a@old.example": ["mixed-scripts"], "b@old.example": ["mixed-scripts"], "c@old.example": ["mixed-scripts"],
-            "d@old.example": ["lookalike"], "e@old.example": ["lookalike"], "f@old.example": ["direction"], "g@old.example": ["invisible"],
-            "h@old.example": ["mixed-scripts"], "i@old.example": ["direction"], "j@old.example": ["not-idna"], "k@old.example": ["mixed-scripts"],
-            "@old.example": ["lookalike"]})
-        self.assertTrue(all(finding["severity"] == "warning" for finding in self.found()))
-        said = self.ctl("lint").stdout
-        self.assertIn("U+0430 CYRILLIC SMALL LETTER A", said)
-        self.assertNotIn("\u202e", said)
-        self.assertNotIn("\u200b", said)
 
 
 class Telling(LintCase):

@@ -30,7 +30,6 @@ Suite *printable_suite(void);
 Suite *process_suite(void);
 Suite *record_suite(void);
 Suite *reply_suite(void);
-Suite *script_suite(void);
 Suite *settings_suite(void);
 Suite *sort_suite(void);
 Suite *table_suite(void);
