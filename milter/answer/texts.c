@@ -3,7 +3,6 @@
 #include "mail/address.h"
 #include "mail/reply.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,95 +164,28 @@ const struct texts *texts_find(const struct texts *texts, const struct conf_grou
 
 /* ---- warnings */
 
-/* Whether text begins with the phrase, and the word ends there. */
-static bool begins(const char *text, const char *phrase)
+static bool lacks_try(const char *text)
 {
-    size_t length = strlen(phrase);
-    return strncmp(text, phrase, length) == 0 && !isalnum((unsigned char)text[length]) &&
-           text[length] != '_';
+    const char *try = strstr(text, "please try <${new}>");
+    return try == NULL || try > text + strcspn(text, "\n");
 }
 
-/* Passes over what may stand before the phrase: "<recipient>: ", "Recipient address rejected: ". */
-static const char *skip_prefix(const char *text)
-{
-    static const char *const rejected[] = {
-        "Helo command rejected: ", "Sender address rejected: ", "Recipient address rejected: "};
-    const char *end = *text == '<' ? strchr(text, '>') : NULL;
-    if (end != NULL && strncmp(end, ">: ", 3) == 0)
-        text = end + 3;
-    else if (strncmp(text, ": ", 2) == 0)
-        text += 2;
-    for (size_t i = 0; i < sizeof rejected / sizeof *rejected; i++)
-        if (strncmp(text, rejected[i], strlen(rejected[i])) == 0)
-            return text + strlen(rejected[i]);
-    return text;
-}
-
-/* The phrase that the reply has of those that fail2ban 1.0's filters postfix and sendmail-reject look
- * for, or NULL. They look for the codes too: 551 is none of them. */
-static const char *banned_phrase(const char *reply)
-{
-    static const char *const phrases[] = {
-        "Service unavailable",   "Client host rejected", "Command rejected",
-        "Data command rejected", "Relay access denied",  "Host not found",
-        "Domain not found",      "User unknown",         "need fully-qualified hostname",
-        "user unknown",          "No such user here",    "Undeliverable address",
-        "undeliverable address"};
-    const char *text = skip_prefix(strchr(reply + 4, ' ') + 1);
-    bool sendmail = strncmp(reply, "550 5.1.1 ", 10) == 0 || strncmp(reply, "550 5.7.1 ", 10) == 0;
-
-    if (strchr("04", reply[2]) == NULL)
-        return NULL;
-    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
-        if (begins(text, phrases[i]))
-            return phrases[i];
-    return sendmail && begins(text, "Rejected:") ? "Rejected:" : NULL;
-}
-
-/* What is written where: "replies" or "replies.by_domain: old.example". */
-struct text_place {
-    const char *path, *domain;
-    void (*say)(const char *line, void *data);
-    void *data;
-};
-
-static void warn_of(const struct text_place *place, enum text_kind kind, const char *what,
-                    const char *phrase)
-{
-    char line[512];
-    snprintf(line, sizeof line, "%s%s%s%s%s: %s%s%s", place->path,
-             *place->domain == '\0' ? "" : ": ", place->domain, *place->domain == '\0' ? "." : ": ",
-             kinds[kind].name, what, phrase, *phrase == '\0' ? "" : "': write another text");
-    place->say(line, place->data);
-}
-
-/* Of a domain's texts only those that are its own. */
-static void warn(const struct texts *texts, const struct texts *general,
-                 const struct text_place *place)
-{
-    for (int i = 0; i < TEXTS; i++) {
-        const char *text = texts->of[i], *line_end = text + strcspn(text, "\n");
-        const char *try = strstr(text, "please try <${new}>"), *phrase = banned_phrase(text);
-        if (texts != general && strcmp(text, general->of[i]) == 0)
-            continue;
-        if (i == TEXT_MOVED && (try == NULL || try > line_end))
-            warn_of(place, (enum text_kind)i,
-                    "programs look for 'please try <${new}>' in the first line and will not find "
-                    "the new address",
-                    "");
-        if (phrase != NULL && i != TEXT_UNKNOWN) /* that one is to be taken for theirs */
-            warn_of(place, (enum text_kind)i, "fail2ban bans clients for '", phrase);
-    }
-}
+#define NO_TRY                                                                                     \
+    "moved: programs look for 'please try <${new}>' in the first line and will not find the new "  \
+    "address"
 
 void texts_warn(const struct texts *texts, const struct conf_groups *by_domain,
                 void (*say)(const char *line, void *data), void *data)
 {
     const struct domain_texts *items = by_domain->items;
-    const struct text_place general = {"replies", "", say, data};
-    warn(texts, texts, &general);
+    const char *general = texts->of[TEXT_MOVED];
+    if (lacks_try(general))
+        say("replies." NO_TRY, data);
     for (size_t i = 0; i < by_domain->count; i++) {
-        const struct text_place place = {PATH, items[i].domain, say, data};
-        warn(&items[i].texts, texts, &place);
+        const char *text = items[i].texts.of[TEXT_MOVED];
+        char line[512];
+        snprintf(line, sizeof line, PATH ": %s: " NO_TRY, items[i].domain);
+        if (strcmp(text, general) != 0 && lacks_try(text))
+            say(line, data);
     }
 }

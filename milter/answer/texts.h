@@ -53,8 +53,7 @@ int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error
 const struct texts *texts_find(const struct texts *texts, const struct conf_groups *by_domain,
                                const char *domain);
 
-/* Names each text worth a second look: one that programs cannot read the new address from, and one
- * that fail2ban's filters as shipped would ban clients for. say is called with one line each. */
+/* Calls say with a line for each text moved from which programs cannot read the new address. */
 void texts_warn(const struct texts *texts, const struct conf_groups *by_domain,
                 void (*say)(const char *line, void *data), void *data);
 
