@@ -1,6 +1,7 @@
 #include "base/conf.h"
 
 #include "base/conf_text.h"
+#include "base/guess.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -278,6 +279,34 @@ static int read_groups(const struct reading *reading, const struct conf_key *key
     return 0;
 }
 
+/* The name of a key within its group. */
+static const char *last_name(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot == NULL ? path : dot + 1;
+}
+
+/* Names the key or the group that was meant: of a similar path, or of this name in another group. */
+static int refuse_key(const struct reading *reading, const char *path, struct error *err)
+{
+    struct guess guess;
+    guess_begin(&guess, path);
+    for (size_t i = 0; i < reading->count; i++) {
+        const char *key = reading->keys[i].path, *dot = strchr(key, '.');
+        guess_try(&guess, key);
+        if (dot != NULL)
+            guess_try(&guess, strndupa(key, (size_t)(dot - key)));
+    }
+    for (size_t i = 0; guess.nearest == NULL && i < reading->count; i++)
+        if (strcmp(last_name(reading->keys[i].path), last_name(path)) == 0)
+            guess.nearest = reading->keys[i].path;
+    if (guess.nearest == NULL)
+        return error_set(err, EX_CONFIG,
+                         "%s: unknown key: see milter-moved.conf(5) for those there are", path);
+    return error_set(err, EX_CONFIG, "%s: unknown key: did you mean %s? see milter-moved.conf(5)",
+                     path, guess.nearest);
+}
+
 /* A group of keys, such as "disclosure" of "disclosure.limit"; or an error, since no key has this path. */
 static int read_subgroup(const struct reading *reading, const config_setting_t *setting,
                          const char *path, struct error *err)
@@ -287,8 +316,7 @@ static int read_subgroup(const struct reading *reading, const config_setting_t *
                                   reading->keys[i].path[length] != '.'))
         i++;
     if (i == reading->count)
-        error_set(err, EX_CONFIG, "%s: unknown key: see milter-moved.conf(5) for those there are",
-                  path);
+        refuse_key(reading, path, err);
     else if (!config_setting_is_group(setting))
         wrong_type(err, path, "a group: { key = value; … }");
     else

@@ -1,6 +1,7 @@
 /* ctl/ctl.c: what the commands share */
 #include "ctl/ctl.h"
 
+#include "base/guess.h"
 #include "base/printable.h"
 
 #include <signal.h>
@@ -82,53 +83,17 @@ bool ctl_has_word(const char *words, const char *word)
     return false;
 }
 
-#define LETTERS_MAX 16 /* letters of a word that may be a command with a typing error */
-
-static size_t least(size_t a, size_t b)
+/* The command that was meant: other programs use this name for it, or its name is near. */
+static const char *command_meant(const struct command *const *all, const char *typed)
 {
-    return a < b ? a : b;
-}
-
-/* How many letters were typed wrong, left out, put in, or swapped with their neighbour. */
-static size_t typing_errors(const char *typed, const char *name)
-{
-    size_t cost[LETTERS_MAX + 1][LETTERS_MAX + 1];
-    size_t rows = strlen(typed), columns = strlen(name);
-    if (rows > LETTERS_MAX || columns > LETTERS_MAX)
-        return LETTERS_MAX;
-    for (size_t i = 0; i <= rows; i++)
-        for (size_t j = 0; j <= columns; j++) {
-            if (i == 0 || j == 0) {
-                cost[i][j] = i + j;
-                continue;
-            }
-            cost[i][j] = least(cost[i - 1][j - 1] + (typed[i - 1] != name[j - 1]),
-                               1 + least(cost[i - 1][j], cost[i][j - 1]));
-            if (i > 1 && j > 1 && typed[i - 1] == name[j - 2] && typed[i - 2] == name[j - 1])
-                cost[i][j] = least(cost[i][j], 1 + cost[i - 2][j - 2]);
-        }
-    return cost[rows][columns];
-}
-
-/* The command that was meant: other programs use this name for it, or its name begins so or differs in few letters. */
-static const char *guess(const struct command *const *all, const char *typed)
-{
-    const char *nearest = NULL;
-    if (*typed == '\0')
-        return NULL;
-    size_t least_errors = strlen(typed) < 4 ? 2 : 3; /* as many are another word */
-    for (; *all != NULL; all++) {
-        if (ctl_has_word((*all)->also, typed))
-            return (*all)->name;
-        size_t errors = strncmp((*all)->name, typed, strlen(typed)) == 0
-                            ? 1
-                            : typing_errors(typed, (*all)->name);
-        if (errors < least_errors) {
-            least_errors = errors;
-            nearest = (*all)->name;
-        }
+    struct guess guess;
+    guess_begin(&guess, typed);
+    for (size_t i = 0; *typed != '\0' && all[i] != NULL; i++) {
+        if (ctl_has_word(all[i]->also, typed))
+            return all[i]->name;
+        guess_try(&guess, all[i]->name);
     }
-    return nearest;
+    return guess.nearest;
 }
 
 const struct command *command_find(const struct command *const *all, const char *name,
@@ -137,7 +102,7 @@ const struct command *command_find(const struct command *const *all, const char 
     for (size_t i = 0; all[i] != NULL; i++)
         if (strcmp(all[i]->name, name) == 0)
             return all[i];
-    const char *meant = guess(all, name);
+    const char *meant = command_meant(all, name);
     if (meant == NULL)
         error_set(err, EX_USAGE, "no such command '%s': see movedctl help", name);
     else

@@ -17,6 +17,8 @@ enum command_opens { TABLE_NONE, TABLE_TO_READ, TABLE_TO_WRITE };
 
 /* The options of all commands, each NULL or false where it was not given. Borrowed from argv. */
 struct options {
+    const char *file, *path; /* -c, -d */
+    bool help, version;
     const char *from, *until, *forward_until, *disclose, *note;
     const char *domain, *client, *client_name, *at, *format;
     const char *columns, *delimiter, *max_remove;
@@ -28,6 +30,7 @@ struct options {
     bool dns;
     bool clear;
     const char *resolver;
+    bool changed; /* -n */
 };
 
 struct command;

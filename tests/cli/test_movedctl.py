@@ -112,11 +112,27 @@ class Commands(MovedctlCase):
         self.movedctl("add", "--replace", "a@old.example", "b@new.example")
         self.assertIn("b@new.example", self.movedctl("get", "a@old.example"))
 
-    def test_the_option_that_is_wrong_is_named(self):
-        for args, words in ((["add", "-xy"], "'-x' is not an option of add"), (["add", "--gone", "-x"], "'-x' is not an option of add"),
-                            (["add", "--knot"], "'--knot' is not an option of add"), (["add", "-c@x"], "'-c' must come before the command"),
-                            (["list", "-d", "x"], "'-d' must come before the command"), (["-xc"], "'-x' is not an option: ")):
+    def test_the_option_that_is_wrong_is_named_and_the_one_that_was_meant(self):
+        for args, words in ((["add", "-xy"], "'-x' is not an option of add: usage: "), (["add", "--gone", "-x"], "'-x' is not an option of add: usage: "),
+                            (["add", "--fromage"], "'--fromage' is not an option of add: usage: "),
+                            (["add", "--repalce=1"], "'--repalce=1' is not an option of add: did you mean --replace? usage: movedctl add "),
+                            (["import", "--formt", "csv", "-"], "did you mean --format? usage: movedctl import "),
+                            (["list", "--repalce"], "'--repalce' is not an option of list: usage: movedctl list "),
+                            (["list", "-n"], "'-n' is not an option of list: usage: "),
+                            (["--json", "list"], "'--json' must come after the command: movedctl COMMAND --json"),
+                            (["list", "-c"], "'-c' requires an argument: usage: movedctl list"),
+                            (["-d"], "'-d' requires an argument: see movedctl help"), (["-xc"], "'-x' is not an option: ")):
             self.refused(64, words, *args)
+
+    def test_c_and_d_may_stand_behind_the_command_and_the_last_counts(self):
+        other = Daemon(self.folder / "other")
+        other.movedctl("init")
+        other.movedctl("add", "o@old.example", "--gone")
+        for args in (["list", "-d", other.table], [f"-d{other.table}", "list"], ["-d", "/none", "list", "o*", "-d", other.table],
+                     ["list", "-c", other.conf], ["list", f"-c{other.conf}", "--json"]):
+            self.assertIn("o@old.example", self.movedctl(*args), args)
+        for args in (["-V"], ["list", "-V"], ["list", "--version"], ["--version"]):
+            self.assertRegex(self.movedctl(*args), r"^movedctl [0-9.]+\n$")
 
     def test_del_is_all_or_nothing(self):
         self.movedctl("add", "a@old.example", "--gone")
@@ -291,7 +307,7 @@ class BadInput(MovedctlCase):
         self.daemon.conf.write_text('table = "/t";\nmood = "good";\n')
         done = self.ctl("list")
         self.assertEqual((done.returncode, done.stderr),
-                         (78, f"movedctl: {self.daemon.conf}:2: mood: unknown key: see milter-moved.conf(5) for those there are\n"))
+                         (78, f"movedctl: {self.daemon.conf}:2: mood: unknown key: did you mean mode? see milter-moved.conf(5)\n"))
         self.daemon.conf.unlink()
         self.assertEqual(self.ctl("list").returncode, 66)
 

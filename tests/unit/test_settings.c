@@ -100,7 +100,15 @@ static const struct {
     unsigned line;
     const char *key;
 } bad[] = {
-    {"unknown key", "\nsokcet = \"unix:/x\";\n", 2, "sokcet"},
+    {"unknown key", "\nsokcet = \"unix:/x\";\n", 2, "sokcet: unknown key: did you mean socket?"},
+    {"unknown key in a group with a near one", "disclosure: { limti = 1; };\n", 1,
+     "disclosure.limti: unknown key: did you mean disclosure.limit?"},
+    {"key of another group", "limit = 1;\n", 1,
+     "limit: unknown key: did you mean disclosure.limit?"},
+    {"group with a typing error", "disclosre: { limit = 1; };\n", 1,
+     "disclosre: unknown key: did you mean disclosure?"},
+    {"key that is near none", "weather = 1;\n", 1,
+     "weather: unknown key: see milter-moved.conf(5)"},
     {"unknown key in a group", "log: {\n  colour = true;\n};\n", 2, "log.colour"},
     {"unknown group", "logs: { level = \"info\"; };\n", 1, "logs"},
     {"group as a value", "log = 1;\n", 1, "log"},
