@@ -28,7 +28,7 @@ static int init(struct ctl *ctl, char **args, struct error *err)
     (void)args;
 
     ctl_find_owner(ctl->settings, &owner, &group);
-    if (table_create(ctl->path, ctl->settings->fold_case, owner, group, err) != 0)
+    if (table_create(ctl->path, ctl->settings->fold_case, NULL, owner, group, err) != 0)
         return -1;
     print_say("%s: an empty table\n", ctl->path);
     return 0;

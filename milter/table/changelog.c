@@ -96,12 +96,16 @@ static int count_records(MDB_cursor *cursor, size_t *out)
 static int touch_count(struct table_view *view, void *data)
 {
     MDB_stat status;
+    struct mark mark;
     size_t records, *out = data;
     int rc = mdb_stat(view->txn, view->table->entries, &status);
     if (rc == 0)
         rc = count_records(view->cursor, &records);
+    int marked = table_read_mark(view->txn, view->table->entries, &mark);
+    if (rc == 0 && marked != MDB_NOTFOUND)
+        rc = marked;
     if (rc == 0)
-        *out = status.ms_entries - META_COUNT - records;
+        *out = status.ms_entries - META_COUNT - (marked == 0) - records;
     return rc;
 }
 

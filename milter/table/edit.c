@@ -16,8 +16,7 @@ static int start(struct table_edit *edit, struct error *err)
         rc = mdb_cursor_open(edit->txn, table->entries, &edit->cursor);
     if (rc != 0)
         return table_lmdb_error(err, table, rc);
-    edit->format = table_get_format(edit->txn, table->entries);
-    rc = edit->format < 0 ? MDB_CORRUPTED : edit->format > TABLE_FORMAT ? FORMAT_NEWER : 0;
+    rc = table_check_format(table, edit->txn, &edit->format);
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
@@ -104,11 +103,17 @@ enum table_result table_edit_del(struct table_edit *edit, const struct entry *ol
 
 int table_edit_rebuild(struct table_edit *edit)
 {
-    int rc = mdb_drop(edit->txn, edit->table->entries, 0);
+    const struct table *table = edit->table;
+    struct mark mark;
+    int marked = table_read_mark(edit->txn, table->entries, &mark);
+    int rc = marked == MDB_NOTFOUND ? 0 : marked;
+    if (rc == 0)
+        rc = mdb_drop(edit->txn, table->entries, 0);
     edit->rebuilds = true;
     edit->put_flags = MDB_APPEND;
     if (rc == 0)
-        rc = table_put_metas(edit->txn, edit->table);
+        rc = marked == 0 ? table_put_mark(edit->txn, table, &mark)
+                         : table_put_metas(edit->txn, table, TABLE_FORMAT);
     return rc == 0 ? changelog_keep(edit) : rc;
 }
 
@@ -126,7 +131,7 @@ static int write_change(struct table_edit *edit)
     if (change->added + change->changed + change->removed == 0 && !edit->clears)
         return 0;
     if (edit->format < TABLE_FORMAT)
-        rc = table_put_metas(edit->txn, edit->table);
+        rc = table_put_metas(edit->txn, edit->table, TABLE_FORMAT);
     return rc == 0 ? changelog_write(edit) : rc;
 }
 

@@ -25,7 +25,11 @@ int table_lmdb_error(struct error *err, const struct table *table, int rc)
         return error_set(err, EX_DATAERR,
                          "%s: its format is newer than this program's %d: "
                          "use the milter-moved that wrote it",
-                         table->path, TABLE_FORMAT);
+                         table->path, TABLE_FORMAT_FOLLOWS);
+    case NEVER_SYNCED:
+        return error_set(err, EX_NOINPUT,
+                         "%s: never synced with its store: see movedctl follow --status",
+                         table->path);
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
     case MDB_CORRUPTED:

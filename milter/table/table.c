@@ -22,11 +22,6 @@
  * readers. */
 #define MAP_SIZE (sizeof(size_t) >= 8 ? (size_t)1 << 36 : (size_t)1 << 30)
 
-/* What the table says of itself stands among the entries, under names that no domain begins
- * with: an LMDB database of its own would cost a search in each transaction. */
-#define META_FORMAT    "\0format"
-#define META_FOLD_CASE "\0fold_case"
-
 /* ---- opening */
 
 /* What stands in the folder under a name of LMDB's: 0 with *out, 1 where there is nothing; or -1 with err where it is no
@@ -118,57 +113,20 @@ static int open_env(struct table *table, unsigned flags, struct error *err)
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
-static int meta_get(MDB_txn *txn, MDB_dbi entries, const char *name, size_t length, int *out)
-{
-    MDB_val value, key = {.mv_size = length, .mv_data = (void *)name}; /* only read */
-    int rc = mdb_get(txn, entries, &key, &value);
-    if (rc != 0 || value.mv_size == 0 || value.mv_size > 9)
-        return -1;
-    *out = 0;
-    for (size_t i = 0; i < value.mv_size; i++)
-        *out = *out * 10 + (((const char *)value.mv_data)[i] - '0');
-    return 0;
-}
-
-static int meta_put(MDB_txn *txn, MDB_dbi entries, const char *name, size_t length, int number)
-{
-    char text[12];
-    snprintf(text, sizeof text, "%d", number);
-    MDB_val key = {.mv_size = length, .mv_data = (void *)name}; /* only read */
-    MDB_val value = {.mv_size = strlen(text), .mv_data = text};
-    return mdb_put(txn, entries, &key, &value, 0);
-}
-
-int table_get_format(MDB_txn *txn, MDB_dbi entries)
-{
-    int format;
-    return meta_get(txn, entries, META_FORMAT, sizeof META_FORMAT - 1, &format) == 0 ? format : -1;
-}
-
-int table_put_metas(MDB_txn *txn, const struct table *table)
-{
-    int rc = meta_put(txn, table->entries, META_FORMAT, sizeof META_FORMAT - 1, TABLE_FORMAT);
-    if (rc == 0)
-        rc = meta_put(txn, table->entries, META_FOLD_CASE, sizeof META_FOLD_CASE - 1,
-                      table->fold_case);
-    return rc;
-}
-
 static int check_meta(struct table *table, MDB_txn *txn, bool fold_case, struct error *err)
 {
-    int folded;
+    int folded, format;
     int rc = mdb_dbi_open(txn, NULL, 0, &table->entries);
     if (rc != 0)
         return table_lmdb_error(err, table, rc);
-    int format = table_get_format(txn, table->entries);
-    if (format < 0 ||
-        meta_get(txn, table->entries, META_FOLD_CASE, sizeof META_FOLD_CASE - 1, &folded) != 0)
+    rc = table_check_format(table, txn, &format);
+    if (format < 0 || table_read_fold_case(txn, table->entries, &folded) != 0)
         return error_set(err, EX_DATAERR,
                          "%s: an LMDB file, but no table of moved mailboxes: "
                          "write the folder of the table",
                          table->path);
-    if (format > TABLE_FORMAT)
-        return table_lmdb_error(err, table, FORMAT_NEWER);
+    if (rc != 0)
+        return table_lmdb_error(err, table, rc);
     table->fold_case = folded != 0;
     if (table->fold_case != fold_case)
         return error_set(err, EX_CONFIG,
@@ -295,6 +253,7 @@ int table_open(struct table **out, const char *path, enum table_mode mode, bool 
     struct table *table = table_new(path, err);
     if (table == NULL)
         return -1;
+    table->follows = mode == TABLE_FOLLOW;
     int rc = home_find(&table->place, path, err);
     if (rc == 1 || (rc < 0 && errno == ENOENT))
         rc = error_set(err, EX_NOINPUT, "%s: no table there: make one with movedctl init", path);
@@ -339,14 +298,16 @@ void table_free(struct table *table)
 
 /* ---- making */
 
-static int write_first(struct table *table, struct error *err)
+static int write_first(struct table *table, const struct mark *mark, struct error *err)
 {
     MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(table->env, NULL, 0, &txn);
     if (rc == 0)
         rc = mdb_dbi_open(txn, NULL, 0, &table->entries);
     if (rc == 0)
-        rc = table_put_metas(txn, table);
+        rc = table_put_metas(txn, table, TABLE_FORMAT);
+    if (rc == 0 && mark != NULL)
+        rc = table_put_mark(txn, table, mark);
     if (rc != 0)
         mdb_txn_abort(txn);
     else
@@ -354,7 +315,7 @@ static int write_first(struct table *table, struct error *err)
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
-static int write_new(struct table *table, struct error *err)
+static int write_new(struct table *table, const struct mark *mark, struct error *err)
 {
     struct stat status;
     if (ask_file(table, "lock.mdb", &status, err) < 0)
@@ -366,13 +327,14 @@ static int write_new(struct table *table, struct error *err)
                    : error_set(err, EX_CANTCREAT, "%s: %s", table->path, strerror(errno));
     int rc = open_as_owner(table, 0, err);
     if (rc == 0)
-        rc = write_first(table, err);
+        rc = write_first(table, mark, err);
     if (rc != 0)
         unlinkat(table->place.folder, "data.mdb", 0);
     return rc;
 }
 
-static int create(struct table *table, uid_t owner, gid_t group, struct error *err)
+static int create(struct table *table, const struct mark *mark, uid_t owner, gid_t group,
+                  struct error *err)
 {
     struct place above = {.folder = -1};
     int missing = home_find(&table->place, table->path, err);
@@ -389,7 +351,7 @@ static int create(struct table *table, uid_t owner, gid_t group, struct error *e
     if (rc == 0)
         rc = place_enter(&table->place, err);
     if (rc == 0) {
-        rc = write_new(table, err);
+        rc = write_new(table, mark, err);
         place_leave(&table->place);
     }
     if (rc != 0 && above.folder >= 0)
@@ -398,13 +360,14 @@ static int create(struct table *table, uid_t owner, gid_t group, struct error *e
     return rc;
 }
 
-int table_create(const char *path, bool fold_case, uid_t owner, gid_t group, struct error *err)
+int table_create(const char *path, bool fold_case, const struct mark *mark, uid_t owner,
+                 gid_t group, struct error *err)
 {
     struct table *table = table_new(path, err);
     if (table == NULL)
         return -1;
     table->fold_case = fold_case;
-    int rc = create(table, owner, group, err);
+    int rc = create(table, mark, owner, group, err);
     if (rc != 0 && err != NULL)
         err->status = EX_CANTCREAT;
     table_free(table);

@@ -15,24 +15,33 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Of what this program writes; it refuses a higher one, and reads a lower one: 1 has no change log. The first change that
- * is committed makes it this one, in the same transaction. */
-#define TABLE_FORMAT 2
+/* Of what this program writes; it reads a lower one: 1 has no change log. The first change that is committed makes it this
+ * one, in the same transaction. A table that follows a store (table/mark.h) is of the second, and one of a higher format
+ * is refused. */
+#define TABLE_FORMAT         2
+#define TABLE_FORMAT_FOLLOWS 3
 
 struct table; /* may be shared between threads; open it after fork(2) (lmdb.h) */
 
 enum table_result { TABLE_FOUND, TABLE_ABSENT, TABLE_FAILED };
-enum table_mode { TABLE_READ, TABLE_WRITE };
+enum table_mode {
+    TABLE_READ,
+    TABLE_WRITE,
+    TABLE_FOLLOW, /* write, and read what nobody else may: a table that was never synced */
+};
+
+struct mark; /* table/mark.h */
 
 /* Makes an empty table in the folder path, and the folder (its parent must be there); a table
  * that is there already is an error (EX_CANTCREAT) and stays as it is. fold_case is recorded:
- * keys are stored folded. A new folder, or an empty one of root's, is given to owner and group (-1: stays with this user):
+ * keys are stored folded; mark, where it is not NULL, is its mark from the start. A new folder, or an empty one of root's, is given to owner and group (-1: stays with this user):
  * folder 2770, files 0660. In a folder that belongs to another user root works as that user, see base/place.h. Returns 0; or -1
  * with err. */
-int table_create(const char *path, bool fold_case, uid_t owner, gid_t group, struct error *err);
+int table_create(const char *path, bool fold_case, const struct mark *mark, uid_t owner,
+                 gid_t group, struct error *err);
 
 /* Opens the table in the folder path. Returns 0 with *out, which the caller gives to table_free;
- * or -1 with err: EX_NOINPUT missing, EX_DATAERR not ours, cut short, empty or of a newer
+ * or -1 with err: EX_NOINPUT missing or never synced with its store, EX_DATAERR not ours, cut short, empty or of a newer
  * format, EX_NOPERM unreadable or on a read-only mount (reader locks need a file that can be
  * written) or in a folder of root's that others may write, EX_CONFIG where it was made with the other fold_case. Root opens
  * the files as the folder's owner, see base/place.h. */

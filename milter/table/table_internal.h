@@ -7,6 +7,7 @@
 #include "table/change.h"
 #include "table/guard.h"
 #include "table/lockfile.h"
+#include "table/mark.h"
 #include "table/record.h"
 #include "table/table.h"
 
@@ -16,18 +17,21 @@
 #include <stdatomic.h>
 
 /* Beside LMDB's own codes, which are below -30000, and errno's: a page is not in the file, or not one of LMDB's; the table
- * is of a format that is newer than this program; lock.mdb is not what LMDB has opened. */
+ * is of a format that is newer than this program; lock.mdb is not what LMDB has opened; the table follows a store and has
+ * nothing from it yet. */
 #define PAGE_MISSING  GUARD_FAULT
 #define FORMAT_NEWER  (-2)
 #define LOCKS_DAMAGED (-3)
+#define NEVER_SYNCED  (-4)
 
-#define META_COUNT 2 /* keys that are no entries */
+#define META_COUNT 2 /* keys that are no entries; a mark is one more */
 
 struct table {
     char path[PATH_MAX];
     MDB_env *env;
     MDB_dbi entries;
     bool fold_case;
+    bool follows; /* opened with TABLE_FOLLOW */
     struct table_author author;
     struct place place; /* of its folder, while that is opened */
     uid_t owner;        /* of the folder when it was opened */
@@ -75,8 +79,9 @@ int table_lmdb_error(struct error *err, const struct table *table, int rc);
 long long table_file_size(const struct table *table);
 long long table_needed_size(const struct table *table);
 
-/* The format that the table says it has; -1 where it says none. */
-int table_get_format(MDB_txn *txn, MDB_dbi entries);
+/* Whether it is a table that may be read and written so. Returns one of LMDB's codes, FORMAT_NEWER or NEVER_SYNCED; *format
+ * is its format, and -1 where it says none. */
+int table_check_format(const struct table *table, MDB_txn *txn, int *format);
 
 /* Calls what touches a reader's slot: it is in lock.mdb. Where that is damaged the table is lost, and nobody touches a
  * slot again until it is reopened. Returns one of LMDB's codes. */
@@ -106,8 +111,12 @@ void view_free(struct table_view *view);
 /* How many may read at once. The first process to open the table fixes it; LMDB's own default is 126. */
 #define READERS_MAX 4096
 
-/* Puts what the table says of itself. Returns one of LMDB's codes. */
-int table_put_metas(MDB_txn *txn, const struct table *table);
+/* What the table says of itself: puts its format and its fold_case, and reads the latter; puts and reads its mark, with
+ * the format that goes with it, MDB_NOTFOUND where it has none. Return one of LMDB's codes. */
+int table_put_metas(MDB_txn *txn, const struct table *table, int format);
+int table_read_fold_case(MDB_txn *txn, MDB_dbi entries, int *out);
+int table_put_mark(MDB_txn *txn, const struct table *table, const struct mark *mark);
+int table_read_mark(MDB_txn *txn, MDB_dbi entries, struct mark *out);
 
 /* ---- records as they are, for merge.c */
 

@@ -35,6 +35,7 @@ static int make_ready(struct table_view *view, void *unused)
     struct table *table = view->table;
     size_t id = mdb_txn_id(view->txn);
     MDB_stat tree;
+    int format;
     (void)unused;
     int rc = mdb_cursor_renew(view->txn, view->cursor);
     if (rc == 0)
@@ -44,11 +45,10 @@ static int make_ready(struct table_view *view, void *unused)
         rc = MDB_CORRUPTED;
     if (rc != 0 || atomic_load_explicit(&table->format_checked, memory_order_relaxed) == id)
         return rc;
-    int format = table_get_format(view->txn, table->entries);
-    if (format < 0 || format > TABLE_FORMAT)
-        return format < 0 ? MDB_CORRUPTED : FORMAT_NEWER;
-    atomic_store_explicit(&table->format_checked, id, memory_order_relaxed);
-    return 0;
+    rc = table_check_format(table, view->txn, &format);
+    if (rc == 0)
+        atomic_store_explicit(&table->format_checked, id, memory_order_relaxed);
+    return rc;
 }
 
 /* The size is asked at each tick of the clock, every few milliseconds: at each view it would be a fortieth of an answer. */

@@ -65,7 +65,7 @@ static void fill_table(const char *path)
     struct table *table;
     struct entry entry;
     struct error err;
-    if (table_create(path, true, (uid_t)-1, (gid_t)-1, &err) != 0 ||
+    if (table_create(path, true, NULL, (uid_t)-1, (gid_t)-1, &err) != 0 ||
         table_open(&table, path, TABLE_WRITE, true, &err) != 0)
         fail(&err);
     struct table_edit *edit = table_edit_begin(table, &err);

@@ -76,7 +76,7 @@ static void make(void)
     if (mkdtemp(folder) == NULL || settings == NULL)
         abort();
     strcat(folder, "/");
-    if (table_create(folder, true, (uid_t)-1, (gid_t)-1, &err) != 0 ||
+    if (table_create(folder, true, NULL, (uid_t)-1, (gid_t)-1, &err) != 0 ||
         table_open(&table, folder, TABLE_WRITE, true, &err) != 0)
         abort();
     atexit(clean_up);

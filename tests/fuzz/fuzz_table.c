@@ -60,7 +60,7 @@ static void make(void)
     char path[sizeof folder + 16];
     snprintf(folder, sizeof folder, "/tmp/fuzz-XXXXXX");
     if (mkdtemp(folder) == NULL ||
-        table_create(strcat(folder, "/"), true, (uid_t)-1, (gid_t)-1, NULL) != 0 ||
+        table_create(strcat(folder, "/"), true, NULL, (uid_t)-1, (gid_t)-1, NULL) != 0 ||
         table_open(&table, folder, TABLE_WRITE, true, NULL) != 0)
         abort();
     atexit(clean_up);

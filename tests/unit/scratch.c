@@ -88,7 +88,7 @@ void scratch_put(const struct entry_text *text)
 void scratch_fill(const char *const *pairs)
 {
     struct error err;
-    ck_assert_msg(table_create(scratch_table, true, (uid_t)-1, (gid_t)-1, &err) == 0, "%s",
+    ck_assert_msg(table_create(scratch_table, true, NULL, (uid_t)-1, (gid_t)-1, &err) == 0, "%s",
                   err.text);
     for (; pairs != NULL && pairs[0] != NULL; pairs += 2) {
         struct entry_text text = {.old = pairs[0], .new = pairs[1]};

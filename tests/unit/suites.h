@@ -21,6 +21,7 @@ Suite *forward_suite(void);
 Suite *io_suite(void);
 Suite *limit_suite(void);
 Suite *map_suite(void);
+Suite *mark_suite(void);
 Suite *merge_suite(void);
 Suite *netstring_suite(void);
 Suite *network_suite(void);

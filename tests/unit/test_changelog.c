@@ -16,7 +16,7 @@ static void begin(void)
 {
     struct error err;
     scratch_setup();
-    ck_assert_msg(table_create(scratch_table, true, (uid_t)-1, (gid_t)-1, &err) == 0 &&
+    ck_assert_msg(table_create(scratch_table, true, NULL, (uid_t)-1, (gid_t)-1, &err) == 0 &&
                       table_open(&table, scratch_table, TABLE_WRITE, true, &err) == 0,
                   "%s", err.text);
     table_set_author(table, &(struct table_author){"root", "alice", "words"});

@@ -144,7 +144,7 @@ START_TEST(a_table_that_is_there_stays)
     struct error err;
     struct entry entry;
     scratch_fill(some);
-    ck_assert_int_eq(table_create(scratch_table, true, (uid_t)-1, (gid_t)-1, &err), -1);
+    ck_assert_int_eq(table_create(scratch_table, true, NULL, (uid_t)-1, (gid_t)-1, &err), -1);
     ck_assert_int_eq(err.status, EX_CANTCREAT);
     struct table *table = scratch_open();
     ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "alice", "old.example", &entry),
@@ -239,7 +239,7 @@ END_TEST
 
 START_TEST(a_newer_format)
 {
-    foreign_environment("3");
+    foreign_environment("4");
     scratch_refuses(EX_DATAERR, "its format is newer");
 }
 END_TEST
@@ -646,7 +646,7 @@ START_TEST(another_table_in_its_place_is_seen)
     snprintf(aside, sizeof aside, "%s/aside", scratch);
     ck_assert_int_eq(rename(scratch_table, aside), 0);
     ck_assert_int_eq(table_check(table, &err), -1);
-    ck_assert_int_eq(table_create(scratch_table, true, (uid_t)-1, (gid_t)-1, &err), 0);
+    ck_assert_int_eq(table_create(scratch_table, true, NULL, (uid_t)-1, (gid_t)-1, &err), 0);
     ck_assert_int_eq(table_check(table, &err), -1);
     ck_assert_int_eq(err.status, EX_NOINPUT);
     table_free(table);

@@ -1,0 +1,111 @@
+/* table/metas.c: what the table says of itself: its format, the form of its keys, and its mark */
+#include "table/record.h"
+#include "table/table_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What the table says of itself stands among the entries, under names that no domain begins
+ * with: an LMDB database of its own would cost a search in each transaction. */
+#define META_FORMAT    "\0format"
+#define META_FOLD_CASE "\0fold_case"
+#define META_MARK      "\0mark"
+
+/* The mark sorts behind the log's keys, and before the entries. Its value is the version (8 octets, little-endian), the
+ * nonce with its NUL, and the source. */
+#define VALUE_MAX (8 + MARK_NONCE_MAX + 1 + MARK_SOURCE_MAX)
+
+static MDB_val mark_key(void)
+{
+    return (MDB_val){sizeof META_MARK - 1, (void *)META_MARK}; /* only read */
+}
+
+static int decode_mark(struct mark *out, const MDB_val *value)
+{
+    const char *nonce = (const char *)value->mv_data + 8;
+    if (value->mv_size <= 8 || value->mv_size > VALUE_MAX)
+        return MDB_CORRUPTED;
+    size_t left = value->mv_size - 8, length = strnlen(nonce, left);
+    if (length == left || length > MARK_NONCE_MAX || left - length - 1 > MARK_SOURCE_MAX)
+        return MDB_CORRUPTED;
+    *out = (struct mark){.version = (int64_t)record_get_number(value->mv_data, 8)};
+    memcpy(out->nonce, nonce, length);
+    memcpy(out->source, nonce + length + 1, left - length - 1);
+    return 0;
+}
+
+int table_read_mark(MDB_txn *txn, MDB_dbi entries, struct mark *out)
+{
+    MDB_val value, key = mark_key();
+    int rc = mdb_get(txn, entries, &key, &value);
+    return rc == 0 ? decode_mark(out, &value) : rc;
+}
+
+static int meta_get(MDB_txn *txn, MDB_dbi entries, const char *name, size_t length, int *out)
+{
+    MDB_val value, key = {.mv_size = length, .mv_data = (void *)name}; /* only read */
+    int rc = mdb_get(txn, entries, &key, &value);
+    if (rc != 0 || value.mv_size == 0 || value.mv_size > 9)
+        return -1;
+    *out = 0;
+    for (size_t i = 0; i < value.mv_size; i++)
+        *out = *out * 10 + (((const char *)value.mv_data)[i] - '0');
+    return 0;
+}
+
+static int meta_put(MDB_txn *txn, MDB_dbi entries, const char *name, size_t length, int number)
+{
+    char text[12];
+    snprintf(text, sizeof text, "%d", number);
+    MDB_val key = {.mv_size = length, .mv_data = (void *)name}; /* only read */
+    MDB_val value = {.mv_size = strlen(text), .mv_data = text};
+    return mdb_put(txn, entries, &key, &value, 0);
+}
+
+int table_read_fold_case(MDB_txn *txn, MDB_dbi entries, int *out)
+{
+    return meta_get(txn, entries, META_FOLD_CASE, sizeof META_FOLD_CASE - 1, out);
+}
+
+int table_put_metas(MDB_txn *txn, const struct table *table, int format)
+{
+    int rc = meta_put(txn, table->entries, META_FORMAT, sizeof META_FORMAT - 1, format);
+    if (rc == 0)
+        rc = meta_put(txn, table->entries, META_FOLD_CASE, sizeof META_FOLD_CASE - 1,
+                      table->fold_case);
+    return rc;
+}
+
+int table_put_mark(MDB_txn *txn, const struct table *table, const struct mark *mark)
+{
+    unsigned char text[VALUE_MAX];
+    MDB_val key = mark_key();
+    if (mark == NULL) {
+        int deleted = mdb_del(txn, table->entries, &key, NULL);
+        return deleted == 0 || deleted == MDB_NOTFOUND ? table_put_metas(txn, table, TABLE_FORMAT)
+                                                       : deleted;
+    }
+    unsigned char *at = record_put_number(text, (uint64_t)mark->version, 8);
+    size_t nonce = strlen(mark->nonce) + 1, source = strlen(mark->source);
+    memcpy(at, mark->nonce, nonce);
+    memcpy(at + nonce, mark->source, source);
+    MDB_val value = {(size_t)(at - text) + nonce + source, text};
+    int rc = table_put_metas(txn, table, TABLE_FORMAT_FOLLOWS);
+    return rc == 0 ? mdb_put(txn, table->entries, &key, &value, 0) : rc;
+}
+
+int table_check_format(const struct table *table, MDB_txn *txn, int *format)
+{
+    struct mark mark;
+    *format = -1;
+    if (meta_get(txn, table->entries, META_FORMAT, sizeof META_FORMAT - 1, format) != 0)
+        return MDB_CORRUPTED;
+    if (*format > TABLE_FORMAT_FOLLOWS)
+        return FORMAT_NEWER;
+    if (*format < TABLE_FORMAT_FOLLOWS || table->follows)
+        return 0;
+    int rc = table_read_mark(txn, table->entries, &mark);
+    if (rc == MDB_NOTFOUND)
+        return MDB_CORRUPTED;
+    return rc == 0 && mark.version == 0 ? NEVER_SYNCED : rc;
+}
