@@ -35,6 +35,11 @@ static const struct mta *guess(const struct exam *exam)
     return NULL;
 }
 
+static const struct specialist *specialist_for(const struct mta *mta)
+{
+    return strcmp(mta->name, "postfix") == 0 ? &postfix_specialist : &sendmail_specialist;
+}
+
 /* Reads its configuration, if it is on this host or --config-dir names it. */
 static void look(struct exam *exam)
 {
@@ -42,15 +47,17 @@ static void look(struct exam *exam)
     struct error err;
     if (exam->mta == NULL)
         exam->mta = guess(exam);
+    if (exam->mta != NULL)
+        exam->specialist = specialist_for(exam->mta);
     if (server->answers && !server->is_here && exam->request->config_dir == NULL)
         return;
     if (exam->mta != NULL)
-        exam->view = exam->mta->look(&exam->evidence, &err);
+        exam->view = exam->specialist->look(&exam->evidence, &err);
     else
         error_set(&err, EX_UNAVAILABLE,
                   "neither Postfix nor Sendmail is known here (--mta, --config-dir)");
     if (exam->view != NULL) {
-        exam->services = exam->mta->services(exam->view, &exam->asked_service);
+        exam->services = exam->specialist->services(exam->view, &exam->asked_service);
         return;
     }
     if (exam->mta == NULL && !server->answers)
@@ -93,7 +100,7 @@ static int examine(struct exam *exam, struct error *err)
         int rc =
             *recipients == NULL ? exam_choose(exam, err) : exam_choose_these(exam, recipients, err);
         if (rc == 0 && exam->view != NULL)
-            rc = exam->mta->classify(exam->view, &exam->evidence, err);
+            rc = exam->specialist->classify(exam->view, &exam->evidence, err);
         if (rc != 0)
             return -1;
         exam_ask(exam);
@@ -132,7 +139,7 @@ static int set_up(struct exam *exam, const struct doctor_request *request, struc
 static void tear_down(struct exam *exam)
 {
     if (exam->view != NULL)
-        exam->mta->look_free(exam->view);
+        exam->specialist->look_free(exam->view);
     for (size_t i = 0; i < exam->evidence.asked_count; i++)
         free(exam->evidence.asked[i]);
     free(exam->evidence.asked);

@@ -7,7 +7,10 @@
  * findings.c   what was found
  * outcome.c    prints it, for people and for programs
  *
- * The symptoms of Postfix and of Sendmail are in mta/. */
+ * evidence.c   what was seen, and how the reply compares
+ * symptom.c    what the specialists share
+ * postfix_*.c, sendmail_*.c   each a specialist: its configuration, and what can be wrong with it
+ */
 #ifndef DOCTOR_EXAM_H
 #define DOCTOR_EXAM_H
 
@@ -31,10 +34,11 @@ struct exam {
     struct error table_error;
     size_t all_domains; /* of the table */
 
-    const struct mta *mta; /* NULL: unknown */
-    void *view;            /* of its configuration; NULL if that cannot be read here */
-    int services;          /* how many it has */
-    int asked_service;     /* the one behind the port that is asked; -1: unknown */
+    const struct mta *mta;               /* NULL: unknown */
+    const struct specialist *specialist; /* in it; NULL: likewise */
+    void *view;        /* of its configuration; NULL if that cannot be read here */
+    int services;      /* how many it has */
+    int asked_service; /* the one behind the port that is asked; -1: unknown */
 
     struct facts facts;
     struct findings findings;

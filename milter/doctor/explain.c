@@ -210,14 +210,14 @@ static void tell(const struct exam *exam, const struct subject *subject)
 {
     if (subject->domain != NULL)
         fact_set(subject->facts, "domain", "%s", subject->domain->name);
-    if (exam->mta != NULL)
-        exam->mta->tell(subject);
+    if (exam->specialist != NULL)
+        exam->specialist->tell(subject);
 }
 
 static void check(struct exam *exam, enum of of, const struct subject *subject)
 {
     tell(exam, subject);
-    for (const struct symptom *row = exam->mta->symptoms; row->name != NULL; row++) {
+    for (const struct symptom *row = exam->specialist->symptoms; row->name != NULL; row++) {
         if (row->of != of || !row->is(subject))
             continue;
         findings_note(&exam->findings, &exam->facts, row->name, row->weight, row->why, row->mend);
@@ -280,8 +280,8 @@ void exam_explain(struct exam *exam)
         subject.asked = asked;
         subject.domain = asked->domain;
         tell_reply(exam, &subject);
-        if (exam->mta != NULL)
-            asked->finding = explain_by(exam, exam->mta->symptoms, &subject);
+        if (exam->specialist != NULL)
+            asked->finding = explain_by(exam, exam->specialist->symptoms, &subject);
         if (asked->finding < 0)
             asked->finding = explain_by(exam, replies, &subject);
         asked->well = asked->finding >= 0 && exam->findings.of[asked->finding].weight == NOTE;

@@ -2,7 +2,7 @@
 #ifndef DOCTOR_FINDINGS_H
 #define DOCTOR_FINDINGS_H
 
-#include "mta/symptom.h"
+#include "doctor/symptom.h"
 
 #include <stddef.h>
 

@@ -1,11 +1,7 @@
 #include "mta/mta.h"
 
 #include "mta/postfix/postfix_attach.h"
-#include "mta/postfix/postfix_symptoms.h"
-#include "mta/postfix/postfix_view.h"
 #include "mta/sendmail/sendmail_attach.h"
-#include "mta/sendmail/sendmail_symptoms.h"
-#include "mta/sendmail/sendmail_view.h"
 
 #include <string.h>
 
@@ -17,12 +13,6 @@ const struct mta mtas[] = {
         .detach = postfix_detach,
         .dir = "/etc/postfix",
         .file = "main.cf",
-        .look = postfix_look,
-        .look_free = postfix_look_free,
-        .services = postfix_count_services,
-        .classify = postfix_classify_domains,
-        .tell = postfix_tell,
-        .symptoms = postfix_symptoms,
     },
     {
         .name = "sendmail",
@@ -32,12 +22,6 @@ const struct mta mtas[] = {
         .dir = "/etc/mail",
         .file = "sendmail.cf",
         .loses_quotes = true,
-        .look = sendmail_look,
-        .look_free = sendmail_look_free,
-        .services = sendmail_services,
-        .classify = sendmail_classify_domains,
-        .tell = sendmail_tell,
-        .symptoms = sendmail_symptoms,
     },
     {.name = NULL},
 };

@@ -1,11 +1,10 @@
 /* mta/mta.h: the mail servers to which milter-moved can be attached. Each is a folder with a driver and a row
- * of the table in mta.c; the commands attach, detach and doctor reach it through its struct mta alone. */
+ * of the table in mta.c, through which attach and detach reach it. What can be wrong with it is in doctor/. */
 #ifndef MTA_MTA_H
 #define MTA_MTA_H
 
 #include "answer/settings.h"
 #include "base/error.h"
-#include "mta/symptom.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,22 +48,6 @@ struct mta {
 
     /* It hands a milter the mailbox name without its quotes. */
     bool loses_quotes;
-
-    /* Reads the configuration. Returns a view of the driver's own, for look_free; or NULL with err. */
-    void *(*look)(const struct evidence *evidence, struct error *err);
-    void (*look_free)(void *view);
-
-    /* How many services or ports take mail. *asked becomes the number of the one behind the port that is asked, from 0;
-     * -1 if it is unknown. */
-    int (*services)(const void *view, int *asked);
-
-    /* Sets the kind of each domain of the evidence, for the symptoms. Returns 0, or -1 with err. */
-    int (*classify)(const void *view, struct evidence *evidence, struct error *err);
-
-    /* Sets the facts about the server, service and domain of the subject, whose view may be NULL. */
-    void (*tell)(const struct subject *subject);
-
-    const struct symptom *symptoms;
 };
 
 extern const struct mta mtas[]; /* the last has no name */

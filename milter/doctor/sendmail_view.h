@@ -1,8 +1,8 @@
-/* mta/sendmail/sendmail_view.h: a sendmail.cf as doctor looks at it, and what Sendmail does by it. */
-#ifndef MTA_SENDMAIL_SENDMAIL_VIEW_H
-#define MTA_SENDMAIL_SENDMAIL_VIEW_H
+/* doctor/sendmail_view.h: a sendmail.cf as doctor looks at it, and what Sendmail does by it. */
+#ifndef DOCTOR_SENDMAIL_VIEW_H
+#define DOCTOR_SENDMAIL_VIEW_H
 
-#include "mta/symptom.h"
+#include "doctor/symptom.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -25,7 +25,7 @@ struct sendmail_filter {
 /* The kind of a domain. */
 enum { SENDMAIL_SERVED, SENDMAIL_DENIED /* Sendmail relays no stranger's mail to it */ };
 
-/* As struct mta has them: their view is a struct sendmail_view. */
+/* As struct specialist has them: their view is a struct sendmail_view. */
 void *sendmail_look(const struct evidence *evidence, struct error *err);
 void sendmail_look_free(void *looked_at);
 int sendmail_services(const void *view, int *asked);

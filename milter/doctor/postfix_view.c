@@ -1,4 +1,4 @@
-#include "mta/postfix/postfix_view.h"
+#include "doctor/postfix_view.h"
 
 #include "mta/postfix/postfix_socket.h"
 

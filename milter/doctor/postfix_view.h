@@ -1,11 +1,11 @@
-/* mta/postfix/postfix_view.h: the configuration of a Postfix as doctor looks at it: what holds for the whole server and
+/* doctor/postfix_view.h: the configuration of a Postfix as doctor looks at it: what holds for the whole server and
  * for each smtpd service, and where milter-moved is in it. postconf(5), master(5). */
-#ifndef MTA_POSTFIX_POSTFIX_VIEW_H
-#define MTA_POSTFIX_POSTFIX_VIEW_H
+#ifndef DOCTOR_POSTFIX_VIEW_H
+#define DOCTOR_POSTFIX_VIEW_H
 
+#include "doctor/symptom.h"
 #include "mta/postfix/postfix.h"
 #include "mta/postfix/postfix_plan.h"
-#include "mta/symptom.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,7 +34,7 @@ struct postfix_milter {
     char address[ENDPOINT_TEXT_SIZE], options[512];
 };
 
-/* As struct mta has them: their view is a struct postfix_view. */
+/* As struct specialist has them: their view is a struct postfix_view. */
 void *postfix_look(const struct evidence *evidence, struct error *err);
 void postfix_look_free(void *looked_at);
 int postfix_count_services(const void *view, int *asked);

@@ -1,4 +1,4 @@
-#include "mta/evidence.h"
+#include "doctor/evidence.h"
 
 #include <string.h>
 

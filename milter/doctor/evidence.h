@@ -1,7 +1,7 @@
-/* mta/evidence.h: what doctor has seen of the table, the daemon and the mail server's replies. The symptoms of
+/* doctor/evidence.h: what doctor has seen of the table, the daemon and the mail server's replies. The symptoms of
  * each mail server are judged by it, and by the mail server's configuration. */
-#ifndef MTA_EVIDENCE_H
-#define MTA_EVIDENCE_H
+#ifndef DOCTOR_EVIDENCE_H
+#define DOCTOR_EVIDENCE_H
 
 #include "answer/answer.h"
 #include "base/endpoint.h"

@@ -1,4 +1,4 @@
-#include "mta/symptom.h"
+#include "doctor/symptom.h"
 
 #include "mta/reach.h"
 

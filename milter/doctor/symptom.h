@@ -1,10 +1,10 @@
-/* mta/symptom.h: what can be wrong with a mail server, a row each. A new diagnosis is a row in a driver's
+/* doctor/symptom.h: what can be wrong with a mail server, a row each. A new diagnosis is a row in a driver's
  * table, or in the one of doctor/explain.c for any mail server. */
-#ifndef MTA_SYMPTOM_H
-#define MTA_SYMPTOM_H
+#ifndef DOCTOR_SYMPTOM_H
+#define DOCTOR_SYMPTOM_H
 
 #include "base/facts.h"
-#include "mta/evidence.h"
+#include "doctor/evidence.h"
 
 #include <stdbool.h>
 
@@ -42,6 +42,27 @@ struct symptom {
     bool (*shows)(const struct subject *subject); /* whether the reply may come of it; NULL: none */
     const char *why, *mend;                       /* with ${FACT} */
 };
+
+/* What is known of one kind of mail server. */
+struct specialist {
+    /* Reads the configuration. Returns a view of the driver's own, for look_free; or NULL with err. */
+    void *(*look)(const struct evidence *evidence, struct error *err);
+    void (*look_free)(void *view);
+
+    /* How many services or ports take mail. *asked becomes the number of the one behind the port that is asked, from 0;
+     * -1 if it is unknown. */
+    int (*services)(const void *view, int *asked);
+
+    /* Sets the kind of each domain of the evidence, for the symptoms. Returns 0, or -1 with err. */
+    int (*classify)(const void *view, struct evidence *evidence, struct error *err);
+
+    /* Sets the facts about the server, service and domain of the subject, whose view may be NULL. */
+    void (*tell)(const struct subject *subject);
+
+    const struct symptom *symptoms; /* the last has no name */
+};
+
+extern const struct specialist postfix_specialist, sendmail_specialist;
 
 /* Whether the account user may not open the socket at path. Sets the facts stops and let: what keeps it out,
  * and what lets it pass. */

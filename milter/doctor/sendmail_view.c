@@ -1,4 +1,4 @@
-#include "mta/sendmail/sendmail_view.h"
+#include "doctor/sendmail_view.h"
 
 #include "mta/files.h"
 #include "mta/sendmail/sendmail_run.h"

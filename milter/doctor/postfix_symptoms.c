@@ -1,8 +1,6 @@
-/* mta/postfix/postfix_symptoms.c: what can be wrong with a Postfix: postconf(5), master(5) */
-#include "mta/postfix/postfix_symptoms.h"
-
+/* doctor/postfix_symptoms.c: what can be wrong with a Postfix: postconf(5), master(5) */
+#include "doctor/postfix_view.h"
 #include "mta/postfix/postfix_socket.h"
-#include "mta/postfix/postfix_view.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -343,7 +341,7 @@ static bool is_relocated(const struct subject *subject)
 }
 
 /* clang-format off */
-const struct symptom postfix_symptoms[] = {
+static const struct symptom symptoms[] = {
     {"listed-without-milter", FAULT, OF_SERVICE, accepts_what_nobody_refuses, shows_map_alone,
      "DANGEROUS: the service ${service} asks the map listed of milter-moved, but not its milter: while another "
      "session with the milter is open it accepts mail for mailboxes that are gone, and bounces it later.",
@@ -436,3 +434,12 @@ const struct symptom postfix_symptoms[] = {
     {NULL, NOTE, OF_SERVER, NULL, NULL, NULL, NULL},
 };
 /* clang-format on */
+
+const struct specialist postfix_specialist = {
+    .look = postfix_look,
+    .look_free = postfix_look_free,
+    .services = postfix_count_services,
+    .classify = postfix_classify_domains,
+    .tell = postfix_tell,
+    .symptoms = symptoms,
+};

@@ -1,9 +1,7 @@
-/* mta/sendmail/sendmail_symptoms.c: what can be wrong with a Sendmail */
-#include "mta/sendmail/sendmail_symptoms.h"
-
+/* doctor/sendmail_symptoms.c: what can be wrong with a Sendmail */
+#include "doctor/sendmail_view.h"
 #include "mta/process.h"
 #include "mta/sendmail/sendmail_cf.h"
-#include "mta/sendmail/sendmail_view.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -257,7 +255,7 @@ static bool lacks_mailbox(const struct subject *subject)
 }
 
 /* clang-format off */
-const struct symptom sendmail_symptoms[] = {
+static const struct symptom symptoms[] = {
     {"not-attached", FAULT, OF_SERVER, is_not_attached, shows_wrong,
      "Sendmail has no milter-moved among its InputMailFilters (${milters}).",
      "${attach}"},
@@ -319,3 +317,12 @@ const struct symptom sendmail_symptoms[] = {
     {NULL, NOTE, OF_SERVER, NULL, NULL, NULL, NULL},
 };
 /* clang-format on */
+
+const struct specialist sendmail_specialist = {
+    .look = sendmail_look,
+    .look_free = sendmail_look_free,
+    .services = sendmail_services,
+    .classify = sendmail_classify_domains,
+    .tell = sendmail_tell,
+    .symptoms = symptoms,
+};
