@@ -32,11 +32,6 @@ static enum table_result find(const struct search *search, enum entry_scope scop
     return result;
 }
 
-static bool is_reserved(const struct search *search, const char *local)
-{
-    return address_is_reserved(local, &search->question->settings->addresses);
-}
-
 static enum table_result match_without_extension(const struct search *search,
                                                  const struct address *address, struct entry *out,
                                                  bool *without_extension)
@@ -54,39 +49,43 @@ static enum table_result match_without_extension(const struct search *search,
 
 /* The domain's own entries: user+ext@domain, user@domain, @domain. */
 static enum table_result match_domain(const struct search *search, const struct address *address,
-                                      struct entry *out, bool *without_extension)
+                                      bool wildcards, struct entry *out, bool *without_extension)
 {
     enum table_result result = find(search, ENTRY_MAILBOX, address->local, address->domain, out);
     if (result == TABLE_ABSENT)
         result = match_without_extension(search, address, out, without_extension);
-    if (result == TABLE_ABSENT && !is_reserved(search, address->local))
+    if (result == TABLE_ABSENT && wildcards)
         result = find(search, ENTRY_DOMAIN, "", address->domain, out);
     return result;
 }
 
 /* @.parent, from the nearest parent up. */
-static enum table_result match_parents(const struct search *search, const struct address *address,
+static enum table_result match_parents(const struct search *search, const char *domain,
                                        struct entry *out)
 {
     enum table_result result = TABLE_ABSENT;
-    const char *parent = address->domain;
-    if (is_reserved(search, address->local) || *parent == '[')
-        return TABLE_ABSENT;
-    while (result == TABLE_ABSENT && (parent = strchr(parent, '.')) != NULL) {
-        parent++;
-        result = find(search, ENTRY_SUBDOMAINS, "", parent, out);
-    }
+    const char *parent = *domain == '[' ? NULL : strchr(domain, '.');
+    for (; result == TABLE_ABSENT && parent != NULL; parent = strchr(parent, '.'))
+        result = find(search, ENTRY_SUBDOMAINS, "", ++parent, out);
     return result;
 }
 
-/* The first entry in force in the order of look-up. without_extension tells that the address has an
- * extension and the entry has not. */
+/* The first entry in force in the order of look-up. without_extension tells that the address has an extension and the
+ * entry has not. Of most new addresses the table knows not even the domain, which one look-up tells. */
 static enum table_result match(const struct search *search, const struct address *address,
-                               struct entry *out, bool *without_extension)
+                               bool is_new, struct entry *out, bool *without_extension)
 {
+    const struct chain_question *question = search->question;
+    bool wildcards = !address_is_reserved(address->local, &question->settings->addresses);
+    enum table_result result =
+        is_new ? table_find_domain(question->view, address->domain, search->err) : TABLE_FOUND;
+
     *without_extension = false;
-    enum table_result result = match_domain(search, address, out, without_extension);
-    return result == TABLE_ABSENT ? match_parents(search, address, out) : result;
+    if (result == TABLE_FOUND)
+        result = match_domain(search, address, wildcards, out, without_extension);
+    if (result == TABLE_ABSENT && wildcards)
+        result = match_parents(search, address->domain, out);
+    return result;
 }
 
 /* ---- the chain */
@@ -197,7 +196,7 @@ static void follow(struct chain *chain, const struct search *search, const struc
 {
     struct entry later, *entry = &chain->first;
     bool without_extension;
-    enum table_result result = match(search, from, entry, &without_extension);
+    enum table_result result = match(search, from, false, entry, &without_extension);
 
     chain->rule = RULE_NOT_LISTED;
     chain->forward = false;
@@ -206,7 +205,7 @@ static void follow(struct chain *chain, const struct search *search, const struc
     while (result == TABLE_FOUND && take(chain, search, from, entry, without_extension)) {
         from = &chain->end;
         entry = &later;
-        result = match(search, from, entry, &without_extension);
+        result = match(search, from, true, entry, &without_extension);
     }
     if (result == TABLE_FAILED)
         chain->rule = RULE_TABLE_ERROR;

@@ -119,6 +119,8 @@ void view_free(struct table_view *view)
 {
     if (view->cursor != NULL)
         mdb_cursor_close(view->cursor);
+    if (view->seeker != NULL)
+        mdb_cursor_close(view->seeker);
     table_end_read(view->txn);
     free(view);
 }

@@ -85,6 +85,10 @@ void table_view_close(struct table_view *view);
 enum table_result table_find(struct table_view *view, enum entry_scope scope, const char *local,
                              const char *domain, struct entry *out, struct error *err);
 
+/* Finds out whether any entry has this domain (A-labels): a mailbox's, or the domain's own. One look-up, in place of
+ * one for each entry that might match. */
+enum table_result table_find_domain(struct table_view *view, const char *domain, struct error *err);
+
 /* Goes through the entries in key order: sorted by domain, then local-part; with domain
  * (A-labels, no dot in front) only that domain's own. Calls each until it returns other than 0;
  * each looks things up in another view, since the place of the walk is the view's. Returns what

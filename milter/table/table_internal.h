@@ -52,7 +52,8 @@ struct table {
 struct table_view {
     struct table *table;
     MDB_txn *txn;
-    MDB_cursor *cursor;
+    MDB_cursor *cursor;      /* of the walk */
+    MDB_cursor *seeker;      /* of look-ups beside it */
     struct table_view *next; /* in table->idle */
 };
 

@@ -39,6 +39,8 @@ static int make_ready(struct table_view *view, void *unused)
     (void)unused;
     int rc = mdb_cursor_renew(view->txn, view->cursor);
     if (rc == 0)
+        rc = mdb_cursor_renew(view->txn, view->seeker);
+    if (rc == 0)
         rc = mdb_stat(view->txn, table->entries, &tree);
     if (rc == 0 &&
         (tree.ms_depth == 0 || tree.ms_depth > DEPTH_MAX || tree.ms_entries < META_COUNT))
@@ -76,6 +78,8 @@ static struct table_view *new_view(struct table *table, struct error *err)
     int rc = table_begin_read(table, &view->txn);
     if (rc == 0)
         rc = mdb_cursor_open(view->txn, table->entries, &view->cursor);
+    if (rc == 0)
+        rc = mdb_cursor_open(view->txn, table->entries, &view->seeker);
     if (rc == 0)
         return view;
     table_lmdb_error(err, table, rc);
@@ -156,6 +160,28 @@ enum table_result table_find(struct table_view *view, enum entry_scope scope, co
     if (lookup.key.mv_size == 0)
         return TABLE_ABSENT;
     int rc = view_guarded(view, touch_entry, &lookup);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
+    table_lmdb_error(err, view->table, rc);
+    return TABLE_FAILED;
+}
+
+static int touch_domain(struct table_view *view, void *data)
+{
+    const MDB_val *prefix = data;
+    MDB_val value, key = *prefix;
+    int rc = mdb_cursor_get(view->seeker, &key, &value, MDB_SET_RANGE);
+    if (rc == 0 && (key.mv_size < prefix->mv_size ||
+                    memcmp(key.mv_data, prefix->mv_data, prefix->mv_size) != 0))
+        rc = MDB_NOTFOUND;
+    return rc;
+}
+
+enum table_result table_find_domain(struct table_view *view, const char *domain, struct error *err)
+{
+    char key[RECORD_KEY_MAX];
+    MDB_val prefix = {.mv_size = record_key(key, ENTRY_DOMAIN, "", domain), .mv_data = key};
+    int rc = view_guarded(view, touch_domain, &prefix);
     if (rc == 0 || rc == MDB_NOTFOUND)
         return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
     table_lmdb_error(err, view->table, rc);
@@ -256,7 +282,7 @@ int table_each_domain(struct table_view *view,
             return said;
         walk.prefix.mv_size = record_key(
             prefix, entry.scope == ENTRY_SUBDOMAINS ? entry.scope : ENTRY_DOMAIN, "", entry.domain);
-        prefix[walk.prefix.mv_size - 1]++; /* behind the last "domain@…" */
+        prefix[walk.prefix.mv_size]++; /* behind the last "domain@…" */
     }
     return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
 }
