@@ -33,7 +33,6 @@ struct level {
 struct limit {
     pthread_mutex_t lock; /* of all the rest */
     int64_t period;
-    size_t memory;
     uint64_t secret; /* so that nobody can choose clients or addresses that share a set */
     struct level levels[LIMIT_LEVELS];
     size_t sets;
@@ -248,10 +247,9 @@ static void set_share(struct level *level, const struct limit_share *share)
     level->ipv6_bits = share->ipv6_prefix;
 }
 
-static void set_rules(struct limit *limit, const struct limit_rules *rules)
+void limit_adapt(struct limit *limit, const struct limit_rules *rules)
 {
     limit->period = rules->period;
-    limit->memory = rules->memory;
     set_share(&limit->levels[LIMIT_CLIENT], &rules->client);
     set_share(&limit->levels[LIMIT_NETWORK], &rules->network);
     limit->levels[LIMIT_EVERYONE].most = rules->everyone; /* all share 0 bits */
@@ -265,62 +263,30 @@ static int make_level(struct level *level, size_t memory)
 }
 
 /* Half for told addresses, three eighths for clients, one for networks: each is rarer than the last. */
-static int make_tables(struct limit *limit)
+static int make_tables(struct limit *limit, size_t memory)
 {
-    int rc = make_level(&limit->levels[LIMIT_CLIENT], limit->memory / 8 * 3);
-    rc |= make_level(&limit->levels[LIMIT_NETWORK], limit->memory / 8);
+    int rc = make_level(&limit->levels[LIMIT_CLIENT], memory / 8 * 3);
+    rc |= make_level(&limit->levels[LIMIT_NETWORK], memory / 8);
     rc |= make_level(&limit->levels[LIMIT_EVERYONE], 0);
-    limit->sets = limit->memory / 2 / sizeof *limit->pairs + 1;
+    limit->sets = memory / 2 / sizeof *limit->pairs + 1;
     limit->pairs = calloc(limit->sets, sizeof *limit->pairs);
     return rc != 0 || limit->pairs == NULL ? -1 : 0;
 }
 
-/* Where places are fewer now, what was told least gives way. */
-static void carry_level(struct level *to, const struct level *from)
-{
-    for (size_t i = 0; i < from->sets * WAYS; i++) {
-        const struct limit_row *row = &from->rows[i / WAYS][i % WAYS];
-        struct limit_row *set = to->rows[row->key % to->sets], *place = &set[0];
-        for (int way = 0; way < WAYS; way++)
-            if (set[way].told < place->told)
-                place = &set[way];
-        if (row->key != 0 && row->told > place->told)
-            *place = *row;
-    }
-}
-
-/* But for the pairs: they do not tell where they would be in a table of another size. */
-static void carry(struct limit *to, const struct limit *from)
-{
-    to->secret = from->secret;
-    for (int i = 0; i < LIMIT_LEVELS; i++)
-        carry_level(&to->levels[i], &from->levels[i]);
-}
-
-struct limit *limit_new(const struct limit_rules *rules, const struct limit *old)
+struct limit *limit_new(const struct limit_rules *rules)
 {
     struct limit *made = calloc(1, sizeof *made);
     if (made == NULL)
         return NULL;
     pthread_mutex_init(&made->lock, NULL);
-    set_rules(made, rules);
+    limit_adapt(made, rules);
     if (getrandom(&made->secret, sizeof made->secret, GRND_NONBLOCK) < 0)
         made->secret = (uint64_t)(uintptr_t)made;
-    if (make_tables(made) != 0) {
+    if (make_tables(made, rules->memory) != 0) {
         limit_free(made);
         return NULL;
     }
-    if (old != NULL)
-        carry(made, old);
     return made;
-}
-
-bool limit_adapt(struct limit *limit, const struct limit_rules *rules)
-{
-    if (rules->memory != limit->memory)
-        return false;
-    set_rules(limit, rules);
-    return true;
 }
 
 void limit_free(struct limit *limit)

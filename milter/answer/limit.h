@@ -37,13 +37,11 @@ struct limit_outcome {
 
 struct limit; /* limit_new, limit_free */
 
-/* Takes over the counts of old, but an address that was told before counts once more. old may be NULL, and
- * remains owned by the caller. Returns NULL if memory is out. */
-struct limit *limit_new(const struct limit_rules *rules, const struct limit *old);
+/* Returns NULL if memory is out. */
+struct limit *limit_new(const struct limit_rules *rules);
 
-/* Changes the rules and keeps the counts. No other thread may call limit_ask meanwhile. Returns false, and
- * changes nothing, if the rules have another amount of memory; then use limit_new. */
-bool limit_adapt(struct limit *limit, const struct limit_rules *rules);
+/* Changes the rules, except for the memory, and keeps the counts. No other thread may call limit_ask meanwhile. */
+void limit_adapt(struct limit *limit, const struct limit_rules *rules);
 
 /* NULL is fine. */
 void limit_free(struct limit *limit);

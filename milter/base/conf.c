@@ -103,14 +103,18 @@ static int store_string(void *value, const struct conf_key *key, const config_se
     return 0;
 }
 
-/* That it is in range was checked in the text. */
 static int store_int(void *value, const struct conf_key *key, const config_setting_t *setting,
                      struct error *err)
 {
     int type = config_setting_type(setting);
     if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64)
         return wrong_type(err, key->path, "a whole number");
-    *(int *)value = (int)config_setting_get_int64(setting);
+    long long number = config_setting_get_int64(setting);
+    if (number < key->min || number > key->max)
+        return error_set(err, EX_CONFIG, "%s: %lld is out of range: write %d to %d%s%s", key->path,
+                         number, key->min, key->max, key->unit == NULL ? "" : " ",
+                         key->unit == NULL ? "" : key->unit);
+    *(int *)value = (int)number;
     return 0;
 }
 
@@ -374,7 +378,7 @@ static int read_file(struct reading *reading, const char *file, struct conf_list
 {
     struct conf_text text;
     config_t config;
-    if (conf_text_read(&text, reading->keys, reading->count, file, files, err) != 0)
+    if (conf_text_read(&text, file, files, err) != 0)
         return -1;
     config_init(&config);
     reading->text = &text;

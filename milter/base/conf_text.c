@@ -1,7 +1,7 @@
 #include "base/conf_text.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +30,7 @@ struct source {
 struct scope {
     char opener, closer; /* its brackets; opener is NUL for the whole file */
     struct conf_spot spot;
-    size_t path_length; /* of the key that it is the value of */
-    size_t first_key;   /* in set_keys */
+    size_t first_key; /* in set_keys */
 };
 
 /* A key of an open group. */
@@ -44,14 +43,11 @@ struct set_key {
 /* What is being put together. */
 struct assembly {
     struct conf_text *out;
-    const struct conf_key *keys;
-    size_t key_count;
     const char *main_file;
     struct conf_list *files;
     unsigned open_files;
     struct scope scopes[SCOPES_MAX];
-    size_t depth;   /* scopes[depth] is the innermost */
-    char path[256]; /* of the key that was read last */
+    size_t depth; /* scopes[depth] is the innermost */
     struct set_key *set_keys;
     size_t set_count;
     struct error *err;
@@ -62,17 +58,18 @@ static int no_memory(struct error *err)
     return error_set(err, EX_OSERR, "out of memory");
 }
 
-static int at_spot(struct conf_spot spot, struct error *err)
+/* An error of the configuration at this spot. Always returns -1. */
+static int refuse(const struct assembly *assembly, struct conf_spot spot, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static int refuse(const struct assembly *assembly, struct conf_spot spot, const char *format, ...)
 {
-    return error_at(err, spot.file, spot.line);
-}
-
-/* An error about the key that was read last. */
-static int refuse(const struct assembly *assembly, struct conf_spot spot)
-{
-    if (*assembly->path != '\0')
-        error_at(assembly->err, assembly->path, 0);
-    return at_spot(spot, assembly->err);
+    char text[sizeof assembly->err->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    error_set(assembly->err, EX_CONFIG, "%s", text);
+    return error_at(assembly->err, spot.file, spot.line);
 }
 
 /* ---- the text that comes out */
@@ -120,10 +117,8 @@ static int take(struct assembly *assembly, struct source *in, const char *end)
     struct conf_text *out = assembly->out;
     size_t length = (size_t)(end - in->at);
     unsigned lines = count_lines(in->at, end);
-    if (length > OCTETS_MAX - out->length) {
-        error_set(assembly->err, EX_CONFIG, "over 4 MiB with its includes: write less");
-        return at_spot(in->spot, assembly->err);
-    }
+    if (length > OCTETS_MAX - out->length)
+        return refuse(assembly, in->spot, "over 4 MiB with its includes: write less");
     memcpy(out->text + out->length, in->at, length);
     out->length += length;
     out->text[out->length] = '\0';
@@ -135,7 +130,9 @@ static int take(struct assembly *assembly, struct source *in, const char *end)
 
 /* ---- strings, comments and blanks */
 
-const char *conf_text_skip(const char *at)
+/* The position just past the comment or string that begins at at; at itself if none begins there; NULL if it is not
+ * terminated. A string must end on the line where it begins. */
+static const char *skip_token(const char *at)
 {
     if (*at == '#' || (at[0] == '/' && at[1] == '/'))
         return at + strcspn(at, "\n");
@@ -159,7 +156,7 @@ static const char *skip_blanks(const char *at)
 {
     for (;;) {
         const char *next = at + strspn(at, " \t\r\n\f");
-        const char *end = *next == '"' ? next : conf_text_skip(next);
+        const char *end = *next == '"' ? next : skip_token(next);
         if (end == NULL || end == at)
             return next;
         at = end;
@@ -169,10 +166,9 @@ static const char *skip_blanks(const char *at)
 static int refuse_endless(const struct assembly *assembly, const struct source *in)
 {
     bool is_string = *in->at == '"';
-    error_set(assembly->err, EX_CONFIG,
-              "the %s that begins in this line has no end: write %s at its end",
-              is_string ? "string" : "comment", is_string ? "\"" : "*/");
-    return at_spot(in->spot, assembly->err);
+    return refuse(assembly, in->spot,
+                  "the %s that begins in this line has no end: write %s at its end",
+                  is_string ? "string" : "comment", is_string ? "\"" : "*/");
 }
 
 /* ---- keys */
@@ -186,19 +182,15 @@ static size_t name_length(const char *at)
 static int note_key(struct assembly *assembly, const struct source *in, size_t length)
 {
     const struct scope *scope = &assembly->scopes[assembly->depth];
-    snprintf(assembly->path + scope->path_length, sizeof assembly->path - scope->path_length,
-             "%s%.*s", scope->path_length == 0 ? "" : ".", (int)length, in->at);
     for (size_t i = scope->first_key; i < assembly->set_count; i++) {
         const struct set_key *first = &assembly->set_keys[i];
         if (first->length != length || memcmp(first->name, in->at, length) != 0)
             continue;
         if (strcmp(first->spot.file, in->spot.file) == 0)
-            error_set(assembly->err, EX_CONFIG, "is set in line %u already: write it once",
-                      first->spot.line);
-        else
-            error_set(assembly->err, EX_CONFIG, "is set in %s:%u already: write it once",
-                      first->spot.file, first->spot.line);
-        return refuse(assembly, in->spot);
+            return refuse(assembly, in->spot, "%.*s: is set in line %u already: write it once",
+                          (int)length, in->at, first->spot.line);
+        return refuse(assembly, in->spot, "%.*s: is set in %s:%u already: write it once",
+                      (int)length, in->at, first->spot.file, first->spot.line);
     }
     struct set_key *more =
         realloc(assembly->set_keys, (assembly->set_count + 1) * sizeof *assembly->set_keys);
@@ -222,53 +214,35 @@ static int read_word(struct assembly *assembly, struct source *in, size_t length
 
 /* ---- numbers */
 
-static int check_integer(const struct assembly *assembly, const struct source *in, int length,
-                         long long number)
-{
-    static const struct conf_key any = {.min = INT_MIN, .max = INT_MAX};
-    const struct conf_key *key = &any;
-    for (size_t i = 0; i < assembly->key_count; i++)
-        if (assembly->keys[i].type == CONF_INT &&
-            strcmp(assembly->keys[i].path, assembly->path) == 0)
-            key = &assembly->keys[i];
-    if (number >= key->min && number <= key->max)
-        return 0;
-    error_set(assembly->err, EX_CONFIG, "%.*s is out of range: write %d to %d%s%s", length, in->at,
-              key->min, key->max, key->unit == NULL ? "" : " ", key->unit == NULL ? "" : key->unit);
-    return refuse(assembly, in->spot);
-}
-
-/* What fits no long long is LLONG_MAX or LLONG_MIN. A number with a fraction or an exponent is no integer. */
+/* Ends an integer with an L, so that libconfig reads 64 bits of it. A number with a fraction or an exponent is none. */
 static int read_number(struct assembly *assembly, struct source *in)
 {
     bool is_hex = in->at[0] == '0' && (in->at[1] == 'x' || in->at[1] == 'X');
+    struct source suffix = {.at = "L"};
     char *end, *whole;
-    long long number = strtoll(in->at, &whole, is_hex ? 16 : 10);
+    (void)strtoll(in->at, &whole, is_hex ? 16 : 10);
     end = whole;
     if (!is_hex)
         (void)strtod(in->at, &end);
-    if (end == whole && whole > in->at &&
-        check_integer(assembly, in, (int)(whole - in->at), number) != 0)
+    bool is_integer = end == whole && whole > in->at && *whole != 'L';
+    if (take(assembly, in, end == in->at ? end + 1 : end) != 0)
         return -1;
-    return take(assembly, in, end == in->at ? end + 1 : end);
+    return is_integer ? take(assembly, &suffix, suffix.at + 1) : 0;
 }
 
 /* ---- brackets */
 
 static int open_scope(struct assembly *assembly, const struct source *in)
 {
-    if (assembly->depth + 1 == SCOPES_MAX) {
-        error_set(assembly->err, EX_CONFIG,
-                  "groups and lists within each other are too deep: write %d at most",
-                  SCOPES_MAX - 1);
-        return refuse(assembly, in->spot);
-    }
+    if (assembly->depth + 1 == SCOPES_MAX)
+        return refuse(assembly, in->spot,
+                      "groups and lists within each other are too deep: write %d at most",
+                      SCOPES_MAX - 1);
     assembly->scopes[++assembly->depth] = (struct scope){.opener = *in->at,
                                                          .closer = *in->at == '{'   ? '}'
                                                                    : *in->at == '(' ? ')'
                                                                                     : ']',
                                                          .spot = in->spot,
-                                                         .path_length = strlen(assembly->path),
                                                          .first_key = assembly->set_count};
     return 0;
 }
@@ -276,31 +250,25 @@ static int open_scope(struct assembly *assembly, const struct source *in)
 static int close_scope(struct assembly *assembly, const struct source *in)
 {
     const struct scope *scope = &assembly->scopes[assembly->depth];
-    assembly->path[scope->path_length] = '\0';
     if (scope->opener == '\0')
-        error_set(assembly->err, EX_CONFIG, "'%c' closes nothing: write none here", *in->at);
-    else if (*in->at != scope->closer)
-        error_set(assembly->err, EX_CONFIG,
-                  "'%c' cannot close the '%c' of line %u: write %c before it", *in->at,
-                  scope->opener, scope->spot.line, scope->closer);
-    else {
-        assembly->set_count = scope->first_key;
-        assembly->depth--;
-        return 0;
-    }
-    return refuse(assembly, in->spot);
+        return refuse(assembly, in->spot, "'%c' closes nothing: write none here", *in->at);
+    if (*in->at != scope->closer)
+        return refuse(assembly, in->spot,
+                      "'%c' cannot close the '%c' of line %u: write %c before it", *in->at,
+                      scope->opener, scope->spot.line, scope->closer);
+    assembly->set_count = scope->first_key;
+    assembly->depth--;
+    return 0;
 }
 
-static int check_end(struct assembly *assembly)
+static int check_end(const struct assembly *assembly)
 {
     const struct scope *scope = &assembly->scopes[assembly->depth];
-    if (assembly->depth == 0)
-        return 0;
-    assembly->path[scope->path_length] = '\0';
-    error_set(assembly->err, EX_CONFIG,
-              "the '%c' here is never closed: write %c; behind its last line", scope->opener,
-              scope->closer);
-    return refuse(assembly, scope->spot);
+    return assembly->depth == 0 ? 0
+                                : refuse(assembly, scope->spot,
+                                         "the '%c' here is never closed: write %c; behind its last "
+                                         "line",
+                                         scope->opener, scope->closer);
 }
 
 /* ---- @include */
@@ -341,32 +309,29 @@ static char *resolve(const char *main_file, const char *quote, const char *end)
 static int include(struct assembly *assembly, struct source *in)
 {
     struct error *err = assembly->err;
-    const char *quote = include_path(in), *end = quote == NULL ? NULL : conf_text_skip(quote);
-    if (quote == NULL) {
-        error_set(err, EX_CONFIG,
-                  "'@' that begins no include: write @include \"FILE\" on a line of its own");
-        return at_spot(in->spot, err);
-    }
-    if (end == NULL) {
-        error_set(err, EX_CONFIG, "the path has no end: write \" behind it");
-    } else if (assembly->open_files == FILES_MAX) {
-        error_set(err, EX_CONFIG, "deeper than %d files: write a file that does not include itself",
-                  FILES_MAX);
-    } else {
-        size_t files = assembly->files->count;
-        char *path = resolve(assembly->main_file, quote, end);
-        int rc = path == NULL ? no_memory(err) : add_file(assembly, path);
-        free(path);
-        in->at = end;
-        if (rc == 0)
-            return set_origin(assembly, in->spot);
-        if (assembly->files->count > files) /* what is wrong stands in that file */
-            return -1;
-    }
-    if (err->status != EX_NOPERM && err->status != EX_OSERR)
+    const char *quote = include_path(in), *end = quote == NULL ? NULL : skip_token(quote);
+    if (quote == NULL)
+        return refuse(assembly, in->spot,
+                      "'@' that begins no include: write @include \"FILE\" on a line of its own");
+    if (end == NULL)
+        return refuse(assembly, in->spot, "@include: the path has no end: write \" behind it");
+    if (assembly->open_files == FILES_MAX)
+        return refuse(assembly, in->spot,
+                      "@include: deeper than %d files: write a file that does not include itself",
+                      FILES_MAX);
+    size_t files = assembly->files->count;
+    char *path = resolve(assembly->main_file, quote, end);
+    int rc = path == NULL ? no_memory(err) : add_file(assembly, path);
+    free(path);
+    in->at = end;
+    if (rc == 0)
+        return set_origin(assembly, in->spot);
+    if (assembly->files->count > files) /* what is wrong stands in that file */
+        return -1;
+    if (err->status == EX_NOINPUT)
         err->status = EX_CONFIG;
     error_at(err, "@include", 0);
-    return at_spot(in->spot, err);
+    return error_at(err, in->spot.file, in->spot.line);
 }
 
 /* ---- a file */
@@ -413,7 +378,7 @@ static char *read_octets(const char *file, size_t *length, struct error *err)
 static int read_token(struct assembly *assembly, struct source *in)
 {
     size_t length = name_length(in->at);
-    const char *end = conf_text_skip(in->at);
+    const char *end = skip_token(in->at);
     if (length > 0)
         return read_word(assembly, in, length);
     if (strchr(DIGITS "+-.", *in->at) != NULL)
@@ -432,14 +397,11 @@ static int read_token(struct assembly *assembly, struct source *in)
 static int add_text(struct assembly *assembly, struct source *in, size_t length)
 {
     const char *nul = memchr(in->at, '\0', length);
-    if (length >= 2 && (memcmp(in->at, "\xff\xfe", 2) == 0 || memcmp(in->at, "\xfe\xff", 2) == 0)) {
-        error_set(assembly->err, EX_CONFIG, "is UTF-16: write it as UTF-8");
-        return at_spot(in->spot, assembly->err);
-    }
+    if (length >= 2 && (memcmp(in->at, "\xff\xfe", 2) == 0 || memcmp(in->at, "\xfe\xff", 2) == 0))
+        return refuse(assembly, in->spot, "is UTF-16: write it as UTF-8");
     if (nul != NULL) {
-        error_set(assembly->err, EX_CONFIG, "a NUL byte: write a text file");
         in->spot.line += count_lines(in->at, nul);
-        return at_spot(in->spot, assembly->err);
+        return refuse(assembly, in->spot, "a NUL byte: write a text file");
     }
     if (strncmp(in->at, "\xef\xbb\xbf", 3) == 0)
         in->text = in->at += 3;
@@ -473,16 +435,11 @@ static int add_file(struct assembly *assembly, const char *path)
     return rc;
 }
 
-int conf_text_read(struct conf_text *out, const struct conf_key *keys, size_t count,
-                   const char *file, struct conf_list *files, struct error *err)
+int conf_text_read(struct conf_text *out, const char *file, struct conf_list *files,
+                   struct error *err)
 {
-    struct assembly assembly = {.out = out,
-                                .keys = keys,
-                                .key_count = count,
-                                .main_file = file,
-                                .files = files,
-                                .scopes = {{.closer = '}'}},
-                                .err = err};
+    struct assembly assembly = {
+        .out = out, .main_file = file, .files = files, .scopes = {{.closer = '}'}}, .err = err};
     *out = (struct conf_text){.text = malloc(OCTETS_MAX + 1)};
     int rc = out->text == NULL ? no_memory(err) : add_file(&assembly, file);
     if (rc == 0)

@@ -1,7 +1,6 @@
 /* base/conf_text.h: reads the text of a configuration file and replaces each @include line by the contents of that
  * file. libconfig then opens no file: libconfig 1.5 ends the process on an @include of a folder. Also refuses text that
- * libconfig misreads or reports badly: 1.5 keeps the low 32 bits of a larger integer, and takes an unterminated comment
- * for the end of the file. */
+ * libconfig misreads or reports badly: it takes an unterminated comment for the end of the file. */
 #ifndef BASE_CONF_TEXT_H
 #define BASE_CONF_TEXT_H
 
@@ -16,19 +15,15 @@ struct conf_text {
 };
 
 /* Reads file. A path that @include names is relative to the folder of file, at any depth. A byte order mark is left
- * out. The path of each file that is read is appended to files, which must outlive *out. Refuses an integer out of the
- * range of its key, a key that its group has twice, and what has no end: a string, a comment, a group, a list. Returns
+ * out. The path of each file that is read is appended to files, which must outlive *out. Refuses a key that
+ * its group has twice, and what has no end: a string, a comment, a group, a list. Returns
  * 0, and *out goes to conf_text_free; or -1 with err: EX_NOINPUT, EX_NOPERM, EX_IOERR, EX_CONFIG, with file and line. */
-int conf_text_read(struct conf_text *out, const struct conf_key *keys, size_t count,
-                   const char *file, struct conf_list *files, struct error *err);
+int conf_text_read(struct conf_text *out, const char *file, struct conf_list *files,
+                   struct error *err);
 
 void conf_text_free(struct conf_text *text);
 
 /* The file and line that this line of the text, counted from 1, comes from. The file is borrowed from files. */
 struct conf_spot conf_text_spot(const struct conf_text *text, unsigned line);
-
-/* The position just past the comment or string that begins at at; at itself if none begins there; NULL if it is not
- * terminated. A string must end on the line where it begins. */
-const char *conf_text_skip(const char *at);
 
 #endif

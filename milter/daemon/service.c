@@ -149,20 +149,6 @@ static void warn(const char *line, void *data)
     log_line(LOG_WARNING, "%s", line);
 }
 
-/* Counts under these rules from now on, and what clients have been told goes on counting. Returns -1 where memory is
- * out, and leaves the old rules in force. */
-static int change_limit(const struct limit_rules *rules)
-{
-    if (service.limit != NULL && limit_adapt(service.limit, rules))
-        return 0;
-    struct limit *made = limit_new(rules, service.limit);
-    if (made == NULL)
-        return -1;
-    limit_free(service.limit);
-    service.limit = made;
-    return 0;
-}
-
 static void say_needs_start(const struct settings *old, const struct settings *new)
 {
     if (strcmp(old->socket, new->socket) != 0 ||
@@ -172,6 +158,8 @@ static void say_needs_start(const struct settings *old, const struct settings *n
                               "from the next start on");
     if (strcmp(old->user, new->user) != 0 || strcmp(old->pid_file, new->pid_file) != 0)
         log_line(LOG_WARNING, "user, pid_file: changed; in force from the next start on");
+    if (old->memory != new->memory)
+        log_line(LOG_WARNING, "disclosure.memory: changed; in force from the next start on");
 }
 
 /* Changes over to the new table. Returns -1 where the new settings contradict it, and then the old
@@ -209,8 +197,7 @@ int service_reload(struct error *err)
         settings_free(new);
         return -1;
     }
-    if (change_limit(&new->limits) != 0)
-        log_line(LOG_ERR, "disclosure: no memory for the new limit: the old one stays in force");
+    limit_adapt(service.limit, &new->limits);
     service.settings = new;
     log_reconfigure(new);
     if (service.table == NULL)
@@ -237,7 +224,8 @@ int service_start(struct settings *settings, struct error *err)
     pthread_rwlockattr_destroy(&attributes);
 
     service.settings = settings;
-    if (change_limit(&settings->limits) != 0)
+    service.limit = limit_new(&settings->limits);
+    if (service.limit == NULL)
         return error_set(err, EX_OSERR, "disclosure.memory: no %d MiB are left: write less",
                          settings->memory);
     settings_warn(settings, warn, NULL);

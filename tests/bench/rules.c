@@ -115,8 +115,8 @@ int main(int argc, char **argv)
     settings = settings_new();
     if (table_open(&table, argv[1], TABLE_READ, true, &err) != 0)
         fail(err.text);
-    whole = limit_new(&settings->limits, NULL);
-    alone = limit_new(&settings->limits, NULL);
+    whole = limit_new(&settings->limits);
+    alone = limit_new(&settings->limits);
 
     unsigned long turns = 0;
     for (double end = now_ns() + 1e9 * atof(argv[4]); now_ns() < end; turns++)

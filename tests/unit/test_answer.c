@@ -424,7 +424,7 @@ END_TEST
 START_TEST(one_mailbox_is_one_new_address_in_either_spelling)
 {
     const struct limit_rules one = {.period = 60, .client = {1, 32, 64}, .memory = 1 << 20};
-    struct limit *limit = limit_new(&one, NULL);
+    struct limit *limit = limit_new(&one);
     struct answer answer;
     struct question question = question_of("<idn@old.example>", stranger, NOW);
     answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, limit});
@@ -473,7 +473,7 @@ END_TEST
 START_TEST(a_limit_is_kept)
 {
     const struct limit_rules one = {.period = 60, .client = {1, 32, 64}, .memory = 1 << 20};
-    struct limit *limit = limit_new(&one, NULL);
+    struct limit *limit = limit_new(&one);
     struct answer answer;
     struct question question = question_of("<alice@old.example>", stranger, NOW);
     answer_ask(&answer, &question, &(struct answer_source){settings, table, NULL, limit});

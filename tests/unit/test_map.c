@@ -334,7 +334,7 @@ END_TEST
 START_TEST(the_limit_counts_for_reply_alone)
 {
     const struct limit_rules one = {.period = 60, .client = {1, 32, 64}, .memory = 1 << 20};
-    struct limit *limit = limit_new(&one, NULL);
+    struct limit *limit = limit_new(&one);
     const char *second = "reply 192.0.2.7 0 0 x@moved.example";
     ck_assert_str_eq(ask("relocated y@moved.example", limit).value, "y@new.example");
     ck_assert_str_eq(ask("reply 192.0.2.7 0 0 alice@old.example", limit).value,
