@@ -38,6 +38,7 @@ static const int level_values[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, L
 /* A new key is a row here and a paragraph in milter-moved.conf(5). */
 static const struct conf_key keys[] = {
     {STRING("socket", socket, "unix:/run/milter-moved/milter.sock")},
+    {STRING("lookup_socket", lookup_socket, "unix:/run/milter-moved/lookup.sock")},
     {BOOL("allow_remote", allow_remote, false)},
     {STRING("socket_group", socket_group, "")},
     {STRING("socket_mode", socket_mode_text, "0660")},
@@ -74,10 +75,9 @@ static const struct conf_key keys[] = {
     {INT("disclosure.period", period, 3600, 1, 31536000, "seconds")},
     {CHOICE("disclosure.over_limit", over_limit, "withhold", over_limits)},
     {CHOICE("log.target", log_target, "syslog", targets)},
-    {CHOICE("log.facility", log_facility, "mail", facilities)},
-    {CHOICE("log.level", log_level, "info", levels)},
+    {CHOICE("log.facility", log_facility, "mail", facilities), .values = facility_values},
+    {CHOICE("log.level", log_level, "info", levels), .values = level_values},
     {INT("import.sort_buffer", sort_buffer, 128, 1, 16384, "MiB")},
-    {STRING("lookup_socket", lookup_socket, "unix:/run/milter-moved/lookup.sock")},
     {.path = "hits", .type = CONF_IGNORED},
     {.path = "metrics", .type = CONF_IGNORED},
     {.path = "source", .type = CONF_IGNORED},
@@ -279,18 +279,10 @@ static int check(struct settings *s, struct error *err)
     if (rc == 0 && *s->pid_file != '\0' && *s->pid_file != '/')
         rc =
             error_set(err, EX_CONFIG, "pid_file: '%s' is no absolute path: write one", s->pid_file);
-    s->log_facility = facility_values[s->log_facility];
-    s->log_level = level_values[s->log_level];
     return rc;
 }
 
 /* ---- reading */
-
-/* Where each key stands, so that a value refused after all files were read still gets its line. */
-struct places {
-    struct settings *settings;
-    struct conf_spot of[KEYS]; /* file is NULL: in none */
-};
 
 static void note_unused(struct settings *s, const char *path)
 {
@@ -304,25 +296,25 @@ static void note_unused(struct settings *s, const char *path)
 
 static void found(const struct conf_key *key, struct conf_spot spot, void *data)
 {
-    struct places *places = data;
+    struct settings *s = data;
     size_t i = (size_t)(key - keys);
     if (strcmp(key->path, "lookup_socket") == 0)
-        places->settings->lookup_socket_is_set = true;
-    if (key->type == CONF_IGNORED && places->of[i].file == NULL)
-        note_unused(places->settings, key->path);
-    places->of[i] = spot;
+        s->lookup_socket_is_set = true;
+    if (key->type == CONF_IGNORED && s->spots[i].file == NULL)
+        note_unused(s, key->path);
+    s->spots[i] = spot;
 }
 
-/* Puts the place of the key that the error's text begins with in front of it. */
-static int locate(const struct places *places, struct error *err)
+/* A value that is refused after all files were read gets the place of the key that the error's text begins with. */
+static int locate(const struct settings *s, struct error *err)
 {
     for (size_t i = 0; err != NULL && i < KEYS; i++) {
         size_t length = strlen(keys[i].path);
         if (strncmp(err->text, keys[i].path, length) == 0 && err->text[length] == ':' &&
-            places->of[i].file != NULL)
-            return error_at(err, places->of[i].file, places->of[i].line);
+            s->spots[i].file != NULL)
+            return error_at(err, s->spots[i].file, s->spots[i].line);
     }
-    return error_at(err, places->settings->file, 0);
+    return error_at(err, s->file, 0);
 }
 
 /* ---- made and freed */
@@ -336,13 +328,31 @@ const char *settings_path(const char *given, bool *is_default)
     return none ? MILTER_MOVED_CONF : named;
 }
 
-struct settings *settings_new(void)
+const struct conf_key *settings_keys(size_t *count)
+{
+    *count = KEYS;
+    return keys;
+}
+
+/* With the defaults, unchecked. Returns NULL where memory is out. */
+static struct settings *new_settings(void)
 {
     struct settings *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
     conf_defaults(s, keys, KEYS);
-    if (check(s, NULL) != 0) {
+    s->spots = calloc(KEYS, sizeof *s->spots);
+    if (s->spots == NULL) {
+        settings_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+struct settings *settings_new(void)
+{
+    struct settings *s = new_settings();
+    if (s != NULL && check(s, NULL) != 0) {
         settings_free(s);
         return NULL;
     }
@@ -351,16 +361,14 @@ struct settings *settings_new(void)
 
 int settings_read(struct settings **out, const char *file, struct error *err)
 {
-    struct settings *s = calloc(1, sizeof *s);
-    struct places places = {.settings = s};
+    struct settings *s = new_settings();
     if (s == NULL || (s->file = strdup(file)) == NULL) {
-        free(s);
+        settings_free(s);
         return error_set(err, EX_OSERR, "out of memory");
     }
-    conf_defaults(s, keys, KEYS);
-    int rc = conf_read(s, keys, KEYS, file, &s->files, found, &places, err);
+    int rc = conf_read(s, keys, KEYS, file, &s->files, found, s, err);
     if (rc == 0 && (rc = check(s, err)) != 0)
-        locate(&places, err);
+        locate(s, err);
     if (rc != 0) {
         settings_free(s);
         return -1;
@@ -376,6 +384,7 @@ void settings_free(struct settings *settings)
     conf_free(settings, keys, KEYS);
     free(settings->trusted);
     free(settings->unused);
+    free(settings->spots);
     free(settings->file);
     conf_list_clear(&settings->files);
     free(settings);

@@ -20,8 +20,9 @@ enum settings_log_target { LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_JOUR
 
 /* One owner of everything in it; read-only once made, so threads may share it. */
 struct settings {
-    char *file;             /* as it was named; NULL: defaults alone */
-    struct conf_list files; /* every file that was read, in this order */
+    char *file;              /* as it was named; NULL: defaults alone */
+    struct conf_list files;  /* every file that was read, in this order */
+    struct conf_spot *spots; /* heap: where each of settings_keys is set; file is NULL: in none */
 
     char *socket;        /* "unix:PATH", "inet:PORT@HOST", "inet6:PORT@HOST" */
     char *lookup_socket; /* "unix:PATH", or "" for none */
@@ -70,6 +71,9 @@ struct settings {
 
 /* The defaults, with nothing read. Returns NULL where memory is out. */
 struct settings *settings_new(void);
+
+/* The rows of the keys, *count of them, with the keys of a group together. Their offsets are within struct settings. */
+const struct conf_key *settings_keys(size_t *count);
 
 /* The path of the configuration file: given (option -c), or MILTER_MOVED_CONF in the environment, or the
  * built-in path. given may be NULL. *is_default, if not NULL, becomes true for the built-in path. */

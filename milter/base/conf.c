@@ -33,12 +33,12 @@ static void list_default(struct conf_list *list, const char *text)
     }
 }
 
-/* The index of text in choices, or -1. */
-static int choice_index(const char *const *choices, const char *text)
+/* The value of the choice that text names, or -1. */
+static int choice_value(const struct conf_key *key, const char *text)
 {
-    for (int i = 0; text != NULL && choices[i] != NULL; i++)
-        if (strcmp(choices[i], text) == 0)
-            return i;
+    for (int i = 0; text != NULL && key->choices[i] != NULL; i++)
+        if (strcmp(key->choices[i], text) == 0)
+            return key->values == NULL ? i : key->values[i];
     return -1;
 }
 
@@ -52,7 +52,7 @@ void conf_defaults(void *settings, const struct conf_key *keys, size_t count)
         case CONF_LINES: *(char **)value = key->text == NULL ? NULL : strdup(key->text); break;
         case CONF_INT: *(int *)value = key->number; break;
         case CONF_BOOL: *(bool *)value = key->number != 0; break;
-        case CONF_CHOICE: *(int *)value = choice_index(key->choices, key->text); break;
+        case CONF_CHOICE: *(int *)value = choice_value(key, key->text); break;
         case CONF_LIST: list_default(value, key->text); break;
         case CONF_GROUPS: *(struct conf_groups *)value = (struct conf_groups){.items = NULL}; break;
         case CONF_IGNORED: break;
@@ -138,11 +138,11 @@ static int store_choice(void *value, const struct conf_key *key, const config_se
     if (config_setting_type(setting) != CONFIG_TYPE_STRING)
         return wrong_type(err, key->path, right);
     const char *text = config_setting_get_string(setting);
-    int index = choice_index(key->choices, text);
-    if (index < 0)
+    int chosen = choice_value(key, text);
+    if (chosen < 0)
         return error_set(err, EX_CONFIG, "%s: no such value '%s': write one of %s", key->path, text,
                          right);
-    *(int *)value = index;
+    *(int *)value = chosen;
     return 0;
 }
 

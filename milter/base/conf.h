@@ -13,7 +13,7 @@ enum conf_type {
     CONF_STRING, /* char *: the settings own it */
     CONF_INT,    /* int, within min and max */
     CONF_BOOL,   /* bool */
-    CONF_CHOICE, /* int: the index of the string in choices */
+    CONF_CHOICE, /* int: the index of the string in choices, or its number in values */
     CONF_LIST,   /* struct conf_list: an array or list of strings */
     CONF_LINES,  /* char *: a string, or an array of strings, which are joined with line feeds */
     CONF_GROUPS, /* struct conf_groups: a list of groups with keys of their own */
@@ -40,6 +40,7 @@ struct conf_key {
         *text; /* the default of a string, choice or list (separated by blanks); NULL: none */
     int number, min, max; /* the default and the range of an int; number is the default of a bool */
     const char *const *choices;     /* NULL-terminated */
+    const int *values;              /* one for each of choices; NULL: its index */
     const char *unit;               /* for the error line and the manual: "seconds" */
     const struct conf_group *group; /* of a CONF_GROUPS */
 };

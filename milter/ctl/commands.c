@@ -21,6 +21,7 @@ const struct command *const commands[] = {
     &command_detach,
     &command_doctor,
     &command_stats,
+    &command_config,
     &command_help,
     &command_version,
     NULL,

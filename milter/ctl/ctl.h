@@ -143,9 +143,9 @@ int backup_before(const struct ctl *ctl, struct error *err);
 /* The owner of a new table: the daemon's user if root makes it; else -1 for both. */
 void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group);
 
-extern const struct command command_add, command_attach, command_backup, command_del,
-    command_detach, command_doctor, command_export, command_get, command_help, command_import,
-    command_init, command_lint, command_list, command_log, command_restore, command_stats,
-    command_test, command_undo, command_version;
+extern const struct command command_add, command_attach, command_backup, command_config,
+    command_del, command_detach, command_doctor, command_export, command_get, command_help,
+    command_import, command_init, command_lint, command_list, command_log, command_restore,
+    command_stats, command_test, command_undo, command_version;
 
 #endif

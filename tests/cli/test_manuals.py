@@ -1,5 +1,6 @@
 """What is written down beside the programs: manual pages, help, the sample configuration, README, all of one mind."""
 
+import json
 import os
 import re
 import subprocess
@@ -57,6 +58,14 @@ class Configuration(unittest.TestCase):
         self.defaults = {key: rest.split(", ")[1] for kind, key, rest in found if kind in ("STRING", "BOOL", "CHOICE", "INT")}
         self.defaults.update({"table": '"/var/lib/milter-moved"', "disclosure.network_limit": "1000",
                               "disclosure.ipv4_network_prefix": "24", "disclosure.ipv6_network_prefix": "48"})
+
+    def test_the_command_config_prints_every_key(self):
+        with place.folder() as folder:
+            (folder / "c").write_text("")
+            done = subprocess.run([*place.program("movedctl"), "config", "--json", "-c", folder / "c"], capture_output=True, timeout=place.PATIENCE)
+        printed = [f"{key}.{inner}" if isinstance(value, dict) else key for key, value in json.loads(done.stdout).items()
+                   for inner in (value if isinstance(value, dict) else [""])]
+        self.assertEqual(sorted(printed), sorted(self.keys))
 
     def test_the_sample_shows_every_key_with_its_default(self):
         shown = shown_in_sample()

@@ -327,6 +327,54 @@ class BadInput(MovedctlCase):
             self.assertIn("No space left on device", done.stderr)
 
 
+class Config(MovedctlCase):
+    """movedctl config: what it prints can be read again and means the same."""
+
+    RICH = r"""
+socket = "unix:/run/x\\ \"y\".sock"; mode = "observe"; user = "";
+replies: { moved = [ "551 5.1.6 a\\b \"c\"; please try <${new}>", "see %s" ];
+  by_domain = ( { domain = "Bücher.example"; gone = "550 5.1.6 closed"; moved = [ "551 5.1.6 <${new}>", "two" ]; }, { domain = ".sub.example"; } ); };
+disclosure: { limit = 50; trusted_networks = [ ]; trusted_domains = [ "a.example", "b.example" ]; ipv4_prefix = 20; };
+log: { facility = "local3"; level = "debug"; target = "syslog"; }; table = "/var/lib/a\x01\tb";
+"""
+
+    def shown(self, text, *options):
+        self.daemon.conf.write_text(text)
+        return self.movedctl("config", *options)
+
+    def test_what_is_printed_can_be_read_again(self):
+        for text in ("", self.RICH):
+            values = self.shown(text, "--json")
+            printed = self.shown(text)
+            self.assertEqual(self.shown(printed, "--json"), values)
+            self.assertEqual(self.shown(self.shown(text, "-n"), "--json"), values)
+
+    def test_n_prints_only_what_differs_and_where_it_is_set(self):
+        parts = self.daemon.conf.with_name("milter-moved.conf.d")
+        parts.mkdir()
+        (parts / "a.conf").write_text('\nlog: {\n  level = "debug"; facility = "mail";\n};')
+        self.assertEqual(self.shown('table = "/t";\nmode = "enforce"; disclosure: { network_limit = 1000; };', "-n"),
+                         f'# {self.daemon.conf}:1\ntable = "/t";\n'
+                         f'disclosure: {{\n  # {self.daemon.conf}:2\n  network_limit = 1000;\n}};\n'
+                         f'log: {{\n  # {parts}/a.conf:3\n  level = "debug";\n}};\n')
+        (parts / "a.conf").unlink()
+        self.assertEqual(self.shown("", "-n"), "")
+        self.assertEqual(json.loads(self.shown("", "-n", "--json")), {})
+
+    def test_the_values_are_those_in_force(self):
+        rich = json.loads(self.shown(self.RICH, "--json"))
+        self.assertEqual((rich["log"]["facility"], rich["disclosure"]["network_limit"], rich["disclosure"]["ipv4_network_prefix"],
+                          rich["disclosure"]["trusted_networks"], rich["socket"], rich["table"]),
+                         ("local3", 500, 20, [], 'unix:/run/x\\ "y".sock', "/var/lib/a\x01\tb"))
+        self.assertEqual(rich["replies"]["by_domain"],
+                         [{"domain": ".sub.example"}, {"domain": "xn--bcher-kva.example", "gone": "550 5.1.6 closed",
+                                                       "moved": ["551 5.1.6 <${new}>", "two"]}])
+
+    def test_a_file_with_an_error_is_refused(self):
+        self.daemon.conf.write_text("limit = 1;")
+        self.assertEqual(self.ctl("config").returncode, 78)
+
+
 class Csv(MovedctlCase):
     def file(self, text, name="moved.csv"):
         path = self.folder / name

@@ -1,0 +1,275 @@
+/* ctl/config.c: print the settings in force, as configuration or as JSON */
+#include "ctl/ctl.h"
+
+#include "format/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What is printed, from the rows of the settings. */
+struct config {
+    const struct conf_key *keys;
+    size_t count;
+    const struct settings *in_force, *defaults;
+};
+
+/* ---- values, as JSON */
+
+static json_t *text_value(const char *text)
+{
+    return json_string_nocheck(text == NULL ? "" : text);
+}
+
+/* A text of several lines is a list of them. */
+static json_t *lines_value(const char *text)
+{
+    if (text == NULL || strchr(text, '\n') == NULL)
+        return text_value(text);
+    json_t *lines = json_array();
+    for (; *text != '\0'; text += strcspn(text, "\n"), text += *text == '\n')
+        json_array_append_new(lines, json_stringn_nocheck(text, strcspn(text, "\n")));
+    return lines;
+}
+
+static json_t *list_value(const struct conf_list *list)
+{
+    json_t *items = json_array();
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(items, text_value(list->items[i]));
+    return items;
+}
+
+static json_t *choice_value(const struct conf_key *key, int value)
+{
+    int i = 0;
+    while (key->choices[i + 1] != NULL && (key->values == NULL ? i : key->values[i]) != value)
+        i++;
+    return text_value(key->choices[i]);
+}
+
+/* Not of CONF_GROUPS. */
+static json_t *value_of(const struct conf_key *key, const void *settings)
+{
+    const void *at = (const char *)settings + key->offset;
+    switch (key->type) {
+    case CONF_STRING: return text_value(*(char *const *)at);
+    case CONF_LINES: return lines_value(*(char *const *)at);
+    case CONF_INT: return json_integer(*(const int *)at);
+    case CONF_BOOL: return json_boolean(*(const bool *)at);
+    case CONF_CHOICE: return choice_value(key, *(const int *)at);
+    case CONF_LIST: return list_value(at);
+    case CONF_GROUPS:
+    case CONF_IGNORED: break;
+    }
+    return NULL;
+}
+
+/* The value of the key of this name beside the list of groups: an item has it, unless it sets its own. */
+static json_t *value_beside(const struct config *config, const struct conf_key *list,
+                            const char *name)
+{
+    size_t length = strlen(list->path) - strlen(strrchr(list->path, '.') + 1);
+    for (size_t i = 0; i < config->count; i++)
+        if (strncmp(config->keys[i].path, list->path, length) == 0 &&
+            strcmp(config->keys[i].path + length, name) == 0)
+            return value_of(&config->keys[i], config->in_force);
+    return NULL;
+}
+
+static json_t *groups_value(const struct config *config, const struct conf_key *list,
+                            const struct settings *settings)
+{
+    const struct conf_groups *groups = (const void *)((const char *)settings + list->offset);
+    json_t *items = json_array();
+    for (size_t i = 0; i < groups->count; i++) {
+        const char *item = (const char *)groups->items + i * list->group->size;
+        json_t *object = json_object();
+        for (size_t j = 0; j < list->group->count; j++) {
+            const struct conf_key *key = &list->group->keys[j];
+            json_t *value = value_of(key, item), *beside = value_beside(config, list, key->path);
+            if (json_equal(value, beside) == 0)
+                json_object_set(object, key->path, value);
+            json_decref(value);
+            json_decref(beside);
+        }
+        json_array_append_new(items, object);
+    }
+    return items;
+}
+
+/* NULL for a key that is not printed. */
+static json_t *setting(const struct config *config, size_t i, const struct settings *settings)
+{
+    const struct conf_key *key = &config->keys[i];
+    return key->type == CONF_GROUPS ? groups_value(config, key, settings) : value_of(key, settings);
+}
+
+/* A default that other keys decide, with a number out of its range in the row, is changed once it is set. */
+static bool is_changed(const struct config *config, size_t i)
+{
+    const struct conf_key *key = &config->keys[i];
+    if (config->in_force->spots[i].file == NULL)
+        return false;
+    if (key->type == CONF_INT && key->number < key->min)
+        return true;
+    json_t *value = setting(config, i, config->in_force),
+           *by_default = setting(config, i, config->defaults);
+    bool same = json_equal(value, by_default) != 0;
+    json_decref(value);
+    json_decref(by_default);
+    return !same;
+}
+
+/* ---- printed as libconfig reads them */
+
+static void print_quoted(const char *text)
+{
+    static const char special[] =
+        "\001\002\003\004\005\006\007\010\011\012\013\014\015\016\017\020"
+        "\021\022\023\024\025\026\027\030\031\032\033\034\035\036\037\"\\";
+    putchar('"');
+    while (*text != '\0') {
+        size_t plain = strcspn(text, special);
+        print_foreign(text, plain);
+        text += plain;
+        if (*text == '"' || *text == '\\')
+            printf("\\%c", *text++);
+        else if (*text != '\0')
+            printf("\\x%02x", (unsigned char)*text++);
+    }
+    putchar('"');
+}
+
+static void print_setting(const json_t *value)
+{
+    const char *name, *between = "";
+    const json_t *element;
+    size_t i;
+    if (json_is_string(value)) {
+        print_quoted(json_string_value(value));
+    } else if (json_is_integer(value)) {
+        printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    } else if (json_is_boolean(value)) {
+        fputs(json_is_true(value) ? "true" : "false", stdout);
+    } else if (json_is_object(value)) {
+        fputs("{ ", stdout);
+        json_object_foreach((json_t *)value, name, element)
+        {
+            printf("%s = ", name);
+            print_setting(element);
+            fputs("; ", stdout);
+        }
+        putchar('}');
+    } else {
+        bool groups = !json_is_string(json_array_get(value, 0)); /* an empty list fits both */
+        putchar(groups ? '(' : '[');
+        json_array_foreach(value, i, element)
+        {
+            printf("%s ", between);
+            print_setting(element);
+            between = ",";
+        }
+        printf(" %c", groups ? ')' : ']');
+    }
+}
+
+/* The length of the group's name in a path, 0 for none. */
+static size_t group_length(const char *path)
+{
+    const char *dot = strchr(path, '.');
+    return dot == NULL ? 0 : (size_t)(dot - path);
+}
+
+/* Closes the group of the last key, if the next one (NULL: there is none) is in another, and opens that one. */
+static void change_group(const char *last, const char *next)
+{
+    size_t old = last == NULL ? 0 : group_length(last), new = next == NULL ? 0 : group_length(next);
+    if (old == new && (old == 0 || strncmp(last, next, old) == 0))
+        return;
+    if (old > 0)
+        puts("};");
+    if (new > 0)
+        printf("%.*s: {\n", (int)new, next);
+}
+
+static void print_one(const struct config *config, size_t i, const char *last)
+{
+    const char *path = config->keys[i].path;
+    const struct conf_spot *spot = &config->in_force->spots[i];
+    size_t group = group_length(path);
+    json_t *value = setting(config, i, config->in_force);
+    change_group(last, path);
+    if (spot->file != NULL)
+        printf("%*s# %s:%u\n", group > 0 ? 2 : 0, "", spot->file, spot->line);
+    printf("%*s%s = ", group > 0 ? 2 : 0, "", path + group + (group > 0));
+    print_setting(value);
+    puts(";");
+    json_decref(value);
+}
+
+/* ---- both */
+
+static void add_to(json_t *all, const char *path, json_t *value)
+{
+    size_t group = group_length(path);
+    char name[64];
+    json_t *into = all;
+    if (group > 0) {
+        snprintf(name, sizeof name, "%.*s", (int)group, path);
+        into = json_object_get(all, name);
+        if (into == NULL)
+            json_object_set_new(all, name, into = json_object());
+        path += group + 1;
+    }
+    json_object_set_new(into, path, value);
+}
+
+static int print_all(const struct config *config, const struct options *options, struct error *err)
+{
+    const char *last = NULL;
+    json_t *all = json_object();
+    for (size_t i = 0; i < config->count; i++) {
+        if (config->keys[i].type == CONF_IGNORED || (options->changed && !is_changed(config, i)))
+            continue;
+        if (options->json)
+            add_to(all, config->keys[i].path, setting(config, i, config->in_force));
+        else
+            print_one(config, i, last);
+        last = config->keys[i].path;
+    }
+    int rc = 0;
+    if (options->json)
+        rc = json_write(all, stdout, JSON_INDENT(2)) | (putchar('\n') == EOF);
+    else
+        change_group(last, NULL);
+    json_decref(all);
+    return rc == 0 ? 0 : print_failed(err);
+}
+
+static int print_config(struct ctl *ctl, char **args, struct error *err)
+{
+    struct config config = {.in_force = ctl->settings};
+    struct settings *defaults = settings_new();
+    (void)args;
+    if (defaults == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    config.keys = settings_keys(&config.count);
+    config.defaults = defaults;
+    int rc = print_all(&config, &ctl->options, err);
+    settings_free(defaults);
+    return rc;
+}
+
+const struct command command_config = {
+    .name = "config",
+    .also = "settings",
+    .usage = "config [-n] [--json]",
+    .summary = "Print the settings in force",
+    .details = "Prints a configuration that can be read again. Above each setting that is not a\n"
+               "default stands the file and the line that set it.\n"
+               "\n"
+               "  -n      print only what differs from the defaults\n"
+               "  --json  print one object\n",
+    .takes = "n json",
+    .run = print_config,
+};
