@@ -83,20 +83,20 @@ void ctl_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- print.c */
 
-/* Prints the entry: on a terminal in columns, else its fields separated by tabs. Returns 0, or -1
- * with err (EX_IOERR). */
-int print_entry(const struct entry *entry, struct error *err);
+/* Prints the entry: as a JSON object without a line end, on a terminal in columns, or as its fields separated by tabs.
+ * Returns 0, or -1 with err (EX_IOERR). */
+int print_entry(const struct entry *entry, bool json, struct error *err);
 
 /* Prints all its fields, one a line, or as a JSON object. Returns 0, or -1 with err (EX_IOERR). */
 int print_details(const struct entry *entry, bool json, struct error *err);
 
-/* A list of entries: JSON as one array, written as it grows. */
+/* A list on standard output: a JSON array, written as it grows; otherwise its functions print nothing. */
 struct list {
     bool json;
     bool begun;
 };
 void list_begin(struct list *list, bool json);
-int list_add(struct list *list, const struct entry *entry, struct error *err);
+void list_next(struct list *list); /* before each item */
 void list_end(struct list *list);
 
 /* Whether standard output is a terminal on which colour is wanted: NO_COLOR is not set, or empty. */

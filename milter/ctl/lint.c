@@ -82,12 +82,12 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
         return error_set(err, EX_USAGE, "--resolver requires --dns: use both");
     if (ctl->options.dns && lint_domains_new(&lint.domains, ctl->options.resolver, err) != 0)
         return error_at(err, err->status == EX_USAGE ? "--resolver" : "--dns", 0);
-    report_begin(&lint.report, ctl->options.json);
+    list_begin(&lint.report.list, ctl->options.json);
     int rc = walk_all(&lint, ctl->table, err);
     if (rc == 0 && lint.domains != NULL && lint_domains_check(lint.domains, &lint.report, err) != 0)
         rc = error_at(err, "--dns", 0);
     lint_domains_free(lint.domains);
-    report_end(&lint.report);
+    list_end(&lint.report.list);
     if (rc != 0)
         return -1;
     summarise(&lint);

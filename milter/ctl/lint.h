@@ -28,7 +28,7 @@ enum finding {
 };
 
 struct lint_report {
-    bool json, begun;
+    struct list list; /* of the findings */
     size_t warnings, notes;
     struct progress progress; /* the bar that a finding wipes */
 };
@@ -39,9 +39,6 @@ struct about {
     const char *domain; /* of a finding about a new domain; else "" */
     size_t entries;     /* that lead there; else 1 */
 };
-
-void report_begin(struct lint_report *report, bool json);
-void report_end(struct lint_report *report);
 
 /* Prints one finding; format is the sentence that says what is wrong. Returns 0, or -1 with err (EX_IOERR). */
 int report_add(struct lint_report *report, enum finding finding, const struct about *about,

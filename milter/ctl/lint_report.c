@@ -46,14 +46,12 @@ static int print_finding(enum finding finding, const struct about *about, const 
     return printf("%s: %s\n", more, kinds[finding].right);
 }
 
-static int print_json(struct lint_report *report, enum finding finding, const struct about *about,
-                      const char *what)
+static int print_json(enum finding finding, const struct about *about, const char *what)
 {
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "old", about->old, "severity",
                                kinds[finding].warning ? "warning" : "note", "kind",
                                kinds[finding].name, "what", what, "right", kinds[finding].right,
                                "domain", about->domain, "entries", (json_int_t)about->entries);
-    fputs(report->begun ? ",\n" : "\n", stdout);
     int rc = object == NULL ? -1 : json_write(object, stdout, 0);
     json_decref(object);
     return rc;
@@ -71,26 +69,12 @@ int report_add(struct lint_report *report, enum finding finding, const struct ab
         return error_set(err, EX_OSERR, "out of memory");
 
     progress_clear(&report->progress);
-    rc = report->json ? print_json(report, finding, about, what)
-                      : print_finding(finding, about, what);
+    list_next(&report->list);
+    rc = report->list.json ? print_json(finding, about, what) : print_finding(finding, about, what);
     free(what);
-    report->begun = true;
     if (kinds[finding].warning)
         report->warnings++;
     else
         report->notes++;
     return rc < 0 ? print_failed(err) : 0;
-}
-
-void report_begin(struct lint_report *report, bool json)
-{
-    *report = (struct lint_report){.json = json};
-    if (json)
-        putchar('[');
-}
-
-void report_end(struct lint_report *report)
-{
-    if (report->json)
-        puts(report->begun ? "\n]" : "]");
 }

@@ -50,10 +50,12 @@ static int read_page(struct table *table, struct page *page, struct error *err)
 
 static int print_page(struct list *list, const struct page *page, struct error *err)
 {
-    for (size_t i = 0; i < page->count; i++)
-        if (list_add(list, &page->entries[i], err) != 0)
-            return -1;
-    return 0;
+    int rc = 0;
+    for (size_t i = 0; i < page->count && rc == 0; i++) {
+        list_next(list);
+        rc = print_entry(&page->entries[i], list->json, err);
+    }
+    return rc;
 }
 
 static int list(struct ctl *ctl, char **args, struct error *err)

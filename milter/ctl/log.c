@@ -17,10 +17,9 @@
 
 struct query {
     struct table *table;
-    bool json;
+    struct list list;        /* of the changes */
     uint64_t number;         /* of the one change that is asked for; 0: all */
     const struct entry *old; /* the one old address that is asked for; NULL: all */
-    bool found;
 };
 
 /* ---- words */
@@ -79,7 +78,7 @@ uint64_t change_read_number(const char *text)
 struct printer {
     const struct query *query;
     uint64_t done, limit; /* entries */
-    const char *between;  /* JSON: two of them */
+    struct list list;     /* of the entries */
 };
 
 static bool is_asked_for(const struct query *query, const struct change_entry *entry)
@@ -90,13 +89,12 @@ static bool is_asked_for(const struct query *query, const struct change_entry *e
                            strcmp(one->local, old->local) == 0);
 }
 
-static int print_json_entry(const struct change_entry *entry, const char *between,
-                            struct error *err)
+static int print_json_entry(const struct change_entry *entry, struct error *err)
 {
     char old[ADDRESS_TEXT_SIZE];
     entry_format_old(old, sizeof old, entry->before != NULL ? entry->before : entry->after);
     json_t *name = json_string(old);
-    printf("%s\n  {\"old\": ", between);
+    fputs("  {\"old\": ", stdout);
     if (name == NULL || json_write(name, stdout, JSON_ENCODE_ANY) != 0)
         fputs("null", stdout);
     json_decref(name);
@@ -119,11 +117,9 @@ static int print_change_entry(const struct change_entry *entry, void *data, stru
     if (printer->done == printer->limit)
         return 1;
     printer->done++;
-    if (printer->query->json) {
-        const char *between = printer->between;
-        printer->between = ",";
-        return print_json_entry(entry, between, err);
-    }
+    list_next(&printer->list);
+    if (printer->list.json)
+        return print_json_entry(entry, err);
     fputs("  ", stdout);
     return print_difference(entry->before, entry->after, err);
 }
@@ -168,7 +164,7 @@ static int print_for_people(const struct query *query, const struct change *chan
 }
 
 /* All but the entries, and the closing brace. */
-static int print_json_head(const struct change *change, const char *between, struct error *err)
+static int print_json_head(const struct change *change, struct error *err)
 {
     char when[TIMESTAMP_TEXT_SIZE];
     timestamp_format(when, sizeof when, change->when);
@@ -183,18 +179,20 @@ static int print_json_head(const struct change *change, const char *between, str
     if (text == NULL)
         return error_set(err, EX_DATAERR, "change %llu is damaged: restore a copy of the table",
                          (unsigned long long)change->number);
-    printf("%s\n%.*s, \"entries\": [", between, (int)strlen(text) - 1, text);
+    printf("%.*s, \"entries\": ", (int)strlen(text) - 1, text);
     free(text);
     return 0;
 }
 
 static int print_as_json(const struct query *query, const struct change *change, struct error *err)
 {
-    struct printer printer = {.query = query, .limit = UINT64_MAX, .between = ""};
-    if (print_json_head(change, query->found ? "," : "", err) != 0 ||
-        changelog_each_entry(query->table, change->number, print_change_entry, &printer, err) != 0)
+    struct printer printer = {.query = query, .limit = UINT64_MAX};
+    if (print_json_head(change, err) != 0)
         return -1;
-    fputs("]}", stdout);
+    list_begin(&printer.list, true);
+    if (changelog_each_entry(query->table, change->number, print_change_entry, &printer, err) != 0)
+        return -1;
+    fputs(printer.list.begun ? "\n]}" : "]}", stdout);
     return 0;
 }
 
@@ -204,18 +202,9 @@ static int print_change(const struct change *change, void *data, struct error *e
     int rc = wants(query, change, err);
     if (rc <= 0)
         return rc;
-    rc = query->json ? print_as_json(query, change, err) : print_for_people(query, change, err);
-    query->found = true;
-    return rc;
-}
-
-static int print_all(struct query *query, struct error *err)
-{
-    if (query->json)
-        putchar('[');
-    int rc = changelog_each(query->table, print_change, query, err);
-    if (query->json && rc == 0)
-        puts(query->found ? "\n]" : "]");
+    list_next(&query->list);
+    rc =
+        query->list.json ? print_as_json(query, change, err) : print_for_people(query, change, err);
     return rc;
 }
 
@@ -257,7 +246,7 @@ static int clear(struct ctl *ctl, char **args, struct error *err)
 
 static int log_changes(struct ctl *ctl, char **args, struct error *err)
 {
-    struct query query = {.table = ctl->table, .json = ctl->options.json};
+    struct query query = {.table = ctl->table};
     struct entry old;
     if (ctl->options.clear)
         return clear(ctl, args, err);
@@ -268,9 +257,11 @@ static int log_changes(struct ctl *ctl, char **args, struct error *err)
             return -1;
         query.old = &old;
     }
-    if (print_all(&query, err) != 0)
+    list_begin(&query.list, ctl->options.json);
+    if (changelog_each(ctl->table, print_change, &query, err) != 0)
         return -1;
-    return query.found || args[0] == NULL ? 0 : 1;
+    list_end(&query.list);
+    return query.list.begun || args[0] == NULL ? 0 : 1;
 }
 
 const struct command command_log = {

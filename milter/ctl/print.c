@@ -21,11 +21,6 @@ int print_failed(struct error *err)
     return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
 }
 
-static int print_json(const struct entry *entry, struct error *err)
-{
-    return format_json(stdout, entry) == 0 ? 0 : print_failed(err);
-}
-
 static bool is_terminal(void)
 {
     static int known = -1; /* asked for each of millions of entries */
@@ -134,9 +129,11 @@ static int print_tabs(const struct entry *entry)
     return rc;
 }
 
-int print_entry(const struct entry *entry, struct error *err)
+int print_entry(const struct entry *entry, bool json, struct error *err)
 {
-    int rc = is_terminal() ? print_columns(entry) : print_tabs(entry);
+    int rc = json            ? format_json(stdout, entry)
+             : is_terminal() ? print_columns(entry)
+                             : print_tabs(entry);
     return rc < 0 ? print_failed(err) : 0;
 }
 
@@ -199,7 +196,7 @@ int print_details(const struct entry *entry, bool json, struct error *err)
 {
     struct fields fields;
     if (json)
-        return print_json(entry, err) != 0 || putchar('\n') == EOF ? -1 : 0;
+        return print_entry(entry, true, err) != 0 || putchar('\n') == EOF ? -1 : 0;
     fields_spell(&fields, entry);
     for (int i = 0; i < FIELDS; i++)
         if (*fields.values[i] != '\0') {
@@ -217,13 +214,11 @@ void list_begin(struct list *list, bool json)
         putchar('[');
 }
 
-int list_add(struct list *list, const struct entry *entry, struct error *err)
+void list_next(struct list *list)
 {
-    if (!list->json)
-        return print_entry(entry, err);
-    fputs(list->begun ? ",\n" : "\n", stdout);
+    if (list->json)
+        fputs(list->begun ? ",\n" : "\n", stdout);
     list->begun = true;
-    return print_json(entry, err);
 }
 
 void list_end(struct list *list)
