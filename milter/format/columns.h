@@ -1,5 +1,4 @@
-/* format/columns.h: which column of a CSV file is which field of an entry, and what stands between
- * them. No I/O. */
+/* format/columns.h: assigns the columns of a CSV file to the fields of an entry. No I/O. */
 #ifndef FORMAT_COLUMNS_H
 #define FORMAT_COLUMNS_H
 
@@ -13,29 +12,28 @@
 
 struct columns {
     char delimiter;
-    bool others;               /* columns with other names are passed over, not an error */
-    const char *names[FIELDS]; /* of the columns; "" where a field has none */
+    bool others; /* columns with other names are ignored; otherwise they are an error */
+    const char *names[FIELDS]; /* of the columns; "" for a field without one */
     char text[4096];           /* which names points into: do not copy the struct */
 };
 
-/* Commas between columns that have the names of the fields. */
+/* Sets the defaults: commas, and columns named as the fields. */
 void columns_begin(struct columns *out);
 
-/* Reads "old=NAME,new=NAME". A field that is not in there
- * keeps its own name, unless another field has taken that; the other columns of the file are
- * passed over. Returns 0, or -1 with err (EX_USAGE). */
+/* Parses "old=NAME,new=NAME". Other fields keep their own names, unless such a name is taken. Other columns of the file
+ * are ignored. Returns 0, or -1 with err (EX_USAGE). */
 int columns_parse(struct columns *out, const char *text, struct error *err);
 
-/* Reads one octet, or "\t" for a tab. Returns 0, or -1 with err (EX_USAGE). */
+/* Parses a delimiter: one octet, or "\t" for a tab. Returns 0, or -1 with err (EX_USAGE). */
 int columns_parse_delimiter(struct columns *out, const char *text, struct error *err);
 
-/* Finds the field of each of the count columns that the header line names, -1 where it is passed
- * over. Returns 0, or -1 with err (EX_DATAERR). */
+/* Finds the field of each of the count columns in the header line, -1 for an ignored one. Returns 0, or -1 with err
+ * (EX_DATAERR). */
 int columns_match(const struct columns *columns, int *fields, const char *const *header,
                   size_t count, struct error *err);
 
-/* Looks for another delimiter in a header line that has none of ours. Returns 0 where there is no
- * such sign of a mistake, or -1 with err (EX_DATAERR) which names it. */
+/* Checks whether a header line without our delimiter has another usual one. Returns 0; or -1 with err (EX_DATAERR),
+ * which names it. */
 int columns_check_delimiter(const struct columns *columns, const char *line, struct error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* format/fields.h: an entry as named texts: the columns of CSV, the names of JSON, the rows of a
- * list. No I/O. */
+/* format/fields.h: the fields of an entry as text, with names: columns of CSV, members of JSON, columns of a list. No
+ * I/O. */
 #ifndef FORMAT_FIELDS_H
 #define FORMAT_FIELDS_H
 
@@ -18,24 +18,24 @@ enum field {
 };
 #define FIELDS 8
 
-/* "old", "new" and so on, in the order of enum field; and all of them, for an error. */
+/* The names of the fields, in the order of enum field; FIELD_NAMES lists all of them for an error message. */
 extern const char *const field_names[FIELDS];
 #define FIELD_NAMES "old, new, action, from, until, forward_until, disclose, note"
 
-/* The field of this name, or -1. */
+/* Returns the field of this name, or -1. */
 int field_find(const char *name);
 
-/* Holds its own bytes, but for new, action, disclose and note: those are the entry's. */
+/* The values of the fields. Some point into the struct and some into the entry, so do not copy it. */
 struct fields {
-    const char *values[FIELDS]; /* "" where there is nothing to say */
+    const char *values[FIELDS]; /* "" if not set */
     char old[ADDRESS_TEXT_SIZE];
     char moments[3][TIMESTAMP_TEXT_SIZE];
 };
 
-/* Spells the entry; valid as long as it is, and *out is not copied. */
+/* Formats the fields of the entry. *out is valid as long as the entry is. */
 void fields_spell(struct fields *out, const struct entry *entry);
 
-/* Reads an entry from its fields, NULL or "" where nothing is said: entry_parse. */
+/* Parses an entry from its fields (NULL or "" if not given), as entry_parse does. */
 int fields_parse(struct entry *out, const char *const values[FIELDS],
                  const struct address_rules *rules, struct error *err);
 

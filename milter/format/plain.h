@@ -1,5 +1,5 @@
-/* format/plain.h: what is common to the tables of the mail servers themselves: they tell everyone
- * where a mailbox has moved, from now on and for ever, and nothing else. */
+/* format/plain.h: shared by the formats of the mail servers' own tables. Such a table can only say that a mailbox has
+ * moved, and where, to everyone and at all times. */
 #ifndef FORMAT_PLAIN_H
 #define FORMAT_PLAIN_H
 
@@ -7,46 +7,44 @@
 
 #include <stdbool.h>
 
-/* Whether such a table, called format, can say the entry: FORMAT_WHOLE; FORMAT_LESS where words
- * of it are lost and the answers are the same; FORMAT_REFUSED where the answers would be others.
- * why is set but for FORMAT_WHOLE. What the old address is, and whether there is a new one, is not
- * looked at. */
+/* Whether such a table, of this format, can express the entry: FORMAT_WHOLE; FORMAT_LESS if fields are lost but the
+ * answers are the same; FORMAT_REFUSED if the answers would differ. Sets why unless it returns FORMAT_WHOLE. Does not
+ * look at the form of the old address, or whether there is a new one. */
 enum format_result plain_check(const struct entry *entry, const struct format_out *out,
                                const char *format, struct error *why);
 
-/* Writes the new address of the entry into new[ADDRESS_TEXT_SIZE], where a mailbox that has the
- * same name elsewhere has it in full. */
+/* Writes the new address of the entry to new[ADDRESS_TEXT_SIZE]. For a mailbox that has the same name elsewhere this is
+ * the full address. */
 void plain_new(char *new, const struct entry *entry);
 
-/* Always FORMAT_REFUSED, with why. */
+/* Sets why, and returns FORMAT_REFUSED. */
 enum format_result plain_refuse(struct error *why, const char *what);
 
-/* Reads an old and a new address, and nothing else is said of them. Returns 0; or -1 with *out
- * untouched and err (EX_DATAERR). An old address without a domain gets rules->local_domain; where
- * that is NULL, err says how to name one. */
+/* Parses an entry that has only an old and a new address. An old address without a domain gets rules->local_domain; if
+ * that is NULL, err tells how to set one. Returns 0; or -1 with *out unchanged and err (EX_DATAERR). */
 int plain_parse(struct entry *out, const char *old, const char *new,
                 const struct address_rules *rules, struct error *err);
 
-/* The end of the word that text begins with: the first octet of ends that is not in quotes nor
- * behind a backslash, or the NUL. Returns NULL where a quote is not closed. */
+/* Returns the end of the word at text: the first octet of ends that is not quoted, or the NUL. Returns NULL if a quote
+ * is not closed. */
 char *plain_word_end(char *text, const char *ends);
 
-/* Finds the new address in the text of a reply, and ends the text there, in place: behind "please
- * try" or "moved to", with brackets or without; else the only one, where it is in brackets. Returns
- * NULL where there is none, or more than one and no word says which; then text is as it was. */
+/* Finds the new address in the text of a reply: after "please try" or "moved to", with or without angle brackets;
+ * otherwise the only address, if it is in brackets. Terminates it in place. Returns NULL, with text unchanged, if there
+ * is none, or several without such words. */
 char *plain_find_new(char *text);
 
-/* Reports a sound line that is not carried over: EX_UNAVAILABLE where it is about a mailbox that has
- * moved, EX_OK where it is about something else. Always returns -1. */
+/* Sets err for a valid line that is not imported: status is EX_UNAVAILABLE if it is about a moved mailbox, otherwise
+ * EX_OK. Always returns -1. */
 int plain_leave_out(struct error *err, int status, const char *why);
 
-/* Whether text ends in a mailbox name without a domain: bob, "b@b". */
+/* Whether text is a mailbox name without a domain: bob, "b@b". */
 bool plain_is_bare(const char *text);
 
-/* The octets that blank text starts and ends with: those of isspace(3) in the C locale. */
+/* The white space around a text: isspace(3) in the C locale. */
 #define PLAIN_BLANKS " \t\r\n\v\f"
 
-/* Cuts blanks from the end of text, in place, and returns where it begins after those in front. */
+/* Removes white space from the end of text, in place, and returns the first octet that is none. */
 char *plain_trim(char *text);
 
 #endif

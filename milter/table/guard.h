@@ -1,20 +1,20 @@
-/* table/guard.h: reading a mapped file that another program may have cut short or overwritten. A page that is not there,
- * or a disk that fails, raises SIGBUS in the thread that touches it; what stands there instead may lead anywhere, and raise
- * SIGSEGV, or an assertion of LMDB's. A guard makes an error of each. */
+/* table/guard.h: reads a mapped file that another program may truncate or overwrite. Access to a missing page, or a
+ * failing disk, raises SIGBUS in the thread. Overwritten data may lead anywhere, and cause SIGSEGV or a failed
+ * assertion in LMDB. A guard turns each of these into an error. */
 #ifndef TABLE_GUARD_H
 #define TABLE_GUARD_H
 
 #define GUARD_FAULT (-1)
 
-/* Makes these signals come to the guards; where a thread has none they do what they did before. Once is enough; more do
- * no harm. */
+/* Installs the signal handlers. In a thread without a guard, the signals do what they did before. May be called more
+ * than once. */
 void guard_install(void);
 
-/* Returns what touch returns, or GUARD_FAULT where it was given up in the middle. It must take no lock that others of
- * this process wait for; memory that it takes is lost then. Guards may stand in each other. */
+/* Calls touch and returns its value, or GUARD_FAULT if it was interrupted by a fault. touch must not take a lock that
+ * other threads of the process wait for. Memory that it allocates is lost on a fault. Guards can be nested. */
 int guard_call(int (*touch)(void *data), void *data);
 
-/* Gives up what this thread's innermost guard has called; returns where there is none. */
+/* Leaves the innermost guard of this thread, which then returns GUARD_FAULT; returns if there is none. */
 void guard_give_up(void);
 
 #endif

@@ -1,29 +1,29 @@
-/* table/lockfile.h: lock.mdb, where LMDB keeps who reads, and the locks that all programs share. LMDB maps the file and
- * trusts it. Cut short, removed or overwritten while it is in use, it hides readers from writers, and a program that waits for
- * one of its locks may wait for ever: so it is asked first. */
+/* table/lockfile.h: checks lock.mdb, in which LMDB keeps the readers and the locks of all processes. LMDB maps the file
+ * and trusts it. If it is truncated, removed or overwritten while in use, readers become invisible to writers, and a
+ * process may wait for a lock forever. */
 #ifndef TABLE_LOCKFILE_H
 #define TABLE_LOCKFILE_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The file as LMDB has opened it. */
+/* The file that LMDB opened. */
 struct lockfile {
     int fd; /* -1: none */
     off_t size;
 };
 
-/* Before LMDB opens the file in this folder: false where other programs use it and it is damaged, and then LMDB must not
- * open it. If no program uses it, LMDB recreates it, whatever it contains. */
+/* Call this before LMDB opens the file in this folder. Returns false if other programs use it and it is damaged; then
+ * LMDB must not open it. LMDB recreates a file that no program uses, whatever it contains. */
 bool lockfile_can_be_opened(const char *folder);
 
-/* Once LMDB has opened it. Returns 0, or -1 with errno. */
+/* Call this after LMDB has opened it. Returns 0, or -1 with errno. */
 int lockfile_open(struct lockfile *out, const char *folder);
 
-/* Whether it is still the file that it was. */
+/* Whether the file is still there and undamaged. */
 bool lockfile_is_whole(const struct lockfile *file);
 
-/* Only after mdb_env_close: it takes the locks of this process away (fcntl(2)). */
+/* Call this only after mdb_env_close: closing a file drops all locks that the process has on it (fcntl(2)). */
 void lockfile_close(struct lockfile *file);
 
 #endif

@@ -1,5 +1,5 @@
-/* table/merge.h: the entries of a file beside those of a table: what would be added, changed and removed, and doing it.
- * The file's come in any order and any number; both are then gone through side by side, in the order of the table. */
+/* table/merge.h: compares the entries of a file with those of a table, and makes the table equal. The entries of the
+ * file come in any order and number. They are sorted, and then both are read in the order of the table. */
 #ifndef TABLE_MERGE_H
 #define TABLE_MERGE_H
 
@@ -12,54 +12,52 @@
 
 struct merge; /* used by one thread at a time */
 
-/* Numbers of old addresses; what is in the table alone and stays there is not counted. */
+/* Counts of old addresses. Those that are in the table only, and stay there, are not counted. */
 struct merge_counts {
     size_t added, changed, removed, same;
-    size_t log_octets; /* that the differences take in the change log: see table/changelog.h */
-    size_t repeated;   /* lines of the file whose old address it has in an earlier line */
+    size_t log_octets; /* the size of the differences in the change log (table/changelog.h) */
+    size_t repeated;   /* lines of the file whose old address is on an earlier line too */
 };
 
-/* Who is told of what; NULL: nobody. */
+/* Functions of the caller; each may be NULL. */
 struct merge_watch {
-    /* A line whose old address is in the line first too, same: with all other fields the same. It
-     * is left out. */
+    /* A line whose old address is already on the line first. It is ignored. same: all other fields are equal too. */
     void (*repeated)(const struct entry *entry, unsigned long line, unsigned long first, bool same,
                      void *data);
 
-    /* A difference, in the order of the table; before is NULL where it is added, after where it is
-     * removed. merge_compare alone tells it. Returns 0 to go on, or -1 with err. */
+    /* A difference, in the order of the table; before is NULL if the entry is added, after if it is removed. Only
+     * merge_compare calls this. Returns 0 to continue, or -1 with err. */
     int (*difference)(const struct entry *before, const struct entry *after, void *data,
                       struct error *err);
 
-    /* From time to time: how many of all the entries have been gone through. */
+    /* From time to time: done of all entries have been read. */
     void (*progress)(size_t done, size_t all, void *data);
 
     void *data;
 };
 
-/* memory is in octets: what the file's entries may take up, beyond which they go to a temporary
- * file in folder (table/sort.h). replaces_all: the table is to have the file's entries and no
- * others. folder and watch are borrowed. Returns NULL where memory is out. */
+/* memory is the size of the entries in octets above which they are stored in a temporary file in folder (table/sort.h).
+ * With replaces_all the table is to have no other entries than those of the file. folder and watch are borrowed.
+ * Returns NULL if memory is out. */
 struct merge *merge_new(size_t memory, const char *folder, bool replaces_all,
                         const struct merge_watch *watch);
 
-/* NULL is fine. */
+/* NULL is allowed. */
 void merge_free(struct merge *merge);
 
-/* Adds an entry of the file. Returns 0; or -1 with err, EX_IOERR where the temporary file cannot be
- * written. */
+/* Adds an entry of the file. Returns 0; or -1 with err, EX_IOERR if the temporary file cannot be written. */
 int merge_add(struct merge *merge, const struct entry *entry, unsigned long line,
               struct error *err);
 
-/* Compares the file with the table and writes nothing; behind it no entry can be added. The first time it tells of
- * repeated lines and differences. Again, where nothing has been committed since, it costs nothing. Returns 0 with *out,
+/* Compares the file with the table and writes nothing. No entry can be added after it. Only the first call reports
+ * repeated lines and differences. A second call costs nothing if nothing has been committed since. Returns 0 with *out,
  * or -1 with err. */
 int merge_compare(struct merge *merge, struct table_view *view, struct merge_counts *out,
                   struct error *err);
 
-/* Makes the changes that merge_compare has found in this view, which was opened after edit was
- * begun and so shows what edit began with. Only what differs is written; where that is most of the
- * table, all of it is rewritten, and packed. Returns 0, or -1 with err: then abort the edit. */
+/* Makes the changes that merge_compare has found in this view. The view must be opened after edit was begun, so that
+ * both show the same state. Only differences are written; if these are most of the table, all of it is rewritten in key
+ * order, which packs its pages. Returns 0; or -1 with err, and then abort the edit. */
 int merge_write(struct merge *merge, struct table_view *view, struct table_edit *edit,
                 struct error *err);
 

@@ -1,10 +1,10 @@
-/* table/record.h: an entry as octets: the key and the value under which the table file keeps it. No I/O.
+/* table/record.h: the binary form of an entry: the key and the value of its record in the table's file. No I/O.
  *
  * key    domain '@' local          al@old.example     "old.example@al"
  *        domain '@'                @old.example       "old.example@"
  *        '.' domain '@'            @.old.example      ".old.example@"
- * value  action, disclose, which moments follow (a bit each), the moments (8 octets each, little-endian),
- *        length of new (2 octets, little-endian), new, note (the rest) */
+ * value  action, disclose, which times follow (one bit each), the times (8 octets each,
+ *        little-endian), the length of new (2 octets, little-endian), new, note (the rest) */
 #ifndef TABLE_RECORD_H
 #define TABLE_RECORD_H
 
@@ -18,19 +18,19 @@
     511 /* LMDB's; '.', 253 octets of domain (RFC 1035), '@' and 255 of local-part fit */
 #define RECORD_VALUE_MAX (3 + 3 * 8 + 2 + ADDRESS_NEW_MAX + ENTRY_NOTE_MAX)
 
-/* Writes the key of such an old address into key[RECORD_KEY_MAX] and returns its length; 0 where
- * it does not fit, which the old address of an entry always does. local counts for ENTRY_MAILBOX alone. */
+/* Writes the key of an old address to key[RECORD_KEY_MAX] and returns its length; 0 if it is too long, which that of an
+ * entry never is. local is used for ENTRY_MAILBOX only. */
 size_t record_key(char *key, enum entry_scope scope, const char *local, const char *domain);
 
-/* Writes the value of entry into value[RECORD_VALUE_MAX] and returns its length. */
+/* Encodes the value of entry into value[RECORD_VALUE_MAX] and returns its length. */
 size_t record_encode(unsigned char *value, const struct entry *entry);
 
-/* Reads both back. Trusts neither: returns 0; or -1 with *out undefined and err (EX_DATAERR)
- * where they were not written by record_key and record_encode. */
+/* Decodes a key and a value; the input is untrusted. Returns 0; or -1 with *out undefined and err (EX_DATAERR) if they
+ * are damaged. */
 int record_decode(struct entry *out, const void *key, size_t key_length, const void *value,
                   size_t value_length, struct error *err);
 
-/* Writes the number as so many octets, little-endian, and returns where they end; reads it back. */
+/* Writes a number in little-endian order and returns the end of it; reads it. */
 unsigned char *record_put_number(unsigned char *at, uint64_t number, int octets);
 uint64_t record_get_number(const unsigned char *at, int octets);
 

@@ -1,5 +1,5 @@
-/* table/removal.h: a limit of what a replacement of all entries may remove: a file or a store that
- * has lost rows looks like one from which they were meant to be deleted. */
+/* table/removal.h: limits how many entries a replacement of the whole table may remove. A file or a store that has lost
+ * rows looks the same as one from which they were deleted on purpose. */
 #ifndef TABLE_REMOVAL_H
 #define TABLE_REMOVAL_H
 
@@ -9,11 +9,10 @@
 #define REMOVAL_PERCENT 10 /* the limit where none is set; 100: no limit */
 #define REMOVAL_FEW     20 /* entries that may always be removed */
 
-/* Whether removed entries of all there are in the table exceed the limit: more than percent of
- * them, and more than a few. */
+/* Whether removing removed of all entries exceeds the limit: more than percent of them, and more than REMOVAL_FEW. */
 bool removal_exceeds(size_t removed, size_t all, unsigned percent);
 
-/* The lowest limit in per cent, rounded up, that removed of all entries do not exceed. */
+/* The lowest limit in per cent, rounded up, that allows removing removed of all entries. */
 unsigned removal_percent(size_t removed, size_t all);
 
 #endif

@@ -1,9 +1,8 @@
-/* table/table.h: the table of moved mailboxes, an LMDB environment on disk. Many processes read it
- * at any time; one at a time writes; a writer never holds a reader up, and what is committed is
- * seen by the next view.
+/* table/table.h: the table of moved mailboxes, an LMDB environment on disk. Any number of processes read it at the same
+ * time, and one at a time writes. A writer never blocks a reader. A view that is opened after a commit sees it.
  *
- * Keys are "domain@local": the entries of a domain stand together, its wildcard first. A
- * wildcard for subdomains is kept under ".domain@". */
+ * The keys are "domain@local", so the entries of a domain are neighbours and its wildcard is the first of them. The
+ * wildcard for the subdomains of a domain has the key ".domain@". */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H
 
@@ -15,9 +14,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Of what this program writes; it reads a lower one: 1 has no change log. The first change that is committed makes it this
- * one, in the same transaction. A table that follows a store (table/mark.h) is of the second, and one of a higher format
- * is refused. */
+/* The format that this program writes. It reads lower ones: format 1 has no change log. The first change that is
+ * committed raises the format in the same transaction. A table that follows a store (table/mark.h) has the second
+ * format. A table of a higher format is refused. */
 #define TABLE_FORMAT         2
 #define TABLE_FORMAT_FOLLOWS 3
 
@@ -27,61 +26,62 @@ enum table_result { TABLE_FOUND, TABLE_ABSENT, TABLE_FAILED };
 enum table_mode {
     TABLE_READ,
     TABLE_WRITE,
-    TABLE_FOLLOW, /* write, and read what nobody else may: a table that was never synced */
+    TABLE_FOLLOW, /* write; also open a table that was never synced */
 };
 
 struct mark; /* table/mark.h */
 
-/* Makes an empty table in the folder path, and the folder (its parent must be there); a table
- * that is there already is an error (EX_CANTCREAT) and stays as it is. fold_case is recorded:
- * keys are stored folded; mark, where it is not NULL, is its mark from the start. A new folder, or an empty one of root's, is given to owner and group (-1: stays with this user):
- * folder 2770, files 0660. In a folder that belongs to another user root works as that user, see base/place.h. Returns 0; or -1
- * with err. */
+/* Creates an empty table in the folder path, and the folder itself, whose parent must exist. An existing table is an
+ * error (EX_CANTCREAT) and stays unchanged. fold_case is recorded in the table, because its keys are stored folded.
+ * mark, if not NULL, is the table's mark from the start. A new folder, or an empty one that belongs to root, is given
+ * to owner and group (-1: this user's) with mode 2770, its files with 0660. In a folder of another user root works as
+ * that user, see base/place.h. Returns 0; or -1 with err. */
 int table_create(const char *path, bool fold_case, const struct mark *mark, uid_t owner,
                  gid_t group, struct error *err);
 
-/* Opens the table in the folder path. Returns 0 with *out, which the caller gives to table_free;
- * or -1 with err: EX_NOINPUT missing or never synced with its store, EX_DATAERR not ours, cut short, empty or of a newer
- * format, EX_NOPERM unreadable or on a read-only mount (reader locks need a file that can be
- * written) or in a folder of root's that others may write, EX_CONFIG where it was made with the other fold_case. Root opens
- * the files as the folder's owner, see base/place.h. */
+/* Opens the table in the folder path. Returns 0 with *out, which the caller frees with table_free; or -1 with err:
+ * EX_NOINPUT if it is missing or was never synced with its store; EX_DATAERR if it is not a table, truncated, empty, or
+ * of a newer format; EX_NOPERM if it cannot be read, is on a read-only mount (readers write to the lock file), or is in
+ * a folder of root's that others may write; EX_CONFIG if it was created with the other fold_case. Root opens the files
+ * as the owner of the folder, see base/place.h. */
 int table_open(struct table **out, const char *path, enum table_mode mode, bool fold_case,
                struct error *err);
 
-/* Who changes the table, for its change log. The strings are borrowed, and outlive the table. */
+/* The author of a change, for the change log. The strings are borrowed and must outlive the table. */
 struct table_author {
-    const char *user;    /* that the process runs as */
-    const char *behind;  /* the user before sudo; NULL: none */
+    const char *user;    /* of the process */
+    const char *behind;  /* the user who called sudo; NULL: none */
     const char *command; /* the command line */
 };
 
-/* The author of all edits that are committed from now on; without one the log has "" for all three. */
+/* Sets the author of all later edits. Without one the log has "" for all three strings. */
 void table_set_author(struct table *table, const struct table_author *author);
 
-/* Closes; no view, walk or edit of it may be open. NULL is fine. */
+/* Closes the table and frees it. No view or edit of it may be open. NULL is allowed. */
 void table_free(struct table *table);
 
-/* Whether the files at its path are the ones that are open, and neither was cut short: 0; or -1 with err (EX_NOINPUT,
- * EX_DATAERR, EX_TEMPFAIL): then reopen the table. Whatever another program does to the files, reading them is at worst
- * an error and never ends the process. */
+/* Checks that the files at the path of the table are the open ones, and not truncated. Returns 0; or -1 with err
+ * (EX_NOINPUT, EX_DATAERR, EX_TEMPFAIL): then reopen the table. Whatever another program does to the files, reading
+ * them returns an error at worst, and never ends the process. */
 int table_check(struct table *table, struct error *err);
 
-/* How many changes have been committed since the reader began that has read for longest, in which process; 0: since none.
- * A reader holds back the pages of all that is changed after it, and the file grows. */
+/* Returns the number of commits since the oldest open read transaction began, and its process; 0 if there is none.
+ * Pages that are changed after it began cannot be reused, so the file grows. */
 size_t table_oldest_reader(struct table *table, pid_t *process);
 
-/* How many entries. Returns 0, or -1 with err. */
+/* Counts the entries. Returns 0, or -1 with err. */
 int table_count(struct table *table, size_t *out, struct error *err);
 
-/* ---- a view: one consistent state, for as long as it is open. A view is used by one thread at a time; keep it short. */
+/* ---- a view: a snapshot of the table. One thread uses it at a time. Close it soon: it keeps old pages from being
+ * reused. */
 struct table_view;
 
-/* Returns the view, or NULL with err. Give it to table_view_close. */
+/* Returns a view, which the caller closes with table_view_close; or NULL with err. */
 struct table_view *table_view_open(struct table *table, struct error *err);
 void table_view_close(struct table_view *view);
 
-/* Finds the entry of exactly this scope, local-part (ignored but for ENTRY_MAILBOX) and domain,
- * in the table's spelling. *out is the caller's, complete, and outlives the view. */
+/* Finds the entry of exactly this scope, local-part (used for ENTRY_MAILBOX only) and domain, in the form of the
+ * table's keys. *out is a copy and outlives the view. */
 enum table_result table_find(struct table_view *view, enum entry_scope scope, const char *local,
                              const char *domain, struct entry *out, struct error *err);
 
@@ -89,49 +89,47 @@ enum table_result table_find(struct table_view *view, enum entry_scope scope, co
  * one for each entry that might match. */
 enum table_result table_find_domain(struct table_view *view, const char *domain, struct error *err);
 
-/* Goes through the entries in key order: sorted by domain, then local-part; with domain
- * (A-labels, no dot in front) only that domain's own. Calls each until it returns other than 0;
- * each looks things up in another view, since the place of the walk is the view's. Returns what
- * each returned last, or -1 with err. Memory does not grow with the table. */
+/* Calls each for the entries in the order of their keys: by domain, then by local-part. With domain (A-labels, no
+ * leading dot) only for the entries of that domain, without its subdomains. Stops when each returns a value other than
+ * 0. Returns the last value of each, or -1 with err. Memory does not grow with the table. */
 int table_each(struct table_view *view, const char *domain,
                int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
                struct error *err);
 
-/* As table_each for all entries, from behind the old address of after on, be that still there or not: so a
- * long walk can be made through several short views. */
+/* As table_each for all entries whose key is greater than that of after, which need not exist any more. A long walk can
+ * be divided into several short views in this way. */
 int table_each_after(struct table_view *view, const struct entry *after,
                      int (*each)(const struct entry *entry, void *data, struct error *err),
                      void *data, struct error *err);
 
-/* Goes through the domains: calls each with the first entry of every domain, and with the wildcard
- * for the subdomains of one, in one step each however many entries it has. The rest is as for
- * table_each. */
+/* Calls each for the first entry of every domain, and for the subdomain wildcard of a domain, with one search each,
+ * however many entries there are. Otherwise as table_each. */
 int table_each_domain(struct table_view *view,
                       int (*each)(const struct entry *first, void *data, struct error *err),
                       void *data, struct error *err);
 
-/* ---- an edit: all or nothing. Waits for another writer (one transaction at a time). */
+/* ---- an edit: a write transaction, all or nothing. There is one at a time; another writer is waited for. */
 struct table_edit;
 
-/* Returns the edit, or NULL with err; EX_DATAERR where the table has become one of a newer format. End it with
- * table_edit_commit or table_edit_abort. */
+/* Returns an edit, which the caller ends with table_edit_commit or table_edit_abort; or NULL with err: EX_DATAERR if
+ * another program has made the table one of a newer format. */
 struct table_edit *table_edit_begin(struct table *table, struct error *err);
 
-/* Puts the entry. TABLE_FOUND where the old address is there already: without replace nothing is
- * changed then, and nothing is written where it is the same; TABLE_ABSENT where it is new. */
+/* Writes the entry. Returns TABLE_ABSENT if its old address is new; TABLE_FOUND if it has an entry, which is then
+ * changed with replace only, and only if it differs. */
 enum table_result table_edit_put(struct table_edit *edit, const struct entry *entry, bool replace,
                                  struct error *err);
 
-/* Deletes the entry of the same old address: TABLE_FOUND and gone, or TABLE_ABSENT. */
+/* Deletes the entry of this old address. Returns TABLE_FOUND, or TABLE_ABSENT if there was none. */
 enum table_result table_edit_del(struct table_edit *edit, const struct entry *old,
                                  struct error *err);
 
-/* Whether the change log (table/changelog.h) holds all that the edit has changed so far; else, once it is committed, it
- * cannot be taken back. */
+/* Whether the change log (table/changelog.h) holds all changes of the edit so far. If not, the edit cannot be undone
+ * once it is committed. */
 bool table_edit_is_held(const struct table_edit *edit);
 
-/* Commits (on disk when it returns) and frees the edit, whatever comes out. Returns 0, or -1
- * with err and nothing changed. */
+/* Commits and frees the edit. The changes are on disk when it returns. Returns 0; or -1 with err, and nothing is
+ * changed. */
 int table_edit_commit(struct table_edit *edit, struct error *err);
 void table_edit_abort(struct table_edit *edit);
 

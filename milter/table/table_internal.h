@@ -1,5 +1,4 @@
-/* table/table_internal.h: what table.c, view.c, edit.c and changelog.c share of a table that is open; nobody
- * else includes it. */
+/* table/table_internal.h: what the files of table/ share about an open table. Only they include it. */
 #ifndef TABLE_TABLE_INTERNAL_H
 #define TABLE_TABLE_INTERNAL_H
 
@@ -38,15 +37,15 @@ struct table {
     gid_t group;
 
     struct lockfile lockfile;
-    atomic_bool lost;          /* LMDB's locks and slots are not to be touched any more */
-    pthread_mutex_t beginning; /* of a read transaction that needs a slot */
+    atomic_bool lost;          /* lock.mdb is damaged: do not access it any more */
+    pthread_mutex_t beginning; /* held while a read transaction takes a slot */
 
-    pthread_mutex_t lock;    /* of idle */
-    struct table_view *idle; /* that wait, see pool_take */
+    pthread_mutex_t lock;    /* protects idle */
+    struct table_view *idle; /* closed views, see pool_take */
 
-    atomic_llong size;    /* of the data file when it was last seen to be whole, in octets */
-    atomic_llong checked; /* the tick of the clock at which that was; 0: it was not */
-    atomic_size_t format_checked; /* the transaction in which the format was last seen to be ours */
+    atomic_llong size;            /* of the data file when it was last found complete, in octets */
+    atomic_llong checked;         /* the clock tick of that check; 0: none */
+    atomic_size_t format_checked; /* the last transaction in which the format was checked */
 };
 
 struct table_view {
@@ -62,21 +61,20 @@ struct table_edit {
     MDB_txn *txn;
     MDB_cursor *cursor; /* ends with txn */
     bool rebuilds;
-    unsigned put_flags;   /* MDB_APPEND: all that follows comes behind the last entry, in order */
+    unsigned put_flags;   /* MDB_APPEND: the following entries are in order, after the last one */
     int format;           /* of the table when the edit began */
-    struct change change; /* what the log will say of it: counts so far */
-    unsigned char *items; /* of it; NULL once they are too many, and then change.held is false */
+    struct change change; /* for the log: the counts so far */
+    unsigned char *items; /* of the change; NULL, with change.held false, once they are too many */
     size_t used, size;    /* of items, in octets */
-    bool clears;          /* the log: old changes of it are dropped, and log_end was its last */
+    bool clears;          /* old changes are dropped from the log; log_end was the last one */
     struct change log_end;
 };
 
-/* Says in err what one of LMDB's codes, errno's or PAGE_MISSING means for this table. Always
- * returns -1. */
+/* Sets err to the meaning of rc: a code of LMDB, errno, or one of those above. Always returns -1. */
 int table_lmdb_error(struct error *err, const struct table *table, int rc);
 
-/* The size of the data file, and the one that it must have at least, in octets; -1 and LLONG_MAX
- * where it cannot be asked. */
+/* The size of the data file, and the least size that its contents require, in octets; -1 and LLONG_MAX if they cannot
+ * be determined. */
 long long table_file_size(const struct table *table);
 long long table_needed_size(const struct table *table);
 
@@ -84,32 +82,33 @@ long long table_needed_size(const struct table *table);
  * is its format, and -1 where it says none. */
 int table_check_format(const struct table *table, MDB_txn *txn, int *format);
 
-/* Calls what touches a reader's slot: it is in lock.mdb. Where that is damaged the table is lost, and nobody touches a
- * slot again until it is reopened. Returns one of LMDB's codes. */
+/* Calls touch, which accesses a reader's slot in lock.mdb. If lock.mdb is damaged, the table is lost: no slot is
+ * accessed again until the table is reopened. Returns one of LMDB's codes. */
 int table_slot_guarded(struct table *table, int (*touch)(void *data), void *data);
 
-/* Begins to read. Where the slots of killed readers are in the way they are cleared. Returns one of LMDB's codes. */
+/* Begins a read transaction. If no slot is free, those of dead processes are cleared first. Returns one of LMDB's
+ * codes. */
 int table_begin_read(struct table *table, MDB_txn **out);
 
-/* Ends it; NULL is fine. */
+/* Ends a read transaction. NULL is allowed. */
 void table_end_read(MDB_txn *txn);
 
-/* As table_check, for what can be seen in the file that is open: its size. LMDB opens a file that was cut short without a
- * word. Where it was cut in the middle of a page the rest of that page reads as zeros, and an entry there as absent; any
- * other missing page is met with a fault. */
+/* As table_check, but looks only at the size of the open file. LMDB opens a truncated file without an error. If it was
+ * cut in the middle of a page, the rest of that page reads as zeros and its entries as absent; access to any other
+ * missing page raises a fault. */
 int table_check_size(struct table *table, struct error *err);
 
-/* Whether the data file has all that it says it has: 0, or -1 with err. Not guarded. */
+/* Checks that every page in use is in the data file. Returns 0, or -1 with err. Not guarded. */
 int table_check_whole(const struct table *table, MDB_txn *txn, struct error *err);
 
-/* Views that are closed and wait to be used again: they keep their reader slot, and hold no page back. pool_take returns one,
- * to be renewed, or NULL; pool_put takes one that has been reset; pool_free ends all that wait. */
+/* Closed views that can be used again. They keep their reader slot, but hold no snapshot. pool_take returns one, to be
+ * renewed, or NULL; pool_put stores one that has been reset; pool_free frees all of them. */
 struct table_view *pool_take(struct table *table);
 void pool_put(struct table_view *view);
 void pool_free(struct table *table);
 void view_free(struct table_view *view);
 
-/* How many may read at once. The first process to open the table fixes it; LMDB's own default is 126. */
+/* The number of readers. The first process that opens the table fixes it; the default of LMDB is 126. */
 #define READERS_MAX 4096
 
 /* What the table says of itself: puts its format and its fold_case, and reads the latter; puts and reads its mark, with
@@ -119,68 +118,69 @@ int table_read_fold_case(MDB_txn *txn, MDB_dbi entries, int *out);
 int table_put_mark(MDB_txn *txn, const struct table *table, const struct mark *mark);
 int table_read_mark(MDB_txn *txn, MDB_dbi entries, struct mark *out);
 
-/* ---- records as they are, for merge.c */
+/* ---- raw records, for merge.c */
 
-/* Whether two keys, or two values, are the same. */
+/* Whether two keys, or two values, are equal. */
 bool table_same(const MDB_val *a, const MDB_val *b);
 
-/* A record of the table. Holds its own octets: key and value point to them. */
+/* A copy of a record: key and value point into the struct. */
 struct table_record {
     MDB_val key, value;
     char key_text[RECORD_KEY_MAX];
     unsigned char value_text[RECORD_VALUE_MAX];
 };
 
-/* The record of this key; where there is none the next one; with key NULL the first. Return one of
- * LMDB's codes: MDB_NOTFOUND behind the last. */
+/* Reads the record of key, or the next one if it does not exist; with key NULL the first one. Return one of LMDB's
+ * codes, MDB_NOTFOUND after the last. */
 int table_view_seek(struct table_view *view, const MDB_val *key, struct table_record *out);
 int table_view_next(struct table_view *view, struct table_record *out);
 
-/* How many entries; ends a walk. Returns one of LMDB's codes. */
+/* Counts the entries. The position of the view is lost. Returns one of LMDB's codes. */
 int table_view_count(struct table_view *view, size_t *out);
 
-/* Puts after under key, or with after NULL deletes what is there. before is what is there now,
- * NULL for nothing; it is read before anything is written, so it may point into the table. Every
- * change of an entry goes through here. Returns one of LMDB's codes. */
+/* Writes after under key; or deletes the record, if after is NULL. before is the present value, NULL if there is none.
+ * It is read before anything is written, so it may point into the table. Every change of an entry is made here. Returns
+ * one of LMDB's codes. */
 int table_edit_change(struct table_edit *edit, const MDB_val *key, const MDB_val *before,
                       const MDB_val *after);
 
-/* Empties the table, to be rewritten: table_edit_change and table_edit_keep, for what was there
- * and stays the same, then come in the order of the keys, and are appended. */
+/* Empties the table. All entries must then be written in the order of their keys, and are appended: with
+ * table_edit_change if they change, otherwise with table_edit_keep. */
 int table_edit_rebuild(struct table_edit *edit);
 int table_edit_keep(struct table_edit *edit, const MDB_val *key, const MDB_val *value);
 
 /* ---- the change log */
 
-/* Notes what becomes of an entry: before NULL where there is none yet, after NULL where it goes. Returns 0, or one of
- * errno's codes. Call it before a put or delete, while before still points to what is there. */
+/* Records the change of an entry: before is NULL if it is added, after if it is deleted. Call it before LMDB writes,
+ * while before still points to the old value. Returns 0 or an errno code. */
 int changelog_note(struct table_edit *edit, const MDB_val *key, const MDB_val *before,
                    const MDB_val *after);
 
-/* Writes what was noted as the log's newest change, and drops the oldest where it has grown too long. Returns one of LMDB's
- * codes. */
+/* Writes the recorded changes as the newest change of the log, and drops the oldest changes if the log is too long.
+ * Returns one of LMDB's codes. */
 int changelog_write(struct table_edit *edit);
 
-/* Puts the log as it was before the edit: for an edit that has emptied the table. Returns one of LMDB's codes. */
+/* Copies the log as it was before the edit, which has emptied the table. Returns one of LMDB's codes. */
 int changelog_keep(struct table_edit *edit);
 
-/* The head of this change, 0: of the last. Returns one of LMDB's codes, MDB_NOTFOUND where it is not in the log. */
+/* Reads the head of a change, or of the last one if number is 0. Returns one of LMDB's codes, MDB_NOTFOUND if it is not
+ * in the log. */
 int changelog_head(MDB_cursor *cursor, uint64_t number, struct change *out);
 
-/* A record of items is a page of LMDB's at most, with its head: it never has to find pages that lie side by side. */
+/* A record of items fits into one page of LMDB, so LMDB never needs several contiguous pages. */
 #define CHANGELOG_ITEMS_MAX 4000
 
 /* Copies the items of this record (1, 2 ...) of a change into out[CHANGELOG_ITEMS_MAX]. Returns one of LMDB's codes. */
 int changelog_items(MDB_txn *txn, MDB_dbi entries, uint64_t number, uint64_t record,
                     unsigned char *out, size_t *length);
 
-/* The part of all keys that are of the log, and so of no entry. */
+/* The keys of the log begin with this, and no key of an entry does. */
 #define CHANGELOG_PREFIX        "\0log"
 #define CHANGELOG_PREFIX_LENGTH 4
 
 /* ---- a view */
 
-/* All that touches the data file goes through here: touch returns one of LMDB's codes. */
+/* Every access to the data file is made in touch, which returns one of LMDB's codes. */
 int view_guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
                  void *data);
 
