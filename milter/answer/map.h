@@ -1,6 +1,6 @@
-/* answer/map.h: the answer as a look-up in a map, for mail servers that would refuse a recipient
- * before a milter is heard: the maps listed, refused, relocated and reply of milter-moved(8). No socket, no
- * clock. Postfix's socketmap_table(5) and Sendmail's socket map have the same three outcomes. */
+/* answer/map.h: the answer as a look-up in a map, for mail servers that would refuse a recipient before they ask a
+ * milter: the maps listed, refused, relocated and reply of milter-moved(8). The results are those of socketmap_table(5)
+ * and of Sendmail's socket map. No socket, no clock. */
 #ifndef ANSWER_MAP_H
 #define ANSWER_MAP_H
 
@@ -9,30 +9,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Nothing is ever PERM: Postfix would answer 451 for that recipient until it is asked again, and
- * that is for ever. */
+/* The result is never PERM: after one, Postfix answers 451 for that recipient forever. */
 enum map_result { MAP_OK, MAP_NOTFOUND, MAP_TEMP };
 
 enum map_name {
-    MAP_LISTED, /* ADDRESS -> its canonical form: an old address that would be refused or forwarded now */
-    MAP_REFUSED,   /* ADDRESS -> "OK", for access(5): an old address that would be refused now */
-    MAP_RELOCATED, /* ADDRESS -> its new address, where anyone may know it */
+    MAP_LISTED, /* ADDRESS -> its canonical form, if mail to it would be refused or forwarded now */
+    MAP_REFUSED,   /* ADDRESS -> "OK", for access(5), if mail to it would be refused now */
+    MAP_RELOCATED, /* ADDRESS -> its new address, if anyone may know it */
     MAP_REPLY,     /* CLIENT-IP AUTHENTICATED SMTPUTF8 <ADDRESS> SENDER -> VERDICT ADDRESS */
-    MAP_UNKNOWN,   /* a mistake in the mail server's configuration: TEMP, since NOTFOUND hides it */
+    MAP_UNKNOWN, /* an error in the mail server's configuration: TEMP, because NOTFOUND would hide it */
 };
 
-/* How long after its start the daemon may be asked by a mail server whose session with the milter the
- * restart has cut: Postfix's smtpd_timeout. */
+/* How long after a start a mail server may ask whose milter session was cut by the restart: smtpd_timeout of Postfix,
+ * in seconds. */
 #define MAP_RESTART_SECONDS 300
 
-/* A look-up, and the moment at which it is asked. The request is borrowed. */
+/* A look-up. The request is borrowed. */
 struct map_question {
-    const char *request; /* "MAP KEY": length octets of any kind, no NUL needed */
+    const char *request; /* "MAP KEY": length arbitrary octets, without NUL */
     size_t length;
-    int64_t now;    /* seconds since 1970 */
-    int64_t uptime; /* of the daemon, in seconds */
-    unsigned
-        sessions; /* milter sessions that are open: without one, listed and refused find nothing */
+    int64_t now;       /* seconds since 1970 */
+    int64_t uptime;    /* of the daemon, in seconds */
+    unsigned sessions; /* open milter sessions: without one, listed and refused find nothing */
 };
 
 struct map_answer {
@@ -40,15 +38,15 @@ struct map_answer {
     char value[ADDRESS_TEXT_SIZE + 16]; /* MAP_OK: the value; MAP_TEMP: why */
     enum map_name map;
     struct client client; /* MAP_REPLY: of the key */
-    const char *sender;   /* MAP_REPLY: points into the request; NULL where the key has none */
+    const char *sender;   /* MAP_REPLY: points into the request; NULL if the key has none */
     size_t sender_length;
-    struct answer answer; /* what the milter would have said; unset for what was not asked */
+    struct answer answer; /* the answer of the milter; set if asked is */
     bool asked;
 };
 
-/* Looks a request up; otherwise as answer_ask. The addresses in the value of reply have each '%'
- * doubled, as Sendmail's map_rewrite wants it. In observe mode every outcome but an unknown map is
- * MAP_NOTFOUND, lest a mail server accepts a recipient that nobody then refuses. */
+/* Looks up a request; otherwise as answer_ask. In the value of reply each '%' of the address is doubled, as map_rewrite
+ * of Sendmail requires. In observe mode the result is MAP_NOTFOUND, except for an unknown map; otherwise a mail server
+ * would accept a recipient that nobody refuses later. */
 void map_ask(struct map_answer *out, const struct map_question *asked,
              const struct answer_source *from);
 

@@ -4,17 +4,17 @@
 
 enum rule {
     RULE_NOT_LISTED,
-    RULE_NOT_AN_ADDRESS, /* cannot be read, so it cannot be in the table: the MTA's own business */
+    RULE_NOT_AN_ADDRESS, /* cannot be parsed, so it is not in the table: left to the MTA */
     RULE_NO_DOMAIN,
     RULE_STAY,
     RULE_MOVED,
     RULE_FORWARD,
     RULE_GONE,
-    RULE_LOOP, /* a chain in a circle, or longer than 8: as gone, 451 where it says forward */
+    RULE_LOOP, /* a loop, or a chain of over 8 entries: as gone, or 451 for forward */
     RULE_NOT_DISCLOSED,
     RULE_OVER_LIMIT,
-    RULE_UNWRITABLE, /* the new address needs SMTPUTF8, is too long for a path, or no reply says it */
-    RULE_LOCAL, /* would be refused, but then local submission stays in the maildrop for ever */
+    RULE_UNWRITABLE, /* no reply can tell the new address: see rule_explain */
+    RULE_LOCAL,      /* local submission is not refused: it would stay in the maildrop forever */
     RULE_TABLE_ERROR,
 };
 #define RULES (RULE_TABLE_ERROR + 1)

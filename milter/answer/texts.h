@@ -1,5 +1,5 @@
-/* answer/texts.h: the texts of the replies: those of the configuration's group replies, and those that
- * a domain has of its own. milter-moved.conf(5) is the manual. */
+/* answer/texts.h: the texts of the replies: those in the group replies of the configuration, and those of single
+ * domains. See milter-moved.conf(5). */
 #ifndef ANSWER_TEXTS_H
 #define ANSWER_TEXTS_H
 
@@ -15,11 +15,11 @@ enum text_kind {
     TEXT_GONE,
     TEXT_DEFERRED,
     TEXT_TABLE_ERROR,
-    TEXT_UNKNOWN, /* as the mail server says of a mailbox that it does not know */
+    TEXT_UNKNOWN, /* the mail server's reply for an unknown mailbox */
 };
 #define TEXTS (TEXT_UNKNOWN + 1)
 
-/* A template for each kind, see mail/reply.h: as it is configured, and as texts_check has read it. */
+/* A template (mail/reply.h) for each kind: as configured, and as parsed by texts_check. */
 struct texts {
     char *of[TEXTS];
     struct reply_template read[TEXTS];
@@ -27,7 +27,7 @@ struct texts {
 
 /* The texts of one domain of old addresses. */
 struct domain_texts {
-    char *domain; /* A-labels, lower case; ".old.example" is every subdomain of it */
+    char *domain; /* A-labels, lower case; ".old.example" is all its subdomains */
     struct texts texts;
 };
 
@@ -36,20 +36,19 @@ extern const struct conf_group texts_group;
 
 const char *texts_default(enum text_kind kind);
 
-/* A line that no addresses make too long, and that fits into every session: what is said instead of a text
- * that does not. */
+/* The default text of a kind, which fits into a line with any address, and into any session. */
 const char *texts_fallback(enum text_kind kind);
 
-/* "moved", "withheld", …: the keys of the group replies. */
+/* "moved", "withheld" and so on: the keys of the group replies. */
 const char *texts_name(enum text_kind kind);
 
-/* Checks and reads the texts and the list of struct domain_texts as they are configured, fills in what a
- * domain has not of its own, and sorts the list by domain. Returns 0; or -1 with err (EX_CONFIG,
- * EX_OSERR) that begins with the key. */
+/* Checks and parses the texts and the list of struct domain_texts as configured, copies the general texts to domains
+ * that have none of a kind, and sorts the list by domain. Returns 0; or -1 with err (EX_CONFIG, EX_OSERR), which begins
+ * with the key. */
 int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error *err);
 
-/* The texts for an old address in this domain (A-labels, lower case): of the domain, else of the nearest
- * parent, else the general ones. */
+/* The texts for an old address in this domain (A-labels, lower case): those of the domain or its nearest parent,
+ * otherwise the general ones. */
 const struct texts *texts_find(const struct texts *texts, const struct conf_groups *by_domain,
                                const char *domain);
 

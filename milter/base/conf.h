@@ -45,7 +45,7 @@ struct conf_key {
     const struct conf_group *group; /* of a CONF_GROUPS */
 };
 
-/* Sets every key of keys[count] in settings to its default. */
+/* Sets every key to its default. */
 void conf_defaults(void *settings, const struct conf_key *keys, size_t count);
 
 /* Where a key is set. */

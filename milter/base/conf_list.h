@@ -1,4 +1,4 @@
-/* base/conf_list.h: a list of strings, as the configuration has them. */
+/* base/conf_list.h: a list of strings, as in the configuration. */
 #ifndef BASE_CONF_LIST_H
 #define BASE_CONF_LIST_H
 
@@ -9,10 +9,10 @@ struct conf_list {
     size_t count;
 };
 
-/* Appends a copy of the length octets of item. Returns 0, or -1 if memory is out. */
+/* Appends a copy of length octets of item. Returns 0, or -1 if memory is out. */
 int conf_list_add(struct conf_list *list, const char *item, size_t length);
 
-/* Frees everything in it; the list is then empty. */
+/* Frees the contents; the list is then empty. */
 void conf_list_clear(struct conf_list *list);
 
 #endif

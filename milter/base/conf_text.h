@@ -1,6 +1,7 @@
-/* base/conf_text.h: reads the text of a configuration file and replaces each @include line by the contents of that
- * file. libconfig then opens no file: libconfig 1.5 ends the process on an @include of a folder. Also refuses text that
- * libconfig misreads or reports badly: it takes an unterminated comment for the end of the file. */
+/* base/conf_text.h: reads the text of a configuration file, and replaces each @include line with the contents of that
+ * file. libconfig then opens no file itself: libconfig 1.5 exits on an @include of a folder. Also refuses text that
+ * libconfig misreads or reports badly, such as an unterminated comment, which it takes for the end of the file; and
+ * gives each integer the suffix L, since libconfig 1.5 reads only 32 bits of one without. */
 #ifndef BASE_CONF_TEXT_H
 #define BASE_CONF_TEXT_H
 
@@ -14,16 +15,16 @@ struct conf_text {
     size_t origin_count;
 };
 
-/* Reads file. A path that @include names is relative to the folder of file, at any depth. A byte order mark is left
- * out. The path of each file that is read is appended to files, which must outlive *out. Refuses a key that
- * its group has twice, and what has no end: a string, a comment, a group, a list. Returns
- * 0, and *out goes to conf_text_free; or -1 with err: EX_NOINPUT, EX_NOPERM, EX_IOERR, EX_CONFIG, with file and line. */
+/* Reads file. A path in an @include is relative to the folder of file, at any depth. A byte order mark is left out. The
+ * path of each file that is read is appended to files, which must outlive *out. Refuses a key that occurs twice in a
+ * group, and a string, comment, group or list that is not closed. Returns 0 with *out, which the caller frees with
+ * conf_text_free; or -1 with err, EX_NOINPUT, EX_NOPERM, EX_IOERR or EX_CONFIG, with file and line. */
 int conf_text_read(struct conf_text *out, const char *file, struct conf_list *files,
                    struct error *err);
 
 void conf_text_free(struct conf_text *text);
 
-/* The file and line that this line of the text, counted from 1, comes from. The file is borrowed from files. */
+/* The file and line from which a line of the text, counted from 1, was read. The file is borrowed from files. */
 struct conf_spot conf_text_spot(const struct conf_text *text, unsigned line);
 
 #endif

@@ -23,23 +23,23 @@ struct place {
         owner; /* the user that root works as there; 0: root, or the process does not run as root */
 };
 
-/* Follows the path. Returns 0, also where its last component is missing; or -1 with err and errno: EX_NOINPUT where a
- * folder is missing, EX_NOPERM where it leads through a folder of root's that others may write. */
+/* Resolves the path. Returns 0, also if its last component is missing; or -1 with err and errno: EX_NOINPUT if a folder
+ * is missing, EX_NOPERM if the path leads through a folder of root's that others may write. */
 int place_find(struct place *out, const char *path, struct error *err);
 void place_free(struct place *place);
 
-/* Makes the process work as the owner, with the owner's groups; and as itself again. Nothing happens where owner is 0. The
- * whole process changes, and so only one place can be entered at a time. Returns 0, or -1 with err (EX_NOPERM). */
+/* Switches the process to the owner, with the owner's groups; and back. Does nothing if owner is 0. The whole process
+ * is affected, so only one place can be entered at a time. Returns 0, or -1 with err (EX_NOPERM). */
 int place_enter(const struct place *place, struct error *err);
 void place_leave(const struct place *place);
 
-/* A path to the folder itself, for a library that takes no descriptor. It is typed; or, if root works as the owner, a path
- * in /proc, because the owner may lack the right to search the folders above. */
+/* A path to the folder, for a library that takes no descriptor. This is typed; or, if root works as the owner, a path
+ * in /proc, because the owner may lack the permission to search the folders above. */
 void place_path(const struct place *place, const char *typed, char out[PATH_MAX]);
 
-/* Opens a folder that root alone can have a hand in: no other user owns it or may write in it, the sticky bit or not, and
- * none decides where the path leads. A process that is not root's may open any folder. Returns a descriptor for openat(2)
- * and its like (O_PATH), or -1 with err (EX_NOPERM, EX_CANTCREAT) and errno. */
+/* Opens a folder that only root can affect: no other user owns it, may write in it (with or without the sticky bit), or
+ * controls where the path leads. A process that is not root may open any folder. Returns a descriptor for openat(2) and
+ * the like (O_PATH), or -1 with err (EX_NOPERM, EX_CANTCREAT) and errno. */
 int place_open_of_root(const char *path, struct error *err);
 
 #endif

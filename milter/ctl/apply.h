@@ -1,5 +1,5 @@
 /* ctl/apply.h: makes the table equal to a given set of entries, all or nothing: compares, prints the differences, makes
- * the backup that is asked for, and writes. For import and restore. */
+ * a backup if asked, and writes. For import and restore. */
 #ifndef CTL_APPLY_H
 #define CTL_APPLY_H
 
@@ -14,20 +14,21 @@ struct apply {
     struct merge_counts counts;
     struct progress progress;
 
-    /* repeated is called for an old address that occurs twice. may decides, after the comparison, whether to go on: 0, or
-     * -1 with err. Either may be NULL. */
+    /* repeated is called for an old address that occurs twice. may decides, after the comparison, whether to continue:
+     * it returns 0, or -1 with err. Both may be NULL. */
     void (*repeated)(const struct entry *entry, unsigned long line, unsigned long first, bool same,
                      void *data);
     int (*may)(void *data, struct error *err);
     void *data;
 };
 
-/* Makes the merge, to be filled with merge_add: replaces_all as for merge_new. From now on an interrupt says that nothing
- * is changed. The rest of *apply is the caller's, and stays where it is up to apply_end. Returns 0, or -1 with err. */
+/* Creates the merge, to which the caller adds entries with merge_add; replaces_all is as for merge_new. From now on an
+ * interrupt says that nothing is changed. The caller sets the other members of *apply, which must not move until
+ * apply_end. Returns 0, or -1 with err. */
 int apply_begin(struct apply *apply, bool replaces_all, struct error *err);
 
-/* Makes the table what the merge says; with --dry-run prints each difference and changes nothing. Where the change log
- * does not hold so much it says so before. Returns 0 with counts, or -1 with err and nothing changed. */
+/* Makes the table equal; with --dry-run prints the differences and changes nothing. Warns if the change is too large
+ * for the change log. Returns 0 with counts; or -1 with err, and nothing is changed. */
 int apply_run(struct apply *apply, struct error *err);
 
 /* Prints "dry run: 1 added, 2 changed, 3 removed, 4 unchanged", without a line end. */

@@ -12,10 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a command does with the table before it runs. */
+/* How a command opens the table before it runs. */
 enum command_opens { TABLE_NONE, TABLE_TO_READ, TABLE_TO_WRITE };
 
-/* The options of all commands, each NULL or false where it was not given. Borrowed from argv. */
+/* The options of all commands, NULL or false if not given. Borrowed from argv. */
 struct options {
     const char *file, *path; /* -c, -d */
     bool help, version;
@@ -60,25 +60,25 @@ struct command {
 
 extern const struct command *const commands[]; /* NULL-terminated; only movedctl.c uses it */
 
-/* Whether word is one of the words, which blanks separate. words may be NULL, word not be empty. */
+/* Whether word is among words, which are separated by blanks. words may be NULL; word must not be empty. */
 bool ctl_has_word(const char *words, const char *word);
 
 /* The command of this name among all; or NULL with err (EX_USAGE), which names the one that was meant. */
 const struct command *command_find(const struct command *const *all, const char *name,
                                    struct error *err);
 
-/* Reads the old address as the settings say. Returns 0, or -1 with err (EX_DATAERR). */
+/* Parses an old address under the rules of the settings. Returns 0, or -1 with err (EX_DATAERR). */
 int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, struct error *err);
 
-/* Reads --domain into domain[ADDRESS_DOMAIN_MAX + 1]. Returns 0, with "" where it was not given; or -1
- * with err (EX_DATAERR). */
+/* Parses --domain into domain[ADDRESS_DOMAIN_MAX + 1]. Returns 0, with "" if it was not given; or -1 with err
+ * (EX_DATAERR). */
 int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err);
 
-/* As table_edit_begin. On a terminal, a message after a second says that another process is changing the table. Warns of
- * a reader that makes the table's file grow. */
+/* As table_edit_begin. On a terminal, a message after a second says that another process is changing the table. Warns
+ * of a reader that makes the file grow. */
 struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err);
 
-/* Puts a warning on standard error: "movedctl: warning: …". */
+/* Prints a warning on standard error: "movedctl: warning: ...". */
 void ctl_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- print.c */
@@ -102,27 +102,26 @@ void list_end(struct list *list);
 /* Whether standard output is a terminal on which colour is wanted: NO_COLOR is not set, or empty. */
 bool print_has_colour(void);
 
-/* Prints foreign text. On a terminal what base/printable.h would not show becomes '?', but for tabs and
- * line feeds; elsewhere a program reads it as it is. */
+/* Prints untrusted text. On a terminal, characters that printable_length refuses become '?', except tabs and line
+ * feeds. Otherwise the text is printed unchanged. */
 void print_text(const char *text);
 void print_foreign(const char *text, size_t length);
 void print_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* How many columns of a terminal a text in UTF-8 takes. */
+/* The width of a UTF-8 text in columns of a terminal. */
 int print_columns_of(const char *text);
 
-/* Prints the lines of help for --format: the formats there are. */
+/* Prints the formats, for the help of --format. */
 void print_formats(void);
 
-/* Prints what becomes of an old address: "+ OLD NEW" where before is NULL, "- OLD NEW" where after is,
- * else "~ OLD" and the fields that differ. Returns 0, or -1 with err (EX_IOERR). */
+/* Prints the change of an entry: "+ OLD NEW" if before is NULL, "- OLD NEW" if after is, otherwise "~ OLD" and the
+ * fields that differ. Returns 0, or -1 with err (EX_IOERR). */
 int print_difference(const struct entry *before, const struct entry *after, struct error *err);
 
-/* Sets err (EX_IOERR): standard output is full or closed. Returns -1. */
+/* Sets err (EX_IOERR) for standard output that is full or closed. Returns -1. */
 int print_failed(struct error *err);
 
-/* Writes out what is still buffered. Returns 0, or -1 with err (EX_IOERR) where standard output
- * is full or closed. */
+/* Flushes standard output. Returns 0, or -1 with err (EX_IOERR) if it is full or closed. */
 int print_flush(struct error *err);
 
 /* ---- author.c */
@@ -135,12 +134,12 @@ void ctl_sign(const struct ctl *ctl);
 /* Warns, unless --backup is given, that a change of log_octets is too large for the change log and cannot be undone. */
 void backup_advise(const struct ctl *ctl, size_t log_octets);
 
-/* Makes the copy that --backup asks for. Returns 0, or -1 with err. */
+/* Makes the copy for --backup, if it is given. Returns 0, or -1 with err. */
 int backup_before(const struct ctl *ctl, struct error *err);
 
 /* ---- init.c */
 
-/* The owner of a new table: the daemon's user if root makes it; else -1 for both. */
+/* The owner of a new table: the daemon's user if root creates it; otherwise -1 for both. */
 void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group);
 
 extern const struct command command_add, command_attach, command_backup, command_config,

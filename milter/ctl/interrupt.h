@@ -1,13 +1,13 @@
-/* ctl/interrupt.h: what a long command says when it is interrupted. */
+/* ctl/interrupt.h: the message of a long command that is interrupted. */
 #ifndef CTL_INTERRUPT_H
 #define CTL_INTERRUPT_H
 
-/* From now on SIGINT, SIGTERM and SIGHUP call undo, say "movedctl: interrupted: " and what, and end the process as they
- * would have. undo is called in a signal handler; NULL: there is nothing to undo. what is borrowed. A signal that was
- * ignored stays so. */
+/* From now on SIGINT, SIGTERM and SIGHUP call undo, print "movedctl: interrupted: " and what, and end the process as
+ * they would have. undo runs in a signal handler; NULL: there is nothing to undo. what is borrowed. Ignored signals
+ * stay ignored. */
 void interrupt_says(const char *what, void (*undo)(void));
 
-/* From now on they are ignored: what is begun is also done. interrupt_says may follow again. */
+/* From now on these signals are ignored, so that the operation completes. interrupt_says may follow. */
 void interrupt_ignore(void);
 
 #endif

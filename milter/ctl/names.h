@@ -1,25 +1,26 @@
-/* ctl/names.h: a set of names without case, each with what its owner keeps of it, in the order in which they came. */
+/* ctl/names.h: a set of names without case, in the order of insertion, with data for each. */
 #ifndef CTL_NAMES_H
 #define CTL_NAMES_H
 
 #include <stddef.h>
 
-/* The first member of what is kept. */
+/* The first member of the data of a name. */
 struct name {
-    struct name *next; /* NULL: the last */
-    const char *text;  /* its own */
+    struct name *next; /* NULL for the last one */
+    const char *text;  /* part of the same allocation */
 };
 
 struct names {
-    struct name *first, *last; /* NULL: none */
+    struct name *first, *last; /* NULL if empty */
     size_t count;
     void *tree;
 };
 
-/* Returns what is kept of text: of size octets, all 0 but for the name where it is new. NULL where memory is out. */
+/* Returns the data of text, which has size octets; adds the name if it is new, with all other members 0. Returns NULL
+ * if memory is out. */
 void *names_add(struct names *names, const char *text, size_t size);
 
-/* Calls clear, where not NULL, with each, which frees what that has of its own; and frees them all. */
+/* Frees all names. clear, if not NULL, is called with the data of each, to free what it owns. */
 void names_free(struct names *names, void (*clear)(void *kept));
 
 #endif

@@ -1,5 +1,4 @@
-/* ctl/progress.h: a bar on the terminal for what takes over a second: how far, how fast, how long yet. Nothing where
- * standard error is no terminal. */
+/* ctl/progress.h: a progress bar with rate and time left, for operations of over a second. Only on a terminal. */
 #ifndef CTL_PROGRESS_H
 #define CTL_PROGRESS_H
 
@@ -17,14 +16,14 @@ struct progress {
 
 void progress_begin(struct progress *progress, const char *what);
 
-/* done units; at of all is the part that is behind, in whatever unit (octets, entries), all 0 where
- * nobody knows. Cheap enough for each thousand entries. */
+/* Shows that done units are processed. The bar shows at of all, in any unit (octets, entries); all is 0 if not known.
+ * Cheap enough to call for every thousand entries. */
 void progress_tell(struct progress *progress, size_t done, double at, double all);
 
-/* Shows at once what is done, and no bar: it cannot be told how far it is. */
+/* Shows at once what is being done, without a bar, for a step whose progress is not known. */
 void progress_show(struct progress *progress);
 
-/* Wipes the bar: before a line is printed, and at the end. */
+/* Removes the bar, before a line is printed and at the end. */
 void progress_clear(struct progress *progress);
 
 #endif

@@ -15,10 +15,10 @@
 #define REPLY_LINES_MAX 8   /* libmilter takes 32; nobody reads so many */
 #define REPLY_PARTS_MAX 32  /* of a template: lines and variables */
 
-/* What follows a piece of literal text in a template. */
+/* What follows a piece of literal text. */
 enum reply_mark { REPLY_LINE_END, REPLY_NEW, REPLY_OLD, REPLY_RECIPIENT };
 
-/* A template that was read. */
+/* A parsed template. */
 struct reply_template {
     char code[4], enhanced[12];  /* as in struct reply */
     unsigned short codes_length; /* octets of both, each with the blank behind it */
@@ -30,7 +30,7 @@ struct reply_template {
     } parts[REPLY_PARTS_MAX];
 };
 
-/* A reply in the parts in which smfi_setmlreply takes it. */
+/* A reply, in the parts that smfi_setmlreply takes. */
 struct reply {
     char code[4];      /* "551" */
     char enhanced[12]; /* "5.1.6": RFC 3463 allows 1.3.3 digits */
@@ -56,30 +56,29 @@ struct reply_words {
 /* Which class of code a reply must have. */
 enum reply_class { REPLY_TRANSIENT = 4, REPLY_PERMANENT = 5 };
 
-/* Reads a template such as "551 5.1.6 User not local; please try <${new}>", which has to outlive *out:
- * the code belongs to class, is not 421 (RFC 5321 section 3.8: it would end the session), the enhanced
- * code agrees with it (the same class digit, RFC 3463 section 2), a text follows, of printable ASCII, no
- * line is empty or too long, and there is no ${name} but those of struct reply_words; with needs_new the
- * first line has ${new}. Returns 0; or -1 with *out undefined and err (EX_CONFIG) that says what would
- * be right. */
+/* Parses a template such as "551 5.1.6 User not local; please try <${new}>", which must outlive *out. Checks that the
+ * code is of this class and not 421, which would end the session (RFC 5321 section 3.8); that the enhanced code has the
+ * same class digit (RFC 3463 section 2); that a text of printable ASCII follows; that no line is empty or too long; and
+ * that there are no other variables than those of struct reply_words. With needs_new the first line must have ${new}.
+ * Returns 0; or -1 with *out undefined and err (EX_CONFIG). */
 int reply_template_read(struct reply_template *out, const char *text, enum reply_class class,
                         bool needs_new, struct error *err);
 
-/* Fills in a template. Octets of the words that could end or forge a line, or steer a terminal, become
- * '?'. Returns 0; or -1 where a line would be longer than REPLY_LINE_MAX: then use a shorter template. */
+/* Fills in a template. Octets of the words that could end or forge a line, or control a terminal, become '?'. Returns
+ * 0; or -1 if a line would be longer than REPLY_LINE_MAX. Then use a shorter template. */
 int reply_fill(struct reply *out, const struct reply_template *template,
                const struct reply_words *words);
 
-/* Turns octets that could end or forge a line, or steer a terminal, into '?'; without utf8 each over 127
- * too. Says whether one over 127 is left. */
+/* Replaces octets that could end or forge a line, or control a terminal, with '?'; without utf8 also each octet over
+ * 127. Returns whether octets over 127 remain. */
 bool reply_make_printable(char *text, bool utf8);
 
-/* Doubles each '%', for programs that read a text as a format. out has twice the room of text. Returns out;
- * or text itself where it has none. */
+/* Doubles each '%', for programs that use the text as a format. out has twice the size of text. Returns out; or text
+ * itself if it has no '%'. */
 const char *reply_double_percent(char *out, const char *text);
 
-/* Writes the reply as a client reads it: "551-5.1.6 User…", line feed, "551 5.1.6 See…". size
- * REPLY_TEXT_SIZE cuts nothing. */
+/* Formats the reply as a client receives it: "551-5.1.6 User...", line feed, "551 5.1.6 See...". A size of
+ * REPLY_TEXT_SIZE is always enough. */
 void reply_format(char *out, size_t size, const struct reply *reply);
 
 #endif
