@@ -282,7 +282,7 @@ int table_each_domain(struct table_view *view,
             return said;
         walk.prefix.mv_size = record_key(
             prefix, entry.scope == ENTRY_SUBDOMAINS ? entry.scope : ENTRY_DOMAIN, "", entry.domain);
-        prefix[walk.prefix.mv_size]++; /* behind the last "domain@…" */
+        prefix[walk.prefix.mv_size - 1]++; /* behind the last "domain@…" */
     }
     return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
 }

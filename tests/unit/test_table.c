@@ -129,6 +129,33 @@ START_TEST(entries_are_walked_by_domain)
 }
 END_TEST
 
+/* The first entries of each domain, in a row. */
+static int name_first(const struct entry *first, void *data, struct error *err)
+{
+    char *names = data, old[ADDRESS_TEXT_SIZE];
+    (void)err;
+    entry_format_old(old, sizeof old, first);
+    snprintf(names + strlen(names), 200 - strlen(names), " %s", old);
+    return strlen(names) > 150;
+}
+
+START_TEST(each_domain_is_walked_once)
+{
+    static const char *const several[] = {"alice@old.example", "a@new.example", "bob@old.example",
+                                          "b@new.example",     "@.old.example", "@new.example",
+                                          "zoe@older.example", "gone",          NULL};
+    struct error err;
+    char names[200] = "";
+    scratch_fill(several);
+    struct table *table = scratch_open();
+    struct table_view *view = table_view_open(table, &err);
+    ck_assert_int_eq(table_each_domain(view, name_first, names, &err), 0);
+    ck_assert_str_eq(names, " @.old.example alice@old.example zoe@older.example");
+    table_view_close(view);
+    table_free(table);
+}
+END_TEST
+
 START_TEST(an_edit_is_all_or_nothing)
 {
     struct table *table;
@@ -687,6 +714,7 @@ Suite *table_suite(void)
     tcase_add_loop_test(tcase, a_domain_with_entries_is_known, 0, sizeof domains / sizeof *domains);
     tcase_add_test(tcase, what_is_committed_is_seen_by_the_next_view);
     tcase_add_test(tcase, entries_are_walked_by_domain);
+    tcase_add_test(tcase, each_domain_is_walked_once);
     tcase_add_test(tcase, an_edit_is_all_or_nothing);
     tcase_add_test(tcase, a_table_that_is_there_stays);
     tcase_add_test(tcase, folder_and_files_are_for_user_and_group_whatever_the_umask_is);
