@@ -67,6 +67,7 @@ static struct mta_request request_of(struct ctl *ctl)
     return (struct mta_request){
         .settings = ctl->settings,
         .config_dir = options->config_dir,
+        .mc = options->mc,
         .dry_run = options->dry_run,
         .observe = options->observe,
         .unserved = options->unserved,
@@ -78,11 +79,20 @@ static struct mta_request request_of(struct ctl *ctl)
     };
 }
 
+static const struct mta *find_mta(const struct ctl *ctl, const char *name, struct error *err)
+{
+    const struct mta *mta = mta_find(name, err);
+    if (mta == NULL || ctl->options.mc == NULL || strcmp(mta->name, "sendmail") == 0)
+        return mta;
+    error_set(err, EX_USAGE, "--mc: is an option for sendmail");
+    return NULL;
+}
+
 static int attach(struct ctl *ctl, char **args, struct error *err)
 {
     struct domain_list domains = {.count = 0};
     struct mta_request request = request_of(ctl);
-    const struct mta *mta = mta_find(args[0], err);
+    const struct mta *mta = find_mta(ctl, args[0], err);
     int rc = mta == NULL ? -1 : table_count(ctl->table, &request.entries, err);
 
     if (rc == 0)
@@ -121,7 +131,7 @@ static int detach(struct ctl *ctl, char **args, struct error *err)
         return error_set(err, EX_USAGE, "name one mail server, or use --all");
     if (ctl->options.all)
         return detach_all(&request, err);
-    const struct mta *mta = mta_find(args[0], err);
+    const struct mta *mta = find_mta(ctl, args[0], err);
     return mta == NULL ? -1 : mta->detach(&request, err);
 }
 
@@ -134,6 +144,7 @@ const struct command command_attach = {
                "\n"
                "  --config-dir DIR  the mail server's configuration (the one postconf prints, or\n"
                "                    /etc/mail)\n"
+               "  --mc FILE         Sendmail's sendmail.mc (the one in that folder, or HOST.mc)\n"
                "  --dry-run         only show the change\n"
                "  --yes             do not ask\n"
                "  --observe         start with mode = \"observe\": log everything, reject nothing\n"
@@ -141,7 +152,7 @@ const struct command command_attach = {
                "                    mail for\n"
                "  --raise-limits    raise Postfix's error limits, for mailing lists with many\n"
                "                    moved recipients\n",
-    .takes = "config-dir dry-run yes observe unserved raise-limits",
+    .takes = "config-dir mc dry-run yes observe unserved raise-limits",
     .least = 1,
     .most = 1,
     .opens = TABLE_TO_READ,
@@ -157,10 +168,11 @@ const struct command command_detach = {
                "\n"
                "  --config-dir DIR  the mail server's configuration (the one postconf prints, or\n"
                "                    /etc/mail)\n"
+               "  --mc FILE         Sendmail's sendmail.mc (the one in that folder, or HOST.mc)\n"
                "  --dry-run         only show the change\n"
                "  --yes             do not ask\n"
                "  --all             from whatever mail server is here\n",
-    .takes = "config-dir dry-run yes all",
+    .takes = "config-dir mc dry-run yes all",
     .least = 0,
     .most = 1,
     .opens = TABLE_NONE,

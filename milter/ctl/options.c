@@ -28,6 +28,7 @@ static const struct option_row rows[] = {
     TEXT("max-remove", max_remove),
     ONE_OF("backup", backup, "DIR"),
     ONE_OF("config-dir", config_dir, "DIR"),
+    ONE_OF("mc", mc, "FILE"),
     TEXT("smtp", smtp),
     ONE_OF("mta", mta, "postfix sendmail"),
     FLAG("yes", yes),

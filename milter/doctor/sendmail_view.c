@@ -72,37 +72,9 @@ void sendmail_look_free(void *looked_at)
 
 /* ---- milters and ports */
 
-/* The value of an equate in a list, "S=unix:/run/x, F=T", which ends at ','; "" if it is not there. */
-static void read_equate(char *out, size_t size, const char *list, const char *key)
-{
-    size_t length = strlen(key);
-    *out = '\0';
-    for (const char *at = list; at != NULL && *at != '\0';
-         at = strchr(at, ',') == NULL ? NULL : strchr(at, ',') + 1) {
-        at += strspn(at, " \t");
-        if (strncmp(at, key, length) == 0 && at[length] == '=')
-            snprintf(out, size, "%.*s", (int)strcspn(at + length + 1, ", \t"), at + length + 1);
-    }
-}
-
 bool sendmail_find_us(const struct sendmail_view *view, struct sendmail_filter *out)
 {
-    const char *line;
-    bool found = false;
-    for (size_t at = 0; view != NULL && (line = next_line(view, &at, "X")) != NULL;) {
-        struct sendmail_filter filter;
-        struct endpoint endpoint;
-        snprintf(filter.name, sizeof filter.name, "%.*s", (int)strcspn(line, ", \t"), line);
-        read_equate(filter.socket, sizeof filter.socket, line, "S");
-        read_equate(filter.flags, sizeof filter.flags, line, "F");
-        filter.is_exact = endpoint_parse_sendmail(&endpoint, filter.socket) &&
-                          endpoint_is_same(&endpoint, &view->milter);
-        if (filter.is_exact || strcmp(filter.name, "milter-moved") == 0)
-            *out = filter, found = true;
-        if (filter.is_exact)
-            return true;
-    }
-    return found;
+    return view != NULL && sendmail_find_filter(view->text, &view->milter, out);
 }
 
 const char *sendmail_port(const struct sendmail_view *view, int service)
@@ -124,23 +96,7 @@ int sendmail_services(const void *view, int *asked)
     return count;
 }
 
-/* ---- what a stranger gets, by the rules: sendmail -bt, as client 198.51.100.1, whom nobody knows (RFC 5737) */
-
-static const char stranger[] = ".D{client_addr}198.51.100.1\n.D{client_name}stranger.invalid\n"
-                               ".D{client_resolve}FAIL\n.D{mail_from}<>\n";
-
-/* The result of the ruleset for the next recipient; *at goes behind it. */
-static bool is_denied(const char **at)
-{
-    static const char returns[] = "\ncheck_rcpt       returns: ";
-    const char *found = *at == NULL ? NULL : strstr(*at, returns);
-    if (found == NULL)
-        return false;
-    found += strlen(returns);
-    size_t length = strcspn(found, "\n");
-    *at = found + length;
-    return memmem(found, length, "elaying denied", strlen("elaying denied")) != NULL;
-}
+/* ---- what a stranger gets */
 
 /* An entry of the domain that is refused with a reply; else any recipient. */
 static const char *listed_in(const struct evidence *evidence, const struct asked_domain *domain)
@@ -155,43 +111,41 @@ static const char *listed_in(const struct evidence *evidence, const struct asked
     return any;
 }
 
-/* Of all domains, or (listed) of those that are denied so far. */
-static int try_all(const struct sendmail_view *view, struct evidence *evidence, bool listed,
-                   struct error *err)
+/* Asks about a mailbox that is in no table, in all domains; or (listed) about an entry, where that is denied. */
+static int ask_rules(const struct sendmail_view *view, struct evidence *evidence, bool listed,
+                     struct error *err)
 {
-    char *commands = NULL;
-    size_t size;
-    bool any = false;
-    FILE *out = open_memstream(&commands, &size);
-    if (out == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
-    fputs(stranger, out);
-    for (size_t i = 0; i < evidence->domain_count; i++) {
-        const struct asked_domain *domain = &evidence->domains[i];
-        any = any || !listed || domain->kind == SENDMAIL_DENIED;
-        if (!listed)
-            fprintf(out, "check_rcpt <movedctl-doctor@%s>\n", domain->name);
-        else if (domain->kind == SENDMAIL_DENIED)
-            fprintf(out, "check_rcpt <%s>\n", listed_in(evidence, domain));
+    size_t count = 0, all = evidence->domain_count;
+    const char **names = calloc(all + 1, sizeof *names);
+    struct asked_domain **domains = calloc(all + 1, sizeof *domains);
+    bool *denied = calloc(all + 1, sizeof *denied);
+    int rc = names == NULL || domains == NULL || denied == NULL
+                 ? error_set(err, EX_OSERR, "out of memory")
+                 : 0;
+    for (size_t i = 0; rc == 0 && i < all; i++) {
+        struct asked_domain *domain = &evidence->domains[i];
+        if (listed && domain->kind != SENDMAIL_DENIED)
+            continue;
+        names[count] = listed ? listed_in(evidence, domain) : domain->name;
+        domains[count++] = domain;
     }
-    struct error none;
-    char *printed =
-        fclose(out) == 0 && any ? sendmail_try_rules(view->path, commands, &none) : NULL;
-    const char *at = printed;
-    for (size_t i = 0; i < evidence->domain_count; i++)
-        if (!listed || evidence->domains[i].kind == SENDMAIL_DENIED)
-            evidence->domains[i].kind = is_denied(&at) ? SENDMAIL_DENIED : SENDMAIL_SERVED;
-    free(commands);
-    free(printed);
-    return 0;
+    if (rc == 0 && count > 0)
+        rc = sendmail_ask(denied, view->path, "check_rcpt", listed ? "" : "movedctl-doctor@", names,
+                          count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        domains[i]->kind = denied[i] ? SENDMAIL_DENIED : SENDMAIL_SERVED;
+    free(names);
+    free(domains);
+    free(denied);
+    return rc;
 }
 
 /* First a mailbox that is in no table, and an entry only where that is denied: each address that the daemon
  * tells brings the stranger nearer to the limit. */
 int sendmail_classify_domains(const void *view, struct evidence *evidence, struct error *err)
 {
-    int rc = try_all(view, evidence, false, err);
-    return rc == 0 ? try_all(view, evidence, true, err) : rc;
+    int rc = ask_rules(view, evidence, false, err);
+    return rc == 0 ? ask_rules(view, evidence, true, err) : rc;
 }
 
 /* ---- for doctor */

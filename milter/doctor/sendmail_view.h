@@ -3,6 +3,7 @@
 #define DOCTOR_SENDMAIL_VIEW_H
 
 #include "doctor/symptom.h"
+#include "mta/sendmail/sendmail_cf.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -14,12 +15,6 @@ struct sendmail_view {
     char *lines;            /* the same, with a NUL after each line */
     size_t size;            /* of lines, with the last NUL */
     struct endpoint milter; /* our socket, as the settings have it */
-};
-
-/* A milter: the line "Xname, S=socket, F=T". */
-struct sendmail_filter {
-    char name[64], socket[ENDPOINT_TEXT_SIZE], flags[16];
-    bool is_exact; /* it has our socket, not only our name */
 };
 
 /* The kind of a domain. */

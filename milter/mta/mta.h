@@ -13,6 +13,7 @@
 struct mta_request {
     const struct settings *settings; /* of milter-moved */
     const char *config_dir;          /* of the mail server; NULL: the usual one */
+    const char *mc;                  /* of Sendmail: its sendmail.mc; NULL: the one in config_dir */
     bool dry_run;                    /* show the change and leave it at that */
 
     /* For attach, as its options of these names. */

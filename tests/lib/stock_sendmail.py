@@ -55,11 +55,13 @@ exec cat > {folder}/spool/"$2".$$
 
 
 class StockSendmail:
-    """A context. more: lines for sendmail.mc before the mailers; tail: lines behind them; less: what its own lines that go begin with."""
+    """A context. more: lines for sendmail.mc before the mailers; tail: lines behind them; less: what its own lines that go begin with;
+    bsd: what sendmail.mc is called where, as on the BSDs, it leaves cf.m4 to m4's command line."""
 
-    def __init__(self, folder, more="", tail="", less=(), domains=("old.example",)):
+    def __init__(self, folder, more="", tail="", less=(), domains=("old.example",), bsd=None):
         self.folder = pathlib.Path(folder)
-        self.more, self.tail, self.less, self.domains = more, tail, less, domains
+        self.more, self.tail, self.less, self.domains, self.bsd = more, tail, less, domains, bsd
+        self.less = (*less, "include(`/") if bsd else less
         self.ports = dict(zip(("smtp", "submission"), place.free_ports(2)))
         self.process = None
 
@@ -141,14 +143,16 @@ class StockSendmail:
 
     @property
     def mc(self):
-        return self.conf / "sendmail.mc"
+        return self.conf / (self.bsd or "sendmail.mc")
 
     @property
     def cf(self):
         return self.conf / "sendmail.cf"
 
     def rebuild(self, name="sendmail"):
-        m4 = subprocess.run(["m4", self.conf / f"{name}.mc"], cwd=self.conf, capture_output=True, text=True, check=True)
+        mc, share = self.mc if name == "sendmail" else self.conf / f"{name}.mc", self.folder / "share/cf"
+        first = [f"-D_CF_DIR_={share}/", share / "m4/cf.m4"] if self.bsd and name == "sendmail" else []
+        m4 = subprocess.run(["m4", *first, mc], cwd=self.conf, capture_output=True, text=True, check=True)
         assert "*** ERROR" not in m4.stderr, m4.stderr
         (self.conf / f"{name}.cf").write_text(m4.stdout)
 

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import signal
+import socket
 import time
 import unittest
 
@@ -482,10 +483,52 @@ class OddSendmail(Case):
         self.detach()
         self.assertEqual(self.sendmail.files(), files)
 
-    def test_a_list_of_milters_behind_the_mailers_is_refused(self):
-        self.start(tail="define(`confINPUT_MAIL_FILTERS', `milter-moved-2')dnl\n"
-                        "MAIL_FILTER(`milter-moved-2', `S=inet:9@127.0.0.1')dnl\n")
-        self.refuses("confINPUT_MAIL_FILTERS is defined after the MAILER lines")
+    def test_among_filters_behind_the_mailers_it_is_the_last(self):
+        one, two = "INPUT_MAIL_FILTER(`one', `S=inet:9@127.0.0.1')dnl\n", "MAIL_FILTER(`two', `S=inet:10@127.0.0.1')dnl\n"
+        for tail, before in ((one, "one"), (two + "define(`confINPUT_MAIL_FILTERS', `two')dnl\n", "two"),
+                             ("LOCAL_RULESETS\nSown\nR$*\t\t$@ $1\n" + one, "one"), (one.rstrip("\n"), "one")):
+            with self.subTest(tail), contextlib.ExitStack() as self.stack, place.folder() as self.folder:
+                self.start(tail=tail)
+                files = self.sendmail.files()
+                self.attached()
+                self.assertIn(f"O InputMailFilters={before}, milter-moved".encode(), said(self.sendmail.files()["sendmail.cf"]))
+                self.detach()
+                self.assertEqual(self.sendmail.files(), files)
+
+    def test_a_list_of_milters_that_ours_does_not_get_into_is_refused(self):
+        self.start(tail="define(`INPUT_MAIL_FILTER', `')dnl\n")
+        self.refuses("confINPUT_MAIL_FILTERS does not get milter-moved")
+
+    BSD = ".SUFFIXES: .cf .mc\n.mc.cf:\n\tm4 -D_CF_DIR_={share}/ {share}/m4/cf.m4 $< >$@\n"
+
+    def test_where_the_makefile_gives_cf_m4_to_m4(self):
+        for name, option in ((f"{socket.gethostname()}.mc", False), ("relay.mc", True), ("sendmail.mc", False)):
+            with self.subTest(name), contextlib.ExitStack() as self.stack, place.folder() as self.folder:
+                self.start(bsd=name)
+                makefile = self.BSD.format(share=self.sendmail.folder / "share/cf")
+                (self.sendmail.conf / "Makefile").write_text(makefile)
+                files, given = self.sendmail.files(), ("--mc", self.sendmail.mc) if option else ()
+                if option:
+                    self.refuses("--mc names the file", status=66)
+                self.attached(*given)
+                made = self.sendmail.files()
+                self.sendmail.rebuild()
+                self.assertEqual(said(self.sendmail.files()["sendmail.cf"]), said(made["sendmail.cf"]))
+                self.assertIn("nothing to change", self.attach(*given))
+                done = self.ctl("detach", "--yes", *given, "sendmail")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(self.sendmail.files(), files)
+                (self.sendmail.conf / "Makefile").write_text(makefile + "\techo 'O MaxHopCount=3' >>$@\n")
+                if name == "sendmail.mc":
+                    self.refuses("Makefile makes another sendmail.cf")
+                self.sendmail.mc.write_text(self.sendmail.mc.read_text() + "FEATURE(`smrsh')dnl\n")
+                self.refuses("*** ERROR: FEATURE() should be before MAILER()", *given)
+
+    def test_mc_is_for_sendmail_alone(self):
+        self.start()
+        for command in ("attach", "detach"):
+            self.assertEqual(self.daemon.ctl(command, "--yes", "--mc", self.sendmail.mc, "postfix").returncode, 64)
+        self.refuses("--mc: no such file '/none'", "--mc", "/none", status=66)
 
     def test_the_way_by_hand_that_readme_shows(self):
         readme = (place.SOURCE / "README").read_text()
@@ -537,7 +580,7 @@ class OddSendmail(Case):
         self.sendmail.mc.write_text("include(`real.mc')\n")
         self.refuses("m4 makes no sendmail.cf of")
         self.sendmail.mc.unlink()
-        self.refuses("sendmail.mc: No such file or directory", status=66)
+        self.refuses(f"no sendmail.mc and no {socket.gethostname()}.mc: --mc names the file", status=66)
         done = self.daemon.ctl("attach", "--config-dir", self.folder / "none", "--yes", "sendmail")
         self.assertEqual(done.returncode, 66)
         self.assertIn("no Sendmail here", done.stderr)

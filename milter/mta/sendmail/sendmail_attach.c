@@ -18,14 +18,15 @@
 
 #define COMMENT     "dnl # "
 #define DEFAULT_DIR "/etc/mail"
-#define FILTER      "milter-moved"
 #define DOMAINS_MAX 1000 /* of the table that Sendmail is asked about */
 
 /* The state of one run. */
 struct sendmail_attachment {
     const struct mta_request *request;
     char *dir;
-    char mc_path[PATH_MAX], cf_path[PATH_MAX], m4_path[PATH_MAX];
+    struct sendmail_source source;
+    const char *mc_path; /* of sendmail.mc, or what it is called here */
+    char cf_path[PATH_MAX], m4_path[PATH_MAX];
     char *mc, *cf;  /* as they are now */
     char *stripped; /* sendmail.mc without our block */
     char *base;     /* the sendmail.cf made from that */
@@ -58,15 +59,33 @@ static int find_folder(struct sendmail_attachment *a, struct error *err)
                          "%s: cannot be written in sendmail.mc: it needs a path without quotes, "
                          "brackets, commas and blanks",
                          a->dir);
-    snprintf(a->mc_path, sizeof a->mc_path, "%s/sendmail.mc", a->dir);
     snprintf(a->cf_path, sizeof a->cf_path, "%s/sendmail.cf", a->dir);
     snprintf(a->m4_path, sizeof a->m4_path, "%s/milter-moved.m4", a->dir);
     return 0;
 }
 
+/* sendmail.mc; where there is none, FreeBSD's makefile takes HOST.mc. */
+static int find_mc(struct sendmail_attachment *a, struct error *err)
+{
+    const char *mc = a->request->mc;
+    char host[256] = "", path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/sendmail.mc", a->dir);
+    a->mc_path = a->source.path;
+    if (realpath(mc != NULL ? mc : path, a->source.path) != NULL)
+        return 0;
+    if (mc != NULL)
+        return error_set(err, EX_NOINPUT, "--mc: no such file '%s'", mc);
+    (void)gethostname(host, sizeof host - 1);
+    snprintf(path, sizeof path, "%s/%s.mc", a->dir, host);
+    if (realpath(path, a->source.path) != NULL)
+        return 0;
+    return error_set(err, EX_NOINPUT, "%s: no sendmail.mc and no %s.mc: --mc names the file",
+                     a->dir, host);
+}
+
 static int read_files(struct sendmail_attachment *a, struct error *err)
 {
-    if (find_folder(a, err) != 0)
+    if (find_folder(a, err) != 0 || find_mc(a, err) != 0)
         return -1;
     a->mc = file_read(a->mc_path, err);
     a->cf = a->mc == NULL ? NULL : file_read(a->cf_path, err);
@@ -75,24 +94,25 @@ static int read_files(struct sendmail_attachment *a, struct error *err)
     a->stripped = attachment_strip(a->mc, COMMENT);
     if (a->stripped == NULL)
         return out_of_memory(err);
-    a->base = sendmail_build(a->dir, a->stripped, a->request->warn, err);
+    a->source.cf = a->cf;
+    a->base = sendmail_build(&a->source, a->stripped, a->request->warn, err);
     return a->base == NULL ? -1 : 0;
 }
 
 /* A change that was made in sendmail.cf by hand would be lost. */
-static int check_cf_is_made_of_mc(const struct sendmail_attachment *a, struct error *err)
+static int check_cf_is_made_of_mc(struct sendmail_attachment *a, struct error *err)
 {
     const char *differs;
     size_t length;
-    char *made = sendmail_build(a->dir, a->mc, NULL, err);
+    char *made = sendmail_build(&a->source, a->mc, NULL, err);
     if (made == NULL)
         return -1;
     int rc = 0;
     if (!sendmail_same(a->cf, made, &differs, &length))
         rc = error_set(err, EX_CONFIG,
                        "%s is not what m4 makes of %s, and what was changed by hand would be lost: "
-                       "bring it into sendmail.mc, and rebuild: %.*s",
-                       a->cf_path, a->mc_path, (int)length, differs);
+                       "bring it into %s, and rebuild: %.*s",
+                       a->cf_path, a->mc_path, strrchr(a->mc_path, '/') + 1, (int)length, differs);
     free(made);
     return rc;
 }
@@ -140,11 +160,18 @@ static void check_socket(const struct sendmail_attachment *a, const char *socket
 /* A milter with our socket that was put in by hand keeps its name. */
 static int find_by_hand(struct sendmail_attachment *a, struct error *err)
 {
-    int rc = sendmail_find_filter(a->base, a->mc_path, a->milter, a->filter, sizeof a->filter, err);
-    a->by_hand = rc > 0;
-    if (rc == 0)
-        snprintf(a->filter, sizeof a->filter, FILTER);
-    return rc < 0 ? -1 : 0;
+    struct endpoint endpoint;
+    struct sendmail_filter filter;
+    if (endpoint_parse(&endpoint, a->request->settings->socket, err) != 0)
+        return -1;
+    a->by_hand = sendmail_find_filter(a->base, &endpoint, &filter) && filter.is_exact;
+    snprintf(a->filter, sizeof a->filter, "%s", a->by_hand ? filter.name : SENDMAIL_FILTER);
+    if (!a->by_hand || strchr(filter.flags, 'T') != NULL)
+        return 0;
+    return error_set(err, EX_CONFIG,
+                     "%s: has our milter without F=T, and lets mail pass while it is down: add F=T "
+                     "to INPUT_MAIL_FILTER(`%s', ...)",
+                     a->mc_path, filter.name);
 }
 
 /* ---- sendmail.mc */
@@ -165,24 +192,29 @@ static const char *find_place(const char *mc)
     return NULL;
 }
 
-/* The sendmail.mc with our block, which includes the m4 file at this path. Debian's makefile tries to make
- * each file of a line that begins with include: hence the empty string before it. */
-static char *add_block(const struct sendmail_attachment *a, const char *m4_path, struct error *err)
+/* The sendmail.mc with our blocks: one includes the m4 file at this path, and one at the end has the milter, after all
+ * others. Debian's makefile tries to make each file of a line that begins with include: hence the empty string before
+ * it. */
+static char *add_blocks(const struct sendmail_attachment *a, const char *m4_path, struct error *err)
 {
-    char filter[512] = "", *text;
+    char filter[ENDPOINT_TEXT_SIZE + 256] = "", *text;
     const char *at = find_place(a->stripped);
+    size_t length = strlen(a->stripped);
+    bool whole = length > 0 && a->stripped[length - 1] == '\n';
     if (at == NULL) {
-        error_set(err, EX_CONFIG, "%s: has no MAILER line, before which the milter has to be",
+        error_set(err, EX_CONFIG, "%s: has no MAILER line, before which our rules have to be",
                   a->mc_path);
         return NULL;
     }
     if (!a->by_hand)
         snprintf(filter, sizeof filter,
-                 "INPUT_MAIL_FILTER(`" FILTER "', `S=%s, F=T, T=C:10s;S:30s;R:30s;E:1m')dnl\n",
+                 "%s\nINPUT_MAIL_FILTER(`" SENDMAIL_FILTER
+                 "', `S=%s, F=T, T=C:10s;S:30s;R:30s;E:1m')dnl\n" COMMENT ATTACH_END "\n",
+                 whole ? COMMENT ATTACH_BEGIN : "\n" COMMENT ATTACH_BEGIN ATTACH_NEWLINE,
                  a->milter);
     if (asprintf(&text,
-                 "%.*s" COMMENT ATTACH_BEGIN "\n%s`'include(`%s')dnl\n" COMMENT ATTACH_END "\n%s",
-                 (int)(at - a->stripped), a->stripped, filter, m4_path, at) < 0) {
+                 "%.*s" COMMENT ATTACH_BEGIN "\n`'include(`%s')dnl\n" COMMENT ATTACH_END "\n%s%s",
+                 (int)(at - a->stripped), a->stripped, m4_path, at, filter) < 0) {
         out_of_memory(err);
         return NULL;
     }
@@ -200,7 +232,7 @@ static int rebuild(void *data, struct error *err)
     bool by_makefile = false;
     if (!a->changes_cf)
         return 0;
-    if (a->made != NULL && sendmail_make(&by_makefile, a->dir, a->cf_path, err) != 0)
+    if (a->made != NULL && sendmail_make(&by_makefile, a->dir, a->mc_path, a->cf_path, err) != 0)
         return -1;
     char *text = by_makefile ? file_read(a->cf_path, err) : NULL;
     int rc = by_makefile && text == NULL ? -1 : 0;
@@ -260,14 +292,25 @@ static void say_unserved(const struct sendmail_attachment *a)
 {
     const struct mta_request *request = a->request;
     size_t count = request->domain_count < DOMAINS_MAX ? request->domain_count : DOMAINS_MAX;
-    const char *first;
+    size_t first = count, others = 0;
+    bool denied[DOMAINS_MAX];
     struct error err;
-    int denied =
-        request->unserved ? 0 : sendmail_denied(a->cf_path, request->domains, count, &first, &err);
-    if (denied > 0)
+    if (request->unserved)
+        return;
+    if (sendmail_ask(denied, a->cf_path, "Basic_check_rcpt", "postmaster@", request->domains, count,
+                     &err) != 0) {
+        request->warn("%s", err.text);
+        return;
+    }
+    for (size_t i = count; i-- > 0;)
+        if (denied[i]) {
+            others += first < count;
+            first = i;
+        }
+    if (first < count)
         request->warn("%s%s not served by this Sendmail: mail to it is answered 'Relaying denied'; "
                       "attach --unserved has it answered with 551",
-                      first, denied > 1 ? " and others are" : " is");
+                      request->domains[first], others > 0 ? " and others are" : " is");
 }
 
 /* Mail to a mailing list meets it on the day after a migration. */
@@ -288,8 +331,8 @@ static int make_ahead(struct sendmail_attachment *a, const char *m4, struct erro
     char path[] = FILE_TEMPORARY;
     if (file_create_temporary(path, m4, err) != 0)
         return -1;
-    char *mc = add_block(a, path, err);
-    a->made = mc == NULL ? NULL : sendmail_build(a->dir, mc, NULL, err);
+    char *mc = add_blocks(a, path, err);
+    a->made = mc == NULL ? NULL : sendmail_build(&a->source, mc, NULL, err);
     free(mc);
     unlink(path);
     return a->made == NULL ? -1 : 0;
@@ -301,7 +344,7 @@ static int plan(struct sendmail_attachment *a, struct error *err)
         a->request->say("replies of several lines: for mailboxes that Sendmail no longer has, "
                         "senders see only the first line\n");
     char *m4 = sendmail_m4(a->request->settings, a->filter, a->request->unserved, err);
-    char *mc = m4 == NULL ? NULL : add_block(a, a->m4_path, err);
+    char *mc = m4 == NULL ? NULL : add_blocks(a, a->m4_path, err);
     if (mc == NULL || make_ahead(a, m4, err) != 0 ||
         sendmail_check_filters(a->made, a->mc_path, a->filter, a->request->say, err) != 0 ||
         sendmail_check_first_rule(a->made, a->mc_path, err) != 0) {

@@ -23,30 +23,81 @@ static void warn_lines(const char *text, void (*warn)(const char *format, ...))
     }
 }
 
-/* Runs m4 in the folder, as the server's makefile does: sendmail.mc may include files by a relative path. m4
- * exits with 0 even where Sendmail's own m4 files report an error. */
-char *sendmail_build(const char *folder, const char *mc, void (*warn)(const char *format, ...),
-                     struct error *err)
+/* What is in cf behind this text, up to the next blank; "" if there is none. */
+static void read_word(char *out, size_t size, const char *cf, const char *behind)
 {
-    const char *const argv[] = {"sh", "-c", "cd \"$0\" && exec m4", folder, NULL};
+    const char *at = strstr(cf, behind);
+    at = at == NULL ? "" : at + strlen(behind);
+    snprintf(out, size, "%.*s", (int)strcspn(at, " \n"), at);
+}
+
+/* Sendmail's m4 files write where they are into each sendmail.cf, as a path from the folder where m4 ran. Returns whether
+ * cf.m4 is there. */
+static bool find_cf_dir(struct sendmail_source *source)
+{
+    char ran_in[PATH_MAX], dir[PATH_MAX], path[2 * PATH_MAX + 16];
+    read_word(ran_in, sizeof ran_in, source->cf, "\n##### in ");
+    read_word(dir, sizeof dir, source->cf, "\n##### using ");
+    if (*dir == '\0')
+        return false;
+    snprintf(path, sizeof path, "%s%s%sm4/cf.m4", *dir == '/' ? "" : ran_in, *dir == '/' ? "" : "/",
+             dir);
+    if (access(path, R_OK) != 0 || strlen(path) >= sizeof source->cf_dir)
+        return false;
+    snprintf(source->cf_dir, sizeof source->cf_dir, "%.*s",
+             (int)(strlen(path) - strlen("m4/cf.m4")), path);
+    return true;
+}
+
+/* As the server's makefile does, in the folder of the .mc, which may include files by a relative path. */
+static int run_m4(struct output *out, const struct sendmail_source *source, const char *mc,
+                  struct error *err)
+{
+    char folder[PATH_MAX], define[PATH_MAX + 16], cf_m4[PATH_MAX + 16];
+    static const char script[] = "cd \"$0\" && exec m4 \"$@\"";
+    const char *const alone[] = {"sh", "-c", script, folder, NULL};
+    const char *const with[] = {"sh", "-c", script, folder, define, cf_m4, "-", NULL};
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(source->path, '/') - source->path),
+             source->path);
+    snprintf(define, sizeof define, "-D_CF_DIR_=%s", source->cf_dir);
+    snprintf(cf_m4, sizeof cf_m4, "%sm4/cf.m4", source->cf_dir);
+    return process_run(out, *source->cf_dir == '\0' ? alone : with, mc, err);
+}
+
+/* Why this is no sendmail.cf; NULL if it is one. m4 exits with 0 even where Sendmail's own m4 files report an error. */
+static const char *find_fault(const struct output *output)
+{
+    if (output->status == 127)
+        return "m4 is not installed";
+    if (output->status != 0)
+        return output->err;
+    const char *why = strstr(output->err, "*** ERROR");
+    if (why == NULL && strstr(output->out, "\nMlocal") == NULL)
+        why = "it has no MAILER(`local')";
+    return why;
+}
+
+char *sendmail_build(struct sendmail_source *source, const char *mc,
+                     void (*warn)(const char *format, ...), struct error *err)
+{
     struct output output;
     char *made = NULL;
-
-    if (process_run(&output, argv, mc, err) == 0) {
-        const char *why = output.status == 127 ? "m4 is not installed"
-                          : output.status != 0 ? output.err
-                                               : strstr(output.err, "*** ERROR");
-        if (why == NULL && strstr(output.out, "\nMlocal") == NULL)
-            why = "it has no MAILER(`local')";
-        if (why != NULL) {
-            error_set(err, EX_CONFIG, "m4 makes no sendmail.cf of %s/sendmail.mc: %.*s", folder,
-                      (int)strcspn(why, "\n"), why);
-        } else {
-            if (warn != NULL)
-                warn_lines(output.err, warn);
-            made = output.out;
-            output.out = NULL;
-        }
+    int rc = run_m4(&output, source, mc, err);
+    /* proto.m4, which cf.m4 includes, writes a line V10/Berkeley. */
+    if (rc == 0 && output.status == 0 && *source->cf_dir == '\0' &&
+        strstr(output.out, "\nV10/") == NULL && find_cf_dir(source)) {
+        process_free(&output);
+        rc = run_m4(&output, source, mc, err);
+    }
+    const char *why = rc == 0 ? find_fault(&output) : NULL;
+    if (why != NULL) {
+        error_set(err, EX_CONFIG, "m4 makes no sendmail.cf of %s: %.*s", source->path,
+                  (int)strcspn(why, "\n"), why);
+    } else if (rc == 0) {
+        if (warn != NULL)
+            warn_lines(output.err, warn);
+        made = output.out;
+        output.out = NULL;
     }
     process_free(&output);
     return made;
@@ -102,6 +153,43 @@ bool sendmail_list_has(const char *list, size_t length, const char *name)
         at += item + 1;
     }
     return false;
+}
+
+/* The value of an equate in a list, "S=unix:/run/x, F=T", which ends at ','; "" if it is not there. */
+static void read_equate(char *out, size_t size, const char *list, size_t length, const char *key)
+{
+    size_t skip = strlen(key);
+    *out = '\0';
+    for (const char *at = list, *end = list + length; at != NULL && at < end;
+         at = memchr(at, ',', (size_t)(end - at)), at += at != NULL) {
+        at += strspn(at, " \t");
+        if (strncmp(at, key, skip) == 0 && at[skip] == '=')
+            snprintf(out, size, "%.*s", (int)strcspn(at + skip + 1, ", \t\n"), at + skip + 1);
+    }
+}
+
+bool sendmail_find_filter(const char *cf, const struct endpoint *socket,
+                          struct sendmail_filter *out)
+{
+    bool found = false;
+    size_t length;
+    for (const char *line; (line = sendmail_line(&cf, &length)) != NULL;) {
+        struct sendmail_filter filter;
+        struct endpoint endpoint;
+        if (*line != 'X')
+            continue;
+        snprintf(filter.name, sizeof filter.name, "%.*s", (int)strcspn(line + 1, ", \t\n"),
+                 line + 1);
+        read_equate(filter.socket, sizeof filter.socket, line, length, "S");
+        read_equate(filter.flags, sizeof filter.flags, line, length, "F");
+        filter.is_exact = endpoint_parse_sendmail(&endpoint, filter.socket) &&
+                          endpoint_is_same(&endpoint, socket);
+        if (filter.is_exact || strcmp(filter.name, SENDMAIL_FILTER) == 0)
+            *out = filter, found = true;
+        if (filter.is_exact)
+            return true;
+    }
+    return found;
 }
 
 bool sendmail_blames_not(const char *cf, const char *word)

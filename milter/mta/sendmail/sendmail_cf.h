@@ -2,15 +2,29 @@
 #ifndef MTA_SENDMAIL_SENDMAIL_CF_H
 #define MTA_SENDMAIL_SENDMAIL_CF_H
 
+#include "base/endpoint.h"
 #include "base/error.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The sendmail.cf that m4 makes in this folder from mc, the text of a sendmail.mc. On the heap; or NULL with
- * err (EX_CONFIG, EX_UNAVAILABLE). m4's warnings are given to warn, a line each; NULL: to nobody. */
-char *sendmail_build(const char *folder, const char *mc, void (*warn)(const char *format, ...),
-                     struct error *err);
+/* What attach calls our milter in a sendmail.cf. */
+#define SENDMAIL_FILTER "milter-moved"
+
+/* Where a sendmail.cf comes from. */
+struct sendmail_source {
+    char path[PATH_MAX]; /* of the .mc, absolute; m4 runs in its folder */
+    char cf_dir
+        [PATH_MAX]; /* of Sendmail's m4 files, where cf.m4 has to be on m4's command line; else "" */
+    const char *cf; /* the sendmail.cf made of it before, borrowed: a comment in it names cf_dir */
+};
+
+/* The sendmail.cf that m4 makes from mc, the text of a .mc. A .mc that does not include cf.m4 leaves that to m4's command
+ * line, as on FreeBSD and OpenBSD: cf_dir is set then. On the heap; or NULL with err (EX_CONFIG, EX_UNAVAILABLE). m4's
+ * warnings are given to warn, a line each; NULL: to nobody. */
+char *sendmail_build(struct sendmail_source *source, const char *mc,
+                     void (*warn)(const char *format, ...), struct error *err);
 
 /* The next line that is neither empty nor a comment (in which m4 writes when and where it ran), with its
  * length in *length; NULL after the last. *at becomes the beginning of the line after it. */
@@ -25,6 +39,16 @@ const char *sendmail_find(const char *cf, const char *begins, size_t *length);
 
 /* Whether an item of the list of milters, "a, b" or "a;b", is this name. */
 bool sendmail_list_has(const char *list, size_t length, const char *name);
+
+/* A milter: the line "Xname, S=socket, F=T". */
+struct sendmail_filter {
+    char name[64], socket[ENDPOINT_TEXT_SIZE], flags[16];
+    bool is_exact; /* it has our socket, not only our name */
+};
+
+/* Finds our milter: by this socket of ours, or else by the name. */
+bool sendmail_find_filter(const char *cf, const struct endpoint *socket,
+                          struct sendmail_filter *out);
 
 /* Whether DontBlameSendmail in the file has this word. */
 bool sendmail_blames_not(const char *cf, const char *word);

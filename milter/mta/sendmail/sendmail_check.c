@@ -57,33 +57,6 @@ int sendmail_check_map_name(const char *cf, const char *cf_path, struct error *e
                      cf_path);
 }
 
-/* Whether a milter line, "Xname, S=unix:/path, F=T", has this socket, also as "local:/path". */
-static bool has_socket(const char *line, size_t length, const char *socket)
-{
-    const char *path = endpoint_path(socket), *name = path == NULL ? socket : path;
-    const char *at = memmem(line, length, name, strlen(name));
-    return at != NULL && strchr(":=", at[-1]) != NULL && strchr(", \n", at[strlen(name)]) != NULL;
-}
-
-int sendmail_find_filter(const char *cf, const char *mc_path, const char *socket, char *name,
-                         size_t size, struct error *err)
-{
-    const char *line;
-    int found = 0;
-    for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;) {
-        if (*line != 'X' || !has_socket(line, length, socket))
-            continue;
-        if (memmem(line, length, "F=T", 3) == NULL)
-            return error_set(err, EX_CONFIG,
-                             "%s: has our milter without F=T, and lets mail pass while it is down: "
-                             "add F=T to: %.*s",
-                             mc_path, (int)length, line);
-        snprintf(name, size, "%.*s", (int)strcspn(line + 1, ", \n"), line + 1);
-        found = 1;
-    }
-    return found;
-}
-
 /* ---- after our lines were added */
 
 /* If the line has this beginning, the text after by; else NULL. */
@@ -112,8 +85,8 @@ int sendmail_check_filters(const char *cf, const char *mc_path, const char *filt
     if (asked)
         return 0;
     return error_set(err, EX_CONFIG,
-                     "%s: confINPUT_MAIL_FILTERS is defined after the MAILER lines, without %s: "
-                     "define it before them",
+                     "%s: confINPUT_MAIL_FILTERS does not get %s: is it, or INPUT_MAIL_FILTER, "
+                     "redefined there?",
                      mc_path, filter);
 }
 

@@ -14,11 +14,6 @@ int sendmail_check_reach(const char *cf, const char *socket, struct error *err);
 /* Whether the name of our map is free: it is part of what the lookup server is asked. */
 int sendmail_check_map_name(const char *cf, const char *cf_path, struct error *err);
 
-/* Looks for a milter with this socket. Returns 1 with its name in name[size], 0 if there is none; or -1 with
- * err if it lets mail pass while it is down. */
-int sendmail_find_filter(const char *cf, const char *mc_path, const char *socket, char *name,
-                         size_t size, struct error *err);
-
 /* Whether the milter called filter is asked on all ports but those with a list of their own, which are said. */
 int sendmail_check_filters(const char *cf, const char *mc_path, const char *filter,
                            void (*say)(const char *format, ...), struct error *err);

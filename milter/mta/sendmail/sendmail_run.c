@@ -22,27 +22,31 @@ static bool is_target(const char *line, const char *name)
 }
 
 /* The makefile's target for the file; NULL if it has none. Debian's also has a target sendmail.cf, which
- * removes the file first. */
-static const char *find_target(const char *makefile, const char *cf_path)
+ * removes the file first. A rule for any .mc makes it of sendmail.mc (usual). */
+static const char *find_target(const char *makefile, const char *cf_path, bool usual)
 {
     const char *target = NULL;
     for (const char *line = makefile; *line != '\0'; line += *line == '\n') {
         if (is_target(line, cf_path))
             return cf_path;
-        if (is_target(line, "sendmail.cf") || is_target(line, "%.cf"))
+        if (is_target(line, "sendmail.cf") ||
+            (usual && (is_target(line, "%.cf") || is_target(line, ".mc.cf"))))
             target = "sendmail.cf";
         line += strcspn(line, "\n");
     }
     return target;
 }
 
-int sendmail_make(bool *made, const char *folder, const char *cf_path, struct error *err)
+int sendmail_make(bool *made, const char *folder, const char *mc_path, const char *cf_path,
+                  struct error *err)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], usual[PATH_MAX];
     struct error none;
     snprintf(path, sizeof path, "%s/Makefile", folder);
     char *makefile = file_read(path, &none);
-    const char *target = makefile == NULL ? NULL : find_target(makefile, cf_path);
+    snprintf(usual, sizeof usual, "%s/sendmail.mc", folder);
+    const char *target =
+        makefile == NULL ? NULL : find_target(makefile, cf_path, strcmp(mc_path, usual) == 0);
     free(makefile);
     *made = target != NULL;
     if (!*made)
@@ -71,52 +75,50 @@ int sendmail_try(const char *cf_path, struct error *err)
     return rc;
 }
 
-char *sendmail_try_rules(const char *cf_path, const char *commands, struct error *err)
+/* A stranger, whom nobody knows (RFC 5737), asks for each recipient. On the heap; NULL if memory is out. */
+static char *write_commands(const char *ruleset, const char *mailbox, const char *const *names,
+                            size_t count)
 {
-    const char *const argv[] = {"sendmail", "-C", cf_path, "-bt", NULL};
-    struct output output;
-    char *printed = NULL;
-    if (process_run(&output, argv, commands, err) == 0) {
-        printed = output.out;
-        output.out = NULL;
-    }
-    process_free(&output);
-    return printed;
-}
-
-/* One "Basic_check_rcpt returns: $# error ..." for each domain. */
-static int count_denied(const char *said, const char *const *domains, size_t count,
-                        const char **first)
-{
-    static const char returns[] = "\nBasic_check_rcpt returns: ";
-    int denied = 0;
-    for (size_t i = 0; i < count && (said = strstr(said, returns)) != NULL; i++) {
-        said += strlen(returns);
-        if (strncmp(said, "$# error", 8) == 0 && denied++ == 0)
-            *first = domains[i];
-    }
-    return denied;
-}
-
-int sendmail_denied(const char *cf_path, const char *const *domains, size_t count,
-                    const char **first, struct error *err)
-{
-    char *commands = NULL, *printed = NULL;
+    char *commands = NULL;
     size_t size;
     FILE *out = open_memstream(&commands, &size);
     if (out == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
-    fputs(".D{client_addr}192.0.2.1\n.D{client_name}client.invalid\n.D{client_resolve}OK\n", out);
+        return NULL;
+    fputs(".D{client_addr}198.51.100.1\n.D{client_name}stranger.invalid\n"
+          ".D{client_resolve}FAIL\n.D{mail_from}<>\n",
+          out);
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "Basic_check_rcpt <postmaster@%s>\n", domains[i]);
-    if (fclose(out) == 0)
-        printed = sendmail_try_rules(cf_path, commands, err);
-    else
-        error_set(err, EX_OSERR, "out of memory");
-    int denied = printed == NULL ? -1 : count_denied(printed, domains, count, first);
+        fprintf(out, "%s <%s%s>\n", ruleset, mailbox, names[i]);
+    return fclose(out) == 0 ? commands : NULL;
+}
+
+/* Reads a line "check_rcpt       returns: ..." for each. Returns how many there are. */
+static size_t read_results(const char *said, const char *ruleset, bool *denied, size_t count)
+{
+    char returns[32];
+    size_t found = 0;
+    snprintf(returns, sizeof returns, "\n%-16.16s returns: ", ruleset);
+    for (; found < count && (said = strstr(said, returns)) != NULL; found++) {
+        said += strlen(returns);
+        denied[found] = memmem(said, strcspn(said, "\n"), "elaying denied", 14) != NULL;
+    }
+    return found;
+}
+
+int sendmail_ask(bool *denied, const char *cf_path, const char *ruleset, const char *mailbox,
+                 const char *const *names, size_t count, struct error *err)
+{
+    const char *const argv[] = {"sendmail", "-C", cf_path, "-bt", NULL};
+    struct output output = {.out = NULL};
+    char *commands = write_commands(ruleset, mailbox, names, count);
+    int rc = commands == NULL ? error_set(err, EX_OSERR, "out of memory")
+                              : process_run(&output, argv, commands, err);
+    if (rc == 0 && read_results(output.out, ruleset, denied, count) < count)
+        rc = error_set(err, EX_UNAVAILABLE, "sendmail -C %s -bt: has no answer: %.*s", cf_path,
+                       (int)strcspn(output.err, "\n"), output.err);
     free(commands);
-    free(printed);
-    return denied;
+    process_free(&output);
+    return rc;
 }
 
 /* ---- the daemon */
