@@ -4,6 +4,7 @@
 #include "net/probe.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -56,6 +57,21 @@ static void reload_daemon(const struct mta_request *request)
             "milter-moved has to read its configuration again: systemctl reload milter-moved");
 }
 
+static void say_copies(const struct mta_request *request, const struct file_change *change,
+                       bool all)
+{
+    char pattern[PATH_MAX + 8];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%s.2*Z", change->path);
+    if (!all && change->copy != NULL)
+        request->say("kept: %s\n", change->copy);
+    if (!all || glob(pattern, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        request->say("kept: %s\n", found.gl_pathv[i]);
+    globfree(&found);
+}
+
 int attachment_carry_out(const struct mta_request *request, struct file_changes *changes,
                          const struct aftermath *aftermath, const char *nothing, const char *done,
                          struct error *err)
@@ -78,8 +94,7 @@ int attachment_carry_out(const struct mta_request *request, struct file_changes 
     if (run_aftermath(request, changes, aftermath, err) != 0)
         return -1;
     for (size_t i = 0; i < changes->count; i++)
-        if (changes->files[i].copy != NULL)
-            request->say("kept: %s\n", changes->files[i].copy);
+        say_copies(request, &changes->files[i], aftermath->names_all_copies);
     request->say("%s\n", done);
     return 0;
 }
@@ -101,38 +116,72 @@ static int read_part(char **out, const char *path, struct error *err)
     return *out == NULL ? -1 : 0;
 }
 
-/* Writes the lines of the part that do not set the key. */
-static void copy_others(FILE *out, const char *text, const char *key)
+/* Writes the servers of a list but this one, and this one where it is with them. */
+static void write_servers(char *out, size_t size, const char *list, size_t length,
+                          const char *server, bool with)
 {
-    size_t key_length = strlen(key);
-    while (*text != '\0') {
-        size_t length = strcspn(text, "\n");
-        length += text[length] == '\n';
-        if (strncmp(text, key, key_length) != 0 || text[key_length] != ' ')
-            fwrite(text, 1, length, out);
-        text += length;
-    }
+    char copy[64], *rest = copy;
+    snprintf(copy, sizeof copy, "%.*s", (int)length, list);
+    *out = '\0';
+    for (const char *name; (name = strsep(&rest, " ")) != NULL;)
+        if (*name != '\0' && strcmp(name, server) != 0)
+            snprintf(out + strlen(out), size - strlen(out), " %s", name);
+    if (with)
+        snprintf(out + strlen(out), size - strlen(out), " %s", server);
 }
 
-int attachment_set_key(const struct mta_request *request, struct file_changes *changes,
-                       const char *key, const char *value, struct error *err)
+/* Copies the lines, "socket = "..."; # postfix": each tells which servers need it, and goes with the last. That of key
+ * gets the value. Returns whether there is one. */
+static bool copy_lines(FILE *out, const char *text, const char *server, bool with, const char *key,
+                       const char *value)
+{
+    static const char mark[] = "; #";
+    bool found = false;
+    for (const char *end; *text != '\0'; text = end + (*end == '\n')) {
+        char servers[64];
+        end = text + strcspn(text, "\n");
+        const char *at = memmem(text, (size_t)(end - text), mark, strlen(mark));
+        const char *list = at == NULL ? end : at + strlen(mark);
+        write_servers(servers, sizeof servers, list, (size_t)(end - list), server, with);
+        bool is_key =
+            key != NULL && strncmp(text, key, strlen(key)) == 0 && text[strlen(key)] == ' ';
+        found = found || is_key;
+        if (*servers == '\0')
+            continue;
+        if (is_key)
+            fprintf(out, "%s = \"%s\"", key, value);
+        else
+            fprintf(out, "%.*s", (int)((at == NULL ? end : at) - text), text);
+        fprintf(out, "%s%s\n", at == NULL && !is_key ? " #" : mark, servers);
+    }
+    return found;
+}
+
+/* Plans a new text of the part: its lines with or without this server, and with this value of key (NULL: none). */
+static int change_part(const struct mta_request *request, struct file_changes *changes,
+                       const char *server, bool with, const char *key, const char *value,
+                       struct error *err)
 {
     char path[PATH_MAX], *old = NULL, *text = NULL;
     struct file_change *planned = NULL;
-    size_t size;
+    size_t size = 0;
     if (part_path(path, request, err) != 0 || read_part(&old, path, err) != 0)
         return -1;
     for (size_t i = 0; i < changes->count; i++)
         if (strcmp(changes->files[i].name, ATTACH_CONF) == 0)
             planned = &changes->files[i];
     FILE *out = open_memstream(&text, &size);
-    if (out != NULL) {
-        copy_others(out, planned == NULL ? old : planned->text, key);
-        fprintf(out, "%s = \"%s\";\n", key, value);
-    }
+    if (out != NULL &&
+        !copy_lines(out, planned == NULL ? old : planned->text, server, with, key, value) &&
+        key != NULL)
+        fprintf(out, "%s = \"%s\"; # %s\n", key, value, server);
     free(old);
     if (out == NULL || fclose(out) != 0)
         return error_set(err, EX_OSERR, "out of memory");
+    if (size == 0) {
+        free(text);
+        text = NULL;
+    }
     if (planned == NULL)
         return file_changes_add(changes, path, text, err);
     free(planned->text);
@@ -140,21 +189,34 @@ int attachment_set_key(const struct mta_request *request, struct file_changes *c
     return 0;
 }
 
-int attachment_forget(const struct mta_request *request, struct file_changes *changes,
-                      struct error *err)
+int attachment_set_key(const struct mta_request *request, struct file_changes *changes,
+                       const char *server, const char *key, const char *value, struct error *err)
 {
-    char path[PATH_MAX];
-    if (part_path(path, request, err) != 0)
-        return -1;
-    return access(path, F_OK) != 0 ? 0 : file_changes_add(changes, path, NULL, err);
+    return change_part(request, changes, server, true, key, value, err);
 }
 
-int attachment_mode(const struct mta_request *request, struct file_changes *changes,
-                    struct error *err)
+int attachment_forget(const struct mta_request *request, struct file_changes *changes,
+                      const char *server, struct error *err)
 {
-    if (!request->observe || request->settings->mode == MODE_OBSERVE)
-        return 0;
-    return attachment_set_key(request, changes, "mode", "observe", err);
+    return change_part(request, changes, server, false, NULL, NULL, err);
+}
+
+int attachment_share(const struct mta_request *request, struct file_changes *changes,
+                     const char *server, struct error *err)
+{
+    bool observe = request->observe && request->settings->mode != MODE_OBSERVE;
+    return change_part(request, changes, server, true, observe ? "mode" : NULL, "observe", err);
+}
+
+bool attachment_unsets(const struct file_changes *changes, const char *line)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct file_change *change = &changes->files[i];
+        if (strcmp(change->name, ATTACH_CONF) == 0 && change->old != NULL)
+            return strstr(change->old, line) != NULL &&
+                   (change->text == NULL || strstr(change->text, line) == NULL);
+    }
+    return false;
 }
 
 static int find_table(const char *name, const char *value, void *data, struct error *err)

@@ -22,29 +22,30 @@ struct aftermath {
     void *data;
     const char *const *const *checks;  /* if one fails the change is taken back */
     const char *const *const *reloads; /* make the running server read its files again; likewise */
+    bool names_all_copies;             /* the dated copies of earlier changes too */
 };
 
 /* What attach sets in our own configuration stands in a file of its own, in the folder FILE.d of milter-moved.conf. */
 #define ATTACH_CONF "attach.conf"
 
-/* Plans that the string value is set for key there. Returns 0, or -1 with err. */
+/* Plan what it has for a server, "postfix"; a line that is for none goes, and so does an empty file. Each returns 0, or -1
+ * with err. The first sets key to a string; the second takes the server's lines out; the third makes what is there the
+ * server's too, and adds mode = "observe" if --observe was given: attachment_carry_out makes the daemon read it. */
 int attachment_set_key(const struct mta_request *request, struct file_changes *changes,
-                       const char *key, const char *value, struct error *err);
-
-/* Plans that the file goes. Returns 0, or -1 with err. */
+                       const char *server, const char *key, const char *value, struct error *err);
 int attachment_forget(const struct mta_request *request, struct file_changes *changes,
-                      struct error *err);
+                      const char *server, struct error *err);
+int attachment_share(const struct mta_request *request, struct file_changes *changes,
+                     const char *server, struct error *err);
+
+/* Whether the changes take out a line there that has this text. */
+bool attachment_unsets(const struct file_changes *changes, const char *line);
 
 /* Checks that the daemon behind the lookup socket can read its table. Returns 0, or -1 with err. */
 int attachment_check_table(const char *lookup_socket, struct error *err);
 
 /* Whether systemd is booted: where it is only installed systemctl does nothing and exits 0 (sd_booted(3)). */
 bool attachment_has_systemd(void);
-
-/* If --observe was given, plans mode = "observe"; attachment_carry_out then makes the daemon read it. Returns
- * 0, or -1 with err. */
-int attachment_mode(const struct mta_request *request, struct file_changes *changes,
-                    struct error *err);
 
 /* Has the changes confirmed, makes them, runs the aftermath, and says done; without changes it says nothing.
  * Returns 0, also if the changes were only to be shown; or -1 with err and all files as they were. */

@@ -224,7 +224,7 @@ class StockSendmailCase(Case):
         before = self.replies()
         self.attach("--observe")
         part = self.daemon.conf.with_name("milter-moved.conf.d") / "attach.conf"
-        self.assertEqual(part.read_text(), 'mode = "observe";\n')
+        self.assertEqual(part.read_text(), 'mode = "observe"; # sendmail\n')
         place.until(lambda: self.daemon.count("configuration read again") == 1, "the daemon reads it")
         self.sendmail.hears(PRESENT, "250 ")
         observed = f"from=<sender@client.example>, map=reply, entry={REMOVED}, observed reply={NEW}"

@@ -105,64 +105,20 @@ class AfterEachTool(Tools):
                 self.write("master.cf", self.before["master.cf"])
 
 
-OLD_MAIN = """\
-# milter-moved begin: by movedctl attach, to be taken out by movedctl detach
-smtpd_milters = {{ unix:milter-moved/milter.sock, default_action=tempfail }}
-moved_listed = proxy:socketmap:unix:{lookups}:listed
-proxy_read_maps = {readable} $moved_listed
-moved_domains = inline:{{
-    {{ retired.example = moved_unserved }}
-    }}
-moved_unserved = check_recipient_access pipemap:{{$moved_listed, static:OK}}
-# milter-moved end
-"""
-OLD_MASTER = """
-  # milter-moved begin: by movedctl attach, to be taken out by movedctl detach
-  -o { virtual_mailbox_maps = inline:{here@virt.example=virt/} $moved_listed }
-  -o { smtpd_restriction_classes = moved_unserved }
-  -o { smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated check_recipient_access $moved_domains defer_unauth_destination }
-  -o { smtpd_soft_error_limit = ${stress?{1}:{1000}} }
-  -o { smtpd_hard_error_limit = ${stress?{1}:{1001}} }
-  # milter-moved end"""
-
-
 class AnOlderAttach(Tools):
-    def old(self):
+    def test_is_said_and_nothing_is_changed(self):
         self.begin()
-        self.before = self.postfix.files()
-        readable = self.postfix.run("postconf", "-h", "proxy_read_maps").stdout.strip()
-        self.write("main.cf", self.before["main.cf"] + OLD_MAIN.format(lookups=self.daemon.lookups, readable=readable).encode())
-        line = self.service().split("/")[0] + "      inet  n       -       y       -       -       smtpd"
-        self.assertIn(line.encode(), self.before["master.cf"])
-        self.write("master.cf", self.before["master.cf"].replace(line.encode(), line.encode() + OLD_MASTER.encode()))
-
-    def test_is_converted_and_then_detached_byte_for_byte(self):
-        self.old()
-        self.attach()
-        for name, text in self.postfix.files().items():
-            for word in (b"proxy:socketmap", b"moved_domains", b"begin", b"restriction_classes = moved"):
-                self.assertNotIn(word, text, name)
-        self.settled(KNOWN, KNOWN)
-        self.detach()
-        self.assertEqual(self.postfix.files(), self.before)
-
-    def test_is_detached_byte_for_byte(self):
-        self.old()
-        self.detach()
-        self.assertEqual(self.postfix.files(), self.before)
-
-    def test_whose_markers_postconf_has_moved(self):
-        for after in (self.detach, self.attach):
-            self.old()
-            self.postfix.run("postconf", "-P", f"{self.service()}/smtpd_client_restrictions=permit_mynetworks")
-            after()
-            self.assertNotIn(b"moved_domains", b"".join(self.postfix.files().values()))
-            self.detach()
-            for name, text in self.postfix.files().items():
-                self.assertNotIn(b"$moved", text, name)
-            self.settled(NOT_KNOWN, DENIED)
-            self.doCleanups()
-            self.setUp()
+        for name in ("main.cf", "master.cf"):
+            before = self.postfix.files()
+            self.write(name, before[name] + b"# milter-moved begin: by movedctl attach, to be taken out by movedctl detach\n")
+            files = self.postfix.files()
+            for command in ("attach", "detach"):
+                done = self.ctl(command, "--yes", "postfix")
+                self.assertEqual(done.returncode, 78, done.stderr)
+                number = before[name].count(b"\n") + 1
+                self.assertIn(f"{name}:{number}: 'milter-moved begin' is of an older movedctl: put back the copy", done.stderr)
+            self.assertEqual(self.postfix.files(), files)
+            self.write(name, before[name])
 
 
 class WhatIsNotOurs(Tools):

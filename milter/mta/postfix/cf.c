@@ -6,8 +6,7 @@
 
 /* ---- the text */
 
-/* Postfix takes a line for a comment if '#' is its first character that is no blank (readlline.c). */
-static void blank_comments(char *text)
+void cf_blank_comments(char *text)
 {
     while (*text != '\0') {
         size_t length = strcspn(text, "\n"), blank = strspn(text, " \t\r\v\f");
@@ -25,7 +24,7 @@ static int take(struct cf *cf, char *text)
         free(text);
         return -1;
     }
-    blank_comments(bare);
+    cf_blank_comments(bare);
     cf_free(cf);
     *cf = (struct cf){text, bare};
     return 0;

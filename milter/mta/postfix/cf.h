@@ -16,6 +16,10 @@ struct span {
     size_t start, end;
 };
 
+/* Puts blanks in the place of each line that is a comment: '#' is its first character that is no blank (readlline.c of
+ * Postfix). */
+void cf_blank_comments(char *text);
+
 /* Copies the text. Returns 0, or -1 if memory is out; free it in either case. */
 int cf_read(struct cf *cf, const char *text);
 void cf_free(struct cf *cf);

@@ -2,6 +2,7 @@
 
 #include "mail/address.h"
 #include "mta/files.h"
+#include "mta/postfix/cf.h"
 #include "mta/process.h"
 
 #include <limits.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 static const char blanks[] = ", \t\r\n"; /* between the items of a list */
+
+#define FILES_MAX 16 /* lists in files, each named in the one before */
 
 /* ---- the installation */
 
@@ -218,27 +221,41 @@ static char *item_end(char *item)
     return item;
 }
 
-/* Writes over list. */
-static int match_list(struct matching *m, char *list, struct error *err)
+static int match_list(struct matching *m, char *list, int says, unsigned depth, struct error *err);
+
+/* Asks a list in a file, which may name other files. */
+static int match_file(struct matching *m, const char *path, int says, unsigned depth,
+                      struct error *err)
+{
+    if (depth == FILES_MAX)
+        return error_set(err, EX_CONFIG, "%s: is a list that names itself: take that out", path);
+    char *text = file_read(path, err);
+    if (text == NULL)
+        return -1;
+    cf_blank_comments(text);
+    int rc = match_list(m, text, says, depth + 1, err);
+    free(text);
+    return rc;
+}
+
+/* says: 1, or -1 behind '!', which holds for a whole file too (match_list.c). Writes over list. */
+static int match_list(struct matching *m, char *list, int says, unsigned depth, struct error *err)
 {
     int rc = 0;
     for (char *item = list + strspn(list, blanks), *next; rc == 0 && *item != '\0'; item = next) {
-        int says = 1;
+        int item_says = says;
         next = item_end(item);
         if (*next != '\0')
             *next++ = '\0';
         next += strspn(next, blanks);
         for (; *item == '!'; item++)
-            says = -says;
-        if (*item == '/') {
-            char *text = file_read(item, err);
-            rc = text == NULL ? -1 : match_list(m, text, err);
-            free(text);
-        } else if (strchr(item, ':') != NULL && *item != '[') {
-            rc = match_table(m, item, says, err);
-        } else {
-            match_string(m, item, says);
-        }
+            item_says = -item_says;
+        if (*item == '/')
+            rc = match_file(m, item, item_says, depth, err);
+        else if (strchr(item, ':') != NULL && *item != '[')
+            rc = match_table(m, item, item_says, err);
+        else
+            match_string(m, item, item_says);
     }
     return rc;
 }
@@ -259,7 +276,7 @@ static int match_class(struct matching *m, enum postfix_class kind, struct error
         return -1;
     m->below = !words[kind].has_subdomains ? NONE : names_relay_domains(m->postfix) ? ALL : DOTTED;
     memset(m->matches, 0, m->count);
-    int rc = match_list(m, list, err);
+    int rc = match_list(m, list, 1, 0, err);
     free(list);
     return rc;
 }

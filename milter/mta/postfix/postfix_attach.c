@@ -16,8 +16,6 @@
 #include <time.h>
 #include <utime.h>
 
-#define COMMENT "# "
-
 /* The state of one run. */
 struct postfix_attachment {
     const struct mta_request *request;
@@ -50,7 +48,6 @@ static void read_earlier_options(struct postfix_attachment *a, const char *text)
     a->raise_limits = a->raise_limits || strstr(text, OURS_HARD_LIMIT) != NULL;
 }
 
-/* Reads a file of the configuration, without the blocks of an older version. */
 static int read_file(struct cf *out, const char *path, struct postfix_attachment *a,
                      struct error *err)
 {
@@ -58,11 +55,9 @@ static int read_file(struct cf *out, const char *path, struct postfix_attachment
     if (text == NULL)
         return -1;
     read_earlier_options(a, text);
-    char *stripped = attachment_strip(text, COMMENT);
-    int rc = stripped == NULL ? -1 : cf_read(out, stripped);
+    int rc = cf_read(out, text) == 0 ? ours_check_form(out, path, err) : out_of_memory(err);
     free(text);
-    free(stripped);
-    return rc == 0 ? 0 : out_of_memory(err);
+    return rc;
 }
 
 static int write_scratch(const struct postfix_attachment *a, const char *name, const struct cf *cf,
@@ -77,8 +72,9 @@ static int write_scratch(const struct postfix_attachment *a, const char *name, c
     return 0;
 }
 
-/* Reads both files, and takes out what is ours. */
-static int read_configuration(struct postfix_attachment *a, struct error *err)
+/* Reads both files, and takes out what is ours. What is left of it elsewhere would wait for milter-moved after detach
+ * (so would the lookup socket, "" for attach), or accept what milter-moved no longer refuses. */
+static int read_configuration(struct postfix_attachment *a, const char *socket, struct error *err)
 {
     snprintf(a->main_path, sizeof a->main_path, "%s/main.cf", a->postfix.dir);
     snprintf(a->master_path, sizeof a->master_path, "%s/master.cf", a->postfix.dir);
@@ -86,7 +82,11 @@ static int read_configuration(struct postfix_attachment *a, struct error *err)
         read_file(&a->master, a->master_path, a, err) != 0 ||
         ours_strip_main(&a->main, &a->postfix, err) != 0)
         return -1;
-    return ours_strip_master(&a->master, &a->main, &a->postfix, err);
+    if (ours_strip_master(&a->master) != 0)
+        return out_of_memory(err);
+    if (ours_check_gone(&a->main, a->main_path, socket, err) != 0)
+        return -1;
+    return ours_check_gone(&a->master, a->master_path, socket, err);
 }
 
 /* Reads the services of what was read, with Postfix's own programs. */
@@ -228,7 +228,8 @@ static const struct {
      "reject_unlisted_sender: a removed mailbox counts as known, and is accepted as a sender"},
     {"check_policy_service", NULL,
      "check_policy_service: a removed mailbox counts as known, so the policy service is asked "
-     "first: with greylisting a stranger hears 450, and 551 at the next try"},
+     "first: one that greylists answers 450, and 551 comes at the next try; one that looks at "
+     "quotas may refuse the mailbox itself"},
 };
 
 /* Not as a part of the name of a parameter. */
@@ -268,7 +269,7 @@ static bool has_other_delimiter(const char *theirs, const char *ours)
 static void say_effects(const struct postfix_attachment *a)
 {
     struct error err;
-    char delimiter[32];
+    char delimiter[32], others[256];
     const char *ours = a->request->settings->delimiters;
     char *values = postfix_values(a->scratch, NULL, 0, &err);
     char *own = values == NULL ? NULL : postfix_overrides(a->scratch, true, &err);
@@ -276,6 +277,12 @@ static void say_effects(const struct postfix_attachment *a)
         if (has_effect(i, values, own))
             a->request->warn("%s", effects[i].text);
     if (own != NULL) {
+        find_value(others, sizeof others, values, "multi_instance_directories");
+        if (*others != '\0')
+            a->request->warn(
+                "multi_instance_directories: the other instances are left alone; attach "
+                "--config-dir for each that takes mail: %s",
+                others);
         find_value(delimiter, sizeof delimiter, values, "recipient_delimiter");
         if (has_other_delimiter(delimiter, ours))
             a->request->warn("recipient_delimiter = %s, and delimiters = \"%s\" in our "
@@ -284,6 +291,24 @@ static void say_effects(const struct postfix_attachment *a)
     }
     free(values);
     free(own);
+}
+
+static void say_all(const struct postfix_attachment *a, bool by_hand)
+{
+    if (by_hand)
+        a->request->warn("%s was added by hand, and is left as it is", a->milter);
+    say_classes(a);
+    say_services(a);
+    say_limits(a);
+    say_unserved(a);
+    say_effects(a);
+    a->request->say("\n");
+}
+
+/* Whether an administrator put the milter in, before ours is planned. */
+static bool is_by_hand(const struct postfix_attachment *a)
+{
+    return strstr(a->main.bare, a->milter) != NULL || strstr(a->master.bare, a->milter) != NULL;
 }
 
 /* ---- planning and making the change */
@@ -301,7 +326,6 @@ static int make_plan(struct postfix_attachment *a, struct error *err)
         .count = a->request->domain_count,
         .unserved = a->unserved,
         .raise_limits = a->raise_limits,
-        .warn = a->request->warn,
     };
     return plan_make(&input, &a->main, &a->master, a->services, a->service_count, err);
 }
@@ -321,8 +345,8 @@ static int add_changes(struct postfix_attachment *a, struct error *err)
     return rc;
 }
 
-static int carry_out(struct postfix_attachment *a, const char *nothing, const char *done,
-                     struct error *err)
+static int carry_out(struct postfix_attachment *a, bool detaches, const char *nothing,
+                     const char *done, struct error *err)
 {
     char program[PATH_MAX];
     const char *const status[] = {program, "-c", a->postfix.dir, "status", NULL};
@@ -332,7 +356,8 @@ static int carry_out(struct postfix_attachment *a, const char *nothing, const ch
     const char *const *const reloads[] = {reload, NULL};
     snprintf(program, sizeof program, "%s/postfix", a->postfix.programs);
     const struct aftermath aftermath = {.checks = checks,
-                                        .reloads = process_succeeds(status) ? reloads : NULL};
+                                        .reloads = process_succeeds(status) ? reloads : NULL,
+                                        .names_all_copies = detaches};
     return attachment_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
 }
 
@@ -366,20 +391,19 @@ static int attach_with(struct postfix_attachment *a, struct error *err)
         return error_set(err, EX_CONFIG,
                          "lookup_socket: is \"\": set it, or Postfix itself refuses mailboxes that "
                          "were removed");
-    if (read_configuration(a, err) != 0 || read_services(a, err) != 0 || classify(a, err) != 0 ||
-        place_sockets(a, err) != 0 || make_plan(a, err) != 0 || add_changes(a, err) != 0 ||
-        attachment_mode(a->request, &a->changes, err) != 0)
+    if (read_configuration(a, "", err) != 0 || read_services(a, err) != 0 ||
+        classify(a, err) != 0 || place_sockets(a, err) != 0)
         return -1;
-    if (!a->request->dry_run && a->changes.count > 0 && check_daemon(a, err) != 0)
+    bool by_hand = is_by_hand(a);
+    if (make_plan(a, err) != 0 || add_changes(a, err) != 0 ||
+        attachment_share(a->request, &a->changes, "postfix", err) != 0)
         return -1;
-    say_classes(a);
-    say_services(a);
-    say_limits(a);
-    say_unserved(a);
-    if (a->changes.count > 0)
-        say_effects(a);
-    a->request->say("\n");
-    return carry_out(a, "Attached already: nothing to change.",
+    if (a->changes.count > 0) {
+        if (!a->request->dry_run && check_daemon(a, err) != 0)
+            return -1;
+        say_all(a, by_hand);
+    }
+    return carry_out(a, false, "Attached already: nothing to change.",
                      "Attached. movedctl doctor shows what a sender now gets.", err);
 }
 
@@ -401,35 +425,28 @@ int postfix_attach(const struct mta_request *request, struct error *err)
     return run(&a, attach_with, err);
 }
 
-/* What is left of us would wait for milter-moved, or accept what it no longer refuses. */
-static int check_gone(const struct postfix_attachment *a, struct error *err)
-{
-    const char *lookups = endpoint_path(a->request->settings->lookup_socket);
-    const char *relative = lookups == NULL ? NULL : postfix_queue_path(&a->postfix, lookups);
-    const char *socket = relative != NULL ? relative : lookups != NULL ? lookups : "";
-    if (ours_check_gone(&a->main, a->main_path, socket, err) != 0)
-        return -1;
-    return ours_check_gone(&a->master, a->master_path, socket, err);
-}
-
-/* A milter that an administrator wrote into smtpd_milters is not ours to remove. */
-static void say_by_hand(struct postfix_attachment *a)
-{
-    struct error err;
-    if (postfix_name_milter(a->milter, &a->postfix, a->request->settings->socket, &err) == 0 &&
-        (strstr(a->main.bare, a->milter) != NULL || strstr(a->master.bare, a->milter) != NULL))
-        a->request->warn(
-            "%s was added by hand, and stays: remove it before milter-moved is stopped", a->milter);
-}
-
 static int detach_with(struct postfix_attachment *a, struct error *err)
 {
-    if (read_configuration(a, err) != 0 || check_gone(a, err) != 0 || add_changes(a, err) != 0 ||
-        attachment_forget(a->request, &a->changes, err) != 0)
+    const struct settings *settings = a->request->settings;
+    const char *lookups = endpoint_path(settings->lookup_socket);
+    const char *relative = lookups == NULL ? NULL : postfix_queue_path(&a->postfix, lookups);
+    if (read_configuration(a,
+                           relative != NULL  ? relative
+                           : lookups != NULL ? lookups
+                                             : "",
+                           err) != 0 ||
+        postfix_name_milter(a->milter, &a->postfix, settings->socket, err) != 0 ||
+        add_changes(a, err) != 0 || attachment_forget(a->request, &a->changes, "postfix", err) != 0)
         return -1;
-    say_by_hand(a);
-    return carry_out(a, "Not attached: nothing to change.",
-                     "Detached. milter-moved itself can be stopped now.", err);
+    if (is_by_hand(a))
+        a->request->warn(
+            "%s was added by hand, and stays: remove it before milter-moved is stopped", a->milter);
+    bool moves = !a->request->dry_run && attachment_unsets(&a->changes, "socket = ");
+    int rc = carry_out(a, true, "Not attached: nothing to change.",
+                       "Detached. milter-moved itself can be stopped now.", err);
+    if (rc == 0 && moves)
+        postfix_leave_folder(a->request, &a->postfix);
+    return rc;
 }
 
 int postfix_detach(const struct mta_request *request, struct error *err)

@@ -7,9 +7,10 @@
 
 #define COMMENT                                                                                    \
     "# milter-moved: empty here, and set in master.cf for the services that movedctl attached"
-#define OLD_DOMAINS "moved_domains" /* of the versions that copied lists into master.cf */
 
-static const char *const names[] = {OURS_MILTER, OURS_LISTED, OURS_UNSERVED, OLD_DOMAINS};
+#define OLD_MARKER "milter-moved begin"
+
+static const char *const names[] = {OURS_MILTER, OURS_LISTED, OURS_UNSERVED};
 
 /* The lists that refer to them. */
 static const struct {
@@ -17,7 +18,7 @@ static const struct {
 } lists[] = {
     {"smtpd_milters", OURS_MILTER},        {"local_recipient_maps", OURS_LISTED},
     {"virtual_alias_maps", OURS_LISTED},   {"virtual_mailbox_maps", OURS_LISTED},
-    {"relay_recipient_maps", OURS_LISTED}, {"proxy_read_maps", OURS_LISTED}, /* once */
+    {"relay_recipient_maps", OURS_LISTED},
 };
 
 /* They refuse to relay. */
@@ -360,55 +361,13 @@ static bool is_ours(const struct cf *master, const struct option *option)
             cf_is(master, option->value, OURS_HARD_LIMIT));
 }
 
-static char *main_value(const struct cf *main, const struct postfix *postfix, const char *list,
-                        struct error *err)
-{
-    struct span line, value;
-    return cf_parameter(main, list, &line, &value) ? cf_copy(main, value)
-                                                   : postfix_default(postfix->dir, list, err);
-}
-
-/* Whether two lists have the same items, whatever is between them. */
-static bool is_same_list(const char *a, const char *b)
-{
-    for (;; a++, b++) {
-        a += strspn(a, ", \t");
-        b += strspn(b, ", \t");
-        if (*a != *b || *a == '\0')
-            return *a == *b;
-    }
-}
-
-/* Whether an older version made the option: a copy of main.cf's list with " $moved_listed" at its end, or restrictions with
- * parameters that are no longer there. */
-static bool is_old_copy(const struct cf *master, const struct option *option, const char *list,
-                        const struct cf *main, const struct postfix *postfix)
-{
-    struct span reference, word;
-    struct error err;
-    if (find_word(master, option->value, OLD_DOMAINS, &word) ||
-        (strcmp(list, "smtpd_restriction_classes") == 0 &&
-         cf_is(master, option->value, OURS_UNSERVED)))
-        return true;
-    if (!find_reference(master, option->value, OURS_LISTED, &reference) ||
-        master->bare[reference.start - 1] != ' ')
-        return false;
-    char *now = cf_copy(master, (struct span){option->value.start, reference.start});
-    char *theirs = main_value(main, postfix, list, &err);
-    bool is = now != NULL && theirs != NULL && is_same_list(now, theirs);
-    free(now);
-    free(theirs);
-    return is;
-}
-
 /* Takes out the option, or what is ours in it. Returns 1 if it did, 0, or -1. */
-static int strip_option(struct cf *master, const struct option *option, const struct cf *main,
-                        const struct postfix *postfix)
+static int strip_option(struct cf *master, const struct option *option)
 {
     struct span reference;
     char *list = cf_copy(master, option->name);
     int rc = list == NULL ? -1 : 0;
-    if (rc == 0 && (is_ours(master, option) || is_old_copy(master, option, list, main, postfix)))
+    if (rc == 0 && is_ours(master, option))
         rc = cf_remove(master, option->whole) == 0 ? 1 : -1;
     else if (rc == 0 && find_in_list(master, list, option->value, &reference))
         rc = cf_replace(master, reference, "") == 0 ? 1 : -1;
@@ -416,44 +375,50 @@ static int strip_option(struct cf *master, const struct option *option, const st
     return rc;
 }
 
-int ours_strip_master(struct cf *master, const struct cf *main, const struct postfix *postfix,
-                      struct error *err)
+int ours_strip_master(struct cf *master)
 {
     int rc = 0;
     for (struct span line = {0, 0}; rc >= 0 && cf_next(master, &line);) {
         struct option option = {.whole = {line.start, line.start}};
         while (rc == 0 && cf_option(master, line, &option.whole, &option.name, &option.value))
-            rc = strip_option(master, &option, main, postfix);
+            rc = strip_option(master, &option);
         if (rc > 0) {
             line = before(line);
             rc = 0;
         }
     }
-    return rc >= 0 ? 0 : out_of_memory(err);
+    return rc;
 }
 
 /* ---- what is left */
 
-static int refuse(const struct cf *cf, const char *path, struct span found, struct error *err)
+/* Sets err, with the line and its text from at on. Returns -1. */
+static int refuse(const struct cf *cf, const char *path, size_t at, size_t length, const char *what,
+                  struct error *err)
 {
     unsigned number = 1;
-    for (size_t i = 0; i < found.start; i++)
+    for (size_t i = 0; i < at; i++)
         number += cf->text[i] == '\n';
-    error_set(err, EX_CONFIG,
-              "'%.*s' stands where attach did not put it: take it out, then run this again",
-              (int)(found.end - found.start), cf->text + found.start);
+    error_set(err, EX_CONFIG, "'%.*s' %s, then run this again", (int)length, cf->text + at, what);
     return error_at(err, path, number);
+}
+
+int ours_check_form(const struct cf *cf, const char *path, struct error *err)
+{
+    const char *at = strstr(cf->text, OLD_MARKER);
+    if (at == NULL)
+        return 0;
+    return refuse(cf, path, (size_t)(at - cf->text), strlen(OLD_MARKER),
+                  "is of an older movedctl: put back the copy of both files from before it", err);
 }
 
 int ours_check_gone(const struct cf *cf, const char *path, const char *socket, struct error *err)
 {
+    static const char what[] = "stands where attach did not put it: take it out";
     struct span all = {0, strlen(cf->bare)}, found;
     const char *at = *socket == '\0' ? NULL : strstr(cf->bare, socket);
     for (size_t i = 0; i < COUNT(names); i++)
         if (find_word(cf, all, names[i], &found))
-            return refuse(cf, path, found, err);
-    if (at == NULL)
-        return 0;
-    size_t start = (size_t)(at - cf->bare);
-    return refuse(cf, path, (struct span){start, start + strlen(socket)}, err);
+            return refuse(cf, path, found.start, found.end - found.start, what, err);
+    return at == NULL ? 0 : refuse(cf, path, (size_t)(at - cf->bare), strlen(socket), what, err);
 }

@@ -36,13 +36,16 @@ int ours_define(struct cf *main, bool unserved);
 /* Adds options, lines without the last newline, to the service. Returns 0, or -1 if memory is out. */
 int ours_add_options(struct cf *master, const char *service, const char *lines);
 
-/* Take out what is ours, what attach of an older version wrote too. Return 0, or -1 with err. */
-int ours_strip_main(struct cf *main, const struct postfix *postfix, struct error *err);
-int ours_strip_master(struct cf *master, const struct cf *main, const struct postfix *postfix,
-                      struct error *err);
+/* Checks that the file has no lines in the form of an older attach, which copied lists. path is for the error, which names
+ * the line (EX_CONFIG). Returns 0, or -1 with err. */
+int ours_check_form(const struct cf *cf, const char *path, struct error *err);
 
-/* Checks that a stripped file has none of our names left, nor (socket not "") our lookup socket. path is for the
- * error, which names the line (EX_CONFIG). Returns 0, or -1 with err. */
+/* Take out what is ours. Return 0, or -1 (the first with err) if memory is out. */
+int ours_strip_main(struct cf *main, const struct postfix *postfix, struct error *err);
+int ours_strip_master(struct cf *master);
+
+/* Checks that a stripped file has none of our names left, nor (socket not "") our lookup socket. Errors as
+ * above. Returns 0, or -1 with err. */
 int ours_check_gone(const struct cf *cf, const char *path, const char *socket, struct error *err);
 
 #endif

@@ -151,19 +151,16 @@ static bool may_be_empty(int kind)
 }
 
 /* Whether our milter is in the list already, put there by hand. */
-static bool is_by_hand(const struct plan_input *input, const char *list, const char *where)
+static bool is_by_hand(const struct plan_input *input, const char *list)
 {
-    if (list == NULL || strstr(list, input->milter) == NULL)
-        return false;
-    input->warn("%s: smtpd_milters has milter-moved by hand, and is left as it is", where);
-    return true;
+    return list != NULL && strstr(list, input->milter) != NULL;
 }
 
 static int add_milter(const struct plan_input *input, struct cf *main, struct error *err)
 {
     char *value = postfix_value(input->scratch, "smtpd_milters", true, err);
     int rc = value == NULL ? -1 : 0;
-    if (rc == 0 && !is_by_hand(input, value, "main.cf"))
+    if (rc == 0 && !is_by_hand(input, value))
         rc = ours_add_to_main(main, input->postfix, "smtpd_milters", OURS_MILTER, err);
     free(value);
     return rc;
@@ -228,7 +225,7 @@ static int extend_own(const struct plan_input *input, struct cf *master, const c
                       const char *overrides)
 {
     char *own = override(overrides, service, "smtpd_milters");
-    int rc = own == NULL || is_by_hand(input, own, service)
+    int rc = own == NULL || is_by_hand(input, own)
                  ? 0
                  : ours_add_to_service(master, service, "smtpd_milters", OURS_MILTER);
     free(own);

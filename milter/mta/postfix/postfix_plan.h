@@ -20,9 +20,6 @@ struct plan_input {
     size_t count;
     bool unserved;     /* also answer for domains of no class */
     bool raise_limits; /* raise the limits of errors in a session */
-
-    /* A list in which our milter stands already, written by hand, is left as it is. */
-    void (*warn)(const char *format, ...) __attribute__((format(printf, 1, 2)));
 };
 
 /* One smtpd service of master.cf. */

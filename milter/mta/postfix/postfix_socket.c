@@ -111,18 +111,25 @@ static int move(char *socket, const char *key, const char *name, const struct mt
     if (!postfix_is_out_of_chroot(postfix, socket))
         return 0;
     snprintf(socket, ENDPOINT_TEXT_SIZE, "unix:%s/" FOLDER "/%s", postfix->queue, name);
-    return attachment_set_key(request, changes, key, socket, err);
+    return attachment_set_key(request, changes, "postfix", key, socket, err);
+}
+
+static const char *const restart[] = {"systemctl", "restart", "milter-moved", NULL};
+
+/* Whether systemd runs the daemon. */
+static bool is_unit(void)
+{
+    static const char *const is_active[] = {"systemctl", "is-active", "--quiet", "milter-moved",
+                                            NULL};
+    return attachment_has_systemd() && process_succeeds(is_active);
 }
 
 int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *request,
                          const struct postfix *postfix, const char *service, struct error *err)
 {
-    static const char *const is_active[] = {"systemctl", "is-active", "--quiet", "milter-moved",
-                                            NULL};
-    static const char *const restart[] = {"systemctl", "restart", "milter-moved", NULL};
     static const char *const *const restarts[] = {restart, NULL};
     struct file_changes changes = {.count = 0};
-    bool unit = attachment_has_systemd() && process_succeeds(is_active);
+    bool unit = is_unit();
     const struct aftermath aftermath = {.reloads = unit ? restarts : NULL};
 
     request->say("Step 1 of 2: %s is confined to %s (chroot in master.cf): the sockets of "
@@ -144,4 +151,16 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
     if (rc == 0)
         request->say("\nStep 2 of 2: Postfix.\n\n");
     return rc;
+}
+
+void postfix_leave_folder(const struct mta_request *request, const struct postfix *postfix)
+{
+    bool restarted = is_unit() && process_succeeds(restart);
+    int queue = open(postfix->queue, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = queue < 0 ? -1 : unlinkat(queue, FOLDER, AT_REMOVEDIR);
+    if (rc != 0 && errno != ENOENT)
+        request->say("left: %s/" FOLDER " (%s): %sremove it\n", postfix->queue, strerror(errno),
+                     restarted ? "" : "restart or stop milter-moved, then ");
+    if (queue >= 0)
+        close(queue);
 }

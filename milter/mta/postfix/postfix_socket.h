@@ -31,4 +31,8 @@ int postfix_check_socket(const struct postfix *postfix, const char *socket, stru
 int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *request,
                          const struct postfix *postfix, const char *service, struct error *err);
 
+/* After detach, and after the daemon's sockets were taken back from the queue folder: restarts the daemon if systemd runs
+ * it, and removes the folder; what is left is said. */
+void postfix_leave_folder(const struct mta_request *request, const struct postfix *postfix);
+
 #endif

@@ -95,7 +95,7 @@ static int read_files(struct sendmail_attachment *a, struct error *err)
     if (a->stripped == NULL)
         return out_of_memory(err);
     a->source.cf = a->cf;
-    a->base = sendmail_build(&a->source, a->stripped, a->request->warn, err);
+    a->base = sendmail_build(&a->source, a->stripped, err);
     return a->base == NULL ? -1 : 0;
 }
 
@@ -104,7 +104,7 @@ static int check_cf_is_made_of_mc(struct sendmail_attachment *a, struct error *e
 {
     const char *differs;
     size_t length;
-    char *made = sendmail_build(&a->source, a->mc, NULL, err);
+    char *made = sendmail_build(&a->source, a->mc, err);
     if (made == NULL)
         return -1;
     int rc = 0;
@@ -124,6 +124,7 @@ static void free_attachment(struct sendmail_attachment *a)
     free(a->cf);
     free(a->stripped);
     free(a->base);
+    free(a->source.warnings);
     free(a->made);
     file_changes_free(&a->changes);
 }
@@ -243,10 +244,10 @@ static int rebuild(void *data, struct error *err)
     return rc == 0 ? sendmail_try(a->cf_path, err) : -1;
 }
 
-static int carry_out(struct sendmail_attachment *a, const char *nothing, const char *done,
-                     struct error *err)
+static int carry_out(struct sendmail_attachment *a, bool detaches, const char *nothing,
+                     const char *done, struct error *err)
 {
-    const struct aftermath aftermath = {.first = rebuild, .data = a};
+    const struct aftermath aftermath = {.first = rebuild, .data = a, .names_all_copies = detaches};
     bool restart = a->changes_cf && !a->request->dry_run;
     int rc = attachment_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
     if (rc == 0 && restart && !sendmail_restart(a->cf))
@@ -325,6 +326,25 @@ static void say_limit(const struct sendmail_attachment *a)
                         atoi(line + strlen(option)));
 }
 
+static void say_all(const struct sendmail_attachment *a)
+{
+    const struct mta_request *request = a->request;
+    for (const char *line = a->source.warnings; *line != '\0'; line += *line == '\n') {
+        int length = (int)strcspn(line, "\n");
+        if (length > 0)
+            request->warn("m4: %.*s", length, line);
+        line += length;
+    }
+    if (sendmail_find_text(request->settings, "\n") != NULL)
+        request->say("replies of several lines: for mailboxes that Sendmail no longer has, senders "
+                     "see only the first line\n");
+    sendmail_say_ports(a->made, a->filter, request->say);
+    say_limit(a);
+    say_unserved(a);
+    check_socket(a, request->settings->socket);
+    check_socket(a, request->settings->lookup_socket);
+}
+
 /* Makes the new sendmail.cf, with our m4 file in a temporary place. */
 static int make_ahead(struct sendmail_attachment *a, const char *m4, struct error *err)
 {
@@ -332,7 +352,7 @@ static int make_ahead(struct sendmail_attachment *a, const char *m4, struct erro
     if (file_create_temporary(path, m4, err) != 0)
         return -1;
     char *mc = add_blocks(a, path, err);
-    a->made = mc == NULL ? NULL : sendmail_build(&a->source, mc, NULL, err);
+    a->made = mc == NULL ? NULL : sendmail_build(&a->source, mc, err);
     free(mc);
     unlink(path);
     return a->made == NULL ? -1 : 0;
@@ -340,13 +360,10 @@ static int make_ahead(struct sendmail_attachment *a, const char *m4, struct erro
 
 static int plan(struct sendmail_attachment *a, struct error *err)
 {
-    if (sendmail_find_text(a->request->settings, "\n") != NULL)
-        a->request->say("replies of several lines: for mailboxes that Sendmail no longer has, "
-                        "senders see only the first line\n");
     char *m4 = sendmail_m4(a->request->settings, a->filter, a->request->unserved, err);
     char *mc = m4 == NULL ? NULL : add_blocks(a, a->m4_path, err);
     if (mc == NULL || make_ahead(a, m4, err) != 0 ||
-        sendmail_check_filters(a->made, a->mc_path, a->filter, a->request->say, err) != 0 ||
+        sendmail_check_filters(a->made, a->mc_path, a->filter, err) != 0 ||
         sendmail_check_first_rule(a->made, a->mc_path, err) != 0) {
         free(m4);
         free(mc);
@@ -377,15 +394,11 @@ static int attach_with(struct sendmail_attachment *a, struct error *err)
         find_by_hand(a, err) != 0 || sendmail_check_reach(a->base, settings->socket, err) != 0 ||
         sendmail_check_reach(a->base, settings->lookup_socket, err) != 0 || plan(a, err) != 0)
         return -1;
-    if (a->changes.count > 0) {
-        say_limit(a);
-        say_unserved(a);
-        check_socket(a, settings->socket);
-        check_socket(a, settings->lookup_socket);
-    }
-    if (attachment_mode(a->request, &a->changes, err) != 0)
+    if (attachment_share(a->request, &a->changes, "sendmail", err) != 0)
         return -1;
-    return carry_out(a, "Attached already: nothing to change.",
+    if (a->changes.count > 0)
+        say_all(a);
+    return carry_out(a, false, "Attached already: nothing to change.",
                      "Attached. movedctl doctor shows what a sender now gets.", err);
 }
 
@@ -435,7 +448,7 @@ static int plan_without(struct sendmail_attachment *a, struct error *err)
         return -1;
     if (a->changes.count == 0)
         return 0;
-    if (attachment_forget(a->request, &a->changes, err) != 0)
+    if (attachment_forget(a->request, &a->changes, "sendmail", err) != 0)
         return -1;
     char *kept = find_kept(a);
     if (kept != NULL)
@@ -453,7 +466,7 @@ static int detach_with(struct sendmail_attachment *a, struct error *err)
         return -1;
     if (plan_without(a, err) != 0)
         return -1;
-    return carry_out(a, "Not attached: nothing to change.",
+    return carry_out(a, true, "Not attached: nothing to change.",
                      "Detached. milter-moved itself can be stopped now.", err);
 }
 

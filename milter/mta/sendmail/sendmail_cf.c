@@ -13,16 +13,6 @@
 
 /* ---- making one */
 
-static void warn_lines(const char *text, void (*warn)(const char *format, ...))
-{
-    while (*text != '\0') {
-        int length = (int)strcspn(text, "\n");
-        if (length > 0)
-            warn("m4: %.*s", length, text);
-        text += length + (text[length] == '\n');
-    }
-}
-
 /* What is in cf behind this text, up to the next blank; "" if there is none. */
 static void read_word(char *out, size_t size, const char *cf, const char *behind)
 {
@@ -77,8 +67,7 @@ static const char *find_fault(const struct output *output)
     return why;
 }
 
-char *sendmail_build(struct sendmail_source *source, const char *mc,
-                     void (*warn)(const char *format, ...), struct error *err)
+char *sendmail_build(struct sendmail_source *source, const char *mc, struct error *err)
 {
     struct output output;
     char *made = NULL;
@@ -94,10 +83,10 @@ char *sendmail_build(struct sendmail_source *source, const char *mc,
         error_set(err, EX_CONFIG, "m4 makes no sendmail.cf of %s: %.*s", source->path,
                   (int)strcspn(why, "\n"), why);
     } else if (rc == 0) {
-        if (warn != NULL)
-            warn_lines(output.err, warn);
         made = output.out;
-        output.out = NULL;
+        free(source->warnings);
+        source->warnings = output.err;
+        output.out = output.err = NULL;
     }
     process_free(&output);
     return made;

@@ -18,13 +18,13 @@ struct sendmail_source {
     char cf_dir
         [PATH_MAX]; /* of Sendmail's m4 files, where cf.m4 has to be on m4's command line; else "" */
     const char *cf; /* the sendmail.cf made of it before, borrowed: a comment in it names cf_dir */
+    char *
+        warnings; /* what m4 wrote on standard error when it ran last, on the heap; NULL before that */
 };
 
 /* The sendmail.cf that m4 makes from mc, the text of a .mc. A .mc that does not include cf.m4 leaves that to m4's command
- * line, as on FreeBSD and OpenBSD: cf_dir is set then. On the heap; or NULL with err (EX_CONFIG, EX_UNAVAILABLE). m4's
- * warnings are given to warn, a line each; NULL: to nobody. */
-char *sendmail_build(struct sendmail_source *source, const char *mc,
-                     void (*warn)(const char *format, ...), struct error *err);
+ * line, as on FreeBSD and OpenBSD: cf_dir is set then. On the heap; or NULL with err (EX_CONFIG, EX_UNAVAILABLE). */
+char *sendmail_build(struct sendmail_source *source, const char *mc, struct error *err);
 
 /* The next line that is neither empty nor a comment (in which m4 writes when and where it ran), with its
  * length in *length; NULL after the last. *at becomes the beginning of the line after it. */

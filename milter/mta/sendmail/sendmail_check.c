@@ -70,24 +70,30 @@ static const char *value_of(const char *line, size_t length, const char *begins,
 
 /* A list of filters that is set after our lines leaves our milter out. */
 int sendmail_check_filters(const char *cf, const char *mc_path, const char *filter,
-                           void (*say)(const char *format, ...), struct error *err)
+                           struct error *err)
 {
     const char *line, *filters;
     bool asked = false;
-    for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;) {
+    for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;)
         if ((filters = value_of(line, length, "O InputMailFilters", "=")) != NULL)
             asked = sendmail_list_has(filters, (size_t)(line + length - filters), filter);
-        filters = value_of(line, length, "O DaemonPortOptions", "InputMailFilters=");
-        if (filters != NULL && !sendmail_list_has(filters, strcspn(filters, ", \n"), filter))
-            say("a port has its milters switched off, and is left alone: %.*s\n", (int)length,
-                line);
-    }
     if (asked)
         return 0;
     return error_set(err, EX_CONFIG,
                      "%s: confINPUT_MAIL_FILTERS does not get %s: is it, or INPUT_MAIL_FILTER, "
                      "redefined there?",
                      mc_path, filter);
+}
+
+void sendmail_say_ports(const char *cf, const char *filter, void (*say)(const char *format, ...))
+{
+    const char *line, *filters;
+    for (size_t length; (line = sendmail_line(&cf, &length)) != NULL;) {
+        filters = value_of(line, length, "O DaemonPortOptions", "InputMailFilters=");
+        if (filters != NULL && !sendmail_list_has(filters, strcspn(filters, ", \n"), filter))
+            say("a port has its milters switched off, and is left alone: %.*s\n", (int)length,
+                line);
+    }
 }
 
 int sendmail_check_first_rule(const char *cf, const char *mc_path, struct error *err)

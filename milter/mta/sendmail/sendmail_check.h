@@ -14,9 +14,10 @@ int sendmail_check_reach(const char *cf, const char *socket, struct error *err);
 /* Whether the name of our map is free: it is part of what the lookup server is asked. */
 int sendmail_check_map_name(const char *cf, const char *cf_path, struct error *err);
 
-/* Whether the milter called filter is asked on all ports but those with a list of their own, which are said. */
+/* Whether the milter called filter is asked, and says which ports have a list without it. */
 int sendmail_check_filters(const char *cf, const char *mc_path, const char *filter,
-                           void (*say)(const char *format, ...), struct error *err);
+                           struct error *err);
+void sendmail_say_ports(const char *cf, const char *filter, void (*say)(const char *format, ...));
 
 /* Whether our rule is the first of Local_check_rcpt. Rules before it may change the address. */
 int sendmail_check_first_rule(const char *cf, const char *mc_path, struct error *err);
