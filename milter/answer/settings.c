@@ -1,6 +1,7 @@
 #include "answer/settings.h"
 
 #include "base/endpoint.h"
+#include "table/removal.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@ static const char *const modes[] = {"enforce", "observe", NULL};
 static const char *const table_errors[] = {"tempfail", "accept", NULL};
 static const char *const disclosures[] = {"anyone", "trusted", "nobody", NULL};
 static const char *const over_limits[] = {"withhold", "defer", NULL};
+static const char *const sources[] = {"pgsql", NULL};
 static const char *const targets[] = {"syslog", "stderr", "journal", NULL};
 static const char *const facilities[] = {"mail",   "daemon", "user",   "local0", "local1", "local2",
                                          "local3", "local4", "local5", "local6", "local7", NULL};
@@ -37,6 +39,8 @@ static const int level_values[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, L
 
 /* A new key is a row here and a paragraph in milter-moved.conf(5). */
 static const struct conf_key keys[] = {
+    {.path = "source",
+     .type = CONF_IGNORED}, /* for the daemon alone: it has no other row of the group */
     {STRING("socket", socket, "unix:/run/milter-moved/milter.sock")},
     {STRING("lookup_socket", lookup_socket, "unix:/run/milter-moved/lookup.sock")},
     {BOOL("allow_remote", allow_remote, false)},
@@ -80,9 +84,21 @@ static const struct conf_key keys[] = {
     {INT("import.sort_buffer", sort_buffer, 128, 1, 16384, "MiB")},
     {.path = "hits", .type = CONF_IGNORED},
     {.path = "metrics", .type = CONF_IGNORED},
-    {.path = "source", .type = CONF_IGNORED},
+    {CHOICE("source.type", source.type, "pgsql", sources)},
+    {STRING("source.connect", source.connect, "")},
+    {STRING("source.passfile", source.passfile, "")},
+    {STRING("source.schema", source.schema, "public")},
+    {STRING("source.write", source.write, "")},
+    {INT("source.poll", source.poll, 500, 50, 60000, "milliseconds")},
+    {INT("source.timeout", source.timeout, 5, 1, 300, "seconds")},
+    {INT("source.max_remove", source.max_remove, REMOVAL_PERCENT, 0, 100, "per cent")},
+    {INT("source.reconcile", source.reconcile, 86400, 0, 31536000, "seconds")},
+    {INT("source.start_wait", source.start_wait, 10, 0, 600, "seconds")},
+    {INT("source.max_lag", source.max_lag, 60, 1, 31536000, "seconds")},
 };
-#define KEYS (sizeof keys / sizeof *keys)
+#define ROWS        (keys + 1)
+#define KEYS        (sizeof keys / sizeof *keys - 1)
+#define SOURCE_KEYS 11 /* the last ones */
 
 /* ---- what the rows cannot check */
 
@@ -274,6 +290,8 @@ static int check(struct settings *s, struct error *err)
         rc = check_limits(s, err);
     if (rc == 0)
         rc = check_texts(s, err);
+    if (rc == 0)
+        rc = source_check(&s->source, err);
     if (rc == 0 && *s->table != '/')
         rc = error_set(err, EX_CONFIG, "table: '%s' is no absolute path: write one", s->table);
     if (rc == 0 && *s->pid_file != '\0' && *s->pid_file != '/')
@@ -297,7 +315,9 @@ static void note_unused(struct settings *s, const char *path)
 static void found(const struct conf_key *key, struct conf_spot spot, void *data)
 {
     struct settings *s = data;
-    size_t i = (size_t)(key - keys);
+    if (key == keys)
+        return;
+    size_t i = (size_t)(key - ROWS);
     if (strcmp(key->path, "lookup_socket") == 0)
         s->lookup_socket_is_set = true;
     if (key->type == CONF_IGNORED && s->spots[i].file == NULL)
@@ -309,8 +329,8 @@ static void found(const struct conf_key *key, struct conf_spot spot, void *data)
 static int locate(const struct settings *s, struct error *err)
 {
     for (size_t i = 0; err != NULL && i < KEYS; i++) {
-        size_t length = strlen(keys[i].path);
-        if (strncmp(err->text, keys[i].path, length) == 0 && err->text[length] == ':' &&
+        size_t length = strlen(ROWS[i].path);
+        if (strncmp(err->text, ROWS[i].path, length) == 0 && err->text[length] == ':' &&
             s->spots[i].file != NULL)
             return error_at(err, s->spots[i].file, s->spots[i].line);
     }
@@ -331,7 +351,7 @@ const char *settings_path(const char *given, bool *is_default)
 const struct conf_key *settings_keys(size_t *count)
 {
     *count = KEYS;
-    return keys;
+    return ROWS;
 }
 
 /* With the defaults, unchecked. Returns NULL where memory is out. */
@@ -340,7 +360,7 @@ static struct settings *new_settings(void)
     struct settings *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
-    conf_defaults(s, keys, KEYS);
+    conf_defaults(s, ROWS, KEYS);
     s->spots = calloc(KEYS, sizeof *s->spots);
     if (s->spots == NULL) {
         settings_free(s);
@@ -359,14 +379,15 @@ struct settings *settings_new(void)
     return s;
 }
 
-int settings_read(struct settings **out, const char *file, struct error *err)
+static int read_settings(struct settings **out, const char *file, const struct conf_key *rows,
+                         size_t count, struct error *err)
 {
     struct settings *s = new_settings();
     if (s == NULL || (s->file = strdup(file)) == NULL) {
         settings_free(s);
         return error_set(err, EX_OSERR, "out of memory");
     }
-    int rc = conf_read(s, keys, KEYS, file, &s->files, found, s, err);
+    int rc = conf_read(s, rows, count, file, &s->files, found, s, err);
     if (rc == 0 && (rc = check(s, err)) != 0)
         locate(s, err);
     if (rc != 0) {
@@ -377,11 +398,21 @@ int settings_read(struct settings **out, const char *file, struct error *err)
     return 0;
 }
 
+int settings_read(struct settings **out, const char *file, struct error *err)
+{
+    return read_settings(out, file, ROWS, KEYS, err);
+}
+
+int settings_read_for_daemon(struct settings **out, const char *file, struct error *err)
+{
+    return read_settings(out, file, keys, 1 + KEYS - SOURCE_KEYS, err);
+}
+
 void settings_free(struct settings *settings)
 {
     if (settings == NULL)
         return;
-    conf_free(settings, keys, KEYS);
+    conf_free(settings, ROWS, KEYS);
     free(settings->trusted);
     free(settings->unused);
     free(settings->spots);

@@ -4,6 +4,7 @@
 #define ANSWER_SETTINGS_H
 
 #include "answer/limit.h"
+#include "answer/source.h"
 #include "answer/texts.h"
 #include "base/conf.h"
 #include "base/error.h"
@@ -61,6 +62,8 @@ struct settings {
 
     int sort_buffer; /* MiB */
 
+    struct source_settings source;
+
     int log_target;              /* enum settings_log_target */
     int log_facility, log_level; /* values of syslog(3) */
 
@@ -84,6 +87,10 @@ const char *settings_path(const char *given, bool *is_default);
  * whole. Returns 0 with *out, which the caller gives to settings_free; or -1 with err: EX_NOINPUT (file
  * is missing), EX_NOPERM, EX_CONFIG with the file, the line and the key. */
 int settings_read(struct settings **out, const char *file, struct error *err);
+
+/* As settings_read, without the group source, which keeps its defaults: for the daemon. Whatever stands there never keeps mail
+ * from being answered. */
+int settings_read_for_daemon(struct settings **out, const char *file, struct error *err);
 
 /* NULL is fine. */
 void settings_free(struct settings *settings);

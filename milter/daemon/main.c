@@ -249,8 +249,8 @@ static int read_settings(struct settings **out, const char *given, struct error 
     const char *file = settings_path(given, NULL);
     char *folder = *file == '/' ? NULL : getcwd(NULL, 0), *path = NULL;
     int rc = folder != NULL && asprintf(&path, "%s/%s", folder, file) > 0
-                 ? settings_read(out, path, err)
-                 : settings_read(out, file, err);
+                 ? settings_read_for_daemon(out, path, err)
+                 : settings_read_for_daemon(out, file, err);
     free(path);
     free(folder);
     return rc;

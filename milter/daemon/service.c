@@ -188,7 +188,7 @@ static int change_table(const struct settings *new, struct error *err)
 int service_reload(struct error *err)
 {
     struct settings *new, *old = service.settings; /* only this thread changes it */
-    if (settings_read(&new, old->file, err) != 0)
+    if (settings_read_for_daemon(&new, old->file, err) != 0)
         return -1;
 
     pthread_rwlock_wrlock(&service.lock);

@@ -9,6 +9,7 @@ Suite *address_suite(void);
 Suite *answer_suite(void);
 Suite *change_suite(void);
 Suite *changelog_suite(void);
+Suite *conninfo_suite(void);
 Suite *csv_suite(void);
 Suite *damage_suite(void);
 Suite *endpoint_suite(void);

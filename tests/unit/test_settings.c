@@ -314,7 +314,7 @@ static const struct {
      7},
     {"the same key in two groups",
      "hits: { x = 1; }; disclosure: { limit = 7; }; log: { };"
-     "source: { x = ( { x = 1; }, { x = 2; } ); };",
+     "metrics: { x = ( { x = 1; }, { x = 2; } ); };",
      7},
     {"a key in a group, and behind it",
      "hits: { mode = 1; }; mode = \"observe\"; disclosure: { limit = 7; };", 7},

@@ -7,12 +7,13 @@
 int main(void)
 {
     Suite *(*const suites[])(void) = {
-        network_suite,  address_suite,   reply_suite,     timestamp_suite, entry_suite,
-        record_suite,   change_suite,    changelog_suite, table_suite,     damage_suite,
-        csv_suite,      format_suite,    settings_suite,  limit_suite,     answer_suite,
-        map_suite,      netstring_suite, mark_suite,      merge_suite,     sort_suite,
-        envelope_suite, files_suite,     process_suite,   printable_suite, endpoint_suite,
-        forward_suite,  io_suite,        facts_suite,     place_suite,     cf_suite,
+        network_suite,  address_suite,  reply_suite,     timestamp_suite, entry_suite,
+        record_suite,   change_suite,   changelog_suite, table_suite,     damage_suite,
+        conninfo_suite, csv_suite,      format_suite,    settings_suite,  limit_suite,
+        answer_suite,   map_suite,      netstring_suite, mark_suite,      merge_suite,
+        sort_suite,     envelope_suite, files_suite,     process_suite,   printable_suite,
+        endpoint_suite, forward_suite,  io_suite,        facts_suite,     place_suite,
+        cf_suite,
     };
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)

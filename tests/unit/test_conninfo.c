@@ -1,0 +1,141 @@
+#include "config.h"
+
+#include "suites.h"
+
+#ifdef HAVE_PGSQL
+
+#include "follow/conninfo.h"
+#include "scratch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* libpq reads these too. */
+static void forget_environment(void)
+{
+    char path[128];
+    static const char *const names[] = {"PGHOST",    "PGHOSTADDR", "PGPORT",    "PGSSLMODE",
+                                        "PGSERVICE", "PGPASSFILE", "PGDATABASE"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unsetenv(names[i]);
+    scratch_setup();
+    snprintf(path, sizeof path, "%s/services", scratch);
+    FILE *file = fopen(path, "w");
+    fputs("[far]\nhost=db.example\n[safe]\nhost=db.example\nsslmode=verify-full\nport=7\n[here]\n"
+          "host=/run/pg\n",
+          file);
+    fclose(file);
+    setenv("PGSERVICEFILE", path, 1);
+}
+
+static const struct {
+    const char *text, *environment, *value;
+    const char *says; /* "host:hostaddr:port:dbname" of each host, or what the error has */
+} texts[] = {
+    {"host=/run/pg dbname=mail", NULL, NULL, "/run/pg::5432:mail"},
+    {"dbname=mail", "PGHOST", "/run/other", "/run/other::5432:mail"},
+    {"dbname=mail", "PGHOST", "db.example", "host 'db.example' is another one"},
+    {"dbname=mail", "PGHOSTADDR", "192.0.2.1", "host '192.0.2.1' is another one"},
+    {"host=localhost port=6 dbname=x", NULL, NULL, "localhost::6:x"},
+    {"host=127.0.0.9 dbname=x", NULL, NULL, "127.0.0.9::5432:x"},
+    {"host=::1 dbname=x", NULL, NULL, "::1::5432:x"},
+    {"host=localhost hostaddr=192.0.2.1 dbname=x", NULL, NULL, "is another one"},
+    {"host=db.example hostaddr=127.0.0.1 dbname=x", NULL, NULL, "db.example:127.0.0.1:5432:x"},
+    {"host=db1,db2 port=5,6 dbname=x sslmode=verify-full", NULL, NULL, "db1::5:x db2::6:x"},
+    {"host=db1,db2 port=5 dbname=x sslmode=verify-full", NULL, NULL, "db1::5:x db2::5:x"},
+    {"host=/run/pg,db2 dbname=x", NULL, NULL, "host 'db2' is another one"},
+    {"host=db1 dbname=x sslmode=require", NULL, NULL, "sslmode is 'require'"},
+    {"host=db1 dbname=x sslmode=verify-ca", NULL, NULL, "sslmode is 'verify-ca'"},
+    {"host=db1 dbname=x", "PGSSLMODE", "verify-full", "db1::5432:x"},
+    {"postgresql://db.example/x", NULL, NULL, "host 'db.example' is another one"},
+    {"postgresql://a@db1:5,db2:6/x?sslmode=verify-full", NULL, NULL, "db1::5:x db2::6:x"},
+    {"postgresql:///x?host=/run/pg", NULL, NULL, "/run/pg::5432:x"},
+    {"service=far dbname=x", NULL, NULL, "host 'db.example' is another one"},
+    {"service=safe dbname=x", NULL, NULL, "db.example::7:x"},
+    {"service=here dbname=x", NULL, NULL, "/run/pg::5432:x"},
+    {"dbname=x", "PGSERVICE", "far", "host 'db.example' is another one"},
+    {"service=none dbname=x", NULL, NULL, "definition of service \"none\" not found"},
+    {"host=a,b hostaddr=127.0.0.1 dbname=x", NULL, NULL, "2 in host for 1 hosts"},
+    {"host=/a port=1,2 dbname=x", NULL, NULL, "2 in port for 1 hosts"},
+    {"host", NULL, NULL, "missing \"=\" after \"host\""},
+    {"hots=x", NULL, NULL, "invalid connection option \"hots\""},
+};
+
+static const char *find(const struct conninfo *info, size_t host, const char *keyword)
+{
+    const char *const *keywords, *const *values;
+    conninfo_params(info, host, &keywords, &values);
+    for (; *keywords != NULL; keywords++, values++)
+        if (strcmp(*keywords, keyword) == 0)
+            return *values;
+    return "";
+}
+
+START_TEST(a_connection_string_is_read_with_all_that_libpq_adds)
+{
+    char said[512] = "";
+    struct error err = {.text = ""};
+    if (texts[_i].environment != NULL)
+        setenv(texts[_i].environment, texts[_i].value, 1);
+    struct conninfo *info = conninfo_new("source.connect", texts[_i].text, "", &err);
+    for (size_t i = 0; info != NULL && i < conninfo_hosts(info); i++)
+        snprintf(said + strlen(said), sizeof said - strlen(said), "%s%s:%s:%s:%s",
+                 i == 0 ? "" : " ", find(info, i, "host"), find(info, i, "hostaddr"),
+                 find(info, i, "port"), find(info, i, "dbname"));
+    if (info != NULL) {
+        ck_assert_str_eq(said, texts[_i].says);
+        ck_assert_str_eq(find(info, 0, "service"), "");
+    } else {
+        ck_assert_msg(strstr(err.text, texts[_i].says) != NULL, "%s: %s", texts[_i].text, err.text);
+        ck_assert_int_eq(err.status, EX_CONFIG);
+        ck_assert_int_eq(strncmp(err.text, "source.connect: ", 16), 0);
+    }
+    conninfo_free(info);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    mode_t mode;
+    int status;
+} passfiles[] = {{"pgpass", 0600, 0},          {"pgpass", 0400, 0},
+                 {"pgpass", 0640, EX_CONFIG},  {"pgpass", 0604, EX_CONFIG},
+                 {"missing", 0600, EX_NOPERM}, {"", 0700, EX_CONFIG}};
+
+START_TEST(a_password_file_is_for_its_user_alone)
+{
+    char path[128];
+    struct error err = {.text = ""};
+    snprintf(path, sizeof path, "%s/pgpass", scratch);
+    fclose(fopen(path, "w"));
+    ck_assert_int_eq(chmod(path, passfiles[_i].mode), 0);
+    snprintf(path, sizeof path, "%s/%s", scratch, passfiles[_i].name);
+    struct conninfo *info = conninfo_new("source.connect", "host=/run/pg", path, &err);
+    ck_assert_msg((info != NULL) == (passfiles[_i].status == 0), "%s", err.text);
+    if (info != NULL)
+        ck_assert_str_eq(find(info, 0, "passfile"), path);
+    else
+        ck_assert_msg(err.status == passfiles[_i].status && strstr(err.text, path) != NULL, "%d %s",
+                      err.status, err.text);
+    conninfo_free(info);
+}
+END_TEST
+
+#define ROWS(rows) (int)(sizeof rows / sizeof *rows)
+#endif
+
+Suite *conninfo_suite(void)
+{
+    Suite *suite = suite_create("conninfo");
+#ifdef HAVE_PGSQL
+    TCase *tcase = tcase_create("conninfo");
+    tcase_add_checked_fixture(tcase, forget_environment, scratch_teardown);
+    tcase_add_loop_test(tcase, a_connection_string_is_read_with_all_that_libpq_adds, 0,
+                        ROWS(texts));
+    tcase_add_loop_test(tcase, a_password_file_is_for_its_user_alone, 0, ROWS(passfiles));
+    suite_add_tcase(suite, tcase);
+#endif
+    return suite;
+}
