@@ -73,7 +73,7 @@ static int read_client(struct client *client, const char **text, size_t *length)
 }
 
 /* Splits the sender off "<ADDRESS> SENDER". Sendmail has taken the quotes out, so a '>' may be part of
- * the mailbox name: only one with a blank behind it ends the address. */
+ * the mailbox name: only one with a blank after it ends the address. */
 static void split_sender(struct map_answer *out, const char *key, size_t *length)
 {
     const char *end = *length > 0 && *key == '<' ? memmem(key, *length, "> ", 2) : NULL;

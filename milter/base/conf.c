@@ -256,7 +256,7 @@ static int at_setting(const struct reading *reading, const config_setting_t *set
     return error_at(err, spot.file, spot.line);
 }
 
-/* Each group into an item of its own. */
+/* Stores each group in an item of its own. */
 static int read_groups(const struct reading *reading, const struct conf_key *key,
                        const config_setting_t *setting, struct error *err)
 {
@@ -359,7 +359,7 @@ static int read_group(const struct reading *reading, const config_setting_t *gro
     return rc;
 }
 
-/* What conf_text_read does not find. */
+/* Reports the errors that conf_text_read does not find. */
 static int refuse_syntax(const struct conf_text *text, const config_t *config, struct error *err)
 {
     struct conf_spot spot = conf_text_spot(text, (unsigned)config_error_line(config));
@@ -392,13 +392,13 @@ static int read_file(struct reading *reading, const char *file, struct conf_list
 
 /* ---- FILE.d */
 
-/* Not what an editor or a package manager has left there. */
+/* Skips the files that an editor or a package manager leaves. */
 static int is_part(const struct dirent *at)
 {
     return fnmatch("*.conf", at->d_name, FNM_PERIOD) == 0;
 }
 
-/* As octets, in every locale the same. */
+/* Compares bytes, so that the order is the same in every locale. */
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -412,7 +412,7 @@ static int read_part(struct reading *reading, const char *folder, const char *na
         return no_memory(err);
     int rc = read_file(reading, path, files, err);
     if (rc != 0 && err->status == EX_NOINPUT)
-        err->status = EX_CONFIG; /* its name is there: a link to nothing */
+        err->status = EX_CONFIG; /* a dangling link */
     free(path);
     return rc;
 }

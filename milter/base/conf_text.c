@@ -7,26 +7,26 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FILES_MAX  10        /* files within files, as libconfig */
-#define SCOPES_MAX 32        /* groups and lists within each other: the deepest key has three */
-#define OCTETS_MAX (4 << 20) /* octets: a configuration has some thousand */
+#define FILES_MAX  10        /* nested includes, as in libconfig */
+#define SCOPES_MAX 32        /* nested groups and lists; our deepest key has three */
+#define OCTETS_MAX (4 << 20) /* octets; a configuration has a few thousand */
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz*"
 #define DIGITS  "0123456789"
 
 struct conf_origin {
     unsigned
-        first; /* the line of the text that comes from the spot; those behind it follow there too */
+        first; /* the line of the text that was read from spot; the lines after it follow there */
     struct conf_spot spot;
 };
 
-/* A file that is being read. */
+/* A file being read. */
 struct source {
     const char *text, *at;
     struct conf_spot spot; /* of at */
 };
 
-/* A group, list or array that is open. */
+/* An open group, list or array. */
 struct scope {
     char opener, closer; /* its brackets; opener is NUL for the whole file */
     struct conf_spot spot;
@@ -35,12 +35,12 @@ struct scope {
 
 /* A key of an open group. */
 struct set_key {
-    const char *name; /* in the text that comes out, length octets */
+    const char *name; /* in the output, length octets */
     size_t length;
     struct conf_spot spot;
 };
 
-/* What is being put together. */
+/* The text being assembled. */
 struct assembly {
     struct conf_text *out;
     const char *main_file;
@@ -111,7 +111,7 @@ static unsigned count_lines(const char *from, const char *to)
     return count;
 }
 
-/* Copies what the source has before end. */
+/* Copies the source up to end. */
 static int take(struct assembly *assembly, struct source *in, const char *end)
 {
     struct conf_text *out = assembly->out;
@@ -151,7 +151,7 @@ static const char *skip_token(const char *at)
     return at + 1;
 }
 
-/* The next octet that is no blank and in no comment. */
+/* Skips white space and comments. */
 static const char *skip_blanks(const char *at)
 {
     for (;;) {
@@ -178,7 +178,7 @@ static size_t name_length(const char *at)
     return strspn(at, LETTERS) == 0 ? 0 : strspn(at, LETTERS DIGITS "-_");
 }
 
-/* Notes the key of length octets that the source has next. */
+/* Records the key of length octets at the position of the source. */
 static int note_key(struct assembly *assembly, const struct source *in, size_t length)
 {
     const struct scope *scope = &assembly->scopes[assembly->depth];
@@ -202,7 +202,7 @@ static int note_key(struct assembly *assembly, const struct source *in, size_t l
     return 0;
 }
 
-/* A word is a key if a value follows; else it is true, false, or a fault that libconfig finds. */
+/* A word is a key if a value follows. Otherwise it is true, false, or an error that libconfig finds. */
 static int read_word(struct assembly *assembly, struct source *in, size_t length)
 {
     const char *end = in->at + length, *next = skip_blanks(end);
@@ -214,7 +214,7 @@ static int read_word(struct assembly *assembly, struct source *in, size_t length
 
 /* ---- numbers */
 
-/* Ends an integer with an L, so that libconfig reads 64 bits of it. A number with a fraction or an exponent is none. */
+/* Adds an L to an integer, so that libconfig reads 64 bits. A number with a fraction or an exponent is none. */
 static int read_number(struct assembly *assembly, struct source *in)
 {
     bool is_hex = in->at[0] == '0' && (in->at[1] == 'x' || in->at[1] == 'X');
@@ -266,7 +266,7 @@ static int check_end(const struct assembly *assembly)
     const struct scope *scope = &assembly->scopes[assembly->depth];
     return assembly->depth == 0 ? 0
                                 : refuse(assembly, scope->spot,
-                                         "the '%c' here is never closed: write %c; behind its last "
+                                         "the '%c' here is never closed: write %c; after its last "
                                          "line",
                                          scope->opener, scope->closer);
 }
@@ -275,7 +275,7 @@ static int check_end(const struct assembly *assembly)
 
 static int add_file(struct assembly *assembly, const char *path);
 
-/* The quote of the path, where the source has an @include at the beginning of a line; else NULL. */
+/* The quote before the path, if the source is at an @include at the beginning of a line; otherwise NULL. */
 static const char *include_path(const struct source *in)
 {
     const char *line = in->at, *word_end = in->at + strlen("@include");
@@ -287,7 +287,7 @@ static const char *include_path(const struct source *in)
     return quote > word_end && *quote == '"' ? quote : NULL;
 }
 
-/* The path between the quotes, seen from the main file's folder. */
+/* The path between the quotes, relative to the folder of the main file. */
 static char *resolve(const char *main_file, const char *quote, const char *end)
 {
     const char *slash = strrchr(main_file, '/');
@@ -314,7 +314,7 @@ static int include(struct assembly *assembly, struct source *in)
         return refuse(assembly, in->spot,
                       "'@' that begins no include: write @include \"FILE\" on a line of its own");
     if (end == NULL)
-        return refuse(assembly, in->spot, "@include: the path has no end: write \" behind it");
+        return refuse(assembly, in->spot, "@include: the path has no end: write \" after it");
     if (assembly->open_files == FILES_MAX)
         return refuse(assembly, in->spot,
                       "@include: deeper than %d files: write a file that does not include itself",
@@ -326,7 +326,7 @@ static int include(struct assembly *assembly, struct source *in)
     in->at = end;
     if (rc == 0)
         return set_origin(assembly, in->spot);
-    if (assembly->files->count > files) /* what is wrong stands in that file */
+    if (assembly->files->count > files) /* the error is in that file */
         return -1;
     if (err->status == EX_NOINPUT)
         err->status = EX_CONFIG;

@@ -45,11 +45,11 @@ static bool take_host(struct endpoint *out, const char *host, size_t length)
     return true;
 }
 
-/* The part behind "unix:". */
+/* Parses what follows "unix:". */
 static int parse_path(struct endpoint *out, const char *path, struct error *err)
 {
     if (*path == '\0')
-        return error_set(err, EX_CONFIG, "no path behind 'unix:': write unix:/PATH");
+        return error_set(err, EX_CONFIG, "no path after 'unix:': write unix:/PATH");
     if (strlen(path) >= sizeof out->name)
         return error_set(err, EX_CONFIG, "the path '%.60s...' is too long: write a shorter one",
                          path);
@@ -58,7 +58,7 @@ static int parse_path(struct endpoint *out, const char *path, struct error *err)
     return 0;
 }
 
-/* The part behind "inet:", "PORT@HOST"; text is the whole. */
+/* Parses what follows "inet:", "PORT@HOST"; text is the whole. */
 static int parse_inet(struct endpoint *out, enum endpoint_kind kind, const char *rest,
                       const char *text, struct error *err)
 {
@@ -146,7 +146,7 @@ bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b)
 
 /* ---- writing */
 
-/* "[" and "]" round an address in IPv6, "" round any other host. */
+/* "[" and "]" for an IPv6 address, "" for any other host. */
 static const char *bracket(const struct endpoint *endpoint, const char *which)
 {
     return strchr(endpoint->name, ':') == NULL ? "" : which;
@@ -176,7 +176,7 @@ const char *endpoint_format_host(char *out, size_t size, const struct endpoint *
     return out;
 }
 
-/* Postfix asks the resolver for both families, whatever stands there. */
+/* Postfix looks up both address families in any case. */
 const char *endpoint_format_postfix(char *out, size_t size, const struct endpoint *endpoint)
 {
     if (endpoint->kind == ENDPOINT_UNIX)
@@ -186,7 +186,7 @@ const char *endpoint_format_postfix(char *out, size_t size, const struct endpoin
     return out;
 }
 
-/* Sendmail takes no brackets round an address in IPv6. */
+/* Sendmail accepts no brackets around an IPv6 address. */
 const char *endpoint_format_sendmail(char *out, size_t size, const struct endpoint *endpoint)
 {
     if (endpoint->kind == ENDPOINT_UNIX)

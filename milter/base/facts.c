@@ -11,7 +11,7 @@ void fact_set(struct facts *facts, const char *name, const char *format, ...)
     char *value;
     va_start(args, format);
     if (vasprintf(&value, format, args) < 0)
-        value = NULL; /* the text then has a hole: no harm beyond that */
+        value = NULL; /* the text then lacks this value */
     va_end(args);
     for (size_t i = 0; i < FACTS_MAX; i++) {
         struct fact *fact = &facts->of[i];

@@ -107,7 +107,7 @@ int network_parse(struct network *out, const char *text, struct error *err)
     }
     if (has_bits_behind(&network.ip, network.prefix))
         return error_set(err, EX_DATAERR,
-                         "'%.60s' has bits set behind its prefix: write the network's own address",
+                         "'%.60s' has bits set after its prefix: write the network's own address",
                          text);
     *out = network;
     return 0;

@@ -12,11 +12,11 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define LINKS_MAX 40 /* followed on one way, as the kernel does (path_resolution(7)) */
+#define LINKS_MAX 40 /* symbolic links in one path, as in the kernel (path_resolution(7)) */
 
 /* ---- root as another user */
 
-/* Of root itself, while another is played. */
+/* The identity of root while the process works as another user. */
 static struct {
     gid_t group, *groups;
     int count;
@@ -33,7 +33,7 @@ static int remember_groups(void)
     return root.count < 0 ? -1 : 0;
 }
 
-/* A user without an account has no groups: that of a folder proves nothing, since setgid folders hand theirs on. */
+/* A user without an account has no groups. The group of a folder is no evidence: setgid folders pass theirs on. */
 static int take_groups(uid_t user)
 {
     const struct passwd *account = getpwuid(user);
@@ -44,7 +44,7 @@ static int take_groups(uid_t user)
 
 static void be_root(void)
 {
-    /* Root must not go on with half an identity. */
+    /* Root must not continue with half an identity. */
     if (seteuid(0) != 0 || setegid(root.group) != 0 ||
         setgroups((size_t)root.count, root.groups) != 0)
         abort();
@@ -82,7 +82,7 @@ void place_leave(const struct place *place)
 struct way {
     struct place *place;
     const char *path;             /* as it was given */
-    char rest[2 * PATH_MAX];      /* still to go */
+    char rest[2 * PATH_MAX];      /* not resolved yet */
     int links;                    /* followed so far */
     bool is_root, shares_entries; /* the folder is sticky: each name in it is its owner's */
 };
@@ -103,7 +103,7 @@ static int work_as(struct way *way, uid_t owner, struct error *err)
     return 0;
 }
 
-/* Who decides what stands in the folder: before anything is looked for there. */
+/* Switches to the user who controls the contents of the folder, before anything is looked up there. */
 static int check_folder(struct way *way, bool holds_all, struct error *err)
 {
     struct stat status;
@@ -148,20 +148,20 @@ static int start(struct way *way, struct error *err)
     return way->place->folder < 0 ? cannot(way, err) : 0;
 }
 
-/* Takes the next component off the rest. Returns whether there was one. */
+/* Moves the next component from rest to place->name. Returns whether there was one. */
 static bool next_name(struct way *way)
 {
     char *from = way->rest + strspn(way->rest, "/");
     size_t length = strcspn(from, "/");
     if (length > NAME_MAX)
-        length = NAME_MAX; /* which is not there */
+        length = NAME_MAX; /* does not exist */
     memcpy(way->place->name, from, length);
     way->place->name[length] = '\0';
     memmove(way->rest, from + length, strlen(from + length) + 1);
     return length > 0;
 }
 
-/* A folder is to be opened as one, so that what is mounted on demand is mounted. */
+/* Opens a folder as a directory, so that an automount is triggered. */
 static int open_name(const struct place *place, int more)
 {
     int fd = openat(place->folder, place->name, O_PATH | O_DIRECTORY | O_CLOEXEC | more);
@@ -177,7 +177,7 @@ static void move_to(struct place *place, int folder)
     place->name[0] = '\0';
 }
 
-/* What the link says takes its place in the rest of the way. */
+/* Puts the target of the link in front of the rest of the path. */
 static int follow(struct way *way, int link, struct error *err)
 {
     char target[PATH_MAX];
@@ -199,7 +199,7 @@ static int follow(struct way *way, int link, struct error *err)
     return cannot(way, err);
 }
 
-/* The links of /proc lead to what is open, and their text is none to follow. */
+/* The kernel resolves the links in /proc to open files; their text is not a path to follow. */
 static bool is_in_proc(int fd)
 {
     struct statfs system;
@@ -223,7 +223,7 @@ static int open_next(struct way *way, struct stat *status, struct error *err)
     return -2;
 }
 
-/* Goes by one component. Returns 0, 1 where that was the last, or -1 with err. */
+/* Resolves one component. Returns 0; 1 if it was the last; or -1 with err. */
 static int step(struct way *way, struct error *err)
 {
     struct stat status;

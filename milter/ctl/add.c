@@ -3,8 +3,7 @@
 
 #include <time.h>
 
-/* What the operands and the flags say together; contradictions are entry_parse's affair, save
- * those of the command line alone. */
+/* Collects the operands and options. entry_parse finds contradictions, except those of options only. */
 static int read_words(struct entry_text *out, const struct options *options, char **args,
                       struct error *err)
 {

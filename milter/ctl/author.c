@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* As a shell would read it: a word that has more than letters, digits and the marks of addresses and paths in quotes. */
+/* Quotes a word for a shell, unless it has only letters, digits and the characters of addresses and paths. */
 static void print_word(FILE *out, const char *word)
 {
     static const char plain[] =
@@ -25,7 +25,7 @@ static void print_word(FILE *out, const char *word)
     fputc('\'', out);
 }
 
-/* Cut to fit, and printable. */
+/* Truncated to fit, and printable. */
 static void join(char *out, size_t size, char **words)
 {
     FILE *file = fmemopen(out, size, "w");

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TELL_EACH 256 /* entries between two words of progress */
+#define TELL_EACH 256 /* entries between two updates of the progress */
 
 struct export
 {
@@ -92,7 +92,7 @@ static int write_all(const struct ctl *ctl, struct export *export, struct error 
     return rc;
 }
 
-/* A script that goes on after an export takes it that all entries are there. */
+/* A script that runs export expects all entries. */
 static int check_whole(const struct ctl *ctl, const struct export *export, struct error *err)
 {
     if (export->less + export->refused == 0 || ctl->options.skip_bad)
@@ -105,7 +105,7 @@ static int check_whole(const struct ctl *ctl, const struct export *export, struc
 
 /* ---- the file */
 
-/* The file until it is whole: beside its place, which it takes over then. */
+/* The temporary file, which is renamed when it is complete. */
 static struct {
     int folder;
     char name[NAME_MAX + 1]; /* "": there is none */
@@ -127,11 +127,11 @@ static bool is_special(const struct place *place, struct stat *status)
 static int open_special(const struct place *place)
 {
     errno = ENOTSUP;
-    return place->owner != 0 ? -1 /* of another user's it might be made to wait for ever */
+    return place->owner != 0 ? -1 /* another user could make the open wait forever */
                              : openat(place->folder, place->name, O_WRONLY | O_TRUNC | O_NOCTTY);
 }
 
-/* What takes the place of a file has its owner and mode, as far as we may: mail servers read it. */
+/* The new file gets owner and mode of the old one, if permitted, because mail servers read it. */
 static int open_fresh(const struct place *place, const struct stat *old)
 {
     snprintf(fresh.name, sizeof fresh.name, "%.230s.%ld", place->name, (long)getpid());

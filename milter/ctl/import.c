@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TELL_EACH 256 /* lines between two words of progress */
+#define TELL_EACH 256 /* lines between two updates of the progress */
 
 struct import {
     const struct ctl *ctl;
@@ -95,7 +95,7 @@ static int read_lines(struct import *import)
 
 /* ---- what comes of it */
 
-/* A file that was cut off, or made from a query that failed, would take away what is still needed. */
+/* A truncated file, or the result of a failed query, would remove entries that are still needed. */
 static int check_removal(const struct import *import, struct error *err)
 {
     const struct merge_counts *counts = &import->apply.counts;
@@ -130,7 +130,7 @@ static void print_counts(const struct import *import)
     putchar('\n');
 }
 
-/* The writer's lock is taken when all has been read: a slow file holds nobody up. */
+/* The table is locked only after the whole file was read, so a slow file blocks no other writer. */
 static int import_stream(struct import *import)
 {
     struct apply *apply = &import->apply;

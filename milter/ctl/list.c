@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Entries that are read in one view. It is closed before they are printed: a reader that stands still, a pager, would hold
- * back the pages that are changed meanwhile. */
+/* The entries read in one view. It is closed before they are printed, because a pager may block the output, and an open
+ * view keeps old pages. */
 #define PAGE 128
 
 struct page {
     const char *domain;  /* only its entries; "": all */
     const char *pattern; /* NULL: all */
-    struct entry last;   /* that was looked at */
+    struct entry last;   /* that was read */
     bool begun, done;
     size_t count;
     struct entry entries[PAGE];
@@ -25,7 +25,7 @@ static int take(const struct entry *entry, void *data, struct error *err)
     (void)err;
     page->done = *page->domain != '\0' && strcmp(entry->domain, page->domain) != 0;
     if (page->done)
-        return 1; /* behind the domain's last entry */
+        return 1; /* after the domain's last entry */
     page->begun = true;
     page->last = *entry;
     entry_format_old(old, sizeof old, entry);

@@ -13,13 +13,13 @@
 #include <string.h>
 #include <time.h>
 
-#define SHOWN 10 /* entries of a change, where it is not the only one that is asked for */
+#define SHOWN 10 /* entries of a change, unless only this change is printed */
 
 struct query {
     struct table *table;
     struct list list;        /* of the changes */
-    uint64_t number;         /* of the one change that is asked for; 0: all */
-    const struct entry *old; /* the one old address that is asked for; NULL: all */
+    uint64_t number;         /* print only this change; 0: all */
+    const struct entry *old; /* print only changes of this old address; NULL: all */
 };
 
 /* ---- words */
@@ -130,8 +130,8 @@ static int stop_if_asked_for(const struct change_entry *entry, void *data, struc
     return is_asked_for(data, entry) ? 1 : 0;
 }
 
-/* Whether the change is one of those that are asked for: 1, 0, or -1 with err. One that does not say which entries it
- * changed may be. */
+/* Whether to print the change: 1, 0, or -1 with err. A change that is logged without its entries may have the old
+ * address. */
 static int wants(const struct query *query, const struct change *change, struct error *err)
 {
     if (query->number != 0 && query->number != change->number)
@@ -163,7 +163,7 @@ static int print_for_people(const struct query *query, const struct change *chan
     return rc < 0 ? -1 : 0;
 }
 
-/* All but the entries, and the closing brace. */
+/* Everything but the entries and the closing brace. */
 static int print_json_head(const struct change *change, struct error *err)
 {
     char when[TIMESTAMP_TEXT_SIZE];

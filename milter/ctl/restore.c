@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define TELL_EACH 4096 /* entries between two words of progress */
+#define TELL_EACH 4096 /* entries between two updates of the progress */
 
 struct restoring {
     struct apply *apply;
@@ -54,8 +54,7 @@ static int replace(struct ctl *ctl, struct table *copy, struct error *err)
     return rc;
 }
 
-/* Where there is no table it appears whole, log and all: one that was made empty first would for a moment say of every
- * mailbox that it has not moved. */
+/* A new table appears complete, with its log. An empty one would for a moment answer that no mailbox has moved. */
 static int place(const struct ctl *ctl, struct table *copy, struct error *err)
 {
     uid_t owner;

@@ -14,7 +14,7 @@ static bool is_number(const char *value)
     return digits > 0 && value[digits] == '\0';
 }
 
-/* What was never counted would only hide the rest. */
+/* Counters of 0 would only hide the others. */
 static int print(const char *name, const char *value, void *data, struct error *err)
 {
     (void)data;
@@ -44,7 +44,7 @@ static int print_json(const char *socket, struct error *err)
     return rc;
 }
 
-/* To a script it is the same whether nothing answers or another program does. */
+/* For a script it makes no difference whether nothing answers or another program does. */
 static int explain(struct error *err)
 {
     const struct error why = *err;

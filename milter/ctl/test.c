@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Nobody's: RFC 5737. */
+/* An address that nobody has (RFC 5737). */
 #define STRANGER "192.0.2.1"
 
 static int read_question(struct question *out, const struct options *options, const char *recipient,
@@ -98,7 +98,7 @@ static int test(struct ctl *ctl, char **args, struct error *err)
 
     if (read_question(&question, &ctl->options, args[0], err) != 0)
         return -1;
-    /* Opened here: an unreadable table has an answer too. */
+    /* Opened here, because there is an answer for an unreadable table too. */
     if (table_open(&ctl->table, ctl->path, TABLE_READ, ctl->settings->fold_case, &table_error) != 0)
         ctl->table = NULL;
     answer_ask(&answer, &question,

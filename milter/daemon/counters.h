@@ -31,7 +31,7 @@ void counters_count(unsigned group, enum rule rule);
 void counters_count_limit(enum limit_level level);
 
 /* Writes the line with this number, from 0 on, into out[size]: "NAME VALUE", "milter.moved 12"; size
- * ADDRESS_TEXT_SIZE cuts no name. Returns false behind the last. */
+ * ADDRESS_TEXT_SIZE cuts no name. Returns false after the last. */
 bool counters_line(char *out, size_t size, size_t number);
 
 #endif

@@ -180,7 +180,7 @@ void postfix_look_free(void *looked_at)
 
 /* ---- our socket, as Postfix sees it */
 
-/* Reads the item at the beginning of list. Returns what follows it; NULL behind the last. */
+/* Reads the item at the beginning of list. Returns what follows it; NULL after the last. */
 static const char *read_milter(struct postfix_milter *out, const char *list)
 {
     list += strspn(list, ", \t");

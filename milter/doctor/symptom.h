@@ -35,7 +35,7 @@ struct subject {
 
 /* A reply that is not as expected is explained by the first row that fits. */
 struct symptom {
-    const char *name; /* "soft-bounce"; NULL behind the last row */
+    const char *name; /* "soft-bounce"; NULL after the last row */
     enum weight weight;
     enum of of;
     bool (*is)(const struct subject *subject);    /* may set facts that the texts name */

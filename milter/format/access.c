@@ -27,7 +27,7 @@ struct action {
 
 /* ---- a value */
 
-/* Takes out what a map does with %, in place: a doubled one is one, %0 an argument of none. */
+/* Undoes the meaning of % in a map, in place: "%%" becomes "%", and "%0" nothing. */
 static void undouble(char *value)
 {
     char *out = value;
@@ -42,7 +42,7 @@ static void undouble(char *value)
     *out = '\0';
 }
 
-/* The text within the quotes, in place; without quotes, all of it. NULL where they do not end. */
+/* Removes the quotes, in place. Returns NULL if they are not closed. */
 static char *unquote(char *text)
 {
     char *out = text;
@@ -59,7 +59,7 @@ static char *unquote(char *text)
     return ends ? text : NULL;
 }
 
-/* Passes over an enhanced status code that ends with end. moved becomes true at 5.1.6. */
+/* Skips an enhanced status code that ends with end. *moved becomes true for 5.1.6. */
 static char *skip_code(char *text, char end, bool *moved)
 {
     static const char ours[] = "5.1.6";
@@ -171,7 +171,7 @@ static int read_file(FILE *file, const struct format_in *in, struct error *err)
 
 /* ---- writing */
 
-/* Puts text as it stands between the quotes. Returns its length there, as Sendmail counts it. */
+/* Writes text as it is between the quotes. Returns its length as Sendmail counts it. */
 static size_t quote(char *out, const char *text)
 {
     size_t length = 0;
@@ -188,8 +188,8 @@ static size_t quote(char *out, const char *text)
     return length;
 }
 
-/* Whether the entry for the domain's subdomains, or of them, says the same: only both together
- * are a key. */
+/* Whether the entry for the subdomains of the domain, or for the domain of the subdomains, is the same: a key is for
+ * both. */
 static bool has_twin(const struct format_out *out, const struct entry *entry)
 {
     enum entry_scope other = entry->scope == ENTRY_DOMAIN ? ENTRY_SUBDOMAINS : ENTRY_DOMAIN;
@@ -201,7 +201,7 @@ static bool has_twin(const struct format_out *out, const struct entry *entry)
            strcmp(twin.new, entry->new) == 0;
 }
 
-/* What Sendmail would not find, or would say otherwise; NULL: nothing. */
+/* The reason why Sendmail would not find the entry or answer otherwise; NULL: none. */
 static const char *reason_not_to(const struct format_out *out, const struct entry *entry)
 {
     char old[ADDRESS_TEXT_SIZE];
@@ -235,7 +235,7 @@ static enum format_result write_refusal(const struct format_out *out, const stru
     if (quote(quoted, text) > QUOTED_MAX)
         return plain_refuse(why, "a reply of over 254 octets: Sendmail says 553 instead");
     if (entry->scope == ENTRY_SUBDOMAINS)
-        return result; /* its twin has the line */
+        return result; /* the entry of the domain has the line */
     entry_format_old(key, sizeof key, entry);
     return lines_written(result,
                          fprintf(out->file, "To:%s\tERROR:5.1.6:\"%s\"\n",
@@ -251,7 +251,7 @@ static enum format_result write_entry(const struct format_out *out, const struct
     bool stays = entry->action == ENTRY_STAY && entry->scope == ENTRY_MAILBOX;
 
     if (stays)
-        plain.action = ENTRY_REJECT; /* there is a word for it */
+        plain.action = ENTRY_REJECT; /* written as OK */
     enum format_result result = plain_check(&plain, out, "access", why);
     if (result == FORMAT_REFUSED)
         return result;

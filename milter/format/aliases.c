@@ -18,8 +18,8 @@
 
 /* ---- a target */
 
-/* Takes out comments in brackets, in place, and ends each target with a NUL instead of its comma.
- * Returns how many there are. */
+/* Removes comments in parentheses, in place, and ends each target with a NUL instead of its comma. Returns their
+ * number. */
 static size_t split(char *text)
 {
     bool quoted = false;
@@ -55,13 +55,13 @@ static char *unbracket(char *text)
     return begin + 1;
 }
 
-/* Whether Sendmail takes the target for a file, a program or a list, quoted or not. */
+/* Whether Sendmail treats the target as a file, a program or an include, quoted or not. */
 static bool delivers_here(const char *target)
 {
     return strchr("/|:", target[*target == '"' ? 1 : 0]) != NULL;
 }
 
-/* Cuts the suffix off. Returns whether there was one, behind an address with a domain. */
+/* Removes the suffix. Returns whether there was one, after an address with a domain. */
 static bool is_redirected(char *target)
 {
     size_t length = strlen(target), suffix = strlen(SUFFIX);
@@ -165,7 +165,7 @@ static int read_file(FILE *file, const struct format_in *in, struct error *err)
 
 /* ---- writing */
 
-/* What Sendmail would not find, or would say otherwise; NULL: nothing. new is in full. */
+/* The reason why Sendmail would not find the entry or answer otherwise; NULL: none. new is the full address. */
 static const char *reason_not_to(const struct format_out *out, const struct entry *entry,
                                  const char *new)
 {

@@ -30,7 +30,7 @@ static int parse_pair(struct columns *out, char *pair, struct error *err)
     return 0;
 }
 
-/* A column is one field: the one that claims it by --columns, not the one that has its name. */
+/* If two fields have the same column, it belongs to the one that --columns names. */
 static int part_names(struct columns *out, struct error *err)
 {
     for (int i = 0; i < FIELDS; i++)
@@ -85,7 +85,7 @@ static int field_of(const struct columns *columns, const char *name)
     return -1;
 }
 
-/* Whether the file must have a column for it: for old, new, and what --columns names. */
+/* Whether the file must have a column for this field: for old and new, and for those that --columns names. */
 static bool is_needed(const struct columns *columns, int field)
 {
     const char *name = columns->names[field];

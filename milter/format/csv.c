@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_MAX (64 * 1024) /* octets of a row; the longest sound one has under 4,000 */
+#define ROW_MAX (64 * 1024) /* octets of a row; a valid one has under 4,000 */
 
 struct csv_row {
     char text[ROW_MAX];
@@ -18,7 +18,7 @@ struct csv_row {
     const char *fields[COLUMNS_MAX];
     size_t count;
     bool complete, too_long, has_nul;
-    bool has_cr; /* a bare one in the line, which libcsv takes for the end of the row */
+    bool has_cr; /* within the line, which libcsv takes for the end of the row */
 };
 
 struct reader {
@@ -65,7 +65,7 @@ static void start_row(struct csv_row *row)
 
 /* ---- a row */
 
-/* Without its columns no row means anything: what is wrong with the header line is wrong with the file. */
+/* An error in the header line is an error of the file, because the rows cannot be read without it. */
 static int bad_row(const struct reader *reader, const struct error *why, struct error *err)
 {
     if (reader->column_count > 0)
@@ -147,7 +147,7 @@ static bool feed(struct reader *reader, const char *text, size_t length)
            reader->parser.entry_pos <= ROW_MAX;
 }
 
-/* A row that libcsv cannot go on with: the next line begins another. */
+/* Reports a row that libcsv cannot parse; the next line begins another. */
 static int give_up(struct reader *reader, const char *what, struct error *err)
 {
     int rc = say_bad(reader, what, err);
@@ -155,7 +155,7 @@ static int give_up(struct reader *reader, const char *what, struct error *err)
     return start_parser(reader, err) != 0 ? -1 : rc;
 }
 
-/* Takes one line; it may hold a row, the middle of one (a quoted line break), or nothing. */
+/* Parses a line. It may hold a row, a part of one (with a quoted line break), or nothing. */
 static int take_line(struct reader *reader, struct error *err)
 {
     const struct lines *lines = &reader->lines;
@@ -172,7 +172,7 @@ static int take_line(struct reader *reader, struct error *err)
             reader,
             reader->column_count == 0
                 ? "bad quoting in the header line: write old,new"
-                : "bad quoting: write \"…\" round the whole field, and \"\" for a quote in it",
+                : "bad quoting: write \"…\" around the whole field, and \"\" for a quote in it",
             err);
     if (!reader->row.complete)
         return 0;
@@ -191,8 +191,8 @@ static int read_lines(struct reader *reader, struct error *err)
     if (result == LINES_FAILED)
         return -1;
     if (rc == 0 && !is_between_rows(&reader->parser))
-        rc =
-            say_bad(reader, "a quote that is never closed: write \"…\" round the whole field", err);
+        rc = say_bad(reader, "a quote that is never closed: write \"…\" around the whole field",
+                     err);
     if (rc == 0 && reader->column_count == 0) {
         error_set(err, EX_DATAERR, "empty: begin with a header line such as old,new");
         rc = error_at(err, reader->in->name, 0);

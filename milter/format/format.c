@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* A new format is its file, and a row here. The first is that of a file whose ending tells nothing. */
+/* A new format is a file, and a row here. The first one is the default for an unknown file ending. */
 /* clang-format off */
 const struct format *const formats[] = {
     &format_csv,

@@ -4,8 +4,8 @@
 
 #include <unistr.h>
 
-/* One character. Those of ASCII that must not be shown are written by jansson as \uXXXX already, but for the
- * line feeds between values. jansson hands over whole characters. */
+/* Writes one character, which jansson passes complete. jansson escapes ASCII control characters itself, except line
+ * feeds between values. */
 static size_t write_character(const char *text, size_t left, FILE *out)
 {
     ucs4_t character = 0;

@@ -11,7 +11,7 @@
 
 /* ---- reading */
 
-/* What jansson refuses, in words for whoever wrote the file. */
+/* Explains an error of jansson. */
 static int bad_json(const json_error_t *why, struct error *err)
 {
     const char *what = why->text;
@@ -23,7 +23,7 @@ static int bad_json(const json_error_t *why, struct error *err)
         return error_set(err, EX_DATAERR, "a name twice in the object: write each once");
     case json_error_invalid_utf8: what = "not UTF-8"; break;
     case json_error_premature_end_of_input: what = "it is not closed"; break;
-    case json_error_end_of_input_expected: what = "more text behind it"; break;
+    case json_error_end_of_input_expected: what = "more text after it"; break;
     default: break;
     }
     return error_set(err, EX_DATAERR, "no JSON object: %s, column %d: write one in each line", what,

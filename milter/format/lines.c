@@ -22,7 +22,7 @@ int lines_peek(struct lines *lines)
 
 /* ---- the first line */
 
-/* What a file begins with that is no text in UTF-8, and what would make it one. */
+/* The signatures of files that are not UTF-8 text, and how to convert them. */
 static const struct {
     size_t at, length;
     const char *octets, *what;
@@ -54,7 +54,7 @@ static const struct {
     HAS(16, "\xde\xc0\xef\xbe", DATABASE), /* LMDB */
 };
 
-/* Two letters of ASCII in UTF-16 without a byte order mark: each has an octet NUL. */
+/* Two ASCII characters in UTF-16 without a byte order mark: each has a NUL octet. */
 static bool is_utf16(const char *text, size_t length)
 {
     return length >= 4 && (text[0] == '\0') != (text[1] == '\0') &&
@@ -67,7 +67,7 @@ static int fail(const struct lines *lines, unsigned long line, const char *what,
     return error_at(err, lines->in->name, line);
 }
 
-/* Passes over a byte order mark. Returns 0, or -1 with err where the file is no text in UTF-8. */
+/* Skips a byte order mark. Returns 0; or -1 with err if the file is not UTF-8 text. */
 static int check_beginning(struct lines *lines, struct error *err)
 {
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -85,8 +85,7 @@ static int check_beginning(struct lines *lines, struct error *err)
 
 /* ---- each line */
 
-/* Puts the octets up to a line break behind text, the first of which is octet. Returns what ends
- * them: '\n', or EOF. */
+/* Appends the octets up to a line break to text, beginning with octet. Returns '\n' or EOF. */
 static int read_octets(struct lines *lines, int octet)
 {
     char *begin = lines->text + lines->length, *out = begin;

@@ -16,14 +16,14 @@ static enum format_result refuse(struct error *why, const char *what, const char
     return FORMAT_REFUSED;
 }
 
-/* Who is told is of no account where there is nothing to tell. */
+/* disclose does not matter without a new address. */
 static bool is_for_all(const struct entry *entry, const struct format_out *out)
 {
     enum entry_disclose told = entry->disclose == ENTRY_DEFAULT ? out->disclose : entry->disclose;
     return told == ENTRY_ANYONE || entry->new[0] == '\0';
 }
 
-/* Whether the name would be another one if it were folded, as the mail servers do. */
+/* Whether folding, which the mail servers do, would change the name. */
 static bool has_capitals(const struct entry *entry)
 {
     const struct address_rules folding = {.fold_case = true, .delimiters = ""};
@@ -34,13 +34,13 @@ static bool has_capitals(const struct entry *entry)
            strcmp(folded.local, entry->local) != 0;
 }
 
-/* Whether the new address is that of the same name elsewhere, which can be written in full. */
+/* Whether the new address is "@domain", which can be written in full. */
 static bool is_short(const struct entry *entry)
 {
     return entry->scope == ENTRY_MAILBOX && entry->new[0] == '@';
 }
 
-/* Names the words that are lost. */
+/* Names the fields that are lost. */
 static enum format_result lose_words(const struct entry *entry, const char *format,
                                      struct error *why)
 {
@@ -85,7 +85,7 @@ bool plain_is_bare(const char *text)
 int plain_parse(struct entry *out, const char *old, const char *new,
                 const struct address_rules *rules, struct error *err)
 {
-    char whole[4096]; /* one that is cut is too long anyhow */
+    char whole[4096]; /* a truncated address is too long in any case */
     struct entry_text text = {.old = old, .new = new};
 
     if (*old != '\0' && plain_is_bare(old)) {
@@ -119,8 +119,7 @@ char *plain_word_end(char *text, const char *ends)
 
 /* ---- an address in a text */
 
-/* The address that text begins with, in brackets or up to a blank, cut off behind its end; NULL
- * where there is none. */
+/* The address at the beginning of text, in brackets or up to a blank, terminated in place; NULL if there is none. */
 static char *cut_address(char *text)
 {
     bool bracketed = *text == '<';
@@ -144,7 +143,7 @@ static char *find_behind(char *text, const char *words)
     return address;
 }
 
-/* The address in brackets, where no other stands before it or behind. */
+/* The address in brackets, if it is the only one. */
 static char *find_bracketed(char *text)
 {
     char *begin = text, *end = text, *at = strchr(text, '@');

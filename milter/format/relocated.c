@@ -164,7 +164,7 @@ static int write_lines(FILE *out, const struct entry *entry)
     return rc;
 }
 
-/* A comment, or what some programs begin a file with. */
+/* A comment character, or a byte order mark. */
 static bool begins_no_key(const char *local)
 {
     return local[0] == '#' || strncmp(local, "\xef\xbb\xbf", 3) == 0;

@@ -9,10 +9,10 @@
 #include <uninorm.h>
 #include <unistr.h>
 
-/* How much foreign text an error line quotes, in octets. */
+/* The length of untrusted text that an error message quotes, in octets. */
 #define QUOTE_MAX 60
 
-/* What is left to read. */
+/* The unread part of the text. */
 struct cursor {
     const char *at, *end;
 };
@@ -69,7 +69,7 @@ static bool copy_lower(char *out, const char *text, size_t length)
 
 /* ---- the domain */
 
-/* What may stand in a label, in lower case. No host name has '_' (RFC 1123), but the wild has. */
+/* The octets of a label, in lower case. Host names have no '_' (RFC 1123), but real domains do. */
 static bool is_label_octet(char octet)
 {
     return (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9') || octet == '-' ||
@@ -95,7 +95,7 @@ static bool are_labels(const char *name)
     }
 }
 
-/* RFC 5321 would have '@' too, but no kind of address has one. */
+/* RFC 5321 allows '@' too, but no kind of address literal has one. */
 static bool is_literal_octet(unsigned char octet)
 {
     return octet > ' ' && octet < 0x7f && strchr("[]\\@", octet) == NULL;
@@ -113,8 +113,8 @@ static int parse_literal(char *out, const char *text, size_t length, struct erro
     return 0;
 }
 
-/* U-labels to A-labels. A name that has only A-labels is checked by the same way there and back;
- * one that IDNA refuses stays as it is, since the mail server may well take it. */
+/* Converts U-labels to A-labels. A name with A-labels only is checked by converting it to U-labels and back; one that
+ * IDNA refuses stays as it is, because the mail server may accept it. */
 static int to_ascii(char *name, const char *text, size_t length, struct error *err)
 {
     uint8_t *ascii = NULL;
@@ -140,7 +140,7 @@ static int to_ascii(char *name, const char *text, size_t length, struct error *e
     return rc == IDN2_OK ? 0 : -1;
 }
 
-/* The whole name in lower case; the ASCII letters alone are enough where there are no others. */
+/* Converts the name to lower case. copy_lower is enough for an ASCII name. */
 static int lower_name(char *out, const char *text, size_t length)
 {
     if (u8_check((const uint8_t *)text, length) != NULL)
@@ -203,7 +203,7 @@ int address_domain_to_unicode(char *out, size_t size, const char *domain)
 
 /* ---- the local-part */
 
-/* What ends an atom and is no dot (RFC 5322 section 3.2.3; RFC 6531 section 3.3). */
+/* The octets that end an atom, except the dot (RFC 5322 section 3.2.3; RFC 6531 section 3.3). */
 /* clang-format off */
 static const bool specials[256] = {
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* the control characters */
@@ -218,7 +218,7 @@ static bool is_atom_octet(char octet)
     return !specials[(unsigned char)octet];
 }
 
-/* Quoted-string of RFC 5321 section 4.1.2, its text into out. */
+/* Reads a quoted-string (RFC 5321 section 4.1.2) into out, unquoted. */
 static int read_quoted(struct cursor *in, char *out, size_t *used)
 {
     in->at++;
@@ -236,7 +236,7 @@ static int read_quoted(struct cursor *in, char *out, size_t *used)
     return 0;
 }
 
-/* Dot-string, with dots anywhere: some providers hand out such mailboxes. */
+/* Reads a dot-string, with dots anywhere: some providers have such mailboxes. */
 static int read_dot_string(struct cursor *in, char *out, size_t *used)
 {
     const char *at = in->at;
@@ -367,7 +367,7 @@ bool address_is_postmaster(const char *local)
     return strcasecmp(local, "postmaster") == 0;
 }
 
-/* A sender rewriting scheme's address: the hash in it tells whose, and no other mailbox. */
+/* Whether it is an address of the sender rewriting scheme: its hash identifies one mailbox. */
 static bool is_srs(const char *local)
 {
     return (strncasecmp(local, "SRS0", 4) == 0 || strncasecmp(local, "SRS1", 4) == 0) &&
@@ -383,7 +383,7 @@ static bool is_reserved(const char *local, size_t length)
     return is_srs(local);
 }
 
-/* The owner and the requests of a mailing list, which is another mailbox than they are. */
+/* Whether it is the owner or request address of a mailing list, which is a mailbox of its own. */
 static bool is_of_a_list(const char *local, size_t length)
 {
     const char request[] = "-request";

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Behind the quoted string that begins at text, or the end of all where it has none. */
+/* Returns the end of the quoted string at text; the end of the text if it is not closed. */
 static const char *skip_quoted(const char *text)
 {
     for (text++; *text != '\0' && *text != '"'; text++)

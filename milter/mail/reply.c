@@ -10,7 +10,7 @@ static bool is_digit(char octet)
     return octet >= '0' && octet <= '9';
 }
 
-/* What may stand in a template. */
+/* The variables of a template. */
 static const struct variable {
     const char *name;
     unsigned char length;
@@ -21,7 +21,7 @@ static const struct variable {
     {"${recipient}", 12, REPLY_RECIPIENT},
 };
 
-/* The variable that stands at text, or NULL. */
+/* The variable at text, or NULL. */
 static const struct variable *find_variable(const char *text)
 {
     if (*text != '$')
@@ -32,13 +32,13 @@ static const struct variable *find_variable(const char *text)
     return NULL;
 }
 
-/* The length of the code and the blank behind it, or 0. */
+/* The length of the code and the blank after it, or 0. */
 static size_t code_length(const char *text)
 {
     return is_digit(text[0]) && is_digit(text[1]) && is_digit(text[2]) && text[3] == ' ' ? 4 : 0;
 }
 
-/* The length of class.subject.detail and the blank behind it, or 0: RFC 3463 section 2. */
+/* The length of class.subject.detail and the blank after it, or 0 (RFC 3463 section 2). */
 static size_t enhanced_length(const char *text)
 {
     size_t at = 0;
@@ -78,7 +78,7 @@ static int check_codes(const char *template, enum reply_class class, struct erro
     return 0;
 }
 
-/* One line, of length octets; with codes in front of it it would be before octets longer. */
+/* Checks a line of length octets. In a reply it has before more octets, for the codes. */
 static int check_line(const char *line, size_t length, size_t before, struct error *err)
 {
     for (const char *at = line; at < line + length; at++) {
@@ -98,7 +98,7 @@ static int check_line(const char *line, size_t length, size_t before, struct err
     return 0;
 }
 
-/* The lines behind the first. */
+/* Checks the lines after the first. */
 static int check_more_lines(const char *line, size_t codes, struct error *err)
 {
     for (int number = 2; *line == '\n'; number++) {
@@ -141,7 +141,7 @@ static void copy_word(char *out, const char *from, size_t length)
     out[length] = '\0';
 }
 
-/* Notes the part that begins at octet at of the text, and returns the octet behind it. */
+/* Records the part at octet at of the text. Returns the position after it. */
 static size_t read_part(struct reply_template *out, size_t at)
 {
     struct reply_part *part = &out->parts[out->count++];
@@ -179,7 +179,7 @@ int reply_template_read(struct reply_template *out, const char *text, enum reply
 
 /* ---- filling in */
 
-/* What is left of the line. */
+/* The room left in a line. */
 struct room {
     char *at, *end;
 };
@@ -193,8 +193,7 @@ static int put(struct room *room, const char *text, size_t length)
     return 0;
 }
 
-/* Whether a character of UTF-8 with two octets or more would move a terminal's cursor or end a line
- * there: the control characters U+0080 to U+009F, U+2028 and U+2029. */
+/* Returns the length of a character that is not allowed: a control character, U+2028 or U+2029; 0 if it is allowed. */
 static size_t forbidden_length(const unsigned char *at)
 {
     if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
@@ -267,7 +266,7 @@ static int put_word(struct room *room, enum reply_mark mark, const struct reply_
     return 0;
 }
 
-/* Fills in the line that begins with part. Returns the part behind it, or NULL where it is too long. */
+/* Fills in the line that begins with part. Returns the first part of the next line, or NULL if the line is too long. */
 static const struct reply_part *fill_line(struct reply *out, const struct reply_template *template,
                                           const struct reply_part *part,
                                           const struct reply_words *words)

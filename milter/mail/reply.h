@@ -21,7 +21,7 @@ enum reply_mark { REPLY_LINE_END, REPLY_NEW, REPLY_OLD, REPLY_RECIPIENT };
 /* A parsed template. */
 struct reply_template {
     char code[4], enhanced[12];  /* as in struct reply */
-    unsigned short codes_length; /* octets of both, each with the blank behind it */
+    unsigned short codes_length; /* octets of both, each with the blank after it */
     unsigned short count;        /* of parts */
     const char *text;            /* the text after the codes; borrowed from the caller */
     struct reply_part {

@@ -13,7 +13,7 @@ static int wrong(struct error *err, const char *text, int64_t now)
                                            : ", 2026-09-01T06:00:00Z, +180d, -12h or +2w");
 }
 
-/* Reads exactly count digits; -1 where they are not there. */
+/* Reads exactly count digits; returns -1 if there are fewer. */
 static int digits(const char **at, int count)
 {
     int number = 0;
@@ -47,7 +47,7 @@ static int read_date(struct tm *out, const char **at)
     return 0;
 }
 
-/* "06:30", in seconds; -1 where it is none. */
+/* Reads "06:30"; returns it in seconds, or -1. */
 static int read_minutes(const char **at)
 {
     int hour = digits(at, 2);
@@ -79,7 +79,7 @@ static int read_clock(struct tm *out, const char **at)
     return 0;
 }
 
-/* "Z", "+02:00", or nothing, in seconds east of UTC. */
+/* Reads "Z", "+02:00", or nothing, in seconds east of UTC. */
 static int read_zone(int *out, const char **at)
 {
     *out = 0;

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define IN_FLIGHT 64   /* questions at a time */
-#define FIRST_MS  2500 /* what a name server has for its first answer; twice that for the second */
+#define FIRST_MS  2500 /* the timeout of a name server, doubled at the second try */
 #define TRIES     2
 
 /* A question whose answer is awaited. */

@@ -18,7 +18,7 @@
 
 /* ---- lines */
 
-/* When the reply at hand has to be there. */
+/* The deadline of the current reply. */
 static struct timespec reply_deadline(const struct smtp *smtp)
 {
     return io_earlier(io_deadline(SMTP_SECONDS), smtp->end);

@@ -20,7 +20,7 @@
 /* A reply of the server, in UTF-8. Control characters and what is no UTF-8 are '?'. */
 struct smtp_reply {
     int code; /* 551; 0: there is none yet */
-    /* Its lines, "551 5.1.6 ...", separated by line feeds; each has a blank behind its code, never a '-'. */
+    /* Its lines, "551 5.1.6 ...", separated by line feeds; each has a blank after its code, never a '-'. */
     char text[SMTP_TEXT_SIZE];
     char first[600]; /* the first line (RFC 5321 allows 512 octets) */
 };

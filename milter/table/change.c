@@ -32,7 +32,7 @@ size_t change_encode_head(unsigned char *out, const struct change *change)
     return (size_t)(at - out) + length;
 }
 
-/* Copies length octets of text, and returns where they end; NULL where they do not fit, or are not there. */
+/* Copies length octets of text, and returns their end; NULL if they do not fit or are missing. */
 static const unsigned char *get_text(char *out, size_t max, const unsigned char *at, size_t length,
                                      const unsigned char *end)
 {
@@ -97,7 +97,7 @@ void change_encode_item(unsigned char *out, const struct change_item *item)
     record_put_number(at, change_item_length(item), 2);
 }
 
-/* A value's octets, of which length counts one too many; NULL for a length of 0. */
+/* Returns a value whose stored length is one too large; NULL for a stored length of 0. */
 static const void *get_value(size_t *out, const unsigned char **at, size_t length)
 {
     const void *value = length == 0 ? NULL : *at;

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BEHIND_LOG "\0loh" /* sorts behind all its keys, and before the entries */
+#define BEHIND_LOG "\0loh" /* sorts after all keys of the log, and before the entries */
 #define KEY_LENGTH (CHANGELOG_PREFIX_LENGTH + 8 + 4)
 
 _Static_assert(CHANGE_ITEM_MAX <= CHANGELOG_ITEMS_MAX && CHANGE_HEAD_MAX <= CHANGELOG_ITEMS_MAX,
@@ -82,7 +82,7 @@ int changelog_head(MDB_cursor *cursor, uint64_t number, struct change *out)
 
 /* ---- how many records are entries: neither metas nor the log's */
 
-/* How many records of the log stand among the entries that the cursor goes through. */
+/* Counts the records of the log, which are among the entries. */
 static int count_records(MDB_cursor *cursor, size_t *out)
 {
     struct change first, last;
@@ -165,7 +165,7 @@ int changelog_note(struct table_edit *edit, const MDB_val *key, const MDB_val *b
         return 0;
     size_t length = change_item_length(&item);
     if (length > CHANGE_ITEM_MAX || edit->used + length > CHANGELOG_CHANGE_MAX) {
-        hold_no_more(edit); /* the former: a value that is no entry's */
+        hold_no_more(edit); /* the first: not a value of an entry */
         return 0;
     }
     int rc = make_room(edit, length);
@@ -197,7 +197,7 @@ static void sign(struct change *change, const struct table_author *author)
     copy_text(change->command, sizeof change->command, author->command);
 }
 
-/* The octets, from the edit's items at from on, that go into one record. */
+/* The size of the items, from the edit's items at from, that fit into one record. */
 static size_t record_length(const struct table_edit *edit, size_t from)
 {
     struct change_item item;
@@ -243,7 +243,7 @@ static int drop_change(MDB_cursor *cursor, uint64_t number)
     return rc;
 }
 
-/* Drops the oldest changes until there is room for the one that comes behind last. */
+/* Drops the oldest changes until there is room for a new one of this size after last. */
 static int drop_oldest(MDB_cursor *cursor, const struct change *last, uint64_t octets)
 {
     struct change first;
@@ -256,7 +256,7 @@ static int drop_oldest(MDB_cursor *cursor, const struct change *last, uint64_t o
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* The state before the edit is what a reader still sees. */
+/* Copies the log from a read transaction, which still sees the state before the edit. */
 static int copy_log(struct table_edit *edit, MDB_cursor *from)
 {
     MDB_val value, key = {.mv_size = CHANGELOG_PREFIX_LENGTH, .mv_data = (void *)CHANGELOG_PREFIX};
@@ -284,7 +284,7 @@ int changelog_keep(struct table_edit *edit)
     return rc;
 }
 
-/* What is there already, for the new change to stand behind. */
+/* Finds the last change, and drops old ones to make room. */
 static int find_place(struct table_edit *edit, struct change *last, uint64_t octets)
 {
     *last = edit->log_end;
@@ -366,7 +366,7 @@ static int touch_items(struct table_view *view, void *data)
                            &look->length);
 }
 
-/* Returns 1 where there is what touch looks for, 0 where there is nothing, or -1 with err. */
+/* Returns 1 if touch has found its record, 0 if there is none, or -1 with err. */
 static int look_up(struct table *table, int (*touch)(struct table_view *view, void *data),
                    struct look *look, struct error *err)
 {

@@ -12,12 +12,11 @@
 
 struct copy {
     struct table *table;
-    const char *path; /* of the copy's folder */
-    struct place in;  /* that folder, or one beside its place that becomes it */
-    struct place
-        above; /* where it is made, with its name until it is whole; descriptor -1: it was there */
-    char name[NAME_MAX + 1]; /* when it is whole */
-    char data[32];           /* what the data file is called now; "": there is none yet */
+    const char *path;   /* of the copy's folder */
+    struct place in;    /* that folder, or the temporary one */
+    struct place above; /* the parent, with the temporary name; descriptor -1: the folder existed */
+    char name[NAME_MAX + 1]; /* the final one */
+    char data[32];           /* the present name of the data file; "": none yet */
 };
 
 #define DATA "data.mdb"
@@ -25,7 +24,7 @@ struct copy {
 
 static struct copy *running; /* what table_copy_remove removes; NULL: nothing */
 
-/* Below descriptors: whoever else may write there can lead this nowhere else. */
+/* Works relative to descriptors, so that no other user can redirect it. */
 void table_copy_remove(void)
 {
     const struct copy *copy = running;
@@ -78,7 +77,7 @@ static int write_data(struct copy *copy, struct error *err)
     return rc > 0 ? cannot(copy, err) : table_lmdb_error(err, copy->table, rc);
 }
 
-/* A lock file without its data file is of a table that was taken away; whoever has that open still has it. */
+/* A lock file without a data file is left from a removed table; a program that has that table open keeps it. */
 static int name_data(struct copy *copy, struct error *err)
 {
     int in = copy->in.folder;
@@ -95,7 +94,7 @@ static int name_data(struct copy *copy, struct error *err)
     return rc;
 }
 
-/* Opens it, which makes its lock file. */
+/* Opens the copy, which creates its lock file. */
 static int try_out(const struct copy *copy, size_t *entries, struct error *err)
 {
     char path[64];
@@ -126,7 +125,7 @@ static int name_folder(struct copy *copy, struct error *err)
 
 /* ---- the whole */
 
-/* Under another name, until it is whole. */
+/* Creates the folder under a temporary name. */
 static int make_folder(struct copy *copy, struct error *err)
 {
     struct place above = copy->in;
@@ -149,7 +148,7 @@ static int begin(struct copy *copy, struct table *table, const char *path, struc
     return missing == 1 ? make_folder(copy, err) : missing;
 }
 
-/* All but what hands it over. */
+/* Everything but giving it to its owner. */
 static int make(struct copy *copy, void (*settle)(void), size_t *entries, struct error *err)
 {
     int rc = write_data(copy, err);

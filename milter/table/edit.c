@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Another process may have made it a table of a newer format since it was opened. */
+/* Another process may have changed the format since the table was opened. */
 static int start(struct table_edit *edit, struct error *err)
 {
     struct table *table = edit->table;
@@ -30,7 +30,7 @@ struct table_edit *table_edit_begin(struct table *table, struct error *err)
     }
     edit->table = table;
     edit->change.held = true;
-    mdb_reader_check(table->env, &dead); /* a killed reader would hold old pages for ever */
+    mdb_reader_check(table->env, &dead); /* a killed reader would keep old pages forever */
     if (start(edit, err) != 0) {
         table_edit_abort(edit);
         return NULL;
@@ -60,7 +60,7 @@ int table_edit_change(struct table_edit *edit, const MDB_val *key, const MDB_val
         return mdb_cursor_put(edit->cursor, &name, &value, edit->put_flags);
     }
     if (edit->rebuilds)
-        return 0; /* it went with all the others */
+        return 0; /* the table was emptied */
     rc = before == NULL ? MDB_NOTFOUND : mdb_cursor_get(edit->cursor, &name, &value, MDB_SET_KEY);
     return rc == 0 ? mdb_cursor_del(edit->cursor, 0) : rc;
 }
@@ -123,7 +123,7 @@ int table_edit_keep(struct table_edit *edit, const MDB_val *key, const MDB_val *
     return mdb_cursor_put(edit->cursor, &name, &whole, edit->put_flags);
 }
 
-/* A table of an older format becomes one of this, since an older program would not go on with the log. */
+/* Raises the format of an older table, because an older program would not continue the log. */
 static int write_change(struct table_edit *edit)
 {
     const struct change *change = &edit->change;
@@ -141,8 +141,9 @@ static void edit_free(struct table_edit *edit)
     free(edit);
 }
 
-/* LMDB does not write pages that a transaction took at the end of the file and freed again, so the file can end before its
- * last page: table_check would have to look at all the others. Another writer may have filled it up meanwhile. */
+/* LMDB does not write pages that a transaction took at the end of the file and freed again, so the file can be shorter
+ * than its last page number says, and table_check_whole would have to read all pages. Extends it, unless another writer
+ * has done so. */
 static void fill_up(struct table *table)
 {
     int fd;
@@ -152,7 +153,7 @@ static void fill_up(struct table *table)
         return;
     long long size = table_file_size(table), needed = table_needed_size(table);
     if (size >= 0 && size < needed && needed != LLONG_MAX && mdb_env_get_fd(table->env, &fd) == 0)
-        (void)posix_fallocate(fd, size, needed - size); /* a full disk shows when it is needed */
+        (void)posix_fallocate(fd, size, needed - size); /* a full disk shows later */
     mdb_txn_abort(txn);
 }
 

@@ -41,7 +41,7 @@ static int prefix_error(struct error *err, const char *field)
     return error_at(err, field, 0); /* "new: no '@' in …" */
 }
 
-/* Nothing but its scope; what lies behind the end of a string is left undefined, for it is long. */
+/* Sets an empty entry of this scope. The strings are not cleared beyond their NUL, because they are long. */
 static void clear(struct entry *out, enum entry_scope scope)
 {
     out->scope = scope;
@@ -224,8 +224,7 @@ static int parse_note(struct entry *out, const char *note, struct error *err)
     return 0;
 }
 
-/* An entry whose fields contradict each other was meant otherwise: it is refused, not guessed
- * at. */
+/* Contradictory fields are refused, because the intention is unknown. */
 static int check_whole(struct entry *out, const struct entry_text *text, struct error *err)
 {
     bool gone_asked = strcmp(or_empty(text->action), "gone") == 0;

@@ -44,7 +44,7 @@ int table_lmdb_error(struct error *err, const struct table *table, int rc)
     case ENOSPC:
     case EDQUOT:
         return error_set(err, EX_IOERR, "%s: %s: make room on its disk", table->path, strerror(rc));
-    case EIO: /* LMDB's too, for a write that was cut short */
+    case EIO: /* also LMDB's code for a short write */
         return error_set(err, EX_IOERR, "%s: %s: make room on its disk, or see the kernel's log",
                          table->path, strerror(rc));
     default:

@@ -35,15 +35,15 @@ void guard_give_up(void)
         siglongjmp(innermost->place, 1);
 }
 
-/* The signal comes to the thread that made the access, in the middle of it: jumping out is as safe as the code that is
- * left. Without a guard the access is made again, and the signal is whose it was. */
+/* The signal is delivered to the thread during the access. longjmp is safe because LMDB's read path holds no lock here.
+ * Without a guard the previous action is restored, and the access repeated. */
 static void on_fault(int number)
 {
     sigset_t mask;
     sigemptyset(&mask);
     for (size_t i = 0; i < SIGNALS; i++)
         sigaddset(&mask, signals[i]);
-    pthread_sigmask(SIG_UNBLOCK, &mask, NULL); /* a jump does not do that */
+    pthread_sigmask(SIG_UNBLOCK, &mask, NULL); /* siglongjmp does not */
     guard_give_up();
     for (size_t i = 0; i < SIGNALS; i++)
         if (signals[i] == number)

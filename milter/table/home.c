@@ -40,7 +40,7 @@ static int open_in(const struct place *place, const char *name)
                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 }
 
-/* Closes it, and says in err what has gone wrong where rc is not 0. */
+/* Closes fd, and sets err if rc is not 0. */
 static int finish(int fd, int rc, const char *what, struct error *err)
 {
     if (rc != 0)
@@ -106,7 +106,7 @@ int home_sync(const struct place *place, struct error *err)
     int fd = open_in(place, "");
     int rc = fd < 0 ? -1 : fsync(fd);
     if (rc != 0 && fd >= 0 && errno == EINVAL)
-        rc = 0; /* this file system has no need of it */
+        rc = 0; /* not supported by this file system */
     rc = finish(fd, rc, "the folder of the table", err);
     place_leave(place);
     return rc;

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The first four octets of LMDB's files, and the size that a lock file has at least: that of LMDB's default of 126
- * readers. Both are LMDB's own (mdb.c: MDB_MAGIC, mdb_env_setup_locks), and older than its version 0.9. */
+/* The first four octets of LMDB's files, and the least size of a lock file, that for the default of 126 readers. From
+ * mdb.c (MDB_MAGIC, mdb_env_setup_locks), unchanged since before version 0.9. */
 #define MAGIC    0xBEEFC0DE
 #define SIZE_MIN 8192
 
@@ -25,7 +25,7 @@ static bool has_magic(int fd)
     return pread(fd, &magic, sizeof magic, 0) == sizeof magic && magic == MAGIC;
 }
 
-/* Each program holds a lock on the first octet for as long as it has the file open (mdb_env_excl_lock). */
+/* Every process holds a lock on the first octet while it has the file open (mdb_env_excl_lock). */
 static bool is_used(int fd)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
@@ -37,7 +37,7 @@ bool lockfile_can_be_opened(const char *folder)
     struct stat status;
     int fd = open_in(folder);
     if (fd < 0)
-        return true; /* none yet; or none of ours, which LMDB says better */
+        return true; /* missing; any other error is reported by LMDB */
     bool damaged =
         fstat(fd, &status) == 0 && is_used(fd) && (status.st_size < SIZE_MIN || !has_magic(fd));
     close(fd);

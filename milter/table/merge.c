@@ -8,22 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TELL_EACH 4096 /* steps between two words of progress */
+#define TELL_EACH 4096 /* steps between two updates of the progress */
 
 struct merge {
     struct sort *sort;
     bool replaces_all;
     const struct merge_watch *watch;
     struct merge_counts counts;
-    size_t compared;         /* the transaction whose state was compared; 0: none yet */
-    bool told;               /* all differences and repeated lines: once is enough */
-    size_t lines, done, all; /* entries of the file; of a pass, gone through and in all */
+    size_t compared;         /* the transaction that was compared; 0: none yet */
+    bool told;               /* differences and repeated lines were reported */
+    size_t lines, done, all; /* entries of the file; of a pass: processed, and all */
 
-    /* The file's next entry, and the table's; mv_data of the key is NULL: there is none. */
+    /* The next entry of the file, and of the table; mv_data of the key is NULL at the end. */
     MDB_val key, value;
     struct table_record there;
 
-    /* The file's entry before, and its line. */
+    /* The previous entry of the file, and its line. */
     char last[RECORD_KEY_MAX];
     unsigned char last_value[RECORD_VALUE_MAX];
     size_t last_length, last_value_length;
@@ -85,7 +85,7 @@ static int tell_repeated(struct merge *merge, const struct sort_record *record, 
     return 0;
 }
 
-/* The file's next entry whose old address is not the last one's. */
+/* Reads the next entry of the file with another old address than the last one. */
 static int next_of_file(struct merge *merge, struct error *err)
 {
     struct sort_record record;
@@ -118,7 +118,7 @@ static int stepped(struct merge *merge, const struct table_view *view, int rc, s
     return rc == 0 || rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
 }
 
-/* Less than 0: the file's next entry is not in the table; more: the table's not in the file. */
+/* Negative: the next entry of the file is not in the table. Positive: that of the table is not in the file. */
 static int compare(const struct merge *merge)
 {
     const MDB_val *ours = &merge->key, *theirs = &merge->there.key;
@@ -129,8 +129,8 @@ static int compare(const struct merge *merge)
     return rc != 0 ? rc : (ours->mv_size > theirs->mv_size) - (ours->mv_size < theirs->mv_size);
 }
 
-/* What a pass does about an old address: before in the table, after in the file or, if it stays, in
- * the table again; NULL where there is none. edit is NULL where nothing is written. Returns 0, or -1 with err. */
+/* Called by a pass for an old address: before is the value in the table, after the one that it shall have; NULL if
+ * there is none. edit is NULL if nothing is to be written. Returns 0, or -1 with err. */
 typedef int visitor(struct merge *merge, const MDB_val *key, const MDB_val *before,
                     const MDB_val *after, struct table_edit *edit, struct error *err);
 

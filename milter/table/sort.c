@@ -42,7 +42,7 @@ struct sort {
     size_t next;     /* of those in the buffer */
     size_t *heap;    /* the runs that have a record left, the one with the least at 0 */
     size_t heap_size;
-    bool took; /* the record of the run at heap[0] is out, and lent */
+    bool took; /* the caller has the record of the run at heap[0] */
 };
 
 struct sort *sort_new(size_t memory, const char *folder)

@@ -200,7 +200,7 @@ struct walk {
     struct error *err;
 };
 
-/* The entry that walk->op leads to into walk->out; MDB_NOTFOUND behind the last. */
+/* The entry that walk->op leads to into walk->out; MDB_NOTFOUND after the last. */
 static int touch_next(struct table_view *view, void *data)
 {
     const struct walk *walk = data;
@@ -282,7 +282,7 @@ int table_each_domain(struct table_view *view,
             return said;
         walk.prefix.mv_size = record_key(
             prefix, entry.scope == ENTRY_SUBDOMAINS ? entry.scope : ENTRY_DOMAIN, "", entry.domain);
-        prefix[walk.prefix.mv_size - 1]++; /* behind the last "domain@…" */
+        prefix[walk.prefix.mv_size - 1]++; /* after the last "domain@…" */
     }
     return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
 }

@@ -56,7 +56,7 @@ int table_check_size(struct table *table, struct error *err)
     long long size = table_file_size(table);
     if (size == known)
         return 0;
-    /* An import that was given up for want of room may have left part of a page behind the last one in use. */
+    /* An import that was aborted because the disk was full may have left part of a page after the last one in use. */
     if ((size % sysconf(_SC_PAGESIZE) != 0 || size < known) && size < ask_needed_size(table))
         return cut_short(table, err);
     atomic_store_explicit(&table->size, size, memory_order_relaxed);

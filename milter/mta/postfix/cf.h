@@ -1,5 +1,5 @@
 /* mta/postfix/cf.h: the text of Postfix's main.cf or master.cf, edited in places without changing any other byte of
- * it. postconf(5), master(5). No I/O. Places are offsets into the text; an edit moves those behind it. */
+ * it. postconf(5), master(5). No I/O. Places are offsets into the text; an edit moves those after it. */
 #ifndef MTA_POSTFIX_CF_H
 #define MTA_POSTFIX_CF_H
 
@@ -25,7 +25,7 @@ int cf_read(struct cf *cf, const char *text);
 void cf_free(struct cf *cf);
 
 /* Goes on to the next logical line: one that begins in the first column, and those after it that begin with a blank.
- * It ends behind the last character of its last line that is no comment. Start with {0, 0}. Returns whether there
+ * It ends after the last character of its last line that is no comment. Start with {0, 0}. Returns whether there
  * is one. */
 bool cf_next(const struct cf *cf, struct span *line);
 

@@ -290,7 +290,7 @@ static size_t count_lines(const struct cf *main, const char *list)
     return count;
 }
 
-/* Whether attach set the list, behind its own parameters, because nobody else had. */
+/* Whether attach set the list, after its own parameters, because nobody else had. */
 static bool is_set_by_us(const struct cf *main, const struct postfix *postfix, const char *list,
                          struct span line)
 {
