@@ -41,8 +41,8 @@ static const int level_values[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, L
 static const struct conf_key keys[] = {
     {.path = "source",
      .type = CONF_IGNORED}, /* for the daemon alone: it has no other row of the group */
-    {STRING("socket", socket, "unix:/run/milter-moved/milter.sock")},
-    {STRING("lookup_socket", lookup_socket, "unix:/run/milter-moved/lookup.sock")},
+    {STRING("socket", socket, SETTINGS_SOCKET)},
+    {STRING("lookup_socket", lookup_socket, SETTINGS_LOOKUP_SOCKET)},
     {BOOL("allow_remote", allow_remote, false)},
     {STRING("socket_group", socket_group, "")},
     {STRING("socket_mode", socket_mode_text, "0660")},

@@ -14,6 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Where the sockets are unless the configuration says otherwise: the paths of contrib/systemd/milter-moved.socket. */
+#define SETTINGS_SOCKET        "unix:/run/milter-moved/milter.sock"
+#define SETTINGS_LOOKUP_SOCKET "unix:/run/milter-moved/lookup.sock"
+
 enum settings_mode { MODE_ENFORCE, MODE_OBSERVE };
 enum settings_on_table_error { TABLE_ERROR_TEMPFAIL, TABLE_ERROR_ACCEPT };
 enum settings_over_limit { OVER_LIMIT_WITHHOLD, OVER_LIMIT_DEFER };

@@ -2,6 +2,9 @@
 
 #include "daemon/handed_over.h"
 
+#include "base/endpoint.h"
+#include "daemon/logger.h"
+
 #ifdef HAVE_SYSTEMD
 #include <netdb.h>
 #include <stdbool.h>
@@ -12,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 /* A path or address with its port. */
 #define NAME_SIZE 300
@@ -47,8 +51,16 @@ static bool is_same_place(const char *a, const char *b)
                                  first.st_dev == second.st_dev && first.st_ino == second.st_ino);
 }
 
-static int take(struct handed_over *out, int fd, const char *lookup_path, struct error *err)
+/* Whether the unit as it is shipped put the socket at the usual place, and the settings want it elsewhere. */
+static bool is_left_behind(const char *name, const char *usual, const char *wanted)
 {
+    const char *path = endpoint_path(wanted);
+    return strcmp(name, endpoint_path(usual)) == 0 && (path == NULL || !is_same_place(name, path));
+}
+
+static int take(struct handed_over *out, int fd, const struct settings *settings, struct error *err)
+{
+    const char *lookup_path = endpoint_path(settings->lookup_socket);
     char name[NAME_SIZE], other[NAME_SIZE];
     bool has_path = name_socket(name, fd);
     if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
@@ -56,6 +68,14 @@ static int take(struct handed_over *out, int fd, const char *lookup_path, struct
                          "'%s', handed over by systemd, is no stream socket that listens: write "
                          "ListenStream= in the socket unit",
                          name);
+    if (has_path && (is_left_behind(name, SETTINGS_SOCKET, settings->socket) ||
+                     is_left_behind(name, SETTINGS_LOOKUP_SOCKET, settings->lookup_socket))) {
+        log_line(LOG_WARNING,
+                 "'%s', handed over by systemd, is served by nobody: the configuration has another "
+                 "place: write that into ListenStream= (systemctl edit milter-moved.socket)",
+                 name);
+        return close(fd);
+    }
     bool is_lookup = has_path && lookup_path != NULL && is_same_place(name, lookup_path);
     int *place = is_lookup ? &out->lookup : &out->milter;
     if (*place < 0) {
@@ -72,16 +92,16 @@ static int take(struct handed_over *out, int fd, const char *lookup_path, struct
 }
 #endif
 
-int handed_over_find(struct handed_over *out, const char *lookup_path, struct error *err)
+int handed_over_find(struct handed_over *out, const struct settings *settings, struct error *err)
 {
     *out = (struct handed_over){.milter = -1, .lookup = -1};
     int rc = 0;
 #ifdef HAVE_SYSTEMD
     int count = sd_listen_fds(1);
     for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count && rc == 0; fd++)
-        rc = take(out, fd, lookup_path, err);
+        rc = take(out, fd, settings, err);
 #else
-    (void)lookup_path, (void)err;
+    (void)settings, (void)err;
 #endif
     return rc;
 }

@@ -277,7 +277,7 @@ int socket_prepare(gid_t *group, const struct settings *settings, const struct o
                *lookup = endpoint_path(settings->lookup_socket);
 
     *group = owner->gid;
-    if (handed_over_find(&handed, lookup, err) != 0)
+    if (handed_over_find(&handed, settings, err) != 0)
         return -1;
     if ((milter != NULL || lookup != NULL) && find_group(group, settings, owner->gid, err) != 0)
         return -1;

@@ -1,6 +1,7 @@
 #include "mta/attachment.h"
 
 #include "mta/process.h"
+#include "mta/unit.h"
 #include "net/probe.h"
 
 #include <errno.h>
@@ -52,7 +53,7 @@ static void reload_daemon(const struct mta_request *request)
                 strcmp(name, "milter-moved\n") == 0;
     if (file != NULL)
         fclose(file);
-    if (!ours || kill(pid, SIGHUP) != 0)
+    if (!(ours && kill(pid, SIGHUP) == 0) && !unit_reload())
         request->warn(
             "milter-moved has to read its configuration again: systemctl reload milter-moved");
 }
@@ -195,19 +196,6 @@ int attachment_set_key(const struct mta_request *request, struct file_changes *c
     return change_part(request, changes, server, true, key, value, err);
 }
 
-int attachment_forget(const struct mta_request *request, struct file_changes *changes,
-                      const char *server, struct error *err)
-{
-    return change_part(request, changes, server, false, NULL, NULL, err);
-}
-
-int attachment_share(const struct mta_request *request, struct file_changes *changes,
-                     const char *server, struct error *err)
-{
-    bool observe = request->observe && request->settings->mode != MODE_OBSERVE;
-    return change_part(request, changes, server, true, observe ? "mode" : NULL, "observe", err);
-}
-
 bool attachment_unsets(const struct file_changes *changes, const char *line)
 {
     for (size_t i = 0; i < changes->count; i++) {
@@ -217,6 +205,21 @@ bool attachment_unsets(const struct file_changes *changes, const char *line)
                    (change->text == NULL || strstr(change->text, line) == NULL);
     }
     return false;
+}
+
+int attachment_forget(const struct mta_request *request, struct file_changes *changes,
+                      const char *server, struct error *err)
+{
+    if (change_part(request, changes, server, false, NULL, NULL, err) != 0)
+        return -1;
+    return attachment_unsets(changes, "socket = ") ? unit_forget_sockets(changes, err) : 0;
+}
+
+int attachment_share(const struct mta_request *request, struct file_changes *changes,
+                     const char *server, struct error *err)
+{
+    bool observe = request->observe && request->settings->mode != MODE_OBSERVE;
+    return change_part(request, changes, server, true, observe ? "mode" : NULL, "observe", err);
 }
 
 static int find_table(const char *name, const char *value, void *data, struct error *err)
@@ -231,11 +234,6 @@ static int find_table(const char *name, const char *value, void *data, struct er
 int attachment_check_table(const char *lookup_socket, struct error *err)
 {
     return probe_stats(lookup_socket, find_table, NULL, err);
-}
-
-bool attachment_has_systemd(void)
-{
-    return access("/run/systemd/system", F_OK) == 0;
 }
 
 /* ---- blocks */

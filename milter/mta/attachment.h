@@ -44,9 +44,6 @@ bool attachment_unsets(const struct file_changes *changes, const char *line);
 /* Checks that the daemon behind the lookup socket can read its table. Returns 0, or -1 with err. */
 int attachment_check_table(const char *lookup_socket, struct error *err);
 
-/* Whether systemd is booted: where it is only installed systemctl does nothing and exits 0 (sd_booted(3)). */
-bool attachment_has_systemd(void);
-
 /* Has the changes confirmed, makes them, runs the aftermath, and says done; without changes it says nothing.
  * Returns 0, also if the changes were only to be shown; or -1 with err and all files as they were. */
 int attachment_carry_out(const struct mta_request *request, struct file_changes *changes,

@@ -305,7 +305,7 @@ class StockPostfix(Case):
         self.assertIn(f'socket = "unix:{socket}";', self.part().read_text())
         self.hears("gone@old.example", MOVED.format("gone@new.example"))
         (self.folder / "bin/systemctl").write_text(f"""#!/bin/sh
-            case "$1" in restart) kill {place.listener(socket)}; while [ -n "$(ls {socket.parent})" ]; do sleep 0.1; done ;; esac""")
+            case "$1" in is-active) exec test "$3" = milter-moved ;; restart) kill {place.listener(socket)}; while [ -n "$(ls {socket.parent})" ]; do sleep 0.1; done ;; esac""")
         done = self.as_if_booted("detach", "--config-dir", self.postfix.conf, "--yes", "postfix", env=env)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("left: ", done.stdout)

@@ -2,13 +2,14 @@
 
 #include "base/endpoint.h"
 #include "mta/attachment.h"
-#include "mta/process.h"
 #include "mta/reach.h"
+#include "mta/unit.h"
 #include "net/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,8 +100,8 @@ static int check_moved(const char *socket, struct error *err)
         return close(fd);
     return error_set(
         err, EX_UNAVAILABLE,
-        "milter-moved was restarted and does not answer on %s: if milter-moved.socket holds "
-        "its socket, set ListenStream there, or disable it, and run this again",
+        "milter-moved was restarted and does not answer on %s: if its unit sets ListenStream, set "
+        "that too (systemctl edit milter-moved.socket), and run this again",
         socket);
 }
 
@@ -114,23 +115,23 @@ static int move(char *socket, const char *key, const char *name, const struct mt
     return attachment_set_key(request, changes, "postfix", key, socket, err);
 }
 
-static const char *const restart[] = {"systemctl", "restart", "milter-moved", NULL};
-
-/* Whether systemd runs the daemon. */
-static bool is_unit(void)
+/* systemd holds the sockets where its unit says, whatever our configuration does. */
+static int plan_unit(const char *milter, const char *lookups, const struct settings *settings,
+                     const struct postfix *postfix, struct file_changes *changes, struct error *err)
 {
-    static const char *const is_active[] = {"systemctl", "is-active", "--quiet", "milter-moved",
-                                            NULL};
-    return attachment_has_systemd() && process_succeeds(is_active);
+    const char *const sockets[] = {milter, lookups};
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s/" FOLDER, postfix->queue);
+    return unit_plan_sockets(changes, sockets, folder, settings->user,
+                             *settings->socket_group == '\0' ? "postfix" : settings->socket_group,
+                             err);
 }
 
 int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *request,
                          const struct postfix *postfix, const char *service, struct error *err)
 {
-    static const char *const *const restarts[] = {restart, NULL};
     struct file_changes changes = {.count = 0};
-    bool unit = is_unit();
-    const struct aftermath aftermath = {.reloads = unit ? restarts : NULL};
+    const struct aftermath aftermath = {.reloads = unit_restarts()};
 
     request->say("Step 1 of 2: %s is confined to %s (chroot in master.cf): the sockets of "
                  "milter-moved move there.\n\n",
@@ -138,12 +139,14 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
     int rc = move(milter, "socket", "milter.sock", request, postfix, &changes, err);
     if (rc == 0)
         rc = move(lookups, "lookup_socket", "lookup.sock", request, postfix, &changes, err);
+    if (rc == 0)
+        rc = plan_unit(milter, lookups, request->settings, postfix, &changes, err);
     if (rc == 0 && !request->dry_run)
         rc = make_folder(request->settings, postfix, err);
     if (rc == 0)
         rc = attachment_carry_out(request, &changes, &aftermath, "", "", err);
     file_changes_free(&changes);
-    if (rc == 0 && !request->dry_run && !unit)
+    if (rc == 0 && !request->dry_run && aftermath.reloads == NULL)
         rc = error_set(err, EX_TEMPFAIL,
                        "restart milter-moved, then run this command again for step 2");
     else if (rc == 0 && !request->dry_run)
@@ -155,7 +158,7 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
 
 void postfix_leave_folder(const struct mta_request *request, const struct postfix *postfix)
 {
-    bool restarted = is_unit() && process_succeeds(restart);
+    bool restarted = unit_restart();
     int queue = open(postfix->queue, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = queue < 0 ? -1 : unlinkat(queue, FOLDER, AT_REMOVEDIR);
     if (rc != 0 && errno != ENOENT)

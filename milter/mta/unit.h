@@ -1,0 +1,29 @@
+/* mta/unit.h: milter-moved as units of systemd. milter-moved.socket holds its sockets, so a change of their paths is a
+ * drop-in of that unit beside the change of our configuration. systemd.socket(5), systemctl(1). */
+#ifndef MTA_UNIT_H
+#define MTA_UNIT_H
+
+#include "mta/files.h"
+
+#include <stdbool.h>
+
+/* Plans the drop-in with which milter-moved.socket listens on both sockets, "unix:PATH" or "inet:PORT@HOST", and makes
+ * the folder, which the user and the group own, before it does. Without that unit it plans nothing. Returns 0, or -1
+ * with err. */
+int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2],
+                      const char *folder, const char *user, const char *group, struct error *err);
+
+/* Plans that there is no drop-in. Returns 0, or -1 with err. */
+int unit_forget_sockets(struct file_changes *changes, struct error *err);
+
+/* The commands that restart the daemon, with the sockets that systemd holds: a NULL-terminated list of argv. NULL if it
+ * does not run as a unit. */
+const char *const *const *unit_restarts(void);
+
+/* Runs them. Returns whether there are any and all succeed. */
+bool unit_restart(void);
+
+/* Has the daemon read its configuration again. Returns false if it does not run as a unit. */
+bool unit_reload(void);
+
+#endif
