@@ -17,6 +17,8 @@ const struct command *const commands[] = {
     &command_restore,
     &command_log,
     &command_undo,
+    &command_follow,
+    &command_schema,
     &command_attach,
     &command_detach,
     &command_doctor,

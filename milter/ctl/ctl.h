@@ -28,6 +28,7 @@ struct options {
     bool json, forward, gone, stay, replace, authenticated, smtputf8;
     bool replace_all, dry_run, skip_bad, verbose;
     bool dns;
+    bool once, status, accept, here, resync, detach;
     bool clear;
     const char *resolver;
     bool changed; /* -n */
@@ -143,8 +144,8 @@ int backup_before(const struct ctl *ctl, struct error *err);
 void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group);
 
 extern const struct command command_add, command_attach, command_backup, command_config,
-    command_del, command_detach, command_doctor, command_export, command_get, command_help,
-    command_import, command_init, command_lint, command_list, command_log, command_restore,
-    command_stats, command_test, command_undo, command_version;
+    command_del, command_detach, command_doctor, command_export, command_follow, command_get,
+    command_help, command_import, command_init, command_lint, command_list, command_log,
+    command_restore, command_schema, command_stats, command_test, command_undo, command_version;
 
 #endif

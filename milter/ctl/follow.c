@@ -1,0 +1,252 @@
+/* ctl/follow.c: keep the table in step with a store that many hosts share */
+#include "config.h"
+
+#include "ctl/ctl.h"
+#include "follow/serve.h"
+#include "follow/store.h"
+#include "format/json.h"
+
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+static void on_line(const char *line, void *data)
+{
+    (void)data;
+    fprintf(stderr, "movedctl: follow: %s\n", line);
+}
+
+static void tell_manager(const char *what)
+{
+#ifdef HAVE_SYSTEMD
+    sd_notify(0, what);
+#else
+    (void)what;
+#endif
+}
+
+static void on_ready(void *data)
+{
+    (void)data;
+    tell_manager("READY=1");
+}
+
+static void on_alive(void *data)
+{
+    (void)data;
+    tell_manager("WATCHDOG=1");
+}
+
+/* ---- --status */
+
+/* A follower that has ended writes nothing more: the silence is what tells. */
+static int judge(struct follow_state *state, int max_lag)
+{
+    int64_t now = time(NULL);
+    int status = state_exit_status(state, now, max_lag);
+    if (status == EX_UNAVAILABLE && state->status != FOLLOW_DOWN) {
+        state->status = FOLLOW_DOWN;
+        snprintf(state->reason, sizeof state->reason,
+                 "no contact with the store for more than %d s (source.max_lag): is movedctl "
+                 "follow running?",
+                 max_lag);
+    }
+    return status;
+}
+
+static int print_json(const struct follow_state *state, const char *contact, struct error *err)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < state->skipped.listed; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s}", "old", state->skipped.rows[i].old,
+                                              "why", state->skipped.rows[i].why));
+    json_t *object = json_pack(
+        "{s:s, s:s, s:I, s:I, s:s?, s:I, s:I, s:I, s:o}", "state", state_name(state->status),
+        "reason", state->reason, "version", (json_int_t)state->version, "store_version",
+        (json_int_t)state->store_version, "contact", *contact == '\0' ? NULL : contact, "entries",
+        (json_int_t)state->entries, "held", (json_int_t)state->held, "skipped_count",
+        (json_int_t)state->skipped.count, "skipped", list);
+    int rc = object == NULL ? error_set(err, EX_OSERR, "out of memory")
+             : json_write(object, stdout, JSON_INDENT(2)) != 0 ? print_failed(err)
+                                                               : 0;
+    if (rc == 0)
+        putchar('\n');
+    json_decref(object);
+    return rc;
+}
+
+static void print_lines(const struct follow_state *state, const char *contact)
+{
+    printf("state    %s\n", state_name(state->status));
+    if (state->reason[0] != '\0') {
+        fputs("reason   ", stdout);
+        print_text(state->reason);
+        putchar('\n');
+    }
+    printf("version  %lld, of %lld in the store\n", (long long)state->version,
+           (long long)state->store_version);
+    printf("contact  %s\n", *contact == '\0' ? "never" : contact);
+    printf("entries  %zu\n", state->entries);
+    if (state->held > 0)
+        printf("held     %zu old addresses would go\n", state->held);
+    if (state->skipped.count > 0)
+        printf("skipped  %zu\n", state->skipped.count);
+    for (size_t i = 0; i < state->skipped.listed; i++) {
+        fputs("  ", stdout);
+        print_text(state->skipped.rows[i].old);
+        fputs(": ", stdout);
+        print_text(state->skipped.rows[i].why);
+        putchar('\n');
+    }
+}
+
+static int print_status(const struct ctl *ctl, struct follow_state *state, struct error *err)
+{
+    char contact[TIMESTAMP_TEXT_SIZE];
+    int status = judge(state, ctl->settings->source.max_lag);
+    timestamp_format(contact, sizeof contact, state->contact);
+    if (ctl->options.json && print_json(state, contact, err) != 0)
+        return -1;
+    if (!ctl->options.json)
+        print_lines(state, contact);
+    return status;
+}
+
+/* ---- what else is asked for */
+
+static int accept_for_all(const struct ctl *ctl, struct error *err)
+{
+    const struct source_settings *source = &ctl->settings->source;
+    const struct store_address address = {.key = "source.write",
+                                          .connect = source->write,
+                                          .passfile = source->passfile,
+                                          .schema = source->schema,
+                                          .timeout = source->timeout};
+    const struct passwd *account = getpwuid(getuid());
+    char host[256] = "", author[512];
+    struct store *store;
+    if (*source->write == '\0')
+        return error_set(err, EX_NOPERM,
+                         "source.write is not set, so this host may not write to the store: set "
+                         "it, or as moved_admin run SELECT moved_accept(); or use --accept --here");
+    if (store_new(&store, &address, err) != 0)
+        return -1;
+    (void)gethostname(host, sizeof host - 1);
+    snprintf(author, sizeof author, "%s@%s", account == NULL ? "" : account->pw_name, host);
+    int rc = store_accept(store, author, "movedctl follow --accept", err);
+    store_free(store);
+    if (rc == 0)
+        print_say("accepted for all hosts\n");
+    return rc;
+}
+
+/* The exit status of one step is that of the state it leaves. */
+static int step(const struct ctl *ctl, const struct follow *follow, struct error *err)
+{
+    struct follow_state state;
+    const struct options *options = &ctl->options;
+    if (follow_once(follow, options->resync, options->accept, &state, err) != 0)
+        return -1;
+    int status = state_exit_status(&state, time(NULL), ctl->settings->source.max_lag);
+    state_clear(&state);
+    return status;
+}
+
+static int status(const struct ctl *ctl, const struct follow *follow, struct error *err)
+{
+    struct follow_state state;
+    int rc = follow_status(follow, &state, err);
+    if (rc == 0)
+        rc = print_status(ctl, &state, err);
+    state_clear(&state);
+    return rc;
+}
+
+static int check_options(const struct options *options, struct error *err)
+{
+    int modes =
+        options->once + options->status + options->accept + options->resync + options->detach;
+    if (modes > 1)
+        return error_set(err, EX_USAGE,
+                         "--once, --status, --accept, --resync, --detach: use one of them");
+    if (options->here && !options->accept)
+        return error_set(err, EX_USAGE, "--here requires --accept: use both");
+    if (options->json && !options->status)
+        return error_set(err, EX_USAGE, "--json requires --status: use both");
+    return 0;
+}
+
+/* Under systemd LoadCredential= hands the file over, since this user may not read the administrator's. */
+static const char *find_passfile(const char *passfile)
+{
+    static char path[PATH_MAX];
+    const char *folder = getenv("CREDENTIALS_DIRECTORY"), *name = strrchr(passfile, '/');
+    if (folder == NULL || name == NULL)
+        return passfile;
+    snprintf(path, sizeof path, "%s%s", folder, name);
+    return access(path, R_OK) == 0 ? path : passfile;
+}
+
+static const char *find_folder(const char *path)
+{
+    const char *folder = getenv("TMPDIR");
+    return folder == NULL || *folder == '\0' ? path : folder;
+}
+
+static int run_follow(struct ctl *ctl, char **args, struct error *err)
+{
+    const struct source_settings *source = &ctl->settings->source;
+    struct follow follow = {.settings = ctl->settings,
+                            .path = ctl->path,
+                            .passfile = find_passfile(source->passfile),
+                            .folder = find_folder(ctl->path),
+                            .say = on_line,
+                            .ready = on_ready,
+                            .alive = on_alive};
+    (void)args;
+    if (check_options(&ctl->options, err) != 0)
+        return -1;
+    if (ctl->options.detach)
+        return follow_detach(&follow, err);
+    if (*source->connect == '\0')
+        return error_set(err, EX_CONFIG,
+                         "source.connect is not set: write the connection string of the store to "
+                         "follow");
+    if (ctl->options.status)
+        return status(ctl, &follow, err);
+    if (ctl->options.accept && !ctl->options.here)
+        return accept_for_all(ctl, err);
+    ctl_find_owner(ctl->settings, &follow.owner, &follow.group);
+    if (ctl->options.once || ctl->options.resync || ctl->options.accept)
+        return step(ctl, &follow, err);
+    return follow_serve(&follow, err);
+}
+
+const struct command command_follow = {
+    .name = "follow",
+    .usage = "follow [--once | --status [--json] | --accept [--here] | --resync | --detach]",
+    .summary = "Keep the table in step with a store that many hosts share",
+    .details = "Follows the PostgreSQL database that source.connect names, until it is ended.\n"
+               "The table answers from what it has, whatever becomes of the store.\n"
+               "\n"
+               "  --once          take one step, and end\n"
+               "  --status        print how following goes; exits 0 in step, 1 with rows skipped,\n"
+               "                  65 held, 66 never synced, 69 no contact for source.max_lag, 75\n"
+               "                  comparing, behind or down for less, 78 refused\n"
+               "  --json          print the status as an object\n"
+               "  --accept        what is gone from the store is meant to be gone: for all hosts,\n"
+               "                  through source.write\n"
+               "  --here          with --accept: for this host alone\n"
+               "  --resync        compare all entries now\n"
+               "  --detach        forget the store; the table keeps its entries\n",
+    .takes = "once status accept here resync detach json",
+    .run = run_follow,
+};

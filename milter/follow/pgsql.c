@@ -1,0 +1,436 @@
+#include "follow/pgsql.h"
+
+#include "net/io.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT     "1"   /* of the schema, in moved_format */
+#define PARAMS_MAX 64    /* of a connection string */
+#define UNSENT_MAX 65536 /* octets of COPY: libpq would take any number into memory */
+#define FIRST_WAIT                                                                                 \
+    1 /* second, for a host to accept a connection: it is tried at least once a second */
+
+/* ---- errors */
+
+struct meaning {
+    const char *state; /* the beginning of a SQLSTATE: appendix A of PostgreSQL's manual */
+    int status;
+    const char *mend;
+};
+
+/* The longest that fits stands first. */
+static const struct meaning meanings[] = {
+    {"23505", EX_DATAERR, "it is there already"},
+    {"23", EX_DATAERR, "write what the constraint asks for"},
+    {"22", EX_DATAERR, "correct the value"},
+    {"44", EX_DATAERR, "correct the value"},
+    {"P0001", EX_DATAERR, "a trigger of the store refuses it"},
+    {"28", EX_NOPERM, "check user, password and pg_hba.conf"},
+    {"42501", EX_NOPERM, "grant moved_follow to read, moved_admin to write"},
+    {"3D", EX_CONFIG, "correct dbname"},
+    {"3F", EX_CONFIG, "run movedctl schema pgsql | psql"},
+    {"42P01", EX_CONFIG, "run movedctl schema pgsql | psql, or correct source.schema"},
+    {"42", EX_CONFIG, "run movedctl schema pgsql | psql"},
+    {"40", EX_TEMPFAIL, "run the command again"},
+    {"", EX_UNAVAILABLE, "see the log of the server"},
+};
+
+static const struct meaning *find_meaning(const char *state)
+{
+    const struct meaning *at = meanings;
+    while (strncmp(at->state, state, strlen(at->state)) != 0)
+        at++;
+    return at;
+}
+
+static int says(struct error *err, const char *state, const char *text)
+{
+    const struct meaning *meaning = find_meaning(state);
+    return error_set(err, meaning->status, "store: %.*s: %s", (int)strcspn(text, "\n"), text,
+                     meaning->mend);
+}
+
+/* libpq keeps the SQLSTATE of an error while connecting to itself, but writes it: "FATAL:  28P01: password ...". */
+static const char *find_state(const char *text, const char **message)
+{
+    static char state[6];
+    const char *at = text;
+    *message = text;
+    while ((at = strstr(at, ":  ")) != NULL) {
+        at += 3;
+        size_t length = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+        if (length == 5 && at[5] == ':') {
+            memcpy(state, at, 5);
+            *message = at + 7;
+            return state;
+        }
+    }
+    return NULL;
+}
+
+static int refused_connection(struct store *store, struct error *err)
+{
+    const char *message, *text = PQerrorMessage(store->conn);
+    const char *state = find_state(text, &message);
+    if (state == NULL && PQconnectionNeedsPassword(store->conn))
+        error_set(err, EX_NOPERM,
+                  "store: no password for user '%s': write one into source.passfile",
+                  PQuser(store->conn));
+    else if (state == NULL)
+        error_set(err, EX_UNAVAILABLE, "store: %.*s", (int)strcspn(text, "\n"), text);
+    else
+        says(err, state, message);
+    return error_at(err, store->address.key, 0);
+}
+
+static int lost(struct store *store, const char *why, struct error *err)
+{
+    bool has_host = store->conn != NULL && PQhost(store->conn) != NULL;
+    error_set(err, EX_UNAVAILABLE, "store%s%s: %.*s", has_host ? " on " : "",
+              has_host ? PQhost(store->conn) : "", (int)strcspn(why, "\n"), why);
+    pgsql_close(store);
+    return error_at(err, store->address.key, 0);
+}
+
+static int lost_with_errno(struct store *store, struct error *err)
+{
+    char text[96];
+    if (errno != ETIMEDOUT)
+        return lost(store, strerror(errno), err);
+    snprintf(text, sizeof text, "no answer within %d s (source.timeout)", store->address.timeout);
+    return lost(store, text, err);
+}
+
+/* ---- connecting */
+
+void pgsql_close(struct store *store)
+{
+    PQfinish(store->conn); /* NULL is fine */
+    store->conn = NULL;
+    store->writing = store->copying = false;
+}
+
+/* A host that takes no connection is given up sooner than one that is slow to answer on it. */
+static struct timespec connect_deadline(const struct store *store, const struct timespec *end)
+{
+    return PQstatus(store->conn) == CONNECTION_STARTED ? io_earlier(io_deadline(FIRST_WAIT), *end)
+                                                       : io_deadline(store->address.timeout);
+}
+
+static int await_connection(struct store *store, struct error *err)
+{
+    const struct timespec end = io_deadline(store->address.timeout);
+    PostgresPollingStatusType wants = PGRES_POLLING_WRITING;
+    while (wants != PGRES_POLLING_OK) {
+        if (wants == PGRES_POLLING_FAILED || PQstatus(store->conn) == CONNECTION_BAD)
+            return refused_connection(store, err);
+        const struct timespec deadline = connect_deadline(store, &end);
+        if (io_wait(PQsocket(store->conn), wants == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+                    &deadline) != 0)
+            return lost_with_errno(store, err);
+        PQsetErrorVerbosity(store->conn, PQERRORS_VERBOSE);
+        wants = PQconnectPoll(store->conn);
+    }
+    PQsetErrorVerbosity(store->conn, PQERRORS_DEFAULT);
+    return PQsetnonblocking(store->conn, 1) == 0 ? 0
+                                                 : lost(store, PQerrorMessage(store->conn), err);
+}
+
+static void ignore_notice(void *unused, const PGresult *result)
+{
+    (void)unused;
+    (void)result;
+}
+
+/* What a parameter has to be whatever the connection string says stands last: libpq takes the last one. */
+static int connect_host(struct store *store, size_t host, struct error *err)
+{
+    const char *const *keywords, *const *values;
+    const char *names[PARAMS_MAX + 3] = {"fallback_application_name"};
+    const char *contents[PARAMS_MAX + 3] = {"movedctl"};
+    size_t count = 1;
+    conninfo_params(store->info, host, &keywords, &values);
+    for (; keywords[count - 1] != NULL && count <= PARAMS_MAX; count++) {
+        names[count] = keywords[count - 1];
+        contents[count] = values[count - 1];
+    }
+    names[count] = "client_encoding";
+    contents[count] = "UTF8";
+    store->conn = PQconnectStartParams(names, contents, 0);
+    if (store->conn == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    PQsetNoticeReceiver(store->conn, ignore_notice, NULL);
+    return await_connection(store, err);
+}
+
+/* A standby refuses LISTEN; so does nothing else. */
+static int listen_to(struct store *store, struct error *err)
+{
+    struct error unheard;
+    if (!store->listens || pgsql_run(store, "LISTEN moved", &unheard) == 0)
+        return 0;
+    return store->conn != NULL ? 0 : (*err = unheard, -1);
+}
+
+static int check_format(struct store *store, struct error *err)
+{
+    PGresult *result = pgsql_ask(store, "SELECT format FROM @.moved_format", 0, NULL, err);
+    if (result == NULL)
+        return error_at(err, store->address.key, 0);
+    const char *format = PQntuples(result) == 1 ? PQgetvalue(result, 0, 0) : "none";
+    int rc = strcmp(format, FORMAT) == 0
+                 ? 0
+                 : error_set(err, EX_CONFIG,
+                             "%s: store: its schema has format %s, and this program knows " FORMAT
+                             ": install the version of milter-moved that goes with it",
+                             store->address.key, format);
+    PQclear(result);
+    return rc;
+}
+
+int pgsql_connect(struct store *store, struct error *err)
+{
+    size_t hosts = conninfo_hosts(store->info);
+    if (store->conn != NULL)
+        return 0;
+    struct error worst = {.status = EX_OK};
+    for (size_t i = 0; i < hosts; i++) {
+        size_t host = (store->host + i) % hosts;
+        if (connect_host(store, host, err) == 0 && check_format(store, err) == 0 &&
+            listen_to(store, err) == 0) {
+            store->host = host;
+            return 0;
+        }
+        pgsql_close(store);
+        if (worst.status == EX_OK || worst.status == EX_UNAVAILABLE)
+            worst = *err;
+    }
+    *err = worst;
+    return -1;
+}
+
+/* ---- statements */
+
+static char *put_schema(const struct store *store, const char *statement)
+{
+    char *out = NULL;
+    size_t size;
+    FILE *file = open_memstream(&out, &size);
+    if (file == NULL)
+        return NULL;
+    for (const char *at = statement; *at != '\0'; at++)
+        if (at[0] == '@' && at[1] == '.') {
+            fputs(store->schema, file);
+            at++;
+        } else {
+            fputc(*at, file);
+        }
+    if (fclose(file) == 0)
+        return out;
+    free(out);
+    return NULL;
+}
+
+/* Until all is sent. The server may have something to say meanwhile, and would not read on before it is heard. */
+static int flush(struct store *store, struct error *err)
+{
+    int rc;
+    while ((rc = PQflush(store->conn)) == 1) {
+        struct pollfd watched = {.fd = PQsocket(store->conn), .events = POLLIN | POLLOUT};
+        int ready = poll(&watched, 1, store->address.timeout * 1000);
+        if (ready == 0)
+            errno = ETIMEDOUT;
+        if (ready == 0 || (ready < 0 && errno != EINTR))
+            return lost_with_errno(store, err);
+        if ((watched.revents & POLLIN) != 0 && PQconsumeInput(store->conn) == 0)
+            return lost(store, PQerrorMessage(store->conn), err);
+    }
+    return rc == 0 ? 0 : lost(store, PQerrorMessage(store->conn), err);
+}
+
+int pgsql_send(struct store *store, const char *statement, int count, const char *const *values,
+               struct error *err)
+{
+    if (store->conn == NULL && store->writing)
+        return error_set(err, EX_UNAVAILABLE, "store: the connection was lost");
+    if (pgsql_connect(store, err) != 0)
+        return -1;
+    char *text = put_schema(store, statement);
+    if (text == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    int sent = PQsendQueryParams(store->conn, text, count, NULL, values, NULL, NULL, 0);
+    free(text);
+    return sent == 1 ? flush(store, err) : lost(store, PQerrorMessage(store->conn), err);
+}
+
+static int await_input(struct store *store, struct error *err)
+{
+    const struct timespec deadline = io_deadline(store->address.timeout);
+    if (io_wait(PQsocket(store->conn), POLLIN, &deadline) != 0)
+        return lost_with_errno(store, err);
+    return PQconsumeInput(store->conn) == 1 ? 0 : lost(store, PQerrorMessage(store->conn), err);
+}
+
+/* An error that the connection does not outlive has no SQLSTATE, or one that says so, and libpq notices its end later. */
+static int failed(struct store *store, PGresult *result, struct error *err)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (state == NULL || strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0)
+        lost(store, text == NULL ? PQresultErrorMessage(result) : text, err);
+    else if (strncmp(state, "23514", 5) == 0 && constraint != NULL)
+        error_set(err, EX_DATAERR, "store: it refuses the entry: %s", constraint);
+    else if (strncmp(state, "23505", 5) == 0 && detail != NULL)
+        says(err, state, detail);
+    else
+        says(err, state, text);
+    PQclear(result);
+    return -1;
+}
+
+PGresult *pgsql_next(struct store *store, int *rc, struct error *err)
+{
+    *rc = 0;
+    while (PQisBusy(store->conn))
+        if ((*rc = await_input(store, err)) != 0)
+            return NULL;
+    PGresult *result = PQgetResult(store->conn);
+    ExecStatusType status = PQresultStatus(result);
+    if (result == NULL || (status != PGRES_FATAL_ERROR && status != PGRES_BAD_RESPONSE))
+        return result;
+    *rc = failed(store, result, err);
+    struct error rest;
+    if (store->conn != NULL)
+        (void)pgsql_drain(store, &rest);
+    return NULL;
+}
+
+int pgsql_drain(struct store *store, struct error *err)
+{
+    PGresult *result;
+    int rc;
+    while ((result = pgsql_next(store, &rc, err)) != NULL)
+        PQclear(result);
+    return rc;
+}
+
+PGresult *pgsql_ask(struct store *store, const char *statement, int count,
+                    const char *const *values, struct error *err)
+{
+    int rc = pgsql_send(store, statement, count, values, err);
+    PGresult *result = rc == 0 ? pgsql_next(store, &rc, err) : NULL;
+    if (result != NULL && pgsql_drain(store, err) != 0) {
+        PQclear(result);
+        return NULL;
+    }
+    return result;
+}
+
+int pgsql_run(struct store *store, const char *statement, struct error *err)
+{
+    PGresult *result = pgsql_ask(store, statement, 0, NULL, err);
+    PQclear(result); /* NULL is fine */
+    return result == NULL ? -1 : 0;
+}
+
+/* ---- COPY */
+
+int pgsql_copy_line(struct store *store, char **line, struct error *err)
+{
+    int length;
+    while ((length = PQgetCopyData(store->conn, line, 1)) == 0)
+        if (await_input(store, err) != 0)
+            return -1;
+    return length > 0 ? length : pgsql_drain(store, err);
+}
+
+int pgsql_copy_send(struct store *store, const char *data, int length, struct error *err)
+{
+    int rc;
+    if (store->conn == NULL)
+        return error_set(err, EX_UNAVAILABLE, "store: the connection was lost");
+    while ((rc = PQputCopyData(store->conn, data, length)) == 0)
+        if (flush(store, err) != 0)
+            return -1;
+    if (rc != 1)
+        return lost(store, PQerrorMessage(store->conn), err);
+    store->unsent += (size_t)length;
+    if (store->unsent < UNSENT_MAX)
+        return 0;
+    store->unsent = 0;
+    return flush(store, err);
+}
+
+int pgsql_copy_end(struct store *store, struct error *err)
+{
+    int rc;
+    while ((rc = PQputCopyEnd(store->conn, NULL)) == 0)
+        if (flush(store, err) != 0)
+            return -1;
+    if (rc != 1)
+        return lost(store, PQerrorMessage(store->conn), err);
+    return flush(store, err) == 0 ? pgsql_drain(store, err) : -1;
+}
+
+/* ---- columns */
+
+const char *pgsql_text(const PGresult *result, int row, int column)
+{
+    return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
+}
+
+int64_t pgsql_number(const PGresult *result, int row, int column)
+{
+    return strtoll(PQgetvalue(result, row, column), NULL, 10);
+}
+
+bool pgsql_is_true(const PGresult *result, int row, int column)
+{
+    return PQgetvalue(result, row, column)[0] == 't';
+}
+
+/* ---- the store */
+
+/* The schema is a name, and may hold a quote. */
+static void quote_schema(char *out, const char *schema)
+{
+    *out++ = '"';
+    for (; *schema != '\0'; schema++) {
+        if (*schema == '"')
+            *out++ = '"';
+        *out++ = *schema;
+    }
+    memcpy(out, "\".", 3);
+}
+
+int store_new(struct store **out, const struct store_address *address, struct error *err)
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    store->address = *address;
+    quote_schema(store->schema, address->schema);
+    store->info = conninfo_new(address->key, address->connect, address->passfile, err);
+    if (store->info == NULL) {
+        free(store);
+        return -1;
+    }
+    *out = store;
+    return 0;
+}
+
+void store_free(struct store *store)
+{
+    if (store == NULL)
+        return;
+    pgsql_close(store);
+    conninfo_free(store->info);
+    free(store);
+}

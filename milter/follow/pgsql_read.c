@@ -1,0 +1,249 @@
+/* follow/pgsql_read.c: what has changed in the store, and all of it */
+#include "follow/pgsql.h"
+#include "follow/sql.h"
+
+#include "net/io.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Columns of head.sql's results, and of delta.sql's. */
+enum { ORD, SUB, VERSION, NONCE, KNOWN, REPLICA, EMPTY, WHOLE, ACCEPTED, GONE, WHOLE_SINCE, SLOT };
+enum { AUTHOR = NONCE + 1, PROGRAM };
+enum { OLD = VERSION + 1, PRESENT, NEW, ACTION, FROM, UNTIL, FORWARD_UNTIL, DISCLOSE, NOTE };
+
+struct since_question {
+    char version[24], since[24];
+    const char *values[3];
+};
+
+static void ask_since(struct since_question *out, const struct mark *mark, int64_t since)
+{
+    snprintf(out->version, sizeof out->version, "%lld", (long long)mark->version);
+    snprintf(out->since, sizeof out->since, "%lld", (long long)since);
+    out->values[0] = out->version;
+    out->values[1] = mark->nonce;
+    out->values[2] = out->since;
+}
+
+static int no_version(const struct store *store, struct error *err)
+{
+    return error_set(err, EX_CONFIG,
+                     "%s: store: moved_version is empty: run movedctl schema pgsql | psql",
+                     store->address.key);
+}
+
+/* One table is read. */
+static const char newest[] =
+    "SELECT v.version, v.nonce, EXISTS (SELECT FROM @.moved_version w "
+    "WHERE w.version = $1::bigint AND w.nonce::text = $2), pg_is_in_recovery() "
+    "FROM @.moved_version v ORDER BY v.version DESC LIMIT 1";
+
+int store_poll(struct store *store, const struct mark *mark, struct store_head *out,
+               struct error *err)
+{
+    struct since_question question;
+    ask_since(&question, mark, 0);
+    PGresult *result = pgsql_ask(store, newest, 2, question.values, err);
+    if (result == NULL)
+        return -1;
+    int rc = PQntuples(result) == 1 ? 0 : no_version(store, err);
+    if (rc == 0) {
+        *out = (struct store_head){.version = pgsql_number(result, 0, 0),
+                                   .knows_mark = pgsql_is_true(result, 0, 2),
+                                   .is_replica = pgsql_is_true(result, 0, 3)};
+        snprintf(out->nonce, sizeof out->nonce, "%s", PQgetvalue(result, 0, 1));
+    }
+    PQclear(result);
+    return rc;
+}
+
+static int give_head(const PGresult *result, const struct store_reader *reader, struct error *err)
+{
+    struct store_head head = {.version = pgsql_number(result, 0, VERSION),
+                              .knows_mark = pgsql_is_true(result, 0, KNOWN),
+                              .is_replica = pgsql_is_true(result, 0, REPLICA),
+                              .is_empty = pgsql_is_true(result, 0, EMPTY),
+                              .whole = pgsql_is_true(result, 0, WHOLE),
+                              .accepted = pgsql_number(result, 0, ACCEPTED),
+                              .gone_since = pgsql_number(result, 0, GONE),
+                              .whole_since = pgsql_is_true(result, 0, WHOLE_SINCE)};
+    snprintf(head.nonce, sizeof head.nonce, "%s", PQgetvalue(result, 0, NONCE));
+    return reader->head(&head, reader->data, err);
+}
+
+/* Sends head.sql and what stands behind it. */
+static int send_head(struct store *store, const char *behind, const struct since_question *question,
+                     struct error *err)
+{
+    char *statement;
+    if (asprintf(&statement, "%s%s", sql_head, behind) < 0)
+        return error_set(err, EX_OSERR, "out of memory");
+    int rc = pgsql_send(store, statement, 3, question->values, err);
+    free(statement);
+    return rc;
+}
+
+/* ---- a delta */
+
+static int give_row(const PGresult *result, const struct store_reader *reader, struct error *err)
+{
+    const struct store_row row = {.old = pgsql_text(result, 0, OLD),
+                                  .new = pgsql_text(result, 0, NEW),
+                                  .action = pgsql_text(result, 0, ACTION),
+                                  .from = pgsql_text(result, 0, FROM),
+                                  .until = pgsql_text(result, 0, UNTIL),
+                                  .forward_until = pgsql_text(result, 0, FORWARD_UNTIL),
+                                  .disclose = pgsql_text(result, 0, DISCLOSE),
+                                  .note = pgsql_text(result, 0, NOTE)};
+    return reader->row(&row, pgsql_is_true(result, 0, PRESENT), reader->data, err);
+}
+
+static int give(const PGresult *result, const struct store_reader *reader, struct error *err)
+{
+    if (PQntuples(result) == 0) /* what single-row mode ends with */
+        return 0;
+    int64_t ord = pgsql_number(result, 0, ORD);
+    if (ord == 0)
+        return give_head(result, reader, err);
+    if (ord == 1)
+        return reader->gone(PQgetvalue(result, 0, OLD), reader->data, err);
+    if (pgsql_number(result, 0, SUB) == 1)
+        return give_row(result, reader, err);
+    return reader->version(pgsql_number(result, 0, VERSION), PQgetvalue(result, 0, NONCE),
+                           PQgetvalue(result, 0, AUTHOR), PQgetvalue(result, 0, PROGRAM),
+                           reader->data, err);
+}
+
+int store_delta(struct store *store, const struct mark *mark, const struct store_reader *reader,
+                struct error *err)
+{
+    struct since_question question;
+    PGresult *result;
+    ask_since(&question, mark, mark->version);
+    int rc = send_head(store, sql_delta, &question, err);
+    if (rc == 0)
+        PQsetSingleRowMode(store->conn);
+    while (rc == 0 && (result = pgsql_next(store, &rc, err)) != NULL) {
+        rc = give(result, reader, err);
+        PQclear(result);
+        if (rc != 0)
+            pgsql_close(store); /* the rest would still come */
+    }
+    return rc;
+}
+
+/* ---- all rows */
+
+/* Takes a field of a line of COPY, in place: PostgreSQL's manual, COPY, text format. NULL: it is null. */
+static const char *take_field(char **rest)
+{
+    static const char letters[] = "bfnrtv", octets[] = "\b\f\n\r\t\v";
+    char *field = *rest, *out = *rest, *at = *rest;
+    bool is_null = at[0] == '\\' && at[1] == 'N';
+    for (; *at != '\t' && *at != '\n' && *at != '\0'; at++) {
+        const char *letter = NULL;
+        if (*at == '\\' && *++at != '\0')
+            letter = strchr(letters, *at);
+        *out++ = letter == NULL ? *at : octets[letter - letters];
+    }
+    *rest = *at == '\0' ? at : at + 1;
+    *out = '\0';
+    return is_null ? NULL : field;
+}
+
+static int give_line(char *line, const struct store_reader *reader, struct error *err)
+{
+    struct store_row row;
+    const char **fields[] = {&row.old,   &row.new,           &row.action,   &row.from,
+                             &row.until, &row.forward_until, &row.disclose, &row.note};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        *fields[i] = take_field(&line);
+    return reader->row(&row, true, reader->data, err);
+}
+
+static int read_rows(struct store *store, const struct store_reader *reader, struct error *err)
+{
+    char *line = NULL;
+    int length, rc = pgsql_send(store, sql_rows, 0, NULL, err);
+    PGresult *result = rc == 0 ? pgsql_next(store, &rc, err) : NULL;
+    PQclear(result);
+    if (result == NULL)
+        return -1;
+    while (rc == 0 && (length = pgsql_copy_line(store, &line, err)) != 0) {
+        rc = length < 0 ? -1 : give_line(line, reader, err);
+        PQfreemem(line);
+        line = NULL;
+    }
+    return rc;
+}
+
+/* Returns 0, 1 where no slot is free, or -1 with err. */
+static int read_head(struct store *store, const struct since_question *question,
+                     const struct store_reader *reader, struct error *err)
+{
+    int rc = send_head(store, sql_whole, question, err);
+    PGresult *result = rc == 0 ? pgsql_next(store, &rc, err) : NULL;
+    if (result == NULL || pgsql_drain(store, err) != 0)
+        rc = -1;
+    else if (PQntuples(result) != 1)
+        rc = no_version(store, err);
+    else
+        rc = pgsql_is_true(result, 0, SLOT) ? give_head(result, reader, err) : 1;
+    PQclear(result);
+    return rc;
+}
+
+int store_whole(struct store *store, const struct mark *mark, int64_t since,
+                const struct store_reader *reader, struct error *err)
+{
+    struct since_question question;
+    ask_since(&question, mark, since);
+    if (pgsql_run(store, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err) != 0)
+        return -1;
+    int rc = read_head(store, &question, reader, err);
+    if (rc == 0)
+        rc = read_rows(store, reader, err);
+    if (rc >= 0 && pgsql_run(store, "COMMIT", err) != 0)
+        rc = -1;
+    if (rc < 0)
+        pgsql_close(store);
+    return rc;
+}
+
+/* ---- being told */
+
+void store_listen(struct store *store)
+{
+    store->listens = true;
+}
+
+static bool is_told(struct store *store)
+{
+    PGnotify *told;
+    bool any = false;
+    while ((told = PQnotifies(store->conn)) != NULL) {
+        PQfreemem(told);
+        any = true;
+    }
+    return any;
+}
+
+void store_wait(struct store *store, int milliseconds)
+{
+    struct timespec end = io_deadline(milliseconds / 1000);
+    end.tv_nsec += milliseconds % 1000 * 1000000L;
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_nsec -= 1000000000;
+        end.tv_sec++;
+    }
+    if (store->conn == NULL) {
+        (void)poll(NULL, 0, milliseconds);
+        return;
+    }
+    while (!is_told(store) && io_wait(PQsocket(store->conn), POLLIN, &end) == 0)
+        if (PQconsumeInput(store->conn) == 0)
+            break; /* it ended: the next call says so */
+}

@@ -1,0 +1,350 @@
+#include "follow/serve.h"
+
+#include "follow/step.h"
+#include "net/io.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MEMORY_MAX ((size_t)32 << 20) /* octets, for sorting all rows */
+#define RETRY_MS   500 /* and at most twice that, so that hosts do not come all at once */
+
+struct following {
+    const struct follow *follow;
+    struct step_work step;
+    struct follow_state state;
+    struct follow_state written; /* but for its skipped rows */
+    size_t skipped_written;
+    bool is_ready;
+    struct timespec ready_until;
+};
+
+/* ---- what is told */
+
+static void say(const struct following *session, const char *line)
+{
+    if (session->follow->say != NULL)
+        session->follow->say(line, session->follow->data);
+}
+
+static void on_skipped(const char *old, const char *why, void *data)
+{
+    struct error line;
+    error_set(&line, 0, "skipped: '%s': %s", old, why);
+    say(data, line.text);
+}
+
+static void on_alive(void *data)
+{
+    struct following *session = data;
+    if (session->follow->alive != NULL)
+        session->follow->alive(session->follow->data);
+    if (!session->is_ready && io_milliseconds_left(&session->ready_until) == 0) {
+        session->is_ready = true;
+        if (session->follow->ready != NULL)
+            session->follow->ready(session->follow->data);
+    }
+}
+
+static void write_state(struct following *session)
+{
+    const struct follow_state *now = &session->state, *then = &session->written;
+    struct error err;
+    if (now->status == then->status && now->version == then->version &&
+        now->store_version == then->store_version && now->contact == then->contact &&
+        now->held == then->held && strcmp(now->reason, then->reason) == 0)
+        return;
+    if (table_count(session->step.table, &session->state.entries, &err) != 0 ||
+        state_write(now, session->follow->path, &err) != 0)
+        say(session, err.text);
+    session->written = *now;
+    session->written.skipped = (struct skipped){NULL, 0, 0};
+}
+
+/* Says a change of the state, or of its reason. */
+static void enter(struct following *session, enum follow_status status, const char *reason)
+{
+    struct follow_state *state = &session->state;
+    bool is_new = state->status != status || strcmp(state->reason, reason) != 0;
+    state->status = status;
+    snprintf(state->reason, sizeof state->reason, "%s", reason);
+    if (is_new) {
+        struct error line;
+        error_set(&line, 0, "%s%s%s", state_name(status), *reason == '\0' ? "" : ": ", reason);
+        say(session, line.text);
+    }
+    write_state(session);
+}
+
+static void on_comparing(void *data)
+{
+    struct following *session = data;
+    if (session->state.version != 0)
+        enter(session, FOLLOW_COMPARING, "");
+}
+
+/* ---- the table */
+
+/* A table without entries that nobody has followed yet would say of every mailbox that it has not moved. */
+static int claim(const struct follow *follow, struct table *table, const struct mark *never,
+                 struct error *err)
+{
+    struct mark mark;
+    size_t entries;
+    struct table_view *view = table_view_open(table, err);
+    (void)follow;
+    if (view == NULL)
+        return -1;
+    enum table_result found = table_get_mark(view, &mark, err);
+    table_view_close(view);
+    if (found != TABLE_ABSENT)
+        return found == TABLE_FAILED ? -1 : 0;
+    if (table_count(table, &entries, err) != 0)
+        return -1;
+    struct table_edit *edit = entries > 0 ? NULL : table_edit_begin(table, err);
+    if (edit == NULL)
+        return entries > 0 ? 0 : -1;
+    if (table_edit_mark(edit, never, err) == 0)
+        return table_edit_commit(edit, err);
+    table_edit_abort(edit);
+    return -1;
+}
+
+static int open_table(struct table **out, const struct follow *follow, const char *source,
+                      struct error *err)
+{
+    const bool fold_case = follow->settings->fold_case;
+    struct mark never = {.version = 0};
+    snprintf(never.source, sizeof never.source, "%s", source);
+    int rc = table_open(out, follow->path, TABLE_FOLLOW, fold_case, err);
+    if (rc != 0 && err->status == EX_NOINPUT)
+        rc = table_create(follow->path, fold_case, &never, follow->owner, follow->group, err) == 0
+                 ? table_open(out, follow->path, TABLE_FOLLOW, fold_case, err)
+                 : -1;
+    if (rc == 0 && claim(follow, *out, &never, err) != 0) {
+        table_free(*out);
+        rc = -1;
+    }
+    return rc;
+}
+
+/* ---- a session */
+
+static int begin(struct following *session, const struct follow *follow, struct error *err)
+{
+    const struct source_settings *source = &follow->settings->source;
+    const struct store_address address = {.key = "source.connect",
+                                          .connect = source->connect,
+                                          .passfile = follow->passfile,
+                                          .schema = source->schema,
+                                          .timeout = source->timeout};
+    size_t memory = (size_t)follow->settings->sort_buffer << 20;
+    *session = (struct following){
+        .follow = follow,
+        .step = {.source = "pgsql",
+                 .rules = &follow->settings->addresses,
+                 .max_remove = (unsigned)source->max_remove,
+                 .memory = memory < MEMORY_MAX ? memory : MEMORY_MAX,
+                 .folder = follow->folder,
+                 .alive = on_alive,
+                 .comparing = on_comparing,
+                 .skipped = on_skipped},
+        .ready_until = io_deadline(source->start_wait),
+    };
+    if (store_new(&session->step.store, &address, err) != 0)
+        return -1;
+    if (open_table(&session->step.table, follow, session->step.source, err) != 0) {
+        store_free(session->step.store);
+        return -1;
+    }
+    session->step.state = &session->state;
+    session->step.data = session;
+    if (state_read(&session->state, follow->path, err) < 0)
+        say(session, err->text);
+    int64_t now = time(NULL);
+    if (session->state.compared == 0 || session->state.compared > now)
+        session->state.compared =
+            now; /* a copy of another host's table, or a clock that was wrong */
+    return 0;
+}
+
+static void end(struct following *session)
+{
+    store_free(session->step.store);
+    table_free(session->step.table);
+}
+
+/* ---- how a step went */
+
+static void say_held(struct following *session)
+{
+    const struct follow_state *state = &session->state;
+    char reason[256];
+    snprintf(reason, sizeof reason,
+             "%zu of %zu old addresses are gone from the store: put them back, or run movedctl "
+             "follow --accept",
+             state->held, state->entries);
+    enter(session, FOLLOW_HELD, reason);
+}
+
+static void conclude(struct following *session, enum step_result result)
+{
+    struct follow_state *state = &session->state;
+    struct error err;
+    state->contact = time(NULL);
+    (void)table_count(session->step.table, &state->entries, &err);
+    switch (result) {
+    case STEP_DONE: enter(session, FOLLOW_IN_STEP, ""); break;
+    case STEP_BEHIND:
+        enter(session, FOLLOW_BEHIND, "the store is a replica that is older than this table");
+        break;
+    case STEP_BUSY:
+        enter(session, state->version == 0 ? FOLLOW_NEVER : FOLLOW_COMPARING,
+              "waiting for other hosts to read all rows");
+        break;
+    case STEP_HELD: say_held(session); break;
+    case STEP_FAILED: break;
+    }
+}
+
+/* Never synced stays never synced, whatever the reason: nobody may read the table. */
+static void conclude_failure(struct following *session, const struct error *err)
+{
+    bool is_refused = err->status == EX_NOPERM || err->status == EX_CONFIG;
+    struct mark mark = {.version = 1};
+    struct error unheard;
+    (void)step_read_mark(&session->step, &mark, &unheard);
+    enter(session,
+          is_refused          ? FOLLOW_REFUSED
+          : mark.version == 0 ? FOLLOW_NEVER
+                              : FOLLOW_DOWN,
+          err->text);
+}
+
+static bool is_due(const struct following *session)
+{
+    int reconcile = session->follow->settings->source.reconcile;
+    return reconcile > 0 && session->state.compared + reconcile <= time(NULL);
+}
+
+int follow_once(const struct follow *follow, bool compare, bool accepts, struct follow_state *out,
+                struct error *err)
+{
+    struct following session;
+    enum step_result result;
+    if (begin(&session, follow, err) != 0)
+        return -1;
+    session.is_ready = true;
+    do {
+        result = step_take(&session.step, compare, accepts, err);
+        if (result == STEP_FAILED)
+            conclude_failure(&session, err);
+        else
+            conclude(&session, result);
+        if (result == STEP_BUSY)
+            store_wait(session.step.store, RETRY_MS);
+    } while (result == STEP_BUSY);
+    end(&session);
+    *out = session.state;
+    return result == STEP_FAILED ? -1 : 0;
+}
+
+/* ---- for ever */
+
+static int jitter(int milliseconds)
+{
+    return milliseconds + (int)(random() % (milliseconds + 1));
+}
+
+/* Only what somebody has to mend ends it. */
+static bool is_final(const struct error *err)
+{
+    return err->status == EX_NOPERM || err->status == EX_CONFIG || err->status == EX_CANTCREAT;
+}
+
+/* The table's files may have been replaced under us: by restore, by another disk. */
+static int check_table(struct following *session, struct error *err)
+{
+    if (table_check(session->step.table, err) == 0)
+        return 0;
+    struct table *table;
+    if (open_table(&table, session->follow, session->step.source, err) != 0)
+        return -1;
+    table_free(session->step.table);
+    session->step.table = table;
+    return 0;
+}
+
+int follow_serve(const struct follow *follow, struct error *err)
+{
+    struct following session;
+    enum step_result result;
+    if (begin(&session, follow, err) != 0)
+        return -1;
+    srandom((unsigned)getpid() ^ (unsigned)time(NULL));
+    store_listen(session.step.store);
+    for (;;) {
+        result = check_table(&session, err) == 0
+                     ? step_take(&session.step, is_due(&session), false, err)
+                     : STEP_FAILED;
+        if (result == STEP_FAILED) {
+            conclude_failure(&session, err);
+            if (is_final(err))
+                break;
+        } else {
+            conclude(&session, result);
+        }
+        if (result == STEP_DONE)
+            session.ready_until = io_deadline(0);
+        on_alive(&session);
+        store_wait(session.step.store, result == STEP_DONE || result == STEP_HELD
+                                           ? follow->settings->source.poll
+                                           : jitter(RETRY_MS));
+    }
+    end(&session);
+    state_clear(&session.state);
+    return -1;
+}
+
+/* ---- without a store */
+
+int follow_detach(const struct follow *follow, struct error *err)
+{
+    struct table *table;
+    if (table_open(&table, follow->path, TABLE_FOLLOW, follow->settings->fold_case, err) != 0)
+        return -1;
+    struct table_edit *edit = table_edit_begin(table, err);
+    int rc = edit == NULL ? -1 : table_edit_mark(edit, NULL, err);
+    if (rc == 0)
+        rc = table_edit_commit(edit, err);
+    else
+        table_edit_abort(edit);
+    table_free(table);
+    return rc == 0 ? state_remove(follow->path, err) : -1;
+}
+
+int follow_status(const struct follow *follow, struct follow_state *out, struct error *err)
+{
+    struct table *table;
+    struct mark mark = {.version = 0};
+    int rc = state_read(out, follow->path, err);
+    if (rc < 0)
+        return -1;
+    if (table_open(&table, follow->path, TABLE_FOLLOW, follow->settings->fold_case, err) != 0)
+        return err->status == EX_NOINPUT ? 0 : -1;
+    const struct step_work step = {.table = table};
+    bool has_read =
+        step_read_mark(&step, &mark, err) == 0 && table_count(table, &out->entries, err) == 0;
+    table_free(table);
+    if (!has_read)
+        return -1;
+    out->version = mark.version;
+    if (rc == 1 && mark.version > 0) {
+        out->status = FOLLOW_DOWN; /* it was seeded from another host's copy */
+        snprintf(out->reason, sizeof out->reason, "movedctl follow has not run yet");
+    }
+    return 0;
+}

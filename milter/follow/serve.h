@@ -1,0 +1,45 @@
+/* follow/serve.h: keeps the table in step with the store: one step, or for ever. */
+#ifndef FOLLOW_SERVE_H
+#define FOLLOW_SERVE_H
+
+#include "answer/settings.h"
+#include "base/error.h"
+#include "follow/state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* What follow_once and follow_serve work with. The strings and settings are borrowed. */
+struct follow {
+    const struct settings *settings;
+    const char *path;     /* of the table */
+    const char *passfile; /* "": libpq's own */
+    uid_t owner;          /* of a table that has to be made; -1 as for table_create */
+    gid_t group;
+    const char *folder; /* for what does not fit into memory */
+
+    /* Is told of what somebody may want to read; of readiness once: in step, or not within start_wait; and from time to time that
+     * all is well. ready and alive may be NULL. */
+    void (*say)(const char *line, void *data);
+    void (*ready)(void *data);
+    void (*alive)(void *data);
+    void *data;
+};
+
+/* Takes one step, and writes the state. compare: all rows are read. accepts: however many entries would go. Returns 0 with *out,
+ * the caller's, which says how it went; or -1 with err: EX_UNAVAILABLE not reachable, EX_NOPERM, EX_CONFIG, EX_CANTCREAT, or of
+ * the table. */
+int follow_once(const struct follow *follow, bool compare, bool accepts, struct follow_state *out,
+                struct error *err);
+
+/* Follows until it cannot: returns -1 with err, EX_NOPERM, EX_CONFIG or EX_CANTCREAT. All else passes. */
+int follow_serve(const struct follow *follow, struct error *err);
+
+/* Makes the table its host's own again: it keeps its entries. Returns 0, or -1 with err. */
+int follow_detach(const struct follow *follow, struct error *err);
+
+/* Reads how following goes, for the table as it is now. Returns 0 with *out, the caller's; or -1 with err. */
+int follow_status(const struct follow *follow, struct follow_state *out, struct error *err);
+
+#endif

@@ -1,0 +1,96 @@
+#include "follow/step.h"
+
+#include "table/removal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+int step_read_mark(const struct step_work *step, struct mark *out, struct error *err)
+{
+    struct table_view *view = table_view_open(step->table, err);
+    if (view == NULL)
+        return -1;
+    enum table_result found = table_get_mark(view, out, err);
+    table_view_close(view);
+    if (found == TABLE_ABSENT)
+        *out = (struct mark){.version = 0};
+    return found == TABLE_FAILED ? -1 : 0;
+}
+
+struct table_edit *step_begin(const struct step_work *step, const struct mark *mark,
+                              struct error *err)
+{
+    struct mark now;
+    struct table_edit *edit = table_edit_begin(step->table, err);
+    if (edit == NULL)
+        return NULL;
+    int rc = step_read_mark(step, &now, err);
+    if (rc == 0 && (now.version != mark->version || strcmp(now.nonce, mark->nonce) != 0))
+        rc = error_set(err, EX_TEMPFAIL, "another process has followed the store meanwhile");
+    if (rc == 0)
+        return edit;
+    table_edit_abort(edit);
+    return NULL;
+}
+
+int step_commit(const struct step_work *step, struct table_edit *edit, int64_t version,
+                const char *nonce, const char *author, const char *program, struct error *err)
+{
+    const struct table_author who = {author, NULL, program};
+    struct mark mark = {.version = version};
+    snprintf(mark.nonce, sizeof mark.nonce, "%s", nonce);
+    snprintf(mark.source, sizeof mark.source, "%s", step->source);
+    table_set_author(step->table, &who);
+    if (table_edit_mark(edit, &mark, err) != 0) {
+        table_edit_abort(edit);
+        return -1;
+    }
+    int rc = table_edit_commit(edit, err);
+    if (rc == 0)
+        step->state->version = version;
+    return rc;
+}
+
+/* ---- the guard */
+
+static bool looks_lost(const struct step_work *step, size_t removed, size_t all, bool is_empty)
+{
+    return removal_exceeds(removed, all, step->max_remove) || (is_empty && removed > 0);
+}
+
+bool step_is_held(const struct step_work *step, const struct store_head *head, size_t removed,
+                  size_t all)
+{
+    bool is_accepted = head->accepted > 0 && !head->whole_since &&
+                       !looks_lost(step, (size_t)head->gone_since, all, head->is_empty);
+    return looks_lost(step, removed, all, head->is_empty) && !is_accepted;
+}
+
+void step_hold(const struct step_work *step, const struct store_head *head, size_t removed)
+{
+    struct follow_state *state = step->state;
+    if (state->held == 0)
+        state->held_first = head->version;
+    state->held = removed;
+    state->held_version = head->version;
+    snprintf(state->held_nonce, sizeof state->held_nonce, "%s", head->nonce);
+}
+
+void step_release(const struct step_work *step)
+{
+    step->state->held = 0;
+    step->state->held_first = step->state->held_version = 0;
+    step->state->held_nonce[0] = '\0';
+}
+
+void step_skip(const struct step_work *step, struct skipped *skipped, const char *old,
+               const char *why)
+{
+    bool is_known = false;
+    for (size_t i = 0; i < step->state->skipped.listed && !is_known; i++)
+        is_known = strcmp(step->state->skipped.rows[i].old, old) == 0 &&
+                   strcmp(step->state->skipped.rows[i].why, why) == 0;
+    if (skipped_add(skipped, old, why) && !is_known && step->skipped != NULL)
+        step->skipped(old, why, step->data);
+}
