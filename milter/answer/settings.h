@@ -67,6 +67,11 @@ struct settings {
     int sort_buffer; /* MiB */
 
     struct source_settings source;
+    bool hits;         /* whether they are counted */
+    int hits_interval; /* seconds */
+    int hits_senders;  /* slots of a row */
+    int hits_keep;     /* days */
+    int hits_memory;   /* MiB */
 
     int log_target;              /* enum settings_log_target */
     int log_facility, log_level; /* values of syslog(3) */

@@ -13,6 +13,7 @@ const struct command *const commands[] = {
     &command_import,
     &command_export,
     &command_lint,
+    &command_hits,
     &command_backup,
     &command_restore,
     &command_log,

@@ -35,6 +35,18 @@ int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err)
     return 0;
 }
 
+int ctl_parse_duration(int64_t *out, const char *text, struct error *err)
+{
+    const int64_t start = 1;
+    char relative[64];
+    int64_t end;
+    snprintf(relative, sizeof relative, "+%s", text);
+    if (strlen(text) + 2 > sizeof relative || timestamp_parse(&end, relative, start, NULL) != 0)
+        return error_set(err, EX_DATAERR, "no duration '%.60s': write 180d, 26w or 12h", text);
+    *out = end - start;
+    return 0;
+}
+
 /* ---- changing the table */
 
 /* Changes. No lookup or listing takes as long as this. */

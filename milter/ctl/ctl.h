@@ -31,6 +31,8 @@ struct options {
     bool once, status, accept, here, resync, detach;
     bool clear;
     const char *resolver;
+    const char *since, *unused_for, *top, *lasts, *expiring, *output;
+    bool add, by_sender, prometheus;
     bool changed; /* -n */
 };
 
@@ -74,6 +76,9 @@ int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, str
 /* Parses --domain into domain[ADDRESS_DOMAIN_MAX + 1]. Returns 0, with "" if it was not given; or -1 with err
  * (EX_DATAERR). */
 int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err);
+
+/* Parses a duration: "180d", "12h" or "2w". Returns 0 with *out in seconds, or -1 with err (EX_DATAERR). */
+int ctl_parse_duration(int64_t *out, const char *text, struct error *err);
 
 /* As table_edit_begin. On a terminal, a message after a second says that another process is changing the table. Warns
  * of a reader that makes the file grow. */
@@ -145,7 +150,8 @@ void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group)
 
 extern const struct command command_add, command_attach, command_backup, command_config,
     command_del, command_detach, command_doctor, command_export, command_follow, command_get,
-    command_help, command_import, command_init, command_lint, command_list, command_log,
-    command_restore, command_schema, command_stats, command_test, command_undo, command_version;
+    command_help, command_hits, command_import, command_init, command_lint, command_list,
+    command_log, command_restore, command_schema, command_stats, command_test, command_undo,
+    command_version;
 
 #endif

@@ -1,43 +1,87 @@
 /* ctl/del.c: delete entries, all or none */
 #include "ctl/ctl.h"
 
-static int del_all(struct ctl *ctl, struct table_edit *edit, char **args, struct error *err)
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Returns 1 where there is no such entry. */
+static int del_one(struct ctl *ctl, struct table_edit *edit, const char *name, struct error *err)
 {
-    int status = 0;
-    for (; *args != NULL; args++) {
-        struct entry old;
-        if (ctl_parse_old(ctl, *args, &old, err) != 0)
-            return -1;
-        switch (table_edit_del(edit, &old, err)) {
-        case TABLE_FOUND: break;
-        case TABLE_ABSENT:
-            ctl_warn("no entry '%s': nothing was deleted", *args);
-            status = 1;
-            break;
-        case TABLE_FAILED: return -1;
-        }
+    struct entry old;
+    if (ctl_parse_old(ctl, name, &old, err) != 0)
+        return -1;
+    switch (table_edit_del(edit, &old, err)) {
+    case TABLE_FOUND: return 0;
+    case TABLE_ABSENT: ctl_warn("no entry '%s': nothing was deleted", name); return 1;
+    case TABLE_FAILED: break;
     }
-    return status;
+    return -1;
 }
 
-static int del(struct ctl *ctl, char **args, struct error *err)
+static int del_all(struct ctl *ctl, char **args, struct error *err)
 {
     struct table_edit *edit = ctl_edit_begin(ctl, err);
+    int status = 0;
     if (edit == NULL)
         return -1;
-    int status = del_all(ctl, edit, args, err);
+    for (; status >= 0 && *args != NULL; args++) {
+        int rc = del_one(ctl, edit, *args, err);
+        status = rc == 0 ? status : rc;
+    }
     if (status == 0)
         return table_edit_commit(edit, err);
     table_edit_abort(edit);
     return status;
 }
 
+/* Splits the text into its lines, without empty ones. Returns a NULL-terminated array, or NULL where memory is out. */
+static char **split(char *text)
+{
+    size_t count = 0;
+    for (const char *at = text; *at != '\0'; at++)
+        count += *at == '\n';
+    char **lines = calloc(count + 2, sizeof *lines), **end = lines, *rest = text;
+    for (char *line; lines != NULL && (line = strtok_r(rest, "\r\n", &rest)) != NULL;)
+        *end++ = line;
+    return lines;
+}
+
+/* All names are read before the writer's lock is taken: a slow program holds nobody up. */
+static int del_lines(struct ctl *ctl, struct error *err)
+{
+    char *text = NULL, **lines;
+    size_t size = 0;
+    ssize_t length = getdelim(&text, &size, '\0', stdin);
+    int status = 0;
+    if (length < 0 && ferror(stdin))
+        status = error_set(err, EX_IOERR, "standard input: %s", strerror(errno));
+    else if (length >= 0 && getc(stdin) != EOF)
+        status = error_set(err, EX_DATAERR, "standard input: a NUL: write one address a line");
+    else if (length > 0 && (lines = split(text)) == NULL)
+        status = error_set(err, EX_OSERR, "out of memory");
+    else if (length > 0) {
+        status = *lines == NULL ? 0 : del_all(ctl, lines, err);
+        free(lines);
+    }
+    free(text);
+    return status;
+}
+
+static int del(struct ctl *ctl, char **args, struct error *err)
+{
+    return strcmp(args[0], "-") == 0 && args[1] == NULL ? del_lines(ctl, err)
+                                                        : del_all(ctl, args, err);
+}
+
 const struct command command_del = {
     .name = "del",
     .also = "delete rm remove",
-    .usage = "del OLD...",
+    .usage = "del OLD...|-",
     .summary = "Delete entries, all of them or none",
-    .details = "If one of them does not exist, nothing is deleted and the exit status is 1.\n",
+    .details = "If one of them does not exist, nothing is deleted and the exit status is 1.\n"
+               "With -, the addresses are read from standard input, one a line.\n",
     .least = 1,
     .most = -1,
     .opens = TABLE_TO_WRITE,

@@ -11,6 +11,19 @@ static int compare(const void *a, const void *b)
     return strcasecmp(x->text, y->text);
 }
 
+static int compare_exactly(const void *a, const void *b)
+{
+    const struct name *x = a, *y = b;
+    return strcmp(x->text, y->text);
+}
+
+void *names_find(const struct names *names, const char *text)
+{
+    const struct name wanted = {.text = text};
+    struct name **there = tfind(&wanted, &names->tree, names->exact ? compare_exactly : compare);
+    return there == NULL ? NULL : *there;
+}
+
 static struct name *new_name(const char *text, size_t size)
 {
     size_t length = strlen(text) + 1;
@@ -22,13 +35,12 @@ static struct name *new_name(const char *text, size_t size)
 
 void *names_add(struct names *names, const char *text, size_t size)
 {
-    const struct name wanted = {.text = text};
-    struct name **there = tfind(&wanted, &names->tree, compare);
-    if (there != NULL)
-        return *there;
-
-    struct name *name = new_name(text, size);
-    if (name == NULL || tsearch(name, &names->tree, compare) == NULL) {
+    struct name *name = names_find(names, text);
+    if (name != NULL)
+        return name;
+    name = new_name(text, size);
+    if (name == NULL ||
+        tsearch(name, &names->tree, names->exact ? compare_exactly : compare) == NULL) {
         free(name);
         return NULL;
     }

@@ -57,6 +57,15 @@ static const struct option_row rows[] = {
     FLAG("clear", clear),
     TEXT("resolver", resolver),
     FLAG("n", changed),
+    TEXT("since", since),
+    TEXT("unused-for", unused_for),
+    TEXT("top", top),
+    TEXT("for", lasts),
+    TEXT("expiring", expiring),
+    TEXT("output", output),
+    FLAG("add", add),
+    FLAG("by-sender", by_sender),
+    FLAG("prometheus", prometheus),
 };
 #define ROWS      (sizeof rows / sizeof *rows)
 #define FIRST_ROW 256 /* row n is option value 256 + n, or its letter */

@@ -2,11 +2,13 @@
 
 #include "daemon/counters.h"
 
+#include "daemon/hits_queue.h"
 #include "daemon/logger.h"
 #include "daemon/open_sessions.h"
 #include "daemon/service.h"
 #include "mail/timestamp.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +46,7 @@ void counters_count_limit(enum limit_level level)
 
 /* ---- lines */
 
-#define STATES 8 /* lines that are no count of answers or limits */
+#define STATES 9 /* lines that are no count of answers or limits */
 
 static void write_state(char *out, size_t size, size_t number)
 {
@@ -64,7 +66,8 @@ static void write_state(char *out, size_t size, size_t number)
     case 4: snprintf(out, size, "entries %zu", state.entries); break;
     case 5: snprintf(out, size, "sessions %lu", open_sessions_total()); break;
     case 6: snprintf(out, size, "sessions_open %u", open_sessions_count()); break;
-    case STATES - 1: snprintf(out, size, "log_lines_lost %lu", log_count_lost()); break;
+    case 7: snprintf(out, size, "log_lines_lost %lu", log_count_lost()); break;
+    case STATES - 1: snprintf(out, size, "hits_lost %" PRIu64, hits_queue_lost()); break;
     }
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/dialogue.h"
 
 #include "daemon/counters.h"
+#include "daemon/hits_queue.h"
 #include "daemon/logger.h"
 #include "daemon/open_sessions.h"
 #include "daemon/report.h"
@@ -41,6 +42,16 @@ static void tell_stats(struct dialogue *dialogue, const char *request, size_t le
     answer_with(dialogue, &found);
 }
 
+/* What the map reply does not refuse the milter is asked too: it counts that, and all of it in observe mode. */
+static void count_hit(const struct map_answer *found, bool counts,
+                      const struct map_question *question)
+{
+    bool alone = question->sessions == 0;
+    if (found->map == MAP_REPLY && (counts ? found->result == MAP_OK : alone))
+        hits_queue_add(&found->answer, found->sender == NULL ? "?" : found->sender,
+                       found->sender == NULL ? 1 : found->sender_length, question->now);
+}
+
 static void look_up(struct dialogue *dialogue, const char *request, size_t length)
 {
     const struct map_question question = {.request = request,
@@ -57,6 +68,7 @@ static void look_up(struct dialogue *dialogue, const char *request, size_t lengt
     if (found.asked) {
         counters_count(COUNTERS_MAP + found.map, found.answer.rule);
         report_lookup(&found, counts);
+        count_hit(&found, counts, &question);
     }
     answer_with(dialogue, &found);
 }

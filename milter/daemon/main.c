@@ -4,6 +4,7 @@
 #include "answer/settings.h"
 #include "base/error.h"
 #include "daemon/counters.h"
+#include "daemon/hits_writer.h"
 #include "daemon/logger.h"
 #include "daemon/lookup.h"
 #include "daemon/pid_file.h"
@@ -193,7 +194,8 @@ static int start(struct settings *settings, const struct owner *owner, struct er
         return error_set(err, EX_OSERR, "/: %s", strerror(errno));
     raise_open_files();
     if (listen_as(settings, owner, err) == 0 && log_start(settings, err) == 0 &&
-        service_start(settings, err) == 0 && lookup_start(socket_lookup(), err) == 0)
+        service_start(settings, err) == 0 && hits_writer_start(err) == 0 &&
+        lookup_start(socket_lookup(), err) == 0)
         return 0;
     socket_remove();
     return -1;

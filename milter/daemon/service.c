@@ -4,6 +4,7 @@
 #include "daemon/open_sessions.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -63,6 +64,26 @@ void service_describe(struct service_state *out)
     if (service.table != NULL && table_count(service.table, &out->entries, &out->table_error) == 0)
         out->table_error.text[0] = '\0';
     pthread_rwlock_unlock(&service.lock);
+}
+
+void service_describe_hits(struct service_hits *out)
+{
+    pthread_rwlock_rdlock(&service.lock);
+    const struct settings *s = service.settings;
+    out->enabled = s->hits;
+    out->interval_s = s->hits_interval;
+    out->rules = (struct hit_rules){(unsigned)s->hits_senders, (unsigned)s->hits_keep,
+                                    (unsigned)s->hits_memory};
+    snprintf(out->table, sizeof out->table, "%s", s->table);
+    pthread_rwlock_unlock(&service.lock);
+}
+
+int service_use_table(int (*use)(struct table *table, void *data), void *data)
+{
+    pthread_rwlock_rdlock(&service.lock);
+    int rc = service.table == NULL ? 0 : use(service.table, data);
+    pthread_rwlock_unlock(&service.lock);
+    return rc;
 }
 
 int service_open_table(struct table **out, const struct settings *settings, struct error *err)

@@ -7,8 +7,10 @@
 #include "answer/map.h"
 #include "answer/settings.h"
 #include "base/error.h"
+#include "table/hit_file.h"
 #include "table/table.h"
 
+#include <limits.h>
 #include <stdbool.h>
 
 /* Opens the table as the daemon does, to answer from it. Returns 0 with *out, which the caller gives to table_free; or
@@ -29,6 +31,19 @@ bool service_observes(void);
 
 /* Looks a request up (map_ask) in what is in force now. Returns whether it counts. */
 bool service_map(struct map_answer *out, const struct map_question *question);
+
+/* The settings of the hits that are in force; the path of the table into table[PATH_MAX]. */
+struct service_hits {
+    bool enabled;
+    int interval_s;
+    struct hit_rules rules;
+    char table[PATH_MAX];
+};
+void service_describe_hits(struct service_hits *out);
+
+/* Calls use with the table that is open, and returns what it returns; 0 where none is. A reload waits meanwhile, and others wait
+ * for that: use must be quick. */
+int service_use_table(int (*use)(struct table *table, void *data), void *data);
 
 /* How the service is at this moment. */
 struct service_state {

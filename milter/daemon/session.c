@@ -2,6 +2,7 @@
 
 #include "daemon/counters.h"
 #include "daemon/forward.h"
+#include "daemon/hits_queue.h"
 #include "daemon/logger.h"
 #include "daemon/open_sessions.h"
 #include "daemon/report.h"
@@ -267,7 +268,10 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
                                       .data = ctx,
                                       .client = session->client,
                                       .now = time(NULL)};
-    bool counts = service_ask(&answer, &question) && !refused;
+    bool enforces = service_ask(&answer, &question), counts = enforces && !refused;
+    /* A refusal of Sendmail's may be the map reply's, which has counted it. */
+    if (counts || !enforces)
+        hits_queue_add(&answer, session->sender, strlen(session->sender), question.now);
     counters_count(counts ? COUNTERS_MILTER : COUNTERS_OBSERVED, answer.rule);
     log_answer(ctx, session, args[0], &answer, counts);
     report_limit(&answer, &session->client, session->host);

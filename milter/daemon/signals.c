@@ -2,6 +2,7 @@
 
 #include "daemon/signals.h"
 
+#include "daemon/hits_writer.h"
 #include "daemon/logger.h"
 #include "daemon/open_sessions.h"
 #include "daemon/service.h"
@@ -85,6 +86,7 @@ static void drain_and_exit(void)
     if (left > 0)
         log_line(LOG_WARNING, "%u sessions still open after %d s: cut off", left, DRAIN_SECONDS);
     socket_remove();
+    hits_writer_stop();
     log_line(LOG_NOTICE, "stopped");
     log_stop();
     /* Other threads still run: what exit(3) frees they may be using, and one that a slow log holds up has the lock of

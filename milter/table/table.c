@@ -104,6 +104,8 @@ static int open_env(struct table *table, unsigned flags, struct error *err)
     if (rc == 0)
         rc = mdb_env_set_assert(table->env, on_assertion);
     if (rc == 0)
+        rc = mdb_env_set_maxdbs(table->env, table->databases);
+    if (rc == 0)
         rc = lockfile_can_be_opened(path) ? 0 : LOCKS_DAMAGED;
     struct opening opening = {table->env, path, flags};
     if (rc == 0)
@@ -196,7 +198,7 @@ static int check_table(struct table *table, bool fold_case, struct error *err)
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
-static struct table *table_new(const char *path, struct error *err)
+struct table *table_new(const char *path, struct error *err)
 {
     struct table *table = calloc(1, sizeof *table);
     if (table == NULL || strlen(path) >= sizeof table->path) {
@@ -240,6 +242,26 @@ static int open_files(struct table *table, enum table_mode mode, struct error *e
     if (place_enter(&table->place, err) != 0)
         return -1;
     int rc = check_files(table, err);
+    if (rc == 0)
+        rc = open_as_owner(table, mode == TABLE_READ ? MDB_RDONLY : 0, err);
+    place_leave(&table->place);
+    return rc;
+}
+
+int table_open_any(struct table *table, enum table_mode mode, struct error *err)
+{
+    struct stat status;
+    if (place_enter(&table->place, err) != 0)
+        return -1;
+    int rc = ask_file(table, "data.mdb", &status, err);
+    if (rc == 1 && mode == TABLE_READ)
+        rc = error_set(err, EX_NOINPUT, "%s: %s", table->path, strerror(ENOENT));
+    else if (rc == 1)
+        rc = make_file(table, "data.mdb") == 0 || errno == EEXIST
+                 ? 0
+                 : error_set(err, EX_CANTCREAT, "%s: %s", table->path, strerror(errno));
+    if (rc == 0 && ask_file(table, "lock.mdb", &status, err) < 0)
+        rc = -1;
     if (rc == 0)
         rc = open_as_owner(table, mode == TABLE_READ ? MDB_RDONLY : 0, err);
     place_leave(&table->place);

@@ -29,6 +29,7 @@ struct table {
     char path[PATH_MAX];
     MDB_env *env;
     MDB_dbi entries;
+    unsigned databases; /* that have a name: none in a table */
     bool fold_case;
     bool follows; /* opened with TABLE_FOLLOW */
     struct table_author author;
@@ -69,6 +70,12 @@ struct table_edit {
     bool clears;          /* old changes are dropped from the log; log_end was the last one */
     struct change log_end;
 };
+
+/* A table that is not open yet; or NULL with err. Give it to table_free. */
+struct table *table_new(const char *path, struct error *err);
+
+/* Opens the files in its place whatever they hold; with TABLE_WRITE makes what is missing. Returns 0, or -1 with err. */
+int table_open_any(struct table *table, enum table_mode mode, struct error *err);
 
 /* Sets err to the meaning of rc: a code of LMDB, errno, or one of those above. Always returns -1. */
 int table_lmdb_error(struct error *err, const struct table *table, int rc);

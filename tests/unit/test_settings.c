@@ -64,8 +64,9 @@ START_TEST(every_key_is_read)
             "  ipv6_prefix = 56; ipv4_network_prefix = 16; ipv6_network_prefix = 32; memory = 2;\n"
             "  over_limit = \"defer\"; };\n"
             "log: { target = \"stderr\"; facility = \"local7\"; level = \"debug\"; };\n"
-            "lookup_socket = \"unix:/l\"; hits: { enabled = true; }; metrics: { listen = "
-            "\"127.0.0.1:1\"; };\n",
+            "lookup_socket = \"unix:/l\"; metrics: { listen = \"127.0.0.1:1\"; };\n"
+            "hits: { enabled = false; flush_interval = 1; senders = 32; keep = 30; memory = 3; "
+            "};\n",
             &err) == 0,
         "%s", err.text);
     ck_assert_str_eq(settings->socket, "inet6:9550@[::1]");
@@ -90,7 +91,9 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(settings->limits.period, 60);
     ck_assert_int_eq(settings->log_facility, LOG_LOCAL7);
     ck_assert_int_eq(settings->log_target, LOG_TARGET_STDERR);
-    ck_assert_str_eq(settings->unused, "hits, metrics");
+    ck_assert(!settings->hits && settings->hits_interval == 1 && settings->hits_senders == 32 &&
+              settings->hits_keep == 30 && settings->hits_memory == 3);
+    ck_assert_str_eq(settings->unused, "metrics");
     settings_free(settings);
 }
 END_TEST
@@ -309,15 +312,15 @@ static const struct {
      "user = \"limit = 4294967301; /* { \\\" @include # \"; disclosure: { limit = 7 }", 7},
     {"a backslash at the end of a string", "user = \"x\\\\\"; disclosure: { limit = 7 }", 7},
     {"a long fraction",
-     "hits: { a = 4294967301.5; b = -.5e99999999999; c = 99999999999e1; };"
+     "metrics: { a = 4294967301.5; b = -.5e99999999999; c = 99999999999e1; };"
      "disclosure: { limit = 7; };",
      7},
     {"the same key in two groups",
-     "hits: { x = 1; }; disclosure: { limit = 7; }; log: { };"
+     "hits: { memory = 3; }; disclosure: { memory = 3; limit = 7; };"
      "metrics: { x = ( { x = 1; }, { x = 2; } ); };",
      7},
     {"a key in a group, and behind it",
-     "hits: { mode = 1; }; mode = \"observe\"; disclosure: { limit = 7; };", 7},
+     "metrics: { mode = 1; }; mode = \"observe\"; disclosure: { limit = 7; };", 7},
     {"hexadecimal in range", "disclosure: { limit = 0xF; };", 15},
     {"a long number in range", "disclosure: { limit = 7L; };", 7},
     {"zeros in front", "disclosure: { limit = 0x000000000000000000007; };", 7},
@@ -432,8 +435,8 @@ START_TEST(what_has_no_effect_is_named_once)
 {
     struct settings *settings;
     struct error err;
-    ck_assert_int_eq(read_with_parts(&settings, "hits: { };", "metrics: { }; hits: { };", &err), 0);
-    ck_assert_str_eq(settings->unused, "hits, metrics");
+    ck_assert_int_eq(read_with_parts(&settings, "metrics: { };", "metrics: { a = 1; };", &err), 0);
+    ck_assert_str_eq(settings->unused, "metrics");
     settings_free(settings);
 }
 END_TEST
@@ -585,7 +588,7 @@ START_TEST(a_text_that_programs_cannot_read_is_warned_of)
     ck_assert_int_eq(count, 3);
     count = 1;
     settings_free(settings);
-    ck_assert_int_eq(read_text(&settings, "hits: { enabled = true; };", &err), 0);
+    ck_assert_int_eq(read_text(&settings, "metrics: { enabled = true; };", &err), 0);
     settings_warn(settings, count_warning, &count);
     ck_assert_int_eq(count, 2);
     settings_free(settings);

@@ -1,0 +1,255 @@
+/* ctl/hits.c: who still writes to the old addresses */
+#include "ctl/hits.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static uint32_t day_of(int64_t moment)
+{
+    return (uint32_t)(moment / HIT_DAY_SECONDS);
+}
+
+/* ---- hits/ */
+
+static int never(struct hits *hits)
+{
+    ctl_warn(hits->ctl->settings->hits
+                 ? "nothing has been counted yet: milter-moved begins when it is started"
+                 : "nothing has been counted: hits.enabled is false");
+    return 0;
+}
+
+/* Where nothing has been counted there is no file, and that is said. */
+static int open_file(struct hits *hits, enum table_mode mode, struct error *err)
+{
+    int rc = hit_file_open(&hits->file, hits->ctl->path, TABLE_READ, err);
+    if (rc == 0 && mode == TABLE_WRITE) { /* which would make it */
+        hit_file_free(hits->file);
+        hits->file = NULL;
+        rc = hit_file_open(&hits->file, hits->ctl->path, TABLE_WRITE, err);
+    }
+    if (rc == 0)
+        return hit_file_state(hits->file, &hits->state, err);
+    hits->file = NULL;
+    return err->status == EX_NOINPUT ? never(hits) : -1;
+}
+
+/* What was not counted, from the day since on. */
+static void warn_of_losses(const struct hits *hits, uint32_t since)
+{
+    const struct hit_state *state = &hits->state;
+    char first[HITS_DAY_SIZE], last[HITS_DAY_SIZE];
+    if (hits->file == NULL)
+        return;
+    for (uint64_t i = 0; i < state->gaps; i++)
+        if (state->gap[i][1] >= since)
+            ctl_warn("milter-moved did not run from %s to %s, and counted nothing",
+                     hits_day(first, state->gap[i][0]), hits_day(last, state->gap[i][1]));
+    if (state->lost > 0 && state->lost_last >= since)
+        ctl_warn("%" PRIu64 " mails were answered and not counted, the last of them on %s",
+                 state->lost, hits_day(last, state->lost_last));
+}
+
+/* ---- clearing */
+
+static int clear_entries(struct hits *hits, char **args, struct error *err)
+{
+    char key[RECORD_KEY_MAX];
+    struct entry old;
+    int rc = 0;
+    for (; rc == 0 && *args != NULL; args++) {
+        rc = ctl_parse_old(hits->ctl, *args, &old, err);
+        if (rc == 0)
+            rc = hit_file_clear_entry(hits->file, key,
+                                      record_key(key, old.scope, old.local, old.domain),
+                                      hits->today, err);
+    }
+    return rc;
+}
+
+static int clear_until(struct hits *hits, struct error *err)
+{
+    int64_t until;
+    size_t cleared;
+    if (timestamp_parse(&until, hits->ctl->options.until, time(NULL), err) != 0)
+        return error_at(err, "--until", 0);
+    return hit_file_clear_until(hits->file, day_of(until), &cleared, err);
+}
+
+static int clear(struct hits *hits, char **args, struct error *err)
+{
+    const struct options *options = &hits->ctl->options;
+    if ((*args != NULL) + (options->until != NULL) + options->all != 1 || options->add ||
+        options->by_sender || options->since != NULL || options->unused_for != NULL ||
+        options->domain != NULL || options->top != NULL || options->json)
+        return error_set(
+            err, EX_USAGE,
+            "--clear goes with OLD..., with --until T, or with --all: use one of them");
+    if (options->all)
+        return hit_file_remove(hits->ctl->path, err);
+    if (open_file(hits, TABLE_WRITE, err) != 0)
+        return -1;
+    if (hits->file == NULL)
+        return 0;
+    return options->until != NULL ? clear_until(hits, err) : clear_entries(hits, args, err);
+}
+
+/* ---- showing */
+
+/* "180d", whole days: part of one counts as one. */
+static int parse_unused(const struct hits *hits, uint32_t *days, struct error *err)
+{
+    int64_t seconds;
+    if (ctl_parse_duration(&seconds, hits->ctl->options.unused_for, err) != 0)
+        return error_at(err, "--unused-for", 0);
+    *days = day_of(seconds + HIT_DAY_SECONDS - 1);
+    if (*days > (uint32_t)hits->ctl->settings->hits_keep)
+        return error_set(err, EX_USAGE,
+                         "--unused-for: counts are kept for %d days (hits.keep): write fewer",
+                         hits->ctl->settings->hits_keep);
+    return 0;
+}
+
+static int read_options(struct hits *hits, struct error *err)
+{
+    const struct options *options = &hits->ctl->options;
+    int64_t since = 0;
+    char *end;
+    if (ctl_parse_domain(hits->ctl, hits->domain, err) != 0)
+        return -1;
+    if (options->since != NULL && timestamp_parse(&since, options->since, time(NULL), err) != 0)
+        return error_at(err, "--since", 0);
+    hits->since = day_of(since);
+    if (options->top != NULL) {
+        hits->top = strtoul(options->top, &end, 10);
+        if (hits->top == 0 || *end != '\0' || hits->top > 1000000)
+            return error_set(err, EX_USAGE, "--top: '%s' is no number: write 1 to 1000000",
+                             options->top);
+    }
+    if (options->until != NULL || options->all)
+        return error_set(err, EX_USAGE, "--until and --all require --clear: use both");
+    return 0;
+}
+
+/* With --add, operands without '@' are files; they are taken out of args. */
+static int read_files(struct hits *hits, char **args, struct error *err)
+{
+    char **kept = args;
+    size_t files = 0;
+    int rc = 0;
+    for (; rc == 0 && hits->ctl->options.add && *args != NULL; args++) {
+        if (strchr(*args, '@') != NULL) {
+            *kept++ = *args;
+            continue;
+        }
+        rc = hits_read(hits, *args, err);
+        files++;
+    }
+    if (hits->ctl->options.add)
+        *kept = NULL;
+    return rc == 0 && hits->ctl->options.add && files == 0
+               ? error_set(err, EX_USAGE, "--add: no file: write the output of hits --json, or -")
+               : rc;
+}
+
+static int show_entries(struct hits *hits, char **args, struct error *err)
+{
+    struct entry old, entry;
+    struct hit_row row;
+    int status = 0;
+    for (; *args != NULL; args++) {
+        if (ctl_parse_old(hits->ctl, *args, &old, err) != 0)
+            return -1;
+        switch (table_find(hits->view, old.scope, old.local, old.domain, &entry, err)) {
+        case TABLE_FOUND:
+            if (hits_find(hits, &old, &row, err) != 0 || hits_print_row(hits, &old, &row, err) != 0)
+                return -1;
+            break;
+        case TABLE_ABSENT: status = 1; break;
+        case TABLE_FAILED: return -1;
+        }
+    }
+    return status;
+}
+
+static int show(struct hits *hits, char **args, struct error *err)
+{
+    if (*args != NULL)
+        return show_entries(hits, args, err);
+    if (hits->ctl->options.by_sender)
+        return hits_each(hits, hits_add_up, err) != 0 ? -1 : hits_print_senders(hits, err);
+    if (hits->top > 0)
+        return hits_each(hits, hits_keep_best, err) != 0 ? -1 : hits_print_best(hits, err);
+    return hits_each(hits, hits_print_row, err);
+}
+
+/* The change log first: an entry that was added a moment ago is not unused. */
+static int show_unused(struct hits *hits, uint32_t days, struct error *err)
+{
+    if (hits->file != NULL &&
+        (hit_file_follow(hits->file, hits->ctl->table, hits->today, err) != 0 ||
+         hit_file_state(hits->file, &hits->state, err) != 0))
+        return -1;
+    warn_of_losses(hits, hits->today > days ? hits->today - days : 0);
+    return hits_unused(hits, days, err);
+}
+
+static int list(struct hits *hits, char **args, struct error *err)
+{
+    const struct options *options = &hits->ctl->options;
+    bool unused = options->unused_for != NULL;
+    uint32_t days = 0;
+    if (read_options(hits, err) != 0 || (unused && parse_unused(hits, &days, err) != 0) ||
+        read_files(hits, args, err) != 0)
+        return -1;
+    if (unused && (*args != NULL || options->by_sender || options->since != NULL || hits->top > 0))
+        return error_set(
+            err, EX_USAGE,
+            "--unused-for goes with --domain, --add and --json alone: leave the rest out");
+    if (open_file(hits, unused ? TABLE_WRITE : TABLE_READ, err) != 0 ||
+        (hits->view = table_view_open(hits->ctl->table, err)) == NULL)
+        return -1;
+    if (!unused)
+        warn_of_losses(hits, hits->since);
+    list_begin(&hits->list, options->json);
+    int rc = unused ? show_unused(hits, days, err) : show(hits, args, err);
+    if (rc >= 0)
+        list_end(&hits->list);
+    return rc;
+}
+
+static int run(struct ctl *ctl, char **args, struct error *err)
+{
+    struct hits hits = {.ctl = ctl, .today = day_of(time(NULL))};
+    int rc = ctl->options.clear ? clear(&hits, args, err) : list(&hits, args, err);
+    table_view_close(hits.view);
+    names_free(&hits.added, NULL);
+    hit_file_free(hits.file);
+    return rc;
+}
+
+const struct command command_hits = {
+    .name = "hits",
+    .usage = "hits [OPTION...] [OLD...] | hits --clear [OPTION...] [OLD...]",
+    .summary = "Show who still writes to the old addresses",
+    .details = "Each mail that an entry answers is counted, with the domain of the sender.\n"
+               "A domain that comes back on another day is listed; all others are strangers.\n"
+               "\n"
+               "  --domain D      only entries of this domain\n"
+               "  --since T       only entries whose last mail is of T or later\n"
+               "  --top N         only the N entries, or senders, with most mails\n"
+               "  --by-sender     add up by the sender's domain\n"
+               "  --unused-for D  print the entries that may be retired: nobody came back in\n"
+               "                  the last D of counting, 180d for instance, and the entry is\n"
+               "                  older: movedctl hits --unused-for 180d | movedctl del -\n"
+               "  --add FILE...   add what other hosts have counted: their hits --json\n"
+               "  --json          print an array of objects\n"
+               "  --clear         forget what was counted: of these entries, of entries whose\n"
+               "                  last mail is older than T, or everything\n",
+    .takes = "domain since unused-for by-sender top add json clear until all",
+    .most = -1,
+    .opens = TABLE_TO_READ,
+    .run = run,
+};

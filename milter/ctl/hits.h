@@ -1,0 +1,67 @@
+/* ctl/hits.h: movedctl hits. hits.c reads the options, hits_rows.c gathers the rows, hits_unused.c finds what may be retired,
+ * hits_print.c prints. */
+#ifndef CTL_HITS_H
+#define CTL_HITS_H
+
+#include "ctl/ctl.h"
+#include "ctl/names.h"
+#include "table/hit_file.h"
+
+/* What is asked for. */
+struct hits {
+    struct ctl *ctl;
+    struct hit_file *file; /* NULL: nothing has been counted on this host */
+    struct hit_state state;
+    char domain[ADDRESS_DOMAIN_MAX + 1]; /* only its entries; "": all */
+    uint32_t today, since;               /* days; since 0: from the first on */
+    size_t top;              /* rows or domains that are printed, those with most mails; 0: all */
+    struct names added;      /* the rows of other hosts, by old address */
+    struct table_view *view; /* to see which entries there are */
+    struct list list;
+    struct hits_top *best;
+};
+
+/* ---- hits_rows.c */
+
+/* Reads the rows of another host, as hits --json prints them; "-" is standard input. Returns 0, or -1 with err. */
+int hits_read(struct hits *hits, const char *file, struct error *err);
+
+/* The row that other hosts have of this entry; NULL: none. */
+struct hit_row *hits_added(const struct hits *hits, const struct entry *old);
+
+/* Calls each with the row of each entry that has had mail, in the order of the table, and then
+ * those that only other hosts have, until it returns other than 0. Returns
+ * what it returned last, or -1 with err. */
+int hits_each(struct hits *hits,
+              int (*each)(struct hits *hits, const struct entry *old, const struct hit_row *row,
+                          struct error *err),
+              struct error *err);
+
+/* The row of one entry, of all hosts together; all zero where it has had no mail. Returns 0, or -1 with err. */
+int hits_find(struct hits *hits, const struct entry *old, struct hit_row *out, struct error *err);
+
+/* ---- hits_unused.c */
+
+/* Prints the entries to which nobody came back on `days` days of counting. Returns 0, or -1 with err. */
+int hits_unused(struct hits *hits, uint32_t days, struct error *err);
+
+/* ---- hits_print.c: each is called for hits_each. Return 0, or -1 with err. */
+
+int hits_print_row(struct hits *hits, const struct entry *old, const struct hit_row *row,
+                   struct error *err);
+
+/* Keeps the row if it is one of those with most mails; and prints all that were kept. */
+int hits_keep_best(struct hits *hits, const struct entry *old, const struct hit_row *row,
+                   struct error *err);
+int hits_print_best(struct hits *hits, struct error *err);
+
+/* Adds the row up by sender domain; and prints that. */
+int hits_add_up(struct hits *hits, const struct entry *old, const struct hit_row *row,
+                struct error *err);
+int hits_print_senders(struct hits *hits, struct error *err);
+
+/* "2026-09-01" for a day; "" for 0. */
+#define HITS_DAY_SIZE sizeof "2026-09-01"
+const char *hits_day(char out[HITS_DAY_SIZE], uint64_t day);
+
+#endif

@@ -1,0 +1,266 @@
+#include "ctl/hits.h"
+#include "format/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BAR 20 /* columns */
+
+const char *hits_day(char out[HITS_DAY_SIZE], uint64_t day)
+{
+    char text[TIMESTAMP_TEXT_SIZE] = "";
+    if (day > 0)
+        timestamp_format(text, sizeof text, (int64_t)day * HIT_DAY_SECONDS);
+    snprintf(out, HITS_DAY_SIZE, "%.10s", text);
+    return out;
+}
+
+/* Prints text in so many columns. */
+static void print_padded(const char *text, int width)
+{
+    int columns = print_columns_of(text);
+    print_text(text);
+    printf("%*s", columns < width ? width - columns : 0, "");
+}
+
+static void print_bar(uint64_t part, uint64_t all)
+{
+    char bar[BAR + 1];
+    int length = all == 0 ? 0 : (int)((double)part / (double)all * BAR + 0.5);
+    length = length > BAR ? BAR : length == 0 && part > 0 ? 1 : length;
+    memset(bar, '#', (size_t)length);
+    bar[length] = '\0';
+    printf("%s%s%s%*s", print_has_colour() ? "\033[32m" : "", bar,
+           print_has_colour() ? "\033[0m" : "", BAR - length, "");
+}
+
+/* ---- rows */
+
+static json_t *json_day(uint64_t day)
+{
+    char text[HITS_DAY_SIZE];
+    return day == 0 ? json_null() : json_string(hits_day(text, day));
+}
+
+static int print_object(json_t *object, struct error *err)
+{
+    int rc = object == NULL ? error_set(err, EX_OSERR, "out of memory") : 0;
+    if (rc == 0 && json_write(object, stdout, JSON_COMPACT) != 0)
+        rc = print_failed(err);
+    json_decref(object);
+    return rc;
+}
+
+static json_t *json_slot(const struct hit_slot *slot)
+{
+    return json_pack("{s:s,s:I,s:i,s:o}", "domain", slot->domain, "mails", (json_int_t)slot->mails,
+                     "days", (int)slot->days, "last_day", json_day(slot->last));
+}
+
+static int print_json(const char *old, const struct hit_row *row, struct error *err)
+{
+    json_t *senders = json_array();
+    for (unsigned i = 0; i < row->slots; i++)
+        json_array_append_new(senders, json_slot(&row->slot[i]));
+    return print_object(json_pack("{s:s,s:I,s:o,s:o,s:I,s:o}", "old", old, "count",
+                                  (json_int_t)row->count, "first_day", json_day(row->first),
+                                  "last_day", json_day(row->last), "strangers",
+                                  (json_int_t)row->strangers, "senders", senders),
+                        err);
+}
+
+/* The domain that wrote on most days first. */
+static int by_days(const void *a, const void *b)
+{
+    const struct hit_slot *x = a, *y = b;
+    return x->days != y->days ? (x->days < y->days) - (x->days > y->days)
+                              : (x->mails < y->mails) - (x->mails > y->mails);
+}
+
+static void print_columns(const char *old, const struct hit_row *row)
+{
+    char first[HITS_DAY_SIZE], last[HITS_DAY_SIZE];
+    uint64_t days = row->last > row->first ? row->last - row->first + 1 : 1;
+    print_padded(old, 32);
+    if (row->count == 0) {
+        puts("  no mail");
+        return;
+    }
+    printf("  %" PRIu64 " mail%s, %s to %s\n", row->count, row->count == 1 ? "" : "s",
+           hits_day(first, row->first), hits_day(last, row->last));
+    for (unsigned i = 0; i < row->slots; i++) {
+        const struct hit_slot *slot = &row->slot[i];
+        fputs("  ", stdout);
+        print_padded(slot->domain, 26);
+        printf(" %5" PRIu32 " ", slot->days);
+        print_bar(slot->days, days);
+        printf(" %8" PRIu64 "  %s\n", slot->mails, hits_day(last, slot->last));
+    }
+    if (row->strangers > 0)
+        printf("  %-26s %5s %*s %8" PRIu64 "\n", "(others)", "", BAR, "", row->strangers);
+}
+
+/* Fields separated by tabs: old, count, first, last, strangers; then domain, mails, days and last of each sender. */
+static void print_tabs(const char *old, const struct hit_row *row)
+{
+    char first[HITS_DAY_SIZE], last[HITS_DAY_SIZE];
+    printf("%s\t%" PRIu64 "\t%s\t%s\t%" PRIu64, old, row->count, hits_day(first, row->first),
+           hits_day(last, row->last), row->strangers);
+    for (unsigned i = 0; i < row->slots; i++) {
+        const struct hit_slot *slot = &row->slot[i];
+        printf("\t%s\t%" PRIu64 "\t%" PRIu32 "\t%s", slot->domain, slot->mails, slot->days,
+               hits_day(last, slot->last));
+    }
+    putchar('\n');
+}
+
+int hits_print_row(struct hits *hits, const struct entry *entry, const struct hit_row *row,
+                   struct error *err)
+{
+    struct hit_row sorted = *row;
+    char old[ADDRESS_TEXT_SIZE];
+    bool is_first = !hits->list.begun;
+    qsort(sorted.slot, sorted.slots, sizeof *sorted.slot, by_days);
+    entry_format_old(old, sizeof old, entry);
+    list_next(&hits->list);
+    if (hits->list.json)
+        return print_json(old, &sorted, err);
+    if (!isatty(STDOUT_FILENO)) {
+        print_tabs(old, &sorted);
+        return ferror(stdout) ? print_failed(err) : 0;
+    }
+    if (is_first)
+        printf("  %-26s %5s %*s %8s  %s\n", "sender", "days", BAR, "", "mails", "last");
+    print_columns(old, &sorted);
+    return ferror(stdout) ? print_failed(err) : 0;
+}
+
+/* ---- those with most mails */
+
+struct best {
+    struct entry old;
+    struct hit_row row;
+};
+
+struct hits_top {
+    size_t count;
+    struct best *of[]; /* the one with most mails first */
+};
+
+int hits_keep_best(struct hits *hits, const struct entry *old, const struct hit_row *row,
+                   struct error *err)
+{
+    struct hits_top *top = hits->best;
+    if (top == NULL)
+        top = hits->best = calloc(1, sizeof *top + (hits->top + 1) * sizeof *top->of);
+    struct best *best = top == NULL ? NULL : malloc(sizeof *best);
+    if (best == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    *best = (struct best){*old, *row};
+    size_t at = top->count++;
+    for (; at > 0 && top->of[at - 1]->row.count < row->count; at--)
+        top->of[at] = top->of[at - 1];
+    top->of[at] = best;
+    if (top->count > hits->top)
+        free(top->of[--top->count]);
+    return 0;
+}
+
+int hits_print_best(struct hits *hits, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; hits->best != NULL && i < hits->best->count; i++) {
+        if (rc == 0)
+            rc = hits_print_row(hits, &hits->best->of[i]->old, &hits->best->of[i]->row, err);
+        free(hits->best->of[i]);
+    }
+    free(hits->best);
+    return rc;
+}
+
+/* ---- by sender */
+
+struct sender {
+    struct name name;
+    uint64_t mails, entries;
+    uint32_t days, last; /* days: the most to one entry */
+};
+
+static struct names senders;
+
+int hits_add_up(struct hits *hits, const struct entry *old, const struct hit_row *row,
+                struct error *err)
+{
+    (void)hits;
+    (void)old;
+    for (unsigned i = 0; i < row->slots; i++) {
+        const struct hit_slot *slot = &row->slot[i];
+        struct sender *sender = names_add(&senders, slot->domain, sizeof *sender);
+        if (sender == NULL)
+            return error_set(err, EX_OSERR, "out of memory");
+        sender->mails += slot->mails;
+        sender->entries++;
+        sender->days = slot->days > sender->days ? slot->days : sender->days;
+        sender->last = slot->last > sender->last ? slot->last : sender->last;
+    }
+    return 0;
+}
+
+static int by_mails(const void *a, const void *b)
+{
+    const struct sender *x = *(struct sender *const *)a, *y = *(struct sender *const *)b;
+    return x->mails != y->mails ? (x->mails < y->mails) - (x->mails > y->mails)
+                                : strcmp(x->name.text, y->name.text);
+}
+
+static int print_sender(struct hits *hits, const struct sender *sender, uint32_t most,
+                        struct error *err)
+{
+    char last[HITS_DAY_SIZE];
+    const char *domain = sender->name.text;
+    bool is_first = !hits->list.begun;
+    hits_day(last, sender->last);
+    list_next(&hits->list);
+    if (hits->list.json)
+        return print_object(json_pack("{s:s,s:I,s:I,s:i,s:s}", "domain", domain, "mails",
+                                      (json_int_t)sender->mails, "entries",
+                                      (json_int_t)sender->entries, "days", (int)sender->days,
+                                      "last_day", last),
+                            err);
+    if (!isatty(STDOUT_FILENO)) {
+        printf("%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu32 "\t%s\n", domain, sender->mails,
+               sender->entries, sender->days, last);
+        return 0;
+    }
+    if (is_first)
+        printf("%-24s %5s %*s %8s %7s  %s\n", "sender", "days", BAR, "", "mails", "entries",
+               "last");
+    print_padded(domain, 24);
+    printf(" %5" PRIu32 " ", sender->days);
+    print_bar(sender->days, most);
+    printf(" %8" PRIu64 " %7" PRIu64 "  %s\n", sender->mails, sender->entries, last);
+    return 0;
+}
+
+int hits_print_senders(struct hits *hits, struct error *err)
+{
+    struct sender **sorted = calloc(senders.count + 1, sizeof *sorted);
+    size_t count = 0;
+    uint32_t most = 0;
+    int rc = sorted == NULL ? error_set(err, EX_OSERR, "out of memory") : 0;
+    for (struct name *name = senders.first; rc == 0 && name != NULL; name = name->next) {
+        sorted[count] = (struct sender *)(void *)name;
+        most = sorted[count]->days > most ? sorted[count]->days : most;
+        count++;
+    }
+    if (rc == 0)
+        qsort(sorted, count, sizeof *sorted, by_mails);
+    for (size_t i = 0; rc == 0 && i < count && (hits->top == 0 || i < hits->top); i++)
+        rc = print_sender(hits, sorted[i], most, err);
+    free(sorted);
+    names_free(&senders, NULL);
+    return rc;
+}

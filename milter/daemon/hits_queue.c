@@ -1,0 +1,150 @@
+#include "daemon/hits_queue.h"
+
+#include "base/siphash.h"
+#include "table/record.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define PAIRS_MAX  65536 /* of an entry and a domain; of some 90 octets each */
+#define TEXT_MAX   (PAIRS_MAX * 96)
+#define PLACES     (2 * PAIRS_MAX)
+#define DOMAIN_MAX 255
+
+/* One is filled while the other is written. */
+struct pairs {
+    struct hit hits[PAIRS_MAX]; /* count of them; they point into text */
+    size_t count, used;
+    char text[TEXT_MAX];
+    uint32_t places[PLACES]; /* by hash: the number of a hit plus 1; 0: free */
+};
+
+static struct pairs both[2];
+
+static struct {
+    pthread_mutex_t lock;
+    struct pairs *filled;
+    uint64_t lost, lost_ever; /* not noted yet, and since the start */
+    uint64_t key[2];
+    atomic_bool enabled;
+} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = &both[0]};
+
+void hits_queue_enable(bool enabled)
+{
+    if (queue.key[0] == 0)
+        (void)!getrandom(queue.key, sizeof queue.key, 0);
+    atomic_store(&queue.enabled, enabled);
+}
+
+static bool counts(const struct answer *answer)
+{
+    return answer->chain.met > 0 && answer->chain.first.action != ENTRY_STAY &&
+           answer->rule != RULE_TABLE_ERROR && answer->rule != RULE_STAY;
+}
+
+static bool is_same(const struct hit *a, const struct hit *b)
+{
+    return a->day == b->day && a->key_length == b->key_length &&
+           a->domain_length == b->domain_length && memcmp(a->key, b->key, a->key_length) == 0 &&
+           memcmp(a->domain, b->domain, a->domain_length) == 0;
+}
+
+/* Puts the hit, whose key and domain stand side by side. Returns whether there was room. */
+static bool put(struct pairs *pairs, const struct hit *hit, size_t place)
+{
+    size_t length = hit->key_length + hit->domain_length;
+    for (place %= PLACES; pairs->places[place] != 0; place = (place + 1) % PLACES) {
+        struct hit *there = &pairs->hits[pairs->places[place] - 1];
+        if (is_same(there, hit)) {
+            there->mails++;
+            return true;
+        }
+    }
+    if (pairs->count == PAIRS_MAX || pairs->used + length > TEXT_MAX)
+        return false;
+    char *text = memcpy(pairs->text + pairs->used, hit->key, length);
+    pairs->used += length;
+    struct hit *made = &pairs->hits[pairs->count++];
+    *made = *hit;
+    made->key = text;
+    made->domain = text + hit->key_length;
+    pairs->places[place] = (uint32_t)pairs->count;
+    return true;
+}
+
+/* What is behind the last '@'. */
+static size_t find_domain(const char **out, const char *sender, size_t length)
+{
+    const char *at = length == 0 ? NULL : memrchr(sender, '@', length);
+    if (length == 0 || (length == 2 && memcmp(sender, HIT_NULL_PATH, 2) == 0)) {
+        *out = HIT_NULL_PATH;
+        return sizeof HIT_NULL_PATH - 1;
+    }
+    *out = at == NULL ? "" : at + 1;
+    size_t domain_length = at == NULL ? 0 : (size_t)(sender + length - at) - 1;
+    return domain_length > DOMAIN_MAX ? 0 : domain_length;
+}
+
+void hits_queue_add(const struct answer *answer, const char *sender, size_t length, int64_t now)
+{
+    const struct entry *entry = &answer->chain.first;
+    char text[RECORD_KEY_MAX + DOMAIN_MAX];
+    const char *domain;
+    struct hit hit = {.key = text, .mails = 1, .day = (uint32_t)(now / HIT_DAY_SECONDS)};
+
+    if (!atomic_load_explicit(&queue.enabled, memory_order_relaxed) || !counts(answer))
+        return;
+    hit.key_length = record_key(text, entry->scope, entry->local, entry->domain);
+    hit.domain_length = find_domain(&domain, sender, length);
+    hit.domain = memcpy(text + hit.key_length, domain, hit.domain_length);
+    size_t place = siphash(queue.key, text, hit.key_length + hit.domain_length);
+
+    pthread_mutex_lock(&queue.lock);
+    if (!put(queue.filled, &hit, place)) {
+        queue.lost++;
+        queue.lost_ever++;
+    }
+    pthread_mutex_unlock(&queue.lock);
+}
+
+const struct hit *hits_queue_take(size_t *count, uint64_t *lost)
+{
+    struct pairs *next =
+        queue.filled == &both[0] ? &both[1] : &both[0]; /* only this thread changes it */
+    if (next->count > 0)
+        memset(next->places, 0, sizeof next->places);
+    next->count = next->used = 0;
+
+    pthread_mutex_lock(&queue.lock);
+    struct pairs *taken = queue.filled;
+    queue.filled = next;
+    *lost = queue.lost;
+    pthread_mutex_unlock(&queue.lock);
+    *count = taken->count;
+    return taken->hits;
+}
+
+void hits_queue_lose(uint64_t mails)
+{
+    pthread_mutex_lock(&queue.lock);
+    queue.lost += mails;
+    queue.lost_ever += mails;
+    pthread_mutex_unlock(&queue.lock);
+}
+
+void hits_queue_noted(uint64_t lost)
+{
+    pthread_mutex_lock(&queue.lock);
+    queue.lost -= lost;
+    pthread_mutex_unlock(&queue.lock);
+}
+
+uint64_t hits_queue_lost(void)
+{
+    pthread_mutex_lock(&queue.lock);
+    uint64_t lost = queue.lost_ever;
+    pthread_mutex_unlock(&queue.lock);
+    return lost;
+}

@@ -1,0 +1,209 @@
+#include "daemon/hits_writer.h"
+
+#include "daemon/hits_queue.h"
+#include "daemon/logger.h"
+#include "daemon/service.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define QUIET_SECONDS 3600
+#define STOP_MS       2000
+
+static struct {
+    struct hit_file *file; /* NULL: not open */
+    char table[PATH_MAX];  /* its */
+    uint32_t day;          /* that was noted in it */
+    uint32_t swept;        /* the day on which all rows were looked at */
+    uint64_t told;         /* mails lost that a line has told of */
+    time_t said;           /* on the monotonic clock; 0: never */
+    int stop, stopped;     /* descriptors of eventfd(2) */
+} writer = {.stop = -1, .stopped = -1};
+
+static uint32_t today(void)
+{
+    return (uint32_t)(time(NULL) / HIT_DAY_SECONDS);
+}
+
+static time_t seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1;
+}
+
+static void say(const struct error *err)
+{
+    if (writer.said != 0 && seconds() - writer.said < QUIET_SECONDS)
+        return;
+    uint64_t lost = hits_queue_lost();
+    log_line(LOG_ERR, "hits: %s; %" PRIu64 " mails were answered and not counted", err->text,
+             lost - writer.told);
+    writer.said = seconds();
+    writer.told = lost;
+}
+
+static void close_file(void)
+{
+    hit_file_free(writer.file);
+    writer.file = NULL;
+    writer.day = 0;
+}
+
+static int open_file(const struct service_hits *hits, struct error *err)
+{
+    if (writer.file != NULL &&
+        (strcmp(writer.table, hits->table) != 0 || hit_file_check(writer.file, err) != 0))
+        close_file();
+    if (writer.file != NULL)
+        return 0;
+    memcpy(writer.table, hits->table, sizeof writer.table);
+    if (hit_file_open(&writer.file, hits->table, TABLE_WRITE, err) != 0) {
+        writer.file = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- what the table says; called with the table */
+
+static int follow(struct table *table, void *err)
+{
+    return hit_file_follow(writer.file, table, today(), err);
+}
+
+struct round {
+    struct hit_place place;
+    unsigned keep;
+    struct error *err;
+};
+
+static int sweep(struct table *table, void *data)
+{
+    struct round *round = data;
+    return hit_file_sweep(writer.file, table, &round->place, today(), round->keep, round->err);
+}
+
+static int tend(const struct service_hits *hits, struct error *err)
+{
+    struct round round = {.keep = hits->rules.keep, .err = err};
+    int rc = service_use_table(follow, err);
+    if (rc != 0 || writer.swept == today())
+        return rc;
+    writer.swept = today();
+    while ((rc = service_use_table(sweep, &round)) > 0)
+        continue;
+    return rc;
+}
+
+/* ---- writing */
+
+static int is_open(struct table *table, void *unused)
+{
+    (void)table;
+    (void)unused;
+    return 1;
+}
+
+static int write_hits(const struct service_hits *hits, struct error *err)
+{
+    size_t count;
+    uint64_t lost, mails = 0;
+    const struct hit *taken = hits_queue_take(&count, &lost);
+    /* Without a table there is no folder, and nobody is answered by an entry. */
+    if (count == 0 && lost == 0 && service_use_table(is_open, NULL) == 0)
+        return 0;
+    int rc = open_file(hits, err);
+    if (rc == 0 && (count > 0 || lost > 0 || writer.day != today()))
+        rc = hit_file_write(writer.file, taken, count, lost, today(), &hits->rules, err);
+    if (rc == 0) {
+        hits_queue_noted(lost);
+        writer.day = today();
+        return tend(hits, err);
+    }
+    for (size_t i = 0; i < count; i++)
+        mails += taken[i].mails;
+    hits_queue_lose(mails);
+    return rc;
+}
+
+/* Where hits.enabled has become false. */
+static void pause_writing(void)
+{
+    struct error err;
+    size_t count;
+    uint64_t lost;
+    (void)hits_queue_take(&count, &lost);
+    hits_queue_noted(lost);
+    if (writer.file != NULL && hit_file_pause(writer.file, &err) != 0)
+        say(&err);
+    close_file();
+}
+
+static void flush(const struct service_hits *hits)
+{
+    struct error err;
+    if (write_hits(hits, &err) != 0) {
+        close_file();
+        say(&err);
+    } else if (hits_queue_lost() > writer.told) {
+        error_set(&err, EX_TEMPFAIL,
+                  "more senders and entries within hits.flush_interval than there is room for");
+        say(&err);
+    }
+}
+
+static void *run(void *unused)
+{
+    struct pollfd stop = {.fd = writer.stop, .events = POLLIN};
+    struct service_hits hits;
+    bool ends = false;
+    (void)unused;
+    while (!ends) {
+        service_describe_hits(&hits);
+        ends = poll(&stop, 1, hits.interval_s * 1000) > 0;
+        service_describe_hits(&hits);
+        hits_queue_enable(hits.enabled);
+        if (hits.enabled)
+            flush(&hits);
+        else
+            pause_writing();
+    }
+    close_file();
+    (void)eventfd_write(writer.stopped, 1);
+    return NULL;
+}
+
+int hits_writer_start(struct error *err)
+{
+    pthread_t thread;
+    struct service_hits hits;
+    writer.stop = eventfd(0, EFD_CLOEXEC);
+    writer.stopped = eventfd(0, EFD_CLOEXEC);
+    if (writer.stop < 0 || writer.stopped < 0)
+        return error_set(err, EX_OSERR, "hits: no descriptor is left: raise LimitNOFILE");
+    service_describe_hits(&hits);
+    hits_queue_enable(hits.enabled);
+    if (hits.enabled)
+        flush(&hits);
+    int rc = pthread_create(&thread, NULL, run, NULL);
+    if (rc != 0)
+        return error_set(err, EX_OSERR, "cannot start a thread: %s", strerror(rc));
+    pthread_detach(thread);
+    return 0;
+}
+
+void hits_writer_stop(void)
+{
+    struct pollfd stopped = {.fd = writer.stopped, .events = POLLIN};
+    if (writer.stop < 0)
+        return;
+    (void)eventfd_write(writer.stop, 1);
+    (void)poll(&stopped, 1, STOP_MS);
+}

@@ -1,0 +1,137 @@
+#include "table/hit_row.h"
+
+#include "table/record.h"
+
+#include <string.h>
+
+#define STALE_DAYS 90 /* a slot that was not used for so long makes room */
+#define NEW_DAYS   2  /* of a domain that has just come back */
+
+size_t hit_row_encode(unsigned char *value, const struct hit_row *row)
+{
+    unsigned char *at = record_put_number(value, row->count, 8);
+    at = record_put_number(at, row->strangers, 8);
+    at = record_put_number(at, row->first, 4);
+    at = record_put_number(at, row->last, 4);
+    at = record_put_number(at, row->born, 4);
+    at = record_put_number(at, row->slots, 1);
+    for (unsigned i = 0; i < row->slots; i++) {
+        const struct hit_slot *slot = &row->slot[i];
+        size_t length = strlen(slot->domain);
+        at = record_put_number(at, slot->mails, 8);
+        at = record_put_number(at, slot->days, 4);
+        at = record_put_number(at, slot->last, 4);
+        at = record_put_number(at, length, 1);
+        memcpy(at, slot->domain, length);
+        at += length;
+    }
+    return (size_t)(at - value);
+}
+
+/* Returns where the slot ends; NULL where it is damaged. */
+static const unsigned char *decode_slot(struct hit_slot *out, const unsigned char *at,
+                                        const unsigned char *end)
+{
+    if (end - at < 17 || end - at - 17 < at[16] || memchr(at + 17, '\0', at[16]) != NULL)
+        return NULL;
+    out->mails = record_get_number(at, 8);
+    out->days = (uint32_t)record_get_number(at + 8, 4);
+    out->last = (uint32_t)record_get_number(at + 12, 4);
+    memcpy(out->domain, at + 17, at[16]);
+    out->domain[at[16]] = '\0';
+    return at + 17 + at[16];
+}
+
+int hit_row_decode(struct hit_row *out, const void *value, size_t length)
+{
+    const unsigned char *at = value, *end = at + length;
+    if (length < 29 || at[28] > HIT_SLOTS_MAX)
+        return -1;
+    out->count = record_get_number(at, 8);
+    out->strangers = record_get_number(at + 8, 8);
+    out->first = (uint32_t)record_get_number(at + 16, 4);
+    out->last = (uint32_t)record_get_number(at + 20, 4);
+    out->born = (uint32_t)record_get_number(at + 24, 4);
+    out->slots = at[28];
+    at += 29;
+    for (unsigned i = 0; i < out->slots && at != NULL; i++)
+        at = decode_slot(&out->slot[i], at, end);
+    return at == end ? 0 : -1;
+}
+
+struct hit_slot *hit_row_find(struct hit_row *row, const char *domain)
+{
+    for (unsigned i = 0; i < row->slots; i++)
+        if (strcmp(row->slot[i].domain, domain) == 0)
+            return &row->slot[i];
+    return NULL;
+}
+
+/* The slot that may go: the one that was not used for longest, or else the one that is known least; NULL: none. */
+static struct hit_slot *find_room(struct hit_row *row, uint32_t day, unsigned most)
+{
+    struct hit_slot *oldest = &row->slot[0], *least = &row->slot[0];
+    if (row->slots < most)
+        return &row->slot[row->slots++];
+    for (unsigned i = 1; i < row->slots; i++) {
+        struct hit_slot *slot = &row->slot[i];
+        if (slot->last < oldest->last)
+            oldest = slot;
+        if (slot->days < least->days || (slot->days == least->days && slot->last < least->last))
+            least = slot;
+    }
+    if (oldest->last + STALE_DAYS < day)
+        return oldest;
+    return least->days <= NEW_DAYS ? least : NULL;
+}
+
+void hit_row_count(struct hit_row *row, const char *domain, uint64_t mails, uint32_t day,
+                   bool came_back, unsigned most)
+{
+    struct hit_slot *slot = hit_row_find(row, domain);
+    bool is_new = row->count == 0;
+    row->count += mails;
+    row->first = is_new || day < row->first ? day : row->first;
+    row->last = day;
+    if (slot != NULL) {
+        slot->mails += mails;
+        slot->days += day > slot->last;
+        slot->last = day;
+        return;
+    }
+    slot = came_back ? find_room(row, day, most) : NULL;
+    if (slot == NULL) {
+        row->strangers += mails;
+        return;
+    }
+    *slot = (struct hit_slot){.mails = mails, .days = NEW_DAYS, .last = day};
+    memcpy(slot->domain, domain, strlen(domain) + 1);
+}
+
+bool hit_row_is_used_since(const struct hit_row *row, uint32_t day)
+{
+    for (unsigned i = 0; i < row->slots; i++)
+        if (row->slot[i].last >= day)
+            return true;
+    return false;
+}
+
+void hit_row_add(struct hit_row *row, const struct hit_row *other)
+{
+    if (other->count > 0 && (row->count == 0 || other->first < row->first))
+        row->first = other->first;
+    row->last = other->last > row->last ? other->last : row->last;
+    row->count += other->count;
+    row->strangers += other->strangers;
+    for (unsigned i = 0; i < other->slots; i++) {
+        const struct hit_slot *from = &other->slot[i];
+        struct hit_slot *slot = hit_row_find(row, from->domain);
+        if (slot == NULL && row->slots < HIT_SLOTS_MAX) {
+            row->slot[row->slots++] = *from;
+        } else if (slot != NULL) {
+            slot->mails += from->mails;
+            slot->days = from->days > slot->days ? from->days : slot->days;
+            slot->last = from->last > slot->last ? from->last : slot->last;
+        }
+    }
+}

@@ -1,0 +1,233 @@
+/* table/hit_seen.c: the pairs of an entry and a sender domain that were seen before, as keyed hashes.
+ *
+ * The pairs of a day stand in `today`, one record each. When the next day begins they go into a Bloom filter, in the same
+ * transaction: so a filter knows only earlier days, and is complete whenever the daemon was killed. There are three
+ * filters; each is filled for 30 days, and then the oldest is emptied and filled. So a domain that writes once a month is
+ * known, and one that has not written for three months is forgotten.
+ *
+ * A filter is an array of chunks, which fill one page of LMDB's each. A hash belongs to one chunk, and to some bits in it. */
+#include "table/hit_internal.h"
+
+#include <string.h>
+
+#define FILTERS     3
+#define SPAN_DAYS   30
+#define CHUNK       4080 /* octets: a page without its head */
+#define CHUNK_BITS  (8 * CHUNK)
+#define BITS        8 /* set for each pair: 11 bits a pair make that one in 200 others is taken for it */
+#define TODAY_RATIO 1000 /* pairs of one day for each chunk: ten times what a filter has room for */
+
+#define MIB (1024 * 1024)
+
+static void name_chunk(unsigned char out[5], unsigned filter, uint32_t chunk)
+{
+    out[0] = (unsigned char)filter;
+    for (int i = 0; i < 4; i++)
+        out[1 + i] = (unsigned char)(chunk >> (24 - 8 * i) & 0xff);
+}
+
+/* Grows with the hash: pairs that are sorted go through the chunks in order. */
+static uint32_t chunk_of(const struct hit_state *state, uint64_t hash)
+{
+    return (uint32_t)((hash >> 32) * state->chunks >> 32);
+}
+
+static uint32_t bit_of(uint64_t hash, unsigned which)
+{
+    uint32_t from = (uint32_t)hash * 0x9e3779b1u, step = (uint32_t)(hash >> 7) | 1;
+    return (from + which * step) % CHUNK_BITS;
+}
+
+static bool has_bits(const unsigned char *chunk, uint64_t hash)
+{
+    for (unsigned i = 0; i < BITS; i++) {
+        uint32_t bit = bit_of(hash, i);
+        if ((chunk[bit / 8] & 1 << bit % 8) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void set_bits(unsigned char *chunk, uint64_t hash)
+{
+    for (unsigned i = 0; i < BITS; i++) {
+        uint32_t bit = bit_of(hash, i);
+        chunk[bit / 8] = (unsigned char)(chunk[bit / 8] | 1 << bit % 8);
+    }
+}
+
+static int get_chunk(struct hit_file *file, unsigned filter, uint32_t chunk, MDB_val *out)
+{
+    unsigned char name[5];
+    MDB_val key = {sizeof name, name};
+    name_chunk(name, filter, chunk);
+    int rc = mdb_get(file->txn, file->seen, &key, out);
+    return rc == 0 && out->mv_size != CHUNK ? MDB_CORRUPTED : rc;
+}
+
+static int empty(struct hit_file *file, unsigned filter)
+{
+    MDB_cursor *cursor;
+    unsigned char name[5];
+    MDB_val value, key = {sizeof name, name};
+    int rc = mdb_cursor_open(file->txn, file->seen, &cursor);
+    if (rc != 0)
+        return rc;
+    name_chunk(name, filter, 0);
+    rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (rc == 0 && *(const unsigned char *)key.mv_data == filter) {
+        rc = mdb_cursor_del(cursor, 0);
+        if (rc == 0)
+            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    file->state.since[filter] = 0;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int hit_seen_resize(struct hit_file *file, unsigned memory)
+{
+    uint64_t chunks = (uint64_t)memory * MIB / FILTERS / CHUNK;
+    int rc = 0;
+    if (file->state.chunks == chunks)
+        return 0;
+    for (unsigned filter = 0; rc == 0 && filter < FILTERS; filter++)
+        rc = empty(file, filter);
+    file->state.chunks = chunks;
+    return rc;
+}
+
+/* ---- a new day */
+
+struct filling {
+    uint32_t chunk;
+    bool begun;
+    unsigned char octets[CHUNK];
+};
+
+static int put_chunk(struct hit_file *file, const struct filling *filling)
+{
+    unsigned char name[5];
+    MDB_val key = {sizeof name, name}, value = {CHUNK, (void *)filling->octets};
+    if (!filling->begun)
+        return 0;
+    name_chunk(name, (unsigned)file->state.current, filling->chunk);
+    return mdb_put(file->txn, file->seen, &key, &value, 0);
+}
+
+static int fill(struct hit_file *file, struct filling *filling, uint64_t hash)
+{
+    uint32_t chunk = chunk_of(&file->state, hash);
+    MDB_val there;
+    int rc = 0;
+    if (!filling->begun || filling->chunk != chunk) {
+        rc = put_chunk(file, filling);
+        *filling = (struct filling){.chunk = chunk, .begun = true};
+        if (rc == 0)
+            rc = get_chunk(file, (unsigned)file->state.current, chunk, &there);
+        if (rc == 0)
+            memcpy(filling->octets, there.mv_data, CHUNK);
+    }
+    set_bits(filling->octets, hash);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static uint64_t hash_at(const MDB_val *key)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < key->mv_size && i < 8; i++)
+        hash = hash << 8 | ((const unsigned char *)key->mv_data)[i];
+    return hash;
+}
+
+static int fill_all(struct hit_file *file)
+{
+    struct filling filling = {.begun = false};
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(file->txn, file->today, &cursor);
+    if (rc != 0)
+        return rc;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0 &&
+           (rc = fill(file, &filling, hash_at(&key))) == 0)
+        continue;
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? put_chunk(file, &filling) : rc;
+}
+
+/* Empties filters that are too old on this day. A first day that is still to come was noted while the clock was wrong. */
+static int expire(struct hit_file *file, uint64_t day)
+{
+    const uint64_t *since = file->state.since;
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < FILTERS; i++)
+        if (since[i] > day || (since[i] > 0 && since[i] + FILTERS * SPAN_DAYS <= day))
+            rc = empty(file, i);
+    return rc;
+}
+
+/* The filter for the pairs of this day. */
+static int choose(struct hit_file *file, uint64_t day)
+{
+    struct hit_state *state = &file->state;
+    int rc = expire(file, day);
+    if (rc == 0 && state->since[state->current] > 0 &&
+        state->since[state->current] + SPAN_DAYS <= day) {
+        state->current = (state->current + 1) % FILTERS;
+        rc = empty(file, (unsigned)state->current);
+    }
+    if (state->since[state->current] == 0)
+        state->since[state->current] = day;
+    return rc;
+}
+
+int hit_seen_begin_day(struct hit_file *file, uint32_t day)
+{
+    struct hit_state *state = &file->state;
+    int rc = 0;
+    if (state->today == day)
+        return 0;
+    if (state->today_pairs > 0)
+        rc = choose(file, state->today);
+    if (rc == 0 && state->today_pairs > 0)
+        rc = fill_all(file);
+    if (rc == 0)
+        rc = mdb_drop(file->txn, file->today, 0);
+    if (rc == 0)
+        rc = expire(file, day);
+    state->today = day;
+    state->today_pairs = 0;
+    return rc;
+}
+
+/* ---- asking */
+
+static int note_today(struct hit_file *file, uint64_t hash, bool *is_there)
+{
+    unsigned char octets[8];
+    MDB_val key = {sizeof octets, octets}, value = {0, NULL};
+    for (int i = 0; i < 8; i++)
+        octets[i] = (unsigned char)(hash >> (56 - 8 * i) & 0xff);
+    int rc = mdb_get(file->txn, file->today, &key, &value);
+    *is_there = rc == 0;
+    if (rc != MDB_NOTFOUND || file->state.today_pairs >= file->state.chunks * TODAY_RATIO)
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    file->state.today_pairs++;
+    value = (MDB_val){0, NULL};
+    return mdb_put(file->txn, file->today, &key, &value, 0);
+}
+
+int hit_seen_note(struct hit_file *file, uint64_t hash, bool *earlier)
+{
+    bool is_there;
+    MDB_val chunk;
+    int rc = note_today(file, hash, &is_there);
+    *earlier = false;
+    for (unsigned i = 0; rc == 0 && !is_there && !*earlier && i < FILTERS; i++) {
+        rc = file->state.since[i] == 0 ? MDB_NOTFOUND
+                                       : get_chunk(file, i, chunk_of(&file->state, hash), &chunk);
+        *earlier = rc == 0 && has_bits(chunk.mv_data, hash);
+        rc = rc == MDB_NOTFOUND ? 0 : rc;
+    }
+    return rc;
+}

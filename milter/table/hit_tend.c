@@ -1,0 +1,234 @@
+/* table/hit_tend.c: rows follow the entries of the table, and are not kept for ever; and clearing */
+#include "table/changelog.h"
+#include "table/hit_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what the change log says */
+
+/* A change, as far as it matters here. */
+struct news {
+    uint64_t number;
+    uint32_t day;
+    bool held, adds;
+};
+
+struct log_reading {
+    struct hit_file *file;
+    struct table *table;
+    uint64_t next, newest; /* the first change that is new; the last one of the log */
+    struct news *news;     /* the newest first */
+    size_t count, size;
+    uint32_t today, day; /* day: of the change at hand */
+    struct error *err;
+};
+
+static int collect(const struct change *change, void *data, struct error *err)
+{
+    struct log_reading *reading = data;
+    if (reading->newest == 0)
+        reading->newest = change->number;
+    if (change->number < reading->next || reading->next == 0)
+        return 1;
+    if (reading->count == reading->size) {
+        size_t size = reading->size == 0 ? 64 : 2 * reading->size;
+        struct news *news = realloc(reading->news, size * sizeof *news);
+        if (news == NULL)
+            return error_set(err, EX_OSERR, "out of memory");
+        reading->news = news;
+        reading->size = size;
+    }
+    reading->news[reading->count++] =
+        (struct news){change->number, (uint32_t)(change->when / HIT_DAY_SECONDS), change->held,
+                      change->added > 0};
+    return 0;
+}
+
+static int take_entry(const struct change_entry *changed, void *data, struct error *err)
+{
+    const struct log_reading *reading = data;
+    const struct entry *entry = changed->after != NULL ? changed->after : changed->before;
+    char name[RECORD_KEY_MAX];
+    struct hit_row row = {.count = 0};
+    MDB_val key = {0, name};
+    int rc = 0;
+    if (changed->before != NULL && changed->after != NULL)
+        return 0;
+    key.mv_size = record_key(name, entry->scope, entry->local, entry->domain);
+    if (changed->after == NULL) {
+        rc = mdb_del(reading->file->txn, reading->file->rows, &key, NULL);
+    } else if ((rc = hit_file_get(reading->file, &key, &row)) == 0 || rc == MDB_NOTFOUND) {
+        row.born = reading->day;
+        rc = hit_file_put(reading->file, &key, &row);
+    }
+    return rc == 0 || rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, reading->file->files, rc);
+}
+
+/* Whether the log no longer has all that is new; or it ends earlier than it did, since the table was restored from a copy. */
+static bool is_incomplete(const struct log_reading *reading)
+{
+    if (reading->count == 0)
+        return reading->newest + 1 < reading->next;
+    return reading->news[reading->count - 1].number > reading->next;
+}
+
+/* Where counting begins all entries are as old as that. */
+static int follow(struct hit_file *file, void *data)
+{
+    struct log_reading *reading = data;
+    struct hit_state *state = &file->state;
+    if (state->log_next != reading->next)
+        return 0; /* another process has done it */
+    for (size_t i = reading->count; i-- > 0;) {
+        const struct news *news = &reading->news[i];
+        reading->day = news->day;
+        if (news->held && changelog_each_entry(reading->table, news->number, take_entry, reading,
+                                               reading->err) < 0)
+            return MDB_CORRUPTED;
+        if (!news->held && news->adds && news->day > state->unknown)
+            state->unknown = news->day;
+    }
+    if (state->log_next > 0 && is_incomplete(reading))
+        state->unknown = reading->today;
+    state->log_next = reading->newest + 1;
+    return 0;
+}
+
+int hit_file_follow(struct hit_file *file, struct table *table, uint32_t today, struct error *err)
+{
+    struct hit_state state;
+    if (hit_file_state(file, &state, err) != 0)
+        return -1;
+    struct log_reading reading = {
+        .file = file, .table = table, .next = state.log_next, .today = today, .err = err};
+    int rc = changelog_each(table, collect, &reading, err);
+    if (rc >= 0 && reading.newest + 1 != state.log_next)
+        rc = hit_file_do(file, 0, follow, &reading, err);
+    free(reading.news);
+    return rc < 0 ? -1 : 0;
+}
+
+/* ---- what is too old, or has no entry */
+
+#define SWEEP 2000 /* rows of one transaction */
+
+struct sweep {
+    struct table_view *view;
+    struct hit_place *place;
+    uint32_t today;
+    unsigned keep;
+    bool more;
+};
+
+static int has_entry(struct table_view *view, const MDB_val *key, bool *has)
+{
+    struct table_record record;
+    int rc = table_view_seek(view, key, &record);
+    *has = rc == 0 && table_same(key, &record.key);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* A row that cannot be read goes too. */
+static int look_at(const struct sweep *sweep, MDB_cursor *cursor, const MDB_val *key,
+                   const MDB_val *value)
+{
+    struct hit_row row;
+    bool has = false;
+    int rc = 0;
+    if (hit_row_decode(&row, value->mv_data, value->mv_size) == 0) {
+        uint32_t last = row.count > 0 && row.last > row.born ? row.last : row.born;
+        if (last + (uint64_t)sweep->keep >= sweep->today)
+            rc = has_entry(sweep->view, key, &has);
+    }
+    return rc != 0 || has ? rc : mdb_cursor_del(cursor, 0);
+}
+
+static int sweep_some(struct hit_file *file, void *data)
+{
+    struct sweep *sweep = data;
+    struct hit_place *place = sweep->place;
+    MDB_cursor *cursor;
+    MDB_val value, key = {place->length, place->key};
+    int rc = mdb_cursor_open(file->txn, file->rows, &cursor);
+    if (rc != 0)
+        return rc;
+    rc = mdb_cursor_get(cursor, &key, &value, place->length == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    for (int i = 0; rc == 0 && i < SWEEP; i++) {
+        place->length = key.mv_size;
+        memcpy(place->key, key.mv_data, key.mv_size);
+        rc = look_at(sweep, cursor, &key, &value);
+        if (rc == 0)
+            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    sweep->more = rc == 0;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int hit_file_sweep(struct hit_file *file, struct table *table, struct hit_place *place,
+                   uint32_t today, unsigned keep, struct error *err)
+{
+    struct table_view *view = table_view_open(table, err);
+    struct sweep sweep = {.view = view, .place = place, .today = today, .keep = keep};
+    if (view == NULL)
+        return -1;
+    int rc = hit_file_do(file, 0, sweep_some, &sweep, err);
+    table_view_close(view);
+    return rc != 0 ? -1 : sweep.more;
+}
+
+/* ---- clearing */
+
+struct clearing {
+    const char *key;
+    size_t length;
+    uint32_t day;
+    size_t cleared;
+};
+
+static int clear_entry(struct hit_file *file, void *data)
+{
+    const struct clearing *clearing = data;
+    const struct hit_row row = {.born = clearing->day};
+    const MDB_val key = {clearing->length, (void *)clearing->key};
+    return hit_file_put(file, &key, &row);
+}
+
+int hit_file_clear_entry(struct hit_file *file, const char *key, size_t length, uint32_t today,
+                         struct error *err)
+{
+    struct clearing clearing = {.key = key, .length = length, .day = today};
+    return hit_file_do(file, 0, clear_entry, &clearing, err);
+}
+
+static int clear_until(struct hit_file *file, void *data)
+{
+    struct clearing *clearing = data;
+    struct hit_row row;
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(file->txn, file->rows, &cursor);
+    if (rc != 0)
+        return rc;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        if (hit_row_decode(&row, value.mv_data, value.mv_size) == 0 &&
+            (row.count == 0 || row.last >= clearing->day))
+            continue;
+        if ((rc = mdb_cursor_del(cursor, 0)) != 0)
+            break;
+        clearing->cleared++;
+    }
+    mdb_cursor_close(cursor);
+    if (file->state.began < clearing->day)
+        file->state.began = clearing->day;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int hit_file_clear_until(struct hit_file *file, uint32_t until, size_t *cleared, struct error *err)
+{
+    struct clearing clearing = {.day = until};
+    int rc = hit_file_do(file, 0, clear_until, &clearing, err);
+    *cleared = clearing.cleared;
+    return rc;
+}
