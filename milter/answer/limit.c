@@ -108,14 +108,6 @@ static struct limit_row *find_row(struct limit_row *set, uint64_t key, int64_t n
     return least;
 }
 
-static void add_one(struct limit_row *row, uint64_t key, int64_t now, int64_t period)
-{
-    unsigned told = told_now(row, now, period);
-    if (row->key != key || told == 0)
-        *row = (struct limit_row){.key = key, .since = (uint32_t)now};
-    row->told = told + 1;
-}
-
 static struct limit_row *row_of(const struct limit *limit, const struct limit_place *place,
                                 int64_t now)
 {
@@ -125,7 +117,11 @@ static struct limit_row *row_of(const struct limit *limit, const struct limit_pl
 
 static void take_room(const struct limit *limit, const struct limit_place *place, int64_t now)
 {
-    add_one(row_of(limit, place, now), place->key, now, limit->period);
+    struct limit_row *row = row_of(limit, place, now);
+    unsigned told = told_now(row, now, limit->period);
+    if (row->key != place->key || told == 0)
+        *row = (struct limit_row){.key = place->key, .since = (uint32_t)now};
+    row->told = told + 1;
 }
 
 /* Says once in a period that a limit is reached: for the client, or where it has no place, for all of those. */

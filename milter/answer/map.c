@@ -111,17 +111,13 @@ static void found(struct map_answer *out, const char *verdict, const char *addre
         unavailable(out, "the address does not fit in an answer");
 }
 
-/* The mail server itself says that it does not know the mailbox: in its own words. */
-static bool is_kept_from_all(const struct answer *answer)
-{
-    return answer->concealed && answer->disclose == ENTRY_NOBODY;
-}
-
 /* A mail server that has no session with the milter would accept what nobody then refuses. Just after a
  * restart it may have had one: its client tries again. */
 static bool is_listed(struct map_answer *out, const struct map_question *question)
 {
-    if (out->answer.verdict == VERDICT_CONTINUE || is_kept_from_all(&out->answer))
+    const struct answer *answer = &out->answer;
+    if (answer->verdict == VERDICT_CONTINUE ||
+        (answer->concealed && answer->disclose == ENTRY_NOBODY)) /* left to the mail server */
         return false;
     if (question->sessions == 0 && question->uptime < MAP_RESTART_SECONDS)
         unavailable(out, "milter-moved has just started: no milter session is open");
@@ -154,25 +150,19 @@ static void relocated(struct map_answer *out)
         found(out, "", out->answer.new);
 }
 
-/* Sendmail reads the value as a text with arguments: "%0" is the key, "%%" a '%' (map_rewrite). */
-static void found_for_sendmail(struct map_answer *out, const char *verdict, const char *address)
-{
-    char doubled[2 * ADDRESS_TEXT_SIZE];
-    found(out, verdict, reply_double_percent(doubled, address));
-    reply_make_printable(out->value, out->client.smtputf8); /* Sendmail strips the eighth bit */
-}
-
 /* What the reply would say, without its words: those stand in the mail server's configuration. */
 static void reply(struct map_answer *out)
 {
-    char old[ADDRESS_TEXT_SIZE], verdict[32];
+    char old[ADDRESS_TEXT_SIZE], verdict[32], doubled[2 * ADDRESS_TEXT_SIZE];
     const struct answer *answer = &out->answer;
     if (answer->verdict != VERDICT_REPLY)
         return;
     bool moved = answer->text == TEXT_MOVED, unknown = answer->text == TEXT_UNKNOWN;
     answer_format_old(old, answer);
     snprintf(verdict, sizeof verdict, "%s ", texts_name(unknown ? TEXT_WITHHELD : answer->text));
-    found_for_sendmail(out, verdict, moved ? answer->new : old);
+    /* Sendmail reads the value as a text with arguments: "%0" is the key, "%%" a '%' (map_rewrite). */
+    found(out, verdict, reply_double_percent(doubled, moved ? answer->new : old));
+    reply_make_printable(out->value, out->client.smtputf8); /* Sendmail strips the eighth bit */
 }
 
 static void conclude(struct map_answer *out, const struct map_question *question)

@@ -112,7 +112,7 @@ static int check_texts(struct settings *s, struct error *err)
     for (int i = 0; i < TEXTS; i++)
         if (s->texts.of[i] == NULL &&
             (s->texts.of[i] = strdup(texts_default((enum text_kind)i))) == NULL)
-            return error_set(err, EX_OSERR, "out of memory");
+            return error_no_memory(err);
     return texts_check(&s->texts, &s->texts_by_domain, err);
 }
 
@@ -122,7 +122,7 @@ static int check_trusted(struct settings *s, struct error *err)
     free(s->trusted);
     s->trusted = calloc(s->trusted_text.count + 1, sizeof *s->trusted);
     if (s->trusted == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     for (size_t i = 0; i < s->trusted_text.count; i++) {
         if (network_parse(&s->trusted[i], s->trusted_text.items[i], err) != 0) {
             err->status = EX_CONFIG;
@@ -143,7 +143,7 @@ static int make_domain(char **text, const char *key, struct error *err)
         return error_at(err, key, 0);
     }
     if ((copy = strdup(domain)) == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     free(*text);
     *text = copy;
     return 0;
@@ -389,7 +389,7 @@ static int read_settings(struct settings **out, const char *file, const struct c
     struct settings *s = new_settings();
     if (s == NULL || (s->file = strdup(file)) == NULL) {
         settings_free(s);
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     }
     int rc = conf_read(s, rows, count, file, &s->files, found, s, err);
     if (rc == 0 && (rc = check(s, err)) != 0)

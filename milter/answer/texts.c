@@ -92,7 +92,7 @@ static int check_domain(struct domain_texts *item, struct error *err)
         return -1;
     }
     if (asprintf(&copy, "%s%s", dot == 1 ? "." : "", domain) < 0)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     free(item->domain);
     item->domain = copy;
     return 0;
@@ -104,7 +104,7 @@ static int check_item(struct domain_texts *item, const struct texts *general, st
         return -1;
     for (int i = 0; i < TEXTS; i++) {
         if (item->texts.of[i] == NULL && (item->texts.of[i] = strdup(general->of[i])) == NULL)
-            return error_set(err, EX_OSERR, "out of memory");
+            return error_no_memory(err);
         if (check_text(&item->texts, (enum text_kind)i, "", err) != 0)
             return error_at(err, item->domain, 0);
     }

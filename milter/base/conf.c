@@ -18,11 +18,6 @@ static void *value_at(void *settings, const struct conf_key *key)
     return (char *)settings + key->offset;
 }
 
-static int no_memory(struct error *err)
-{
-    return error_set(err, EX_OSERR, "out of memory");
-}
-
 static void list_default(struct conf_list *list, const char *text)
 {
     *list = (struct conf_list){.items = NULL};
@@ -97,7 +92,7 @@ static int store_string(void *value, const struct conf_key *key, const config_se
         return wrong_type(err, key->path, "a string in \"quotes\"");
     char *copy = strdup(config_setting_get_string(setting));
     if (copy == NULL)
-        return no_memory(err);
+        return error_no_memory(err);
     free(*(char **)value);
     *(char **)value = copy;
     return 0;
@@ -163,7 +158,7 @@ static int read_strings(struct conf_list *out, const struct conf_key *key,
         if (item == NULL)
             return wrong_type(err, key->path, right);
         if (conf_list_add(out, item, strlen(item)) != 0)
-            return no_memory(err);
+            return error_no_memory(err);
     }
     return count > 0 || key->type == CONF_LIST ? 0 : wrong_type(err, key->path, right);
 }
@@ -188,14 +183,14 @@ static int join_lines(char **out, const struct conf_list *lines, const struct co
     FILE *text = open_memstream(out, &size);
     int rc = 0;
     if (text == NULL)
-        return no_memory(err);
+        return error_no_memory(err);
     for (size_t i = 0; i < lines->count && rc == 0; i++) {
         if (strchr(lines->items[i], '\n') != NULL)
             rc = error_set(err, EX_CONFIG, "%s: a line break: write one line, or a list of lines",
                            key->path);
         fprintf(text, "%s%s", i == 0 ? "" : "\n", lines->items[i]);
     }
-    return fclose(text) == 0 || rc != 0 ? rc : no_memory(err);
+    return fclose(text) == 0 || rc != 0 ? rc : error_no_memory(err);
 }
 
 static int store_lines(char **value, const struct conf_key *key, const config_setting_t *setting,
@@ -267,7 +262,7 @@ static int read_groups(const struct reading *reading, const struct conf_key *key
     groups_clear(groups, group);
     groups->items = calloc((size_t)count + 1, group->size);
     if (groups->items == NULL)
-        return no_memory(err);
+        return error_no_memory(err);
     for (int i = 0; i < count; i++) {
         const config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
         void *item = (char *)groups->items + groups->count++ * group->size;
@@ -409,7 +404,7 @@ static int read_part(struct reading *reading, const char *folder, const char *na
 {
     char *path;
     if (asprintf(&path, "%s/%s", folder, name) < 0)
-        return no_memory(err);
+        return error_no_memory(err);
     int rc = read_file(reading, path, files, err);
     if (rc != 0 && err->status == EX_NOINPUT)
         err->status = EX_CONFIG; /* a dangling link */
@@ -443,7 +438,7 @@ int conf_read(void *settings, const struct conf_key *keys, size_t count, const c
 {
     struct reading reading = {settings, keys, count, NULL, found, data};
     char *folder = NULL;
-    int rc = asprintf(&folder, "%s.d", file) < 0 ? no_memory(err)
+    int rc = asprintf(&folder, "%s.d", file) < 0 ? error_no_memory(err)
                                                  : read_file(&reading, file, files, err);
     if (rc == 0)
         rc = read_parts(&reading, folder, files, err);

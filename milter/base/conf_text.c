@@ -53,11 +53,6 @@ struct assembly {
     struct error *err;
 };
 
-static int no_memory(struct error *err)
-{
-    return error_set(err, EX_OSERR, "out of memory");
-}
-
 /* An error of the configuration at this spot. Always returns -1. */
 static int refuse(const struct assembly *assembly, struct conf_spot spot, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -80,7 +75,7 @@ static int set_origin(struct assembly *assembly, struct conf_spot spot)
     struct conf_origin *more =
         realloc(out->origins, (out->origin_count + 1) * sizeof *out->origins);
     if (more == NULL)
-        return no_memory(assembly->err);
+        return error_no_memory(assembly->err);
     out->origins = more;
     more[out->origin_count++] = (struct conf_origin){out->lines + 1, spot};
     return 0;
@@ -195,7 +190,7 @@ static int note_key(struct assembly *assembly, const struct source *in, size_t l
     struct set_key *more =
         realloc(assembly->set_keys, (assembly->set_count + 1) * sizeof *assembly->set_keys);
     if (more == NULL)
-        return no_memory(assembly->err);
+        return error_no_memory(assembly->err);
     assembly->set_keys = more;
     more[assembly->set_count++] =
         (struct set_key){assembly->out->text + assembly->out->length, length, in->spot};
@@ -321,7 +316,7 @@ static int include(struct assembly *assembly, struct source *in)
                       FILES_MAX);
     size_t files = assembly->files->count;
     char *path = resolve(assembly->main_file, quote, end);
-    int rc = path == NULL ? no_memory(err) : add_file(assembly, path);
+    int rc = path == NULL ? error_no_memory(err) : add_file(assembly, path);
     free(path);
     in->at = end;
     if (rc == 0)
@@ -341,7 +336,7 @@ static char *slurp(FILE *in, size_t *length, struct error *err)
 {
     char *text = malloc(OCTETS_MAX + 1);
     if (text == NULL) {
-        no_memory(err);
+        error_no_memory(err);
         return NULL;
     }
     *length = fread(text, 1, OCTETS_MAX, in);
@@ -423,7 +418,7 @@ static int add_file(struct assembly *assembly, const char *path)
     if (octets == NULL)
         return error_at(assembly->err, path, 0);
     if (conf_list_add(assembly->files, path, strlen(path)) != 0) {
-        no_memory(assembly->err);
+        error_no_memory(assembly->err);
     } else {
         struct source in = {
             octets, octets, {assembly->files->items[assembly->files->count - 1], 1}};
@@ -441,7 +436,7 @@ int conf_text_read(struct conf_text *out, const char *file, struct conf_list *fi
     struct assembly assembly = {
         .out = out, .main_file = file, .files = files, .scopes = {{.closer = '}'}}, .err = err};
     *out = (struct conf_text){.text = malloc(OCTETS_MAX + 1)};
-    int rc = out->text == NULL ? no_memory(err) : add_file(&assembly, file);
+    int rc = out->text == NULL ? error_no_memory(err) : add_file(&assembly, file);
     if (rc == 0)
         rc = check_end(&assembly);
     free(assembly.set_keys);

@@ -20,6 +20,11 @@ int error_set(struct error *err, int status, const char *format, ...)
     return -1;
 }
 
+int error_no_memory(struct error *err)
+{
+    return error_set(err, EX_OSERR, "out of memory");
+}
+
 int error_at(struct error *err, const char *file, unsigned long line)
 {
     if (err != NULL) {

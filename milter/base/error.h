@@ -14,6 +14,9 @@ struct error {
 int error_set(struct error *err, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Sets EX_OSERR: out of memory. Always returns -1. */
+int error_no_memory(struct error *err);
+
 /* Puts "file:line: " in front of the text; line 0 puts "file: ". Always returns -1. */
 int error_at(struct error *err, const char *file, unsigned long line);
 

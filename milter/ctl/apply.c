@@ -45,7 +45,7 @@ int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
     apply->merge = merge_new((size_t)ctl->settings->sort_buffer * 1024 * 1024,
                              temporary_folder(ctl), replaces_all, &apply->watch);
     if (apply->merge == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     interrupt_says("nothing is changed", NULL);
     return 0;
 }

@@ -46,7 +46,7 @@ static int add_domain(const struct entry *first, void *data, struct error *err)
         list->names = more;
     char *name = more == NULL ? NULL : strdup(first->domain);
     if (name == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     more[list->count++] = name;
     return 0;
 }

@@ -252,7 +252,7 @@ static int print_config(struct ctl *ctl, char **args, struct error *err)
     struct settings *defaults = settings_new();
     (void)args;
     if (defaults == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     config.keys = settings_keys(&config.count);
     config.defaults = defaults;
     int rc = print_all(&config, &ctl->options, err);
@@ -265,11 +265,12 @@ const struct command command_config = {
     .also = "settings",
     .usage = "config [-n] [--json]",
     .summary = "Print the settings in force",
-    .details = "Prints a configuration that can be read again. Above each setting that is not a\n"
-               "default stands the file and the line that set it.\n"
-               "\n"
-               "  -n      print only what differs from the defaults\n"
-               "  --json  print one object\n",
+    .details =
+        "Prints a configuration that can be read again. The line above each setting that is\n"
+        "not a default names the file and the line that set it.\n"
+        "\n"
+        "  -n      print only what differs from the defaults\n"
+        "  --json  print one object\n",
     .takes = "n json",
     .run = print_config,
 };

@@ -208,7 +208,7 @@ static int write_stdout(const struct ctl *ctl, struct export *export, struct err
     export->terminal = isatty(STDOUT_FILENO);
     export->out.file = export->terminal ? open_memstream(&export->text, &export->length) : stdout;
     if (export->out.file == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     int rc = write_all(ctl, export, err);
     if (export->terminal && (fclose(export->out.file) != 0 || fflush(stdout) != 0) && rc == 0)
         rc = print_failed(err);

@@ -102,7 +102,7 @@ int lint_domains_new(struct lint_domains **out, const char *servers, struct erro
     struct lint_domains *domains = calloc(1, sizeof *domains);
     if (domains == NULL || read_interfaces(domains) != 0) {
         lint_domains_free(domains);
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     }
     if (resolver_new(&domains->resolver, servers, err) != 0) {
         lint_domains_free(domains);
@@ -130,7 +130,7 @@ int lint_domains_add(struct lint_domains *domains, const char *name, const char 
     if (domain != NULL && domain->old == NULL)
         domain->old = strdup(old);
     if (domain == NULL || domain->old == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     domain->entries++;
     return 0;
 }
@@ -250,7 +250,7 @@ static int ask(struct lint_domains *domains, struct error *err)
         rc = ask_round(domains, &for_addresses, "asking for addresses", 2 * domains->hosts.count,
                        err);
     if (rc == 0 && domains->out_of_memory)
-        rc = error_set(err, EX_OSERR, "out of memory");
+        rc = error_no_memory(err);
     return rc;
 }
 

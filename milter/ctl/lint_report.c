@@ -66,7 +66,7 @@ int report_add(struct lint_report *report, enum finding finding, const struct ab
     int rc = vasprintf(&what, format, args);
     va_end(args);
     if (rc < 0)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
 
     progress_clear(&report->progress);
     list_next(&report->list);

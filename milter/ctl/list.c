@@ -66,7 +66,7 @@ static int list(struct ctl *ctl, char **args, struct error *err)
         return -1;
     struct page *page = calloc(1, sizeof *page);
     if (page == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     page->domain = domain;
     page->pattern = args[0];
     list_begin(&made, ctl->options.json);

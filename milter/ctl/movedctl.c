@@ -28,7 +28,7 @@ static int read_settings(struct settings **out, const char *given, struct error 
     const char *file = settings_path(given, &is_default);
     if (is_default && access(file, F_OK) != 0 && errno == ENOENT) {
         *out = settings_new();
-        return *out == NULL ? error_set(err, EX_OSERR, "out of memory") : 0;
+        return *out == NULL ? error_no_memory(err) : 0;
     }
     return settings_read(out, file, err);
 }

@@ -27,15 +27,13 @@ static int collect(const char *name, const char *value, void *data, struct error
 {
     json_t *object = data;
     json_t *item = is_number(value) ? json_integer(strtoll(value, NULL, 10)) : json_string(value);
-    return json_object_set_new(object, name, item) == 0 ? 0
-                                                        : error_set(err, EX_OSERR, "out of memory");
+    return json_object_set_new(object, name, item) == 0 ? 0 : error_no_memory(err);
 }
 
 static int print_json(const char *socket, struct error *err)
 {
     json_t *object = json_object();
-    int rc = object == NULL ? error_set(err, EX_OSERR, "out of memory")
-                            : probe_stats(socket, collect, object, err);
+    int rc = object == NULL ? error_no_memory(err) : probe_stats(socket, collect, object, err);
     if (rc == 0 && json_write(object, stdout, JSON_INDENT(2)) != 0)
         rc = print_failed(err);
     if (rc == 0)

@@ -164,7 +164,7 @@ static void say_ready(int ready_fd, int status)
         if (null > STDERR_FILENO)
             close(null);
         if (write(ready_fd, &octet, 1) != 1) /* whoever started us has gone: nobody to tell */
-            log_line(LOG_DEBUG, "nobody waits to hear that the daemon is ready");
+            log_line(LOG_DEBUG, "no process waits for the message that the daemon is ready");
         close(ready_fd);
     }
 #ifdef HAVE_SYSTEMD

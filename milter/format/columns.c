@@ -100,7 +100,8 @@ static int no_column(const struct columns *columns, int field, struct error *err
                          field_names[field]);
     if (columns->others)
         return error_set(err, EX_DATAERR,
-                         "no column '%.60s': write in --columns what the header line says", name);
+                         "no column '%.60s': write in --columns the names in the header line",
+                         name);
     return error_set(err, EX_DATAERR, "no column '%s': begin with a header line such as old,new",
                      name);
 }

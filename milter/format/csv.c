@@ -129,7 +129,7 @@ static int take_row(struct reader *reader, struct error *err)
 static int start_parser(struct reader *reader, struct error *err)
 {
     if (csv_init(&reader->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     csv_set_delim(&reader->parser, (unsigned char)reader->columns->delimiter);
     start_row(&reader->row);
     return 0;
@@ -205,7 +205,7 @@ static int read_file(FILE *file, const struct format_in *in, struct error *err)
     struct reader *reader = calloc(1, sizeof *reader);
     struct columns ours;
     if (reader == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     columns_begin(&ours);
     reader->in = in;
     reader->columns = in->columns == NULL ? &ours : in->columns;

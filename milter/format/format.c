@@ -24,26 +24,20 @@ static const struct format *find_by_ending(const char *file)
     return formats[0];
 }
 
-/* "csv, jsonl or access" */
-static void list_names(char *out, size_t size)
-{
-    out[0] = '\0';
-    for (size_t i = 0; formats[i] != NULL; i++) {
-        size_t used = strlen(out);
-        const char *before = i == 0 ? "" : formats[i + 1] == NULL ? " or " : ", ";
-        snprintf(out + used, size - used, "%s%s", before, formats[i]->name);
-    }
-}
-
 const struct format *format_find(const char *name, const char *file, struct error *err)
 {
-    char names[200];
+    char names[200] = "";
     if (name == NULL)
         return find_by_ending(file);
     for (size_t i = 0; formats[i] != NULL; i++)
         if (strcmp(formats[i]->name, name) == 0)
             return formats[i];
-    list_names(names, sizeof names);
+    for (size_t i = 0, used = 0; formats[i] != NULL; i++) /* "csv, jsonl or access" */
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
+                                 i == 0                   ? ""
+                                 : formats[i + 1] == NULL ? " or "
+                                                          : ", ",
+                                 formats[i]->name);
     error_set(err, EX_USAGE, "no such format '%s': write %s", name, names);
     return NULL;
 }

@@ -156,7 +156,7 @@ int lines_read(FILE *file, const struct format_in *in,
     int rc = 0;
 
     if (lines == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     lines_begin(lines, file, in);
     while (rc == 0 && (result = next(lines, err)) == LINES_READ)
         rc = take(lines);

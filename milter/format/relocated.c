@@ -5,6 +5,7 @@
 #include "format/format.h"
 #include "format/lines.h"
 #include "format/plain.h"
+#include "mail/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,46 +17,23 @@ static bool is_blank(int octet)
     return octet > 0 && strchr(PLAIN_BLANKS, octet) != NULL;
 }
 
-/* The length of an enhanced status code (RFC 3463) and the blank after it; 0 where there is
- * none. */
-static size_t code_length(const char *text)
-{
-    size_t length = 0;
-    for (int part = 0; part < 3; part++) {
-        size_t digits = strspn(text + length, "0123456789");
-        if (digits == 0 || digits > 3)
-            return 0;
-        length += digits + 1;
-        if (text[length - 1] != (part < 2 ? '.' : ' '))
-            return 0;
-    }
-    return length;
-}
-
 /* Senders are told the whole text. */
 static int bad_text(struct error *err, const char *value, const char *mend)
 {
     return error_set(err, EX_DATAERR, "new: '%.200s' is told to senders as it is: %s", value, mend);
 }
 
-/* A text that stands for itself, with relocated_prefix_enable = no. */
-static int parse_text(struct entry *out, const char *key, char *value, size_t code,
-                      const struct address_rules *rules, struct error *err)
-{
-    const char *address = strncmp(value, "5.1.6 ", code) == 0 ? plain_find_new(value + code) : NULL;
-    if (address == NULL)
-        return bad_text(err, value, "write 5.1.6 User has moved to user@domain");
-    return plain_parse(out, key, address, rules, err);
-}
-
 static int parse_value(struct entry *out, const char *key, char *value,
                        const struct address_rules *rules, struct error *err)
 {
-    size_t code = code_length(value);
+    size_t code = reply_enhanced_length(value);
     const char *at = strchr(value, '@'), *end = plain_word_end(value, PLAIN_BLANKS);
 
-    if (code > 0)
-        return parse_text(out, key, value, code, rules, err);
+    if (code > 0) { /* relocated_prefix_enable = no: the text is the whole reply */
+        end = strncmp(value, "5.1.6 ", code) == 0 ? plain_find_new(value + code) : NULL;
+        return end == NULL ? bad_text(err, value, "write 5.1.6 User has moved to user@domain")
+                           : plain_parse(out, key, end, rules, err);
+    }
     if (at == NULL || at == value || end == NULL || end < at)
         return bad_text(err, value, "write user@domain");
     if (*end != '\0')
@@ -164,12 +142,6 @@ static int write_lines(FILE *out, const struct entry *entry)
     return rc;
 }
 
-/* A comment character, or a byte order mark. */
-static bool begins_no_key(const char *local)
-{
-    return local[0] == '#' || strncmp(local, "\xef\xbb\xbf", 3) == 0;
-}
-
 static enum format_result write_entry(const struct format_out *out, const struct entry *entry,
                                       struct error *why)
 {
@@ -182,7 +154,9 @@ static enum format_result write_entry(const struct format_out *out, const struct
         return plain_refuse(why, "every subdomain: relocated has no such key");
     if (entry->scope == ENTRY_DOMAIN && entry->new[0] == '@')
         return plain_refuse(why, "the same names there: relocated tells all of them one address");
-    if (entry->scope == ENTRY_MAILBOX && begins_no_key(entry->local))
+    if (entry->scope == ENTRY_MAILBOX &&
+        (entry->local[0] == '#' ||
+         strncmp(entry->local, "\xef\xbb\xbf", 3) == 0)) /* a comment, a BOM */
         return plain_refuse(why, "such a first letter: relocated takes it for no part of a name");
     return lines_written(result, write_lines(out->file, entry), why);
 }

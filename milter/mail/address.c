@@ -310,20 +310,15 @@ static int unwrap(struct cursor *in, const char *text, size_t length, struct err
     return 0;
 }
 
-static int complete(struct address *out, const struct address_rules *rules)
-{
-    if (rules->local_domain == NULL || address_is_postmaster(out->written))
-        out->domain[0] = '\0'; /* <postmaster> is every server's own: RFC 5321 section 4.5.1 */
-    else
-        snprintf(out->domain, sizeof out->domain, "%s", rules->local_domain);
-    return 0;
-}
-
 static int read_domain(struct address *out, struct cursor *in, const char *text, size_t length,
                        const struct address_rules *rules, struct error *err)
 {
-    if (in->at == in->end)
-        return complete(out, rules);
+    if (in->at == in->end) {
+        bool has_own = rules->local_domain == NULL || address_is_postmaster(out->written);
+        /* <postmaster> is every server's own: RFC 5321 section 4.5.1 */
+        snprintf(out->domain, sizeof out->domain, "%s", has_own ? "" : rules->local_domain);
+        return 0;
+    }
     if (*in->at != '@')
         return refuse(err, text, length,
                       "a character that needs quotes: write user@domain or \"user\"@domain");

@@ -38,8 +38,7 @@ static size_t code_length(const char *text)
     return is_digit(text[0]) && is_digit(text[1]) && is_digit(text[2]) && text[3] == ' ' ? 4 : 0;
 }
 
-/* The length of class.subject.detail and the blank after it, or 0 (RFC 3463 section 2). */
-static size_t enhanced_length(const char *text)
+size_t reply_enhanced_length(const char *text)
 {
     size_t at = 0;
     for (int part = 0; part < 3; part++) {
@@ -58,7 +57,7 @@ static int check_codes(const char *template, enum reply_class class, struct erro
 {
     const char *right = class == REPLY_PERMANENT ? "550 5.1.6" : "451 4.3.0";
     size_t code = code_length(template);
-    size_t enhanced = code == 0 ? 0 : enhanced_length(template + code);
+    size_t enhanced = code == 0 ? 0 : reply_enhanced_length(template + code);
 
     if (code == 0 || enhanced == 0)
         return error_set(err, EX_CONFIG, "no code and enhanced code: write %s and a text", right);
@@ -107,7 +106,7 @@ static int check_more_lines(const char *line, size_t codes, struct error *err)
             return error_set(err, EX_CONFIG, "over %d lines: write fewer", REPLY_LINES_MAX);
         if (length == 0)
             return error_set(err, EX_CONFIG, "line %d is empty: write a text", number);
-        if (code > 0 && enhanced_length(line + code) > 0)
+        if (code > 0 && reply_enhanced_length(line + code) > 0)
             return error_set(err, EX_CONFIG,
                              "line %d has codes: write them in the first line alone", number);
         if (check_line(line, length, codes, err) != 0)
@@ -124,7 +123,7 @@ static int check(const char *template, enum reply_class class, bool needs_new, s
 
     if (check_line(template, first, 0, err) != 0 || check_codes(template, class, err) != 0)
         return -1;
-    size_t code = code_length(template), enhanced = enhanced_length(template + code);
+    size_t code = code_length(template), enhanced = reply_enhanced_length(template + code);
     if (check_more_lines(template + first, code + enhanced, err) != 0)
         return -1;
     if (needs_new && (new == NULL || new > template + first))
@@ -163,7 +162,7 @@ int reply_template_read(struct reply_template *out, const char *text, enum reply
 {
     if (check(text, class, needs_new, err) != 0)
         return -1;
-    size_t code = code_length(text), enhanced = enhanced_length(text + code);
+    size_t code = code_length(text), enhanced = reply_enhanced_length(text + code);
     copy_word(out->code, text, code - 1);
     copy_word(out->enhanced, text + code, enhanced - 1);
     out->codes_length = (unsigned short)(code + enhanced);

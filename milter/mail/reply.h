@@ -64,6 +64,10 @@ enum reply_class { REPLY_TRANSIENT = 4, REPLY_PERMANENT = 5 };
 int reply_template_read(struct reply_template *out, const char *text, enum reply_class class,
                         bool needs_new, struct error *err);
 
+/* The length of an enhanced status code, class.subject.detail, and the blank after it at the beginning of text; 0 if there
+ * is none. RFC 3463 section 2. */
+size_t reply_enhanced_length(const char *text);
+
 /* Fills in a template. Octets of the words that could end or forge a line, or control a terminal, become '?'. Returns
  * 0; or -1 if a line would be longer than REPLY_LINE_MAX. Then use a shorter template. */
 int reply_fill(struct reply *out, const struct reply_template *template,

@@ -25,7 +25,7 @@ struct table_edit *table_edit_begin(struct table *table, struct error *err)
     int dead;
     struct table_edit *edit = calloc(1, sizeof *edit);
     if (edit == NULL) {
-        error_set(err, EX_OSERR, "out of memory");
+        error_no_memory(err);
         return NULL;
     }
     edit->table = table;

@@ -37,8 +37,8 @@ static int refuse(const struct change_item *item, const struct change *change, s
         return -1;
     entry_format_old(old, sizeof old, &entry);
     return error_set(err, EX_DATAERR,
-                     "'%s' is no longer what change %llu made of it: see movedctl log, and mend it "
-                     "with add or del",
+                     "'%s' is no longer what change %llu made of it: see movedctl log, and correct "
+                     "it with add or del",
                      old, (unsigned long long)change->number);
 }
 

@@ -213,7 +213,7 @@ static int spill(struct sort *sort, struct error *err)
         return write_error(sort, err);
     struct run *run = add_run(sort);
     if (run == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     qsort(places(sort), sort->count, sizeof(const char *), compare_places);
     int rc = write_sorted(sort, err);
     run->end = sort->written;
@@ -279,7 +279,7 @@ static int end_adding(struct sort *sort, struct error *err)
     void *map = mmap(NULL, sort->written, PROT_READ, MAP_PRIVATE, fileno(sort->file), 0);
     if (map != MAP_FAILED)
         sort->map = map;
-    return sort->map != NULL && sort->heap != NULL ? 0 : error_set(err, EX_OSERR, "out of memory");
+    return sort->map != NULL && sort->heap != NULL ? 0 : error_no_memory(err);
 }
 
 int sort_rewind(struct sort *sort, struct error *err)

@@ -71,7 +71,7 @@ static struct table_view *new_view(struct table *table, struct error *err)
 {
     struct table_view *view = calloc(1, sizeof *view);
     if (view == NULL) {
-        error_set(err, EX_OSERR, "out of memory");
+        error_no_memory(err);
         return NULL;
     }
     view->table = table;

@@ -267,7 +267,7 @@ START_TEST(an_earlier_change_is_undone_where_nothing_has_come_behind_it)
     ck_assert_int_eq(table_edit_undo(edit, 1, &undone, &err), -1);
     ck_assert_str_eq(err.text,
                      "'a@old.example' is no longer what change 1 made of it: see movedctl "
-                     "log, and mend it with add or del");
+                     "log, and correct it with add or del");
     table_edit_abort(edit);
     edit = edit_begin();
     ck_assert_int_eq(table_edit_undo(edit, 5, &undone, &err), -1);
