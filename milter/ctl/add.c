@@ -1,5 +1,5 @@
 /* ctl/add.c: put one entry */
-#include "ctl/ctl.h"
+#include "ctl/through.h"
 
 #include <time.h>
 
@@ -27,8 +27,25 @@ static int read_words(struct entry_text *out, const struct options *options, cha
     return 0;
 }
 
+static int put_through(const struct ctl *ctl, const struct entry *entry, struct error *err)
+{
+    struct through through;
+    int rc = through_begin(&through, ctl, ctl->options.replace, err);
+    if (rc == 0)
+        rc = through_put(&through, entry, err);
+    if (rc == 0)
+        rc = through_apply(&through, err);
+    if (rc == 0)
+        rc = through_commit(&through, err);
+    through_end(&through);
+    return rc;
+}
+
 static int put(const struct ctl *ctl, const struct entry *entry, const char *old, struct error *err)
 {
+    int follows = through_asked(ctl, err);
+    if (follows != 0)
+        return follows < 0 ? -1 : put_through(ctl, entry, err);
     struct table_edit *edit = ctl_edit_begin(ctl, err);
     if (edit == NULL)
         return -1;

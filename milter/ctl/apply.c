@@ -57,7 +57,7 @@ void apply_end(struct apply *apply)
 
 static int compare(struct apply *apply, struct table_view *view, struct error *err)
 {
-    progress_begin(&apply->progress, "comparing");
+    progress_begin(&apply->progress, apply->through.ctl != NULL ? "sending" : "comparing");
     int rc = merge_compare(apply->merge, view, &apply->counts, err);
     progress_clear(&apply->progress);
     return rc;
@@ -120,8 +120,55 @@ static int change(struct apply *apply, struct error *err)
     return -1;
 }
 
+/* ---- through the store */
+
+/* The whole of the file, since the store may be ahead of the table; what is only in the table goes from both. */
+static int send_one(const struct entry *before, const struct entry *after, void *data,
+                    struct error *err)
+{
+    struct apply *apply = data;
+    return after != NULL ? through_put(&apply->through, after, err)
+                         : through_del(&apply->through, before, err);
+}
+
+static int write_store(struct apply *apply, struct error *err)
+{
+    const struct store_written *written = &apply->through.written;
+    progress_begin(&apply->progress, "waiting for the store");
+    progress_show(&apply->progress);
+    int rc = through_apply(&apply->through, err);
+    if (rc == 0) {
+        apply->counts.added = written->added;
+        apply->counts.changed = written->changed;
+        apply->counts.removed = written->removed;
+        apply->counts.same = written->same;
+        interrupt_ignore();
+        rc = through_commit(&apply->through, err);
+    }
+    progress_clear(&apply->progress);
+    return rc;
+}
+
+static int change_store(struct apply *apply, struct error *err)
+{
+    int rc = through_begin(&apply->through, apply->ctl, true, err);
+    apply->watch.difference = send_one;
+    apply->watch.tells_same = apply->through.store != NULL;
+    if (rc == 0)
+        rc = show(apply, err);
+    if (rc == 0)
+        rc = backup_before(apply->ctl, err);
+    if (rc == 0)
+        rc = write_store(apply, err);
+    through_end(&apply->through);
+    return rc;
+}
+
 int apply_run(struct apply *apply, struct error *err)
 {
+    int follows = apply->ctl->options.dry_run ? 0 : through_asked(apply->ctl, err);
+    if (follows != 0)
+        return follows < 0 ? -1 : change_store(apply, err);
     if (show(apply, err) != 0)
         return -1;
     return apply->ctl->options.dry_run ? 0 : change(apply, err);

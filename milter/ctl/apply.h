@@ -5,6 +5,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/progress.h"
+#include "ctl/through.h"
 #include "table/merge.h"
 
 struct apply {
@@ -13,6 +14,7 @@ struct apply {
     struct merge_watch watch;
     struct merge_counts counts;
     struct progress progress;
+    struct through through;
 
     /* repeated is called for an old address that occurs twice. may decides, after the comparison, whether to continue:
      * it returns 0, or -1 with err. Both may be NULL. */
@@ -27,7 +29,7 @@ struct apply {
  * apply_end. Returns 0, or -1 with err. */
 int apply_begin(struct apply *apply, bool replaces_all, struct error *err);
 
-/* Makes the table equal; with --dry-run prints the differences and changes nothing. Warns if the change is too large
+/* Makes the table equal, or, where it follows a store, that; with --dry-run prints the differences and changes nothing. Warns if the change is too large
  * for the change log. Returns 0 with counts; or -1 with err, and nothing is changed. */
 int apply_run(struct apply *apply, struct error *err);
 

@@ -47,17 +47,54 @@ static const char *user_behind(void)
     return name != NULL ? name : getenv("DOAS_USER");
 }
 
+static const char *user_name(void)
+{
+    const struct passwd *account = getpwuid(getuid());
+    return account == NULL ? "" : account->pw_name;
+}
+
 void ctl_sign(const struct ctl *ctl)
 {
     static char command[CHANGE_COMMAND_MAX + 1], user[CHANGE_USER_MAX + 1],
         behind[CHANGE_USER_MAX + 1];
-    const struct passwd *account = getpwuid(getuid());
     const char *name = user_behind();
 
-    snprintf(user, sizeof user, "%s", account == NULL ? "" : account->pw_name);
+    snprintf(user, sizeof user, "%s", user_name());
     snprintf(behind, sizeof behind, "%s", name == NULL ? "" : name);
     printable_make(user);
     printable_make(behind);
     join(command, sizeof command, ctl->words);
     table_set_author(ctl->table, &(struct table_author){user, behind, command});
+}
+
+#define PROGRAM "movedctl "
+
+/* "@mx1.example", so long that it fits behind a user where the change log has one user. */
+static void name_host(char out[CHANGE_USER_MAX])
+{
+    out[0] = '@';
+    gethostname(out + 1, CHANGE_USER_MAX - 1);
+    out[CHANGE_USER_MAX - 1] = '\0';
+}
+
+void ctl_author(const struct ctl *ctl, char *author, size_t author_size, char *program,
+                size_t program_size)
+{
+    char host[CHANGE_USER_MAX];
+    const char *behind = user_behind();
+    name_host(host);
+    snprintf(author, author_size, "%.*s%s", CHANGE_USER_MAX - (int)strlen(host),
+             behind == NULL ? user_name() : behind, host);
+    printable_make(author);
+    memcpy(program, PROGRAM, sizeof PROGRAM);
+    join(program + sizeof PROGRAM - 1, program_size - (sizeof PROGRAM - 1), ctl->words);
+}
+
+bool ctl_made_here(const char *author, const char *program)
+{
+    char host[CHANGE_USER_MAX];
+    const char *at = strrchr(author, '@');
+    name_host(host);
+    return at != NULL && strcmp(at, host) == 0 &&
+           strncmp(program, PROGRAM, sizeof PROGRAM - 1) == 0;
 }

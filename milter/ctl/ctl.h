@@ -135,6 +135,13 @@ int print_flush(struct error *err);
 /* Sets the user and the command that the change log records. */
 void ctl_sign(const struct ctl *ctl);
 
+/* The same for a store that other hosts write to as well: "alice@mx1.example" and "movedctl add ...". */
+void ctl_author(const struct ctl *ctl, char *author, size_t author_size, char *program,
+                size_t program_size);
+
+/* Whether a change of the store, as the change log has it, was made by movedctl on this host. */
+bool ctl_made_here(const char *author, const char *program);
+
 /* ---- backup.c */
 
 /* Warns, unless --backup is given, that a change of log_octets is too large for the change log and cannot be undone. */

@@ -1,5 +1,5 @@
 /* ctl/del.c: delete entries, all or none */
-#include "ctl/ctl.h"
+#include "ctl/through.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,8 +20,58 @@ static int del_one(struct ctl *ctl, struct table_edit *edit, const char *name, s
     return -1;
 }
 
+/* ---- through the store */
+
+/* The store counts; the table, which is a copy of it, has the names. */
+static int say_absent(struct ctl *ctl, char **args, struct error *err)
+{
+    struct entry old;
+    size_t named = 0;
+    struct table_view *view = table_view_open(ctl->table, err);
+    if (view == NULL)
+        return -1;
+    for (; *args != NULL; args++)
+        if (ctl_parse_old(ctl, *args, &old, err) == 0 &&
+            table_find(view, old.scope, old.local, old.domain, &old, err) == TABLE_ABSENT) {
+            ctl_warn("no entry '%s': nothing was deleted", *args);
+            named++;
+        }
+    table_view_close(view);
+    if (named == 0)
+        ctl_warn("the store no longer has all of them: nothing was deleted");
+    return 1;
+}
+
+static int del_in_store(struct ctl *ctl, struct through *through, char **args, struct error *err)
+{
+    size_t count = 0;
+    int rc = through_begin(through, ctl, true, err);
+    for (; rc == 0 && args[count] != NULL; count++) {
+        struct entry old;
+        rc = ctl_parse_old(ctl, args[count], &old, err);
+        if (rc == 0)
+            rc = through_del(through, &old, err);
+    }
+    if (rc == 0)
+        rc = through_apply(through, err);
+    if (rc == 0 && through->written.removed != count)
+        return say_absent(ctl, args, err);
+    return rc == 0 ? through_commit(through, err) : -1;
+}
+
+static int del_through(struct ctl *ctl, char **args, struct error *err)
+{
+    struct through through;
+    int status = del_in_store(ctl, &through, args, err);
+    through_end(&through);
+    return status;
+}
+
 static int del_all(struct ctl *ctl, char **args, struct error *err)
 {
+    int follows = through_asked(ctl, err);
+    if (follows != 0)
+        return follows < 0 ? -1 : del_through(ctl, args, err);
     struct table_edit *edit = ctl_edit_begin(ctl, err);
     int status = 0;
     if (edit == NULL)

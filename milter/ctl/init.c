@@ -27,6 +27,10 @@ static int init(struct ctl *ctl, char **args, struct error *err)
     gid_t group;
     (void)args;
 
+    if (*ctl->settings->source.connect != '\0')
+        return error_set(err, EX_NOPERM,
+                         "%s: this host follows a store: movedctl follow makes the table",
+                         ctl->path);
     ctl_find_owner(ctl->settings, &owner, &group);
     if (table_create(ctl->path, ctl->settings->fold_case, NULL, owner, group, err) != 0)
         return -1;

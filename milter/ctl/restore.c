@@ -86,9 +86,16 @@ static bool is_same(const char *a, const char *b)
 
 static int restore_from(struct ctl *ctl, struct table *copy, struct error *err)
 {
+    int follows;
     if (table_open(&ctl->table, ctl->path, TABLE_WRITE, ctl->settings->fold_case, err) == 0) {
         ctl_sign(ctl);
-        return replace(ctl, copy, err);
+        if ((follows = through_asked(ctl, err)) == 0)
+            return replace(ctl, copy, err);
+        return follows < 0 ? -1
+                           : error_set(err, EX_NOPERM,
+                                       "%s: the table follows a store, and so is not restored: see "
+                                       "movedctl-follow(8) for how the store is",
+                                       ctl->path);
     }
     if (err->status == EX_NOINPUT)
         return place(ctl, copy, err);

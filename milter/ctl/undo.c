@@ -1,22 +1,89 @@
 /* ctl/undo.c: take a change of the table back */
 #include "ctl/ctl.h"
 #include "ctl/log.h"
+#include "ctl/through.h"
 
 #include <stdio.h>
+
+static void say(const struct ctl *ctl, const char *what, const struct change *undone)
+{
+    char text[CHANGE_TEXT_SIZE], counts[CHANGE_COUNTS_SIZE];
+    change_format(text, sizeof text, undone);
+    change_format_counts(counts, sizeof counts, undone->removed, undone->changed, undone->added);
+    print_say("%s %s\n%s\n", ctl->options.dry_run ? "dry run: would undo" : what, text, counts);
+}
 
 static int finish(const struct ctl *ctl, struct table_edit *edit, const struct change *undone,
                   struct error *err)
 {
-    char text[CHANGE_TEXT_SIZE], counts[CHANGE_COUNTS_SIZE];
-    bool dry = ctl->options.dry_run;
-    if (dry)
+    if (ctl->options.dry_run)
         table_edit_abort(edit);
     else if (table_edit_commit(edit, err) != 0)
         return -1;
-    change_format(text, sizeof text, undone);
-    change_format_counts(counts, sizeof counts, undone->removed, undone->changed, undone->added);
-    print_say("%s %s\n%s\n", dry ? "dry run: would undo" : "undone:", text, counts);
+    say(ctl, "undone:", undone);
     return 0;
+}
+
+/* Whether the table has what the change made of it, and so the change can be taken back. */
+static int check(const struct ctl *ctl, uint64_t number, struct change *undone, struct error *err)
+{
+    struct table_edit *edit = ctl_edit_begin(ctl, err);
+    if (edit == NULL)
+        return -1;
+    int rc = table_edit_undo(edit, number, undone, err);
+    table_edit_abort(edit);
+    return rc;
+}
+
+/* ---- through the store */
+
+static int is_ours(const struct change *change, void *data, struct error *err)
+{
+    uint64_t *number = data;
+    (void)err;
+    if (!ctl_made_here(change->user, change->command))
+        return 0;
+    *number = change->number;
+    return 1;
+}
+
+static int find_ours(const struct ctl *ctl, uint64_t *number, struct error *err)
+{
+    int rc = changelog_each(ctl->table, is_ours, number, err);
+    if (rc == 0)
+        error_set(err, EX_DATAERR,
+                  "no change in the log was made on this host: see movedctl log, and undo NUMBER");
+    return rc == 1 ? 0 : -1;
+}
+
+static int revert(const struct change_entry *entry, void *data, struct error *err)
+{
+    struct through *through = data;
+    return entry->before != NULL ? through_put(through, entry->before, err)
+                                 : through_del(through, entry->after, err);
+}
+
+static int undo_through(struct ctl *ctl, uint64_t number, struct error *err)
+{
+    struct change undone;
+    struct through through = {.store = NULL};
+    bool last = number == 0;
+    if (last && find_ours(ctl, &number, err) != 0)
+        return -1;
+    int rc = check(ctl, number, &undone, err);
+    if (rc == 0 && !ctl->options.dry_run) {
+        rc = through_begin(&through, ctl, true, err);
+        if (rc == 0)
+            rc = changelog_each_entry(ctl->table, number, revert, &through, err);
+        if (rc == 0)
+            rc = through_apply(&through, err);
+        if (rc == 0)
+            rc = through_commit(&through, err);
+        through_end(&through);
+    }
+    if (rc == 0)
+        say(ctl, last ? "undone, the last change made on this host:" : "undone:", &undone);
+    return rc;
 }
 
 static int undo(struct ctl *ctl, char **args, struct error *err)
@@ -26,6 +93,9 @@ static int undo(struct ctl *ctl, char **args, struct error *err)
     if (args[0] != NULL && (number = change_read_number(args[0])) == 0)
         return error_set(err, EX_USAGE, "'%s' is not the number of a change: see movedctl log",
                          args[0]);
+    int follows = through_asked(ctl, err);
+    if (follows != 0)
+        return follows < 0 ? -1 : undo_through(ctl, number, err);
     struct table_edit *edit = ctl_edit_begin(ctl, err);
     if (edit == NULL)
         return -1;
@@ -42,7 +112,8 @@ const struct command command_undo = {
     .details = "Reverts any change: an add, a del, an import. The undo is a change too, so a\n"
                "second undo reverts the first. If the change log does not hold all entries of\n"
                "the change, or one of them has been changed since, nothing is changed and the\n"
-               "exit status is 65.\n"
+               "exit status is 65. On a host that follows a store it reverts the last change\n"
+               "made on this host.\n"
                "\n"
                "NUMBER  the number of the change, as printed by movedctl log\n"
                "\n"

@@ -221,7 +221,7 @@ static int count(struct merge *merge, const MDB_val *key, const MDB_val *before,
     (void)edit;
     if (before != NULL && after != NULL && table_same(before, after)) {
         counts->same++;
-        return 0;
+        return merge->watch->tells_same ? tell_difference(merge, key, before, after, err) : 0;
     }
     counts->log_octets += log_octets(key, before, after);
     counts->added += before == NULL;

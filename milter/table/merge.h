@@ -26,9 +26,11 @@ struct merge_watch {
                      void *data);
 
     /* A difference, in the order of the table; before is NULL if the entry is added, after if it is removed. Only
-     * merge_compare calls this. Returns 0 to continue, or -1 with err. */
+     * merge_compare calls this. Returns 0 to continue, or -1 with err. With tells_same it is called for an entry that is
+     * the same in both too. */
     int (*difference)(const struct entry *before, const struct entry *after, void *data,
                       struct error *err);
+    bool tells_same;
 
     /* From time to time: done of all entries have been read. */
     void (*progress)(size_t done, size_t all, void *data);

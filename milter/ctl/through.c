@@ -1,0 +1,182 @@
+#include "ctl/through.h"
+
+#include "follow/state.h"
+#include "table/change.h"
+#include "table/mark.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define IN_FORCE_MS 2000
+#define LOOK_MS     10
+
+int through_asked(const struct ctl *ctl, struct error *err)
+{
+    struct mark mark;
+    if (*ctl->settings->source.connect != '\0')
+        return 1;
+    struct table_view *view = table_view_open(ctl->table, err);
+    if (view == NULL)
+        return -1;
+    enum table_result there = table_get_mark(view, &mark, err);
+    table_view_close(view);
+    if (there == TABLE_FOUND)
+        return error_set(err, EX_CONFIG,
+                         "%s: the table follows a store, and source.connect is not set: set it, or "
+                         "make the table this host's own with movedctl follow --detach",
+                         ctl->path);
+    return there == TABLE_ABSENT ? 0 : -1;
+}
+
+/* ---- the transaction */
+
+int through_begin(struct through *through, const struct ctl *ctl, bool replace, struct error *err)
+{
+    char author[2 * CHANGE_USER_MAX], program[CHANGE_COMMAND_MAX + sizeof "movedctl "];
+    const struct source_settings *source = &ctl->settings->source;
+    struct store_address address = {.key = "source.write",
+                                    .connect = source->write,
+                                    .passfile = source->passfile,
+                                    .schema = source->schema,
+                                    .timeout = source->timeout};
+    *through = (struct through){.ctl = ctl, .replace = replace};
+    if (*source->write == '\0')
+        return 0;
+    if (access(source->passfile, R_OK) != 0)
+        address.passfile =
+            ""; /* it may be the service's alone, and an administrator has one of his own */
+    ctl_author(ctl, author, sizeof author, program, sizeof program);
+    return store_new(&through->store, &address, err) != 0
+               ? -1
+               : store_write_begin(through->store, author, program, err);
+}
+
+int through_apply(struct through *through, struct error *err)
+{
+    if (through->store == NULL)
+        return error_set(err, EX_NOPERM,
+                         "nothing was changed: this host may not write to the store: set "
+                         "source.write, or run the SQL above in the store, as moved_admin");
+    return store_write_apply(through->store, through->replace, &through->written, err);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_in_force(const struct ctl *ctl, int64_t version)
+{
+    struct error unheard;
+    struct mark mark;
+    struct table_view *view = table_view_open(ctl->table, &unheard);
+    if (view == NULL)
+        return false;
+    bool is = table_get_mark(view, &mark, &unheard) == TABLE_FOUND && mark.version >= version;
+    table_view_close(view);
+    return is;
+}
+
+static void warn_of_lag(const struct ctl *ctl)
+{
+    struct follow_state state;
+    struct error unheard;
+    bool held = state_read(&state, ctl->path, &unheard) == 0 && state.status == FOLLOW_HELD;
+    ctl_warn("the store has the change, and this host %s",
+             held ? "holds it back, since so much would go: if that is meant, run movedctl follow "
+                    "--accept"
+                  : "not yet: see movedctl follow --status");
+    state_clear(&state);
+}
+
+int through_commit(struct through *through, struct error *err)
+{
+    const struct timespec pause = {0, LOOK_MS * 1000000};
+    int64_t version, end;
+    if (store_write_commit(through->store, &version, err) != 0)
+        return -1;
+    for (end = now_ms() + IN_FORCE_MS; !is_in_force(through->ctl, version); nanosleep(&pause, NULL))
+        if (now_ms() >= end) {
+            warn_of_lag(through->ctl);
+            break;
+        }
+    return 0;
+}
+
+void through_end(struct through *through)
+{
+    if (through->store != NULL)
+        store_write_abort(through->store);
+    store_free(through->store);
+    through->store = NULL;
+}
+
+/* ---- in place of it: the SQL that would do the same */
+
+#define COLUMNS "new_address, action, valid_from, valid_until, forward_until, disclose, note"
+
+/* standard_conforming_strings has been on since PostgreSQL 9.1. */
+static void print_literal(const char *text, const char *end)
+{
+    if (*text == '\0') {
+        fprintf(stderr, "NULL%s", end);
+        return;
+    }
+    fputc('\'', stderr);
+    for (; *text != '\0'; text++)
+        fputs(*text == '\'' ? "''" : (const char[]){*text, '\0'}, stderr);
+    fprintf(stderr, "'%s", end);
+}
+
+static void print_moment(int64_t moment, const char *end)
+{
+    char text[TIMESTAMP_TEXT_SIZE];
+    timestamp_format(text, sizeof text, moment);
+    print_literal(text, end);
+}
+
+static void print_table(const struct through *through, const char *before, const char *behind)
+{
+    fprintf(stderr, "%s \"", before);
+    for (const char *at = through->ctl->settings->source.schema; *at != '\0'; at++)
+        fputs(*at == '"' ? "\"\"" : (const char[]){*at, '\0'}, stderr);
+    fprintf(stderr, "\".moved %s", behind);
+}
+
+int through_put(struct through *through, const struct entry *entry, struct error *err)
+{
+    char old[ADDRESS_TEXT_SIZE];
+    if (through->store != NULL)
+        return store_write_put(through->store, entry, err);
+    entry_format_old(old, sizeof old, entry);
+    print_table(through, "INSERT INTO", "(old_address, " COLUMNS ") VALUES (");
+    print_literal(old, ", ");
+    print_literal(entry->new, ", ");
+    print_literal(entry_action_name(entry->action), ", ");
+    print_moment(entry->from, ", ");
+    print_moment(entry->until, ", ");
+    print_moment(entry->forward_until, ", ");
+    print_literal(entry_disclose_name(entry->disclose), ", ");
+    print_literal(entry->note, through->replace
+                                   ? ") ON CONFLICT (old_address) DO UPDATE SET (" COLUMNS ") = "
+                                     "(excluded.new_address, excluded.action, excluded.valid_from, "
+                                     "excluded.valid_until, excluded.forward_until, "
+                                     "excluded.disclose, excluded.note);\n"
+                                   : ");\n");
+    return 0;
+}
+
+int through_del(struct through *through, const struct entry *old, struct error *err)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    if (through->store != NULL)
+        return store_write_del(through->store, old, err);
+    entry_format_old(text, sizeof text, old);
+    print_table(through, "DELETE FROM", "WHERE old_address = ");
+    print_literal(text, ";\n");
+    return 0;
+}

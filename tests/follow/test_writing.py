@@ -1,0 +1,158 @@
+"""Changes made with movedctl on a host that follows a store go to the store and come back."""
+
+import json
+import signal
+
+from lib.follower import FollowCase
+
+
+class Writing(FollowCase):
+    def setUp(self):
+        super().setUp()
+        self.store.put(al="al@new.example", bo="bo@new.example")
+        self.mx = self.host().follow()
+        self.mx.until_state("in step")
+
+    def run_on(self, host, *args, stdin=""):
+        done = host.ctl(*args, stdin=stdin)
+        return done.returncode, done.stderr
+
+    def refuses(self, status, words, *args, host=None, stdin=""):
+        before = self.store.entries()
+        done = (host or self.mx).ctl(*args, stdin=stdin)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertRegex(done.stderr, words)
+        self.assertEqual(self.store.entries(), before)
+        return done.stderr
+
+    def test_what_add_and_del_do_is_in_force_when_they_end(self):
+        self.mx.movedctl("add", "Cy@old.example", "cy@new.example", "--note", "it's 5 \\ 6", "--until", "2030-01-02")
+        self.assertEqual(json.loads(self.mx.movedctl("get", "--json", "cy@old.example"))["note"], "it's 5 \\ 6")
+        self.assertEqual(self.store.sql("SELECT old_address, new_address, action, valid_until AT TIME ZONE 'UTC', note FROM moved "
+                                        "WHERE old_address LIKE 'cy%'"),
+                         "cy@old.example|cy@new.example|reject|2030-01-02 00:00:00|it's 5 \\ 6")
+        self.mx.movedctl("del", "AL@old.example", "cy@OLD.example")
+        self.assertEqual(self.mx.has(), {"bo@old.example": "bo@new.example"})
+        self.assertEqual(self.store.entries(), self.mx.has())
+
+    def test_add_without_replace_keeps_what_is_there(self):
+        self.refuses(65, "al@old.example", "add", "al@old.example", "x@new.example")
+        self.mx.movedctl("add", "--replace", "al@old.example", "x@new.example")
+        self.assertEqual(self.mx.has()["al@old.example"], "x@new.example")
+        self.assertEqual(self.store.entries(), self.mx.has())
+
+    def test_del_is_all_or_nothing(self):
+        self.refuses(1, "no entry 'zz@old.example'", "del", "al@old.example", "zz@old.example")
+
+    def test_our_own_parser_judges_first(self):
+        self.refuses(65, "old", "add", "no-domain", "x@new.example")
+        self.store.suspend()
+        self.addCleanup(self.store.resume)
+        self.assertEqual(self.mx.ctl("add", "no-domain", "x@new.example").returncode, 65)
+
+    def test_a_check_of_the_store_refuses(self):
+        self.store.sql("ALTER TABLE moved ADD CONSTRAINT \"only the helpdesk moves people\" CHECK (note IS NOT NULL) NOT VALID")
+        self.addCleanup(self.store.sql, "ALTER TABLE moved DROP CONSTRAINT \"only the helpdesk moves people\"")
+        self.refuses(65, "only the helpdesk moves people", "add", "cy@old.example", "cy@new.example")
+
+    def test_an_import_is_one_transaction(self):
+        before = self.store.sql("SELECT max(version) FROM moved_version")
+        rows = "old,new\n" + "".join(f"u{i}@old.example,u{i}@new.example\n" for i in range(2000)) + "al@old.example,x@new.example\n"
+        self.assertEqual(self.mx.movedctl("import", "-", stdin=rows), "2000 added, 1 changed, 0 removed, 0 unchanged\n")
+        self.assertEqual(int(self.store.sql("SELECT max(version) FROM moved_version")), int(before) + 1)
+        self.assertEqual(self.store.entries(), self.mx.has())
+        self.refuses(65, "1 bad line", "import", "-", stdin=rows + "no-domain,x@new.example\n")
+        self.refuses(65, "--max-remove", "import", "--replace-all", "-", stdin="old,new\nal@old.example,\n")
+
+    def test_an_import_that_removes_much_is_held_until_it_is_accepted(self):
+        rows = "old,new\n" + "".join(f"u{i}@old.example,u{i}@new.example\n" for i in range(50))
+        self.mx.movedctl("import", "-", stdin=rows)
+        done = self.mx.ctl("import", "--replace-all", "--max-remove", "100", "-", stdin="old,new\nal@old.example,x@new.example\n")
+        self.assertEqual((done.returncode, done.stdout), (0, "0 added, 1 changed, 51 removed, 0 unchanged\n"))
+        self.assertIn("movedctl follow --accept", done.stderr)
+        self.assertEqual(self.store.entries(), {"al@old.example": "x@new.example"})
+        self.mx.movedctl("follow", "--accept")
+        self.mx.until_same(self.store)
+
+    def test_a_dry_run_writes_nothing(self):
+        self.assertIn("+ cy@old.example", self.mx.movedctl("import", "--dry-run", "-", stdin="old,new\ncy@old.example,cy@new.example\n"))
+        self.assertNotIn("cy@old.example", self.store.entries())
+
+    def test_undo_takes_back_the_last_change_made_on_this_host(self):
+        self.mx.movedctl("add", "cy@old.example", "cy@new.example")
+        self.store.put(dy="dy@new.example")  # by somebody else, later
+        self.mx.until_same(self.store)
+        self.assertIn("made on this host", self.mx.movedctl("undo"))
+        self.assertNotIn("cy@old.example", self.mx.has())
+        self.assertIn("dy@old.example", self.mx.has())
+        self.assertEqual(self.store.entries(), self.mx.has())
+        self.mx.movedctl("undo")  # a change of this host too
+        self.assertEqual(self.mx.has()["cy@old.example"], "cy@new.example")
+        self.assertEqual(self.store.entries(), self.mx.has())
+
+    def test_undo_of_what_has_been_changed_since_is_refused(self):
+        self.mx.movedctl("add", "cy@old.example", "cy@new.example")
+        self.store.put(cy="other@new.example")
+        self.mx.until_same(self.store)
+        self.refuses(65, "cy@old.example", "undo")
+
+    def test_the_log_names_who_and_with_what(self):
+        self.mx.movedctl("add", "cy@old.example", "cy@new.example")
+        (change, *_) = json.loads(self.mx.movedctl("log", "--json"))
+        self.assertRegex(change["user"], "^[^@]+@.+")
+        self.assertEqual(change["command"], "movedctl add cy@old.example cy@new.example")
+        self.store.put(dy="dy@new.example")
+        self.mx.until_same(self.store)
+        (change, *_) = json.loads(self.mx.movedctl("log", "--json"))
+        self.assertEqual((change["user"], change["command"]), ("postgres", "psql"))
+
+    def test_without_write_the_sql_is_printed(self):
+        reader = self.host(write=False)
+        reader.movedctl("follow", "--once")
+        sql = self.refuses(77, "source.write", "add", "cy@old.example", "cy@new.example", "--note", "it's", host=reader)
+        self.store.sql(*sql.splitlines()[:-1], user="moved_admin")
+        self.assertEqual(self.store.sql("SELECT note FROM moved WHERE old_address = 'cy@old.example'"), "it's")
+        sql = self.refuses(77, "source.write", "del", "cy@old.example", host=reader)
+        self.store.sql(*sql.splitlines()[:-1], user="moved_admin")
+        self.assertNotIn("cy@old.example", self.store.entries())
+        sql = self.refuses(77, "source.write", "import", "-", host=reader, stdin="old,new\nal@old.example,x@new.example\n")
+        self.store.sql(*sql.splitlines()[:-1], user="moved_admin")
+        self.assertEqual(self.store.entries()["al@old.example"], "x@new.example")
+
+    def test_a_store_that_is_down(self):
+        self.store.stop(signal.SIGQUIT)
+        try:
+            self.assertEqual(self.mx.ctl("add", "cy@old.example", "cy@new.example").returncode, 69)
+        finally:
+            self.store.start()
+        self.mx.until_state("in step")
+        self.store.suspend()
+        try:
+            self.assertEqual(self.mx.ctl("add", "cy@old.example", "cy@new.example").returncode, 69)
+        finally:
+            self.store.resume()
+        self.mx.until_state("in step")
+        self.assertNotIn("cy@old.example", self.store.entries())
+
+    def test_init_and_restore_are_refused(self):
+        self.mx.movedctl("backup", self.mx.folder / "copy")
+        self.refuses(77, "follows a store", "restore", self.mx.folder / "copy")
+        self.refuses(77, "follows a store", "init")
+
+    def test_a_backup_seeds_another_host(self):
+        self.mx.movedctl("backup", self.mx.folder / "copy")
+        other = self.host("mx2")
+        other.movedctl("restore", self.mx.folder / "copy")
+        self.assertEqual(other.has(), self.mx.has())
+        self.store.put(cy="cy@new.example")
+        other.movedctl("follow", "--once")
+        other.until_same(self.store)
+
+    def test_a_table_that_follows_and_settings_that_do_not(self):
+        self.mx.movedctl("backup", self.mx.folder / "copy")
+        other = self.host("mx3", settings={"source": None})
+        other.movedctl("restore", self.mx.folder / "copy")
+        self.refuses(78, "--detach", "add", "cy@old.example", "cy@new.example", host=other)
+        other.movedctl("follow", "--detach")
+        other.movedctl("add", "cy@old.example", "cy@new.example")
+        self.assertNotIn("cy@old.example", self.store.entries())
