@@ -74,7 +74,7 @@ static bool put(struct pairs *pairs, const struct hit *hit, size_t place)
     return true;
 }
 
-/* What is behind the last '@'. */
+/* What follows the last '@'. */
 static size_t find_domain(const char **out, const char *sender, size_t length)
 {
     const char *at = length == 0 ? NULL : memrchr(sender, '@', length);

@@ -13,16 +13,16 @@ struct owner {
     const char *name; /* NULL: the user that started it */
 };
 
-/* Finds the user that root becomes; "", or who is not root, stays who he is. Borrows user. Returns 0, or -1 with err
- * (EX_CONFIG). */
+/* Finds the user that root becomes; if user is "" or the process is not root, that is the present user. Borrows user.
+ * Returns 0, or -1 with err (EX_CONFIG). */
 int privileges_find(struct owner *out, const char *user, struct error *err);
 
-/* Root becomes the owner for good: his groups alone, no capability. For the time being the effective group is
- * socket_group, which is the group of every socket bound meanwhile. Who is not root keeps his own. Returns 0, or -1 with
- * err (EX_OSERR). */
+/* Root becomes the owner permanently: with the groups of that user only, and without capabilities. Until
+ * privileges_settle the effective group is socket_group, which is then the group of every socket that is bound. A
+ * process that is not root keeps its own. Returns 0, or -1 with err (EX_OSERR). */
 int privileges_drop(const struct owner *owner, gid_t socket_group, struct error *err);
 
-/* Gives socket_group up again. Returns 0, or -1 with err (EX_OSERR). */
+/* Gives up socket_group. Returns 0, or -1 with err (EX_OSERR). */
 int privileges_settle(const struct owner *owner, struct error *err);
 
 #endif

@@ -15,7 +15,7 @@
 struct store {
     struct store_address address;
     struct conninfo *info;
-    char schema[2 * 64 + 4]; /* quoted, with a dot behind it */
+    char schema[2 * 64 + 4]; /* quoted, with a dot after it */
     size_t host;             /* to try first */
     PGconn *conn;            /* NULL: none */
     bool listens;            /* this store is to be told of changes */

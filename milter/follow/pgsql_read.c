@@ -74,7 +74,7 @@ static int give_head(const PGresult *result, const struct store_reader *reader, 
     return reader->head(&head, reader->data, err);
 }
 
-/* Sends head.sql and what stands behind it. */
+/* Sends head.sql and what follows it. */
 static int send_head(struct store *store, const char *behind, const struct since_question *question,
                      struct error *err)
 {

@@ -30,7 +30,7 @@ int store_write_begin(struct store *store, const char *author, const char *progr
     return 0;
 }
 
-/* A field of COPY's text format, and the separator behind it. "" is null. */
+/* A field of COPY's text format, and the separator after it. "" is null. */
 static void put_field(FILE *line, const char *text, char end)
 {
     if (*text == '\0')

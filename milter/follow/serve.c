@@ -252,7 +252,7 @@ int follow_once(const struct follow *follow, bool compare, bool accepts, struct 
     return result == STEP_FAILED ? -1 : 0;
 }
 
-/* ---- for ever */
+/* ---- forever */
 
 static int jitter(int milliseconds)
 {

@@ -1,4 +1,4 @@
-/* follow/serve.h: keeps the table in step with the store: one step, or for ever. */
+/* follow/serve.h: keeps the table in step with the store: one step, or forever. */
 #ifndef FOLLOW_SERVE_H
 #define FOLLOW_SERVE_H
 

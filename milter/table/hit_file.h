@@ -87,7 +87,7 @@ int hit_file_pause(struct hit_file *file, struct error *err);
 int hit_file_follow(struct hit_file *file, struct table *table, uint32_t today, struct error *err);
 
 /* Looks at some hundred rows behind *place, and drops those that are older than `keep` days or have no entry. Begin with all zero;
- * *place is moved. Returns 1, 0 behind the last row, or -1 with err. */
+ * *place is moved. Returns 1, 0 after the last row, or -1 with err. */
 struct hit_place {
     size_t length;
     char key[RECORD_KEY_MAX];
@@ -109,7 +109,7 @@ struct hit_walk {
 /* From the first row behind this key on; length 0: from the first row. */
 void hit_walk_begin(struct hit_walk *walk, struct hit_file *file, const char *key, size_t length);
 
-/* The next row into walk->at and walk->row. Returns 1, 0 behind the last, or -1 with err. */
+/* The next row into walk->at and walk->row. Returns 1, 0 after the last, or -1 with err. */
 int hit_walk_next(struct hit_walk *walk, struct error *err);
 
 /* The row of exactly this entry. */
