@@ -235,37 +235,3 @@ int attachment_check_table(const char *lookup_socket, struct error *err)
 {
     return probe_stats(lookup_socket, find_table, NULL, err);
 }
-
-/* ---- blocks */
-
-static bool is_marker(const char *line, const char *comment, const char *marker)
-{
-    size_t length = strlen(comment);
-    line += strspn(line, " \t");
-    return strncmp(line, comment, length) == 0 &&
-           strncmp(line + length, marker, strlen(marker)) == 0;
-}
-
-char *attachment_strip(const char *text, const char *comment)
-{
-    char *out = malloc(strlen(text) + 1), *end = out;
-    bool ours = false;
-    if (out == NULL)
-        return NULL;
-    while (*text != '\0') {
-        size_t length = strcspn(text, "\n");
-        bool ends = is_marker(text, comment, ATTACH_END);
-        ours = ours || is_marker(text, comment, ATTACH_BEGIN);
-        if (ours && end > out && is_marker(text, comment, ATTACH_BEGIN ATTACH_NEWLINE))
-            end--;
-        length += text[length] == '\n';
-        if (!ours && !ends) {
-            memcpy(end, text, length);
-            end += length;
-        }
-        ours = ours && !ends;
-        text += length;
-    }
-    *end = '\0';
-    return out;
-}

@@ -6,14 +6,6 @@
 #include "mta/files.h"
 #include "mta/mta.h"
 
-/* attach writes each of its blocks between two such lines, as comments of the file. detach removes these lines
- * and everything between them. */
-#define ATTACH_BEGIN "milter-moved begin: by movedctl attach, to be taken out by movedctl detach"
-#define ATTACH_END   "milter-moved end"
-
-/* Follows ATTACH_BEGIN if the file did not end with a newline: detach then removes that newline too. */
-#define ATTACH_NEWLINE " (a newline before this too)"
-
 /* What is run after the files were changed. checks and reloads are NULL-terminated lists of argv, each
  * NULL-terminated; NULL for none. */
 struct aftermath {
@@ -49,9 +41,5 @@ int attachment_check_table(const char *lookup_socket, struct error *err);
 int attachment_carry_out(const struct mta_request *request, struct file_changes *changes,
                          const struct aftermath *aftermath, const char *nothing, const char *done,
                          struct error *err);
-
-/* The text without our blocks; comment begins a comment of its file ("# ", "dnl # "). On the heap; NULL if
- * memory is out. */
-char *attachment_strip(const char *text, const char *comment);
 
 #endif

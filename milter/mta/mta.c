@@ -1,8 +1,5 @@
 #include "mta/mta.h"
 
-#include "mta/postfix/postfix_attach.h"
-#include "mta/sendmail/sendmail_attach.h"
-
 #include <string.h>
 
 const struct mta mtas[] = {

@@ -53,6 +53,12 @@ struct mta {
 
 extern const struct mta mtas[]; /* the last has no name */
 
+/* The drivers' functions, for their rows. */
+int postfix_attach(const struct mta_request *request, struct error *err);
+int postfix_detach(const struct mta_request *request, struct error *err);
+int sendmail_attach(const struct mta_request *request, struct error *err);
+int sendmail_detach(const struct mta_request *request, struct error *err);
+
 /* The mail server with this name; or NULL with err (EX_USAGE). */
 const struct mta *mta_find(const char *name, struct error *err);
 

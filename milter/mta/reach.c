@@ -54,34 +54,24 @@ static int try_as(const char *path, const struct passwd *user)
     return WIFEXITED(how) ? WEXITSTATUS(how) : CANNOT_TRY;
 }
 
-enum reach reach_find(char *part, size_t size, const char *path, const char *user)
-{
-    const struct passwd *account = getpwnam(user);
-    int number = account == NULL || geteuid() != 0 ? CANNOT_TRY : try_as(path, account);
-    if (number == 0 || number == CANNOT_TRY)
-        return REACH_FREE;
-    bool whole = part_of(part, size, path, number);
-    if (access(part, F_OK) != 0)
-        return REACH_MISSING;
-    return whole ? REACH_SOCKET : REACH_FOLDER;
-}
-
 int reach_check(const char *path, const char *user, struct error *err)
 {
     char part[PATH_MAX];
-    switch (reach_find(part, sizeof part, path, user)) {
-    case REACH_FREE: break;
-    case REACH_MISSING:
+    const struct passwd *account = getpwnam(user);
+    int number = account == NULL || geteuid() != 0 ? CANNOT_TRY : try_as(path, account);
+    if (number == 0 || number == CANNOT_TRY)
+        return 0;
+    bool whole = part_of(part, sizeof part, path, number);
+    if (access(part, F_OK) != 0)
         return error_set(err, EX_NOINPUT, "%s: %s: is milter-moved running?", part,
                          strerror(ENOENT));
-    case REACH_FOLDER:
+    if (!whole)
         return error_set(err, EX_NOPERM, "%s: %s may not pass through it: chmod o+x %s", part, user,
                          part);
-    case REACH_SOCKET:
-        return error_set(err, EX_NOPERM,
-                         "%s: %s may not write to it: set socket_group to a group of %s, and "
-                         "restart milter-moved",
-                         part, user, user);
-    }
-    return 0;
+    const struct group *group = getgrgid(account->pw_gid);
+    return error_set(
+        err, EX_NOPERM,
+        "%s: %s may not write to it: socket_group = \"%s\"; socket_mode = \"0660\"; in "
+        "milter-moved.conf, and restart milter-moved",
+        part, user, group == NULL ? user : group->gr_name);
 }

@@ -33,7 +33,10 @@ class Tools(Case):
         return f"127.0.0.1:{self.postfix.ports['smtp']}/inet"
 
     def write(self, name, text):
-        (self.postfix.conf / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        """As if a while ago: Postfix's programs wait until a file is two seconds old."""
+        path = self.postfix.conf / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 60))
 
     def doctor(self):
         done = self.ctl("doctor", "--smtp", f"127.0.0.1:{self.postfix.ports['smtp']}")
@@ -206,6 +209,58 @@ class WhatIsNotOurs(Tools):
         self.assertEqual(self.daemon.ctl("detach", "--yes").returncode, 64)
 
 
+# What is set in main.cf, and what attach says of it, once.
+SAID = (
+    ("smtpd_recipient_restrictions = permit_mynetworks, reject_unverified_recipient, reject_unauth_destination\n", "a removed one gets its answer, not 551"),
+    ("smtpd_sender_restrictions = reject_unlisted_sender, permit_mynetworks\n", "accepted as a sender"),
+    ("smtpd_reject_unlisted_sender = yes\nsmtpd_sender_restrictions = reject_unlisted_sender\n", "accepted as a sender"),
+    ("smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination, check_policy_service inet:127.0.0.1:10023\n", "one that greylists answers 450"),
+    ("smtpd_restriction_classes = full\nfull = check_policy_service unix:private/quota-status\n", "one that looks at quotas may refuse"),
+    ("smtpd_end_of_data_restrictions = check_policy_service { unix:private/quota-status, timeout=5s }\n", "one that looks at quotas may refuse"),
+    ("recipient_delimiter = +-\n", 'recipient_delimiter = +-, and delimiters = "+"'),
+    ("multi_instance_enable = yes\nmulti_instance_directories = /none/postfix-out\n", "the other instances are left alone; attach --config-dir for each that takes mail: /none/postfix-out"),
+    ("smtpd_milter_maps = cidr:{{192.0.2.8/32 DISABLE}}\n", "remove smtpd_milter_maps and run attach again"),
+    ("smtpd_milters = unix:milter-moved/milter.sock\n", "was added by hand, and is left as it is"),
+)
+
+
+class WhatIsSaid(Tools):
+    def said(self, main, *args):
+        self.write("main.cf", self.before["main.cf"] + main.encode())
+        done = self.ctl("attach", "--dry-run", *args, "postfix")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout + done.stderr
+
+    def test_once_where_it_applies_and_not_where_nothing_has_changed(self):
+        self.begin(answers=False)
+        self.before = self.postfix.files()
+        for main, words in SAID:
+            with self.subTest(main):
+                self.assertEqual(self.said(main).count(words), 1)
+                others = {other for _, other in SAID} - {words}
+                self.assertEqual([other for other in others if other in self.said(main) and "policy" not in main], [])
+        self.said("".join(main for main, _ in SAID[2:]))
+        self.attach()
+        self.assertEqual(self.attach(), "Attached already: nothing to change.\n")
+
+    def test_lists_of_domains_in_files_as_postfix_reads_them(self):
+        domains, more, itself = (self.folder / name for name in ("domains", "more", "itself"))
+        domains.write_text("# virt.example retired.example\n\t# retired.example\nother.example, virt.example\n")
+        more.write_text("virt.example\n")
+        itself.write_text(f"other.example\n{itself}\n")
+        self.begin(answers=False)
+        before = self.postfix.files()
+        self.before = {"main.cf": before["main.cf"].replace(b"virtual_mailbox_domains = virt.example", b"virtual_mailbox_domains = $these")}
+        self.daemon.hold(*[(f"gone@{domain}", "gone@new.example") for domain in ("virt.example", "other.example", "retired.example")])
+        for these, served in ((domains, 2), (f"!{more}, {domains}", 1), (f"!!{domains}", 2), (f"!{domains}, regexp:{{{{/example/ x}}}}", 1)):
+            with self.subTest(str(these)):
+                said = self.said(f"these = {these}\n")
+                self.assertIn(f"{served} domain{'s' * (served > 1)} of class virtual mailbox", said)
+        self.write("main.cf", self.before["main.cf"] + f"these = {itself}\n".encode())
+        done = self.ctl("attach", "--dry-run", "postfix")
+        self.assertEqual((done.returncode, done.stderr), (78, f"movedctl: {itself}: is a list that names itself: take that out\n"))
+
+
 # Where the refusal to relay stands.
 REFUSALS = {
     "relay, as Postfix has it": "",
@@ -230,6 +285,17 @@ class NoLongerServed(Tools):
                 self.assertEqual(self.postfix.files(), before)
             self.doCleanups()
             self.setUp()
+
+    def test_without_the_lookup_socket_strangers_are_deferred(self):
+        """No table of Postfix has another answer in place of one that fails."""
+        self.begin()
+        self.attach("--unserved")
+        self.settled(KNOWN, KNOWN)
+        self.restart(lookup_socket="")
+        for recipient in (PRESENT, UNKNOWN, REMOVED, RETIRED, "victim@elsewhere.example"):
+            self.assertRegex(self.postfix.rcpt(recipient), "^451 4[.]3[.][05] ", recipient)
+        self.restart(lookup_socket=f"unix:{self.daemon.lookups}")
+        self.settled(KNOWN, KNOWN)
 
     def test_what_would_only_be_forwarded_is_not_let_in(self):
         self.begin()

@@ -1,5 +1,6 @@
 #include "suites.h"
 
+#include "mta/attachment.h"
 #include "mta/files.h"
 #include "scratch.h"
 
@@ -185,6 +186,54 @@ START_TEST(the_diff_shows_new_changed_and_removed_files)
 }
 END_TEST
 
+/* ---- attach.conf */
+
+static const struct {
+    const char *why;
+    char what;          /* sets the socket, adds a server, forgets one */
+    const char *server; /* as the value of a set socket too */
+    bool observe;
+    const char *text; /* then; "" for no file */
+} settings_rows[] = {
+    {"nothing to say of", 'a', "sendmail", false, ""},
+    {"a value", 's', "postfix", false, "socket = \"postfix\"; # postfix\n"},
+    {"shared", 'a', "sendmail", true,
+     "socket = \"postfix\"; # postfix sendmail\nmode = \"observe\"; # sendmail\n"},
+    {"again", 'a', "sendmail", true,
+     "socket = \"postfix\"; # postfix sendmail\nmode = \"observe\"; # sendmail\n"},
+    {"another value", 's', "sendmail", false,
+     "socket = \"sendmail\"; # postfix sendmail\nmode = \"observe\"; # sendmail\n"},
+    {"one goes", 'f', "sendmail", false, "socket = \"sendmail\"; # postfix\n"},
+    {"who is not there goes", 'f', "sendmail", false, "socket = \"sendmail\"; # postfix\n"},
+    {"the last goes", 'f', "postfix", false, ""},
+};
+
+START_TEST(settings_go_with_the_last_server_that_needs_them)
+{
+    char conf[PATH_MAX], part[PATH_MAX + 32];
+    struct settings settings = {.file = conf, .mode = MODE_ENFORCE};
+    snprintf(conf, sizeof conf, "%s", at("milter-moved.conf"));
+    snprintf(part, sizeof part, "%s.d/" ATTACH_CONF, conf);
+    for (size_t i = 0; i < sizeof settings_rows / sizeof *settings_rows; i++) {
+        struct mta_request request = {.settings = &settings, .observe = settings_rows[i].observe};
+        struct file_changes changes = {.count = 0};
+        struct error err;
+        const char *server = settings_rows[i].server, *why = settings_rows[i].why;
+        int rc = settings_rows[i].what == 's'
+                     ? attachment_set_key(&request, &changes, server, "socket", server, &err)
+                 : settings_rows[i].what == 'a'
+                     ? attachment_share(&request, &changes, server, &err)
+                     : attachment_forget(&request, &changes, server, &err);
+        ck_assert_msg(rc == 0 && file_changes_apply(&changes, &err) == 0, "%s: %s", why, err.text);
+        if (*settings_rows[i].text == '\0')
+            ck_assert_msg(access(part, F_OK) != 0, "%s", why);
+        else
+            has(part, settings_rows[i].text);
+        file_changes_free(&changes);
+    }
+}
+END_TEST
+
 Suite *files_suite(void)
 {
     Suite *suite = suite_create("files");
@@ -198,6 +247,7 @@ Suite *files_suite(void)
     tcase_add_test(tests, what_is_no_regular_file_is_refused_at_once);
     tcase_add_test(tests, an_existing_file_is_not_written_over);
     tcase_add_test(tests, the_diff_shows_new_changed_and_removed_files);
+    tcase_add_test(tests, settings_go_with_the_last_server_that_needs_them);
     suite_add_tcase(suite, tests);
     return suite;
 }

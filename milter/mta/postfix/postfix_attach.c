@@ -1,5 +1,4 @@
-#include "mta/postfix/postfix_attach.h"
-
+/* mta/postfix/postfix_attach.c: attach and detach for Postfix, as struct mta has them */
 #include "base/endpoint.h"
 #include "mta/attachment.h"
 #include "mta/postfix/postfix.h"

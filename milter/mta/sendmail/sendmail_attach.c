@@ -1,10 +1,10 @@
-#include "mta/sendmail/sendmail_attach.h"
-
+/* mta/sendmail/sendmail_attach.c: attach and detach for Sendmail, as struct mta has them */
 #include "base/endpoint.h"
 #include "mta/attachment.h"
 #include "mta/sendmail/sendmail_cf.h"
 #include "mta/sendmail/sendmail_check.h"
 #include "mta/sendmail/sendmail_m4.h"
+#include "mta/sendmail/sendmail_mc.h"
 #include "mta/sendmail/sendmail_run.h"
 #include "net/probe.h"
 
@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COMMENT     "dnl # "
 #define DEFAULT_DIR "/etc/mail"
 #define DOMAINS_MAX 1000 /* of the table that Sendmail is asked about */
 
@@ -91,7 +90,7 @@ static int read_files(struct sendmail_attachment *a, struct error *err)
     a->cf = a->mc == NULL ? NULL : file_read(a->cf_path, err);
     if (a->cf == NULL)
         return -1;
-    a->stripped = attachment_strip(a->mc, COMMENT);
+    a->stripped = sendmail_mc_strip(a->mc);
     if (a->stripped == NULL)
         return out_of_memory(err);
     a->source.cf = a->cf;
@@ -175,54 +174,16 @@ static int find_by_hand(struct sendmail_attachment *a, struct error *err)
                      a->mc_path, filter.name);
 }
 
-/* ---- sendmail.mc */
+/* ---- attach and detach */
 
-/* The first line before which ours have to be: that of a mailer, or of the administrator's own rulesets, which
- * then see what has not moved. NULL if there is none. */
-static const char *find_place(const char *mc)
-{
-    static const char *const words[] = {"MAILER(", "MAILER_DEFINITIONS", "LOCAL_RULESETS"};
-    for (const char *at = mc; *at != '\0';) {
-        const char *word = at + strspn(at, " \t");
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (strncmp(word, words[i], strlen(words[i])) == 0)
-                return at;
-        at += strcspn(at, "\n");
-        at += *at == '\n';
-    }
-    return NULL;
-}
-
-/* The sendmail.mc with our blocks: one includes the m4 file at this path, and one at the end has the milter, after all
- * others. Debian's makefile tries to make each file of a line that begins with include: hence the empty string before
- * it. */
+/* The sendmail.mc with our blocks, which include the m4 file at this path. */
 static char *add_blocks(const struct sendmail_attachment *a, const char *m4_path, struct error *err)
 {
-    char filter[ENDPOINT_TEXT_SIZE + 256] = "", *text;
-    const char *at = find_place(a->stripped);
-    size_t length = strlen(a->stripped);
-    bool whole = length > 0 && a->stripped[length - 1] == '\n';
-    if (at == NULL) {
-        error_set(err, EX_CONFIG, "%s: has no MAILER line, before which our rules have to be",
-                  a->mc_path);
-        return NULL;
-    }
-    if (!a->by_hand)
-        snprintf(filter, sizeof filter,
-                 "%s\nINPUT_MAIL_FILTER(`" SENDMAIL_FILTER
-                 "', `S=%s, F=T, T=C:10s;S:30s;R:30s;E:1m')dnl\n" COMMENT ATTACH_END "\n",
-                 whole ? COMMENT ATTACH_BEGIN : "\n" COMMENT ATTACH_BEGIN ATTACH_NEWLINE,
-                 a->milter);
-    if (asprintf(&text,
-                 "%.*s" COMMENT ATTACH_BEGIN "\n`'include(`%s')dnl\n" COMMENT ATTACH_END "\n%s%s",
-                 (int)(at - a->stripped), a->stripped, m4_path, at, filter) < 0) {
+    char *mc = sendmail_mc_add(a->stripped, m4_path, a->by_hand ? NULL : a->milter);
+    if (mc == NULL)
         out_of_memory(err);
-        return NULL;
-    }
-    return text;
+    return mc;
 }
-
-/* ---- attach and detach */
 
 /* The makefile has to make the sendmail.cf that was shown. */
 static int rebuild(void *data, struct error *err)
@@ -360,6 +321,9 @@ static int make_ahead(struct sendmail_attachment *a, const char *m4, struct erro
 
 static int plan(struct sendmail_attachment *a, struct error *err)
 {
+    if (!sendmail_mc_has_mailer(a->stripped))
+        return error_set(err, EX_CONFIG,
+                         "%s: has no MAILER line, before which our rules have to be", a->mc_path);
     char *m4 = sendmail_m4(a->request->settings, a->filter, a->request->unserved, err);
     char *mc = m4 == NULL ? NULL : add_blocks(a, a->m4_path, err);
     if (mc == NULL || make_ahead(a, m4, err) != 0 ||
