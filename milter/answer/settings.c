@@ -39,8 +39,8 @@ static const int level_values[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, L
 
 /* A new key is a row here and a paragraph in milter-moved.conf(5). */
 static const struct conf_key keys[] = {
-    {.path = "source",
-     .type = CONF_IGNORED}, /* for the daemon alone: it has no other row of the group */
+    /* For the daemon alone, which has no other row of this group. */
+    {.path = "source", .type = CONF_IGNORED},
     {STRING("socket", socket, SETTINGS_SOCKET)},
     {STRING("lookup_socket", lookup_socket, SETTINGS_LOOKUP_SOCKET)},
     {BOOL("allow_remote", allow_remote, false)},

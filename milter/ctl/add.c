@@ -101,6 +101,9 @@ const struct command command_add = {
                "T is 2026-09-01, 2026-09-01T06:00:00+02:00, or relative to now: +180d, with h\n"
                "for hours, d for days, w for weeks.\n"
                "If OLD already has an entry, nothing is changed and the exit status is 65.\n",
+    .example = "movedctl add alice@old.example alice@new.example\n"
+               "movedctl add @old.example @new.example --from 2026-09-01",
+    .operands = "OLD",
     .takes = "gone stay forward forward-until from until disclose note replace",
     .least = 1,
     .most = 2,

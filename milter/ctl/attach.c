@@ -152,6 +152,8 @@ const struct command command_attach = {
                "                    mail for\n"
                "  --raise-limits    raise Postfix's error limits, for mailing lists with many\n"
                "                    moved recipients\n",
+    .example = "movedctl attach --observe postfix",
+    .operands = "postfix sendmail",
     .takes = "config-dir mc dry-run yes observe unserved raise-limits",
     .least = 1,
     .most = 1,
@@ -172,6 +174,8 @@ const struct command command_detach = {
                "  --dry-run         only show the change\n"
                "  --yes             do not ask\n"
                "  --all             from whatever mail server is here\n",
+    .example = "movedctl detach postfix",
+    .operands = "postfix sendmail",
     .takes = "config-dir mc dry-run yes all",
     .least = 0,
     .most = 1,

@@ -47,6 +47,8 @@ const struct command command_backup = {
     .details = "DIR must not exist; it appears when the copy is complete and on disk. The copy\n"
                "is a table: movedctl -d DIR list prints it. During the copy, mail is answered\n"
                "and the table may be changed.\n",
+    .example = "movedctl backup /var/backups/moved",
+    .operands = "DIR",
     .least = 1,
     .most = 1,
     .opens = TABLE_TO_READ,

@@ -27,6 +27,7 @@ const struct command *const commands[] = {
     &command_config,
     &command_help,
     &command_version,
+    &command_complete,
     NULL,
 };
 /* clang-format on */

@@ -271,6 +271,7 @@ const struct command command_config = {
         "\n"
         "  -n      print only what differs from the defaults\n"
         "  --json  print one object\n",
+    .example = "movedctl config -n",
     .takes = "n json",
     .run = print_config,
 };

@@ -4,6 +4,7 @@
 #include "base/guess.h"
 #include "base/printable.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +20,17 @@ void ctl_warn(const char *format, ...)
     va_end(args);
     printable_make(text);
     fprintf(stderr, "movedctl: warning: %s\n", text);
+}
+
+int ctl_read_settings(struct settings **out, const char *given, struct error *err)
+{
+    bool is_default;
+    const char *file = settings_path(given, &is_default);
+    if (is_default && access(file, F_OK) != 0 && errno == ENOENT) {
+        *out = settings_new();
+        return *out == NULL ? error_no_memory(err) : 0;
+    }
+    return settings_read(out, file, err);
 }
 
 int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, struct error *err)
@@ -101,6 +113,8 @@ static const char *command_meant(const struct command *const *all, const char *t
     struct guess guess;
     guess_begin(&guess, typed);
     for (size_t i = 0; *typed != '\0' && all[i] != NULL; i++) {
+        if (all[i]->summary == NULL)
+            continue;
         if (ctl_has_word(all[i]->also, typed))
             return all[i]->name;
         guess_try(&guess, all[i]->name);

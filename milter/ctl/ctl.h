@@ -34,6 +34,7 @@ struct options {
     const char *since, *unused_for, *top, *lasts, *expiring, *output;
     bool add, by_sender, prometheus;
     bool changed; /* -n */
+    bool count;
 };
 
 struct command;
@@ -51,11 +52,15 @@ struct command {
     const char *name;
     const char *also;  /* what other programs call it, separated by blanks: a hint; NULL: nothing */
     const char *usage; /* "get [--json] OLD" */
-    const char *summary;   /* a sentence without its full stop, for the list of commands */
+    const char *
+        summary; /* a sentence without its full stop, for the list of commands; NULL: not in that list */
     const char *details;   /* more lines for help COMMAND; NULL: none */
     void (*explain)(void); /* prints still more of it; NULL: nothing */
-    const char *takes;     /* the long options that it knows, separated by blanks; NULL: none */
-    int least, most;       /* operands; most -1: any number */
+    const char *example;   /* command lines, separated by line feeds */
+    const char
+        *operands; /* what they may be, separated by blanks; see ctl/complete.c; NULL: anything */
+    const char *takes; /* the long options that it knows, separated by blanks; NULL: none */
+    int least, most;   /* operands; most -1: any number */
     enum command_opens opens;
     /* args is NULL-terminated. Returns an exit status of 0 or 1; or -1 with err. */
     int (*run)(struct ctl *ctl, char **args, struct error *err);
@@ -69,6 +74,10 @@ bool ctl_has_word(const char *words, const char *word);
 /* The command of this name among all; or NULL with err (EX_USAGE), which names the one that was meant. */
 const struct command *command_find(const struct command *const *all, const char *name,
                                    struct error *err);
+
+/* Reads the configuration: given (-c), or else as settings_path. If none is given and the installed one is missing,
+ * every key has its default. Returns 0 with *out, which the caller gives to settings_free; or -1 with err. */
+int ctl_read_settings(struct settings **out, const char *given, struct error *err);
 
 /* Parses an old address under the rules of the settings. Returns 0, or -1 with err (EX_DATAERR). */
 int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, struct error *err);
@@ -155,10 +164,10 @@ int backup_before(const struct ctl *ctl, struct error *err);
 /* The owner of a new table: the daemon's user if root creates it; otherwise -1 for both. */
 void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group);
 
-extern const struct command command_add, command_attach, command_backup, command_config,
-    command_del, command_detach, command_doctor, command_export, command_follow, command_get,
-    command_help, command_hits, command_import, command_init, command_lint, command_list,
-    command_log, command_restore, command_schema, command_stats, command_test, command_undo,
-    command_version;
+extern const struct command command_add, command_attach, command_backup, command_complete,
+    command_config, command_del, command_detach, command_doctor, command_export, command_follow,
+    command_get, command_help, command_hits, command_import, command_init, command_lint,
+    command_list, command_log, command_restore, command_schema, command_stats, command_test,
+    command_undo, command_version;
 
 #endif

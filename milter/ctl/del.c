@@ -132,6 +132,8 @@ const struct command command_del = {
     .summary = "Delete entries, all of them or none",
     .details = "If one of them does not exist, nothing is deleted and the exit status is 1.\n"
                "With -, the addresses are read from standard input, one a line.\n",
+    .example = "movedctl del alice@old.example bob@old.example",
+    .operands = "OLD",
     .least = 1,
     .most = -1,
     .opens = TABLE_TO_WRITE,

@@ -39,6 +39,8 @@ const struct command command_doctor = {
                "                    /etc/mail)\n"
                "  --domain D        only the entries of this domain\n"
                "  --json            print an object\n",
+    .example = "movedctl doctor alice@old.example",
+    .operands = "OLD",
     .takes = "json smtp mta config-dir domain",
     .most = -1,
     .opens = TABLE_NONE,

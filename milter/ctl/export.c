@@ -249,6 +249,8 @@ const struct command command_export = {
                "\n"
                "  --domain D      write only the entries of this domain\n"
                "  --skip-bad      write what the format can express, and exit with 0\n",
+    .example = "movedctl export moved.csv",
+    .operands = "FILE",
     .explain = print_formats,
     .takes = "format domain skip-bad",
     .most = 1,

@@ -34,6 +34,8 @@ const struct command command_get = {
                "movedctl test shows which entry answers for a recipient.\n"
                "\n"
                "  --json  print an object\n",
+    .example = "movedctl get --json alice@old.example",
+    .operands = "OLD",
     .takes = "json",
     .least = 1,
     .most = 1,

@@ -4,20 +4,30 @@
 #include "ctl/ctl.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void print_list(const struct command *const *all)
 {
     puts("Usage: movedctl [-c FILE] [-d TABLEDIR] COMMAND ...\n"
          "Manages the table of moved mailboxes, from which milter-moved answers.\n");
     for (; *all != NULL; all++)
-        printf("  %-8s  %s\n", (*all)->name, (*all)->summary);
+        if ((*all)->summary != NULL)
+            printf("  %-8s  %s\n", (*all)->name, (*all)->summary);
     puts("\n"
          "  -c FILE      the configuration; by default $MILTER_MOVED_CONF, or\n"
          "               " MILTER_MOVED_CONF "\n"
          "  -d TABLEDIR  the folder of the table; by default as configured\n"
          "\n"
-         "movedctl help COMMAND explains one. An example of a command:\n"
-         "    movedctl add alice@old.example alice@new.example");
+         "movedctl help COMMAND explains one, with an example.");
+}
+
+static void print_example(const char *lines)
+{
+    puts(strchr(lines, '\n') == NULL ? "\nExample:" : "\nExamples:");
+    for (const char *end; *lines != '\0'; lines = end + (*end == '\n')) {
+        end = lines + strcspn(lines, "\n");
+        printf("    %.*s\n", (int)(end - lines), lines);
+    }
 }
 
 static int help(struct ctl *ctl, char **args, struct error *err)
@@ -29,11 +39,15 @@ static int help(struct ctl *ctl, char **args, struct error *err)
     const struct command *command = command_find(ctl->commands, args[0], err);
     if (command == NULL)
         return -1;
-    printf("Usage: movedctl %s\n%s.\n", command->usage, command->summary);
+    printf("Usage: movedctl %s\n", command->usage);
+    if (command->summary != NULL)
+        printf("%s.\n", command->summary);
     if (command->details != NULL)
         printf("\n%s", command->details);
     if (command->explain != NULL)
         command->explain();
+    if (command->example != NULL)
+        print_example(command->example);
     return 0;
 }
 
@@ -50,6 +64,8 @@ const struct command command_help = {
     .name = "help",
     .usage = "help [COMMAND]",
     .summary = "List the commands, or explain one",
+    .example = "movedctl help add",
+    .operands = "COMMAND",
     .most = 1,
     .run = help,
 };
@@ -58,5 +74,6 @@ const struct command command_version = {
     .name = "version",
     .usage = "version",
     .summary = "Print the version",
+    .example = "movedctl version",
     .run = version,
 };

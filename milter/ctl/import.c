@@ -244,6 +244,9 @@ const struct command command_import = {
                "  --columns old=NAME,new=NAME,...\n"
                "                  the column names of a CSV file from another program\n"
                "  --delimiter C   the column separator, such as ';', or '\\t' for a tab\n",
+    .example = "movedctl import --replace-all --dry-run moved.csv\n"
+               "movedctl import --delimiter ';' --columns old=Mail,new=Target people.csv",
+    .operands = "FILE",
     .explain = print_formats,
     .takes = "format domain columns delimiter replace-all max-remove dry-run skip-bad verbose "
              "backup",

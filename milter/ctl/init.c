@@ -45,5 +45,6 @@ const struct command command_init = {
     .details = "The folder and its files belong to the daemon's user; its group may write them.\n"
                "An existing table is left unchanged. The table records whether upper and lower\n"
                "case are the same (addresses.fold_case).\n",
+    .example = "movedctl init",
     .run = init,
 };

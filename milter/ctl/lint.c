@@ -111,6 +111,7 @@ const struct command command_lint = {
                "          in /etc/resolv.conf\n"
                "  --json  print an array of objects with old, severity, kind, what, right,\n"
                "          domain, entries\n",
+    .example = "movedctl lint --dns",
     .takes = "json dns resolver",
     .opens = TABLE_TO_READ,
     .run = lint_table,

@@ -2,6 +2,7 @@
 #include "ctl/ctl.h"
 
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,10 +59,30 @@ static int print_page(struct list *list, const struct page *page, struct error *
     return rc;
 }
 
-static int list(struct ctl *ctl, char **args, struct error *err)
+/* Prints the entries, or only adds them up where count is not NULL. */
+static int list_pages(struct ctl *ctl, struct page *page, size_t *count, struct error *err)
 {
     struct list made;
+    int rc = 0;
+    if (count == NULL)
+        list_begin(&made, ctl->options.json);
+    while (rc == 0 && !page->done) {
+        rc = read_page(ctl->table, page, err);
+        if (rc == 0 && count != NULL)
+            *count += page->count;
+        else if (rc == 0)
+            rc = print_page(&made, page, err);
+    }
+    if (rc == 0 && count == NULL)
+        list_end(&made);
+    return rc;
+}
+
+static int list(struct ctl *ctl, char **args, struct error *err)
+{
     char domain[ADDRESS_DOMAIN_MAX + 1];
+    size_t count = 0;
+    int rc;
     if (ctl_parse_domain(ctl, domain, err) != 0)
         return -1;
     struct page *page = calloc(1, sizeof *page);
@@ -69,15 +90,12 @@ static int list(struct ctl *ctl, char **args, struct error *err)
         return error_no_memory(err);
     page->domain = domain;
     page->pattern = args[0];
-    list_begin(&made, ctl->options.json);
-    int rc = 0;
-    while (rc == 0 && !page->done) {
-        rc = read_page(ctl->table, page, err);
-        if (rc == 0)
-            rc = print_page(&made, page, err);
-    }
-    if (rc == 0)
-        list_end(&made);
+    if (ctl->options.count && *domain == '\0' && args[0] == NULL)
+        rc = table_count(ctl->table, &count, err);
+    else
+        rc = list_pages(ctl, page, ctl->options.count ? &count : NULL, err);
+    if (rc == 0 && ctl->options.count)
+        printf("%zu\n", count);
     free(page);
     return rc;
 }
@@ -85,15 +103,19 @@ static int list(struct ctl *ctl, char **args, struct error *err)
 const struct command command_list = {
     .name = "list",
     .also = "ls",
-    .usage = "list [--json] [--domain D] [PATTERN]",
+    .usage = "list [--json|--count] [--domain D] [PATTERN]",
     .summary = "Print the entries, sorted by domain",
-    .details = "PATTERN is a shell pattern for the old address: movedctl list 'a*@old.example'.\n"
+    .details = "PATTERN is a shell pattern for the old address.\n"
                "On a terminal the output is in columns. Otherwise the fields are separated by\n"
                "tabs: old, new, action, from, until, forward_until, disclose, note.\n"
                "\n"
                "  --domain D  print only the entries of this domain, without reading the others\n"
-               "  --json      print an array of objects\n",
-    .takes = "json domain",
+               "  --json      print an array of objects\n"
+               "  --count     print only how many there are\n",
+    .example = "movedctl list --domain old.example\n"
+               "movedctl list --count 'a*@old.example'",
+    .operands = "OLD",
+    .takes = "json domain count",
     .most = 1,
     .opens = TABLE_TO_READ,
     .run = list,

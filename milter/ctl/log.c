@@ -281,6 +281,9 @@ const struct command command_log = {
                "             logged too. Deleted changes cannot be undone.\n"
                "  --until T  with --clear: only changes made before T, 2026-09-01 or -30d\n"
                "  --json     print an array of objects\n",
+    .example = "movedctl log alice@old.example\n"
+               "movedctl log --clear --until 2026-01-01",
+    .operands = "OLD",
     .takes = "json clear until",
     .most = 1,
     .opens = TABLE_TO_READ,

@@ -21,18 +21,6 @@ static int fail(const struct error *err)
 
 /* ---- running */
 
-/* If no file is named and the installed one is missing, every key has its default. */
-static int read_settings(struct settings **out, const char *given, struct error *err)
-{
-    bool is_default;
-    const char *file = settings_path(given, &is_default);
-    if (is_default && access(file, F_OK) != 0 && errno == ENOENT) {
-        *out = settings_new();
-        return *out == NULL ? error_no_memory(err) : 0;
-    }
-    return settings_read(out, file, err);
-}
-
 static int run_with_table(struct ctl *ctl, const struct command *command, char **args,
                           struct error *err)
 {
@@ -76,7 +64,7 @@ static int run(struct ctl *ctl, const struct command *command, int argc, char **
     if (ctl->options.help || ctl->options.version)
         return inform(ctl, command, err);
     if (check_operands(command, argc - at, err) != 0 ||
-        read_settings(&settings, ctl->options.file, err) != 0)
+        ctl_read_settings(&settings, ctl->options.file, err) != 0)
         return -1;
     ctl->settings = settings;
     ctl->words = argv;
@@ -97,6 +85,8 @@ static int run_named(struct ctl *ctl, int argc, char **argv, struct error *err)
     if (at == argc)
         return error_set(err, EX_USAGE, "no command: see movedctl help");
     const struct command *command = command_find(commands, argv[at], err);
+    if (command == &command_complete) /* its words are no options of its own */
+        return command->run(ctl, argv + at + 1, err);
     return command == NULL ? -1 : run(ctl, command, argc - at, argv + at, err);
 }
 

@@ -66,6 +66,7 @@ static const struct option_row rows[] = {
     FLAG("add", add),
     FLAG("by-sender", by_sender),
     FLAG("prometheus", prometheus),
+    FLAG("count", count),
 };
 #define ROWS      (sizeof rows / sizeof *rows)
 #define FIRST_ROW 256 /* row n is option value 256 + n, or its letter */

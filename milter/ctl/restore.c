@@ -134,6 +134,8 @@ const struct command command_restore = {
                "  --dry-run        change nothing; print what would be added (+), changed (~)\n"
                "                   and removed (-)\n"
                "  --backup NEWDIR  first copy the table to NEWDIR\n",
+    .example = "movedctl restore --dry-run /var/backups/moved",
+    .operands = "DIR",
     .takes = "dry-run backup",
     .least = 1,
     .most = 1,

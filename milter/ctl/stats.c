@@ -75,6 +75,7 @@ const struct command command_stats = {
                "are 0 are not printed.\n"
                "\n"
                "  --json  print an object with all counters\n",
+    .example = "movedctl stats --json",
     .takes = "json",
     .opens = TABLE_NONE,
     .run = stats,

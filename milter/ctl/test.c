@@ -130,6 +130,8 @@ const struct command command_test = {
                "  --at T           answer as of this time: 2026-09-01, or relative to now: +180d\n"
                "                   (h, d or w)\n"
                "  --json           print an object\n",
+    .example = "movedctl test --client 192.0.2.7 alice@old.example",
+    .operands = "OLD",
     .takes = "json client client-name authenticated smtputf8 at",
     .least = 1,
     .most = 1,

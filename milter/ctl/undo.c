@@ -118,6 +118,7 @@ const struct command command_undo = {
                "NUMBER  the number of the change, as printed by movedctl log\n"
                "\n"
                "  --dry-run  print what would be reverted\n",
+    .example = "movedctl undo --dry-run",
     .takes = "dry-run",
     .most = 1,
     .opens = TABLE_TO_WRITE,

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import unittest
 
@@ -91,6 +92,19 @@ class Commands(unittest.TestCase):
             in_help = set(re.findall(r"(?<![-\w])--([a-z][a-z0-9-]+)", help_of(command)))
             in_page = set(re.findall(r"Fl -([a-z][a-z0-9-]+)", self.items[command]))
             self.assertEqual(in_help, in_page, command)
+
+    def test_each_command_has_an_example_which_it_takes_and_which_the_manual_has(self):
+        page = read("milter/ctl/movedctl.8").split(".Sh EXAMPLES")[1].split(".Sh SEE ALSO")[0].splitlines()
+        for command in commands():
+            examples = re.findall(r"^    (.*)", help_of(command).split("\nExample")[1], re.M)
+            self.assertTrue(examples, command)
+            for example in examples:
+                self.assertIn(example, page)
+                words = shlex.split(example)
+                self.assertEqual(words[:2], ["movedctl", command])
+                done = subprocess.run([*place.program("movedctl"), "-c", "/none", *words[1:]], capture_output=True, text=True,
+                                      timeout=place.PATIENCE)
+                self.assertEqual(done.returncode, 0 if command in ("help", "version") else 66, done.stderr)  # 64: the words are wrong
 
     def test_no_line_of_help_is_broken_by_a_terminal(self):
         for words in ((), *((command,) for command in commands())):

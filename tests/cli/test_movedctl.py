@@ -58,6 +58,12 @@ class Commands(MovedctlCase):
         self.movedctl("add", "--", "-b@old.example", "-b@new.example")
         self.assertIn("-b@new.example", self.movedctl("get", "--", "-b@old.example"))
 
+    def test_list_counts(self):
+        self.daemon.hold(*((f"u{i}@{domain}.example", "") for i in range(150) for domain in ("a", "b")), ("@a.example", ""))
+        for args, count in (([], 301), (["--domain", "a.example"], 151), (["u1*@b.example"], 61), (["--domain", "c.example"], 0),
+                            (["--json"], 301)):
+            self.assertEqual(self.movedctl("list", "--count", *args), f"{count}\n", args)
+
     def test_the_environment_stands_for_the_option_c(self):
         other = Daemon(self.folder / "other")
         other.movedctl("init")
