@@ -63,8 +63,12 @@ static int run(struct ctl *ctl, const struct command *command, int argc, char **
         return -1;
     if (ctl->options.help || ctl->options.version)
         return inform(ctl, command, err);
-    if (check_operands(command, argc - at, err) != 0 ||
-        ctl_read_settings(&settings, ctl->options.file, err) != 0)
+    if (check_operands(command, argc - at, err) != 0)
+        return -1;
+    if (command == &command_help ||
+        command == &command_version) /* helps with a bad configuration too */
+        return command->run(ctl, argv + at, err);
+    if (ctl_read_settings(&settings, ctl->options.file, err) != 0)
         return -1;
     ctl->settings = settings;
     ctl->words = argv;
