@@ -232,7 +232,7 @@ static int run_follow(struct ctl *ctl, char **args, struct error *err)
 
 const struct command command_follow = {
     .name = "follow",
-    .usage = "follow [--once | --status [--json] | --accept [--here] | --resync | --detach]",
+    .usage = "follow [OPTION...]",
     .summary = "Keep the table in step with a store that many hosts share",
     .details = "Follows the PostgreSQL database that source.connect names, until it is ended.\n"
                "The table answers from what it has, whatever becomes of the store.\n"
@@ -247,6 +247,7 @@ const struct command command_follow = {
                "  --here          with --accept: for this host alone\n"
                "  --resync        compare all entries now\n"
                "  --detach        forget the store; the table keeps its entries\n",
+    .example = "movedctl follow --status",
     .takes = "once status accept here resync detach json",
     .run = run_follow,
 };

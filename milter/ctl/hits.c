@@ -232,7 +232,7 @@ static int run(struct ctl *ctl, char **args, struct error *err)
 
 const struct command command_hits = {
     .name = "hits",
-    .usage = "hits [OPTION...] [OLD...] | hits --clear [OPTION...] [OLD...]",
+    .usage = "hits [OPTION...] [OLD...] | hits --clear OLD...|--until T|--all",
     .summary = "Show who still writes to the old addresses",
     .details = "Each mail that an entry answers is counted, with the domain of the sender.\n"
                "A domain that comes back on another day is listed; all others are strangers.\n"
@@ -243,11 +243,14 @@ const struct command command_hits = {
                "  --by-sender     add up by the sender's domain\n"
                "  --unused-for D  print the entries that may be retired: nobody came back in\n"
                "                  the last D of counting, 180d for instance, and the entry is\n"
-               "                  older: movedctl hits --unused-for 180d | movedctl del -\n"
+               "                  older\n"
                "  --add FILE...   add what other hosts have counted: their hits --json\n"
                "  --json          print an array of objects\n"
                "  --clear         forget what was counted: of these entries, of entries whose\n"
                "                  last mail is older than T, or everything\n",
+    .example = "movedctl hits --domain old.example --top 20\n"
+               "movedctl hits --unused-for 180d | movedctl del -",
+    .operands = "OLD",
     .takes = "domain since unused-for by-sender top add json clear until all",
     .most = -1,
     .opens = TABLE_TO_READ,

@@ -52,12 +52,11 @@ const struct command command_schema = {
     .name = "schema",
     .usage = "schema pgsql",
     .summary = "Print the SQL that makes the store of a fleet of hosts",
-    .details = "For PostgreSQL 13 or later:\n"
-               "\n"
-               "  movedctl schema pgsql | psql -v ON_ERROR_STOP=1 -d DATABASE\n"
-               "\n"
+    .details = "For PostgreSQL 13 or later.\n"
                "The tables go into the schema that source.schema names (public). A second run\n"
                "keeps what is there.\n",
+    .example = "movedctl schema pgsql | psql -v ON_ERROR_STOP=1 -d DATABASE",
+    .operands = "pgsql",
     .least = 1,
     .most = 1,
     .run = schema,
