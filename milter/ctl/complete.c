@@ -17,7 +17,7 @@
 #define DOMAINS_MOST 20000 /* domains that are searched for them */
 
 /* The command line, as far as it was read. */
-struct line {
+struct completion {
     struct ctl *ctl;
     const struct command *command; /* NULL: none yet */
     const char *prefix;            /* the last word, or in --option=value the value */
@@ -31,7 +31,7 @@ struct line {
     size_t count, visited;
 };
 
-static void offer(const struct line *line, const char *word, size_t length, const char *what)
+static void offer(const struct completion *line, const char *word, size_t length, const char *what)
 {
     size_t typed = strlen(line->prefix);
     if (length < typed || strncasecmp(word, line->prefix, typed) != 0)
@@ -40,7 +40,7 @@ static void offer(const struct line *line, const char *word, size_t length, cons
            what == NULL ? "" : what);
 }
 
-static void offer_options(const struct line *line)
+static void offer_options(const struct completion *line)
 {
     const char *at = line->command == NULL ? "c d help version" : line->command->takes;
     char name[64];
@@ -53,7 +53,7 @@ static void offer_options(const struct line *line)
         offer(line, "--help", strlen("--help"), NULL);
 }
 
-static int offer_commands(struct line *line)
+static int offer_commands(struct completion *line)
 {
     for (const struct command *const *at = line->ctl->commands; *at != NULL; at++)
         if ((*at)->summary != NULL)
@@ -61,7 +61,7 @@ static int offer_commands(struct line *line)
     return 0;
 }
 
-static int offer_formats(struct line *line)
+static int offer_formats(struct completion *line)
 {
     for (size_t i = 0; formats[i] != NULL; i++)
         offer(line, formats[i]->name, strlen(formats[i]->name), NULL);
@@ -71,7 +71,7 @@ static int offer_formats(struct line *line)
 /* ---- from the table */
 
 /* An address that controls a terminal is left out: the shell would show it. */
-static int offer_entry(struct line *line, const struct entry *entry)
+static int offer_entry(struct completion *line, const struct entry *entry)
 {
     char old[ADDRESS_TEXT_SIZE], shown[ADDRESS_TEXT_SIZE], new[sizeof entry->new];
     entry_format_old(old, sizeof old, entry);
@@ -85,7 +85,7 @@ static int offer_entry(struct line *line, const struct entry *entry)
 /* Stops behind the last mailbox of the domain whose name begins as typed. */
 static int take_mailbox(const struct entry *entry, void *data, struct error *err)
 {
-    struct line *line = data;
+    struct completion *line = data;
     (void)err;
     if (strcmp(entry->domain, line->domain) != 0 || entry->scope != ENTRY_MAILBOX ||
         strncmp(entry->local, line->local, strlen(line->local)) != 0)
@@ -94,7 +94,7 @@ static int take_mailbox(const struct entry *entry, void *data, struct error *err
 }
 
 /* The mailboxes of a domain whose names begin as typed; or where a domain was typed too, the one of this name. */
-static int offer_mailboxes(struct line *line, struct entry *from, struct error *err)
+static int offer_mailboxes(struct completion *line, struct entry *from, struct error *err)
 {
     struct entry found;
     from->scope = *line->local == '\0' ? ENTRY_DOMAIN : ENTRY_MAILBOX;
@@ -111,7 +111,7 @@ static int offer_mailboxes(struct line *line, struct entry *from, struct error *
 /* first is the domain's first entry: its wildcard, if it has one. */
 static int take_domain(const struct entry *first, void *data, struct error *err)
 {
-    struct line *line = data;
+    struct completion *line = data;
     struct entry from = *first;
     char old[ADDRESS_TEXT_SIZE];
     const char *at = strchr(line->prefix, '@');
@@ -130,7 +130,7 @@ static int take_domain(const struct entry *first, void *data, struct error *err)
 
 static int take_domain_name(const struct entry *first, void *data, struct error *err)
 {
-    struct line *line = data;
+    struct completion *line = data;
     (void)err;
     if (first->scope != ENTRY_SUBDOMAINS)
         offer(line, first->domain, strlen(first->domain), NULL);
@@ -138,7 +138,7 @@ static int take_domain_name(const struct entry *first, void *data, struct error 
 }
 
 /* Whoever may not read the table gets no candidates, and no error between the words being typed. */
-static int offer_from_table(struct line *line,
+static int offer_from_table(struct completion *line,
                             int (*take)(const struct entry *, void *, struct error *))
 {
     struct settings *settings = NULL;
@@ -163,25 +163,25 @@ static int offer_from_table(struct line *line,
     return 0;
 }
 
-static int offer_old(struct line *line)
+static int offer_old(struct completion *line)
 {
     return offer_from_table(line, take_domain);
 }
 
-static int offer_domains(struct line *line)
+static int offer_domains(struct completion *line)
 {
     return offer_from_table(line, take_domain_name);
 }
 
 /* ---- which of them */
 
-static int leave_files(struct line *line)
+static int leave_files(struct completion *line)
 {
     (void)line;
     return puts(":file");
 }
 
-static int leave_folders(struct line *line)
+static int leave_folders(struct completion *line)
 {
     (void)line;
     return puts(":dir");
@@ -189,13 +189,13 @@ static int leave_folders(struct line *line)
 
 static const struct {
     const char *name;
-    int (*offer)(struct line *line);
+    int (*offer)(struct completion *line);
 } kinds[] = {
     {"OLD", offer_old},          {"DOMAIN", offer_domains}, {"FORMAT", offer_formats},
     {"COMMAND", offer_commands}, {"FILE", leave_files},     {"DIR", leave_folders},
 };
 
-static void offer_values(struct line *line, const char *values)
+static void offer_values(struct completion *line, const char *values)
 {
     for (size_t i = 0; values != NULL && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(values, kinds[i].name) == 0) {
@@ -210,7 +210,7 @@ static void offer_values(struct line *line, const char *values)
 }
 
 /* The option whose argument is the next word; NULL: that is no argument. */
-static const char *values_behind(const struct line *line, const char *word)
+static const char *values_behind(const struct completion *line, const char *word)
 {
     if (strcmp(word, "-c") == 0)
         return "FILE";
@@ -222,7 +222,7 @@ static const char *values_behind(const struct line *line, const char *word)
 }
 
 /* Takes one of the words before the last. Returns the values of the next word, where that is its argument. */
-static const char *pass(struct line *line, const char *word, const char *values)
+static const char *pass(struct completion *line, const char *word, const char *values)
 {
     if (values != NULL) {
         if (strcmp(line->option, "-c") == 0)
@@ -243,7 +243,7 @@ static const char *pass(struct line *line, const char *word, const char *values)
 /* Offers what fits the last word, behind the words before it. */
 static int complete(struct ctl *ctl, char **words, struct error *err)
 {
-    struct line line = {
+    struct completion line = {
         .ctl = ctl, .before = "", .file = ctl->options.file, .path = ctl->options.path};
     const char *values = NULL;
     char option[64];
