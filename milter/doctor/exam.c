@@ -1,6 +1,8 @@
 /* doctor/exam.c: the steps of an examination, and which mail server it is */
 #include "doctor/exam.h"
 
+#include "mta/unit.h"
+
 #include "net/io.h"
 
 #include <stdlib.h>
@@ -80,6 +82,13 @@ static void tell_commands(struct exam *exam)
     char attach[4096], where[ENDPOINT_TEXT_SIZE];
     snprintf(attach, sizeof attach, "movedctl%s%s attach%s%s", usual ? "" : " -c ",
              usual ? "" : conf, dir == NULL ? "" : " --config-dir ", dir == NULL ? "" : dir);
+    static const char *const names[] = {[UNIT_START] = "start_daemon",
+                                        [UNIT_RESTART] = "restart_daemon",
+                                        [UNIT_RELOAD] = "reload_daemon"};
+    char command[UNIT_COMMAND_SIZE];
+    for (int action = UNIT_START; action <= UNIT_RELOAD; action++)
+        fact_set(&exam->facts, names[action], "%s",
+                 unit_command(command, (enum unit_action)action, exam->evidence.settings));
     fact_set(&exam->facts, "conf", "%s", conf);
     fact_set(&exam->facts, "attach", "%s %s", attach, mta);
     fact_set(&exam->facts, "attach_unserved", "%s --unserved %s", attach, mta);

@@ -86,7 +86,7 @@ void exam_explain(struct exam *exam);
     "milter-moved does not answer on ${silent_socket} (${silent_key} in ${conf}): "                \
     "${silent_error}."
 #define DAEMON_DOWN_MEND                                                                           \
-    "systemctl start milter-moved; its log tells why it does not start, or that it listens "       \
+    "${start_daemon}; its log tells why it does not start, or that it listens "                    \
     "elsewhere"
 
 /* ---- outcome.c */

@@ -165,11 +165,11 @@ static const struct symptom replies[] = {
     {"daemon-differs", FAULT, OF_REPLY, daemon_differs, NULL,
      "milter-moved does not answer about ${recipient} as ${table} has it: it reads another table, or another "
      "configuration than ${conf}.",
-     "table = \"${table}\"; in the configuration that milter-moved is started with (-c), and systemctl reload "
-     "milter-moved"},
+     "table = \"${table}\"; in the configuration that milter-moved is started with (-c), and "
+     "${reload_daemon}"},
     {"other-words", FAULT, OF_REPLY, has_other_words, NULL,
      "The reply is not in the words of ${conf}: expected ${want}, got ${got}.",
-     "systemctl reload milter-moved; with Sendmail ${attach} again, which writes the words into sendmail.cf"},
+     "${reload_daemon}; with Sendmail ${attach} again, which writes the words into sendmail.cf"},
     {"unknown-first", FAULT, OF_REPLY, is_unknown, NULL,
      "The mail server no longer has the mailbox and refuses it itself, before a milter is asked: ${got}.",
      "${attach}, which lets it ask the map listed of milter-moved too"},

@@ -5,6 +5,7 @@
 
 #include "net/probe.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,18 @@ static int take_stat(const char *name, const char *value, void *data, struct err
     return 0;
 }
 
+/* What lets the daemon read its table, by its own word of what is wrong. */
+static void tell_mend(struct exam *exam)
+{
+    const char *wrong = exam->evidence.daemon.table;
+    if (strstr(wrong, strerror(EACCES)) != NULL)
+        fact_set(&exam->facts, "mend_table", "chown -R %s: %s", exam->evidence.settings->user,
+                 exam->request->table);
+    else
+        fact_set(&exam->facts, "mend_table", "%s",
+                 mend_table(strstr(wrong, "no table there") != NULL ? EX_NOINPUT : EX_DATAERR));
+}
+
 /* Whether it runs with what the files have. */
 static void compare(struct exam *exam)
 {
@@ -141,14 +154,15 @@ static void compare(struct exam *exam)
         findings_note(
             &exam->findings, facts, "not-reloaded", FAULT,
             "milter-moved runs with mode = \"${mode}\", and ${conf} has \"${other_mode}\".",
-            "systemctl reload milter-moved (or SIGHUP)");
+            "${reload_daemon}");
+    tell_mend(exam);
     if (*daemon->table != '\0' && strcmp(daemon->table, "good") != 0)
         findings_note(&exam->findings, facts, "daemon-table", FAULT, DAEMON_TABLE_WHY,
                       DAEMON_TABLE_MEND);
     if (*daemon->version != '\0' && strcmp(daemon->version, PACKAGE_VERSION) != 0)
         findings_note(&exam->findings, facts, "daemon-version", NOTE,
                       "milter-moved is version ${daemon_version}, and movedctl is ${version}.",
-                      "systemctl restart milter-moved");
+                      "${restart_daemon}");
 }
 
 static void report_socket(struct exam *exam, const char *key, const char *socket,
@@ -205,7 +219,7 @@ void exam_daemon(struct exam *exam)
         findings_note(&exam->findings, &exam->facts, "observing", NOTE,
                       "mode = \"observe\": milter-moved logs what it would answer, and refuses "
                       "nothing; each recipient gets what it would get without it.",
-                      "mode = \"enforce\"; in ${conf}, and systemctl reload milter-moved, once the "
+                      "mode = \"enforce\"; in ${conf}, and ${reload_daemon}, once the "
                       "log is as it should be");
 }
 

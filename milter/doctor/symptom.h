@@ -69,9 +69,7 @@ extern const struct specialist postfix_specialist, sendmail_specialist;
 bool symptom_is_shut_out(const struct subject *subject, const char *path, const char *user);
 
 /* The daemon's table cannot be read: found by the reply of any mail server. */
-#define DAEMON_TABLE_WHY "milter-moved cannot read its table: ${daemon_table}."
-#define DAEMON_TABLE_MEND                                                                          \
-    "movedctl init, or the owner and mode of ${table}: milter-moved's user has to read and write " \
-    "its files"
+#define DAEMON_TABLE_WHY  "milter-moved cannot read its table: ${daemon_table}."
+#define DAEMON_TABLE_MEND "${mend_table}"
 
 #endif

@@ -45,7 +45,7 @@ static int run_aftermath(const struct mta_request *request, struct file_changes 
 /* Before the mail server asks us: otherwise our first answers would be refusals. */
 static void reload_daemon(const struct mta_request *request)
 {
-    char path[32], name[32] = "";
+    char path[32], name[32] = "", command[UNIT_COMMAND_SIZE];
     pid_t pid = probe_listener(request->settings->lookup_socket);
     snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
     FILE *file = pid > 1 ? fopen(path, "re") : NULL;
@@ -54,8 +54,8 @@ static void reload_daemon(const struct mta_request *request)
     if (file != NULL)
         fclose(file);
     if (!(ours && kill(pid, SIGHUP) == 0) && !unit_reload())
-        request->warn(
-            "milter-moved has to read its configuration again: systemctl reload milter-moved");
+        request->warn("milter-moved has to read its configuration again: %s",
+                      unit_command(command, UNIT_RELOAD, request->settings));
 }
 
 static void say_copies(const struct mta_request *request, const struct file_change *change,

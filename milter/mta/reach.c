@@ -1,5 +1,7 @@
 #include "mta/reach.h"
 
+#include "mta/unit.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
@@ -68,6 +70,8 @@ int reach_check(const char *path, const char *user, struct error *err)
     if (!whole)
         return error_set(err, EX_NOPERM, "%s: %s may not pass through it: chmod o+x %s", part, user,
                          part);
+    if (unit_holds_sockets())
+        return error_set(err, EX_NOPERM, "%s: %s may not write to it: " UNIT_REGROUP, part, user);
     const struct group *group = getgrgid(account->pw_gid);
     return error_set(
         err, EX_NOPERM,

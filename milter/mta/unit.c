@@ -2,6 +2,7 @@
 
 #include "base/endpoint.h"
 #include "mta/process.h"
+#include "net/probe.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -22,13 +23,13 @@ static bool has_systemd(void)
 
 /* systemd.unit(5): where a package, or an administrator, puts units. No running systemd is asked: in an image there is
  * none. */
-static bool has_socket_unit(void)
+static bool has_unit(const char *name)
 {
     static const char *const folders[] = {"/etc", "/usr/local/lib", "/usr/lib", "/lib"};
     char path[PATH_MAX];
     bool found = false;
     for (size_t i = 0; i < sizeof folders / sizeof *folders && !found; i++) {
-        snprintf(path, sizeof path, "%s/systemd/system/" SOCKETS, folders[i]);
+        snprintf(path, sizeof path, "%s/systemd/system/%s", folders[i], name);
         found = access(path, F_OK) == 0;
     }
     return found;
@@ -51,7 +52,7 @@ int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2]
 {
     char *text = NULL;
     size_t size;
-    if (!has_socket_unit())
+    if (!has_unit(SOCKETS))
         return 0;
     FILE *out = open_memstream(&text, &size);
     if (out == NULL)
@@ -77,10 +78,15 @@ int unit_forget_sockets(struct file_changes *changes, struct error *err)
     return access(path, F_OK) != 0 ? 0 : file_changes_add(changes, path, NULL, err);
 }
 
+bool unit_holds_sockets(void)
+{
+    static const char *const holds[] = {"systemctl", "is-active", "--quiet", SOCKETS, NULL};
+    return has_systemd() && process_succeeds(holds);
+}
+
 const char *const *const *unit_restarts(void)
 {
     static const char *const runs[] = {"systemctl", "is-active", "--quiet", SERVICE, SOCKETS, NULL};
-    static const char *const holds[] = {"systemctl", "is-active", "--quiet", SOCKETS, NULL};
     /* systemd removes the sockets of the unit as it was loaded, and the service along with them (PartOf=). */
     static const char *const stop[] = {"systemctl", "stop", SOCKETS, NULL};
     static const char *const load[] = {"systemctl", "daemon-reload", NULL};
@@ -90,7 +96,7 @@ const char *const *const *unit_restarts(void)
     static const char *const *const alone[] = {restart, NULL};
     if (!has_systemd() || !process_succeeds(runs))
         return NULL;
-    return process_succeeds(holds) ? both : alone;
+    return unit_holds_sockets() ? both : alone;
 }
 
 bool unit_restart(void)
@@ -106,4 +112,62 @@ bool unit_reload(void)
 {
     static const char *const reload[] = {"systemctl", "reload", SERVICE, NULL};
     return has_systemd() && process_succeeds(reload);
+}
+
+/* ---- for an administrator */
+
+/* The sockets that attach has moved are known to systemd after this. */
+#define LOAD_AND_RESTART "systemctl daemon-reload; systemctl restart " SOCKETS " " SERVICE
+/* systemd gives up after some failed starts, and then starts nothing before this. */
+#define START_AGAIN                                                                                \
+    "systemctl reset-failed " SOCKETS " " SERVICE "; systemctl restart " SOCKETS " " SERVICE
+
+static const char *name_unit_command(enum unit_action action)
+{
+    static const char *const is_failed[] = {"systemctl", "is-failed", "--quiet",
+                                            SERVICE,     SOCKETS,     NULL};
+    switch (action) {
+    case UNIT_START: break;
+    case UNIT_RESTART:
+        return has_unit(SOCKETS) && !unit_holds_sockets() ? LOAD_AND_RESTART
+                                                          : "systemctl restart " SERVICE;
+    case UNIT_RELOAD: return "systemctl reload " SERVICE;
+    }
+    return has_unit(SOCKETS) && process_succeeds(is_failed) ? START_AGAIN
+                                                            : "systemctl start " SERVICE;
+}
+
+/* The process that has to be told, "$(cat FILE)" where a file has its number. */
+static void name_process(char *out, size_t size, const struct settings *settings)
+{
+    pid_t pid = *settings->pid_file != '\0' ? 0 : probe_listener(settings->lookup_socket);
+    if (*settings->pid_file != '\0')
+        snprintf(out, size, "$(cat %.200s)", settings->pid_file);
+    else if (pid > 0)
+        snprintf(out, size, "%d", (int)pid);
+    else
+        snprintf(out, size, "$(pidof " SERVICE ")");
+}
+
+const char *unit_command(char *out, enum unit_action action, const struct settings *settings)
+{
+    char process[256], start[256];
+    bool is_usual = settings->file == NULL || strcmp(settings->file, MILTER_MOVED_CONF) == 0;
+    if (has_systemd() && has_unit(SERVICE ".service")) {
+        snprintf(out, UNIT_COMMAND_SIZE, "%s", name_unit_command(action));
+        return out;
+    }
+    snprintf(start, sizeof start, SERVICE "%s%.200s", is_usual ? "" : " -c ",
+             is_usual ? "" : settings->file);
+    name_process(process, sizeof process, settings);
+    switch (action) {
+    case UNIT_START: snprintf(out, UNIT_COMMAND_SIZE, "%s", start); break;
+    case UNIT_RELOAD: snprintf(out, UNIT_COMMAND_SIZE, "kill -HUP %s", process); break;
+    case UNIT_RESTART: /* the file is locked until the old one has ended: flock(1) waits for that */
+        snprintf(out, UNIT_COMMAND_SIZE, "kill %s && %s%.200s%s%s", process,
+                 *settings->pid_file == '\0' ? "" : "flock ", settings->pid_file,
+                 *settings->pid_file == '\0' ? "" : " true && ", start);
+        break;
+    }
+    return out;
 }

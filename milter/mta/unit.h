@@ -3,6 +3,7 @@
 #ifndef MTA_UNIT_H
 #define MTA_UNIT_H
 
+#include "answer/settings.h"
 #include "mta/files.h"
 
 #include <stdbool.h>
@@ -22,6 +23,16 @@ const char *const *const *unit_restarts(void);
 
 /* Runs them. Returns whether there are any and all succeed. */
 bool unit_restart(void);
+
+/* Whether milter-moved.socket is active: then the sockets are made anew with it alone, in the group of their folder. */
+#define UNIT_REGROUP "systemctl restart milter-moved.socket gives it the group of its folder"
+bool unit_holds_sockets(void);
+
+/* What an administrator types to start the daemon, to restart it, or to have it read its configuration again, where systemd
+ * runs it and where it does not: one line in out[UNIT_COMMAND_SIZE]. Returns out. */
+#define UNIT_COMMAND_SIZE 768
+enum unit_action { UNIT_START, UNIT_RESTART, UNIT_RELOAD };
+const char *unit_command(char *out, enum unit_action action, const struct settings *settings);
 
 /* Has the daemon read its configuration again. Returns false if it does not run as a unit. */
 bool unit_reload(void);

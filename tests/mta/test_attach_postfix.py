@@ -209,7 +209,7 @@ class StockPostfix(Case):
         self.start()
         files = self.postfix.files()
         self.daemon.stop()
-        self.assertIn("start it first", self.attach(status=69))
+        self.assertIn(f"start it: milter-moved -c {self.daemon.conf}", self.attach(status=69))
         self.assertEqual(self.postfix.files(), files)
 
     def test_sockets_out_of_postfixs_reach_are_not_attached(self):

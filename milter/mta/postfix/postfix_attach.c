@@ -378,8 +378,8 @@ static int place_sockets(struct postfix_attachment *a, struct error *err)
 /* If the daemon does not answer, or not to Postfix, all recipients would be deferred from now on. */
 static int check_daemon(const struct postfix_attachment *a, struct error *err)
 {
-    if (postfix_check_socket(&a->postfix, a->socket, err) != 0 ||
-        postfix_check_socket(&a->postfix, a->lookups, err) != 0)
+    if (postfix_check_socket(&a->postfix, a->socket, a->request->settings, err) != 0 ||
+        postfix_check_socket(&a->postfix, a->lookups, a->request->settings, err) != 0)
         return -1;
     return attachment_check_table(a->lookups, err);
 }

@@ -46,13 +46,15 @@ int postfix_name_milter(char *out, const struct postfix *postfix, const char *so
     return 0;
 }
 
-int postfix_check_socket(const struct postfix *postfix, const char *socket, struct error *err)
+int postfix_check_socket(const struct postfix *postfix, const char *socket,
+                         const struct settings *settings, struct error *err)
 {
+    char command[UNIT_COMMAND_SIZE];
     const char *path = endpoint_path(socket);
     int fd = probe_connect(socket, err);
     if (fd < 0)
-        return error_set(err, EX_UNAVAILABLE, "milter-moved does not answer on %s: start it first",
-                         socket);
+        return error_set(err, EX_UNAVAILABLE, "milter-moved does not answer on %s: start it: %s",
+                         socket, unit_command(command, UNIT_START, settings));
     close(fd);
     if (path == NULL)
         return 0;
@@ -130,6 +132,7 @@ static int plan_unit(const char *milter, const char *lookups, const struct setti
 int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *request,
                          const struct postfix *postfix, const char *service, struct error *err)
 {
+    char command[UNIT_COMMAND_SIZE];
     struct file_changes changes = {.count = 0};
     const struct aftermath aftermath = {.reloads = unit_restarts()};
 
@@ -148,7 +151,8 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
     file_changes_free(&changes);
     if (rc == 0 && !request->dry_run && aftermath.reloads == NULL)
         rc = error_set(err, EX_TEMPFAIL,
-                       "restart milter-moved, then run this command again for step 2");
+                       "restart milter-moved (%s), then run this command again for step 2",
+                       unit_command(command, UNIT_RESTART, request->settings));
     else if (rc == 0 && !request->dry_run)
         rc = check_moved(milter, err) == 0 ? check_moved(lookups, err) : -1;
     if (rc == 0)

@@ -22,7 +22,8 @@ int postfix_name_milter(char *out, const struct postfix *postfix, const char *so
 
 /* Checks that milter-moved answers on the socket and that Postfix's account can open it. Returns 0, or -1 with
  * err. */
-int postfix_check_socket(const struct postfix *postfix, const char *socket, struct error *err);
+int postfix_check_socket(const struct postfix *postfix, const char *socket,
+                         const struct settings *settings, struct error *err);
 
 /* Moves those of the daemon's two sockets that are not there into the queue folder, because the service called service is
  * chrooted to it: makes their folder, sets them in our configuration, and restarts the daemon if systemd runs it.
