@@ -1,7 +1,6 @@
 #include "answer/settings.h"
 
 #include "base/endpoint.h"
-#include "table/removal.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -95,7 +94,7 @@ static const struct conf_key keys[] = {
     {STRING("source.write", source.write, "")},
     {INT("source.poll", source.poll, 500, 50, 60000, "milliseconds")},
     {INT("source.timeout", source.timeout, 5, 1, 300, "seconds")},
-    {INT("source.max_remove", source.max_remove, REMOVAL_PERCENT, 0, 100, "per cent")},
+    {INT("source.max_remove", source.max_remove, 10, 0, 100, "per cent")},
     {INT("source.reconcile", source.reconcile, 86400, 0, 31536000, "seconds")},
     {INT("source.start_wait", source.start_wait, 10, 0, 600, "seconds")},
     {INT("source.max_lag", source.max_lag, 60, 1, 31536000, "seconds")},

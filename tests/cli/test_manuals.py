@@ -57,7 +57,8 @@ class Configuration(unittest.TestCase):
         self.assertEqual(len(found), len(re.findall(r"^    \{", rows, re.M)), "a row that this test cannot read")
         self.keys = [key for _, key, rest in found if "CONF_IGNORED" not in rest]
         self.defaults = {key: rest.split(", ")[1] for kind, key, rest in found if kind in ("STRING", "BOOL", "CHOICE", "INT")}
-        self.defaults.update({"table": '"/var/lib/milter-moved"', "disclosure.network_limit": "1000",
+        self.defaults.update({"socket": '"unix:/run/milter-moved/milter.sock"', "lookup_socket": '"unix:/run/milter-moved/lookup.sock"',
+                              "table": '"/var/lib/milter-moved"', "disclosure.network_limit": "1000",
                               "disclosure.ipv4_network_prefix": "24", "disclosure.ipv6_network_prefix": "48"})
 
     def test_the_command_config_prints_every_key(self):
@@ -141,7 +142,7 @@ class Configure(unittest.TestCase):
 
 class Pages(unittest.TestCase):
     def test_mandoc_has_nothing_to_say(self):
-        for page in ("milter/ctl/movedctl.8", "milter/daemon/milter-moved.8", "milter/daemon/milter-moved.conf.5"):
+        for page in ("milter/ctl/movedctl.8", "milter/ctl/movedctl-follow.8", "milter/daemon/milter-moved.8", "milter/daemon/milter-moved.conf.5"):
             done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", place.SOURCE / page], capture_output=True, text=True, timeout=place.PATIENCE)
             self.assertEqual(done.stdout + done.stderr, "")
 

@@ -41,12 +41,12 @@ class Store(PostgreSQL):
 class Host(Daemon):
     """A daemon whose table follows the store. Its follower is started by follow() and ended with the context."""
 
-    def __init__(self, folder, store, write=True, settings=None, **source):
+    def __init__(self, folder, store, write=True, settings=None, way="unix", **source):
         self.follower = None
         self.source = {"connect": store.connect("moved_follow"), "poll": 100, "timeout": 2, **source}
         if write:
             self.source["write"] = store.connect("moved_admin")
-        super().__init__(folder, **{"source": self.source, **(settings or {})})
+        super().__init__(folder, way, **{"source": self.source, **(settings or {})})
 
     def follow(self, **how):
         self.follower = place.Process(place.program("movedctl") + ["-c", str(self.conf), "follow"], self.folder / "follow.log", **how)
