@@ -47,14 +47,14 @@ static int cannot(const struct copy *copy, struct error *err)
 
 static int open_data(struct copy *copy, struct error *err)
 {
-    char name[sizeof copy->data];
     if (place_enter(&copy->in, err) != 0)
         return -1;
-    snprintf(name, sizeof name, DATA ".%ld", (long)getpid());
-    int fd =
-        openat(copy->in.folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        memcpy(copy->data, name, sizeof name);
+    /* Named before it is there: a signal may come as soon as it is. */
+    snprintf(copy->data, sizeof copy->data, DATA ".%ld", (long)getpid());
+    int fd = openat(copy->in.folder, copy->data,
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        copy->data[0] = '\0'; /* not ours */
     if (fd < 0 || fchmod(fd, 0660) != 0)
         cannot(copy, err);
     place_leave(&copy->in);
