@@ -231,7 +231,26 @@ static int find_table(const char *name, const char *value, void *data, struct er
                      "milter-moved cannot read its table, and would defer all mail: %s", value);
 }
 
-int attachment_check_table(const char *lookup_socket, struct error *err)
+static int check_socket(const char *socket, const struct settings *settings, struct error *err)
 {
-    return probe_stats(lookup_socket, find_table, NULL, err);
+    char command[UNIT_COMMAND_SIZE];
+    int fd = probe_connect(socket, err);
+    if (fd >= 0)
+        return close(fd);
+    return error_set(err, EX_UNAVAILABLE, "milter-moved does not answer on %s: start it: %s",
+                     socket, unit_command(command, UNIT_START, settings));
+}
+
+int attachment_check_daemon(const struct mta_request *request, const char *socket,
+                            const char *lookups, struct error *err)
+{
+    int rc = check_socket(socket, request->settings, err);
+    if (rc == 0)
+        rc = check_socket(lookups, request->settings, err);
+    if (rc == 0)
+        rc = probe_stats(lookups, find_table, NULL, err);
+    if (rc == 0 || !request->dry_run)
+        return rc;
+    request->warn("%s", err->text);
+    return 0;
 }

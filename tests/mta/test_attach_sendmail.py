@@ -284,10 +284,17 @@ class StockSendmailCase(Case):
         self.start("define(`confBAD_RCPT_THROTTLE', `3')dnl\n")
         self.assertIn("after 3 in a session each costs a second", self.attach("--dry-run"))
 
-    def test_without_the_daemon_it_is_said_that_mail_is_deferred(self):
+    def test_without_the_daemon_or_its_table_nothing_is_attached(self):
+        """All mail would be deferred."""
         self.start()
         self.daemon.stop()
-        self.assertIn("until it does all mail is deferred", self.attach("--dry-run"))
+        self.assertIn("does not answer", self.attach("--dry-run"))
+        self.refuses("start it: milter-moved -c ", status=69)
+        (self.daemon.table / "data.mdb").rename(self.folder / "away")
+        (self.daemon.table / "data.mdb").write_bytes(b"")
+        self.daemon.start()
+        (self.folder / "away").rename(self.daemon.table / "data.mdb")
+        self.refuses("cannot read its table", status=69)
 
     def test_what_was_changed_in_sendmail_cf_by_hand_is_not_lost(self):
         self.start()

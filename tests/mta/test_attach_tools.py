@@ -151,6 +151,21 @@ class WhatIsNotOurs(Tools):
         self.daemon.stop()
         self.assertEqual(self.postfix.rcpt(PRESENT, port)[:4], "250 ")
 
+    def test_a_port_behind_a_content_filter_is_left_alone(self):
+        """Its client is the filter, which may know what the sender may not."""
+        self.begin("content_filter = scan:[127.0.0.1]:9\n", answers=False)
+        services = (("127.0.0.1:10025", "content_filter="), ("[::1]:10026", "smtpd_proxy_filter="), ("192.0.2.1:587", "content_filter="))
+        self.write("master.cf", self.postfix.files()["master.cf"].decode() + "".join(
+            f"{name} inet n - n - - smtpd\n  -o {option}\n" for name, option in services))
+        done = self.ctl("attach", "--dry-run", "postfix")
+        self.assertIn("127.0.0.1:10025/inet has its content filter switched off in master.cf, and is left alone", done.stdout)
+        self.assertEqual(done.stdout.count("left alone"), 1)
+        self.assertEqual(done.stdout.count("+  -o { moved_milter"), 3)
+
+    def test_a_host_whose_every_smtpd_is_left_alone_is_told_so(self):
+        self.begin("receive_override_options = no_milters\n", answers=False)
+        self.assertIn("nothing is attached: 127.0.0.1:", self.attach(status=78))
+
     def test_mail_of_the_host_itself_waits_for_nobody(self):
         self.begin("non_smtpd_milters = $smtpd_milters\n")
         self.attach()

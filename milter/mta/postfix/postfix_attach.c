@@ -101,8 +101,13 @@ static int read_services(struct postfix_attachment *a, struct error *err)
     a->services = plan_services(a->scratch, &a->service_count, err);
     if (a->services == NULL)
         return -1;
+    for (size_t i = 0; i < a->service_count; i++)
+        if (a->services[i].attached)
+            return 0;
     if (a->service_count > 0)
-        return 0;
+        return error_set(err, EX_CONFIG,
+                         "%s: nothing is attached: %s has %s, and no other smtpd takes mail",
+                         a->master_path, a->services[0].name, a->services[0].why);
     return error_set(err, EX_CONFIG,
                      "%s: no smtpd takes mail here, so nothing is attached: --config-dir names the "
                      "folder of another instance (postmulti -l lists them)",
@@ -378,10 +383,12 @@ static int place_sockets(struct postfix_attachment *a, struct error *err)
 /* If the daemon does not answer, or not to Postfix, all recipients would be deferred from now on. */
 static int check_daemon(const struct postfix_attachment *a, struct error *err)
 {
-    if (postfix_check_socket(&a->postfix, a->socket, a->request->settings, err) != 0 ||
-        postfix_check_socket(&a->postfix, a->lookups, a->request->settings, err) != 0)
+    if (attachment_check_daemon(a->request, a->socket, a->lookups, err) != 0)
         return -1;
-    return attachment_check_table(a->lookups, err);
+    return a->request->dry_run || (postfix_check_socket(&a->postfix, a->socket, err) == 0 &&
+                                   postfix_check_socket(&a->postfix, a->lookups, err) == 0)
+               ? 0
+               : -1;
 }
 
 static int attach_with(struct postfix_attachment *a, struct error *err)
@@ -398,7 +405,7 @@ static int attach_with(struct postfix_attachment *a, struct error *err)
         attachment_share(a->request, &a->changes, "postfix", err) != 0)
         return -1;
     if (a->changes.count > 0) {
-        if (!a->request->dry_run && check_daemon(a, err) != 0)
+        if (check_daemon(a, err) != 0)
             return -1;
         say_all(a, by_hand);
     }

@@ -55,9 +55,30 @@ static bool is_chroot(const char *column, const char *dir)
     return old;
 }
 
+/* Whether a content filter on this host returns mail there, which then comes from loopback: a bounce would tell the sender
+ * what only a trusted client may know. */
+static bool is_behind_filter(const char *overrides, const char *service, const char *dir)
+{
+    static const char *const names[] = {"content_filter", "smtpd_proxy_filter"};
+    struct error err;
+    bool is = false;
+    if (strncmp(service, "127.", 4) != 0 && strncmp(service, "[::1]", 5) != 0 &&
+        strncmp(service, "localhost:", 10) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !is; i++) {
+        char *own = override(overrides, service, names[i]);
+        char *others = own == NULL ? NULL : postfix_value(dir, names[i], true, &err);
+        is = others != NULL && postfix_is_blank(own) && !postfix_is_blank(others);
+        free(own);
+        free(others);
+    }
+    return is;
+}
+
 /* Why the service is left alone; NULL if it is not. It can have its milters switched off: by "-o smtpd_milters=", usual
  * after a content filter, or by no_milters, its own or that of main.cf. With our map it would accept recipients that
- * no milter then refuses. One that is told to know every recipient takes back what was accepted before. */
+ * no milter then refuses. One that is told to know every recipient, or has no content filter,
+ * takes back what was accepted before. */
 static const char *find_exemption(const char *overrides, const char *service, const char *dir)
 {
     struct error err;
@@ -71,6 +92,8 @@ static const char *find_exemption(const char *overrides, const char *service, co
         why = "its milters switched off";
     else if (own != NULL && strstr(own, "no_unknown_recipient_checks") != NULL)
         why = "no_unknown_recipient_checks";
+    else if (is_behind_filter(overrides, service, dir))
+        why = "its content filter switched off";
     free(milters);
     free(own);
     free(options);

@@ -46,16 +46,9 @@ int postfix_name_milter(char *out, const struct postfix *postfix, const char *so
     return 0;
 }
 
-int postfix_check_socket(const struct postfix *postfix, const char *socket,
-                         const struct settings *settings, struct error *err)
+int postfix_check_socket(const struct postfix *postfix, const char *socket, struct error *err)
 {
-    char command[UNIT_COMMAND_SIZE];
     const char *path = endpoint_path(socket);
-    int fd = probe_connect(socket, err);
-    if (fd < 0)
-        return error_set(err, EX_UNAVAILABLE, "milter-moved does not answer on %s: start it: %s",
-                         socket, unit_command(command, UNIT_START, settings));
-    close(fd);
     if (path == NULL)
         return 0;
     char *owner = postfix_value(postfix->dir, "mail_owner", true, err);

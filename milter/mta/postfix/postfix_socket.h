@@ -20,10 +20,8 @@ bool postfix_is_out_of_chroot(const struct postfix *postfix, const char *socket)
 int postfix_name_milter(char *out, const struct postfix *postfix, const char *socket,
                         struct error *err);
 
-/* Checks that milter-moved answers on the socket and that Postfix's account can open it. Returns 0, or -1 with
- * err. */
-int postfix_check_socket(const struct postfix *postfix, const char *socket,
-                         const struct settings *settings, struct error *err);
+/* Checks that Postfix's account can open the socket. Returns 0, or -1 with err. */
+int postfix_check_socket(const struct postfix *postfix, const char *socket, struct error *err);
 
 /* Moves those of the daemon's two sockets that are not there into the queue folder, because the service called service is
  * chrooted to it: makes their folder, sets them in our configuration, and restarts the daemon if systemd runs it.

@@ -6,7 +6,6 @@
 #include "mta/sendmail/sendmail_m4.h"
 #include "mta/sendmail/sendmail_mc.h"
 #include "mta/sendmail/sendmail_run.h"
-#include "net/probe.h"
 
 #include <glob.h>
 #include <limits.h>
@@ -144,17 +143,6 @@ static int name_milter(struct sendmail_attachment *a, struct error *err)
                              "brackets, commas and blanks",
                              paths[i]);
     return 0;
-}
-
-static void check_socket(const struct sendmail_attachment *a, const char *socket)
-{
-    struct error err;
-    int fd = probe_connect(socket, &err);
-    if (fd < 0)
-        a->request->warn("milter-moved does not answer on %s: until it does all mail is deferred",
-                         socket);
-    else
-        close(fd);
 }
 
 /* A milter with our socket that was put in by hand keeps its name. */
@@ -302,8 +290,6 @@ static void say_all(const struct sendmail_attachment *a)
     sendmail_say_ports(a->made, a->filter, request->say);
     say_limit(a);
     say_unserved(a);
-    check_socket(a, request->settings->socket);
-    check_socket(a, request->settings->lookup_socket);
 }
 
 /* Makes the new sendmail.cf, with our m4 file in a temporary place. */
@@ -359,6 +345,9 @@ static int attach_with(struct sendmail_attachment *a, struct error *err)
         sendmail_check_reach(a->base, settings->lookup_socket, err) != 0 || plan(a, err) != 0)
         return -1;
     if (attachment_share(a->request, &a->changes, "sendmail", err) != 0)
+        return -1;
+    if (a->changes.count > 0 &&
+        attachment_check_daemon(a->request, settings->socket, settings->lookup_socket, err) != 0)
         return -1;
     if (a->changes.count > 0)
         say_all(a);
