@@ -80,13 +80,23 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
     (void)args;
     if (ctl->options.resolver != NULL && !ctl->options.dns)
         return error_set(err, EX_USAGE, "--resolver requires --dns: use both");
+    if (ctl->options.config_dir != NULL && ctl->options.mta == NULL)
+        return error_set(err, EX_USAGE, "--config-dir requires --mta: use both");
     if (ctl->options.dns && lint_domains_new(&lint.domains, ctl->options.resolver, err) != 0)
         return error_at(err, err->status == EX_USAGE ? "--resolver" : "--dns", 0);
+    if (ctl->options.mta != NULL &&
+        (lint.served = lint_served_new(ctl->options.mta, err)) == NULL) {
+        lint_domains_free(lint.domains);
+        return error_at(err, "--mta", 0);
+    }
     list_begin(&lint.report.list, ctl->options.json);
     int rc = walk_all(&lint, ctl->table, err);
     if (rc == 0 && lint.domains != NULL && lint_domains_check(lint.domains, &lint.report, err) != 0)
         rc = error_at(err, "--dns", 0);
+    if (rc == 0 && lint.served != NULL)
+        rc = lint_served_check(lint.served, ctl->options.config_dir, &lint.report, err);
     lint_domains_free(lint.domains);
+    lint_served_free(lint.served);
     list_end(&lint.report.list);
     if (rc != 0)
         return -1;
@@ -96,7 +106,7 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
 
 const struct command command_lint = {
     .name = "lint",
-    .usage = "lint [--json] [--dns [--resolver ADDRESS[:PORT]]]",
+    .usage = "lint [OPTION...]",
     .summary = "Find entries that do not answer as intended",
     .details = "Prints each finding as \"OLD: severity: what is wrong: what would be right\"; the\n"
                "exit status is then 1. After a warning, senders do not get the intended answer.\n"
@@ -109,10 +119,13 @@ const struct command command_lint = {
                "  --resolver ADDRESS[:PORT]\n"
                "          ask this name server, or several separated by commas, instead of those\n"
                "          in /etc/resolv.conf\n"
+               "  --mta postfix|sendmail\n"
+               "          also find entries that forward in domains that this mail server\n"
+               "          accepts no mail for; --config-dir DIR is where its configuration is\n"
                "  --json  print an array of objects with old, severity, kind, what, right,\n"
                "          domain, entries\n",
     .example = "movedctl lint --dns",
-    .takes = "json dns resolver",
+    .takes = "json dns resolver mta config-dir",
     .opens = TABLE_TO_READ,
     .run = lint_table,
 };

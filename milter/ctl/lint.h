@@ -1,11 +1,12 @@
 /* ctl/lint.h: movedctl lint. lint.c walks through the table, lint_entry.c checks one entry, lint_dns.c looks up the new
- * domains, lint_report.c prints the findings. */
+ * domains, lint_served.c asks the mail server about the old ones, lint_report.c prints the findings. */
 #ifndef CTL_LINT_H
 #define CTL_LINT_H
 
 #include "answer/chain.h"
 #include "ctl/ctl.h"
 #include "ctl/progress.h"
+#include "mta/mta.h"
 
 /* Each has its row in lint_report.c. */
 enum finding {
@@ -25,6 +26,7 @@ enum finding {
     FINDING_NO_MX,
     FINDING_THIS_HOST,
     FINDING_DNS_FAILED,
+    FINDING_NOT_SERVED,
 };
 
 struct lint_report {
@@ -37,12 +39,15 @@ struct lint_report {
 struct about {
     const char *old;    /* of the entry, or of the first of them */
     const char *domain; /* of a finding about a new domain; else "" */
-    size_t entries;     /* that lead there; else 1 */
+    size_t entries;     /* that it is about; else 1 */
 };
 
 /* Prints one finding; format is the sentence that says what is wrong. Returns 0, or -1 with err (EX_IOERR). */
 int report_add(struct lint_report *report, enum finding finding, const struct about *about,
                struct error *err, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* The old domains with entries that forward. */
+struct lint_served;
 
 /* The new domains, each once. Memory grows with these, not with the entries that lead there. */
 struct lint_domains;
@@ -53,6 +58,7 @@ struct lint {
     int64_t now;
     struct lint_report report;
     struct lint_domains *domains; /* to be asked for; NULL: without --dns */
+    struct lint_served *served;   /* likewise; NULL: without --mta */
     size_t entries;               /* looked at */
     size_t past_forwarding;       /* of them: forward_until is over */
     struct chain_trace way;       /* of the entry at hand: large, so not on the stack */
@@ -74,5 +80,20 @@ int lint_domains_add(struct lint_domains *domains, const char *domain, const cha
 /* Looks up all of them, and reports the findings in the order in which the domains were added. Returns 0; or -1 with err,
  * as resolver_ask, and nothing reported. */
 int lint_domains_check(struct lint_domains *domains, struct lint_report *report, struct error *err);
+
+/* ---- lint_served.c */
+
+/* To ask the mail server of this name. Returns NULL with err if there is none (EX_USAGE). */
+struct lint_served *lint_served_new(const char *mta, struct error *err);
+void lint_served_free(struct lint_served *served); /* NULL is allowed */
+
+/* Notes that the entry old forwards mail for domain. Returns 0, or -1 with err (EX_OSERR). */
+int lint_served_add(struct lint_served *served, const char *domain, const char *old,
+                    struct error *err);
+
+/* Asks the mail server with this configuration folder (NULL: the usual one), and reports the domains that it accepts no
+ * mail for. Returns 0, or -1 with err. */
+int lint_served_check(const struct lint_served *served, const char *config_dir,
+                      struct lint_report *to, struct error *err);
 
 #endif

@@ -201,5 +201,9 @@ int lint_entry(struct lint *lint, const struct entry *entry, struct error *err)
         return check_stay(&subject);
     if (entry->forward_until != TIMESTAMP_NONE && entry->forward_until <= lint->now)
         lint->past_forwarding++;
+    else if (lint->served != NULL && entry->action == ENTRY_FORWARD &&
+             entry->scope != ENTRY_SUBDOMAINS && /* nobody can say what these are called */
+             lint_served_add(lint->served, entry->domain, old, err) != 0)
+        return -1;
     return check_way(&subject);
 }

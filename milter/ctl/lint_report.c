@@ -30,6 +30,7 @@ static const struct {
     [FINDING_NO_MX] = {"no-mx", false, "give it an MX, or make sure that it accepts mail"},
     [FINDING_THIS_HOST] = {"this-host", true, "make sure that its mailboxes are on this host"},
     [FINDING_DNS_FAILED] = {"dns-failed", true, "try again later, or correct its name servers"},
+    [FINDING_NOT_SERVED] = {"not-served", true, "accept mail for it, or write reject"},
 };
 
 static int print_finding(enum finding finding, const struct about *about, const char *what)
@@ -39,7 +40,7 @@ static int print_finding(enum finding finding, const struct about *about, const 
     const char *on = !colour ? "" : warning ? "\033[1;31m" : "\033[1;36m";
     char more[64] = "";
     if (about->entries > 1)
-        snprintf(more, sizeof more, " (%zu entries lead there)", about->entries);
+        snprintf(more, sizeof more, " (%zu entries)", about->entries);
     print_text(about->old);
     printf(": %s%s%s: ", on, warning ? "warning" : "note", colour ? "\033[0m" : "");
     print_text(what);

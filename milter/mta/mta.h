@@ -44,6 +44,11 @@ struct mta {
     int (*attach)(const struct mta_request *request, struct error *err);
     int (*detach)(const struct mta_request *request, struct error *err);
 
+    /* Sets served[i]: whether the server with this configuration folder (NULL: the usual one) accepts mail for domains[i],
+     * A-labels, count of them. Returns 0, or -1 with err. */
+    int (*serves)(bool *served, const char *config_dir, const char *const *domains, size_t count,
+                  struct error *err);
+
     /* For doctor. The usual folder of its configuration, and a file that is always in it. */
     const char *dir, *file;
 
@@ -58,6 +63,10 @@ int postfix_attach(const struct mta_request *request, struct error *err);
 int postfix_detach(const struct mta_request *request, struct error *err);
 int sendmail_attach(const struct mta_request *request, struct error *err);
 int sendmail_detach(const struct mta_request *request, struct error *err);
+int postfix_serves(bool *served, const char *config_dir, const char *const *domains, size_t count,
+                   struct error *err);
+int sendmail_serves(bool *served, const char *config_dir, const char *const *domains, size_t count,
+                    struct error *err);
 
 /* The mail server with this name; or NULL with err (EX_USAGE). */
 const struct mta *mta_find(const char *name, struct error *err);

@@ -317,6 +317,12 @@ class StockSendmailCase(Case):
         self.assertIn("--unserved", said)
         denied = self.sendmail.rcpt("gone@retired.example")
         self.assertIn("Relaying denied", denied)
+        self.daemon.hold((REMOVED, "gone@new.example", "forward"), ("gone@retired.example", "gone@new.example", "forward"),
+                         ("more@retired.example", "more@new.example", "forward"))
+        said = self.ctl("lint", "--mta", "sendmail").stdout
+        self.assertEqual(said, "gone@retired.example: warning: is to be forwarded, but Sendmail accepts no mail for retired.example "
+                               "(2 entries): accept mail for it, or write reject\n")
+        self.daemon.hold((REMOVED, "gone@new.example"), ("gone@retired.example", "gone@new.example"))
         self.attach("--unserved")
         self.sendmail.hears("gone@retired.example", NEW)
         self.assertEqual(self.sendmail.rcpt("nobody@retired.example"), denied.replace("gone@", "nobody@"))

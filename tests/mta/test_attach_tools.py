@@ -318,6 +318,12 @@ class NoLongerServed(Tools):
         self.attach("--unserved")
         self.hears(RETIRED, KNOWN)
         self.assertRegex(self.postfix.rcpt("fwd@retired.example"), "Relay access denied")
+        done = self.ctl("lint", "--mta", "postfix")
+        self.assertEqual((done.returncode, done.stdout), (1, "fwd@retired.example: warning: is to be forwarded, but Postfix accepts no "
+                                                             "mail for retired.example: accept mail for it, or write reject\n"))
+        self.daemon.hold((RETIRED, "gone@new.example"), (REMOVED, "gone@new.example", "forward"))
+        self.assertEqual(self.ctl("lint", "--mta", "postfix").returncode, 0)
+        self.assertEqual(self.ctl("lint", "--mta", "exim").returncode, 64)
 
 
 if __name__ == "__main__":

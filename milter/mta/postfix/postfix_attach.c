@@ -460,3 +460,19 @@ int postfix_detach(const struct mta_request *request, struct error *err)
     struct postfix_attachment a = {.request = request};
     return run(&a, detach_with, err);
 }
+
+int postfix_serves(bool *served, const char *config_dir, const char *const *domains, size_t count,
+                   struct error *err)
+{
+    struct postfix postfix;
+    if (postfix_find(&postfix, config_dir, err) != 0)
+        return -1;
+    enum postfix_class *classes = calloc(count + 1, sizeof *classes);
+    int rc = classes == NULL ? out_of_memory(err)
+                             : postfix_classify(&postfix, domains, count, classes, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        served[i] = classes[i] != POSTFIX_NONE;
+    free(classes);
+    postfix_free(&postfix);
+    return rc;
+}

@@ -430,3 +430,14 @@ int sendmail_detach(const struct mta_request *request, struct error *err)
     free_attachment(&a);
     return rc;
 }
+
+int sendmail_serves(bool *served, const char *config_dir, const char *const *domains, size_t count,
+                    struct error *err)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/sendmail.cf", config_dir == NULL ? DEFAULT_DIR : config_dir);
+    int rc = sendmail_ask(served, path, "Basic_check_rcpt", "postmaster@", domains, count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        served[i] = !served[i];
+    return rc;
+}
