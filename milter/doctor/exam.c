@@ -104,6 +104,7 @@ static int examine(struct exam *exam, struct error *err)
     look(exam);
     tell_commands(exam);
     exam_table(exam);
+    exam_following(exam);
     exam_daemon(exam);
     if (exam->evidence.server.answers) {
         int rc =

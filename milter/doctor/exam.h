@@ -2,6 +2,7 @@
  *
  * exam.c       the order of the steps, which mail server it is, the exit status
  * ourselves.c  the table, the daemon, its sockets
+ * following.c  the store that the table follows
  * ask.c        which recipients, and asking the mail server about them
  * explain.c    the symptoms that explain a reply, for any mail server
  * findings.c   what was found
@@ -58,6 +59,11 @@ void exam_daemon(struct exam *exam);
 /* What the map listed answers about an address. */
 enum listed { LISTED_YES, LISTED_NO, LISTED_UNKNOWN };
 enum listed exam_ask_listed(const struct evidence *evidence, const char *address);
+
+/* ---- following.c */
+
+/* Looks at what movedctl follow says of itself, where the table follows a store. What is wrong becomes a finding. */
+void exam_following(struct exam *exam);
 
 /* ---- ask.c */
 

@@ -109,7 +109,10 @@ void exam_table(struct exam *exam)
     }
     fact_set(&exam->facts, "error", "%s", err->text);
     findings_note(&exam->findings, &exam->facts, "table", FAULT,
-                  "The table cannot be read: ${error}.", mend_table(err->status));
+                  "The table cannot be read: ${error}.",
+                  err->status == EX_NOINPUT && *exam->evidence.settings->source.connect != '\0'
+                      ? "movedctl follow makes it: systemctl status milter-moved-follow"
+                      : mend_table(err->status));
 }
 
 /* ---- the daemon */

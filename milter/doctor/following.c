@@ -1,0 +1,61 @@
+/* doctor/following.c: the store that the table follows */
+#include "doctor/exam.h"
+
+#include "follow/state.h"
+
+#include <time.h>
+
+static const char *mend(enum follow_status status)
+{
+    switch (status) {
+    case FOLLOW_HELD:
+        return "put the rows back in the store; or, if they are meant to be gone: movedctl follow "
+               "--accept";
+    case FOLLOW_REFUSED: return "mend what it says; movedctl follow tries again by itself";
+    case FOLLOW_NEVER:
+    case FOLLOW_COMPARING:
+    case FOLLOW_IN_STEP:
+    case FOLLOW_BEHIND:
+    case FOLLOW_DOWN: break;
+    }
+    return "systemctl status milter-moved-follow; movedctl follow --status";
+}
+
+static void note_state(struct exam *exam, const struct follow_state *state)
+{
+    int status = state_exit_status(state, time(NULL), exam->evidence.settings->source.max_lag);
+    fact_set(&exam->facts, "follow_state", "%s", state_name(state->status));
+    fact_set(&exam->facts, "follow_reason", "%s",
+             state->reason[0] != '\0' ? state->reason : "its last word is old");
+    fact_set(&exam->facts, "skipped", "%zu", state->skipped.count);
+    if (status == 1)
+        findings_note(
+            &exam->findings, &exam->facts, "follow-skipped", NOTE,
+            "${skipped} rows of the store are not taken, since they are not as they should be.",
+            "movedctl follow --status says what is wrong with each");
+    else if (status == EX_TEMPFAIL)
+        findings_note(&exam->findings, &exam->facts, "follow-late", NOTE,
+                      "The table is not in step with its store: ${follow_state}.",
+                      "it goes on by itself; movedctl follow --status");
+    else if (status != 0)
+        findings_note(&exam->findings, &exam->facts, "follow", FAULT,
+                      "The table is not in step with its store: ${follow_state}: ${follow_reason}.",
+                      mend(state->status));
+}
+
+void exam_following(struct exam *exam)
+{
+    struct follow_state state;
+    struct error err;
+    if (*exam->evidence.settings->source.connect == '\0')
+        return;
+    int rc = state_read(&state, exam->request->table, &err);
+    if (rc == 0)
+        note_state(exam, &state);
+    fact_set(&exam->facts, "error", "%s", rc < 0 ? err.text : "it has not run yet");
+    if (rc != 0)
+        findings_note(&exam->findings, &exam->facts, "follow", FAULT,
+                      "Nobody keeps the table in step with its store: ${error}.",
+                      "systemctl enable --now milter-moved-follow");
+    state_clear(&state);
+}
