@@ -265,12 +265,11 @@ const struct command command_config = {
     .also = "settings",
     .usage = "config [-n] [--json]",
     .summary = "Print the settings in force",
-    .details =
-        "Prints a configuration that can be read again. The line above each setting that is\n"
-        "not a default names the file and the line that set it.\n"
-        "\n"
-        "  -n      print only what differs from the defaults\n"
-        "  --json  print one object\n",
+    .details = "Prints a configuration that can be read again. The line above each setting that\n"
+               "is not a default names the file and the line that set it.\n"
+               "\n"
+               "  -n      print only what differs from the defaults\n"
+               "  --json  print one object\n",
     .example = "movedctl config -n",
     .takes = "n json",
     .run = print_config,
