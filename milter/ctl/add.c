@@ -72,9 +72,14 @@ static int add(struct ctl *ctl, char **args, struct error *err)
 {
     struct entry_text text;
     struct entry entry;
-    if (read_words(&text, &ctl->options, args, err) != 0 ||
+    int64_t seconds;
+    if (ctl->options.lasts != NULL && ctl->options.until != NULL)
+        return error_set(err, EX_USAGE, "--for and --until exclude each other: use one");
+    if (ctl_parse_for(ctl, &seconds, err) != 0 ||
+        read_words(&text, &ctl->options, args, err) != 0 ||
         entry_parse(&entry, &text, &ctl->settings->addresses, err) != 0)
         return -1;
+    ctl_end_after(&entry, seconds, text.now);
     if (put(ctl, &entry, args[0], err) != 0)
         return -1;
     warn_of_past(&entry, &text);
@@ -94,6 +99,7 @@ const struct command command_add = {
                "  --forward-until T  forward until T, then reject\n"
                "  --from T           the entry is in force from T on\n"
                "  --until T          the entry is in force until T\n"
+               "  --for D            the entry ends D from now: 180d, with h, d or w\n"
                "  --disclose W       who is told NEW: anyone, trusted or nobody\n"
                "  --note S           your own comment, which is never sent\n"
                "  --replace          replace an existing entry\n"
@@ -104,7 +110,7 @@ const struct command command_add = {
     .example = "movedctl add alice@old.example alice@new.example\n"
                "movedctl add @old.example @new.example --from 2026-09-01",
     .operands = "OLD",
-    .takes = "gone stay forward forward-until from until disclose note replace",
+    .takes = "gone stay forward forward-until from until for disclose note replace",
     .least = 1,
     .most = 2,
     .opens = TABLE_TO_WRITE,

@@ -59,6 +59,20 @@ int ctl_parse_duration(int64_t *out, const char *text, struct error *err)
     return 0;
 }
 
+int ctl_parse_for(const struct ctl *ctl, int64_t *seconds, struct error *err)
+{
+    *seconds = 0;
+    return ctl->options.lasts == NULL || ctl_parse_duration(seconds, ctl->options.lasts, err) == 0
+               ? 0
+               : error_at(err, "--for", 0);
+}
+
+void ctl_end_after(struct entry *entry, int64_t seconds, int64_t now)
+{
+    if (seconds > 0 && entry->until == TIMESTAMP_NONE)
+        entry->until = (entry->from > now ? entry->from : now) + seconds;
+}
+
 /* ---- changing the table */
 
 /* Changes. No lookup or listing takes as long as this. */

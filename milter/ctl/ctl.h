@@ -89,6 +89,12 @@ int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err);
 /* Parses a duration: "180d", "12h" or "2w". Returns 0 with *out in seconds, or -1 with err (EX_DATAERR). */
 int ctl_parse_duration(int64_t *out, const char *text, struct error *err);
 
+/* Reads --for. Returns 0 with *seconds, 0 if it was not given; or -1 with err. */
+int ctl_parse_for(const struct ctl *ctl, int64_t *seconds, struct error *err);
+
+/* Has an entry without until end so many seconds after now, or after its from if that is later; 0: leaves it as it is. */
+void ctl_end_after(struct entry *entry, int64_t seconds, int64_t now);
+
 /* As table_edit_begin. On a terminal, a message after a second says that another process is changing the table. Warns
  * of a reader that makes the file grow. */
 struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err);

@@ -110,7 +110,7 @@ static int del_lines(struct ctl *ctl, struct error *err)
     else if (length >= 0 && getc(stdin) != EOF)
         status = error_set(err, EX_DATAERR, "standard input: a NUL: write one address a line");
     else if (length > 0 && (lines = split(text)) == NULL)
-        status = error_set(err, EX_OSERR, "out of memory");
+        status = error_no_memory(err);
     else if (length > 0) {
         status = *lines == NULL ? 0 : del_all(ctl, lines, err);
         free(lines);

@@ -74,7 +74,7 @@ static int print_json(const struct follow_state *state, const char *contact, str
         (json_int_t)state->store_version, "contact", *contact == '\0' ? NULL : contact, "entries",
         (json_int_t)state->entries, "held", (json_int_t)state->held, "skipped_count",
         (json_int_t)state->skipped.count, "skipped", list);
-    int rc = object == NULL ? error_set(err, EX_OSERR, "out of memory")
+    int rc = object == NULL                                    ? error_no_memory(err)
              : json_write(object, stdout, JSON_INDENT(2)) != 0 ? print_failed(err)
                                                                : 0;
     if (rc == 0)

@@ -47,7 +47,7 @@ static json_t *json_day(uint64_t day)
 
 static int print_object(json_t *object, struct error *err)
 {
-    int rc = object == NULL ? error_set(err, EX_OSERR, "out of memory") : 0;
+    int rc = object == NULL ? error_no_memory(err) : 0;
     if (rc == 0 && json_write(object, stdout, JSON_COMPACT) != 0)
         rc = print_failed(err);
     json_decref(object);
@@ -158,7 +158,7 @@ int hits_keep_best(struct hits *hits, const struct entry *old, const struct hit_
         top = hits->best = calloc(1, sizeof *top + (hits->top + 1) * sizeof *top->of);
     struct best *best = top == NULL ? NULL : malloc(sizeof *best);
     if (best == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     *best = (struct best){*old, *row};
     size_t at = top->count++;
     for (; at > 0 && top->of[at - 1]->row.count < row->count; at--)
@@ -200,7 +200,7 @@ int hits_add_up(struct hits *hits, const struct entry *old, const struct hit_row
         const struct hit_slot *slot = &row->slot[i];
         struct sender *sender = names_add(&senders, slot->domain, sizeof *sender);
         if (sender == NULL)
-            return error_set(err, EX_OSERR, "out of memory");
+            return error_no_memory(err);
         sender->mails += slot->mails;
         sender->entries++;
         sender->days = slot->days > sender->days ? slot->days : sender->days;
@@ -250,7 +250,7 @@ int hits_print_senders(struct hits *hits, struct error *err)
     struct sender **sorted = calloc(senders.count + 1, sizeof *sorted);
     size_t count = 0;
     uint32_t most = 0;
-    int rc = sorted == NULL ? error_set(err, EX_OSERR, "out of memory") : 0;
+    int rc = sorted == NULL ? error_no_memory(err) : 0;
     for (struct name *name = senders.first; rc == 0 && name != NULL; name = name->next) {
         sorted[count] = (struct sender *)(void *)name;
         most = sorted[count]->days > most ? sorted[count]->days : most;

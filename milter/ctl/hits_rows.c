@@ -39,7 +39,7 @@ static int add(struct hits *hits, const struct entry *entry, const struct hit_ro
     hits->added.exact = true;
     struct added *added = names_add(&hits->added, old, sizeof *added);
     if (added == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     added->old = *entry;
     hit_row_add(&added->row, row);
     return 0;

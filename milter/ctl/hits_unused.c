@@ -125,7 +125,7 @@ int hits_unused(struct hits *hits, uint32_t days, struct error *err)
         return explain(hits, days);
     struct unused *unused = malloc(sizeof *unused);
     if (unused == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     unused->hits = hits;
     unused->since = since;
     unused->begun = unused->done = false;

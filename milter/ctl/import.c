@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define TELL_EACH 256 /* lines between two updates of the progress */
 
@@ -20,6 +21,7 @@ struct import {
     struct address_rules rules;
     struct columns columns;
     unsigned max_remove; /* per cent */
+    int64_t lasts, now;  /* --for, in seconds; 0: not given */
     FILE *file;
     off_t size; /* of the file in octets; 0: not known */
     struct apply apply;
@@ -78,7 +80,9 @@ static int on_entry(const struct entry *entry, unsigned long line, void *data)
     if (++import->entries % TELL_EACH == 0)
         progress_tell(&import->apply.progress, import->entries, (double)ftello(import->file),
                       (double)import->size);
-    int rc = merge_add(import->apply.merge, entry, line, import->err);
+    struct entry ending = *entry;
+    ctl_end_after(&ending, import->lasts, import->now);
+    int rc = merge_add(import->apply.merge, &ending, line, import->err);
     return rc != 0 && import->err->status == EX_DATAERR ? on_bad(import->err, line, data) : rc;
 }
 
@@ -185,8 +189,9 @@ static int parse_columns(struct import *import, struct error *err)
 static int parse_options(struct import *import, char *domain, struct error *err)
 {
     if (ctl_parse_domain(import->ctl, domain, err) != 0 || parse_columns(import, err) != 0 ||
-        parse_max_remove(import, err) != 0)
+        parse_max_remove(import, err) != 0 || ctl_parse_for(import->ctl, &import->lasts, err) != 0)
         return -1;
+    import->now = time(NULL);
     import->rules = import->ctl->settings->addresses;
     if (*domain != '\0')
         import->rules.local_domain = domain;
@@ -240,6 +245,7 @@ const struct command command_import = {
                "                  ordinary alias; by default these are only counted\n"
                "  --backup DIR    first copy the table to DIR; undo reverts an import, but not\n"
                "                  one that is too large for the change log\n"
+               "  --for D         entries without until end D from now: 180d, with h, d or w\n"
                "  --domain D      the domain of old addresses that have none\n"
                "  --columns old=NAME,new=NAME,...\n"
                "                  the column names of a CSV file from another program\n"
@@ -248,7 +254,7 @@ const struct command command_import = {
                "movedctl import --delimiter ';' --columns old=Mail,new=Target people.csv",
     .operands = "FILE",
     .explain = print_formats,
-    .takes = "format domain columns delimiter replace-all max-remove dry-run skip-bad verbose "
+    .takes = "format for domain columns delimiter replace-all max-remove dry-run skip-bad verbose "
              "backup",
     .least = 1,
     .most = 1,

@@ -73,6 +73,16 @@ static void summarise(const struct lint *lint)
             warnings == 1 ? "warning" : "warnings", notes, notes == 1 ? "note" : "notes");
 }
 
+/* Without it lint says nothing of mail. */
+static void open_hits(struct lint *lint, const char *table)
+{
+    if (hit_file_open(&lint->hits, table, TABLE_READ, NULL) == 0 &&
+        hit_file_state(lint->hits, &lint->counted, NULL) == 0)
+        return;
+    hit_file_free(lint->hits);
+    lint->hits = NULL;
+}
+
 static int lint_table(struct ctl *ctl, char **args, struct error *err)
 {
     struct lint lint = {.settings = ctl->settings, .now = time(NULL)};
@@ -89,6 +99,7 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
         lint_domains_free(lint.domains);
         return error_at(err, "--mta", 0);
     }
+    open_hits(&lint, ctl->path);
     list_begin(&lint.report.list, ctl->options.json);
     int rc = walk_all(&lint, ctl->table, err);
     if (rc == 0 && lint.domains != NULL && lint_domains_check(lint.domains, &lint.report, err) != 0)
@@ -97,6 +108,7 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
         rc = lint_served_check(lint.served, ctl->options.config_dir, &lint.report, err);
     lint_domains_free(lint.domains);
     lint_served_free(lint.served);
+    hit_file_free(lint.hits);
     list_end(&lint.report.list);
     if (rc != 0)
         return -1;

@@ -7,6 +7,7 @@
 #include "ctl/ctl.h"
 #include "ctl/progress.h"
 #include "mta/mta.h"
+#include "table/hit_file.h"
 
 /* Each has its row in lint_report.c. */
 enum finding {
@@ -19,6 +20,7 @@ enum finding {
     FINDING_NEW_TOO_LONG,
     FINDING_EXPIRED,
     FINDING_STAY_ALONE,
+    FINDING_UNUSED,
     FINDING_NEVER_MATCHES,
     FINDING_NO_DOMAIN,
     FINDING_NO_MAIL,
@@ -59,6 +61,8 @@ struct lint {
     struct lint_report report;
     struct lint_domains *domains; /* to be asked for; NULL: without --dns */
     struct lint_served *served;   /* likewise; NULL: without --mta */
+    struct hit_file *hits;        /* who writes to the entries; NULL: not known */
+    struct hit_state counted;     /* of it */
     size_t entries;               /* looked at */
     size_t past_forwarding;       /* of them: forward_until is over */
     struct chain_trace way;       /* of the entry at hand: large, so not on the stack */

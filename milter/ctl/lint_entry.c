@@ -177,6 +177,32 @@ static int check_stay(const struct linted *subject)
     return tell(subject, FINDING_STAY_ALONE, "has no effect, because no other entry moves it");
 }
 
+/* Its forwarding is over. Without a mail since counting began, when it still forwarded, nobody seems to need it. */
+static int check_unused(const struct linted *subject)
+{
+    const struct lint *lint = subject->lint;
+    const struct entry *entry = subject->entry;
+    char key[RECORD_KEY_MAX], began[TIMESTAMP_TEXT_SIZE];
+    struct hit_row row;
+    int64_t since = (int64_t)lint->counted.began * HIT_DAY_SECONDS;
+
+    if (lint->hits == NULL || since > entry->forward_until)
+        return 0;
+    switch (hit_file_find(lint->hits, key,
+                          record_key(key, entry->scope, entry->local, entry->domain), &row,
+                          subject->err)) {
+    case TABLE_FAILED: return -1;
+    case TABLE_FOUND:
+        if (row.count > 0)
+            return 0;
+        break;
+    case TABLE_ABSENT: break;
+    }
+    timestamp_format(began, sizeof began, since);
+    return tell(subject, FINDING_UNUSED, "no longer forwards, and has had no mail since %.10s",
+                began);
+}
+
 /* ---- all of it */
 
 int lint_entry(struct lint *lint, const struct entry *entry, struct error *err)
@@ -199,11 +225,14 @@ int lint_entry(struct lint *lint, const struct entry *entry, struct error *err)
                     "matches no recipient, since an address literal has no subdomains");
     if (entry->action == ENTRY_STAY)
         return check_stay(&subject);
-    if (entry->forward_until != TIMESTAMP_NONE && entry->forward_until <= lint->now)
+    if (entry->forward_until != TIMESTAMP_NONE && entry->forward_until <= lint->now) {
         lint->past_forwarding++;
-    else if (lint->served != NULL && entry->action == ENTRY_FORWARD &&
-             entry->scope != ENTRY_SUBDOMAINS && /* nobody can say what these are called */
-             lint_served_add(lint->served, entry->domain, old, err) != 0)
+        if (check_unused(&subject) != 0)
+            return -1;
+    } else if (lint->served != NULL && entry->action == ENTRY_FORWARD &&
+               entry->scope != ENTRY_SUBDOMAINS && /* nobody can say what these are called */
+               lint_served_add(lint->served, entry->domain, old, err) != 0) {
         return -1;
+    }
     return check_way(&subject);
 }

@@ -23,6 +23,7 @@ static const struct {
     [FINDING_NEW_TOO_LONG] = {"new-too-long", true, "write a shorter one"},
     [FINDING_EXPIRED] = {"expired", false, "delete it, or write a later until"},
     [FINDING_STAY_ALONE] = {"stay-alone", false, "delete it"},
+    [FINDING_UNUSED] = {"unused", true, "delete it"},
     [FINDING_NEVER_MATCHES] = {"never-matches", true, "delete it"},
     [FINDING_NO_DOMAIN] = {"no-domain", true, "write a domain that exists"},
     [FINDING_NO_MAIL] = {"no-mail", true, "write a domain that accepts mail"},

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* The entries read in one view. It is closed before they are printed, because a pager may block the output, and an open
  * view keeps old pages. */
@@ -13,6 +14,7 @@
 struct page {
     const char *domain;  /* only its entries; "": all */
     const char *pattern; /* NULL: all */
+    int64_t now, within; /* only entries that end in so many seconds; 0: all */
     struct entry last;   /* that was read */
     bool begun, done;
     size_t count;
@@ -30,7 +32,8 @@ static int take(const struct entry *entry, void *data, struct error *err)
     page->begun = true;
     page->last = *entry;
     entry_format_old(old, sizeof old, entry);
-    if (page->pattern == NULL || fnmatch(page->pattern, old, FNM_CASEFOLD) == 0)
+    if ((page->pattern == NULL || fnmatch(page->pattern, old, FNM_CASEFOLD) == 0) &&
+        (page->within == 0 || entry_ends_within(entry, page->now, page->within)))
         page->entries[page->count++] = *entry;
     return page->count == PAGE;
 }
@@ -83,14 +86,20 @@ static int list(struct ctl *ctl, char **args, struct error *err)
     char domain[ADDRESS_DOMAIN_MAX + 1];
     size_t count = 0;
     int rc;
+    int64_t within = 0;
     if (ctl_parse_domain(ctl, domain, err) != 0)
         return -1;
+    if (ctl->options.expiring != NULL &&
+        ctl_parse_duration(&within, ctl->options.expiring, err) != 0)
+        return error_at(err, "--expiring", 0);
     struct page *page = calloc(1, sizeof *page);
     if (page == NULL)
         return error_no_memory(err);
     page->domain = domain;
     page->pattern = args[0];
-    if (ctl->options.count && *domain == '\0' && args[0] == NULL)
+    page->now = time(NULL);
+    page->within = within;
+    if (ctl->options.count && *domain == '\0' && args[0] == NULL && within == 0)
         rc = table_count(ctl->table, &count, err);
     else
         rc = list_pages(ctl, page, ctl->options.count ? &count : NULL, err);
@@ -103,19 +112,22 @@ static int list(struct ctl *ctl, char **args, struct error *err)
 const struct command command_list = {
     .name = "list",
     .also = "ls",
-    .usage = "list [--json|--count] [--domain D] [PATTERN]",
+    .usage = "list [--json|--count] [--domain D] [--expiring D] [PATTERN]",
     .summary = "Print the entries, sorted by domain",
-    .details = "PATTERN is a shell pattern for the old address.\n"
-               "On a terminal the output is in columns. Otherwise the fields are separated by\n"
-               "tabs: old, new, action, from, until, forward_until, disclose, note.\n"
-               "\n"
-               "  --domain D  print only the entries of this domain, without reading the others\n"
-               "  --json      print an array of objects\n"
-               "  --count     print only how many there are\n",
+    .details =
+        "PATTERN is a shell pattern for the old address.\n"
+        "On a terminal the output is in columns. Otherwise the fields are separated by\n"
+        "tabs: old, new, action, from, until, forward_until, disclose, note.\n"
+        "\n"
+        "  --domain D  print only the entries of this domain, without reading the others\n"
+        "  --expiring D  print only those whose until or forward_until is reached within D:\n"
+        "              30d, with h, d or w\n"
+        "  --json      print an array of objects\n"
+        "  --count     print only how many there are\n",
     .example = "movedctl list --domain old.example\n"
                "movedctl list --count 'a*@old.example'",
     .operands = "OLD",
-    .takes = "json domain count",
+    .takes = "json domain expiring count",
     .most = 1,
     .opens = TABLE_TO_READ,
     .run = list,

@@ -1,12 +1,14 @@
 /* ctl/stats.c: what the running daemon says of itself */
 #include "ctl/ctl.h"
 
+#include "ctl/prometheus.h"
 #include "format/json.h"
 #include "net/probe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static bool is_number(const char *value)
 {
@@ -30,10 +32,55 @@ static int collect(const char *name, const char *value, void *data, struct error
     return json_object_set_new(object, name, item) == 0 ? 0 : error_no_memory(err);
 }
 
-static int print_json(const char *socket, struct error *err)
+/* ---- what the daemon is not asked for */
+
+#define SOON (30 * 86400) /* seconds */
+
+struct ending {
+    int64_t now;
+    size_t count;
+};
+
+static int count_ending(const struct entry *entry, void *data, struct error *err)
+{
+    struct ending *ending = data;
+    (void)err;
+    ending->count += entry_ends_within(entry, ending->now, SOON);
+    return 0;
+}
+
+/* How many entries end soon. Returns -1 where this user cannot read the table: the daemon's counters are shown all the same. */
+static int find_ending(const struct ctl *ctl, char out[32])
+{
+    struct ending ending = {.now = time(NULL)};
+    struct error err;
+    struct table *table;
+    if (table_open(&table, ctl->path, TABLE_READ, ctl->settings->fold_case, &err) != 0)
+        return -1;
+    struct table_view *view = table_view_open(table, &err);
+    int rc = view == NULL ? -1 : table_each(view, NULL, count_ending, &ending, &err);
+    table_view_close(view);
+    table_free(table);
+    snprintf(out, 32, "%zu", ending.count);
+    return rc;
+}
+
+/* All numbers, of the daemon and of the table. */
+static int each_number(const struct ctl *ctl,
+                       int (*each)(const char *name, const char *value, void *data,
+                                   struct error *err),
+                       void *data, struct error *err)
+{
+    char ending[32];
+    if (probe_stats(ctl->settings->lookup_socket, each, data, err) != 0)
+        return -1;
+    return find_ending(ctl, ending) == 0 ? each("ending_30d", ending, data, err) : 0;
+}
+
+static int print_json(const struct ctl *ctl, struct error *err)
 {
     json_t *object = json_object();
-    int rc = object == NULL ? error_no_memory(err) : probe_stats(socket, collect, object, err);
+    int rc = object == NULL ? error_no_memory(err) : each_number(ctl, collect, object, err);
     if (rc == 0 && json_write(object, stdout, JSON_INDENT(2)) != 0)
         rc = print_failed(err);
     if (rc == 0)
@@ -61,22 +108,31 @@ static int stats(struct ctl *ctl, char **args, struct error *err)
     if (*socket == '\0')
         return error_set(err, EX_CONFIG,
                          "lookup_socket is \"\": set it, so that the daemon can be asked");
-    int rc = ctl->options.json ? print_json(socket, err) : probe_stats(socket, print, NULL, err);
+    if (ctl->options.output != NULL && !ctl->options.prometheus)
+        return error_set(err, EX_USAGE, "--output requires --prometheus: use both");
+    int rc = ctl->options.prometheus ? prometheus_write(ctl, ctl->options.output, err)
+             : ctl->options.json     ? print_json(ctl, err)
+                                     : each_number(ctl, print, NULL, err);
     return rc == 0 ? 0 : explain(err);
 }
 
 const struct command command_stats = {
     .name = "stats",
-    .usage = "stats [--json]",
+    .usage = "stats [--json] | stats --prometheus [--output FILE]",
     .summary = "Print what the running daemon has answered since it started",
     .details = "Asks the daemon on lookup_socket. A counter is named GROUP.RULE. The group\n"
                "milter counts recipients that a mail server asked about, and observed counts\n"
                "them in observe mode; listed, relocated and reply are the maps. Counters that\n"
                "are 0 are not printed.\n"
                "\n"
-               "  --json  print an object with all counters\n",
+               "ending_30d is how many entries end within 30 days.\n"
+               "\n"
+               "  --json         print an object with all counters\n"
+               "  --prometheus   print them for Prometheus, with what movedctl follow is doing\n"
+               "  --output FILE  write FILE, whole or not at all, for node_exporter's textfile\n"
+               "                 collector\n",
     .example = "movedctl stats --json",
-    .takes = "json",
+    .takes = "json prometheus output",
     .opens = TABLE_NONE,
     .run = stats,
 };

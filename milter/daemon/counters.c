@@ -46,29 +46,20 @@ void counters_count_limit(enum limit_level level)
 
 /* ---- lines */
 
-#define STATES 9 /* lines that are no count of answers or limits */
-
-static void write_state(char *out, size_t size, size_t number)
+static void write_states(FILE *out)
 {
     char started[TIMESTAMP_TEXT_SIZE];
     struct service_state state;
 
     service_describe(&state);
     timestamp_format(started, sizeof started, stats.started);
-    switch (number) {
-    case 0: snprintf(out, size, "version %s", PACKAGE_VERSION); break;
-    case 1: snprintf(out, size, "started %s", started); break;
-    case 2: snprintf(out, size, "mode %s", state.observes ? "observe" : "enforce"); break;
-    case 3:
-        snprintf(out, size, "table %s",
-                 state.table_error.text[0] == '\0' ? "good" : state.table_error.text);
-        break;
-    case 4: snprintf(out, size, "entries %zu", state.entries); break;
-    case 5: snprintf(out, size, "sessions %lu", open_sessions_total()); break;
-    case 6: snprintf(out, size, "sessions_open %u", open_sessions_count()); break;
-    case 7: snprintf(out, size, "log_lines_lost %lu", log_count_lost()); break;
-    case STATES - 1: snprintf(out, size, "hits_lost %" PRIu64, hits_queue_lost()); break;
-    }
+    fprintf(out, "version %s\nstarted %s\nmode %s\n", PACKAGE_VERSION, started,
+            state.observes ? "observe" : "enforce");
+    fprintf(out, "table %s\nentries %zu\n",
+            state.table_error.text[0] == '\0' ? "good" : state.table_error.text, state.entries);
+    fprintf(out, "sessions %lu\nsessions_open %u\n", open_sessions_total(), open_sessions_count());
+    fprintf(out, "log_lines_lost %lu\nhits_lost %" PRIu64 "\n", log_count_lost(),
+            hits_queue_lost());
 }
 
 static const char *group_name(size_t group)
@@ -79,25 +70,28 @@ static const char *group_name(size_t group)
 }
 
 /* "milter.not_disclosed 3" */
-static void write_count(char *out, size_t size, size_t group, size_t rule)
+static void write_count(FILE *out, size_t group, size_t rule)
 {
-    snprintf(out, size, "%s.%s", group_name(group), rule_name((enum rule)rule));
-    size_t at = strlen(out);
-    for (char *blank = out; (blank = strchr(blank, ' ')) != NULL;)
-        *blank = '_';
-    snprintf(out + at, size - at, " %lu", atomic_load(&stats.answers[group][rule]));
+    fprintf(out, "%s.", group_name(group));
+    for (const char *at = rule_name((enum rule)rule); *at != '\0'; at++)
+        putc(*at == ' ' ? '_' : *at, out);
+    fprintf(out, " %lu\n", atomic_load(&stats.answers[group][rule]));
 }
 
-bool counters_line(char *out, size_t size, size_t number)
+size_t counters_write(char *out, size_t size)
 {
-    if (number < STATES)
-        write_state(out, size, number);
-    else if ((number -= STATES) < LIMIT_LEVELS)
-        snprintf(out, size, "limit_reached.%s %lu", limit_level_name((enum limit_level)number),
-                 atomic_load(&stats.limits[number]));
-    else if ((number -= LIMIT_LEVELS) < (size_t)COUNTERS_GROUPS * RULES)
-        write_count(out, size, number / RULES, number % RULES);
-    else
-        return false;
-    return true;
+    FILE *stream = fmemopen(out, size, "w");
+    if (stream == NULL)
+        return 0;
+    write_states(stream);
+    for (size_t level = 0; level < LIMIT_LEVELS; level++)
+        fprintf(stream, "limit_reached.%s %lu\n", limit_level_name((enum limit_level)level),
+                atomic_load(&stats.limits[level]));
+    for (size_t group = 0; group < COUNTERS_GROUPS; group++)
+        for (size_t rule = 0; rule < RULES; rule++)
+            write_count(stream, group, rule);
+    fflush(stream);
+    long length = ferror(stream) ? 0 : ftell(stream);
+    fclose(stream);
+    return length < 0 ? 0 : (size_t)length;
 }

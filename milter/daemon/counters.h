@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define COUNTERS_NAME "stats" /* under which the lookup socket tells them */
+#define COUNTERS_NAME "stats" /* the request for them at the lookup socket */
 
 /* Who asked for an answer. */
 enum {
@@ -30,8 +30,9 @@ void counters_count(unsigned group, enum rule rule);
 /* Counts that a client or network has reached its limit: once a period each. */
 void counters_count_limit(enum limit_level level);
 
-/* Writes the line with this number, from 0 on, into out[size]: "NAME VALUE", "milter.moved 12"; size
- * ADDRESS_TEXT_SIZE cuts no name. Returns false after the last. */
-bool counters_line(char *out, size_t size, size_t number);
+/* Writes all of it into out[size], a line each: "NAME VALUE", "milter.moved 12". Returns its length; 0 where memory is out.
+ * COUNTERS_SIZE is enough. */
+#define COUNTERS_SIZE 8192
+size_t counters_write(char *out, size_t size);
 
 #endif

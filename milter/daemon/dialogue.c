@@ -18,28 +18,22 @@ static const char *const words[] = {
 
 static void answer_with(struct dialogue *dialogue, const struct map_answer *found)
 {
-    char text[DIALOGUE_ANSWER_MAX - NETSTRING_OVERHEAD];
+    char text[sizeof "NOTFOUND " + sizeof found->value];
     snprintf(text, sizeof text, "%s%s", words[found->result], found->value);
     dialogue->out = netstring_write(dialogue->output, sizeof dialogue->output, text, strlen(text));
 }
 
-/* "stats NUMBER": no map of a mail server, but for movedctl. */
+/* "stats": no map of a mail server, but for movedctl. All counters are of one moment. */
 static bool is_about_stats(const char *request, size_t length)
 {
-    const size_t name = strlen(COUNTERS_NAME);
-    return length > name && memcmp(request, COUNTERS_NAME " ", name + 1) == 0;
+    return length == strlen(COUNTERS_NAME) && memcmp(request, COUNTERS_NAME, length) == 0;
 }
 
-static void tell_stats(struct dialogue *dialogue, const char *request, size_t length)
+static void tell_stats(struct dialogue *dialogue)
 {
-    struct map_answer found = {.result = MAP_NOTFOUND};
-    const size_t begin = strlen(COUNTERS_NAME) + 1;
-    size_t number = 0, at = begin;
-    while (at < length && request[at] >= '0' && request[at] <= '9' && number < 1000000)
-        number = 10 * number + (size_t)(request[at++] - '0');
-    if (at > begin && at == length && counters_line(found.value, sizeof found.value, number))
-        found.result = MAP_OK;
-    answer_with(dialogue, &found);
+    char text[sizeof "OK " + COUNTERS_SIZE] = "OK ";
+    size_t length = 3 + counters_write(text + 3, COUNTERS_SIZE);
+    dialogue->out = netstring_write(dialogue->output, sizeof dialogue->output, text, length);
 }
 
 /* What the map reply does not refuse the milter is asked too: it counts that, and all of it in observe mode. */
@@ -89,7 +83,7 @@ static size_t skip(struct dialogue *dialogue)
 static size_t answer(struct dialogue *dialogue, const struct netstring *request)
 {
     if (is_about_stats(request->payload, request->length))
-        tell_stats(dialogue, request->payload, request->length);
+        tell_stats(dialogue);
     else
         look_up(dialogue, request->payload, request->length);
     return request->total;

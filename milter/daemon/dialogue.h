@@ -5,13 +5,13 @@
 
 #include "answer/map.h"
 #include "base/netstring.h"
+#include "daemon/counters.h"
 
 #include <stddef.h>
 
 /* Octets, with the frame. A longer request is no address: it is not found. Every answer fits. */
 #define DIALOGUE_REQUEST_MAX 2048
-#define DIALOGUE_ANSWER_MAX                                                                        \
-    (sizeof "NOTFOUND " + sizeof(((struct map_answer *)0)->value) + NETSTRING_OVERHEAD)
+#define DIALOGUE_ANSWER_MAX  (sizeof "OK " + COUNTERS_SIZE + NETSTRING_OVERHEAD)
 
 /* All zero: a connection that has just begun. Its owner appends to input, takes from output, and keeps
  * in and out right. */

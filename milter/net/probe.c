@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SECONDS 5 /* to connect; and then for a request with its answer */
+#define ANSWER_MAX 16384 /* octets: the counters are the longest */
+#define SECONDS    5     /* to connect; and then for a request with its answer */
 
 int probe_connect(const char *socket, struct error *err)
 {
@@ -38,7 +39,7 @@ pid_t probe_listener(const char *socket)
 /* Sends a request of at most 2,000 octets, and receives its answer, NUL-terminated, into out[size]. */
 static int exchange(int fd, const char *request, char *out, size_t size)
 {
-    char frame[2048];
+    char frame[ANSWER_MAX];
     struct netstring answer;
     enum netstring_result result = NETSTRING_PART;
     const struct timespec end = io_deadline(SECONDS);
@@ -112,22 +113,15 @@ int probe_stats(const char *socket,
                 int (*each)(const char *name, const char *value, void *data, struct error *err),
                 void *data, struct error *err)
 {
-    char request[32], answer[2048];
-    int fd = probe_connect(socket, err), rc = fd < 0 ? -1 : 0;
-    for (unsigned number = 0; rc == 0; number++) {
-        snprintf(request, sizeof request, "stats %u", number);
-        if (exchange(fd, request, answer, sizeof answer) != 0) {
-            rc = no_answer(socket, err);
-            break;
-        }
-        if (strncmp(answer, "OK ", 3) != 0)
-            break;
-        char *value = answer + 3 + strcspn(answer + 3, " ");
+    char answer[ANSWER_MAX], *rest = answer + 3;
+    if (probe_lookup(socket, "stats", answer, sizeof answer, err) != 0)
+        return -1;
+    int rc = strncmp(answer, "OK ", 3) == 0 ? 0 : no_answer(socket, err);
+    for (char *line; rc == 0 && (line = strsep(&rest, "\n")) != NULL && *line != '\0';) {
+        char *value = line + strcspn(line, " ");
         if (*value != '\0')
             *value++ = '\0';
-        rc = each(answer + 3, value, data, err);
+        rc = each(line, value, data, err);
     }
-    if (fd >= 0)
-        close(fd);
     return rc;
 }

@@ -266,3 +266,13 @@ int entry_in_force(const struct entry *entry, int64_t now)
     return (entry->from == TIMESTAMP_NONE || entry->from <= now) &&
            (entry->until == TIMESTAMP_NONE || now < entry->until);
 }
+
+static bool is_within(int64_t moment, int64_t now, int64_t seconds)
+{
+    return moment != TIMESTAMP_NONE && moment > now && moment - now <= seconds;
+}
+
+bool entry_ends_within(const struct entry *entry, int64_t now, int64_t seconds)
+{
+    return is_within(entry->until, now, seconds) || is_within(entry->forward_until, now, seconds);
+}

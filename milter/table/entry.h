@@ -6,6 +6,7 @@
 #include "mail/address.h"
 #include "mail/timestamp.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -76,6 +77,9 @@ int entry_parse_old(struct entry *out, const char *old, const struct address_rul
 void entry_format_old(char *out, size_t size, const struct entry *entry);
 
 /* "entry" for a count of 1, otherwise "entries". */
+/* Whether until or forward_until is after now and at most so many seconds later. */
+bool entry_ends_within(const struct entry *entry, int64_t now, int64_t seconds);
+
 const char *entry_noun(size_t count);
 
 /* "reject", "forward", "stay"; "anyone", "trusted", "nobody", and "" for ENTRY_DEFAULT. */

@@ -169,7 +169,7 @@ int hit_file_open(struct hit_file **out, const char *table, enum table_mode mode
     char path[PATH_MAX];
     struct hit_file *file = calloc(1, sizeof *file);
     if (file == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     snprintf(path, sizeof path, "%.4000s/" FOLDER, table);
     file->files = table_new(path, err);
     int rc = -1;

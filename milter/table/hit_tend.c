@@ -35,7 +35,7 @@ static int collect(const struct change *change, void *data, struct error *err)
         size_t size = reading->size == 0 ? 64 : 2 * reading->size;
         struct news *news = realloc(reading->news, size * sizeof *news);
         if (news == NULL)
-            return error_set(err, EX_OSERR, "out of memory");
+            return error_no_memory(err);
         reading->news = news;
         reading->size = size;
     }

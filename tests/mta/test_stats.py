@@ -2,6 +2,9 @@
 
 import contextlib
 import json
+import re
+import subprocess
+import time
 import unittest
 
 from lib import milter, place
@@ -65,11 +68,102 @@ class Stats(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (69, ""))
         self.assertRegex(done.stderr, r"\Amovedctl: unix:\S+lookup\.sock: .*: start milter-moved, or .*\n\Z")
 
-    def test_numbers_that_are_none_are_not_found(self):
+    def test_all_counters_come_in_one_answer(self):
         with Socketmap(self.daemon.lookups) as client:
-            for number in ("", "x", "-1", "1000000", "99999999999999999999", "1 "):
-                self.assertEqual(client.ask(f"stats {number}"), "NOTFOUND ", number)
-            self.assertTrue(client.ask("stats 0").startswith("OK version "))
+            lines = client.ask("stats").splitlines()
+            self.assertTrue(lines[0].startswith("OK version "), lines)
+            self.assertIn("hits_lost 0", lines)
+            self.assertTrue(all(" " in line for line in lines), lines)
+            self.assertTrue(client.ask("stats 0").startswith("TEMP "))
+
+    def test_what_ends_within_thirty_days_is_counted(self):
+        self.daemon.movedctl("add", "a@old.example", "a@new.example", "--for", "20d")
+        self.daemon.movedctl("add", "b@old.example", "b@new.example", "--forward-until", "+10d")
+        self.daemon.movedctl("add", "c@old.example", "c@new.example", "--for", "31d")
+        self.assertEqual(self.stats()["ending_30d"], 2)
+
+
+def samples(text):
+    """Series -> value of Prometheus text, with one # HELP and # TYPE before each metric, and its series behind."""
+    found, metric = {}, None
+    for line in text.splitlines():
+        if begins := re.fullmatch(r"# HELP (milter_moved_[a-z_]+) .+", line):
+            metric = begins[1]
+        elif line.startswith("# TYPE"):
+            assert re.fullmatch(rf"# TYPE {metric} (gauge|counter)", line), line
+        else:
+            row = re.fullmatch(r"(milter_moved_[a-z_]+)(\{[^{}]*\})? (\S+)", line)
+            assert row and row[1] == metric, line
+            assert row[1] + (row[2] or "") not in found, line
+            found[row[1] + (row[2] or "")] = float(row[3])
+    return found
+
+
+class Prometheus(unittest.TestCase):
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.folder = self.stack.enter_context(place.folder())
+        self.daemon = self.stack.enter_context(Daemon(self.folder / "d"))
+        self.daemon.hold(("alice@old.example", "alice@new.example"))
+
+    def read(self):
+        return samples(self.daemon.movedctl("stats", "--prometheus"))
+
+    def test_all_series_are_there_from_the_start(self):
+        before = self.read()
+        milter.ask(self.daemon.address, "<alice@old.example>")
+        after = self.read()
+        self.assertEqual(sorted(before), sorted(after))
+        changed = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+        self.assertEqual(changed, {"milter_moved_sessions_total": 1, 'milter_moved_recipients_total{mode="enforce",result="moved"}': 1})
+        for name in ("up", "table_readable", "table_entries"):
+            self.assertEqual(after[f"milter_moved_{name}"], 1, name)
+        self.assertEqual(after["milter_moved_observe_mode"], 0)
+        self.assertAlmostEqual(after["milter_moved_start_time_seconds"], time.time(), delta=300)
+        for name in ('recipients_total{mode="observe",result="loop"}', 'lookups_total{map="reply",result="over_limit"}',
+                     'limit_reached_total{scope="client"}', "log_lines_lost_total", "hits_lost_total", 'follow_state{state="in_step"}',
+                     "follow_lag_seconds", "sessions_open"):
+            self.assertIn(f"milter_moved_{name}", after)
+        self.assertEqual([value for name, value in after.items() if "build_info" in name], [1])
+
+    def test_without_the_daemon_up_is_0(self):
+        self.daemon.stop()
+        done = self.daemon.ctl("stats", "--prometheus")
+        self.assertEqual(done.returncode, 69)
+        found = samples(done.stdout)
+        self.assertEqual(found["milter_moved_up"], 0)
+        self.assertNotIn("milter_moved_sessions_total", found)
+
+    def test_a_file_is_written_whole_or_not_at_all(self):
+        file = self.folder / "milter-moved.prom"
+        self.daemon.movedctl("stats", "--prometheus", "--output", file)
+        first = file.stat().st_ino
+        self.daemon.movedctl("stats", "--prometheus", "--output", file)
+        self.assertNotEqual(file.stat().st_ino, first)
+        self.assertEqual(samples(file.read_text())["milter_moved_up"], 1)
+        self.assertEqual(file.stat().st_mode & 0o777, 0o644)
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["d", "milter-moved.prom"])
+        done = self.daemon.ctl("stats", "--prometheus", "--output", self.folder / "none" / "x.prom")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(self.daemon.ctl("stats", "--output", file).returncode, 64)
+
+    def test_a_disk_that_is_full_leaves_the_file(self):
+        file = self.folder / "milter-moved.prom"
+        self.daemon.movedctl("stats", "--prometheus", "--output", file)
+        before = file.read_text()
+        done = subprocess.run(["sh", "-c", 'ulimit -f 1; trap "" XFSZ; exec "$@"', "-", *place.program("movedctl"), "-c", self.daemon.conf,
+                               "stats", "--prometheus", "--output", file], capture_output=True, text=True, timeout=place.PATIENCE)
+        self.assertEqual(done.returncode, 73, done.stderr)
+        self.assertEqual(file.read_text(), before)
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["d", "milter-moved.prom"])
+
+    def test_each_metric_of_the_alerts_and_the_dashboard_exists(self):
+        known = {name.split("{")[0] for name in self.read()}
+        for path in ("contrib/prometheus/milter-moved.rules.yml", "contrib/grafana/milter-moved.json"):
+            named = set(re.findall(r"milter_moved_[a-z_]+", (place.SOURCE / path).read_text()))
+            self.assertTrue(named, path)
+            self.assertEqual(named - known, set(), path)
 
 
 if __name__ == "__main__":

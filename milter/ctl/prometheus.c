@@ -1,0 +1,220 @@
+#include "ctl/prometheus.h"
+
+#include "base/place.h"
+#include "follow/state.h"
+#include "net/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PREFIX "milter_moved_"
+
+/* ---- the metrics that come from the daemon's counters */
+
+/* A counter of the daemon, "NAME" or "GROUP.RESULT", is in the first row with its name or group. */
+static const struct metric {
+    const char *counter, *name, *type, *labels, *help;
+} metrics[] = {
+    {"version", "build_info", "gauge", "version=\"%s\"", "The version of the daemon; always 1."},
+    {"started", "start_time_seconds", "gauge", NULL, "When the daemon started, since 1970."},
+    {"mode", "observe_mode", "gauge", NULL, "1 if the daemon observes and refuses nothing."},
+    {"table", "table_readable", "gauge", NULL, "1 if the daemon can read the table."},
+    {"entries", "table_entries", "gauge", NULL, "Entries in the table."},
+    {"sessions_open", "sessions_open", "gauge", NULL, "Milter sessions that are open."},
+    {"sessions", "sessions_total", "counter", NULL, "Milter sessions since the start."},
+    {"milter", "recipients_total", "counter", "mode=\"enforce\",result=\"%s\"",
+     "Recipients that the milter was asked about, by mode and by the rule that decided."},
+    {"observed", "recipients_total", "counter", "mode=\"observe\",result=\"%s\"", NULL},
+    {"listed", "lookups_total", "counter", "map=\"listed\",result=\"%s\"",
+     "Look-ups on the lookup socket, by map and by the rule that decided."},
+    {"refused", "lookups_total", "counter", "map=\"refused\",result=\"%s\"", NULL},
+    {"relocated", "lookups_total", "counter", "map=\"relocated\",result=\"%s\"", NULL},
+    {"reply", "lookups_total", "counter", "map=\"reply\",result=\"%s\"", NULL},
+    {"limit_reached", "limit_reached_total", "counter", "scope=\"%s\"",
+     "How often a client, a network or all together reached a disclosure limit."},
+    {"log_lines_lost", "log_lines_lost_total", "counter", NULL,
+     "Log lines that were dropped, because the log is too slow."},
+    {"hits_lost", "hits_lost_total", "counter", NULL,
+     "Mails that were answered and not counted in hits."},
+};
+#define METRICS (sizeof metrics / sizeof *metrics)
+
+struct sample {
+    char *name, *value; /* as the daemon has it; both on the heap, in one piece */
+};
+
+struct samples {
+    struct sample *of;
+    size_t count;
+};
+
+static int take(const char *name, const char *value, void *data, struct error *err)
+{
+    struct samples *samples = data;
+    size_t name_size = strlen(name) + 1, value_size = strlen(value) + 1;
+    struct sample *more = realloc(samples->of, (samples->count + 1) * sizeof *more);
+    char *text = more == NULL ? NULL : malloc(name_size + value_size);
+    samples->of = more == NULL ? samples->of : more;
+    if (text == NULL)
+        return error_no_memory(err);
+    more[samples->count++] =
+        (struct sample){memcpy(text, name, name_size), memcpy(text + name_size, value, value_size)};
+    return 0;
+}
+
+static void print_head(FILE *out, const char *name, const char *type, const char *help)
+{
+    fprintf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
+}
+
+/* What the daemon says in words, as a number. */
+static const char *number_of(const struct metric *metric, const char *value, char out[32])
+{
+    int64_t moment = 0;
+    if (strcmp(metric->counter, "version") == 0)
+        return "1";
+    if (strcmp(metric->counter, "mode") == 0)
+        return strcmp(value, "observe") == 0 ? "1" : "0";
+    if (strcmp(metric->counter, "table") == 0)
+        return strcmp(value, "good") == 0 ? "1" : "0";
+    if (strcmp(metric->counter, "started") != 0)
+        return value;
+    (void)timestamp_parse(&moment, value, TIMESTAMP_NONE, NULL);
+    snprintf(out, 32, "%lld", (long long)moment);
+    return out;
+}
+
+static void print_sample(FILE *out, const struct metric *metric, const struct sample *sample)
+{
+    size_t group = strcspn(sample->name, ".");
+    const char *result = sample->name[group] == '.' ? sample->name + group + 1 : sample->value;
+    char number[32];
+    fprintf(out, PREFIX "%s", metric->name);
+    if (metric->labels != NULL) {
+        putc('{', out);
+        for (const char *at = metric->labels; *at != '\0'; at++)
+            if (*at != '%')
+                putc(*at, out);
+            else if (*++at == 's')
+                fputs(result, out);
+        putc('}', out);
+    }
+    fprintf(out, " %s\n", number_of(metric, sample->value, number));
+}
+
+static void print_samples(FILE *out, const struct samples *samples)
+{
+    for (const struct metric *metric = metrics; metric < metrics + METRICS; metric++) {
+        size_t length = strlen(metric->counter);
+        if (metric->help != NULL)
+            print_head(out, metric->name, metric->type, metric->help);
+        for (size_t i = 0; i < samples->count; i++)
+            if (strncmp(samples->of[i].name, metric->counter, length) == 0 &&
+                (samples->of[i].name[length] == '.' || samples->of[i].name[length] == '\0'))
+                print_sample(out, metric, &samples->of[i]);
+    }
+}
+
+/* ---- those of movedctl follow */
+
+/* On a host that follows no store, no state is 1 and the lag is 0. */
+static void print_follow(FILE *out, const char *table)
+{
+    struct follow_state state;
+    struct error err;
+    bool follows = state_read(&state, table, &err) == 0;
+    double lag = !follows             ? 0
+                 : state.contact == 0 ? INFINITY
+                                      : (double)(time(NULL) - state.contact);
+    print_head(out, "follow_state", "gauge", "1 for the state that movedctl follow is in.");
+    for (int i = FOLLOW_NEVER; i <= FOLLOW_REFUSED; i++) {
+        fprintf(out, PREFIX "follow_state{state=\"");
+        for (const char *at = state_name((enum follow_status)i); *at != '\0'; at++)
+            putc(*at == ' ' ? '_' : *at, out);
+        fprintf(out, "\"} %d\n", follows && (int)state.status == i);
+    }
+    print_head(out, "follow_lag_seconds", "gauge",
+               "Seconds since movedctl follow last heard from the store.");
+    if (isinf(lag))
+        fputs(PREFIX "follow_lag_seconds +Inf\n", out);
+    else
+        fprintf(out, PREFIX "follow_lag_seconds %.0f\n", lag);
+    state_clear(&state);
+}
+
+static void print_all(FILE *out, const struct samples *samples, const char *table)
+{
+    print_head(out, "up", "gauge", "1 if the daemon answers.");
+    fprintf(out, PREFIX "up %d\n", samples->count > 0);
+    if (samples->count > 0)
+        print_samples(out, samples);
+    print_follow(out, table);
+}
+
+/* ---- the file */
+
+static int write_fresh(const struct place *place, const char *name, const struct samples *samples,
+                       const char *table, struct error *err)
+{
+    int fd =
+        openat(place->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+    if (out == NULL)
+        return error_set(err, EX_CANTCREAT, "%s", strerror(errno));
+    print_all(out, samples, table);
+    int rc = fflush(out) == 0 && !ferror(out) &&
+                     renameat(place->folder, name, place->folder, place->name) == 0
+                 ? 0
+                 : error_set(err, EX_CANTCREAT, "%s", strerror(errno));
+    fclose(out);
+    if (rc != 0)
+        unlinkat(place->folder, name, 0);
+    return rc;
+}
+
+static int write_file(const char *file, const struct samples *samples, const char *table,
+                      struct error *err)
+{
+    struct place place;
+    char name[NAME_MAX + 1];
+    int rc = place_find(&place, file, err);
+    if (rc != 0)
+        return -1;
+    snprintf(name, sizeof name, "%.230s.%ld", place.name, (long)getpid());
+    rc = *place.name == '\0' ? error_set(err, EX_CANTCREAT, "%s", strerror(EISDIR))
+                             : place_enter(&place, err);
+    if (rc == 0) {
+        rc = write_fresh(&place, name, samples, table, err);
+        place_leave(&place);
+    }
+    place_free(&place);
+    return rc == 0 ? 0 : error_at(err, file, 0);
+}
+
+int prometheus_write(const struct ctl *ctl, const char *file, struct error *err)
+{
+    struct samples samples = {.count = 0};
+    struct error why = {.status = 0};
+    int rc = 0;
+    int asked = probe_stats(ctl->settings->lookup_socket, take, &samples, &why);
+    if (file != NULL) {
+        rc = write_file(file, &samples, ctl->path, err);
+    } else {
+        print_all(stdout, &samples, ctl->path);
+        rc = print_flush(err);
+    }
+    for (size_t i = 0; i < samples.count; i++)
+        free(samples.of[i].name);
+    free(samples.of);
+    if (rc == 0 && asked != 0) {
+        *err = why;
+        return -1;
+    }
+    return rc;
+}

@@ -1,0 +1,413 @@
+"""movedctl hits: who still writes to the old addresses, counted from real mail on days that pass while the test runs."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import unittest
+
+from lib import place
+from lib.daemon import Daemon
+from lib.milter import Milter
+from lib.postfix import Postfix
+from lib.sendmail import Sendmail
+from lib.smtp import Talk
+from lib.socketmap import Socketmap
+
+ENTRIES = (("al@old.example", "al@new.example"), ("bo@old.example", "bo@new.example"), ("@gone.example", ""),
+           ("stay@old.example", "", "stay"), ("fo@old.example", "fo@new.example", "forward"))
+
+
+class HitsCase(unittest.TestCase):
+    settings = {}
+
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.folder = self.stack.enter_context(place.folder())
+        self.daemon = Daemon(self.folder / "d", group=self.group(), hits={"flush_interval": 1}, **self.settings)
+        self.days = self.folder / "days"
+        self.day(0)
+        self.daemon.env = {**place.preloading("days", self.folder), "TEST_DAYS": str(self.days)}
+        self.daemon.movedctl("init")
+        self.ctl("import", "--replace-all", "-", stdin="old,new,action\n" + "".join(
+            ",".join((*entry, "reject")[:3]) + "\n" for entry in ENTRIES))
+        self.stack.enter_context(self.daemon)
+
+    def group(self):
+        return None
+
+    def day(self, number):
+        """From now on it is so many days later."""
+        self.days.write_text(str(number))
+        self.days.chmod(0o644)
+
+    def ctl(self, *args, stdin="", status=0):
+        done = self.daemon.ctl(*args, stdin=stdin, env=self.daemon.env)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.said = done.stderr
+        return done.stdout
+
+    def hits(self, *args):
+        return {row["old"]: row for row in json.loads(self.ctl("hits", "--json", *args))}
+
+    def counted(self, old, count):
+        """Waits until so many mails are counted for the entry, and returns its row."""
+        place.until(lambda: self.hits(old)[old]["count"] >= count, f"{count} mails to {old}: {self.hits(old)}\n{self.daemon.log()[-3000:]}")
+        row = self.hits(old)[old]
+        self.assertEqual(row["count"], count)
+        return row
+
+    def mail(self, sender, *recipients):
+        with Milter(self.daemon.address) as milter:
+            milter.negotiate()
+            milter.connect()
+            milter.helo()
+            milter.macros("M", i="4XkQ2z1")
+            milter.mail(f"<{sender}>")
+            said = [milter.rcpt(f"<{recipient}>") for recipient in recipients]
+            milter.quit()
+        return said
+
+
+class Counted(HitsCase):
+    def test_a_domain_that_comes_back_is_named_and_others_are_strangers(self):
+        for day in range(3):
+            self.day(day)
+            self.mail("eva@client.example", "al@old.example")
+            self.mail("", "al@old.example")
+            self.mail(f"x@spam{day}.example", "al@old.example")
+            self.counted("al@old.example", 3 * day + 3)
+        row = self.hits("al@old.example")["al@old.example"]
+        self.assertEqual(row["strangers"], 5)
+        self.assertEqual([(sender["domain"], sender["mails"], sender["days"]) for sender in row["senders"]],
+                         [("client.example", 2, 3), ("<>", 2, 3)])
+        self.assertEqual(row["senders"][0]["last_day"], row["last_day"])
+        self.assertLess(row["first_day"], row["last_day"])
+
+    def test_what_counts(self):
+        self.mail("eva@client.example", "al@old.example", "x@gone.example", "y@gone.example", "stay@old.example", "none@old.example")
+        self.mail("eva@client.example", "fo@old.example")
+        self.counted("@gone.example", 2)
+        self.counted("fo@old.example", 1)
+        self.assertEqual(sorted(self.hits()), ["@gone.example", "al@old.example", "fo@old.example"])
+        zero = self.hits("stay@old.example")["stay@old.example"]
+        self.assertEqual((zero["count"], zero["first_day"], zero["senders"]), (0, None, []))
+        self.assertEqual(self.ctl("hits", "none@old.example", status=1), "")
+
+    def test_the_map_reply_counts_what_it_refuses_and_the_milter_the_rest(self):
+        with Socketmap(self.daemon.lookups) as client, self.daemon.session():
+            for address in ("al@old.example", "fo@old.example", "stay@old.example"):
+                client.ask(f"reply 192.0.2.7 0 0 <{address}> eva@client.example")
+                client.ask(f"listed {address}")
+            self.counted("al@old.example", 1)
+            self.daemon.configure(mode="observe")
+            self.daemon.reload()
+            client.ask("reply 192.0.2.7 0 0 <bo@old.example> eva@client.example")  # the session counts it
+            self.mail("eva@client.example", "bo@old.example")
+            self.counted("bo@old.example", 1)
+        place.until(lambda: json.loads(self.daemon.movedctl("stats", "--json"))["sessions_open"] == 0, "no session is open")
+        with Socketmap(self.daemon.lookups) as client:
+            client.ask("reply 192.0.2.7 0 0 <bo@old.example> eva@client.example")
+        self.counted("bo@old.example", 2)
+        self.assertEqual(sorted(self.hits()), ["al@old.example", "bo@old.example"])
+
+    def test_nothing_is_kept_but_the_domain(self):
+        for day in range(2):
+            self.day(day)
+            for sender in ("eva@client.example", "eva@[192.0.2.7]", "eva"):
+                self.mail(sender, "al@old.example")
+            self.counted("al@old.example", 3 * day + 3)
+        domains = [sender["domain"] for sender in self.hits()["al@old.example"]["senders"]]
+        self.assertEqual(domains, ["(none)", "client.example"])
+        kept = (self.daemon.table / "hits/data.mdb").read_bytes()
+        for text in (b"eva", b"192.0.2.7", b"4XkQ2z1"):
+            self.assertNotIn(text, kept)
+
+    def test_a_wildcard_has_one_row_however_many_names(self):
+        for part in range(20):
+            self.mail("eva@client.example", *(f"u{part}-{name}@gone.example" for name in range(500)))
+        self.assertEqual(self.counted("@gone.example", 10000)["strangers"], 10000)
+        self.assertEqual(len(self.hits()), 1)
+
+    def test_other_views(self):
+        for day in range(2):
+            self.day(day)
+            self.mail("eva@client.example", "al@old.example", "al@old.example", "bo@old.example")
+            self.mail("x@other.example", "x@gone.example")
+            self.counted("@gone.example", day + 1)
+        self.assertEqual(list(self.hits("--top", "1")), ["al@old.example"])
+        self.assertEqual(list(self.hits("--domain", "gone.example")), ["@gone.example"])
+        self.day(9)
+        self.mail("eva@client.example", "bo@old.example")
+        self.counted("bo@old.example", 3)
+        self.assertEqual(list(self.hits("--since", "-2d")), ["bo@old.example"])
+        senders = json.loads(self.ctl("hits", "--by-sender", "--json"))
+        self.assertEqual([(row["domain"], row["mails"], row["entries"], row["days"]) for row in senders],
+                         [("client.example", 4, 2, 3), ("other.example", 1, 1, 2)])
+        self.assertEqual(self.ctl("hits", "--top", "1").split("\t")[:2], ["al@old.example", "4"])
+        for words in (("--top", "x"), ("--since", "x"), ("--unused-for", "5"), ("--until", "-1d"), ("--clear",), ("--unused-for", "999d")):
+            self.assertIn(self.daemon.ctl("hits", *words).returncode, (64, 65), words)
+
+    def test_other_hosts_are_added(self):
+        for day in range(2):
+            self.day(day)
+            self.mail("eva@client.example", "al@old.example")
+            self.counted("al@old.example", day + 1)
+        other = self.folder / "other.json"
+        other.write_text(self.ctl("hits", "--json"))
+        row = self.hits("--add", other, other)["al@old.example"]
+        self.assertEqual((row["count"], row["strangers"], row["senders"][0]["mails"], row["senders"][0]["days"]), (6, 3, 3, 2))
+        other.write_text('[{"old": "bo@old.example", "count": 2, "first_day": "2026-01-01", "last_day": "2026-01-02", "strangers": 2, "senders": []}]')
+        self.assertEqual(sorted(self.hits("--add", other)), ["al@old.example", "bo@old.example"])
+        for bad in ("[{}]", "[{", "x"):
+            other.write_text(bad)
+            self.assertEqual(self.daemon.ctl("hits", "--add", other).returncode, 65, bad)
+        self.assertEqual(self.daemon.ctl("hits", "--add", self.folder / "none").returncode, 66)
+
+    def test_erased_on_demand(self):
+        self.mail("eva@client.example", "al@old.example", "bo@old.example")
+        self.counted("bo@old.example", 1)
+        self.ctl("hits", "--clear", "al@old.example")
+        self.assertEqual(list(self.hits()), ["bo@old.example"])
+        self.day(10)
+        self.ctl("hits", "--clear", "--until", "-5d")
+        self.assertEqual(self.hits(), {})
+        self.mail("eva@client.example", "al@old.example")
+        self.counted("al@old.example", 1)
+        self.ctl("hits", "--clear", "--all")
+        self.assertEqual(self.hits(), {})
+        self.mail("eva@client.example", "al@old.example")
+        self.counted("al@old.example", 1)  # the daemon goes on
+
+
+class Unused(HitsCase):
+    def test_what_nobody_needs_is_named_and_deleted(self):
+        self.assertEqual(self.ctl("hits", "--unused-for", "30d"), "")
+        self.assertIn("less than 30 days ago", self.said)
+        for day in (0, 1, 20, 40):
+            self.day(day)
+            self.mail("eva@client.example", "al@old.example")
+            self.mail(f"x@spam{day}.example", "bo@old.example")
+            self.counted("bo@old.example", (0, 1, 20, 40).index(day) + 1)
+        self.ctl("add", "late@old.example", "late@new.example")
+        named = self.ctl("hits", "--unused-for", "30d")
+        self.assertEqual(named.split(), ["@gone.example", "bo@old.example", "fo@old.example"])
+        self.assertEqual(sorted(self.hits("--unused-for", "30d")), sorted(named.split()))
+        self.day(80)
+        self.assertEqual(self.ctl("hits", "--unused-for", "30d", "--domain", "old.example").split(),
+                         ["al@old.example", "bo@old.example", "fo@old.example", "late@old.example"])
+        self.day(41)
+        self.ctl("del", "-", stdin=named)
+        self.assertEqual(self.ctl("list").count("\n"), 3)
+        self.ctl("add", "bo@old.example", "bo@new.example")
+        self.assertEqual(self.hits("bo@old.example")["bo@old.example"]["count"], 4)  # until the change log is read
+        self.assertEqual(self.ctl("hits", "--unused-for", "30d"), "")
+        self.assertEqual(self.hits("bo@old.example")["bo@old.example"]["count"], 0)
+
+    def test_del_reads_all_or_nothing(self):
+        self.ctl("del", "-", stdin="al@old.example\nnone@old.example\n", status=1)
+        self.ctl("del", "-", stdin="al@old.example\n\n\nx\n", status=65)
+        self.ctl("del", "-", stdin="")
+        self.assertEqual(self.ctl("list").count("\n"), 5)
+        self.ctl("del", "-", stdin="al@old.example\r\nbo@old.example")
+        self.assertEqual(self.ctl("list").count("\n"), 3)
+
+    def test_days_without_the_daemon_are_reported(self):
+        self.daemon.stop()
+        self.day(20)
+        self.daemon.start()
+        self.ctl("hits")
+        self.assertIn("milter-moved did not run from", self.said)
+
+    def test_an_entry_that_was_forwarded_and_has_no_mail_is_linted(self):
+        self.ctl("add", "for@old.example", "for@new.example", "--forward-until", "+5d")
+        self.ctl("add", "used@old.example", "used@new.example", "--forward-until", "+5d")
+        self.mail("eva@client.example", "used@old.example")
+        self.counted("used@old.example", 1)
+        self.day(10)
+        found = self.ctl("lint", status=1)
+        self.assertIn("for@old.example: warning: no longer forwards, and has had no mail since", found)
+        self.assertNotIn("used@old.example", found)
+
+
+class Life(HitsCase):
+    def test_an_end_for_what_has_none(self):
+        self.ctl("add", "a@old.example", "a@new.example", "--for", "20d", "--forward-until", "+5d")
+        self.ctl("import", "--for", "31d", "-", stdin="old,new,until\nb@old.example,b@new.example,\nc@old.example,c@new.example,2099-01-01\n")
+        entries = {entry["old"]: entry for entry in json.loads(self.ctl("list", "--json"))}
+        self.assertTrue(entries["a@old.example"]["until"])
+        self.assertTrue(entries["b@old.example"]["until"])
+        self.assertEqual(entries["c@old.example"]["until"], "2099-01-01T00:00:00Z")
+        self.assertEqual([row.split("\t")[0] for row in self.ctl("list", "--expiring", "30d").splitlines()], ["a@old.example"])
+        self.assertEqual([row["old"] for row in json.loads(self.ctl("list", "--expiring", "5w", "--json"))], ["a@old.example", "b@old.example"])
+        self.day(40)
+        self.assertEqual(self.ctl("list", "--expiring", "30d"), "")
+        for words in (("list", "--expiring", "x"), ("add", "d@old.example", "d@new.example", "--for", "+3d"),
+                      ("add", "d@old.example", "d@new.example", "--for", "3d", "--until", "+3d")):
+            self.assertIn(self.daemon.ctl(*words).returncode, (64, 65), words)
+
+
+class Faults(HitsCase):
+    """Whatever happens to hits/, answers are as before, and one line tells."""
+
+    def stats(self):
+        return json.loads(self.daemon.movedctl("stats", "--json"))
+
+    def is_lost(self, mails):
+        for _ in range(mails):
+            self.assertEqual(self.mail("eva@client.example", "al@old.example"), ["551 5.1.6 User not local; please try <al@new.example>"])
+        place.until(lambda: self.stats()["hits_lost"] == mails, f"{mails} lost: {self.stats()}\n{self.daemon.log()[-2000:]}")
+        self.mail("eva@client.example", "al@old.example")
+        place.until(lambda: self.stats()["hits_lost"] == mails + 1, "one more is lost")
+        self.assertEqual(self.daemon.count("not counted"), 1, self.daemon.log())
+
+    def damaged(self, damage):
+        self.mail("eva@client.example", "al@old.example")
+        self.counted("al@old.example", 1)
+        damage(self.daemon.table / "hits/data.mdb")
+        self.is_lost(3)
+        self.assertEqual(self.daemon.ctl("hits").returncode, 65)
+        self.ctl("hits", "--clear", "--all")
+        self.mail("eva@client.example", "al@old.example")
+        place.until(lambda: self.hits("al@old.example")["al@old.example"]["count"] == 1, "it is counted again")
+        self.ctl("hits")
+        self.assertIn("4 mails were answered and not counted", self.said)
+
+    def test_cut_short(self):
+        self.damaged(lambda path: os.truncate(path, 8192))
+
+    def test_overwritten(self):
+        def overwrite(path):
+            with open(path, "r+b") as file:
+                file.write(b"\xff" * path.stat().st_size)
+        self.damaged(overwrite)
+
+    def test_a_folder_that_cannot_be_written(self):
+        self.daemon.stop()
+        hits = self.daemon.table / "hits"
+        hits.rename(self.folder / "away")
+        hits.write_text("no folder")
+        self.daemon.start()
+        self.is_lost(2)
+
+    def test_a_full_disk(self):
+        self.daemon.stop()
+        self.daemon.configure(log={"target": "stderr", "level": "error"})  # the log has the same limit
+        wrapped = self.daemon.command()
+        self.daemon.command = lambda: ["sh", "-c", 'ulimit -f 200; trap "" XFSZ; exec "$@"', "-", *wrapped]
+        self.daemon.start()
+        entries = "".join(f"v{name}@old.example,v@new.example\n" for name in range(3000))
+        self.ctl("import", "-", stdin="old,new\n" + entries)
+        for part in range(30):
+            said = self.mail("eva@client.example", *(f"v{100 * part + name}@old.example" for name in range(100)))
+            self.assertEqual(set(said), {"551 5.1.6 User not local; please try <v@new.example>"})
+        place.until(lambda: self.stats()["hits_lost"] > 0, "some are lost")
+        place.until(lambda: self.daemon.count("not counted") == 1, self.daemon.log()[-2000:])
+
+    def test_killed_at_any_moment(self):
+        for number in range(int(os.environ.get("FAULT_KILLS", "20"))):
+            self.day(number)
+            self.mail("eva@client.example", "al@old.example")
+            time.sleep((number % 10) * 0.15)  # any moment of the interval; nothing is asserted about which
+            self.daemon.process.kill(signal.SIGKILL)
+            self.daemon.process.wait()
+            self.daemon.start()
+        row = self.hits("al@old.example")["al@old.example"]
+        self.assertLessEqual(row["count"], number + 1)
+        before = row["count"]
+        self.mail("eva@client.example", "al@old.example")
+        self.counted("al@old.example", before + 1)
+
+    def test_switched_off_and_on(self):
+        self.daemon.configure(hits={"enabled": False, "flush_interval": 1})
+        self.daemon.reload()
+        place.until(lambda: self.is_off(), "nothing is counted any more")
+        self.daemon.configure(hits={"flush_interval": 1})
+        self.day(3)
+        self.daemon.reload()
+        before = self.hits("al@old.example")["al@old.example"]["count"]
+
+        def is_on():
+            self.mail("eva@client.example", "al@old.example")
+            return self.hits("al@old.example")["al@old.example"]["count"] > before
+        place.until(is_on, "it is counted again")
+        self.assertEqual(self.ctl("hits", "--unused-for", "2d"), "")
+        self.assertIn("counting began", self.said)
+
+    def is_off(self):
+        before = self.hits("al@old.example")["al@old.example"]["count"]
+        self.mail("eva@client.example", "al@old.example")
+        time.sleep(1.5)  # an interval and more: there is nothing else that would tell
+        return self.hits("al@old.example")["al@old.example"]["count"] == before
+
+
+class LogLines(HitsCase):
+    """The grammar of milter-moved(8), for every way in which an answer comes."""
+
+    ADDRESS = r'(?:"(?:[^"\\]|\\.)*"|[^" ]+)@[^ >,]+'
+    LINE = re.compile(
+        r"milter-moved: (?P<id>[A-Za-z0-9]+): to=<(?P<to>.*?)>, client=(?P<name>[^\[ ]+)\[(?P<ip>[0-9a-f.:]+|local)\]"
+        r"(?:, from=<(?P<sender>.*?)>)?(?:, map=(?P<map>listed|refused|relocated|reply))?"
+        rf", entry=(?P<entry>none|@\.?[^ ,]+|{ADDRESS})(?:, rule=(?P<rule>[a-z ]+))?(?:, trusted=(?P<trust>[a-z]+))?"
+        rf", (?P<observed>observed )?(?P<outcome>reply=[245][0-9][0-9] [245]\.[0-9]+\.[0-9]+ .+|forward=<{ADDRESS}>|continue)(?:, error=.+)?")
+    settings = {"log": {"target": "stderr", "level": "debug"}}
+
+    def test_each_answer_has_a_line_of_the_grammar(self):
+        for mode in ("enforce", "observe"):
+            self.daemon.configure(mode=mode)
+            self.daemon.reload()
+            self.mail("eva@client.example", "al@old.example", "x@gone.example", "fo@old.example", "stay@old.example", '"a b"@old.example', "none", "x y")
+            self.mail("", "al@old.example")
+            with Socketmap(self.daemon.lookups) as client, self.daemon.session():
+                for request in ("listed al@old.example", "refused al@old.example", "relocated al@old.example",
+                                "reply 192.0.2.7 0 0 <al@old.example> eva@client.example", "reply 0 1 0 <al@old.example> ",
+                                "reply 2001:db8::1 0 1 fo@old.example"):
+                    client.ask(request)
+        place.until(lambda: self.daemon.count("map=reply") == 6, self.daemon.log())
+        lines = [line for line in self.daemon.log().splitlines() if ": to=<" in line]
+        self.assertGreaterEqual(len(lines), 26)
+        for line in lines:
+            self.assertRegex(line, rf"\A(?:{self.LINE.pattern})\Z")
+        self.assertEqual(sum(1 for line in lines if ", observed " in line), len(lines) // 2)
+
+
+class RealMail(HitsCase):
+    """A thousand mails of five domains on ten days, through a real mail server."""
+
+    SENDERS = ("a.example", "b.example", "c.example", "d.example", None)
+
+    def group(self):
+        return Postfix.group
+
+    def through(self, mta):
+        server = self.stack.enter_context(mta(self.folder / "m", {"unix": (getattr(self.daemon.socket, mta.mta), {})},
+                                              local_milter=getattr(self.daemon.socket, mta.mta)))
+        total = 0
+        for day in range(10):
+            self.day(day)
+            for number in range(20):
+                for domain in self.SENDERS:
+                    with Talk(server.ports["unix"]) as talk:
+                        said = talk.mail(f"s{number}@{domain}" if domain else "")
+                        self.assertTrue(said.startswith("250"), said)
+                        said = talk.rcpt("al@old.example")
+                        self.assertEqual(said, "551 5.1.6 User not local; please try <al@new.example>")
+                    total += 1
+            row = self.counted("al@old.example", total)
+        self.assertEqual((row["count"], row["strangers"]), (1000, 100))
+        self.assertEqual({sender["domain"]: (sender["mails"], sender["days"]) for sender in row["senders"]},
+                         {domain or "<>": (180, 10) for domain in self.SENDERS})
+
+    def test_postfix(self):
+        self.through(Postfix)
+
+    def test_sendmail(self):
+        self.through(Sendmail)
+
+
+if __name__ == "__main__":
+    unittest.main()
