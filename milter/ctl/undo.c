@@ -2,8 +2,10 @@
 #include "ctl/ctl.h"
 #include "ctl/log.h"
 #include "ctl/through.h"
+#include "follow/state.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void say(const struct ctl *ctl, const char *what, const struct change *undone)
 {
@@ -37,10 +39,15 @@ static int check(const struct ctl *ctl, uint64_t number, struct change *undone, 
 
 /* ---- through the store */
 
+/* A large import, of this host or another one, arrives by a comparison of all rows: which tells nobody's change from another's. */
 static int is_ours(const struct change *change, void *data, struct error *err)
 {
     uint64_t *number = data;
-    (void)err;
+    if (strcmp(change->command, FOLLOW_COMPARED) == 0)
+        return error_set(err, EX_DATAERR,
+                         "change %llu is of all rows, which may have been made on this host or on "
+                         "others: see movedctl log, and undo NUMBER",
+                         (unsigned long long)change->number);
     if (!ctl_made_here(change->user, change->command))
         return 0;
     *number = change->number;

@@ -101,7 +101,7 @@ static int change(struct whole *whole, struct error *err)
         return rc;
     }
     if (step_commit(whole->step, edit, whole->head.version, whole->head.nonce, "store",
-                    "movedctl follow: all rows compared", err) != 0)
+                    FOLLOW_COMPARED, err) != 0)
         return -1;
     step_release(whole->step);
     return 0;

@@ -90,6 +90,16 @@ class Writing(FollowCase):
         self.assertEqual(self.mx.has()["cy@old.example"], "cy@new.example")
         self.assertEqual(self.store.entries(), self.mx.has())
 
+    def test_undo_does_not_pass_over_a_comparison_of_all_rows(self):
+        """An import that is too large to be noted row by row comes that way."""
+        self.mx.movedctl("add", "cy@old.example", "cy@new.example")
+        self.store.sql("BEGIN; INSERT INTO moved SELECT 'u' || i || '@old.example' FROM generate_series(1, 100001) i; "
+                       "DELETE FROM moved WHERE old_address LIKE 'u%' AND old_address <> 'u7@old.example'; COMMIT")
+        self.mx.until_same(self.store)
+        self.refuses(65, "all rows", "undo")
+        self.mx.movedctl("undo", "2")
+        self.assertNotIn("cy@old.example", self.mx.has())
+
     def test_undo_of_what_has_been_changed_since_is_refused(self):
         self.mx.movedctl("add", "cy@old.example", "cy@new.example")
         self.store.put(cy="other@new.example")
