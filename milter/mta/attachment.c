@@ -94,6 +94,8 @@ int attachment_carry_out(const struct mta_request *request, struct file_changes 
         reload_daemon(request);
     if (run_aftermath(request, changes, aftermath, err) != 0)
         return -1;
+    if (attachment_unsets(changes, "mode = ")) /* likewise: no sooner */
+        reload_daemon(request);
     for (size_t i = 0; i < changes->count; i++)
         say_copies(request, &changes->files[i], aftermath->names_all_copies);
     request->say("%s\n", done);

@@ -245,6 +245,15 @@ class StockSendmail:
             said = talk.mail(sender)
             return talk.rcpt(recipient) if said.startswith("250") else said
 
+    def assert_closed(self):
+        """No open relay: a stranger's mail to somebody elsewhere is refused. It may be restarting itself."""
+        def ask():
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                return self.rcpt("victim@elsewhere.example")
+        said = place.until(ask, f"Sendmail answers:\n{self.log()}")
+        if not said.startswith(("4", "5")):
+            raise AssertionError(f"an open relay: {said}")
+
     def submit(self, recipient, subject):
         """sendmail(1) as users call it: through submit.cf to our own port. What it showed of the dialogue."""
         done = subprocess.run(["sendmail", "-C", self.conf / "submit.cf", "-Ac", "-odi", "-v", "-f", "root", recipient],

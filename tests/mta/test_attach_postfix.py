@@ -188,7 +188,7 @@ class StockPostfix(Case):
 
     def test_the_way_by_hand_that_readme_shows(self):
         self.start()
-        readme = (place.SOURCE / "README").read_text()
+        files, readme = self.postfix.files(), (place.SOURCE / "README").read_text()
         ((block, service, options),) = re.findall(
             r"^(    moved_milter =(?:.*\n)+?)\n    (smtp +inet n - y - - smtpd) +\(master\.cf\)\n((?:      -o .*\n)+)", readme, re.M)
         lines = [re.sub(r"  +\(.*\)$", "", line.strip()) for line in block.splitlines()]
@@ -204,6 +204,11 @@ class StockPostfix(Case):
         self.hears(f"{SERVED['old.example']}@old.example", "250 ")
         self.daemon.stop()
         self.hears("gone@old.example", "451 4.7.1 ")
+        self.daemon.start()
+        self.attach()
+        self.hears("gone@old.example", MOVED.format("gone@new.example"))
+        self.detach()
+        self.assertEqual(self.postfix.files(), files)
 
     def test_without_the_daemon_nothing_is_attached(self):
         self.start()
@@ -389,7 +394,7 @@ class StockPostfix(Case):
 
     def test_where_main_cf_switches_milters_off_no_recipient_becomes_known(self):
         self.start("receive_override_options = no_milters\n")
-        self.assertIn("switched off", self.attach())
+        self.assertIn("switched off", self.attach(status=78))
         self.assertNotIn(b"moved_listed", self.postfix.files()["master.cf"])
         self.assertTrue(self.postfix.rcpt("gone@old.example").startswith("550 5.1.1 "))
 
@@ -421,6 +426,8 @@ class StockPostfix(Case):
         place.until(lambda: "reload" in self.postfix.log(), "Postfix reloads")
         self.assertEqual(self.replies(), before)
         place.until(lambda: self.daemon.count("to=<daemon@old.example>") == 0 and self.replies() == before, "as before")
+        self.detach()
+        place.until(lambda: self.daemon.count("configuration read again") == 2, "the daemon no longer observes")
 
     def test_every_way_of_being_down(self):
         """The table of movedctl(8): what a removed, a present and an unknown mailbox get."""

@@ -39,6 +39,7 @@ class Case(unittest.TestCase):
         if makefile:
             self.sendmail.makefile()
         self.sendmail.start()
+        self.sendmail.assert_closed()
         self.daemon = Daemon(self.folder / "d", group="root", **(daemon or {}))
         self.stack.enter_context(self.daemon)
         self.daemon.hold((REMOVED, "gone@new.example"), ("gone@retired.example", "gone@new.example"))
@@ -49,6 +50,7 @@ class Case(unittest.TestCase):
     def attach(self, *args, status=0):
         done = self.ctl("attach", "--yes", *args, "sendmail")
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        self.sendmail.assert_closed()
         return done.stdout + done.stderr
 
     def attached(self, *args):
@@ -59,6 +61,7 @@ class Case(unittest.TestCase):
     def detach(self):
         done = self.ctl("detach", "--yes", "sendmail")
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.sendmail.assert_closed()
         return done.stdout + done.stderr
 
     def refuses(self, words, *args, status=78):

@@ -65,17 +65,18 @@ static int find_folder(struct sendmail_attachment *a, struct error *err)
 /* sendmail.mc; where there is none, FreeBSD's makefile takes HOST.mc. */
 static int find_mc(struct sendmail_attachment *a, struct error *err)
 {
-    const char *mc = a->request->mc;
-    char host[256] = "", path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/sendmail.mc", a->dir);
-    a->mc_path = a->source.path;
-    if (realpath(mc != NULL ? mc : path, a->source.path) != NULL)
+    char host[256] = "", *path = a->source.path;
+    a->mc_path = path;
+    if (a->request->mc != NULL)
+        return realpath(a->request->mc, path) != NULL
+                   ? 0
+                   : error_set(err, EX_NOINPUT, "--mc: no such file '%s'", a->request->mc);
+    snprintf(path, sizeof a->source.path, "%s/sendmail.mc", a->dir);
+    if (access(path, F_OK) == 0)
         return 0;
-    if (mc != NULL)
-        return error_set(err, EX_NOINPUT, "--mc: no such file '%s'", mc);
     (void)gethostname(host, sizeof host - 1);
-    snprintf(path, sizeof path, "%s/%s.mc", a->dir, host);
-    if (realpath(path, a->source.path) != NULL)
+    snprintf(path, sizeof a->source.path, "%s/%s.mc", a->dir, host);
+    if (access(path, F_OK) == 0)
         return 0;
     return error_set(err, EX_NOINPUT, "%s: no sendmail.mc and no %s.mc: --mc names the file",
                      a->dir, host);
