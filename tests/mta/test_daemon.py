@@ -562,7 +562,7 @@ class Crowded(Alone):
         command = self.daemon.command()
         self.daemon.command = lambda: ["prlimit", "--nofile=100:100", *command]
         self.daemon.start()
-        self.crowd(85)
+        self.crowd(75)
         place.until(lambda: self.daemon.count("80 % or more of the 100 descriptors are open, for 0 milter sessions: raise LimitNOFILE, "),
                     "a line in the log")
         self.assertEqual(self.ask(), NEW)
