@@ -12,6 +12,7 @@ from lib import place
 from lib.follower import FollowCase, Host, Store
 from lib.postfix import Postfix
 from lib.smtp import Talk
+from lib.socketmap import Socketmap
 
 KILLS = int(os.environ.get("FOLLOW_KILLS", "100"))
 WRITERS = 8
@@ -228,6 +229,9 @@ class MailGoesOn(FollowCase):
                 talk.mail()
                 for recipient in ("al@old.example", "nobody@old.example"):
                     self.assertEqual(talk.rcpt(recipient), "451 4.3.0 Table of moved mailboxes unavailable")
+            with Socketmap(host.lookups) as maps:
+                for name in ("listed", "refused", "relocated"):
+                    self.assertRegex(maps.ask(f"{name} al@old.example"), "^TEMP ", name)
             self.assertEqual(host.ctl("get", "al@old.example").returncode, 66)
             self.assertEqual(host.status()["exit"], 66)
             self.assertIn("451 4.3.0", host.ctl("test", "al@old.example").stdout)

@@ -129,6 +129,13 @@ class Writing(FollowCase):
         self.store.sql(*sql.splitlines()[:-1], user="moved_admin")
         self.assertEqual(self.store.entries()["al@old.example"], "x@new.example")
 
+    def test_a_link_that_may_not_write(self):
+        for status, words, write in ((77, "permission denied", self.store.connect("moved_follow")),
+                                     (78, "verify-full", "host=192.0.2.1 dbname=mail"),
+                                     (78, "definition of service \"nowhere\" not found", "service=nowhere")):
+            self.mx.configure(source={**self.mx.source, "write": write})
+            self.refuses(status, words, "add", "cy@old.example", "cy@new.example")
+
     def test_a_store_that_is_down(self):
         self.store.stop(signal.SIGQUIT)
         try:
