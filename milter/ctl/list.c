@@ -114,16 +114,16 @@ const struct command command_list = {
     .also = "ls",
     .usage = "list [--json|--count] [--domain D] [--expiring D] [PATTERN]",
     .summary = "Print the entries, sorted by domain",
-    .details =
-        "PATTERN is a shell pattern for the old address.\n"
-        "On a terminal the output is in columns. Otherwise the fields are separated by\n"
-        "tabs: old, new, action, from, until, forward_until, disclose, note.\n"
-        "\n"
-        "  --domain D  print only the entries of this domain, without reading the others\n"
-        "  --expiring D  print only those whose until or forward_until is reached within D:\n"
-        "              30d, with h, d or w\n"
-        "  --json      print an array of objects\n"
-        "  --count     print only how many there are\n",
+    .details = "PATTERN is a shell pattern for the old address.\n"
+               "On a terminal the output is in columns. Otherwise the fields are separated by\n"
+               "tabs: old, new, action, from, until, forward_until, disclose, note.\n"
+               "\n"
+               "  --domain D  print only the entries of this domain, without reading the others\n"
+               "  --expiring D\n"
+               "              print only those whose until or forward_until comes within D:\n"
+               "              30d, with h, d or w\n"
+               "  --json      print an array of objects\n"
+               "  --count     print only how many there are\n",
     .example = "movedctl list --domain old.example\n"
                "movedctl list --count 'a*@old.example'",
     .operands = "OLD",

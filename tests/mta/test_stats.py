@@ -158,6 +158,13 @@ class Prometheus(unittest.TestCase):
         self.assertEqual(file.read_text(), before)
         self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["d", "milter-moved.prom"])
 
+    def test_promtool_takes_the_metrics_and_the_alert_rules(self):
+        promtool = place.unpacked("prometheus") / "usr/bin/promtool"
+        for words, text in ((("check", "metrics"), self.daemon.movedctl("stats", "--prometheus")),
+                            (("check", "rules", place.SOURCE / "contrib/prometheus/milter-moved.rules.yml"), "")):
+            done = subprocess.run([promtool, *words], input=text, capture_output=True, text=True, timeout=place.PATIENCE)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_each_metric_of_the_alerts_and_the_dashboard_exists(self):
         known = {name.split("{")[0] for name in self.read()}
         for path in ("contrib/prometheus/milter-moved.rules.yml", "contrib/grafana/milter-moved.json"):
