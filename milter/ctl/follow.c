@@ -5,9 +5,10 @@
 #include "follow/serve.h"
 #include "follow/store.h"
 #include "format/json.h"
+#include "table/change.h"
 
 #include <limits.h>
-#include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,24 @@ static void on_alive(void *data)
 {
     (void)data;
     tell_manager("WATCHDOG=1");
+}
+
+/* A store that hangs may keep the first step for longer than mail should wait. */
+static void on_alarm(int number)
+{
+    (void)number;
+    on_ready(NULL);
+}
+
+static int serve(const struct follow *follow, struct error *err)
+{
+    const struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    int start_wait = follow->settings->source.start_wait;
+    sigaction(SIGALRM, &action, NULL);
+    if (start_wait == 0)
+        on_ready(NULL);
+    alarm((unsigned)start_wait);
+    return follow_serve(follow, err);
 }
 
 /* ---- --status */
@@ -125,13 +144,14 @@ static int print_status(const struct ctl *ctl, struct follow_state *state, struc
 static int accept_for_all(const struct ctl *ctl, struct error *err)
 {
     const struct source_settings *source = &ctl->settings->source;
-    const struct store_address address = {.key = "source.write",
-                                          .connect = source->write,
-                                          .passfile = source->passfile,
-                                          .schema = source->schema,
-                                          .timeout = source->timeout};
-    const struct passwd *account = getpwuid(getuid());
-    char host[256] = "", author[512];
+    const struct store_address address = {
+        .key = "source.write",
+        .connect = source->write,
+        /* An administrator has a password file of his own. */
+        .passfile = access(source->passfile, R_OK) == 0 ? source->passfile : "",
+        .schema = source->schema,
+        .timeout = source->timeout};
+    char author[2 * CHANGE_USER_MAX], program[CHANGE_COMMAND_MAX + sizeof "movedctl "];
     struct store *store;
     if (*source->write == '\0')
         return error_set(err, EX_NOPERM,
@@ -139,9 +159,8 @@ static int accept_for_all(const struct ctl *ctl, struct error *err)
                          "it, or as moved_admin run SELECT moved_accept(); or use --accept --here");
     if (store_new(&store, &address, err) != 0)
         return -1;
-    (void)gethostname(host, sizeof host - 1);
-    snprintf(author, sizeof author, "%s@%s", account == NULL ? "" : account->pw_name, host);
-    int rc = store_accept(store, author, "movedctl follow --accept", err);
+    ctl_author(ctl, author, sizeof author, program, sizeof program);
+    int rc = store_accept(store, author, program, err);
     store_free(store);
     if (rc == 0)
         print_say("accepted for all hosts\n");
@@ -227,7 +246,7 @@ static int run_follow(struct ctl *ctl, char **args, struct error *err)
     ctl_find_owner(ctl->settings, &follow.owner, &follow.group);
     if (ctl->options.once || ctl->options.resync || ctl->options.accept)
         return step(ctl, &follow, err);
-    return follow_serve(&follow, err);
+    return serve(&follow, err);
 }
 
 const struct command command_follow = {

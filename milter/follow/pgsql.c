@@ -263,7 +263,9 @@ int pgsql_send(struct store *store, const char *statement, int count, const char
     char *text = put_schema(store, statement);
     if (text == NULL)
         return error_set(err, EX_OSERR, "out of memory");
-    int sent = PQsendQueryParams(store->conn, text, count, NULL, values, NULL, NULL, 0);
+    int sent = count == 0
+                   ? PQsendQuery(store->conn, text)
+                   : PQsendQueryParams(store->conn, text, count, NULL, values, NULL, NULL, 0);
     free(text);
     return sent == 1 ? flush(store, err) : lost(store, PQerrorMessage(store->conn), err);
 }

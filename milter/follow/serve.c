@@ -1,7 +1,6 @@
 #include "follow/serve.h"
 
 #include "follow/step.h"
-#include "net/io.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,6 @@ struct following {
     struct follow_state written; /* but for its skipped rows */
     size_t skipped_written;
     bool is_ready;
-    struct timespec ready_until;
 };
 
 /* ---- what is told */
@@ -42,11 +40,6 @@ static void on_alive(void *data)
     struct following *session = data;
     if (session->follow->alive != NULL)
         session->follow->alive(session->follow->data);
-    if (!session->is_ready && io_milliseconds_left(&session->ready_until) == 0) {
-        session->is_ready = true;
-        if (session->follow->ready != NULL)
-            session->follow->ready(session->follow->data);
-    }
 }
 
 static void write_state(struct following *session)
@@ -152,7 +145,6 @@ static int begin(struct following *session, const struct follow *follow, struct 
                  .alive = on_alive,
                  .comparing = on_comparing,
                  .skipped = on_skipped},
-        .ready_until = io_deadline(source->start_wait),
     };
     if (store_new(&session->step.store, &address, err) != 0)
         return -1;
@@ -237,7 +229,6 @@ int follow_once(const struct follow *follow, bool compare, bool accepts, struct 
     enum step_result result;
     if (begin(&session, follow, err) != 0)
         return -1;
-    session.is_ready = true;
     do {
         result = step_take(&session.step, compare, accepts, err);
         if (result == STEP_FAILED)
@@ -297,8 +288,9 @@ int follow_serve(const struct follow *follow, struct error *err)
         } else {
             conclude(&session, result);
         }
-        if (result == STEP_DONE)
-            session.ready_until = io_deadline(0);
+        if (result == STEP_DONE && !session.is_ready && follow->ready != NULL)
+            follow->ready(follow->data);
+        session.is_ready |= result == STEP_DONE;
         on_alive(&session);
         store_wait(session.step.store, result == STEP_DONE || result == STEP_HELD
                                            ? follow->settings->source.poll

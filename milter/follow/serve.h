@@ -19,8 +19,8 @@ struct follow {
     gid_t group;
     const char *folder; /* for what does not fit into memory */
 
-    /* Is told of what somebody may want to read; of readiness once: in step, or not within start_wait; and from time to time that
-     * all is well. ready and alive may be NULL. */
+    /* say is told what somebody may want to read; ready, that the table is in step for the first time; alive, from time to time
+     * that all is well. ready and alive may be NULL. */
     void (*say)(const char *line, void *data);
     void (*ready)(void *data);
     void (*alive)(void *data);

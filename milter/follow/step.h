@@ -74,8 +74,9 @@ void step_release(const struct step_work *step);
 void step_skip(const struct step_work *step, struct skipped *skipped, const char *old,
                const char *why);
 
-/* Results of a delta: as in enum step_result, or that all rows have to be read. */
-int step_delta(const struct step_work *step, const struct mark *mark, bool accepts,
+/* What has changed since the mark. *needs_whole: all rows have to be read, and nothing was done; *is_known: the store knows the
+ * mark. Returns 0, or -1 with err. */
+int step_delta(const struct step_work *step, const struct mark *mark, bool accepts, bool *is_known,
                bool *needs_whole, bool *held, struct error *err);
 
 /* All rows. since: as for store_whole. Returns 0, 1 where others are at it, or -1 with err. */

@@ -146,7 +146,7 @@ static int on_row(const struct store_row *row, bool present, void *data, struct 
     return table_edit_put(delta->edit, &entry, true, err) == TABLE_FAILED ? -1 : 0;
 }
 
-int step_delta(const struct step_work *step, const struct mark *mark, bool accepts,
+int step_delta(const struct step_work *step, const struct mark *mark, bool accepts, bool *is_known,
                bool *needs_whole, bool *held, struct error *err)
 {
     struct delta delta = {.step = step, .mark = *mark, .accepts = accepts};
@@ -156,6 +156,7 @@ int step_delta(const struct step_work *step, const struct mark *mark, bool accep
     if (rc == 0 && !delta.needs_whole && !delta.held)
         rc = commit(&delta, err);
     table_edit_abort(delta.edit); /* NULL is fine */
+    *is_known = delta.head.knows_mark;
     *needs_whole = delta.needs_whole;
     *held = delta.held;
     if (rc == 0 && delta.held)

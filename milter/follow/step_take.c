@@ -30,28 +30,44 @@ static enum step_result compare_all(const struct step_work *step, const struct m
     return held ? STEP_HELD : STEP_DONE;
 }
 
+static bool is_newest(const struct mark *mark, const struct store_head *head)
+{
+    return head->version == mark->version && strcmp(head->nonce, mark->nonce) == 0;
+}
+
+/* What has changed; all rows where that cannot be told. */
+static enum step_result catch_up(const struct step_work *step, const struct mark *mark,
+                                 bool accepts, struct error *err)
+{
+    bool held = false, needs_whole = false, is_known = false;
+    if (step_delta(step, mark, accepts, &is_known, &needs_whole, &held, err) != 0)
+        return STEP_FAILED;
+    if (needs_whole)
+        return compare_all(step, mark, is_known, accepts, err);
+    return held ? STEP_HELD : STEP_DONE;
+}
+
 enum step_result step_take(struct step_work *step, bool compare, bool accepts, struct error *err)
 {
     struct mark mark;
     struct store_head head;
-    bool held = false, needs_whole = compare;
 
-    if (step_read_mark(step, &mark, err) != 0 || store_poll(step->store, &mark, &head, err) != 0)
+    if (step_read_mark(step, &mark, err) != 0 || store_poll(step->store, &head, err) != 0)
         return STEP_FAILED;
     step->state->version = mark.version;
     step->state->store_version = head.version;
-    if (head.knows_mark && head.version == mark.version && !compare) {
+    if (is_newest(&mark, &head)) {
+        if (compare)
+            return compare_all(step, &mark, true, accepts, err);
         step_release(step);
         return STEP_DONE;
     }
-    if (!head.knows_mark && head.is_replica && head.version < mark.version)
+    if (head.is_replica && head.version < mark.version)
         return STEP_BEHIND;
     if (is_held_already(step->state, &head) && !accepts)
         return STEP_HELD;
-    if (head.knows_mark && !compare &&
-        step_delta(step, &mark, accepts, &needs_whole, &held, err) != 0)
-        return STEP_FAILED;
-    if (head.knows_mark && !needs_whole)
-        return held ? STEP_HELD : STEP_DONE;
-    return compare_all(step, &mark, head.knows_mark, accepts, err);
+    enum step_result result = catch_up(step, &mark, accepts, err);
+    if (result != STEP_DONE || !compare || step_read_mark(step, &mark, err) != 0)
+        return result;
+    return compare_all(step, &mark, true, accepts, err);
 }

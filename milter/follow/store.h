@@ -51,9 +51,8 @@ struct store_head {
     bool whole_since;   /* a change after accepted does not say which entries it changed */
 };
 
-/* The newest version alone, from one table: is_empty, whole, accepted and gone are not set. */
-int store_poll(struct store *store, const struct mark *mark, struct store_head *out,
-               struct error *err);
+/* The newest version, and whether the store is a replica: the rest is not set. Returns 0, or -1 with err. */
+int store_poll(struct store *store, struct store_head *out, struct error *err);
 
 /* A row of the store as it is: NULL where nothing is said. Ends with the call that it is given to. */
 struct store_row {

@@ -36,7 +36,7 @@ void store_write_abort(struct store *store)
     {                                                                                              \
         return store_new(&store, &(struct store_address){.key = "source"}, err);                   \
     }
-MISSING(store_poll, const struct mark *mark, struct store_head *out)
+MISSING(store_poll, struct store_head *out)
 MISSING(store_delta, const struct mark *mark, const struct store_reader *reader)
 MISSING(store_whole, const struct mark *mark, int64_t since, const struct store_reader *reader)
 MISSING(store_write_begin, const char *author, const char *program)

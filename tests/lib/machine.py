@@ -20,7 +20,7 @@ MASKED = ("systemd-modules-load.service", "systemd-sysctl.service", "systemd-rem
           "dev-mqueue.mount", "systemd-logind.service", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer",
           "systemd-udev-trigger.service", "systemd-udevd.service", "getty.target")
 LIBRARIES = ("libmilter1.0.1", "libconfig9", "liblmdb0", "libidn2-0", "libunistring2", "libjansson4", "libcsv3", "libc-ares2",
-             "libsystemd0")
+             "libsystemd0", "libpq5")
 
 
 def root(*packages, suite="bookworm"):

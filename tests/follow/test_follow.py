@@ -1,0 +1,389 @@
+"""movedctl follow: what it takes over, what it will not believe, and how it says so."""
+
+import json
+import pathlib
+import signal
+import unittest
+
+from lib import place
+from lib.follower import FollowCase, Store
+from lib.postgresql import PostgreSQL, free_port, wait_for_lag
+
+ROWS = "INSERT INTO moved (old_address, new_address) SELECT 'u' || i || '@old.example', 'u' || i || '@new.example' FROM generate_series({}, {}) i"
+
+
+class Steps(FollowCase):
+    def once(self, host, *args):
+        done = host.ctl("follow", *(args or ("--once",)))
+        for line in done.stderr.splitlines():
+            self.assertRegex(line, "^movedctl: ")
+        return done.returncode
+
+    def test_all_fields_come_as_they_are(self):
+        self.store.sql("INSERT INTO moved VALUES "
+                       "('al@old.example', 'al@new.example', 'forward', '2026-01-01', '2030-01-01 02:03:04+02', '2027-06-01', 'trusted', E'it''s 5 \\\\ 6 \\u00fc'), "
+                       "('@old.example', '@new.example', NULL, NULL, NULL, NULL, NULL, NULL), "
+                       "('@.old.example', NULL, NULL, NULL, NULL, NULL, NULL, NULL), ('bo@old.example', '', 'stay', NULL, NULL, NULL, '', '')")
+        host = self.host()
+        self.assertEqual(self.once(host), 0)
+        whole = json.loads(host.movedctl("list", "--json"))
+        self.assertIn({"old": "al@old.example", "new": "al@new.example", "action": "forward", "from": "2026-01-01T00:00:00Z",
+                       "until": "2030-01-01T00:03:04Z", "forward_until": "2027-06-01T00:00:00Z", "disclose": "trusted",
+                       "note": "it's 5 \\ 6 ü"}, whole)
+        self.assertEqual([entry["old"] for entry in whole], ["@.old.example", "@old.example", "al@old.example", "bo@old.example"])
+        other = self.host("other")
+        self.store.sql("CREATE TABLE kept AS SELECT * FROM moved", "DELETE FROM moved")
+        self.assertEqual(self.once(other), 0)
+        self.store.sql("INSERT INTO moved SELECT * FROM kept", "DROP TABLE kept")
+        self.assertEqual(self.once(other), 0)
+        self.assertEqual(json.loads(other.movedctl("list", "--json")), whole)
+
+    def test_a_delta_brings_what_has_changed_and_nothing_else(self):
+        self.store.sql(ROWS.format(1, 50))
+        host = self.host()
+        self.assertEqual(self.once(host), 0)
+        self.store.sql("UPDATE moved SET new_address = 'x@new.example' WHERE old_address = 'u7@old.example'",
+                       "DELETE FROM moved WHERE old_address = 'u8@old.example'",
+                       "UPDATE moved SET old_address = 'v9@old.example' WHERE old_address = 'u9@old.example'")
+        self.assertEqual(self.once(host), 0)
+        self.assertEqual(host.has(), self.store.entries())
+        change = json.loads(host.movedctl("log", "--json"))[0]
+        self.assertEqual((change["added"], change["changed"], change["removed"], change["user"], change["command"]),
+                         (1, 1, 2, "postgres", "psql"))
+        self.assertEqual(self.once(host), 0)
+        self.assertEqual(len(json.loads(host.movedctl("log", "--json"))), 2)
+
+    def test_never_synced_cannot_be_read(self):
+        with PostgreSQL(self.folder / "bare") as bare:
+            host = self.host(connect=bare.connect())
+            self.assertEqual(host.status()["exit"], 66)
+            self.assertEqual(self.once(host), 78)
+        self.assertEqual(self.once(host), 69)
+        self.assertEqual((host.status()["state"], host.status()["exit"]), ("never", 66))
+        self.assertNotEqual(host.ctl("list").returncode, 0)
+
+    def test_a_table_of_before_goes_on_and_is_guarded(self):
+        host = self.host()
+        host.configure(source=None)
+        host.movedctl("init")
+        host.hold(*((f"w{i}@old.example", "w@new.example") for i in range(30)))
+        host.configure(source=host.source)
+        self.store.sql(ROWS.format(1, 5))
+        self.assertEqual(self.once(host), 65)
+        self.assertEqual(len(host.has()), 30)
+        self.assertEqual((host.status()["state"], host.status()["held"]), ("held", 30))
+        self.assertEqual(self.once(host, "--accept", "--here"), 0)
+        self.assertEqual(host.has(), self.store.entries())
+
+    def test_resync_mends_a_table_that_differs(self):
+        self.store.sql(ROWS.format(1, 5))
+        host = self.host()
+        self.once(host)
+        host.configure(source=None)
+        host.ctl("add", "--replace", "u1@old.example", "wrong@new.example")
+        host.configure(source=host.source)
+        self.once(host, "--resync")
+        self.assertEqual(host.has(), self.store.entries())
+
+    def test_detach_gives_the_table_back(self):
+        self.store.sql(ROWS.format(1, 5))
+        host = self.host()
+        self.once(host)
+        self.assertEqual(self.once(host, "--detach"), 0)
+        host.configure(source=None)
+        host.movedctl("add", "z@old.example", "z@new.example")
+        self.assertEqual(len(host.has()), 6)
+
+
+class Guard(FollowCase):
+    def setUp(self):
+        super().setUp()
+        self.store.sql(ROWS.format(1, 100))
+        self.mx = self.host()
+        self.once(0)
+
+    def once(self, status, *args):
+        done = self.mx.ctl("follow", *(args or ("--once",)))
+        self.assertEqual(done.returncode, status, done.stderr)
+
+    def test_what_the_store_has_lost_is_held_until_it_is_back(self):
+        for statement in ("TRUNCATE moved", "DELETE FROM moved", "DELETE FROM moved WHERE old_address > 'u2'"):
+            with self.subTest(statement=statement):
+                self.store.sql(statement)
+                self.once(65)
+                self.once(65)
+                self.assertEqual(len(self.mx.has()), 100)
+                self.assertEqual((self.mx.status()["state"], self.mx.status()["exit"]), ("held", 65))
+                self.store.sql(ROWS.format(1, 100) + " ON CONFLICT DO NOTHING")
+                self.once(0)
+                self.assertEqual((self.mx.status()["state"], self.mx.status()["held"]), ("in step", 0))
+
+    def test_few_may_always_go(self):
+        self.store.sql("DELETE FROM moved WHERE old_address IN (SELECT old_address FROM moved LIMIT 20)")
+        self.once(0)
+        self.assertEqual(len(self.mx.has()), 80)
+
+    def test_an_acceptance_is_for_all_hosts_and_for_what_was_gone_then(self):
+        other = self.host("other")
+        self.assertEqual(other.ctl("follow", "--once").returncode, 0)
+        self.mx.ctl("follow", "--accept")  # before anything is gone: it says nothing about later
+        self.store.sql("TRUNCATE moved")
+        self.once(65)
+        self.once(0, "--accept")
+        self.once(0)
+        self.assertEqual(self.mx.has(), {})
+        self.assertEqual(other.ctl("follow", "--once").returncode, 0)
+        self.assertEqual(other.has(), {})
+        self.store.sql(ROWS.format(1, 100))
+        self.once(0)
+        self.store.sql("DELETE FROM moved")
+        self.once(65)
+
+    def test_what_goes_after_an_acceptance_is_held(self):
+        self.store.sql("DELETE FROM moved WHERE old_address > 'u5'")
+        self.once(65)
+        self.once(0, "--accept")
+        self.store.sql("TRUNCATE moved")
+        self.once(65)
+        self.assertEqual(len(self.mx.has()), 100)
+
+    def test_an_older_backup_is_compared_and_guarded(self):
+        dump = self.store.run("pg_dump", "-d", self.store.connect())
+        self.store.sql(ROWS.format(101, 200))
+        self.once(0)
+        self.store.sql("CREATE DATABASE restored")
+        self.addCleanup(self.store.sql, "DROP DATABASE restored WITH (FORCE)")
+        self.store.script(dump, database="restored")
+        self.mx.source = {**self.mx.source, "connect": self.store.connect("moved_follow", "restored"),
+                          "write": self.store.connect("moved_admin", "restored")}
+        self.mx.configure(source=self.mx.source)
+        self.once(65)
+        self.assertEqual(len(self.mx.has()), 200)
+        self.once(0, "--accept")
+        self.once(0)
+        self.assertEqual(len(self.mx.has()), 100)
+
+
+class BadRows(FollowCase):
+    BAD = {"Mixed@old.example": "'mixed@old.example'", "u\u0308@old.example": "'\u00fc@old.example'", "li\nne@old.example": "",
+           "x" * 300 + "@old.example": "", "nodomain": "", "a@Old.Example": "'a@old.example'", "@@": "", "*": "", " b@old.example": "",
+           "\U0001f600@b\u00fccher.example": "xn--"}
+
+    def test_they_are_skipped_and_named_and_hold_nothing_up(self):
+        for whole in (True, False):
+            with self.subTest(whole=whole):
+                self.store.sql("DELETE FROM moved")
+                host = self.host(f"mx{whole}")
+                if not whole:
+                    self.assertEqual(host.ctl("follow", "--once").returncode, 0)
+                self.store.sql(ROWS.format(1, 3))
+                for old in self.BAD:
+                    self.store.script("INSERT INTO moved (old_address, new_address) VALUES ($$" + old + "$$, 'n@new.example');")
+                self.store.sql("INSERT INTO moved (old_address, new_address) VALUES ('c@old.example', 'no-domain')",
+                               "INSERT INTO moved (old_address, valid_from) VALUES ('d@old.example', '0044-03-15 BC')",
+                               "INSERT INTO moved (old_address, valid_from, valid_until) VALUES ('e@old.example', '-infinity', 'infinity')",
+                               "INSERT INTO moved (old_address, valid_until) VALUES ('f@old.example', '20000-01-01')")
+                done = host.ctl("follow", "--once")
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertEqual(set(host.has()), {"u1@old.example", "u2@old.example", "u3@old.example", "e@old.example"})
+                status = host.status()
+                why = {row["old"]: row["why"] for row in status["skipped"]}
+                self.assertEqual(set(why), {*self.BAD, "c@old.example", "d@old.example", "f@old.example"})
+                for old, words in self.BAD.items():
+                    self.assertIn(words, why[old])
+                self.assertEqual((status["state"], status["exit"]), ("in step", 1))
+                self.assertEqual(json.loads(host.movedctl("get", "--json", "e@old.example"))["until"], "")
+                self.assertNotIn("skipped", host.ctl("follow", "--once").stderr)  # said once
+
+    def test_a_twin_that_is_deleted_takes_nothing_with_it(self):
+        self.store.sql("INSERT INTO moved (old_address, new_address) VALUES ('al@old.example', 'a@new.example'), ('Al@old.example', 'b@new.example')")
+        host = self.host()
+        self.assertEqual(host.ctl("follow", "--once").returncode, 1)
+        self.store.sql("DELETE FROM moved WHERE old_address = 'Al@old.example'")
+        self.assertEqual(host.ctl("follow", "--once").returncode, 0)
+        self.assertEqual(host.has(), {"al@old.example": "a@new.example"})
+
+    def test_an_entry_whose_row_becomes_bad_stays(self):
+        self.store.put(al="a@new.example")
+        host = self.host()
+        host.ctl("follow", "--once")
+        self.store.sql("UPDATE moved SET new_address = 'nonsense'")
+        for how in ("--once", "--resync"):
+            self.assertEqual(host.ctl("follow", how).returncode, 1)
+            self.assertEqual(host.has(), {"al@old.example": "a@new.example"})
+
+
+class Service(FollowCase):
+    def test_states_as_the_store_stops_and_comes_back(self):
+        self.store.put(al="al@new.example")
+        host = self.host(max_lag=3).follow()
+        host.until_state("in step")
+        self.assertEqual(host.status()["exit"], 0)
+        for how in ("suspend", "stop"):
+            with self.subTest(how=how):
+                before = host.has()
+                getattr(self.store, how)()
+                try:
+                    place.until(lambda: host.status()["state"] == "down", "down")
+                    place.until(lambda: host.status()["exit"] == 75, "shorter than max_lag")
+                    place.until(lambda: host.status()["exit"] == 69, "longer than max_lag")
+                    self.assertEqual(host.has(), before)
+                finally:
+                    self.store.resume() if how == "suspend" else self.store.start()
+                self.store.put(al=f"{how}@new.example")
+                host.until_same(self.store)
+                host.until_state("in step")
+
+    def test_a_change_comes_by_polling_and_by_notification(self):
+        for poll in (50, 60000):
+            with self.subTest(poll=poll):
+                host = self.host(f"mx{poll}", poll=poll).follow()
+                host.until_state("in step")
+                for i in range(5):
+                    self.store.put(al=f"al{i}-{poll}@new.example")
+                    host.until_same(self.store)
+
+    def test_it_ends_where_somebody_has_to_mend_it(self):
+        host = self.host().follow()
+        host.until_state("in step")
+        self.store.sql("REVOKE SELECT ON moved_version FROM moved_follow")
+        self.addCleanup(self.store.sql, "GRANT SELECT ON moved_version TO moved_follow")
+        self.assertEqual(host.follower.wait(), 77)
+        self.assertEqual((host.status()["state"], host.status()["exit"]), ("refused", 78))
+
+    def test_a_pool_of_transactions_is_polled(self):
+        program = pathlib.Path("/usr/sbin/pgbouncer")
+        if not program.exists():
+            place.lacking("no pgbouncer")
+        port = free_port()
+        folder = self.store.folder / "pool"
+        folder.mkdir(mode=0o777)
+        (folder / "ini").write_text(
+            f"[databases]\n* = host={self.store.folder} port={self.store.port}\n[pgbouncer]\npool_mode = transaction\nlisten_port = {port}\n"
+            f"listen_addr = 127.0.0.1\nunix_socket_dir =\nauth_type = any\nmax_client_conn = 50\nlogfile = {folder}/log\n".replace(
+                "* = host", "postgres = user=postgres host"))
+        folder.chmod(0o777)
+        command = self.store._demoted(str(program), "-q", str(folder / "ini"))
+        pool = place.Process(command, folder / "out")
+        self.addCleanup(pool.end, signal.SIGTERM)
+        place.until(lambda: place.listens(("127.0.0.1", port)), "pgbouncer listens")
+        host = self.host(connect=f"host=127.0.0.1 port={port} user=moved_follow dbname=postgres").follow()
+        self.store.put(al="pool@new.example")
+        host.until_same(self.store)
+        host.until_state("in step")
+        self.store.put(al="pool2@new.example")
+        host.until_same(self.store)
+
+
+class Replicas(FollowCase):
+    def test_a_replica_that_lags_is_waited_for_and_one_that_forgot_is_compared(self):
+        with Store(self.folder / "s", standby_of=self.store) as standby:
+            self.store.put(al="al@new.example")
+            wait_for_lag(self.store, standby)
+            host = self.host(connect=standby.connect("moved_follow"))
+            self.assertEqual(host.ctl("follow", "--once").returncode, 0)
+            standby.sql("SELECT pg_wal_replay_pause()")
+            self.store.put(bo="bo@new.example")
+            host.source["connect"] = self.store.connect("moved_follow")
+            host.configure(source=host.source)
+            self.assertEqual(host.ctl("follow", "--once").returncode, 0)
+            host.source["connect"] = standby.connect("moved_follow")
+            host.configure(source=host.source)
+            self.assertEqual(host.ctl("follow", "--once").returncode, 75)
+            self.assertEqual((host.status()["state"], host.status()["exit"]), ("behind", 75))
+            self.assertEqual(len(host.has()), 2)
+            standby.sql("SELECT pg_wal_replay_resume()")
+            wait_for_lag(self.store, standby)
+            self.assertEqual(host.ctl("follow", "--once").returncode, 0)
+            standby.sql("SELECT pg_wal_replay_pause()")
+            self.store.put(cy="cy@new.example")
+            host.source["connect"] = self.store.connect("moved_follow")
+            host.configure(source=host.source)
+            self.assertEqual(host.ctl("follow", "--once").returncode, 0)
+            standby.stop(signal.SIGQUIT)
+            (standby.data / "standby.signal").unlink()  # what the primary had after the pause is lost
+            standby.start()
+            standby.sql("INSERT INTO moved (old_address, new_address) VALUES ('dy@old.example', 'dy@new.example')")
+            host.source["connect"] = standby.connect("moved_follow")
+            host.configure(source=host.source)
+            self.assertEqual(host.ctl("follow", "--once").returncode, 0)
+            self.assertEqual(host.has(), standby.entries())
+
+    def test_the_second_host_is_asked_where_the_first_hangs(self):
+        with Store(self.folder / "second") as second:
+            second.put(al="al@new.example")
+            host = self.host(connect=f"host={self.store.folder},{second.folder} port={self.store.port},{second.port} user=moved_follow dbname=postgres")
+            self.store.suspend()
+            self.addCleanup(self.store.resume)
+            self.assertEqual(host.ctl("follow", "--once").returncode, 0)
+            self.assertEqual(host.has(), second.entries())
+
+
+class Refusals(FollowCase):
+    def test_each_is_one_line_with_its_exit_status(self):
+        passfile = self.folder / "pass"
+        passfile.write_text("*:*:*:*:x\n")
+        passfile.chmod(0o644)
+        here = self.store.connect("moved_follow")
+        self.store.sql("CREATE ROLE nobody_here LOGIN", "CREATE DATABASE bare")
+        for status, words, source in (
+            (78, "verify-full", {"connect": "host=192.0.2.1 dbname=mail"}),
+            (78, "verify-full", {"connect": "postgresql://moved_follow@192.0.2.1/mail?sslmode=require"}),
+            (78, "source.connect", {"connect": "host=/tmp nonsense=1"}),
+            (77, "source.passfile", {"connect": here, "passfile": "/nonexistent/pass"}),
+            (78, "others may read it", {"connect": here, "passfile": str(passfile)}),
+            (77, "permission denied", {"connect": self.store.connect("nobody_here")}),
+            (77, "role \"no_such_role\" does not exist", {"connect": self.store.connect("no_such_role")}),
+            (78, "database \"none\" does not exist", {"connect": self.store.connect("moved_follow", "none")}),
+            (78, "movedctl schema pgsql", {"connect": self.store.connect("moved_follow", "bare")}),
+            (78, "movedctl schema pgsql", {"connect": here, "schema": "other"}),
+            (69, "refused", {"connect": f"host=127.0.0.1 port={free_port()} user=moved_follow dbname=postgres"}),
+        ):
+            with self.subTest(source=source):
+                host = self.host()
+                host.configure(source=source)
+                done = host.ctl("follow", "--once")
+                self.assertEqual(done.returncode, status, done.stderr)
+                self.assertRegex(done.stderr.splitlines()[-1], "^movedctl: ")
+                self.assertIn(words, done.stderr)
+
+    def test_another_format_of_the_schema(self):
+        self.store.sql("UPDATE moved_format SET format = 2")
+        self.addCleanup(self.store.sql, "UPDATE moved_format SET format = 1")
+        done = self.host().ctl("follow", "--once")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("format 2", done.stderr)
+
+    def test_a_wrong_password(self):
+        hba = self.store.data / "pg_hba.conf"
+        before = hba.read_text()
+        self.addCleanup(lambda: (hba.write_text(before), self.store.sql("SELECT pg_reload_conf()")))
+        self.store.sql("ALTER ROLE moved_follow PASSWORD 'right'")
+        hba.write_text("local all moved_follow scram-sha-256\n" + before)
+        self.store.sql("SELECT pg_reload_conf()")
+        passfile = self.folder / "password"
+        for password, status in (("wrong", 77), ("right", 0)):
+            passfile.write_text(f"*:*:*:*:{password}\n")
+            passfile.chmod(0o600)
+            done = self.host().ctl("follow", "--once", env={"PGPASSFILE": str(passfile)})
+            self.assertEqual(done.returncode, status, done.stderr)
+        done = self.host().ctl("follow", "--once", env={"PGPASSFILE": "/nonexistent"})
+        self.assertEqual(done.returncode, 77, done.stderr)
+        self.assertIn("no password", done.stderr)
+
+    def test_options_that_do_not_go_together(self):
+        host = self.host()
+        for args in (("--once", "--resync"), ("--here",), ("--json",), ("--once", "--status"), ("more",)):
+            self.assertEqual(host.ctl("follow", *args).returncode, 64, args)
+        host.configure(source=None)
+        self.assertEqual(host.ctl("follow", "--once").returncode, 78)
+
+    def test_without_the_right_to_write_nobody_accepts(self):
+        host = self.host(write=False)
+        done = host.ctl("follow", "--accept")
+        self.assertEqual(done.returncode, 77)
+        self.assertIn("source.write", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
