@@ -258,6 +258,20 @@ class WhatIsSaid(Tools):
         self.attach()
         self.assertEqual(self.attach(), "Attached already: nothing to change.\n")
 
+    def test_a_long_list_is_not_shown_again_and_comes_back_byte_for_byte(self):
+        self.begin(answers=False)
+        before, long = self.postfix.files(), b"more =\nlocal_recipient_maps = $alias_maps" + 9 * b" inline:{a=b}"
+        for tail, whole in ((b"\n# a comment\n", True), (b"  \nlast_one = x\n", True), (b"\n\t$more\n", True), (b"", False), (b"\n\t$more", True)):
+            with self.subTest(tail):
+                files = {**before, "main.cf": before["main.cf"] + long + tail}
+                self.write("main.cf", files["main.cf"])
+                self.write("master.cf", before["master.cf"])
+                said = self.attach()
+                self.assertEqual("\n-local_recipient_maps" not in said, whole, said)
+                self.assertIn("$moved_listed", self.postfix.run("postconf", "-h", "local_recipient_maps").stdout)
+                self.detach()
+                self.assertEqual(self.postfix.files(), files)
+
     def test_lists_of_domains_in_files_as_postfix_reads_them(self):
         domains, more, itself = (self.folder / name for name in ("domains", "more", "itself"))
         domains.write_text("# virt.example retired.example\n\t# retired.example\nother.example, virt.example\n")

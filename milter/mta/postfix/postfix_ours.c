@@ -9,6 +9,7 @@
     "# milter-moved: empty here, and set in master.cf for the services that movedctl attached"
 
 #define OLD_MARKER "milter-moved begin"
+#define LINE_LONG  72 /* longer ones are not written out twice in a diff */
 
 static const char *const names[] = {OURS_MILTER, OURS_LISTED, OURS_UNSERVED};
 
@@ -153,14 +154,20 @@ static int set_default(struct cf *main, const struct postfix *postfix, const cha
 int ours_add_to_main(struct cf *main, const struct postfix *postfix, const char *list,
                      const char *name, struct error *err)
 {
-    char item[32];
+    char item[40];
     struct span line, value, there;
-    snprintf(item, sizeof item, " $%s", name);
     if (!cf_parameter(main, list, &line, &value))
         return set_default(main, postfix, list, name, err);
     if (find_reference(main, value, name, &there))
         return 0;
-    return cf_replace(main, (struct span){line.end, line.end}, item) == 0 ? 0 : out_of_memory(err);
+    size_t end = line.end, start = end;
+    while (start > line.start && main->text[start - 1] != '\n')
+        start--;
+    bool is_long = end - start > LINE_LONG;
+    if (is_long)
+        end += strcspn(main->text + end, "\n");
+    snprintf(item, sizeof item, "%s$%s", is_long ? "\n    " : " ", name);
+    return cf_replace(main, (struct span){end, end}, item) == 0 ? 0 : out_of_memory(err);
 }
 
 int ours_add_to_service(struct cf *master, const char *service, const char *list, const char *name)
@@ -263,12 +270,23 @@ static bool sets_ours(const struct cf *main, struct span line)
     return false;
 }
 
-/* Finds a reference that attach makes in this list. It goes with the blank or comma before it. */
+/* What a reference goes with: its line where it is alone there, or the blank or comma before it. */
+static size_t start_with(const struct cf *cf, struct span reference)
+{
+    size_t at = reference.start;
+    while (at > 0 && strchr(" \t", cf->bare[at - 1]) != NULL)
+        at--;
+    if (at > 0 && cf->bare[at - 1] == '\n' && strchr("\n", cf->bare[reference.end]) != NULL)
+        return at - 1;
+    return reference.start - (strchr(", ", cf->bare[reference.start - 1]) != NULL);
+}
+
+/* Finds a reference that attach makes in this list. */
 static bool find_in_list(const struct cf *cf, const char *list, struct span value, struct span *out)
 {
     for (size_t i = 0; i < COUNT(lists); i++)
         if (strcmp(lists[i].list, list) == 0 && find_reference(cf, value, lists[i].name, out)) {
-            out->start -= strchr(", ", cf->bare[out->start - 1]) != NULL;
+            out->start = start_with(cf, *out);
             return true;
         }
     return find_unserved(cf, value, out);

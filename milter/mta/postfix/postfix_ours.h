@@ -17,7 +17,7 @@
 #define OURS_SOFT_LIMIT "${stress?{1}:{1000}}"
 #define OURS_HARD_LIMIT "${stress?{1}:{1001}}"
 
-/* Adds a reference to one of our parameters to the end of a list in main.cf; a list that is not set is set to its default
+/* Adds a reference to one of our parameters to the end of a list in main.cf, behind a long line as a line of its own; a list that is not set is set to its default
  * with it. A list that has one already is left alone. Returns 0, or -1 with err. */
 int ours_add_to_main(struct cf *main, const struct postfix *postfix, const char *list,
                      const char *name, struct error *err);
