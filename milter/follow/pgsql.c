@@ -350,7 +350,10 @@ int pgsql_copy_line(struct store *store, char **line, struct error *err)
     while ((length = PQgetCopyData(store->conn, line, 1)) == 0)
         if (await_input(store, err) != 0)
             return -1;
-    return length > 0 ? length : pgsql_drain(store, err);
+    if (length > 0)
+        return length;
+    int rc = pgsql_drain(store, err);
+    return rc == 0 && length != -1 ? lost(store, PQerrorMessage(store->conn), err) : rc;
 }
 
 int pgsql_copy_send(struct store *store, const char *data, int length, struct error *err)

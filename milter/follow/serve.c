@@ -2,6 +2,7 @@
 
 #include "follow/step.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,11 +270,27 @@ static int check_table(struct following *session, struct error *err)
     return 0;
 }
 
+/* A table that cannot be opened now may be mended or restored later. */
+static int begin_at_last(struct following *session, const struct follow *follow, struct error *err)
+{
+    struct error said = {.status = EX_OK};
+    while (begin(session, follow, err) != 0) {
+        if (is_final(err))
+            return -1;
+        if (strcmp(said.text, err->text) != 0)
+            say(session, err->text);
+        said = *err;
+        on_alive(session);
+        (void)poll(NULL, 0, jitter(RETRY_MS));
+    }
+    return 0;
+}
+
 int follow_serve(const struct follow *follow, struct error *err)
 {
     struct following session;
     enum step_result result;
-    if (begin(&session, follow, err) != 0)
+    if (begin_at_last(&session, follow, err) != 0)
         return -1;
     srandom((unsigned)getpid() ^ (unsigned)time(NULL));
     store_listen(session.step.store);

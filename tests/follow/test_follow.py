@@ -251,6 +251,20 @@ class Service(FollowCase):
         self.assertEqual(host.follower.wait(), 77)
         self.assertEqual((host.status()["state"], host.status()["exit"]), ("refused", 78))
 
+    def test_a_table_that_cannot_be_read_yet_is_waited_for(self):
+        self.store.put(al="al@new.example")
+        host = self.host()
+        self.assertEqual(host.ctl("follow", "--once").returncode, 0)
+        data = host.table / "data.mdb"
+        whole = data.read_bytes()
+        data.write_bytes(b"no table" * 1000)
+        host.follow()
+        place.until(lambda: "data.mdb" in host.follower.printed(), "it says what is wrong")
+        self.assertTrue(host.follower.lives())
+        data.write_bytes(whole)
+        self.store.put(al="later@new.example")
+        host.until_same(self.store)
+
     def test_a_pool_of_transactions_is_polled(self):
         program = pathlib.Path("/usr/sbin/pgbouncer")
         if not program.exists():
