@@ -150,7 +150,8 @@ static int accept_for_all(const struct ctl *ctl, struct error *err)
         /* An administrator has a password file of his own. */
         .passfile = access(source->passfile, R_OK) == 0 ? source->passfile : "",
         .schema = source->schema,
-        .timeout = source->timeout};
+        .timeout = source->timeout,
+        .writes = true};
     char author[2 * CHANGE_USER_MAX], program[CHANGE_COMMAND_MAX + sizeof "movedctl "];
     struct store *store;
     if (*source->write == '\0')

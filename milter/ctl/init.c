@@ -1,5 +1,5 @@
 /* ctl/init.c: make the table */
-#include "ctl/ctl.h"
+#include "ctl/through.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static int init(struct ctl *ctl, char **args, struct error *err)
     gid_t group;
     (void)args;
 
-    if (*ctl->settings->source.connect != '\0')
+    if (through_is_meant(ctl))
         return error_set(err, EX_NOPERM,
                          "%s: this host follows a store: movedctl follow makes the table",
                          ctl->path);

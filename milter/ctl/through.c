@@ -12,16 +12,24 @@
 #define IN_FORCE_MS 2000
 #define LOOK_MS     10
 
+bool through_is_meant(const struct ctl *ctl)
+{
+    return *ctl->settings->source.connect != '\0' && strcmp(ctl->path, ctl->settings->table) == 0;
+}
+
 int through_asked(const struct ctl *ctl, struct error *err)
 {
     struct mark mark;
-    if (*ctl->settings->source.connect != '\0')
+    bool has_source = *ctl->settings->source.connect != '\0';
+    if (through_is_meant(ctl))
         return 1;
     struct table_view *view = table_view_open(ctl->table, err);
     if (view == NULL)
         return -1;
     enum table_result there = table_get_mark(view, &mark, err);
     table_view_close(view);
+    if (there == TABLE_FOUND && has_source)
+        return 1;
     if (there == TABLE_FOUND)
         return error_set(err, EX_CONFIG,
                          "%s: the table follows a store, and source.connect is not set: set it, or "
@@ -40,7 +48,8 @@ int through_begin(struct through *through, const struct ctl *ctl, bool replace, 
                                     .connect = source->write,
                                     .passfile = source->passfile,
                                     .schema = source->schema,
-                                    .timeout = source->timeout};
+                                    .timeout = source->timeout,
+                                    .writes = true};
     *through = (struct through){.ctl = ctl, .replace = replace};
     if (*source->write == '\0')
         return 0;

@@ -14,7 +14,10 @@ struct through {
     struct store_written written;
 };
 
-/* Whether the table follows a store: 1 or 0; or -1 with err, EX_CONFIG where it does and the settings name none. */
+/* Whether it is the table of this host, and the settings say that it follows a store. Another one, named with -d, may be anybody's. */
+bool through_is_meant(const struct ctl *ctl);
+
+/* Whether the table follows a store, by the settings or by its mark: 1 or 0; or -1 with err, EX_CONFIG where it does and the settings name none. */
 int through_asked(const struct ctl *ctl, struct error *err);
 
 /* Begins a transaction of the store; from here on give it to through_end. Returns 0, or -1 with err, its status as follow/store.h

@@ -151,8 +151,8 @@ static void ignore_notice(void *unused, const PGresult *result)
 static int connect_host(struct store *store, size_t host, struct error *err)
 {
     const char *const *keywords, *const *values;
-    const char *names[PARAMS_MAX + 3] = {"fallback_application_name"};
-    const char *contents[PARAMS_MAX + 3] = {"movedctl"};
+    const char *names[PARAMS_MAX + 4] = {"fallback_application_name"};
+    const char *contents[PARAMS_MAX + 4] = {"movedctl"};
     size_t count = 1;
     conninfo_params(store->info, host, &keywords, &values);
     for (; keywords[count - 1] != NULL && count <= PARAMS_MAX; count++) {
@@ -160,7 +160,11 @@ static int connect_host(struct store *store, size_t host, struct error *err)
         contents[count] = values[count - 1];
     }
     names[count] = "client_encoding";
-    contents[count] = "UTF8";
+    contents[count++] = "UTF8";
+    if (store->address.writes) {
+        names[count] = "target_session_attrs"; /* a standby is passed over */
+        contents[count] = "read-write";
+    }
     store->conn = PQconnectStartParams(names, contents, 0);
     if (store->conn == NULL)
         return error_set(err, EX_OSERR, "out of memory");

@@ -26,6 +26,7 @@ struct store_address {
     const char *passfile; /* "": libpq's own */
     const char *schema;
     int timeout; /* seconds */
+    bool writes;
 };
 
 /* Connects to nothing yet. Returns 0, or -1 with err (EX_CONFIG, EX_NOPERM). */

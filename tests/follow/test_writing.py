@@ -3,7 +3,8 @@
 import json
 import signal
 
-from lib.follower import FollowCase
+from lib import place
+from lib.follower import FollowCase, Store
 
 
 class Writing(FollowCase):
@@ -155,6 +156,21 @@ class Writing(FollowCase):
         self.mx.movedctl("backup", self.mx.folder / "copy")
         self.refuses(77, "follows a store", "restore", self.mx.folder / "copy")
         self.refuses(77, "follows a store", "init")
+
+    def test_a_standby_is_passed_over(self):
+        standby = self.enter(Store(self.enter(place.folder()) / "standby", standby_of=self.store))
+        self.mx.configure(source={**self.mx.source, "write": f"host={standby.folder},{self.store.folder} port={standby.port},{self.store.port} "
+                                                             "user=moved_admin dbname=postgres"})
+        self.mx.movedctl("add", "cy@old.example", "cy@new.example")
+        self.assertIn("cy@old.example", self.store.entries())
+        self.mx.configure(source={**self.mx.source, "write": standby.connect("moved_admin")})
+        self.refuses(69, "read-only", "add", "dy@old.example", "dy@new.example")
+
+    def test_another_table_is_not_the_one_that_follows(self):
+        other = self.mx.folder / "other"
+        for args in (("init",), ("add", "cy@old.example", "cy@new.example"), ("get", "cy@old.example")):
+            self.mx.movedctl("-d", other, *args)
+        self.assertNotIn("cy@old.example", self.store.entries())
 
     def test_a_backup_seeds_another_host(self):
         self.mx.movedctl("backup", self.mx.folder / "copy")
