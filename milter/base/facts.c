@@ -34,6 +34,11 @@ static const char *find(const struct facts *facts, const char *name, size_t leng
     return "";
 }
 
+const char *fact_get(const struct facts *facts, const char *name)
+{
+    return find(facts, name, strlen(name));
+}
+
 char *facts_fill(const struct facts *facts, const char *text)
 {
     char *out = NULL;

@@ -17,6 +17,9 @@ struct facts {
 void fact_set(struct facts *facts, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The value of a fact; "" if it is not set. Borrowed until it changes. */
+const char *fact_get(const struct facts *facts, const char *name);
+
 /* Returns text with each ${NAME} replaced by its value, or by nothing if it is not set. On the heap; NULL if memory
  * is out. */
 char *facts_fill(const struct facts *facts, const char *text);

@@ -23,9 +23,9 @@ struct options {
     const char *domain, *client, *client_name, *at, *format;
     const char *columns, *delimiter, *max_remove;
     const char *backup;
-    const char *config_dir, *mc, *smtp, *mta;
+    const char *config_dir, *mc, *smtp, *as, *mta;
     bool yes, all, observe, unserved, raise_limits;
-    bool json, forward, gone, stay, replace, authenticated, smtputf8;
+    bool json, nagios, forward, gone, stay, replace, authenticated, smtputf8;
     bool replace_all, dry_run, skip_bad, verbose;
     bool dns;
     bool once, status, accept, here, resync, detach;

@@ -12,8 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static int fail(const struct error *err)
+static int fail(const struct error *err, bool nagios)
 {
+    if (nagios) { /* it shows standard output alone, and knows no other status */
+        printf("MILTER-MOVED UNKNOWN - %s\n", err->text);
+        return 3;
+    }
     fflush(stdout);
     fprintf(stderr, "movedctl: %s\n", err->text);
     return err->status;
@@ -113,5 +117,5 @@ int main(int argc, char **argv)
 
     signal(SIGBUS, on_fault);
     int status = run_named(&ctl, argc, argv, &err);
-    return status < 0 ? fail(&err) : status;
+    return status < 0 ? fail(&err, ctl.options.nagios) : status;
 }

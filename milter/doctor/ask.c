@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define INVENTED "no-such-mailbox-movedctl-doctor" /* nobody has that, nor gets it by chance */
+#define ABROAD   INVENTED "@elsewhere.invalid"     /* nobody serves that domain (RFC 2606) */
 
 /* Entries of a domain. */
 #define LOOKED_AT     1000 /* among which some are chosen */
@@ -87,6 +88,13 @@ static int choose_invented(struct exam *exam, const struct asked_domain *domain,
     return add_asked(&exam->evidence, &asked, err);
 }
 
+/* A stranger's mail to somebody elsewhere: only where the server lets us ask as a stranger. */
+static int choose_abroad(struct exam *exam, struct error *err)
+{
+    struct asked asked = {.recipient = ABROAD, .abroad = true, .finding = -1};
+    return exam->evidence.server.xclient ? add_asked(&exam->evidence, &asked, err) : 0;
+}
+
 int exam_choose(struct exam *exam, struct error *err)
 {
     const struct evidence *evidence = &exam->evidence;
@@ -106,7 +114,7 @@ int exam_choose(struct exam *exam, struct error *err)
     }
     if (view != NULL)
         table_view_close(view);
-    return rc;
+    return rc == 0 ? choose_abroad(exam, err) : rc;
 }
 
 int exam_choose_these(struct exam *exam, char **recipients, struct error *err)
@@ -139,7 +147,7 @@ static void cannot_ask(struct exam *exam, const struct error *err)
     fact_set(&exam->facts, "error", "%s", err->text);
     findings_note(&exam->findings, &exam->facts, "server-down", DOWN,
                   "The mail server cannot be asked: ${error}.",
-                  "start it; or --smtp HOST:PORT, where it listens");
+                  "Start it; or ask it where it listens: --smtp HOST:PORT.");
 }
 
 void exam_greet(struct exam *exam)
@@ -147,14 +155,16 @@ void exam_greet(struct exam *exam)
     struct server_state *server = &exam->evidence.server;
     struct smtp smtp;
     struct error err;
-    server->answers = smtp_open(&smtp, &server->where, &exam->end, &err) == 0;
+    server->answers = smtp_open(&smtp, &server->where, server->as, &exam->end, &err) == 0;
     if (!server->answers) {
         cannot_ask(exam, &err);
         return;
     }
     server->is_here = smtp.is_here;
     server->client = smtp.client;
+    server->address = smtp.server;
     server->smtputf8 = smtp.smtputf8;
+    server->xclient = smtp.xclient;
     server->greeting = smtp.greeting;
     smtp_close(&smtp);
     char client[INET6_ADDRSTRLEN];
@@ -168,6 +178,7 @@ void exam_greet(struct exam *exam)
 struct questioning {
     struct smtp smtp;
     bool open;
+    bool abroad; /* as doctor_stranger */
     unsigned asked, refused;
     unsigned refusals; /* the most recipients that may be refused in one session */
 };
@@ -184,10 +195,12 @@ static void end_session(struct questioning *session)
 static int ask_once(const struct exam *exam, struct questioning *session, struct asked *asked,
                     struct error *err)
 {
-    if (session->refused >= session->refusals)
+    if (session->refused >= session->refusals || session->abroad != asked->abroad)
         end_session(session);
-    if (!session->open &&
-        smtp_open(&session->smtp, &exam->evidence.server.where, &exam->end, err) != 0)
+    session->abroad = asked->abroad;
+    if (!session->open && smtp_open(&session->smtp, &exam->evidence.server.where,
+                                    asked->abroad ? &doctor_stranger : exam->evidence.server.as,
+                                    &exam->end, err) != 0)
         return -1;
     session->open = true;
     int rc = smtp_ask(&session->smtp, asked->recipient, address_needs_utf8(asked->recipient),
@@ -246,12 +259,18 @@ static bool is_well(const struct exam *exam, const struct asked *asked)
 {
     const struct smtp_reply *got = &asked->got;
     bool observes = exam->evidence.daemon.observes;
+    if (asked->abroad)
+        return got->code / 100 != 2;
     switch (asked->expected.verdict) {
     case VERDICT_REPLY: return is_as_wanted(exam, asked) || (observes && is_untouched(got));
     case VERDICT_FORWARD: return got->code / 100 == 2 || (observes && is_untouched(got));
     case VERDICT_CONTINUE: break;
     }
-    return !asked->in_mail && (asked->invented ? is_unknown(got) : is_untouched(got));
+    if (asked->invented) /* as without us, in an unserved domain or where recipients are verified */
+        return !asked->in_mail && (is_unknown(got) || asked_denies_relaying(asked) ||
+                                   asked_says(asked, "undeliverable address") ||
+                                   asked_says(asked, "unverified address"));
+    return !asked->in_mail && is_untouched(got);
 }
 
 void exam_ask(struct exam *exam)

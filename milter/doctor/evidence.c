@@ -1,6 +1,30 @@
 #include "doctor/evidence.h"
 
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
+
+const struct ip doctor_stranger = {.octets = {[10] = 0xff, 0xff, 198, 51, 100, 1}};
+
+bool server_is_at(const struct server_state *server, const char *host, const char *port)
+{
+    static const struct ip any = {.octets = {0}}, v4_any = {.octets = {[10] = 0xff, 0xff}};
+    struct ip ip;
+    struct error err;
+    const struct servent *known = getservbyname(port, "tcp");
+    unsigned number =
+        known != NULL ? ntohs((uint16_t)known->s_port) : (unsigned)strtoul(port, NULL, 10);
+    if (number != server->where.port)
+        return false;
+    if (strcmp(host, "localhost") == 0 || strcmp(host, "loopback-only") == 0)
+        return ip_is_v4(&server->address) ? server->address.octets[12] == 127
+                                          : ip_parse(&ip, "::1", &err) == 0 &&
+                                                memcmp(&ip, &server->address, sizeof ip) == 0;
+    return *host == '\0' || ip_parse(&ip, host, &err) != 0 ||
+           memcmp(&ip, &server->address, sizeof ip) == 0 || memcmp(&ip, &any, sizeof ip) == 0 ||
+           memcmp(&ip, &v4_any, sizeof ip) == 0;
+}
 
 bool asked_says(const struct asked *asked, const char *words)
 {
@@ -20,6 +44,12 @@ int asked_class(const struct asked *asked)
 bool asked_is_ours(const struct asked *asked)
 {
     return asked->expected.verdict == VERDICT_REPLY;
+}
+
+bool asked_denies_relaying(const struct asked *asked)
+{
+    return asked_says(asked, "relay access denied") || asked_says(asked, "relaying denied") ||
+           asked_says(asked, "unable to relay");
 }
 
 /* What follows "551 5.1.6 ", and the recipient that Sendmail puts there in most replies: "<al@old.example>...

@@ -11,6 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A client that nobody knows: 198.51.100.1 (RFC 5737). */
+extern const struct ip doctor_stranger;
+#define DOCTOR_STRANGER "198.51.100.1"
+
 /* A domain of the table about which the mail server is asked. */
 struct asked_domain {
     char name[ADDRESS_DOMAIN_MAX + 1];
@@ -22,6 +26,7 @@ struct asked {
     char recipient[ADDRESS_TEXT_SIZE];
     const struct asked_domain *domain;
     bool invented;              /* there is no such mailbox */
+    bool abroad;                /* the domain is none of this server, and a stranger asks */
     struct answer expected;     /* what milter-moved should answer us */
     char want[REPLY_TEXT_SIZE]; /* the same as the text of got; "" if it answers nothing */
     struct smtp_reply got;      /* code 0: not asked */
@@ -30,9 +35,16 @@ struct asked {
     int finding;                /* what explains it, an index; -1: none */
 };
 
+/* A socket of the daemon. */
+enum socket_state {
+    SOCKET_UNSEEN, /* this user may not open it */
+    SOCKET_SILENT,
+    SOCKET_ANSWERS,
+};
+
 /* What the daemon tells of itself on its sockets. */
 struct daemon_state {
-    bool milter_answers, lookups_answer;
+    enum socket_state milter, lookups;
     bool observes;    /* its mode; the one of the configuration if it cannot be asked */
     char version[64]; /* "" if it does not tell */
     char table[256];  /* "good", or why it cannot be read; "" if it does not tell */
@@ -41,10 +53,12 @@ struct daemon_state {
 /* What the mail server tells of itself over SMTP. */
 struct server_state {
     struct endpoint where;
+    const struct ip *as; /* the client that it is asked as; NULL: we */
     bool answers;
     bool is_here; /* it is on this host */
-    bool smtputf8;
-    struct ip client; /* our address, as the server sees it */
+    bool smtputf8, xclient;
+    struct ip client;  /* our address, as the server sees it */
+    struct ip address; /* its own */
     struct smtp_reply greeting;
 };
 
@@ -62,6 +76,10 @@ struct evidence {
     size_t asked_count;
 };
 
+/* Whether the server may be one that listens at this host and port, each a name or a number: any name but localhost and
+ * loopback-only may be an address of it, and "" is every address. */
+bool server_is_at(const struct server_state *server, const char *host, const char *port);
+
 /* Whether the reply has these words, in any case. */
 bool asked_says(const struct asked *asked, const char *words);
 
@@ -73,6 +91,9 @@ int asked_class(const struct asked *asked);
 
 /* Whether milter-moved should have answered. */
 bool asked_is_ours(const struct asked *asked);
+
+/* Whether it says that the server does not relay to this domain. */
+bool asked_denies_relaying(const struct asked *asked);
 
 /* Whether the reply is the wanted one. Sendmail may put the recipient before the text. */
 bool asked_has_wanted(const struct asked *asked);

@@ -42,6 +42,28 @@ static const struct specialist *specialist_for(const struct mta *mta)
     return strcmp(mta->name, "postfix") == 0 ? &postfix_specialist : &sendmail_specialist;
 }
 
+/* The configuration that is found is not the one of the server that is asked. */
+static void note_elsewhere(struct exam *exam, const char *which)
+{
+    fact_set(&exam->facts, "which", "%s", which);
+    findings_note(&exam->findings, &exam->facts, "other-configuration", NOTE,
+                  "The mail server is examined by its replies alone: the configuration that can be "
+                  "read here is the one ${which}.",
+                  "Run movedctl doctor on its host, with --config-dir if it is not in the usual "
+                  "folder (postmulti -l lists those of Postfix).");
+}
+
+static void check_view(struct exam *exam)
+{
+    const struct server_state *server = &exam->evidence.server;
+    exam->services = exam->specialist->services(exam->view, server, &exam->asked_service);
+    if (!server->answers || exam->asked_service >= 0)
+        return;
+    exam->specialist->look_free(exam->view);
+    exam->view = NULL;
+    note_elsewhere(exam, "of another mail server, which does not listen there or greets otherwise");
+}
+
 /* Reads its configuration, if it is on this host or --config-dir names it. */
 static void look(struct exam *exam)
 {
@@ -51,15 +73,17 @@ static void look(struct exam *exam)
         exam->mta = guess(exam);
     if (exam->mta != NULL)
         exam->specialist = specialist_for(exam->mta);
-    if (server->answers && !server->is_here && exam->request->config_dir == NULL)
+    if (server->answers && !server->is_here && exam->request->config_dir == NULL) {
+        note_elsewhere(exam, "on this host, which the mail server is not");
         return;
+    }
     if (exam->mta != NULL)
         exam->view = exam->specialist->look(&exam->evidence, &err);
     else
         error_set(&err, EX_UNAVAILABLE,
                   "neither Postfix nor Sendmail is known here (--mta, --config-dir)");
     if (exam->view != NULL) {
-        exam->services = exam->specialist->services(exam->view, &exam->asked_service);
+        check_view(exam);
         return;
     }
     if (exam->mta == NULL && !server->answers)
@@ -68,7 +92,8 @@ static void look(struct exam *exam)
     findings_note(&exam->findings, &exam->facts, "no-configuration", NOTE,
                   "The configuration of the mail server cannot be read, so the following is "
                   "concluded from its replies alone: ${error}.",
-                  "run movedctl doctor as root on its host; --config-dir");
+                  "Run movedctl doctor as root on its host, with --config-dir if it is not in "
+                  "the usual folder.");
 }
 
 /* ---- the steps */
@@ -90,9 +115,15 @@ static void tell_commands(struct exam *exam)
         fact_set(&exam->facts, names[action], "%s",
                  unit_command(command, (enum unit_action)action, exam->evidence.settings));
     fact_set(&exam->facts, "conf", "%s", conf);
+    fact_set(&exam->facts, "stranger", "%s", DOCTOR_STRANGER);
     fact_set(&exam->facts, "attach", "%s %s", attach, mta);
+    fact_set(&exam->facts, "ctl", "movedctl%s%s", usual ? "" : " -c ", usual ? "" : conf);
+    fact_set(&exam->facts, "detach", "movedctl%s%s detach%s%s %s", usual ? "" : " -c ",
+             usual ? "" : conf, dir == NULL ? "" : " --config-dir ", dir == NULL ? "" : dir, mta);
     fact_set(&exam->facts, "attach_unserved", "%s --unserved %s", attach, mta);
     fact_set(&exam->facts, "attach_limits", "%s --raise-limits %s", attach, mta);
+    fact_set(&exam->facts, "on_host", "%s",
+             exam->view != NULL ? "" : "On the host of the mail server, with its --config-dir:\n");
     fact_set(&exam->facts, "where", "%s",
              endpoint_format_host(where, sizeof where, &exam->evidence.server.where));
 }
@@ -106,7 +137,7 @@ static int examine(struct exam *exam, struct error *err)
     exam_table(exam);
     exam_following(exam);
     exam_daemon(exam);
-    if (exam->evidence.server.answers) {
+    if (exam->evidence.server.answers && exam->table_error.status != EX_NOPERM) {
         int rc =
             *recipients == NULL ? exam_choose(exam, err) : exam_choose_these(exam, recipients, err);
         if (rc == 0 && exam->view != NULL)
@@ -121,13 +152,33 @@ static int examine(struct exam *exam, struct error *err)
     return 0;
 }
 
-static int exit_status(const struct findings *findings)
+/* A fault that no reply shows is a risk, and so is a daemon that is down where the mail server's replies are ours. */
+static void settle(struct exam *exam)
 {
-    enum weight worst = NOTE;
-    for (size_t i = 0; i < findings->count; i++)
-        if (findings->of[i].weight > worst)
-            worst = findings->of[i].weight;
-    return worst == DOWN ? EX_UNAVAILABLE : worst == FAULT ? 1 : 0;
+    bool all = exam->evidence.asked_count > 0, ours = false;
+    for (size_t i = 0; i < exam->evidence.asked_count; i++) {
+        const struct asked *asked = exam->evidence.asked[i];
+        all = all && asked->well;
+        ours = ours || (asked->well && asked_is_ours(asked) && asked_has_wanted(asked));
+    }
+    for (size_t i = 0; i < exam->findings.count; i++) {
+        enum weight *weight = &exam->findings.of[i].weight;
+        if (all && (*weight == FAULT || (*weight == DOWN && ours)))
+            *weight = RISK;
+    }
+}
+
+static int exit_status(const struct exam *exam)
+{
+    enum weight worst = findings_worst(&exam->findings);
+    switch (worst) {
+    case DOWN: return EX_UNAVAILABLE;
+    case FAULT:
+    case RISK: return 1;
+    case UNSEEN:
+    case NOTE: break;
+    }
+    return worst == UNSEEN && exam->evidence.asked_count == 0 ? EX_NOPERM : 0;
 }
 
 static int set_up(struct exam *exam, const struct doctor_request *request, struct error *err)
@@ -140,6 +191,11 @@ static int set_up(struct exam *exam, const struct doctor_request *request, struc
     if (endpoint_parse_host(&evidence->server.where,
                             request->smtp == NULL ? "127.0.0.1" : request->smtp, 25, err) != 0)
         return error_at(err, "--smtp", 0);
+    if (request->as != NULL) {
+        if (ip_parse(&exam->as, request->as, err) != 0)
+            return error_at(err, "--as", 0);
+        evidence->server.as = &exam->as;
+    }
     if (request->mta != NULL && (exam->mta = mta_find(request->mta, err)) == NULL)
         return error_at(err, "--mta", 0);
     evidence->domains = calloc(DOMAINS_MAX, sizeof *evidence->domains);
@@ -164,7 +220,10 @@ int doctor_run(const struct doctor_request *request, FILE *out, struct error *er
     struct exam exam;
     int status = -1;
     if (set_up(&exam, request, err) == 0 && examine(&exam, err) == 0) {
-        status = exit_status(&exam.findings);
+        settle(&exam);
+        status = exit_status(&exam);
+        if (request->nagios)
+            status = status == 0 ? 0 : status == EX_NOPERM ? 3 : 2;
         if (exam_print(&exam, status, out, err) != 0)
             status = -1;
     }

@@ -29,6 +29,7 @@
 struct exam {
     const struct doctor_request *request;
     struct evidence evidence;
+    struct ip as;        /* --as */
     struct timespec end; /* of all that is asked over SMTP */
 
     struct table *table; /* NULL if it cannot be read: */
@@ -73,7 +74,7 @@ int exam_choose(struct exam *exam, struct error *err);
 /* Takes these instead, NULL-terminated; at most DOMAINS_MAX. Returns 0, or -1 with err (EX_DATAERR, EX_USAGE). */
 int exam_choose_these(struct exam *exam, char **recipients, struct error *err);
 
-/* Opens a session with the mail server, and notes what it tells of itself. */
+/* Opens a session with the mail server, as the client of --as, and notes what it tells of itself. */
 void exam_greet(struct exam *exam);
 
 /* Asks it about all recipients, and judges each reply. */
@@ -92,8 +93,7 @@ void exam_explain(struct exam *exam);
     "milter-moved does not answer on ${silent_socket} (${silent_key} in ${conf}): "                \
     "${silent_error}."
 #define DAEMON_DOWN_MEND                                                                           \
-    "${start_daemon}; its log tells why it does not start, or that it listens "                    \
-    "elsewhere"
+    "Its log tells why it stopped, or that it listens elsewhere.\n$ ${start_daemon}"
 
 /* ---- outcome.c */
 

@@ -20,11 +20,6 @@ static bool wants_login(const struct subject *subject)
     return asked_has_codes(subject->asked, "530");
 }
 
-static bool has_footer(const struct subject *subject)
-{
-    return asked_begins_as_wanted(subject->asked);
-}
-
 static bool is_withheld(const struct subject *subject)
 {
     const struct settings *settings = subject->evidence->settings;
@@ -42,27 +37,13 @@ static bool misses_table(const struct subject *subject)
 static bool misses_daemon(const struct subject *subject)
 {
     const struct daemon_state *daemon = &subject->evidence->daemon;
-    return asked_class(subject->asked) == 4 && (!daemon->milter_answers || !daemon->lookups_answer);
+    return subject->evidence->server.is_here && asked_class(subject->asked) == 4 &&
+           (daemon->milter == SOCKET_SILENT || daemon->lookups == SOCKET_SILENT);
 }
 
 static bool is_softened(const struct subject *subject)
 {
     return asked_class(subject->asked) == 4 && asked_has_wanted_text(subject->asked);
-}
-
-static bool denies_relaying(const struct subject *subject)
-{
-    return asked_says(subject->asked, "relay access denied") ||
-           asked_says(subject->asked, "relaying denied") ||
-           asked_says(subject->asked, "unable to relay");
-}
-
-static bool verifies(const struct subject *subject)
-{
-    return asked_says(subject->asked, "unverified address") ||
-           asked_says(subject->asked, "undeliverable address") ||
-           asked_says(subject->asked, "address verification") ||
-           asked_says(subject->asked, "address lookup failed");
 }
 
 /* The daemon answers by another table than the one that was read here. */
@@ -112,11 +93,6 @@ static bool is_accepted(const struct subject *subject)
     return asked_class(subject->asked) == 2;
 }
 
-static bool is_deferred(const struct subject *subject)
-{
-    return asked_class(subject->asked) == 4;
-}
-
 static bool is_restricted(const struct subject *subject)
 {
     return asked_says(subject->asked, " rejected: ");
@@ -128,70 +104,90 @@ static bool is_anything(const struct subject *subject)
     return true;
 }
 
+static bool relays(const struct subject *subject)
+{
+    return subject->asked->abroad;
+}
+
+static bool may_miss_daemon(const struct subject *subject)
+{
+    return asked_class(subject->asked) == 4 && (subject->evidence->daemon.milter == SOCKET_UNSEEN ||
+                                                subject->evidence->daemon.lookups == SOCKET_UNSEEN);
+}
+
 /* The order matters: replies that are known by their words come first. */
 /* clang-format off */
 static const struct symptom replies[] = {
+    {"open-relay", FAULT, OF_REPLY, relays, NULL,
+     "DANGEROUS: the mail server takes mail of a stranger (${stranger}) to a domain that nobody serves: ${got}. It "
+     "relays for everybody.",
+     "Correct, on the host of the mail server, what lets strangers relay."},
     {"session-ended", FAULT, OF_REPLY, ends_session, NULL,
      "The mail server ends the session: ${got}. It allows few errors or few connections, and a list server "
      "with many moved recipients is treated alike.",
-     "raise its limit of errors in a session (${attach} --raise-limits, with Postfix)"},
+     "Raise its limit of errors in a session. With Postfix:\n$ ${attach_limits}"},
     {"tls-wanted", FAULT, OF_REPLY, wants_tls, NULL,
      "This port accepts mail only over TLS, which a sender need not offer (RFC 3207): ${got}.",
-     "smtpd_tls_security_level = may for a port that accepts mail from anyone; or ask the right port: --smtp "
-     "HOST:25"},
+     "Ask the port that accepts mail from anyone: --smtp HOST:25. If it is this one, with Postfix:\n"
+     "$ ${postconf} -e 'smtpd_tls_security_level = may'\n$ ${reload}"},
     {"login-wanted", FAULT, OF_REPLY, wants_login, NULL,
      "This port is for users who log in: ${got}.",
-     "ask the port that accepts mail from anyone: --smtp HOST:25"},
-    {"unserved", FAULT, OF_REPLY, denies_relaying, NULL,
+     "Ask the port that accepts mail from anyone: --smtp HOST:25."},
+    {"unserved", FAULT, OF_REPLY, reply_denies_relaying, NULL,
      "The mail server no longer accepts mail for ${domain}: ${got}.",
-     "${attach_unserved}"},
-    {"recipients-verified", FAULT, OF_REPLY, verifies, NULL,
+     "${on_host}$ ${attach_unserved}"},
+    {"recipients-verified", FAULT, OF_REPLY, reply_verifies, NULL,
      "This mail server asks the one behind it whether the mailbox exists, before any milter is asked, and gives "
      "the answer in its own words: ${got}.",
-     "attach milter-moved to this server, with a copy of the table; or set unverified_recipient_reject_code = 550 "
-     "on it, so that the sender is told now (without the address that programs read)"},
+     "Attach milter-moved to this server, with a copy of the table; or set unverified_recipient_reject_code = 550 "
+     "on it: the sender is told now, without the address that programs read."},
     {"soft-bounce", FAULT, OF_REPLY, is_softened, NULL,
      "Our text arrives with a temporary code, and senders retry for days: ${got}.",
-     "switch off what makes the mail server's refusals temporary (Postfix: soft_bounce = no)"},
-    {"reject-footer", NOTE, OF_REPLY, has_footer, NULL,
+     "On its host switch off what makes refusals temporary (Postfix: soft_bounce = no)."},
+    {"reject-footer", NOTE, OF_REPLY, reply_goes_on, NULL,
      "The mail server adds to the reply: ${got}. Its first line still has the new address.",
-     "smtpd_reject_footer (Postfix), if the reply is to be as it was"},
+     "If the reply is to be as it was, take the footer away (Postfix: smtpd_reject_footer)."},
     {"over-limit", NOTE, OF_REPLY, is_withheld, NULL,
      "This host, its network or all clients together have been told as many new addresses as the limits of "
      "disclosure allow.",
-     "the client's network in disclosure.trusted_networks, if it may know them all"},
+     "If this client may know them all, in ${conf} add it to trusted_networks of disclosure, \"${client}\", and:\n"
+     "$ ${reload_daemon}"},
     {"daemon-down", DOWN, OF_REPLY, misses_daemon, NULL, DAEMON_DOWN_WHY, DAEMON_DOWN_MEND},
+    {"daemon-unseen", FAULT, OF_REPLY, may_miss_daemon, NULL,
+     "The mail server defers: ${got}. Perhaps milter-moved is down, which this user cannot see.",
+     "Run movedctl doctor as root."},
     {"daemon-table", FAULT, OF_REPLY, misses_table, NULL, DAEMON_TABLE_WHY, DAEMON_TABLE_MEND},
     {"daemon-differs", FAULT, OF_REPLY, daemon_differs, NULL,
      "milter-moved does not answer about ${recipient} as ${table} has it: it reads another table, or another "
      "configuration than ${conf}.",
-     "table = \"${table}\"; in the configuration that milter-moved is started with (-c), and "
-     "${reload_daemon}"},
+     "Look with the configuration that milter-moved was started with (movedctl -c FILE doctor); or let it read "
+     "this one:\n$ ${reload_daemon}"},
     {"other-words", FAULT, OF_REPLY, has_other_words, NULL,
      "The reply is not in the words of ${conf}: expected ${want}, got ${got}.",
-     "${reload_daemon}; with Sendmail ${attach} again, which writes the words into sendmail.cf"},
+     "Let milter-moved read it; with Sendmail, write the words into sendmail.cf too:\n"
+     "$ ${reload_daemon}\n$ ${attach}"},
     {"unknown-first", FAULT, OF_REPLY, is_unknown, NULL,
      "The mail server no longer has the mailbox and refuses it itself, before a milter is asked: ${got}.",
-     "${attach}, which lets it ask the map listed of milter-moved too"},
+     "Let it ask milter-moved about removed mailboxes too:\n${on_host}$ ${attach}"},
     {"catch-all", NOTE, OF_REPLY, is_known, NULL,
      "The mail server accepts mail to any mailbox name of ${domain}.",
      ""},
     {"greylisted", FAULT, OF_REPLY, greylists, NULL,
      "Something defers strangers before milter-moved is asked, greylisting perhaps: ${got}. Run doctor again in "
      "some minutes; a sender gets the 551 then.",
-     "let the address ${client} pass there, or put milter-moved before it"},
+     "Let ${client} pass there, or put milter-moved before it."},
     {"restricted", FAULT, OF_REPLY, is_restricted, NULL,
      "Another restriction of the mail server answered: ${got}.",
-     "its log names the restriction ('reject: RCPT'); exempt recipients that have moved from it"},
+     "Its log names the restriction ('reject: RCPT'): exempt recipients that have moved from it."},
     {"not-heard", FAULT, OF_REPLY, is_accepted, NULL,
      "The mail server accepts mail for it: no milter-moved refuses there.",
-     "${attach}, on the host of the mail server ${where}"},
-    {"deferred", FAULT, OF_REPLY, is_deferred, NULL,
+     "${on_host}$ ${attach}"},
+    {"deferred", FAULT, OF_REPLY, reply_is_deferred, NULL,
      "The mail server has a problem of its own, or with a milter: ${got}.",
-     "see its log"},
+     "Its log tells which."},
     {"another-answered", FAULT, OF_REPLY, is_anything, NULL,
      "Something else answered before milter-moved, another milter perhaps: ${got}.",
-     "its log tells which; put milter-moved before the other milters"},
+     "Its log tells which. Put milter-moved before the other milters."},
     {NULL, NOTE, OF_SERVER, NULL, NULL, NULL, NULL},
 };
 /* clang-format on */
@@ -244,8 +240,8 @@ static bool explains(const struct symptom *symptom, const struct subject *subjec
 {
     if (symptom->of == OF_REPLY)
         return symptom->is(subject);
-    return symptom->shows != NULL && subject->view != NULL && symptom->shows(subject) &&
-           symptom->is(subject);
+    return symptom->shows != NULL && !subject->asked->abroad && subject->view != NULL &&
+           symptom->shows(subject) && symptom->is(subject);
 }
 
 /* Returns the index of the finding; -1 for none. */
@@ -270,8 +266,27 @@ static void tell_reply(const struct exam *exam, const struct subject *subject)
     tell(exam, subject);
 }
 
+/* --as had no effect. */
+static void note_as(struct exam *exam)
+{
+    struct subject subject = subject_of(exam);
+    tell(exam, &subject);
+    fact_set(&exam->facts, "as", "%s", exam->request->as);
+    findings_note(
+        &exam->findings, &exam->facts, "no-xclient", UNSEEN,
+        "What a client at ${as} gets cannot be seen: the mail server does not offer XCLIENT to "
+        "${client}. It is asked as ${client}.",
+        exam->specialist == &postfix_specialist
+            ? "Run doctor on a host that has this address; or let Postfix offer XCLIENT:\n"
+              "$ ${postconf} -e 'smtpd_authorized_xclient_hosts = ${client}'\n$ ${reload}"
+            : "Run doctor on a host that has this address.");
+}
+
 void exam_explain(struct exam *exam)
 {
+    const struct server_state *server = &exam->evidence.server;
+    if (server->answers && server->as != NULL && !server->xclient)
+        note_as(exam);
     for (size_t i = 0; i < exam->evidence.asked_count; i++) {
         struct asked *asked = exam->evidence.asked[i];
         struct subject subject = subject_of(exam);

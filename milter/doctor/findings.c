@@ -57,6 +57,15 @@ int findings_explain(struct findings *findings, const struct facts *facts,
     return index;
 }
 
+enum weight findings_worst(const struct findings *findings)
+{
+    enum weight worst = NOTE;
+    for (size_t i = 0; i < findings->count; i++)
+        if (findings->of[i].weight > worst)
+            worst = findings->of[i].weight;
+    return worst;
+}
+
 void findings_free(struct findings *findings)
 {
     for (size_t i = 0; i < findings->count; i++) {

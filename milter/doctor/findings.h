@@ -28,6 +28,9 @@ void findings_note(struct findings *findings, const struct facts *facts, const c
 int findings_explain(struct findings *findings, const struct facts *facts,
                      const struct symptom *symptom);
 
+/* The gravest weight among them; NOTE if there are none. */
+enum weight findings_worst(const struct findings *findings);
+
 void findings_free(struct findings *findings);
 
 #endif

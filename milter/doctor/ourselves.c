@@ -3,12 +3,14 @@
 
 #include "doctor/exam.h"
 
+#include "mta/files.h"
 #include "net/probe.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- the table */
 
@@ -82,14 +84,21 @@ static int count(struct exam *exam, struct error *err)
     return rc;
 }
 
+#define CHOWN "The user of milter-moved has to be its owner:\n$ chown -R ${user}: ${table}"
+
 static const char *mend_table(int status)
 {
     switch (status) {
-    case EX_NOINPUT: return "movedctl init, and movedctl import FILE";
-    case EX_NOPERM: return "run movedctl as root, or as a member of the table's group";
-    case EX_CONFIG: return "the other fold_case in ${conf}; or export, init and import again";
+    case EX_NOINPUT: return "Make it; then add entries.\n$ ${ctl} init";
+    case EX_NOPERM:
+        return geteuid() == 0 ? CHOWN
+                              : "Run movedctl doctor as root, or as a member of the table's group.";
+    case EX_CONFIG:
+        return "In ${conf} set the other fold_case of addresses; or export, init and import again.";
     default:
-        return "movedctl restore DIR, or movedctl init in a new folder and movedctl import FILE";
+        return "Put it aside, and restore a copy that movedctl backup made:\n"
+               "$ mkdir ${table}.damaged; mv ${table}/data.mdb ${table}/lock.mdb ${table}.damaged\n"
+               "$ ${ctl} restore DIR";
     }
 }
 
@@ -98,24 +107,41 @@ void exam_table(struct exam *exam)
     struct error *err = &exam->table_error;
     const char *path = exam->request->table;
     fact_set(&exam->facts, "table", "%s", path);
+    fact_set(&exam->facts, "user", "%s", exam->evidence.settings->user);
     if (table_open(&exam->table, path, TABLE_READ, exam->evidence.settings->fold_case, err) != 0) {
         exam->table = NULL;
     } else if (count(exam, err) == 0) {
         if (exam->evidence.entries == 0)
             findings_note(&exam->findings, &exam->facts, "table-empty", NOTE,
                           "The table is empty: nothing has moved.",
-                          "movedctl add OLD NEW, or movedctl import FILE");
+                          "Add entries: movedctl add OLD NEW, or movedctl import FILE.");
         return;
     }
     fact_set(&exam->facts, "error", "%s", err->text);
-    findings_note(&exam->findings, &exam->facts, "table", FAULT,
+    findings_note(&exam->findings, &exam->facts, "table",
+                  err->status == EX_NOPERM && geteuid() != 0 ? UNSEEN : FAULT,
                   "The table cannot be read: ${error}.",
                   err->status == EX_NOINPUT && *exam->evidence.settings->source.connect != '\0'
-                      ? "movedctl follow makes it: systemctl status milter-moved-follow"
+                      ? "movedctl follow makes it:\n$ systemctl start milter-moved-follow"
                       : mend_table(err->status));
 }
 
 /* ---- the daemon */
+
+/* The file in which a key is to be changed: the last one that has its name, for that one wins. */
+static const char *file_with(const struct exam *exam, const char *key)
+{
+    const struct conf_list *files = &exam->evidence.settings->files;
+    struct error err;
+    for (size_t i = files->count; i-- > 0;) {
+        char *text = file_read(files->items[i], &err);
+        bool has = text != NULL && strstr(text, key) != NULL;
+        free(text);
+        if (has)
+            return files->items[i];
+    }
+    return exam->request->conf;
+}
 
 static int take_stat(const char *name, const char *value, void *data, struct error *err)
 {
@@ -130,16 +156,23 @@ static int take_stat(const char *name, const char *value, void *data, struct err
     return 0;
 }
 
+/* A fact with the facts that its text names. */
+static void tell_filled(struct facts *facts, const char *name, const char *text)
+{
+    char *filled = facts_fill(facts, text);
+    fact_set(facts, name, "%s", filled == NULL ? "" : filled);
+    free(filled);
+}
+
 /* What lets the daemon read its table, by its own word of what is wrong. */
 static void tell_mend(struct exam *exam)
 {
     const char *wrong = exam->evidence.daemon.table;
     if (strstr(wrong, strerror(EACCES)) != NULL)
-        fact_set(&exam->facts, "mend_table", "chown -R %s: %s", exam->evidence.settings->user,
-                 exam->request->table);
+        tell_filled(&exam->facts, "mend_table", CHOWN);
     else
-        fact_set(&exam->facts, "mend_table", "%s",
-                 mend_table(strstr(wrong, "no table there") != NULL ? EX_NOINPUT : EX_DATAERR));
+        tell_filled(&exam->facts, "mend_table",
+                    mend_table(strstr(wrong, "no table there") != NULL ? EX_NOINPUT : EX_DATAERR));
 }
 
 /* Whether it runs with what the files have. */
@@ -157,7 +190,7 @@ static void compare(struct exam *exam)
         findings_note(
             &exam->findings, facts, "not-reloaded", FAULT,
             "milter-moved runs with mode = \"${mode}\", and ${conf} has \"${other_mode}\".",
-            "${reload_daemon}");
+            "$ ${reload_daemon}");
     tell_mend(exam);
     if (*daemon->table != '\0' && strcmp(daemon->table, "good") != 0)
         findings_note(&exam->findings, facts, "daemon-table", FAULT, DAEMON_TABLE_WHY,
@@ -165,29 +198,30 @@ static void compare(struct exam *exam)
     if (*daemon->version != '\0' && strcmp(daemon->version, PACKAGE_VERSION) != 0)
         findings_note(&exam->findings, facts, "daemon-version", NOTE,
                       "milter-moved is version ${daemon_version}, and movedctl is ${version}.",
-                      "${restart_daemon}");
+                      "$ ${restart_daemon}");
 }
 
-static void report_socket(struct exam *exam, const char *key, const char *socket,
-                          const struct error *err)
+static enum socket_state report_socket(struct exam *exam, const char *key, const char *socket,
+                                       const struct error *err)
 {
     fact_set(&exam->facts, "silent_key", "%s", key);
     fact_set(&exam->facts, "silent_socket", "%s", socket);
     fact_set(&exam->facts, "silent_error", "%s", err->text);
     if (err->status == EX_NOPERM)
-        findings_note(&exam->findings, &exam->facts, "daemon-unknown", DOWN,
-                      "movedctl may not open the socket: ${silent_error}.",
-                      "run movedctl doctor as root");
+        findings_note(&exam->findings, &exam->facts, "daemon-unknown", UNSEEN,
+                      "This user may not ask milter-moved itself: ${silent_error}.",
+                      "Run movedctl doctor as root.");
     else if (err->status == EX_PROTOCOL)
-        findings_note(&exam->findings, &exam->facts, "daemon-other", DOWN, "${silent_error}",
-                      "set ${silent_key} in ${conf} to a socket of its own");
+        findings_note(
+            &exam->findings, &exam->facts, "daemon-other", DOWN, "${silent_error}",
+            "In ${conf} set ${silent_key} to a socket of its own, and restart milter-moved.");
     else
         findings_note(&exam->findings, &exam->facts, "daemon-down", DOWN, DAEMON_DOWN_WHY,
                       DAEMON_DOWN_MEND);
+    return err->status == EX_NOPERM ? SOCKET_UNSEEN : SOCKET_SILENT;
 }
 
-/* Returns whether it can be asked there. */
-static bool ask_lookups(struct exam *exam)
+static enum socket_state ask_lookups(struct exam *exam)
 {
     const char *socket = exam->evidence.settings->lookup_socket;
     struct error err;
@@ -195,13 +229,33 @@ static bool ask_lookups(struct exam *exam)
         findings_note(&exam->findings, &exam->facts, "no-lookups", FAULT,
                       "lookup_socket is \"\" in ${conf}: the mail server cannot ask for mailboxes "
                       "that it no longer has, and refuses them itself.",
-                      "lookup_socket = \"unix:/run/milter-moved/lookup.sock\"; in ${conf}");
-        return false;
+                      "In ${lookup_file} set lookup_socket = "
+                      "\"unix:/run/milter-moved/lookup.sock\";\n$ ${restart_daemon}\n$ ${attach}");
+        return SOCKET_SILENT;
     }
     if (probe_stats(socket, take_stat, &exam->evidence.daemon, &err) == 0)
-        return true;
-    report_socket(exam, "lookup_socket", socket, &err);
-    return false;
+        return SOCKET_ANSWERS;
+    return report_socket(exam, "lookup_socket", socket, &err);
+}
+
+/* Without a label that its policy knows, an enforcing SELinux lets no mail server open the sockets. */
+static void check_selinux(struct exam *exam)
+{
+    const char *path = endpoint_path(exam->evidence.settings->socket), *slash;
+    struct error err;
+    char *enforce = file_read("/sys/fs/selinux/enforce", &err);
+    if (enforce != NULL && *enforce == '1' && path != NULL &&
+        (slash = strrchr(path, '/')) != NULL) {
+        fact_set(&exam->facts, "folder", "%.*s", (int)(slash - path), path);
+        findings_note(
+            &exam->findings, &exam->facts, "selinux", NOTE,
+            "SELinux is enforcing: the mail server opens the sockets in ${folder} only if they "
+            "have a label that its policy allows.",
+            "If it is denied (ausearch -m AVC), give them the label of a milter's sockets:\n"
+            "$ semanage fcontext -a -t dkim_milter_data_t '${folder}(/.*)?'\n"
+            "$ restorecon -R ${folder}");
+    }
+    free(enforce);
 }
 
 void exam_daemon(struct exam *exam)
@@ -209,21 +263,23 @@ void exam_daemon(struct exam *exam)
     const struct settings *settings = exam->evidence.settings;
     struct daemon_state *daemon = &exam->evidence.daemon;
     struct error err;
+    check_selinux(exam);
+    fact_set(&exam->facts, "mode_file", "%s", file_with(exam, "mode"));
+    fact_set(&exam->facts, "lookup_file", "%s", file_with(exam, "lookup_socket"));
     int session = probe_milter_open(settings->socket, &err);
     daemon->observes = settings->mode == MODE_OBSERVE;
-    daemon->milter_answers = session >= 0;
+    daemon->milter =
+        session >= 0 ? SOCKET_ANSWERS : report_socket(exam, "socket", settings->socket, &err);
     probe_milter_close(session);
-    if (!daemon->milter_answers)
-        report_socket(exam, "socket", settings->socket, &err);
-    daemon->lookups_answer = ask_lookups(exam);
-    if (daemon->lookups_answer)
+    daemon->lookups = ask_lookups(exam);
+    if (daemon->lookups == SOCKET_ANSWERS)
         compare(exam);
     if (daemon->observes && *settings->lookup_socket != '\0')
         findings_note(&exam->findings, &exam->facts, "observing", NOTE,
                       "mode = \"observe\": milter-moved logs what it would answer, and refuses "
                       "nothing; each recipient gets what it would get without it.",
-                      "mode = \"enforce\"; in ${conf}, and ${reload_daemon}, once the "
-                      "log is as it should be");
+                      "Once the log is as it should be, in ${mode_file} set mode = \"enforce\";\n"
+                      "$ ${reload_daemon}");
 }
 
 enum listed exam_ask_listed(const struct evidence *evidence, const char *address)
@@ -231,7 +287,8 @@ enum listed exam_ask_listed(const struct evidence *evidence, const char *address
     const struct settings *settings = evidence->settings;
     char request[ADDRESS_TEXT_SIZE + 16], answer[2048];
     struct error err;
-    int session = evidence->daemon.lookups_answer ? probe_milter_open(settings->socket, &err) : -1;
+    int session =
+        evidence->daemon.lookups == SOCKET_ANSWERS ? probe_milter_open(settings->socket, &err) : -1;
     snprintf(request, sizeof request, "listed %s", address);
     int rc = session < 0
                  ? -1

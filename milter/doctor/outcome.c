@@ -20,7 +20,8 @@
 #define RECIPIENT_MAX 48 /* columns: a longer one moves what follows */
 #define EXPECTED      10 /* columns of what is expected */
 
-static const char *const weights[] = {[NOTE] = "note", [FAULT] = "fault", [DOWN] = "down"};
+static const char *const weights[] = {
+    [NOTE] = "note", [UNSEEN] = "not seen", [RISK] = "risk", [FAULT] = "fault", [DOWN] = "down"};
 
 /* ---- words that both ways share */
 
@@ -42,14 +43,19 @@ static bool is_first_of_its_name(const struct findings *findings, size_t index)
 }
 
 /* "FAULT: soft-bounce, not-attached: 3 of 7 recipients ...": for a person, and for a monitoring system. */
-static void summarize(FILE *out, const struct exam *exam, int status)
+static void summarize(FILE *out, const struct exam *exam)
 {
+    static const char *const headings[] = {
+        [NOTE] = "OK", [UNSEEN] = "OK", [RISK] = "RISK", [FAULT] = "FAULT", [DOWN] = "DOWN"};
     const struct findings *findings = &exam->findings;
     size_t asked = count_asked(&exam->evidence, false), well = count_asked(&exam->evidence, true);
     size_t named = 0;
-    fputs(status == 0 ? "OK: " : status == 1 ? "FAULT: " : "DOWN: ", out);
+    enum weight worst = findings_worst(findings);
+    bool blind = worst == UNSEEN && asked == 0;
+    if (!exam->request->nagios)
+        fprintf(out, "%s: ", blind ? "NOT SEEN" : headings[worst]);
     for (size_t i = 0; i < findings->count; i++)
-        if (findings->of[i].weight != NOTE && is_first_of_its_name(findings, i))
+        if (findings->of[i].weight > (blind ? NOTE : UNSEEN) && is_first_of_its_name(findings, i))
             fprintf(out, "%s%s", named++ == 0 ? "" : ", ", findings->of[i].name);
     fputs(named == 0 ? "" : ": ", out);
     if (asked == 0)
@@ -79,9 +85,10 @@ static void describe_socket(char *out, size_t size, const char *socket)
 
 static const char *describe_expected(const struct asked *asked)
 {
-    return asked->expected.verdict != VERDICT_CONTINUE ? rule_name(asked->expected.rule)
-           : asked->invented                           ? "no mailbox"
-                                                       : "not listed";
+    return asked->abroad                                 ? "no relay"
+           : asked->expected.verdict != VERDICT_CONTINUE ? rule_name(asked->expected.rule)
+           : asked->invented                             ? "no mailbox"
+                                                         : "not listed";
 }
 
 /* ---- for people */
@@ -136,14 +143,16 @@ static void print_line(FILE *out, const char *lead, int indent, const char *form
     free(text);
 }
 
-static void print_socket(FILE *out, const char *socket, bool answers)
+static void print_socket(FILE *out, const char *socket, enum socket_state state)
 {
     char modes[256];
     if (*socket == '\0')
         return;
     describe_socket(modes, sizeof modes, socket);
     print_line(out, "              ", HEAD, "%s%s: %s", socket, modes,
-               answers ? "answers" : "does not answer");
+               state == SOCKET_ANSWERS  ? "answers"
+               : state == SOCKET_SILENT ? "does not answer"
+                                        : "not seen");
 }
 
 static void print_table(FILE *out, const struct exam *exam)
@@ -153,7 +162,8 @@ static void print_table(FILE *out, const struct exam *exam)
     if (evidence->server.answers && exam->all_domains > evidence->domain_count)
         snprintf(more, sizeof more, ", of which %zu are asked about", evidence->domain_count);
     if (exam->table == NULL)
-        print_line(out, "table         ", HEAD, "%s: cannot be read", exam->request->table);
+        print_line(out, "table         ", HEAD, "%s: %s", exam->request->table,
+                   exam->table_error.status == EX_NOPERM ? "not seen" : "cannot be read");
     else
         print_line(out, "table         ", HEAD, "%s: %zu %s, %zu %s%s", exam->request->table,
                    evidence->entries, entry_noun(evidence->entries), exam->all_domains,
@@ -170,8 +180,8 @@ static void print_head(FILE *out, const struct exam *exam)
     print_table(out, exam);
     print_line(out, "milter-moved  ", HEAD, "%s%smode %s", daemon->version,
                *daemon->version == '\0' ? "" : ", ", daemon->observes ? "observe" : "enforce");
-    print_socket(out, settings->socket, daemon->milter_answers);
-    print_socket(out, settings->lookup_socket, daemon->lookups_answer);
+    print_socket(out, settings->socket, daemon->milter);
+    print_socket(out, settings->lookup_socket, daemon->lookups);
     print_line(out, "mail server   ", HEAD, "%s at %s%s",
                exam->mta == NULL ? "unknown" : exam->mta->title,
                endpoint_format_host(where, sizeof where, &server->where),
@@ -183,9 +193,9 @@ static void print_head(FILE *out, const struct exam *exam)
                network_contains(settings->trusted, settings->trusted_count, &server->client)
                    ? "a client that milter-moved trusts"
                    : "a stranger to milter-moved");
-    if (server->is_here)
-        print_line(out, "              ", HEAD,
-                   "from this host alone: restrictions for strangers may not show");
+    if (server->is_here && server->as == NULL)
+        print_line(out, "              ", HEAD, "what strangers get may differ%s",
+                   server->xclient ? ": --as IP asks as one" : "");
 }
 
 /* A recipient: the mark, the address, what is expected, the reply; the reply below them if the line is too short. */
@@ -243,6 +253,46 @@ static void print_asked(FILE *out, const struct exam *exam)
         fprintf(out, "     and %zu more, which --json shows\n", evidence->asked_count - shown);
 }
 
+/* A command that is too long for the line goes on in the next one behind a backslash: the shell joins them. */
+static void print_command(FILE *out, const char *command)
+{
+    int column = 10;
+    bool quoted = false;
+    for (const char *at = command; *at != '\0';) {
+        size_t length = 0;
+        for (; at[length] != '\0' && (quoted || at[length] != ' '); length++)
+            quoted ^= at[length] == '\'';
+        if (column > 10 && column + 1 + (int)length + 2 > COLUMNS) {
+            fputs(" \\\n            ", out);
+            column = 12;
+        } else if (at > command) {
+            fputc(' ', out);
+            column++;
+        }
+        fprintf(out, "%.*s", (int)length, at);
+        column += (int)length;
+        at += length;
+        at += *at == ' ';
+    }
+    fputc('\n', out);
+}
+
+/* Lines of words, and of commands ("$ ..."), which are printed to be pasted. */
+static void print_mend(FILE *out, char *mend)
+{
+    char *rest = mend[0] == '\0' ? NULL : mend, *line;
+    const char *lead = "    mend: ";
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        fputs(lead, out);
+        printable_make(line);
+        if (strncmp(line, "$ ", 2) == 0)
+            print_command(out, line + 2);
+        else
+            print_wrapped(out, 10, 10, line);
+        lead = "          ";
+    }
+}
+
 static void print_findings(FILE *out, const struct exam *exam)
 {
     for (size_t i = 0; i < exam->findings.count; i++) {
@@ -257,8 +307,7 @@ static void print_findings(FILE *out, const struct exam *exam)
         print_line(out, "    ", 4, "%s", finding->why);
         if (finding->others > 0)
             fprintf(out, "    The same is true of %zu more.\n", finding->others);
-        if (*finding->mend != '\0')
-            print_line(out, "    mend: ", 10, "%s", finding->mend);
+        print_mend(out, finding->mend);
     }
 }
 
@@ -299,7 +348,7 @@ static int print_json(FILE *out, const struct exam *exam, int status, struct err
     FILE *line = open_memstream(&summary, &size);
     if (line == NULL)
         return error_set(err, EX_OSERR, "out of memory");
-    summarize(line, exam, status);
+    summarize(line, exam);
     fclose(line);
     json_t *object =
         json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:o, s:o}", "summary", summary, "status",
@@ -314,11 +363,24 @@ static int print_json(FILE *out, const struct exam *exam, int status, struct err
     return rc == 0 ? 0 : error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
 }
 
+/* Plugin guidelines of Nagios: one line, and behind a bar 'label=value;warning;critical;minimum;maximum'. */
+static int print_nagios(FILE *out, const struct exam *exam, int status)
+{
+    size_t asked = count_asked(&exam->evidence, false);
+    fprintf(out, "MILTER-MOVED %s - ", status == 0 ? "OK" : status == 2 ? "CRITICAL" : "UNKNOWN");
+    summarize(out, exam);
+    fprintf(out, " | asked=%zu;;;0; wrong=%zu;;0;0;%zu entries=%zu;;;0;\n", asked,
+            asked - count_asked(&exam->evidence, true), asked, exam->evidence.entries);
+    return 0;
+}
+
 int exam_print(const struct exam *exam, int status, FILE *out, struct error *err)
 {
     if (exam->request->json)
         return print_json(out, exam, status, err);
-    summarize(out, exam, status);
+    if (exam->request->nagios)
+        return print_nagios(out, exam, status);
+    summarize(out, exam);
     fputs("\n\n", out);
     print_head(out, exam);
     print_asked(out, exam);

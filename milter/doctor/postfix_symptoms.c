@@ -1,4 +1,6 @@
 /* doctor/postfix_symptoms.c: what can be wrong with a Postfix: postconf(5), master(5) */
+#include "doctor/postfix_danger.h"
+#include "doctor/postfix_mend.h"
 #include "doctor/postfix_view.h"
 #include "mta/postfix/postfix_socket.h"
 
@@ -52,7 +54,10 @@ static bool has_listed(const char *list)
 
 static bool is_softened(const struct subject *subject)
 {
-    return strcmp(of_service(subject, "soft_bounce"), "yes") == 0;
+    if (strcmp(of_service(subject, "soft_bounce"), "yes") != 0)
+        return false;
+    mend_set(subject, "soft_bounce", "no");
+    return true;
 }
 
 static bool is_in_non_smtpd(const struct subject *subject)
@@ -60,13 +65,26 @@ static bool is_in_non_smtpd(const struct subject *subject)
     struct postfix_milter milter;
     const char *list = of_server(subject, "non_smtpd_milters");
     fact_set(subject->facts, "non_smtpd", "%s", list);
-    return postfix_find_us(subject->view, subject->service, list, &milter);
+    if (!postfix_find_us(subject->view, subject->service, list, &milter))
+        return false;
+    struct subject server = *subject;
+    server.service = -1; /* the list may refer to smtpd_milters */
+    mend_drop(&server, "smtpd_milters", postfix_is_our_milter);
+    if (strstr(fact_get(subject->facts, "drop"), "smtpd_milters") == NULL ||
+        strstr(list, "$smtpd_milters") != NULL)
+        mend_drop(&server, "non_smtpd_milters", postfix_is_our_milter);
+    return true;
 }
 
 static bool has_footer(const struct subject *subject)
 {
-    return !postfix_is_blank(of_service(subject, "smtpd_reject_footer")) ||
-           !postfix_is_blank(of_service(subject, "smtpd_reject_footer_maps"));
+    static const char *const names[] = {"smtpd_reject_footer", "smtpd_reject_footer_maps"};
+    for (size_t i = 0; i < 2; i++)
+        if (!postfix_is_blank(of_service(subject, names[i]))) {
+            mend_set(subject, names[i], "");
+            return true;
+        }
+    return false;
 }
 
 static bool has_narrow_limits(const struct subject *subject)
@@ -81,23 +99,27 @@ static bool has_narrow_limits(const struct subject *subject)
 
 static bool has_relocated(const struct subject *subject)
 {
-    const struct postfix_view *view = subject->view;
-    return *view->lookups != '\0' &&
-           strstr(of_server(subject, "relocated_maps"), view->lookups) != NULL;
+    if (!postfix_is_our_map(subject->view, -1, of_server(subject, "relocated_maps")))
+        return false;
+    mend_drop(subject, "relocated_maps", postfix_is_our_map);
+    return true;
 }
 
 /* Whether recipients are verified, unless those that are listed pass before. */
 static bool verifies(const struct subject *subject)
 {
-    static const char *const lists[] = {"smtpd_client_restrictions", "smtpd_helo_restrictions",
-                                        "smtpd_sender_restrictions", "smtpd_relay_restrictions",
-                                        "smtpd_recipient_restrictions"};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        const char *list = of_service(subject, lists[i]);
+    for (size_t i = 0; i < POSTFIX_RESTRICTIONS; i++) {
+        const char *list = of_service(subject, postfix_restrictions[i]);
         const char *at = strstr(list, "reject_unverified_recipient"),
                    *passes = strstr(list, ":refused");
         if (at != NULL && (passes == NULL || passes > at)) {
-            fact_set(subject->facts, "list", "%s", lists[i]);
+            char words[PATH_MAX];
+            snprintf(words, sizeof words, "check_recipient_access %s:refused",
+                     fact_get(subject->facts, "asked_at"));
+            fact_set(subject->facts, "list", "%s", postfix_restrictions[i]);
+            if (!mend_insert(subject, postfix_restrictions[i], words,
+                             "reject_unverified_recipient"))
+                fact_set(subject->facts, "set", "In its definition put '%s' before it.\n", words);
             return true;
         }
     }
@@ -116,26 +138,22 @@ static const char *next_listed(const struct subject *subject, int *kind)
     return NULL;
 }
 
-static bool any_map_has_listed(const struct subject *subject)
-{
-    int kind = 0;
-    return next_listed(subject, &kind) != NULL;
-}
-
 /* proxymap(8) opens only what proxy_read_maps allows. */
 static bool lacks_proxy_read(const struct subject *subject)
 {
     const char *list;
     for (int kind = 0; (list = next_listed(subject, &kind)) != NULL; kind++)
-        if (strstr(list, "proxy:socketmap:") != NULL)
+        if (strstr(list, "proxy:socketmap:") != NULL) {
+            mend_drop_maps(subject, postfix_is_our_map);
             return !has_listed(of_server(subject, "proxy_read_maps"));
+        }
     return false;
 }
 
 static bool may_not_look_up(const struct subject *subject)
 {
     const struct postfix_view *view = subject->view;
-    return *view->lookups != '\0' && any_map_has_listed(subject) &&
+    return *view->lookups != '\0' && next_listed(subject, &(int){0}) != NULL &&
            symptom_is_shut_out(subject, view->lookups, view->owner);
 }
 
@@ -150,6 +168,7 @@ static bool looks_up_elsewhere(const struct subject *subject)
         if (strstr(list, name) == NULL) {
             fact_set(subject->facts, "maps", "%s", postfix_class_maps((enum postfix_class)kind));
             fact_set(subject->facts, "maps_value", "%s", list);
+            mend_drop_maps(subject, postfix_is_our_map);
             return true;
         }
     return false;
@@ -157,19 +176,41 @@ static bool looks_up_elsewhere(const struct subject *subject)
 
 /* ---- of a service */
 
-static bool accepts_what_nobody_refuses(const struct subject *subject)
-{
-    struct postfix_milter us;
-    return subject->view != NULL && any_map_has_listed(subject) && !has_us(subject, &us);
-}
-
 /* Of the service that was asked alone: another may have its milters switched off on purpose. */
-static bool is_not_attached(const struct subject *subject)
+static bool lacks_us(const struct subject *subject)
 {
     const struct postfix_view *view = subject->view;
     struct postfix_milter us;
     return view != NULL && subject->service >= 0 && subject->service == view->door &&
            !has_us(subject, &us);
+}
+
+/* attach leaves it alone. */
+static bool has_milters_off(const struct subject *subject)
+{
+    static const char override[] = "receive_override_options";
+    const struct service *service = service_of(subject);
+    if (service == NULL || service->attached || !lacks_us(subject))
+        return false;
+    fact_set(subject->facts, "exempt", "%s", service->why);
+    mend_set(subject,
+             strstr(of_service(subject, override), "no_milters") == NULL ? "smtpd_milters"
+                                                                         : override,
+             "");
+    return true;
+}
+
+static bool is_not_attached(const struct subject *subject)
+{
+    const struct service *service = service_of(subject);
+    return service != NULL && service->attached && lacks_us(subject);
+}
+
+/* So that attach can give the service its own: what was put there by hand goes. */
+static bool drops_milter(const struct subject *subject)
+{
+    mend_drop(subject, "smtpd_milters", postfix_is_our_milter);
+    return true;
 }
 
 static bool is_out_of_chroot(const struct subject *subject)
@@ -178,7 +219,8 @@ static bool is_out_of_chroot(const struct subject *subject)
     const struct service *service = service_of(subject);
     struct postfix_milter us;
     return service != NULL && service->chroot && has_us(subject, &us) &&
-           postfix_is_out_of_chroot(&view->postfix, subject->evidence->settings->socket);
+           postfix_is_out_of_chroot(&view->postfix, subject->evidence->settings->socket) &&
+           drops_milter(subject);
 }
 
 static bool is_elsewhere(const struct subject *subject)
@@ -187,7 +229,7 @@ static bool is_elsewhere(const struct subject *subject)
     if (!has_us(subject, &us) || postfix_leads_to_us(subject->view, subject->service, us.address))
         return false;
     fact_set(subject->facts, "address", "%s", us.address);
-    return true;
+    return drops_milter(subject);
 }
 
 static bool may_not_connect(const struct subject *subject)
@@ -211,7 +253,7 @@ static bool has_other_default(const struct subject *subject)
         own == NULL ? of_service(subject, "milter_default_action") : own + strlen(key);
     (void)sscanf(value + strspn(value, " ="), "%31[^, }]", action);
     fact_set(subject->facts, "action", "%s", action);
-    return strcmp(action, "tempfail") != 0;
+    return strcmp(action, "tempfail") != 0 && drops_milter(subject);
 }
 
 /* ---- of a domain */
@@ -237,14 +279,22 @@ static bool lacks_listed(const struct subject *subject)
     return class_of(subject) != POSTFIX_NONE && has_us(subject, &us) && !has_milter_maps(subject) &&
            (!postfix_is_blank(list) || class_of(subject) == POSTFIX_ALIAS) && !has_listed(list) &&
            !has_listed(of_service(subject, postfix_class_maps(POSTFIX_ALIAS))) &&
-           *subject->evidence->settings->lookup_socket != '\0';
+           *subject->evidence->settings->lookup_socket != '\0' &&
+           (service_of(subject) == NULL || service_of(subject)->attached);
+}
+
+/* The same for the map listed. */
+static bool drops_maps(const struct subject *subject)
+{
+    mend_drop_maps(subject, postfix_is_our_map);
+    return true;
 }
 
 static bool has_listed_alone(const struct subject *subject)
 {
     const char *list = of_service(subject, maps_of(subject));
     return class_of(subject) != POSTFIX_ALIAS && has_listed(list) &&
-           strpbrk(list + strspn(list, ", "), ", ") == NULL;
+           strpbrk(list + strspn(list, ", "), ", ") == NULL && drops_maps(subject);
 }
 
 /* Other programs than smtpd read the maps of these classes. */
@@ -252,36 +302,20 @@ static bool has_listed_for_all(const struct subject *subject)
 {
     enum postfix_class kind = class_of(subject);
     return (kind == POSTFIX_VIRTUAL || kind == POSTFIX_ALIAS) &&
-           has_listed(of_server(subject, maps_of(subject)));
+           has_listed(of_server(subject, maps_of(subject))) && drops_maps(subject);
 }
 
 /* ---- the replies that these lead to */
 
-static bool shows_soft(const struct subject *subject)
-{
-    return asked_class(subject->asked) == 4;
-}
-
-static bool shows_more(const struct subject *subject)
-{
-    return asked_begins_as_wanted(subject->asked);
-}
-
-static bool shows_verified(const struct subject *subject)
-{
-    return asked_says(subject->asked, "unverified address") ||
-           asked_says(subject->asked, "undeliverable address");
-}
-
 static bool shows_lookup_failure(const struct subject *subject)
 {
-    return subject->evidence->daemon.lookups_answer && asked_class(subject->asked) == 4 &&
-           asked_says(subject->asked, "lookup failure");
+    return subject->evidence->daemon.lookups == SOCKET_ANSWERS &&
+           asked_class(subject->asked) == 4 && asked_says(subject->asked, "lookup failure");
 }
 
 static bool shows_no_milter(const struct subject *subject)
 {
-    return subject->evidence->daemon.milter_answers && asked_class(subject->asked) == 4 &&
+    return subject->evidence->daemon.milter == SOCKET_ANSWERS && asked_class(subject->asked) == 4 &&
            asked_says(subject->asked, "Service unavailable");
 }
 
@@ -310,11 +344,6 @@ static bool shows_unknown(const struct subject *subject)
            subject->asked->expected.verdict != VERDICT_CONTINUE;
 }
 
-static bool shows_denied(const struct subject *subject)
-{
-    return asked_says(subject->asked, "relay access denied");
-}
-
 /* ---- symptoms of replies alone */
 
 /* The map then answers TEMP. */
@@ -326,7 +355,10 @@ static bool lacks_table(const struct subject *subject)
 
 static bool is_passed_over(const struct subject *subject)
 {
-    return (shows_map_alone(subject) || shows_unknown(subject)) && has_milter_maps(subject);
+    if ((!shows_map_alone(subject) && !shows_unknown(subject)) || !has_milter_maps(subject))
+        return false;
+    mend_set(subject, "smtpd_milter_maps", "");
+    return true;
 }
 
 static bool relays_for_us(const struct subject *subject)
@@ -337,84 +369,101 @@ static bool relays_for_us(const struct subject *subject)
 
 static bool is_relocated(const struct subject *subject)
 {
+    fact_set(subject->facts, "relocated", "%s", of_server(subject, "relocated_maps"));
     return asked_says(subject->asked, "user has moved to");
 }
 
 /* clang-format off */
 static const struct symptom symptoms[] = {
-    {"listed-without-milter", FAULT, OF_SERVICE, accepts_what_nobody_refuses, shows_map_alone,
-     "DANGEROUS: the service ${service} asks the map listed of milter-moved, but not its milter: while another "
-     "session with the milter is open it accepts mail for mailboxes that are gone, and bounces it later.",
-     "remove $moved_listed from the service (-o in ${master}, and main.cf), and ${reload}; or give it the "
-     "milter: ${attach}"},
+    {"open-relay", FAULT, OF_REPLY, danger_relays, NULL,
+     "DANGEROUS: the service ${service} takes mail of a stranger (${stranger}) to a domain that nobody serves: "
+     "${got}. It danger_relays for everybody.",
+     "${set}$ ${reload}"},
+    {"empty-pipemap", FAULT, OF_SERVICE, danger_permits_all, NULL,
+     "DANGEROUS: ${list} of the service ${service} has a pipemap whose first map is gone: the rest of it permits every "
+     "recipient, perhaps those of other servers too.",
+     "${drop}$ ${reload}"},
+    {"listed-without-milter", FAULT, OF_SERVICE, danger_map_alone, shows_map_alone,
+     "DANGEROUS: the service ${service} asks a map of milter-moved, but not its milter: while another session with "
+     "the milter is open it accepts mail for mailboxes that are gone, and bounces it later.",
+     "${drop}$ ${attach}\n$ ${reload}"},
+    {"milters-off", FAULT, OF_SERVICE, has_milters_off, shows_no_us,
+     "The service ${service}, which listens there, has ${exempt}: attach leaves it alone.",
+     "If strangers' mail arrives at another port, ask that one: --smtp HOST:PORT. If it arrives here:\n"
+     "${set}$ ${attach}"},
     {"not-attached", FAULT, OF_SERVICE, is_not_attached, shows_no_us,
      "The service ${service}, which listens there, has no milter-moved in its smtpd_milters (${milters}).",
-     "${attach}"},
+     "$ ${attach}"},
+    {"left-behind", FAULT, OF_SERVER, danger_left_behind, NULL,
+     "No service asks milter-moved, and the configuration still has ${left}.",
+     "${by_hand}To have nothing of it:\n$ ${detach}"},
     {"socket-out-of-chroot", FAULT, OF_SERVICE, is_out_of_chroot, shows_no_milter,
      "The service ${service} is confined to ${queue} (chroot in ${master}), and milter-moved listens outside "
      "of it: ${socket}.",
-     "socket = \"unix:${queue}/milter-moved/milter.sock\"; in ${conf}, and restart milter-moved (${attach} "
-     "does that)"},
+     "${drop}attach moves the sockets. Where systemd does not run milter-moved it needs two runs:\n"
+     "$ ${attach}\n$ ${restart_daemon}\n$ ${attach}"},
     {"socket-elsewhere", FAULT, OF_SERVICE, is_elsewhere, shows_no_milter,
      "The service ${service} looks for milter-moved at ${address}, but it listens on ${socket}.",
-     "in smtpd_milters, instead of ${address}: { ${milter}, default_action=tempfail }; and ${reload}"},
+     "${drop}$ ${attach}\n$ ${reload}"},
     {"socket-access", FAULT, OF_SERVICE, may_not_connect, shows_no_milter,
      "smtpd cannot open the milter's socket: ${stops}.",
      "${let}"},
     {"default-action", FAULT, OF_SERVICE, has_other_default, shows_default,
      "While milter-moved is down the service ${service} does '${action}', and not tempfail.",
-     "in smtpd_milters: { ${milter}, default_action=tempfail }; and ${reload}"},
-    {"unserved", FAULT, OF_DOMAIN, is_unserved, shows_denied,
+     "${drop}$ ${attach}\n$ ${reload}"},
+    {"unserved", FAULT, OF_DOMAIN, is_unserved, reply_denies_relaying,
      "Postfix no longer accepts mail for ${domain}: a stranger gets 'Relay access denied', and not the new "
      "address.",
-     "${attach_unserved}"},
+     "$ ${attach_unserved}"},
     {"listed-missing", FAULT, OF_DOMAIN, lacks_listed, shows_unknown,
      "${domain} is of class ${class}, and the service ${service} does not ask the map listed for it (${maps} "
      "= ${maps_value}): a mailbox that was removed is unknown, and no milter is asked.",
-     "${attach}"},
+     "$ ${attach}"},
     {"listed-alone", FAULT, OF_DOMAIN, has_listed_alone, NULL,
      "${maps} has the map listed alone: all other mailboxes of class ${class} are unknown.",
-     "remove $moved_listed from ${maps}, which is then empty: every recipient is accepted, and the milter asked"},
+     "Without it the list is empty: every recipient is accepted, and the milter is asked.\n"
+     "${drop}$ ${attach}\n$ ${reload}"},
     {"listed-for-all", FAULT, OF_DOMAIN, has_listed_for_all, NULL,
      "${maps} has the map listed in main.cf, where other programs than smtpd read it too: they would deliver "
      "to what they find there, or wait for it.",
-     "remove the map from ${maps} in main.cf, and ${attach}"},
+     "${drop}$ ${attach}\n$ ${reload}"},
     {"daemon-table", FAULT, OF_REPLY, lacks_table, NULL, DAEMON_TABLE_WHY, DAEMON_TABLE_MEND},
     {"proxy-read-maps", FAULT, OF_SERVER, lacks_proxy_read, shows_lookup_failure,
      "proxymap may not open the map listed: it is not in proxy_read_maps.",
-     "remove the map that begins with proxy: from the lists, and ${attach}, which needs no proxymap"},
+     "attach needs no proxymap.\n${drop}$ ${attach}\n$ ${reload}"},
     {"lookup-access", FAULT, OF_SERVER, may_not_look_up, shows_lookup_failure,
      "Postfix cannot open the lookup socket: ${stops}.",
      "${let}"},
     {"lookup-elsewhere", FAULT, OF_SERVER, looks_up_elsewhere, shows_lookup_failure,
      "${maps} = ${maps_value} looks for the map listed elsewhere than at ${lookups}, where milter-moved listens.",
-     "${attach}, after the old map is removed"},
-    {"soft-bounce", FAULT, OF_SERVER, is_softened, shows_soft,
+     "${drop}$ ${attach}\n$ ${reload}"},
+    {"soft-bounce", FAULT, OF_SERVER, is_softened, reply_is_deferred,
      "soft_bounce = yes: every permanent refusal becomes a temporary one, so senders retry for days and are "
      "never told the new address.",
-     "${postconf} 'soft_bounce = no', and ${reload}"},
-    {"recipients-verified", FAULT, OF_SERVER, verifies, shows_verified,
+     "${set}$ ${reload}"},
+    {"recipients-verified", FAULT, OF_SERVER, verifies, reply_verifies,
      "${list} has reject_unverified_recipient: Postfix probes the destination of the mailbox before any milter is "
      "asked, and a mailbox that was removed is not there.",
-     "in ${list}, before reject_unverified_recipient: check_recipient_access ${asked_at}:refused; and ${reload}"},
+     "What milter-moved refuses passes before it. detach will ask for this to be taken out again.\n"
+     "${set}$ ${reload}"},
     {"non-smtpd-milters", FAULT, OF_SERVER, is_in_non_smtpd, NULL,
      "non_smtpd_milters = ${non_smtpd} has milter-moved: nothing can be refused there, and mail of "
      "sendmail(1) and cron waits while milter-moved is down.",
-     "remove ${milter} from non_smtpd_milters, and ${reload}"},
+     "${drop}$ ${attach}\n$ ${reload}"},
     {"relocated-maps", NOTE, OF_SERVER, has_relocated, NULL,
      "relocated_maps asks milter-moved too: it answers 550 without limits, where the milter would answer 551.",
-     "remove it from relocated_maps: it is for hosts without the milter"},
-    {"reject-footer", NOTE, OF_SERVER, has_footer, shows_more,
+     "The map is for hosts without the milter.\n${drop}$ ${reload}"},
+    {"reject-footer", NOTE, OF_SERVER, has_footer, reply_goes_on,
      "smtpd_reject_footer adds to each reply. The first line still has the new address.",
-     "${postconf} 'smtpd_reject_footer =', if the reply is to be as it was"},
+     "If the reply is to be as it was:\n${set}$ ${reload}"},
     {"error-limits", NOTE, OF_SERVER, has_narrow_limits, NULL,
      "Postfix waits a second before each reply after ${soft} refused recipients in a session, and after "
      "${hard} ends it with 421, for the good recipients too; the table has ${entries} entries. A list server that "
      "still has many of them has to connect again and again: that costs time, not mail.",
-     "${attach_limits}"},
+     "$ ${attach_limits}"},
     {"relocated-answers", FAULT, OF_REPLY, is_relocated, NULL,
      "relocated_maps answers before milter-moved: ${got}.",
-     "remove the table that has ${recipient} from relocated_maps (movedctl import --format relocated reads it)"},
+     "Take ${recipient} out of the tables of relocated_maps: ${relocated}."},
     {"relays-for-us", NOTE, OF_REPLY, relays_for_us, NULL,
      "${domain} is not served here, but clients in mynetworks, as we are, may send mail through this server "
      "to any domain.",
@@ -422,15 +471,15 @@ static const struct symptom symptoms[] = {
     {"milter-maps", FAULT, OF_REPLY, is_passed_over, NULL,
      "smtpd_milter_maps chooses other milters for some clients, us perhaps; so attach gives the service no map for "
      "mailboxes that were removed.",
-     "postconf smtpd_milter_maps; run doctor from another address, or remove it and ${attach}"},
+     "Ask as another client (--as); or let all clients have the same milters:\n${set}$ ${attach}\n$ ${reload}"},
     {"other-milter", FAULT, OF_REPLY, shows_no_milter, NULL,
      "Postfix does not reach one of its milters (${milters}): ${got}. milter-moved itself answers.",
-     "its log names the milter ('connect to Milter service'): start that; or ${reload}, if the configuration "
-     "changed"},
+     "Start that milter: the log of Postfix names it ('connect to Milter service'). Then, in case its settings "
+     "changed:\n$ ${reload}"},
     {"lookup-failed", FAULT, OF_REPLY, shows_lookup_failure, NULL,
      "One of the tables that Postfix needs for this recipient cannot be asked: ${got}. milter-moved itself "
      "answers.",
-     "its log names the table ('table lookup problem')"},
+     "Correct that table: the log of Postfix names it ('table lookup problem'). Then:\n$ ${reload}"},
     {NULL, NOTE, OF_SERVER, NULL, NULL, NULL, NULL},
 };
 /* clang-format on */
@@ -438,7 +487,7 @@ static const struct symptom symptoms[] = {
 const struct specialist postfix_specialist = {
     .look = postfix_look,
     .look_free = postfix_look_free,
-    .services = postfix_count_services,
+    .services = postfix_services_at,
     .classify = postfix_classify_domains,
     .tell = postfix_tell,
     .symptoms = symptoms,

@@ -3,8 +3,6 @@
 #include "mta/postfix/postfix_socket.h"
 
 #include <limits.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,29 +66,11 @@ bool postfix_asks(const struct postfix_view *view, int service, const char *map)
     return false;
 }
 
+const char *const postfix_restrictions[POSTFIX_RESTRICTIONS] = {
+    "smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_sender_restrictions",
+    "smtpd_relay_restrictions", "smtpd_recipient_restrictions"};
+
 /* ---- reading */
-
-/* The port in the name of a service, "smtp/inet", "[::1]:2525/inet". */
-static unsigned port_of(const char *name)
-{
-    char text[128];
-    snprintf(text, sizeof text, "%.*s", (int)strcspn(name, "/"), name);
-    const char *colon = strrchr(text, ':'), *port = colon == NULL ? text : colon + 1;
-    const struct servent *known = getservbyname(port, "tcp");
-    return known != NULL ? ntohs((uint16_t)known->s_port) : (unsigned)strtoul(port, NULL, 10);
-}
-
-/* Behind postscreen(8) it is the service of type pass. */
-static int find_door(const struct postfix_view *view, unsigned port)
-{
-    for (size_t i = 0; i < view->service_count; i++)
-        if (port_of(view->services[i].name) == port)
-            return (int)i;
-    for (size_t i = 0; i < view->service_count; i++)
-        if (strstr(view->services[i].name, "/pass") != NULL)
-            return (int)i;
-    return -1;
-}
 
 /* Splits the service's own parameters out of the lines "smtp/inet/name = value". Returns how many options there are,
  * each borrowed from overrides, over which it writes. */
@@ -107,7 +87,7 @@ static size_t split_own(char **options, char *overrides, const char *service)
 static int read_service(struct postfix_parameters *out, const struct postfix_view *view,
                         const char *service, struct error *err)
 {
-    char *overrides = postfix_overrides(view->postfix.dir, false, err), *values = NULL;
+    char *overrides = strdup(view->own), *values = NULL;
     char **options = overrides == NULL ? NULL : calloc(strlen(overrides) / 2 + 1, sizeof *options);
     if (options != NULL)
         values =
@@ -121,6 +101,10 @@ static int read_master(struct postfix_view *view, struct error *err)
 {
     view->services = plan_services(view->postfix.dir, &view->service_count, err);
     if (view->services == NULL)
+        return -1;
+    view->lines = postfix_services(view->postfix.dir, err);
+    view->own = view->lines == NULL ? NULL : postfix_overrides(view->postfix.dir, false, err);
+    if (view->own == NULL)
         return -1;
     error_set(err, EX_OSERR, "out of memory"); /* unless another reason is given */
     view->of_services = calloc(view->service_count + 1, sizeof *view->of_services);
@@ -145,7 +129,7 @@ static int read_all(struct postfix_view *view, const struct evidence *evidence, 
         return error_set(err, EX_OSERR, "out of memory");
     if (read_master(view, err) != 0)
         return -1;
-    view->door = find_door(view, evidence->server.where.port);
+    view->door = -1;
     view->owner = postfix_of_server(view, "mail_owner");
     view->lookups = lookups == NULL ? "" : lookups;
     return 0;
@@ -174,6 +158,8 @@ void postfix_look_free(void *looked_at)
         free_parameters(&view->of_services[i]);
     free(view->of_services);
     free(view->services);
+    free(view->lines);
+    free(view->own);
     postfix_free(&view->postfix);
     free(view);
 }
@@ -250,6 +236,20 @@ bool postfix_find_us(const struct postfix_view *view, int service, const char *l
     return found;
 }
 
+bool postfix_is_our_milter(const struct postfix_view *view, int service, const char *item)
+{
+    struct postfix_milter milter;
+    return postfix_find_us(view, service, item, &milter);
+}
+
+bool postfix_is_our_map(const struct postfix_view *view, int service, const char *item)
+{
+    const char *map = strstr(item, "socketmap:");
+    (void)view, (void)service;
+    return map != NULL && (strstr(map, ":listed") != NULL || strstr(map, ":refused") != NULL ||
+                           strstr(map, ":relocated") != NULL);
+}
+
 bool postfix_has_us(const struct postfix_view *view, int service, struct postfix_milter *out)
 {
     bool off =
@@ -260,10 +260,75 @@ bool postfix_has_us(const struct postfix_view *view, int service, struct postfix
 
 /* ---- for doctor */
 
-int postfix_count_services(const void *view, int *asked)
+/* Whether a service with this name listens at the address, "smtp", "[::1]:2525", "localhost:10025". Without a host
+ * inet_interfaces tells. */
+static bool is_at(const struct postfix_view *view, const char *name,
+                  const struct server_state *server)
 {
-    const struct postfix_view *postfix = view;
-    *asked = postfix->door;
+    char host[128], item[128];
+    const char *colon = strrchr(name, ':');
+    const char *port = colon == NULL ? name : colon + 1;
+    if (colon != NULL) {
+        snprintf(host, sizeof host, "%.*s", (int)(colon - name), name);
+        return server_is_at(server, host, port);
+    }
+    const char *at = postfix_of_server(view, "inet_interfaces");
+    for (at += strspn(at, ", \t"); *at != '\0'; at += strspn(at, ", \t")) {
+        size_t length = strcspn(at, ", \t");
+        snprintf(item, sizeof item, "%.*s", (int)length, at);
+        if (server_is_at(server, strcmp(item, "all") == 0 ? "" : item, port))
+            return true;
+        at += length;
+    }
+    return false;
+}
+
+/* Whether the service greets as the server does: other words come from another configuration, or another program. The
+ * greeting of postscreen(8) has its own line before it. */
+static bool greets_so(const struct postfix_view *view, int service,
+                      const struct smtp_reply *greeting)
+{
+    const char *banner = postfix_of_service(view, service, "smtpd_banner");
+    size_t length = strlen(banner);
+    for (const char *line = greeting->text; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strlen(line) >= 4 && strncmp(line + 4, banner, length) == 0 &&
+            strchr("\n", line[4 + length]) != NULL) /* strchr finds the NUL too */
+            return true;
+    }
+    return false;
+}
+
+/* Behind postscreen(8) it is the service of type pass. */
+static int find_service(const struct postfix_view *view, const char *name, const char *type,
+                        bool is_screen)
+{
+    char whole[192];
+    snprintf(whole, sizeof whole, "%s/%s", name, type);
+    for (size_t i = 0; i < view->service_count; i++)
+        if (is_screen ? strstr(view->services[i].name, "/pass") != NULL
+                      : strcmp(view->services[i].name, whole) == 0)
+            return (int)i;
+    return -1;
+}
+
+static int find_door(const struct postfix_view *view, const struct server_state *server)
+{
+    char name[128], type[32], command[64];
+    int found = -1;
+    for (const char *line = view->lines; line != NULL && found < 0; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (sscanf(line, "%127s %31s %*s %*s %*s %*s %*s %63s", name, type, command) == 3 &&
+            strcmp(type, "inet") == 0 && is_at(view, name, server))
+            found = find_service(view, name, type, strcmp(command, "postscreen") == 0);
+    }
+    return found < 0 || greets_so(view, found, &server->greeting) ? found : -1;
+}
+
+int postfix_services_at(void *view, const struct server_state *server, int *asked)
+{
+    struct postfix_view *postfix = view;
+    *asked = postfix->door = server->answers ? find_door(postfix, server) : -1;
     return (int)postfix->service_count;
 }
 
@@ -289,7 +354,7 @@ int postfix_classify_domains(const void *view, struct evidence *evidence, struct
 static void tell_commands(struct facts *facts, const char *dir)
 {
     const char *option = dir == NULL ? "" : " -c ", *value = dir == NULL ? "" : dir;
-    fact_set(facts, "postconf", "postconf%s%s -e", option, value);
+    fact_set(facts, "postconf", "postconf%s%s", option, value);
     fact_set(facts, "reload", "postfix%s%s reload", option, value);
 }
 

@@ -23,6 +23,8 @@ struct postfix_view {
         *of_services; /* as main.cf alone has them; one for each service */
     struct service *services;
     size_t service_count;
+    char *lines;            /* of master.cf, as postconf -M prints them */
+    char *own;              /* what it sets for its services, as postconf -P prints it */
     int door;               /* the service behind the port that is asked, its number; -1: unknown */
     const char *owner;      /* the account that smtpd and proxymap run under */
     struct endpoint milter; /* our socket, as the settings have it */
@@ -34,10 +36,14 @@ struct postfix_milter {
     char address[ENDPOINT_TEXT_SIZE], options[512];
 };
 
+/* The lists of restrictions. */
+#define POSTFIX_RESTRICTIONS 5
+extern const char *const postfix_restrictions[POSTFIX_RESTRICTIONS];
+
 /* As struct specialist has them: their view is a struct postfix_view. */
 void *postfix_look(const struct evidence *evidence, struct error *err);
 void postfix_look_free(void *looked_at);
-int postfix_count_services(const void *view, int *asked);
+int postfix_services_at(void *view, const struct server_state *server, int *asked);
 int postfix_classify_domains(const void *view, struct evidence *evidence, struct error *err);
 void postfix_tell(const struct subject *subject);
 
@@ -45,6 +51,11 @@ void postfix_tell(const struct subject *subject);
  * view is NULL. Borrowed. */
 const char *postfix_of_server(const struct postfix_view *view, const char *name);
 const char *postfix_of_service(const struct postfix_view *view, int service, const char *name);
+
+/* Whether it is an item of a list that names one of our maps in its own words, "socketmap:unix:milter-moved/lookup.sock:listed";
+ * or our milter. */
+bool postfix_is_our_map(const struct postfix_view *view, int service, const char *item);
+bool postfix_is_our_milter(const struct postfix_view *view, int service, const char *item);
 
 /* Whether a parameter of the service, which is not -1, names this map of ours: ":listed", ":refused". */
 bool postfix_asks(const struct postfix_view *view, int service, const char *map);

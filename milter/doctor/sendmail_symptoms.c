@@ -35,6 +35,8 @@ static bool is_port_without_us(const struct subject *subject)
     if (own == NULL || !sendmail_find_us(subject->view, &us))
         return false;
     own += strlen(key);
+    fact_set(subject->facts, "filter", "%s", us.name);
+    fact_set(subject->facts, "own", "%.*s", (int)strcspn(own, ", "), own);
     return !sendmail_list_has(own, strcspn(own, ", "), us.name);
 }
 
@@ -53,6 +55,7 @@ static bool lets_pass(const struct subject *subject)
     if (!sendmail_find_us(subject->view, &us))
         return false;
     fact_set(subject->facts, "flags", "%s", us.flags);
+    fact_set(subject->facts, "filter", "%s", us.name);
     return strchr(us.flags, 'T') == NULL;
 }
 
@@ -168,15 +171,10 @@ static bool shows_wrong(const struct subject *subject)
     return asked_is_ours(subject->asked) && asked_class(subject->asked) != 4;
 }
 
-static bool shows_denied(const struct subject *subject)
-{
-    return asked_says(subject->asked, "relaying denied");
-}
-
 /* The reply of a Sendmail that looks for its milter in the wrong place. */
 static bool shows_unreached(const struct subject *subject)
 {
-    return subject->evidence->daemon.milter_answers &&
+    return subject->evidence->daemon.milter == SOCKET_ANSWERS &&
            (asked_is_ours(subject->asked) || asked_class(subject->asked) == 4);
 }
 
@@ -188,13 +186,14 @@ static bool has_table_text(const struct subject *subject)
 
 static bool shows_lookup_failure(const struct subject *subject)
 {
-    return subject->evidence->daemon.lookups_answer && has_table_text(subject);
+    return subject->evidence->daemon.lookups == SOCKET_ANSWERS && has_table_text(subject);
 }
 
 static bool shows_deferred(const struct subject *subject)
 {
     const struct daemon_state *daemon = &subject->evidence->daemon;
-    return daemon->milter_answers && daemon->lookups_answer && asked_class(subject->asked) == 4;
+    return daemon->milter == SOCKET_ANSWERS && daemon->lookups == SOCKET_ANSWERS &&
+           asked_class(subject->asked) == 4;
 }
 
 /* ---- symptoms of replies alone */
@@ -254,66 +253,70 @@ static bool lacks_mailbox(const struct subject *subject)
            asked_has_codes(subject->asked, "550 5.1.1");
 }
 
+/* What stands in sendmail.cf alone is lost, and attach refuses while it differs from sendmail.mc. */
+#define REBUILD_AND_ATTACH "$ ${rebuild}\n$ ${attach}\n$ ${restart_mta}"
+
 /* clang-format off */
 static const struct symptom symptoms[] = {
     {"not-attached", FAULT, OF_SERVER, is_not_attached, shows_wrong,
      "Sendmail has no milter-moved among its InputMailFilters (${milters}).",
-     "${attach}"},
+     REBUILD_AND_ATTACH},
     {"port-without-milter", FAULT, OF_SERVICE, is_port_without_us, shows_accepted,
      "A port has a list of milters of its own, without milter-moved: ${service}.",
-     "in sendmail.mc add milter-moved to InputMailFilters of that DAEMON_OPTIONS, rebuild sendmail.cf, and "
-     "restart Sendmail"},
+     "In ${dir}/sendmail.mc add ;${filter} to InputMailFilters=${own} of that DAEMON_OPTIONS, and:\n"
+     "$ ${rebuild}\n$ ${restart_mta}"},
     {"map-missing", FAULT, OF_SERVER, lacks_map, shows_unknown,
      "Sendmail does not ask the map reply of milter-moved: a mailbox that was removed is unknown, and no "
      "milter is asked.",
-     "${attach}"},
+     REBUILD_AND_ATTACH},
     {"lookup-elsewhere", FAULT, OF_SERVER, looks_up_elsewhere, shows_lookup_failure,
      "Sendmail looks for the map reply at ${address}, but milter-moved listens on ${lookups}.",
-     "${attach}"},
+     REBUILD_AND_ATTACH},
     {"socket-elsewhere", FAULT, OF_SERVER, is_elsewhere, shows_unreached,
      "Sendmail looks for milter-moved at ${address}, but it listens on ${socket}.",
-     "${attach}"},
+     REBUILD_AND_ATTACH},
     {"socket-access", FAULT, OF_SERVER, may_not_open, shows_deferred,
      "Sendmail gives up root (RunAsUser): ${stops}.",
      "${let}"},
-    {"unserved", FAULT, OF_DOMAIN, is_unserved, shows_denied,
+    {"unserved", FAULT, OF_DOMAIN, is_unserved, reply_denies_relaying,
      "Sendmail no longer accepts mail for ${domain}: a stranger gets 'Relaying denied', and not the new address.",
-     "${attach_unserved}"},
+     "$ ${attach_unserved}"},
     {"flag-t", FAULT, OF_SERVER, lets_pass, shows_accepted,
      "Sendmail has milter-moved without F=T (F=${flags}): while milter-moved is down, mail passes as if "
      "nothing had moved.",
-     "in sendmail.mc, INPUT_MAIL_FILTER(`milter-moved', `S=${socket}, F=T'), rebuild sendmail.cf, and "
-     "restart Sendmail"},
+     "In ${dir}/sendmail.mc write INPUT_MAIL_FILTER(`${filter}', `S=${socket}, F=T'), and:\n"
+     "$ ${rebuild}\n$ ${restart_mta}"},
     {"not-rebuilt", FAULT, OF_SERVER, is_not_rebuilt, shows_wrong,
      "${file} is newer than ${cf}.",
-     "rebuild sendmail.cf (make -C ${dir}), and restart Sendmail"},
+     "$ ${rebuild}\n$ ${restart_mta}"},
     {"not-restarted", FAULT, OF_SERVER, is_not_restarted, shows_wrong,
      "${cf} is newer than ${pid_file}: Sendmail has not read it yet.",
-     "systemctl restart sendmail (or HUP to its process)"},
+     "$ ${restart_mta}"},
     {"error-limits", NOTE, OF_SERVER, has_narrow_limits, NULL,
      "Sendmail waits a second before each reply after ${soft} refused recipients of a message "
      "(BadRcptThrottle); the table has ${entries} entries.",
-     "define(`confBAD_RCPT_THROTTLE', `0') in sendmail.mc, if it delays list servers"},
+     "If it delays list servers, in ${dir}/sendmail.mc write define(`confBAD_RCPT_THROTTLE', `0'), and:\n"
+     "$ ${rebuild}\n$ ${restart_mta}"},
     {"relays-for-us", NOTE, OF_REPLY, relays_for_us, NULL,
      "${domain} is not served here, but clients that may relay, as we do, may send mail through this server "
      "to any domain.",
      ""},
     {"forward-needs-mailbox", FAULT, OF_REPLY, lacks_mailbox, NULL,
      "${recipient} is to be forwarded, but Sendmail no longer has the mailbox and refuses it itself.",
-     "give it an alias on Sendmail (any target: milter-moved replaces it), until forwarding ends"},
+     "Until forwarding ends, give it an alias on Sendmail (of any target: milter-moved replaces it)."},
     {"forward-to-nobody", FAULT, OF_SERVER, forwards_to_nobody, NULL,
      "${recipient} is to be forwarded to ${new}, a mailbox of Sendmail's own that it does not have: such mail is "
      "lost, without a bounce.",
-     "movedctl add --replace ${recipient} with the right new address"},
+     "Give it the right new address:\n$ ${ctl} add --replace --forward ${recipient} NEW"},
     {"folder-unsafe", FAULT, OF_REPLY, is_unsafe, NULL,
      "Sendmail opens no socket below a folder that others may write to, ${stops}: ${got}.",
-     "chmod go-w ${stops}; or sockets in another folder, /run/milter-moved"},
+     "$ chmod go-w ${stops}\n$ ${restart_mta}"},
     {"milter-unreached", FAULT, OF_REPLY, misses_milter, NULL,
      "Sendmail does not reach one of its milters: ${got}. milter-moved itself answers.",
-     "its log names the milter ('to error state'): start that"},
+     "Start that milter: its log names it ('to error state')."},
     {"lookup-failed", FAULT, OF_REPLY, misses_lookup, NULL,
      "Sendmail cannot ask the map reply: ${got}. milter-moved itself answers on its lookup socket.",
-     "the modes of ${lookups} and the folders above: Sendmail has to be able to open it"},
+     "It has to be able to open ${lookups}: see to the modes of the socket and of the folders above."},
     {NULL, NOTE, OF_SERVER, NULL, NULL, NULL, NULL},
 };
 /* clang-format on */

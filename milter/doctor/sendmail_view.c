@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_DIR "/etc/mail"
 
@@ -86,13 +87,36 @@ const char *sendmail_port(const struct sendmail_view *view, int service)
     return line == NULL ? "" : line;
 }
 
-int sendmail_services(const void *view, int *asked)
+/* The value of an option of a port, whose name may be cut to its first letter: "Port=smtp", "A=127.0.0.1". */
+static void read_port_option(char *out, size_t size, const char *options, char letter)
+{
+    snprintf(out, size, "%s", "");
+    for (const char *at = options; *at != '\0'; at += strcspn(at, ","), at += *at == ',') {
+        at += strspn(at, " \t");
+        const char *equals = at + strcspn(at, "=,");
+        if (*at == letter && *equals == '=')
+            snprintf(out, size, "%.*s", (int)strcspn(equals + 1, ", \t"), equals + 1);
+    }
+}
+
+static bool is_at(const char *options, const struct server_state *server)
+{
+    char port[64], host[256];
+    read_port_option(port, sizeof port, options, 'P');
+    read_port_option(host, sizeof host, options, 'A');
+    return server_is_at(server, host, *port == '\0' ? "smtp" : port);
+}
+
+int sendmail_services(void *view, const struct server_state *server, int *asked)
 {
     int count = 0;
     size_t at = 0;
-    *asked = -1; /* nothing tells which of them has the address that is asked */
-    while (next_line(view, &at, "O DaemonPortOptions=") != NULL)
-        count++;
+    const char *options;
+    for (*asked = -1; (options = next_line(view, &at, "O DaemonPortOptions=")) != NULL; count++)
+        if (*asked < 0 && is_at(options, server))
+            *asked = count;
+    if (count == 0 && is_at("", server))
+        *asked = 0;
     return count;
 }
 
@@ -155,12 +179,22 @@ void sendmail_tell(const struct subject *subject)
     const struct sendmail_view *view = subject->view;
     const struct settings *settings = subject->evidence->settings;
     const char *filters = sendmail_option(view, "O InputMailFilters=");
-    char socket[ENDPOINT_TEXT_SIZE];
+    const char *dir = folder_of(subject->evidence);
+    char socket[ENDPOINT_TEXT_SIZE], makefile[PATH_MAX];
 
     if (view == NULL)
         return;
-    fact_set(subject->facts, "dir", "%s", folder_of(subject->evidence));
+    fact_set(subject->facts, "dir", "%s", dir);
     fact_set(subject->facts, "cf", "%s", view->path);
+    fact_set(subject->facts, "restart_mta", "kill -HUP $(head -n 1 %s)",
+             sendmail_option(view, "O PidFile="));
+    snprintf(makefile, sizeof makefile, "%s/Makefile", dir);
+    if (access(makefile, F_OK) == 0)
+        fact_set(subject->facts, "rebuild", "touch %s/sendmail.mc; make -C %s %s", dir, dir,
+                 view->path);
+    else
+        fact_set(subject->facts, "rebuild",
+                 "cd %s && m4 sendmail.mc > new.cf && mv new.cf sendmail.cf", dir);
     fact_set(subject->facts, "lookups", "%s", settings->lookup_socket);
     fact_set(subject->facts, "socket", "%s",
              endpoint_format_sendmail(socket, sizeof socket, &view->milter));

@@ -23,7 +23,7 @@ enum { SENDMAIL_SERVED, SENDMAIL_DENIED /* Sendmail relays no stranger's mail to
 /* As struct specialist has them: their view is a struct sendmail_view. */
 void *sendmail_look(const struct evidence *evidence, struct error *err);
 void sendmail_look_free(void *looked_at);
-int sendmail_services(const void *view, int *asked);
+int sendmail_services(void *view, const struct server_state *server, int *asked);
 int sendmail_classify_domains(const void *view, struct evidence *evidence, struct error *err);
 void sendmail_tell(const struct subject *subject);
 

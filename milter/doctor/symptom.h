@@ -10,9 +10,11 @@
 
 /* What a finding means for the exit status. */
 enum weight {
-    NOTE,  /* worth knowing, and nothing is wrong */
-    FAULT, /* mail is not answered as it should be, or will not be once something else fails */
-    DOWN,  /* the daemon or the mail server cannot be asked */
+    NOTE,   /* worth knowing, and nothing is wrong */
+    UNSEEN, /* this user or host cannot see it */
+    RISK,   /* each recipient gets what it should, and will not once something else fails */
+    FAULT,  /* mail is not answered as it should be; with no such mail seen it becomes a risk */
+    DOWN,   /* the daemon or the mail server cannot be asked */
 };
 
 /* What a symptom is a property of: it is looked for once in each. */
@@ -49,9 +51,9 @@ struct specialist {
     void *(*look)(const struct evidence *evidence, struct error *err);
     void (*look_free)(void *view);
 
-    /* How many services or ports take mail. *asked becomes the number of the one behind the port that is asked, from 0;
-     * -1 if it is unknown. */
-    int (*services)(const void *view, int *asked);
+    /* How many services or ports take mail. *asked becomes the number of the one that has the server's address and
+     * greets as it does, from 0; -1 if none does: the server has another configuration. */
+    int (*services)(void *view, const struct server_state *server, int *asked);
 
     /* Sets the kind of each domain of the evidence, for the symptoms. Returns 0, or -1 with err. */
     int (*classify)(const void *view, struct evidence *evidence, struct error *err);
@@ -63,6 +65,13 @@ struct specialist {
 };
 
 extern const struct specialist postfix_specialist, sendmail_specialist;
+
+/* For is of OF_REPLY and for shows: the reply is temporary, is ours and then goes on, tells of a probe of the destination,
+ * refuses to relay. */
+bool reply_is_deferred(const struct subject *subject);
+bool reply_goes_on(const struct subject *subject);
+bool reply_verifies(const struct subject *subject);
+bool reply_denies_relaying(const struct subject *subject);
 
 /* Whether the account user may not open the socket at path. Sets the facts stops and let: what keeps it out,
  * and what lets it pass. */

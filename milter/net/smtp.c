@@ -117,18 +117,20 @@ static void note_addresses(struct smtp *smtp)
 {
     struct sockaddr_storage here, there;
     socklen_t here_size = sizeof here, there_size = sizeof there;
-    struct ip server;
     if (getsockname(smtp->fd, (struct sockaddr *)&here, &here_size) == 0)
         smtp->has_client = ip_from_sockaddr(&smtp->client, (struct sockaddr *)&here);
     if (smtp->has_client && getpeername(smtp->fd, (struct sockaddr *)&there, &there_size) == 0 &&
-        ip_from_sockaddr(&server, (struct sockaddr *)&there))
-        smtp->is_here = memcmp(&server, &smtp->client, sizeof server) == 0;
+        ip_from_sockaddr(&smtp->server, (struct sockaddr *)&there))
+        smtp->is_here = memcmp(&smtp->server, &smtp->client, sizeof smtp->server) == 0;
 }
 
 static void note_extension(struct smtp *smtp, const char *line)
 {
-    if (strncasecmp(line + (*line != '\0'), "SMTPUTF8", 8) == 0)
+    line += *line != '\0';
+    if (strncasecmp(line, "SMTPUTF8", 8) == 0)
         smtp->smtputf8 = true;
+    if (strncasecmp(line, "XCLIENT ", 8) == 0 && strstr(line, " ADDR") != NULL)
+        smtp->xclient = true;
 }
 
 /* Our name is our address (RFC 5321 section 4.1.4): it needs no DNS, and nobody else has it. */
@@ -148,8 +150,24 @@ static int hello(struct smtp *smtp, struct error *err)
                                  : error_set(err, EX_UNAVAILABLE, "to EHLO: %.300s", reply.first);
 }
 
-int smtp_open(struct smtp *smtp, const struct endpoint *where, const struct timespec *end,
-              struct error *err)
+/* The server then greets again, and takes the session as one of that client. */
+static int pretend(struct smtp *smtp, const struct ip *as, struct error *err)
+{
+    struct smtp_reply reply;
+    char text[INET6_ADDRSTRLEN];
+    ip_format(text, sizeof text, as);
+    if (say(smtp, err, "XCLIENT NAME=[UNAVAILABLE] ADDR=%s%s",
+            strchr(text, ':') == NULL ? "" : "IPV6:", text) != 0 ||
+        read_reply(smtp, &reply, NULL, err) != 0)
+        return -1;
+    if (reply.code != 220)
+        return error_set(err, EX_UNAVAILABLE, "to XCLIENT: %.300s", reply.first);
+    smtp->client = *as;
+    return hello(smtp, err);
+}
+
+int smtp_open(struct smtp *smtp, const struct endpoint *where, const struct ip *as,
+              const struct timespec *end, struct error *err)
 {
     char text[ENDPOINT_TEXT_SIZE];
     struct timespec soon = io_earlier(io_deadline(CONNECT_SECONDS), *end);
@@ -164,6 +182,8 @@ int smtp_open(struct smtp *smtp, const struct endpoint *where, const struct time
         rc = error_set(err, EX_UNAVAILABLE, "it greets with '%.300s'", smtp->greeting.first);
     if (rc == 0)
         rc = hello(smtp, err);
+    if (rc == 0 && as != NULL && smtp->xclient)
+        rc = pretend(smtp, as, err);
     if (rc != 0) {
         smtp_close(smtp);
         return error_at(err, endpoint_format_host(text, sizeof text, where), 0);

@@ -28,21 +28,24 @@ struct smtp_reply {
 /* A session. smtp_close it. */
 struct smtp {
     int fd;
-    struct ip client; /* our address, as the server sees it if nothing translates it */
+    struct ip client,
+        server; /* our address, as the server sees it if nothing translates it, and its own */
     bool has_client;
     bool is_here;  /* the server is on this host */
     bool begun;    /* a recipient was asked about: RSET before the next */
     bool smtputf8; /* it offers SMTPUTF8 (RFC 6531) */
+    bool xclient;  /* it offers XCLIENT with ADDR (XCLIENT_README of Postfix) */
     struct smtp_reply greeting;
     struct timespec end; /* of the whole session */
     size_t used;
     char input[2048]; /* received and not yet parsed */
 };
 
-/* Connects and says EHLO; the whole session is over at end (CLOCK_MONOTONIC). Returns 0; or -1 with err
+/* Connects and says EHLO; the whole session is over at end (CLOCK_MONOTONIC). as is the address of the client for which
+ * the server is to take us, if it offers XCLIENT: client is then this one; NULL: our own. Returns 0; or -1 with err
  * (EX_UNAVAILABLE) and nothing open. */
-int smtp_open(struct smtp *smtp, const struct endpoint *where, const struct timespec *end,
-              struct error *err);
+int smtp_open(struct smtp *smtp, const struct endpoint *where, const struct ip *as,
+              const struct timespec *end, struct error *err);
 
 /* Asks about one recipient, with the null reverse-path: *out becomes the reply to RCPT, or the reply to MAIL if
  * that is refused; *in_mail tells which. Returns 0; or -1 with err (EX_UNAVAILABLE) if the server ended the

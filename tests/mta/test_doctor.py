@@ -22,6 +22,7 @@ MAP = "socketmap:unix:milter-moved/lookup.sock"
 US = "unix:milter-moved/milter.sock"
 OURS = f"{{ {US}, default_action=tempfail }}"
 INVENTED_AT = INVENTED.split("@")[0] + "@{}"
+ABROAD = INVENTED_AT.format("elsewhere.invalid")  # asked about as a stranger, where Postfix offers XCLIENT
 
 # Services of master.cf, each with what is wrong with it.
 DOORS = {
@@ -161,7 +162,7 @@ class OnePostfix(Doctor):
 
     def test_soft_bounce(self):
         report = self.at("soft", status=1)
-        finding = self.assertExplains(report, "soft-bounce", mend="-e 'soft_bounce = no'")
+        finding = self.assertExplains(report, "soft-bounce", mend="soft_bounce=no")
         self.assertExplains(report, "soft-bounce", INVENTED)
         self.assertEqual(finding["recipients"], 2)
         self.assertEqual(report["got"][GONE]["got"], MOVED.format("gone@new.example").replace("551 5.", "451 4."))
@@ -185,13 +186,13 @@ class OnePostfix(Doctor):
     def test_recipients_verified_and_the_setting_that_mends_it(self):
         report = self.at("verify", status=1)
         self.assertExplains(report, "recipients-verified",
-                            mend=f"check_recipient_access {MAP}:refused; ")
+                            mend=f"check_recipient_access,{MAP}:refused,reject_unverified_recipient")
         mended = self.at("verify-mended")
         self.assertEqual((mended["got"][GONE]["well"], mended["got"][GONE]["finding"]), (True, None))
 
     def test_a_milter_that_is_looked_for_elsewhere(self):
         finding = self.assertExplains(self.at("milter-elsewhere", status=1), "socket-elsewhere",
-                                      mend=f"{{ {US}, default_action=tempfail }}")
+                                      mend="attach --config-dir")
         self.assertIn("unix:milter-moved/old.sock", finding["why"])
 
     def test_what_happens_while_the_milter_is_down(self):
@@ -199,7 +200,7 @@ class OnePostfix(Doctor):
         self.assertIn("does 'accept'", finding["why"])
 
     def test_no_milter(self):
-        finding = self.assertExplains(self.at("milter-none", status=1), "not-attached", mend="attach --config-dir")
+        finding = self.assertExplains(self.at("milter-none", status=1), "milters-off", mend="postconf")
         self.assertIn(f"127.0.0.1:{self.postfix.ports['milter-none']}/inet", finding["why"])
 
     def test_the_map_without_the_milter_is_dangerous(self):
@@ -240,7 +241,7 @@ class OnePostfix(Doctor):
         self.daemon.movedctl("add", "away@old.example", "x@new.example")
         self.addCleanup(self.daemon.movedctl, "del", "away@old.example")
         report = self.doctor("away@old.example", port=self.postfix.ports["milter-none"], status=1)
-        self.assertExplains(report, "relocated-answers", "away@old.example", mend="from relocated_maps")
+        self.assertExplains(report, "relocated-answers", "away@old.example", mend="out of the tables of relocated_maps")
 
     def test_the_map_in_a_list_that_was_empty(self):
         self.assertIn("listed-alone", self.at("listed-alone", status=1)["of"])
@@ -288,8 +289,8 @@ class BrokenAndMended(Doctor):
         report = self.doctor(status=0)
         self.assertEqual(report["findings"], [])
         self.assertEqual({asked["recipient"] for asked in report["asked"]},
-                         {f"{name}@{domain}" for domain in SERVED for name in ("gone", INVENTED.split("@")[0])})
-        self.assertEqual(report["summary"], "OK: 8 recipients asked about, each got what it should")
+                         {f"{name}@{domain}" for domain in SERVED for name in ("gone", INVENTED.split("@")[0])} | {ABROAD})
+        self.assertEqual(report["summary"], "OK: 9 recipients asked about, each got what it should")
         done = self.ctl("doctor", "--smtp", f"127.0.0.1:{self.postfix.ports['smtp']}")
         self.assertEqual(done.returncode, 0)
         self.assertEqual(done.stdout.splitlines()[0], report["summary"])
@@ -304,7 +305,7 @@ class BrokenAndMended(Doctor):
         report = self.doctor(status=0)
         self.assertEqual({recipient: asked["rule"] for recipient, asked in report["got"].items()},
                          {"gone@old.example": "gone", "daemon@old.example": "forwarded", "jörg@old.example": "moved",
-                          INVENTED: "no mailbox",
+                          INVENTED: "no mailbox", ABROAD: "no relay",
                           INVENTED_AT.format("virt.example"): "moved"})
 
     def test_a_stopped_daemon(self):
@@ -313,7 +314,7 @@ class BrokenAndMended(Doctor):
             report = self.doctor(status=69)
         finally:
             self.daemon.start()
-        self.assertExplains(report, "daemon-down", mend=f"milter-moved -c {self.daemon.conf}")
+        self.assertExplains(report, "daemon-down", mend=f"$ milter-moved -c {self.daemon.conf}")
         self.assertTrue(report["summary"].startswith("DOWN: daemon-down"))
 
     def test_a_mail_server_that_is_not_there(self):
@@ -354,7 +355,7 @@ class BrokenAndMended(Doctor):
         try:
             place.until(lambda: self.postfix.rcpt(GONE).startswith("451 4.3.0 "), "the daemon misses it")
             report = self.doctor(status=1)
-            self.assertIn("movedctl init", report["of"]["table"]["mend"])
+            self.assertIn(" init", report["of"]["table"]["mend"])
             self.assertIn("cannot read its table", report["of"]["daemon-table"]["why"])
         finally:
             away.rename(data)
@@ -382,7 +383,7 @@ class BrokenAndMended(Doctor):
         self.daemon.configure(disclosure={"limit": 1, "trusted_networks": []})
         self.daemon.reload()
         report = self.doctor("--domain", "old.example", status=0)
-        self.assertExplains(report, "over-limit", "gone2@old.example", mend="disclosure.trusted_networks")
+        self.assertExplains(report, "over-limit", "gone2@old.example", mend="trusted_networks of disclosure")
         self.daemon.configure(disclosure={"limit": 0})
         self.daemon.reload()
         self.daemon.movedctl("del", "gone2@old.example")
@@ -400,14 +401,101 @@ class BrokenAndMended(Doctor):
         self.assertIn("lookup_socket = ", self.doctor(status=1)["of"]["no-lookups"]["mend"])
         self.daemon.configure(lookup_socket=f"unix:{self.daemon.lookups}")
 
-    def test_a_user_who_may_not_look(self):
-        command = place.program("movedctl") + ["-c", str(self.daemon.conf), "doctor", "--config-dir",
-                                               str(self.postfix.conf), "--smtp",
-                                               f"127.0.0.1:{self.postfix.ports['smtp']}"]
-        done = subprocess.run(command, user="daemon", group="daemon", extra_groups=[], env=self.postfix.env,
+    def as_user(self, *groups):
+        command = place.program("movedctl") + ["-c", str(self.daemon.conf), "doctor", "--config-dir", str(self.postfix.conf),
+                                               "--smtp", f"127.0.0.1:{self.postfix.ports['smtp']}"]
+        return subprocess.run(command, user="daemon", group="daemon", extra_groups=list(groups), env=self.postfix.env,
                               capture_output=True, text=True, timeout=place.PATIENCE)
-        self.assertEqual(done.returncode, 69, done.stderr)
-        self.assertIn("mend: run movedctl doctor as root", done.stdout)
+
+    def test_a_user_who_may_not_look(self):
+        done = self.as_user()
+        self.assertEqual(done.returncode, 77, done.stderr)
+        self.assertTrue(done.stdout.startswith("NOT SEEN: table"), done.stdout)
+        self.assertIn("mend: Run movedctl doctor as root", done.stdout)
+
+    def test_a_member_of_the_tables_group(self):
+        done = self.as_user(self.daemon.table.stat().st_gid)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertTrue(done.stdout.startswith("OK: 9 recipients asked about"), done.stdout)
+        self.assertEqual(" ".join(done.stdout.split()).count(": not seen "), 2, done.stdout)
+        self.daemon.stop()
+        try:
+            done = self.as_user(self.daemon.table.stat().st_gid)
+        finally:
+            self.daemon.start()
+        self.assertEqual(done.returncode, 69, done.stdout + done.stderr)  # the sockets are not there: that can be seen
+        self.assertTrue(done.stdout.startswith("DOWN: daemon-down: "), done.stdout)
+
+    def test_the_plugin_of_nagios(self):
+        def plugin(*args):
+            done = self.ctl("doctor", "--nagios", *args)
+            self.assertEqual((done.stdout.count("\n"), done.stderr), (1, ""))
+            self.assertRegex(done.stdout, r"^MILTER-MOVED (OK|CRITICAL|UNKNOWN) - [^|]+(\| asked=\d+;;;0; wrong=\d+;;0;0;\d+ entries=\d+;;;0;)?$")
+            return done.returncode, done.stdout
+        smtp = ("--smtp", f"127.0.0.1:{self.postfix.ports['smtp']}")
+        status, line = plugin(*smtp)
+        self.assertEqual((status, line), (0, "MILTER-MOVED OK - 9 recipients asked about, each got what it should "
+                                          "| asked=9;;;0; wrong=0;;0;0;9 entries=4;;;0;\n"))
+        self.assertEqual(plugin("--smtp", "x:y:z")[0], 3)
+        self.daemon.stop()
+        try:
+            status, line = plugin(*smtp)
+        finally:
+            self.daemon.start()
+        self.assertEqual(status, 2)
+        self.assertTrue(line.startswith("MILTER-MOVED CRITICAL - daemon-down: "), line)
+
+    def test_what_a_client_elsewhere_gets(self):
+        self.daemon.movedctl("add", "gone@retired.example", "gone@new.example")
+        recipient = "gone@retired.example"
+        self.assertTrue(self.doctor(recipient)["got"][recipient]["got"].startswith("551 "))
+        report = self.doctor("--as", "192.0.2.7", recipient)
+        self.assertIn("elay access denied", report["got"][recipient]["got"])
+        self.assertExplains(report, "unserved", recipient)
+        self.daemon.movedctl("del", recipient)
+        self.assertIn("no IP address", self.ctl("doctor", "--as", "x").stderr)
+
+    def test_a_server_that_lets_nobody_ask_as_another(self):
+        (self.postfix.conf / "main.cf").write_text((self.postfix.conf / "main.cf").read_text().replace(
+            "smtpd_authorized_xclient_hosts = 127.0.0.1\n", ""))
+        self.addCleanup(self.postfix.run, "postconf", "-e", "smtpd_authorized_xclient_hosts = 127.0.0.1")
+        place.until(lambda: ABROAD not in self.doctor()["got"], "Postfix has read main.cf again")
+        report = self.doctor("--as", "192.0.2.7", status=0)
+        self.assertIn("192.0.2.7", report["of"]["no-xclient"]["why"])
+        for line in report["of"]["no-xclient"]["mend"].splitlines():
+            if line.startswith("$ "):
+                subprocess.run(["sh", "-c", line[2:]], env=self.postfix.env, check=True)
+        place.until(lambda: "no-xclient" not in self.doctor("--as", "192.0.2.7")["of"], "it is let in")
+
+    def test_a_server_of_another_configuration(self):
+        with Stock(self.folder / "another", CLASSES.format(folder=self.folder / "another")) as another:
+            report = self.doctor(port=another.ports["smtp"], status=1)
+            self.assertIn("other-configuration", report["of"])
+            self.assertEqual([name for name in report["of"] if name not in ("other-configuration", "not-heard", "unknown-first")], [])
+            self.assertIn("On the host of the mail server", report["of"]["unknown-first"]["mend"])
+        self.assertNotIn("other-configuration", self.doctor()["of"])
+        # The same port, and another greeting; the same port at another address.
+        self.postfix.run("postconf", "-P", f"127.0.0.1:{self.postfix.ports['smtp']}/inet/smtpd_banner=somebody")
+        try:
+            self.assertIn("other-configuration", self.doctor()["of"])
+        finally:
+            self.postfix.run("postconf", "-PX", f"127.0.0.1:{self.postfix.ports['smtp']}/inet/smtpd_banner")
+
+    def test_an_enforcing_selinux(self):
+        """A kernel that has it is not needed: its file system says so."""
+        command = " ".join(map(str, [*place.program("movedctl"), "-c", self.daemon.conf, "doctor", "--config-dir", self.postfix.conf, "--smtp",
+                                     f"127.0.0.1:{self.postfix.ports['smtp']}"]))
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /sys/fs && mkdir /sys/fs/selinux && "
+                               f"echo 1 > /sys/fs/selinux/enforce && exec {command}"], env={**os.environ, **self.postfix.env}, capture_output=True, text=True)
+        self.assertIn(f"restorecon -R {self.daemon.address.parent}", " ".join(done.stdout.split()), done.stderr)
+
+    def test_it_fits_on_a_terminal_and_says_nothing_twice(self):
+        self.daemon.movedctl("add", "gone@retired.example", "gone@new.example")
+        done = self.ctl("doctor", "--smtp", f"127.0.0.1:{self.postfix.ports['smtp']}")
+        self.daemon.movedctl("del", "gone@retired.example")
+        self.assertEqual([line for line in done.stdout.splitlines() if len(line) > 80 and " " in line.strip()], [], done.stdout)
+        long = [line.strip() for line in done.stdout.splitlines() if len(line.strip()) > 30 and "551 5.1.6" not in line]
+        self.assertEqual(len(long), len(set(long)), done.stdout)
 
     def test_a_daemon_with_another_table_and_with_other_words(self):
         other = self.folder / "other"
@@ -418,7 +506,7 @@ class BrokenAndMended(Doctor):
         self.assertEqual(done.returncode, 1)
         self.assertIn("fault: daemon-differs", done.stdout)
         self.daemon.configure(replies={"moved": "551 5.1.6 Has moved; please try <${new}>"})
-        self.assertExplains(self.doctor(status=1), "other-words", mend=f"kill -HUP {self.daemon.process.pid}")
+        self.assertExplains(self.doctor(status=1), "other-words", mend="$ kill -HUP ")
         self.daemon.configure(replies=None)
 
     def test_where_the_milter_and_the_map_do_not_belong(self):
@@ -430,7 +518,7 @@ class BrokenAndMended(Doctor):
             "proxy_read_maps = proxy:unix:passwd.byname\n"
             f"relocated_maps = socketmap:unix:{self.daemon.lookups}:relocated\n")
         report = self.doctor(status=1)
-        self.assertIn(US, report["of"]["non-smtpd-milters"]["mend"])
+        self.assertIn("non_smtpd_milters = '", report["of"]["non-smtpd-milters"]["mend"])
         self.assertIn("virtual_mailbox_maps", report["of"]["listed-for-all"]["why"])
         self.assertIn("needs no proxymap", report["of"]["proxy-read-maps"]["mend"])
         self.assertEqual(report["of"]["relocated-maps"]["weight"], "note")
@@ -463,7 +551,7 @@ class OutsideTheChroot(Doctor):
             restart(self.postfix, smtpd_milters=f"{{ unix:{self.daemon.address}, default_action=tempfail }}")
             report = self.doctor("daemon@old.example", status=1)
             finding = self.assertExplains(report, "socket-out-of-chroot", "daemon@old.example",
-                                          mend=f'socket = "unix:{self.postfix.folder}/queue/milter-moved/milter.sock"')
+                                          mend="attach moves the sockets")
             self.assertIn("is confined to", finding["why"])
 
 

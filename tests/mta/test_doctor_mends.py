@@ -1,0 +1,329 @@
+"""What movedctl doctor gives as the mend of each finding, carried out as it stands there: doctor is then content."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import unittest
+
+from lib import place
+from lib.daemon import Daemon, listening
+from lib.stock import Stock
+from lib.stock_sendmail import StockSendmail
+from mta.test_attach_postfix import CLASSES, SERVED, place_in_queue
+
+GONE = "gone@old.example"
+LOOKUPS = "socketmap:unix:milter-moved/lookup.sock"
+UNLISTED = "proxy:unix:passwd.byname $alias_maps"
+US = "unix:milter-moved/milter.sock"
+
+
+class Mends(unittest.TestCase):
+    """What the cases share: self.server, self.daemon."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.folder = self.stack.enter_context(place.folder())
+        self.bin = self.folder / "bin"
+        self.bin.mkdir()
+        for name in ("movedctl", "milter-moved"):
+            (self.bin / name).symlink_to(place.program(name)[0])
+
+    def env(self):
+        env = {**os.environ, **self.server.env}
+        return {**env, "PATH": f"{self.bin}:{env['PATH']}"}
+
+    def doctor(self, *args, port=None):
+        port = port or self.server.ports["smtp"]
+        command = ["doctor", "--json", "--config-dir", self.server.conf, "--smtp", f"127.0.0.1:{port}"]
+        done = self.daemon.ctl(*command, *args, env=self.env())
+        self.assertEqual(done.stderr, "")
+        report = json.loads(done.stdout)
+        well = all(asked["well"] for asked in report["asked"])
+        self.assertFalse(report["asked"] and well and [f for f in report["findings"] if f["weight"] == "fault"], done.stdout)
+        report["of"] = {finding["name"]: finding for finding in report["findings"]}
+        return report
+
+    def shell(self, command):
+        """As root types it at a terminal, and says yes."""
+        ours, theirs = os.openpty()
+        try:
+            os.write(ours, b"y\ny\n")
+            with subprocess.Popen(["sh", "-c", command], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  env=self.env(), text=True, start_new_session=True) as done:
+                self.ended(command)
+                printed = done.communicate(timeout=place.PATIENCE)[0]
+        finally:
+            os.close(ours)
+            os.close(theirs)
+        # Without systemd attach cannot restart the daemon: the next lines do.
+        self.assertIn(done.returncode, (0, 75) if " attach " in command else (0,), f"{command}\n{printed}")
+
+    def ended(self, command):
+        """A daemon that the command ends is a child of ours, and there until we have seen that."""
+        if command.startswith("kill ") and "-HUP" not in command:
+            self.daemon.process.wait()
+        if "; milter-moved" in command or command.startswith("milter-moved"):
+            self.stack.callback(self.end_daemon)
+
+    def end_daemon(self):
+        """The one that a mend has started."""
+        with socket.socket(socket.AF_UNIX) as talk, contextlib.suppress(OSError):
+            talk.connect(str(self.daemon.address))
+            pid = struct.unpack("3i", talk.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+            os.kill(pid, signal.SIGTERM)
+            place.until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "the daemon ends")
+
+    def edit(self, line):
+        """'In FILE set KEY = VALUE;': the editor's part."""
+        found = re.fullmatch(r"(?:.* )?[Ii]n (\S+) set (.*;)", line)
+        if not found:
+            return
+        path, settings = pathlib.Path(found[1]), found[2]
+        text = path.read_text()
+        for key, setting in re.findall(r"((\w+) = [^;]*;)", settings):
+            text = re.sub(rf"^{setting} = .*\n", "", text, flags=re.MULTILINE) + key + "\n"
+        path.write_text(text)
+
+    def carry_out(self, mend, by_hand=None):
+        """Its commands, and what it leaves to an editor: by_hand, if that is more than to set a key, says whether it did."""
+        for line in mend.splitlines():
+            if by_hand and by_hand(line):
+                continue
+            if line.startswith("$ "):
+                self.shell(line[2:])
+            else:
+                self.edit(line)
+
+    def mends(self, name, *args, by_hand=None, port=None):
+        """The finding is there, its mend is carried out, and then it is gone."""
+        finding = self.doctor(*args, port=port)["of"].get(name)
+        self.assertIsNotNone(finding, f"{name}: {self.doctor(*args, port=port)}")
+        self.assertTrue(finding["mend"], name)
+        self.carry_out(finding["mend"], by_hand)
+        last = {}
+
+        def gone():
+            last.update(self.doctor(*args, port=port))
+            return name not in last["of"]
+        place.until(gone, f"{name} is gone after '{finding['mend']}': {last}")
+        return last
+
+    def content(self, name, *args, **how):
+        """And nothing else is wrong."""
+        self.mends(name, *args, **how)
+        place.until(lambda: not [finding for finding in self.doctor(*args)["findings"]
+                                 if finding["weight"] not in ("note", "not seen")], f"all is well after {name}")
+
+
+# The finding; what leads to it, as commands on a Postfix to which milter-moved is attached; {s} is the service, {q} the queue folder.
+POSTFIX = (
+    ("listed-without-milter", "postconf -e 'smtpd_milters ='"),
+    ("milters-off", "postconf -P '{s}/smtpd_milters='"),
+    ("milters-off", "postconf -P '{s}/receive_override_options=no_milters'"),
+    ("not-attached", "movedctl -c {c} detach --yes --config-dir {d} postfix"),
+    ("socket-elsewhere", "postconf -P '{s}/smtpd_milters={{unix:milter-moved/old.sock,default_action=tempfail}}'"),
+    ("socket-elsewhere", "postconf -P '{s}/moved_milter={{unix:milter-moved/old.sock,default_action=tempfail}}'"),
+    ("socket-access", "chmod 0600 {q}/milter.sock"),
+    ("socket-access", "chmod 0700 {q}"),
+    ("lookup-access", "chmod 0600 {q}/lookup.sock"),
+    ("default-action", "postconf -e 'smtpd_milters = {{ unix:milter-moved/milter.sock, default_action=accept }}'"),
+    ("unserved", "movedctl -c {c} add gone@retired.example gone@new.example"),
+    ("listed-missing", f"postconf -e 'local_recipient_maps = {UNLISTED}' 'virtual_alias_maps = inline:{{{{x@alias.example=y}}}}'"),
+    ("listed-alone", "postconf -P '{s}/local_recipient_maps=$moved_listed'"),
+    ("listed-for-all", f"postconf -e 'virtual_mailbox_maps = inline:{{{{here@virt.example=virt/}}}} {LOOKUPS}:listed'"),
+    ("lookup-elsewhere", "postconf -P '{s}/moved_listed=socketmap:unix:none/lookup.sock:listed'"),
+    ("soft-bounce", "postconf -e 'soft_bounce = yes'"),
+    ("soft-bounce", "postconf -P '{s}/soft_bounce=yes'"),
+    ("recipients-verified", "postconf -e 'address_verify_poll_delay = 1' 'smtpd_recipient_restrictions = "
+     "permit_sasl_authenticated, reject_unverified_recipient, reject_unauth_destination'"),
+    ("non-smtpd-milters", f"postconf -e 'non_smtpd_milters = inet:127.0.0.1:9, {US}'"),
+    ("non-smtpd-milters", f"postconf -e 'smtpd_milters = {US}' 'non_smtpd_milters = $smtpd_milters'"),
+    ("relocated-maps", f"postconf -e 'relocated_maps = {LOOKUPS}:relocated'"),
+    ("reject-footer", "postconf -e 'smtpd_reject_footer = call us'"),
+    ("reject-footer", "postconf -P '{s}/smtpd_reject_footer=call'"),
+    ("error-limits", "postconf -e 'smtpd_hard_error_limit = 2' 'smtpd_soft_error_limit = 1'"),
+    ("milter-maps", "postconf -e 'smtpd_milter_maps = static:DISABLE'"),
+    ("open-relay", "postconf -e 'smtpd_relay_restrictions = check_client_access static:OK, reject_unauth_destination' 'smtpd_recipient_restrictions = permit_mynetworks'"),
+    ("open-relay", "postconf -P '{s}/smtpd_relay_restrictions=check_client_access,static:OK,reject_unauth_destination'"),
+    ("open-relay", "postconf -e 'mynetworks = 127.0.0.0/8 198.51.100.0/24'"),
+    ("empty-pipemap", "movedctl -c {c} detach --yes --config-dir {d} postfix; postconf -e 'smtpd_recipient_restrictions = permit_mynetworks, "
+     "check_recipient_access pipemap:{{$moved_listed, static:OK}}, reject_unauth_destination'"),
+    ("tls-wanted", "postconf -e 'smtpd_tls_security_level = encrypt'"),
+)
+
+
+class OnPostfix(Mends):
+    def setUp(self):
+        super().setUp()
+        self.server = self.stack.enter_context(Stock(self.folder / "p", CLASSES.format(folder=self.folder / "p")))
+        self.daemon = Daemon(self.folder / "d", group=Stock.group)
+        place_in_queue(self.daemon, self.server)
+        self.stack.enter_context(self.daemon)
+        self.hold()
+        self.words = {"s": f"127.0.0.1:{self.server.ports['smtp']}/inet", "c": self.daemon.conf, "d": self.server.conf,
+                      "q": self.server.folder / "queue/milter-moved"}
+        self.attach()
+
+    def hold(self):
+        self.daemon.hold(*[(f"gone@{domain}", "gone@new.example") for domain in SERVED])
+
+    def run_(self, command):
+        self.shell(command.format(**self.words))
+
+    def attach(self):
+        self.run_("movedctl -c {c} attach --config-dir {d} postfix")
+
+    def hears(self, words, recipient=GONE):
+        place.until(lambda: self.server.rcpt(recipient).startswith(words), f"'{words}' for {recipient}")
+
+    def begin_again(self):
+        """As it was, whatever a row and its mend have done."""
+        for name, text in self.files.items():
+            (self.server.conf / name).write_bytes(text)
+        self.server.run("postfix", "reload")
+        self.hold()
+        self.hears("551 ")
+
+    def test_each_mend_of_what_is_wrong_with_its_configuration(self):
+        self.hears("551 ")
+        self.files = self.server.files()
+        for name, command in POSTFIX:
+            with self.subTest(name, of=command):
+                self.run_(command)
+                self.server.run("postfix", "reload")
+                # Each probe of a mailbox takes seconds.
+                self.mends(name, *(("--domain", "old.example") if name == "recipients-verified" else ()))
+                self.server.assert_closed()
+            self.begin_again()
+
+    def test_the_daemon_is_down(self):
+        self.daemon.stop()
+        self.content("daemon-down")
+
+    def test_the_table_of_root(self):
+        self.daemon.stop()
+        for path in (self.daemon.table, *self.daemon.table.iterdir()):
+            os.chown(path, 0, 0)
+            path.chmod(0o700)
+        self.daemon.start()
+        self.content("daemon-table")
+
+    def test_a_table_that_is_missing(self):
+        (self.daemon.table / "data.mdb").unlink()
+        (self.daemon.table / "lock.mdb").unlink()
+        place.until(lambda: self.server.rcpt(GONE).startswith("451 4.3.0 "), "the daemon misses it")
+        self.assertIn("table-empty", self.mends("table")["of"])
+
+    def test_a_table_that_is_damaged(self):
+        copy = self.folder / "copy"
+        self.daemon.movedctl("backup", copy)
+        os.truncate(self.daemon.table / "data.mdb", 5000)
+
+        def restore(line):
+            if line.endswith(" restore DIR"):
+                self.shell(line[2:].replace("DIR", str(copy)))
+                return True
+        self.content("table", by_hand=restore)
+
+    def test_what_the_daemon_has_not_read(self):
+        self.daemon.configure(mode="observe")
+        self.mends("not-reloaded")
+        self.content("observing")
+        self.daemon.configure(replies={"moved": "551 5.1.6 Has moved; please try <${new}>"})
+        self.content("other-words")
+
+    def test_no_lookup_socket(self):
+        lookups = self.daemon.lookups
+        self.daemon.configure(lookup_socket="")
+
+        def edit(line):
+            if "set lookup_socket" in line:
+                self.assertIn(f"In {self.daemon.conf} set ", line)
+                self.daemon.configure(lookup_socket=f"unix:{lookups}")
+                return True
+            if "pidof" in line:  # there are others here
+                self.daemon.stop()
+                self.daemon.start()
+                return True
+        self.content("no-lookups", by_hand=edit)
+
+    def test_a_limit(self):
+        self.daemon.movedctl("add", "gone2@old.example", "gone2@new.example")
+        self.daemon.configure(disclosure={"limit": 1, "trusted_networks": []})
+        self.daemon.reload()
+
+        def edit(line):
+            if "trusted_networks" in line:
+                self.daemon.configure(disclosure={"limit": 1, "trusted_networks": ["127.0.0.1"]})
+        self.content("over-limit", by_hand=edit)
+
+    def test_a_socket_of_another_program(self):
+        lookups = self.daemon.lookups
+        other = self.folder / "other.sock"
+        with listening(other) as listener:
+            threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
+            self.daemon.configure(lookup_socket=f"unix:{other}")
+
+            def edit(line):
+                if "lookup_socket to a socket of its own" in line:
+                    self.daemon.configure(lookup_socket=f"unix:{lookups}")
+                    return True
+            self.content("daemon-other", by_hand=edit)
+
+    def test_what_is_left_behind(self):
+        for option in ("moved_milter", "moved_listed"):
+            self.run_(f"postconf -PX '{{s}}/{option}'")
+        self.mends("left-behind")
+        self.hold()
+        self.content("not-attached")
+
+    def test_what_is_left_behind_by_hand(self):
+        self.run_("movedctl -c {c} detach --yes --config-dir {d} postfix")
+        with open(self.server.conf / "main.cf", "a") as main:
+            main.write(f"smtpd_data_restrictions = check_recipient_access {LOOKUPS}:refused\n")
+
+        def edit(line):
+            if line.startswith("Take it out there"):
+                self.run_("postconf -X smtpd_data_restrictions")
+                return True
+        report = self.doctor()
+        self.assertIn("main.cf:", report["of"]["left-behind"]["why"])
+        self.mends("left-behind", by_hand=edit)
+
+    def test_another_milter_and_another_table_that_do_not_answer(self):
+        for name, break_it, mend in (
+                ("other-milter", "postconf -e 'smtpd_milters = inet:127.0.0.1:9 $moved_milter'", "postconf -e 'smtpd_milters = $moved_milter'"),
+                ("lookup-failed", f"postconf -e 'local_recipient_maps = socketmap:unix:none:x {UNLISTED} $moved_listed' 'virtual_alias_maps ='",
+                 f"postconf -e 'local_recipient_maps = {UNLISTED} $moved_listed' 'virtual_alias_maps = $moved_listed'")):
+            self.run_(break_it + "; postconf -e milter_default_action=tempfail; postfix reload")
+            self.hears("4")
+            self.mends(name, "--domain", "old.example", by_hand=lambda line, mend=mend: not line.startswith("$") and not self.run_(mend))
+
+
+class OutsideTheChroot(OnPostfix):
+    def attach(self):
+        self.daemon.stop()
+        self.daemon.address = self.daemon.socket.address = self.daemon.folder / "milter.sock"
+        self.daemon.lookups = self.daemon.folder / "lookup.sock"
+        self.daemon.configure(socket=f"unix:{self.daemon.address}", lookup_socket=f"unix:{self.daemon.lookups}")
+        self.daemon.start()
+
+    def test_each_mend_of_what_is_wrong_with_its_configuration(self):
+        self.run_(f"postconf -e 'smtpd_milters = {{{{ unix:{self.daemon.address}, default_action=tempfail }}}}'; postfix reload")
+        self.hears("451 ", "daemon@old.example")
+        self.daemon.address = self.server.folder / "queue/milter-moved/milter.sock"
+        self.content("socket-out-of-chroot")
+
+
+if __name__ == "__main__":
+    unittest.main()
