@@ -186,18 +186,13 @@ class StockPostfix(Case):
         self.assertIn("# ?]0;x? ??31m ???\n", text)
         self.assertIn("\x9b31m", subprocess.run(command, env=self.postfix.env, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
-    def test_the_way_by_hand_that_readme_shows(self):
+    def test_the_diff_of_a_dry_run_is_one_that_patch_takes(self):
         self.start()
-        files, readme = self.postfix.files(), (place.SOURCE / "README").read_text()
-        ((block, service, options),) = re.findall(
-            r"^(    moved_milter =(?:.*\n)+?)\n    (smtp +inet n - y - - smtpd) +\(master\.cf\)\n((?:      -o .*\n)+)", readme, re.M)
-        lines = [re.sub(r"  +\(.*\)$", "", line.strip()) for line in block.splitlines()]
-        with open(self.postfix.conf / "main.cf", "a", encoding="ascii") as main:
-            main.writelines(f"{line}\n" for line in lines)
-        master = self.postfix.conf / "master.cf"
-        changed, count = re.subn("^.*:" + r" +".join([str(self.postfix.ports["smtp"]), *service.split()[1:]]) + "$", lambda found: found.group() + "\n" + options.rstrip("\n"), master.read_text(), flags=re.M)
-        self.assertEqual(count, 1)
-        master.write_text(changed)
+        files = self.postfix.files()
+        shown = self.ctl("attach", "--dry-run", "postfix")
+        done = subprocess.run(["patch", "-p1", "-d", "/"], input=shown.stdout, capture_output=True, text=True, timeout=place.PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr + shown.stdout)
+        self.assertEqual(done.stdout.count("patching file"), 2, done.stdout)
         self.postfix.run("postfix", "reload")
         self.hears("gone@old.example", MOVED.format("gone@new.example"))
         self.hears("nobody-at-all@old.example", "550 5.1.1 ")
