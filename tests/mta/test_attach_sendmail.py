@@ -547,8 +547,7 @@ class OddSendmail(Case):
             self.assertEqual(self.daemon.ctl(command, "--yes", "--mc", self.sendmail.mc, "postfix").returncode, 64)
         self.refuses("--mc: no such file '/none'", "--mc", "/none", status=66)
 
-    def test_the_way_by_hand_that_readme_shows(self):
-        """The diff of --dry-run is one that patch(1) takes, with all tabs."""
+    def test_the_diff_of_a_dry_run_is_one_that_patch_takes(self):
         self.start()
         shown = self.ctl("attach", "--dry-run", "sendmail")
         done = subprocess.run(["patch", "-p1", "-d", "/"], input=shown.stdout, capture_output=True, text=True, timeout=place.PATIENCE)
