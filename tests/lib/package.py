@@ -1,8 +1,11 @@
-"""The Debian package, made of what 'make dist' makes; and others like it, made of it."""
+"""The Debian package, made of what 'make dist' makes; and others like it, made of it.
 
-import atexit
+Each is built once, however many tests ask for it at the same time: in $top_builddir/packages, in a folder with the name of
+what the source is."""
+
 import contextlib
-import functools
+import fcntl
+import hashlib
 import os
 import pathlib
 import shutil
@@ -17,22 +20,39 @@ def _run(log, *command, **how):
             raise AssertionError(f"{' '.join(map(str, command))}: {pathlib.Path(log).read_text(errors='replace')[-3000:]}")
 
 
-@functools.cache
-def _folder():
-    """For all that is built in this process."""
-    stack = contextlib.ExitStack()
-    atexit.register(stack.close)
-    return stack.enter_context(place.folder())
+def _source():
+    """A word for all files of the source as they are."""
+    sums = hashlib.sha256()
+    for folder, folders, names in os.walk(place.SOURCE):
+        folders[:] = sorted(set(folders) - {".git", "__pycache__", "autom4te.cache", "packages"})
+        for path in (pathlib.Path(folder, name) for name in sorted(names)):
+            if path.is_file():
+                sums.update(str(path).encode() + hashlib.sha256(path.read_bytes()).digest())
+    return sums.hexdigest()[:16]
 
 
-@functools.cache
+@contextlib.contextmanager
+def _once(name):
+    """The folder called name, and whether it has been filled by now, by this process or by another."""
+    folder = pathlib.Path(os.environ.get("top_builddir", place.SOURCE), "packages", _source(), name).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder.with_suffix(".done")
+        if not done.exists():
+            shutil.rmtree(folder)
+            folder.mkdir()
+        yield folder, done.exists()
+        done.touch()
+
+
 def dist():
     """The tarball of a release."""
-    made, log = _folder() / "dist", _folder() / "dist.log"
-    made.mkdir()
-    _run(log, place.SOURCE / "configure", "-q", cwd=made)
-    _run(log, "make", "-s", "dist", cwd=made)
-    return next(made.glob("milter-moved-*.tar.xz"))
+    with _once("dist") as (made, is_made):
+        if not is_made:
+            _run(made / "log", place.SOURCE / "configure", "-q", cwd=made)
+            _run(made / "log", "make", "-s", "dist", cwd=made)
+        return next(made.glob("milter-moved-*.tar.xz"))
 
 
 def build(folder, zone="UTC"):
@@ -59,12 +79,10 @@ def build_rpm(folder):
     return next(folder.glob("RPMS/*/milter-moved-*.rpm"))
 
 
-@functools.cache
 def package():
     """The path of the binary package."""
-    folder = _folder() / "package"
-    folder.mkdir()
-    return build(folder)
+    with _once("package") as (folder, is_made):
+        return next(folder.glob("milter-moved_*.deb")) if is_made else build(folder)
 
 
 def changed(folder, version, change=lambda tree: None):

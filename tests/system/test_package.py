@@ -62,8 +62,9 @@ class Walk(unittest.TestCase):
         self.check(f"^{MOVED}$", "attached")
         self.machine.run("movedctl", "doctor")
 
-    def under_load(self, *steps):
-        """While senders come and go each recipient gets what it should, and nobody is told to come again."""
+    def under_load(self, *steps, straddling=0):
+        """While senders come and go each recipient gets what it should, and nobody is told to come again; but for so many sessions
+        whose milter is one daemon and whose map another, which knows of no session (milter-moved(8), The lookup socket)."""
         def session():
             with self.machine.talk() as talk:
                 talk.mail()
@@ -73,7 +74,9 @@ class Walk(unittest.TestCase):
             for step in steps:
                 step()
                 load.goes_on()
-        for said in load.said:
+        straddled = [said for said in load.said if said[0].startswith("451 4.3.0 ")]
+        self.assertLessEqual(sum(load.said[said] for said in straddled), straddling, dict(load.said))
+        for said in set(load.said) - set(straddled):
             self.assertEqual(len(said), 3, said)
             self.assertEqual(said[0], MOVED, dict(load.said))
             self.assertRegex(said[1], self.here)
@@ -199,7 +202,8 @@ class FromBefore(Walk):
 
     def steps(self):
         self.attach()
-        self.under_load(lambda: self.install(package()), self.restart, self.upgrade)
+        self.under_load(lambda: self.install(package()), straddling=3)
+        self.under_load(self.restart, self.upgrade)
         self.assertTrue(self.machine.is_active("milter-moved.socket"))
         self.assertEqual(sorted(path.name for path in self.machine.path(self.SOCKETS).iterdir()), ["lookup.sock", "milter.sock"])
         self.reboot()
