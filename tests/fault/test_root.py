@@ -79,8 +79,15 @@ class HostileCase(unittest.TestCase):
         self.movedctl("import", self.small)
         self.copy = self.folder / "copy"
         self.movedctl("backup", self.copy)
+        self.make_hits()
         self.fresh = self.folder / "fresh"
         subprocess.run(["cp", "-a", self.table, self.fresh], check=True)
+
+    def make_hits(self):
+        """What the daemon makes beside the table."""
+        self.daemon.start()
+        place.until((self.table / "hits/data.mdb").exists, "hits/ is there")
+        self.daemon.stop()
 
     def child(self, function, *args):
         """Calls it in a child that has given up all but this user's rights; returns its process."""
@@ -111,7 +118,14 @@ class HostileCase(unittest.TestCase):
                 ["import", "--backup", made, self.small], ["export"], ["export", self.folder / "made.csv"], ["export", self.table / "made.csv"],
                 ["backup", made], ["backup", self.table / "made"], ["restore", self.copy], ["restore", "--dry-run", self.copy],
                 ["-d", self.folder / "restored", "restore", self.table], ["undo"], ["log"], ["log", "--clear"], ["lint"],
-                ["test", "a@old.example"], ["stats"], ["attach", "--dry-run", "postfix"], ["doctor"]]
+                ["test", "a@old.example"], ["stats"], ["attach", "--dry-run", "postfix"], ["doctor"], ["config"],
+                ["__complete", "get", "a"], *self.state_commands()]
+
+    def state_commands(self):
+        """Those that read and write what else stands in the table's folder."""
+        return [["hits"], ["hits", "--unused-for", "1d"], ["hits", "--clear", "a@old.example"], ["hits", "--clear", "--until", "-1d"],
+                ["hits", "--clear", "--all"], ["stats", "--prometheus", "--output", self.folder / "made.prom"],
+                ["stats", "--prometheus", "--output", self.table / "made.prom"], ["follow", "--status"], ["follow", "--detach"]]
 
     def run_one(self, *args):
         """It ends, by itself, and says what is wrong in lines of its own."""
@@ -133,17 +147,17 @@ class HostileCase(unittest.TestCase):
 
 
 class Planted(HostileCase):
-    def try_all(self, names, keeps):
+    def try_all(self, names, keeps, commands=None):
         before = snapshot(self.outside)
         for what in self.planted(""):
-            for args in self.commands():
+            for args in commands or self.commands():
                 self.again()
                 subprocess.run(["rm", "-f", self.table / "made.csv"], check=True)
 
                 def plant(what=what):
                     for name in names():
                         with contextlib.suppress(FileNotFoundError):
-                            os.unlink(name)
+                            shutil.rmtree(name) if name.is_dir() else os.unlink(name)
                         self.planted(name)[what]()
                 if not keeps:
                     os.unlink(self.table / "data.mdb")
@@ -161,11 +175,15 @@ class Planted(HostileCase):
     def test_as_lock_file_of_no_table(self):
         self.try_all(lambda: [self.table / "lock.mdb"], False)
 
+    def test_as_files_beside_the_table(self):
+        for names in (["hits"], ["hits/data.mdb"], ["hits/lock.mdb"], ["follow.json"], ["made.prom"]):
+            self.try_all(lambda names=names: [self.table / name for name in names], True, self.state_commands())
+
     def test_where_files_grow(self):
         def names():
             made = ["made", "made.csv"]
             for pid in range(os.getpid(), os.getpid() + 40):
-                made += [f"data.mdb.{pid}", f"sort-{pid}", f"made.{pid}", f"made.csv.{pid}"]
+                made += [f"data.mdb.{pid}", f"sort-{pid}", f"made.{pid}", f"made.csv.{pid}", f"made.prom.{pid}", f"hits.{pid}", f"follow.json.{pid}"]
             return [self.table / name for name in made]
         self.try_all(names, True)
         self.try_all(names, False)
@@ -199,6 +217,11 @@ class Racing(HostileCase):
     def test_the_files_of_the_table(self):
         self.race([["list"], ["add", "--replace", "b@old.example", "--gone"], ["import", self.small], ["restore", self.copy]],
                   *((self.table / name, self.table / f"{name}-planted") for name in ("data.mdb", "lock.mdb")))
+
+    def test_what_stands_beside_the_table(self):
+        self.race(self.state_commands()[:5] + [["follow", "--status"]],
+                  *((self.table / name, self.table / f"{name}-planted") for name in ("hits/data.mdb", "hits/lock.mdb")))
+        self.race(self.state_commands()[:5], (self.table / "hits", self.table / "hits-planted"))
 
     def test_a_fifo_holds_nobody_up(self):
         self.again()
