@@ -189,7 +189,7 @@ static int show(struct hits *hits, char **args, struct error *err)
 static int show_unused(struct hits *hits, uint32_t days, struct error *err)
 {
     if (hits->file != NULL &&
-        (hit_file_follow(hits->file, hits->ctl->table, hits->today, err) != 0 ||
+        (hit_file_follow(hits->file, hit_lend_table, hits->ctl->table, hits->today, err) != 0 ||
          hit_file_state(hits->file, &hits->state, err) != 0))
         return -1;
     warn_of_losses(hits, hits->today > days ? hits->today - days : 0);

@@ -77,11 +77,10 @@ static bool put(struct pairs *pairs, const struct hit *hit, size_t place)
 /* What follows the last '@'. */
 static size_t find_domain(const char **out, const char *sender, size_t length)
 {
-    const char *at = length == 0 ? NULL : memrchr(sender, '@', length);
-    if (length == 0 || (length == 2 && memcmp(sender, HIT_NULL_PATH, 2) == 0)) {
-        *out = HIT_NULL_PATH;
+    *out = HIT_NULL_PATH;
+    if (length == 0 || (length == 2 && memcmp(sender, HIT_NULL_PATH, 2) == 0))
         return sizeof HIT_NULL_PATH - 1;
-    }
+    const char *at = memrchr(sender, '@', length);
     *out = at == NULL ? "" : at + 1;
     size_t domain_length = at == NULL ? 0 : (size_t)(sender + length - at) - 1;
     return domain_length > DOMAIN_MAX ? 0 : domain_length;

@@ -71,33 +71,23 @@ static int open_file(const struct service_hits *hits, struct error *err)
     return 0;
 }
 
-/* ---- what the table says; called with the table */
+/* ---- what the table says */
 
-static int follow(struct table *table, void *err)
+static int lend(void *unused, int (*use)(struct table *table, void *data), void *data)
 {
-    return hit_file_follow(writer.file, table, today(), err);
-}
-
-struct round {
-    struct hit_place place;
-    unsigned keep;
-    struct error *err;
-};
-
-static int sweep(struct table *table, void *data)
-{
-    struct round *round = data;
-    return hit_file_sweep(writer.file, table, &round->place, today(), round->keep, round->err);
+    (void)unused;
+    return service_use_table(use, data);
 }
 
 static int tend(const struct service_hits *hits, struct error *err)
 {
-    struct round round = {.keep = hits->rules.keep, .err = err};
-    int rc = service_use_table(follow, err);
+    struct hit_place place = {.length = 0};
+    int rc = hit_file_follow(writer.file, lend, NULL, today(), err);
     if (rc != 0 || writer.swept == today())
         return rc;
     writer.swept = today();
-    while ((rc = service_use_table(sweep, &round)) > 0)
+    while ((rc = hit_file_sweep(writer.file, lend, NULL, &place, today(), hits->rules.keep, err)) >
+           0)
         continue;
     return rc;
 }
@@ -162,11 +152,10 @@ static void flush(const struct service_hits *hits)
 static void *run(void *unused)
 {
     struct pollfd stop = {.fd = writer.stop, .events = POLLIN};
-    struct service_hits hits;
+    struct service_hits hits = {.interval_s = 0}; /* the day of a start is noted at once */
     bool ends = false;
     (void)unused;
     while (!ends) {
-        service_describe_hits(&hits);
         ends = poll(&stop, 1, hits.interval_s * 1000) > 0;
         service_describe_hits(&hits);
         hits_queue_enable(hits.enabled);
@@ -190,8 +179,6 @@ int hits_writer_start(struct error *err)
         return error_set(err, EX_OSERR, "hits: no descriptor is left: raise LimitNOFILE");
     service_describe_hits(&hits);
     hits_queue_enable(hits.enabled);
-    if (hits.enabled)
-        flush(&hits);
     int rc = pthread_create(&thread, NULL, run, NULL);
     if (rc != 0)
         return error_set(err, EX_OSERR, "cannot start a thread: %s", strerror(rc));

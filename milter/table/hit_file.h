@@ -82,9 +82,16 @@ int hit_file_write(struct hit_file *file, const struct hit *hits, size_t count, 
  * then. Returns 0, or -1 with err. */
 int hit_file_pause(struct hit_file *file, struct error *err);
 
+/* Calls use with the table, and returns what it returns; 0 without a call where there is no table now. A table that others wait
+ * for is lent only while nothing waits for the disk or for another process that writes hits/. */
+typedef int hit_lend(void *from, int (*use)(struct table *table, void *data), void *data);
+int hit_lend_table(void *from, int (*use)(struct table *table, void *data),
+                   void *data); /* from: the table */
+
 /* Takes over from the table's change log which entries were added, and drops the rows of those that were deleted. Returns 0, or -1
  * with err. */
-int hit_file_follow(struct hit_file *file, struct table *table, uint32_t today, struct error *err);
+int hit_file_follow(struct hit_file *file, hit_lend *lend, void *from, uint32_t today,
+                    struct error *err);
 
 /* Looks at some hundred rows behind *place, and drops those that are older than `keep` days or have no entry. Begin with all zero;
  * *place is moved. Returns 1, 0 after the last row, or -1 with err. */
@@ -92,7 +99,7 @@ struct hit_place {
     size_t length;
     char key[RECORD_KEY_MAX];
 };
-int hit_file_sweep(struct hit_file *file, struct table *table, struct hit_place *place,
+int hit_file_sweep(struct hit_file *file, hit_lend *lend, void *from, struct hit_place *place,
                    uint32_t today, unsigned keep, struct error *err);
 
 /* ---- reading: a walk through the rows in the order of the table's entries. It reads ahead and keeps no transaction open. */

@@ -1,9 +1,15 @@
 /* table/hit_tend.c: rows follow the entries of the table, and are not kept for ever; and clearing */
 #include "table/changelog.h"
+#include "table/guard.h"
 #include "table/hit_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+int hit_lend_table(void *from, int (*use)(struct table *table, void *data), void *data)
+{
+    return use(from, data);
+}
 
 /* ---- what the change log says */
 
@@ -16,7 +22,9 @@ struct news {
 
 struct log_reading {
     struct hit_file *file;
-    struct table *table;
+    hit_lend *lend;
+    void *from;
+    struct table *table;   /* while it is lent */
     uint64_t next, newest; /* the first change that is new; the last one of the log */
     struct news *news;     /* the newest first */
     size_t count, size;
@@ -73,13 +81,10 @@ static bool is_incomplete(const struct log_reading *reading)
     return reading->news[reading->count - 1].number > reading->next;
 }
 
-/* Where counting begins all entries are as old as that. */
-static int follow(struct hit_file *file, void *data)
+static int take_news(void *data)
 {
     struct log_reading *reading = data;
-    struct hit_state *state = &file->state;
-    if (state->log_next != reading->next)
-        return 0; /* another process has done it */
+    struct hit_state *state = &reading->file->state;
     for (size_t i = reading->count; i-- > 0;) {
         const struct news *news = &reading->news[i];
         reading->day = news->day;
@@ -95,15 +100,43 @@ static int follow(struct hit_file *file, void *data)
     return 0;
 }
 
-int hit_file_follow(struct hit_file *file, struct table *table, uint32_t today, struct error *err)
+/* What is lent is given back, also from a table or a file that is cut short. */
+static int take_lent(struct table *table, void *data)
+{
+    struct log_reading *reading = data;
+    reading->table = table;
+    return guard_call(take_news, reading);
+}
+
+/* Where counting begins all entries are as old as that. */
+static int follow(struct hit_file *file, void *data)
+{
+    struct log_reading *reading = data;
+    if (file->state.log_next != reading->next)
+        return 0; /* another process has done it */
+    return reading->lend(reading->from, take_lent, reading);
+}
+
+static int read_log(struct table *table, void *data)
+{
+    struct log_reading *reading = data;
+    return changelog_each(table, collect, reading, reading->err) < 0 ? -1 : 1;
+}
+
+int hit_file_follow(struct hit_file *file, hit_lend *lend, void *from, uint32_t today,
+                    struct error *err)
 {
     struct hit_state state;
     if (hit_file_state(file, &state, err) != 0)
         return -1;
-    struct log_reading reading = {
-        .file = file, .table = table, .next = state.log_next, .today = today, .err = err};
-    int rc = changelog_each(table, collect, &reading, err);
-    if (rc >= 0 && reading.newest + 1 != state.log_next)
+    struct log_reading reading = {.file = file,
+                                  .lend = lend,
+                                  .from = from,
+                                  .next = state.log_next,
+                                  .today = today,
+                                  .err = err};
+    int rc = lend(from, read_log, &reading);
+    if (rc > 0 && reading.newest + 1 != state.log_next)
         rc = hit_file_do(file, 0, follow, &reading, err);
     free(reading.news);
     return rc < 0 ? -1 : 0;
@@ -114,11 +147,15 @@ int hit_file_follow(struct hit_file *file, struct table *table, uint32_t today, 
 #define SWEEP 2000 /* rows of one transaction */
 
 struct sweep {
-    struct table_view *view;
+    struct hit_file *file;
+    hit_lend *lend;
+    void *from;
+    struct table_view *view; /* while the table is lent */
     struct hit_place *place;
     uint32_t today;
     unsigned keep;
     bool more;
+    struct error *err;
 };
 
 static int has_entry(struct table_view *view, const MDB_val *key, bool *has)
@@ -144,17 +181,21 @@ static int look_at(const struct sweep *sweep, MDB_cursor *cursor, const MDB_val 
     return rc != 0 || has ? rc : mdb_cursor_del(cursor, 0);
 }
 
-static int sweep_some(struct hit_file *file, void *data)
+static int sweep_some(void *data)
 {
     struct sweep *sweep = data;
     struct hit_place *place = sweep->place;
     MDB_cursor *cursor;
     MDB_val value, key = {place->length, place->key};
-    int rc = mdb_cursor_open(file->txn, file->rows, &cursor);
+    int rc = mdb_cursor_open(sweep->file->txn, sweep->file->rows, &cursor);
     if (rc != 0)
         return rc;
     rc = mdb_cursor_get(cursor, &key, &value, place->length == 0 ? MDB_FIRST : MDB_SET_RANGE);
     for (int i = 0; rc == 0 && i < SWEEP; i++) {
+        if (key.mv_size > sizeof place->key) {
+            rc = MDB_CORRUPTED; /* no program of ours has written it */
+            break;
+        }
         place->length = key.mv_size;
         memcpy(place->key, key.mv_data, key.mv_size);
         rc = look_at(sweep, cursor, &key, &value);
@@ -166,16 +207,35 @@ static int sweep_some(struct hit_file *file, void *data)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-int hit_file_sweep(struct hit_file *file, struct table *table, struct hit_place *place,
+static int sweep_lent(struct table *table, void *data)
+{
+    struct sweep *sweep = data;
+    sweep->view = table_view_open(table, sweep->err);
+    if (sweep->view == NULL)
+        return MDB_BAD_TXN;
+    int rc = guard_call(sweep_some, sweep);
+    table_view_close(sweep->view);
+    return rc;
+}
+
+static int sweep_txn(struct hit_file *file, void *data)
+{
+    struct sweep *sweep = data;
+    (void)file;
+    return sweep->lend(sweep->from, sweep_lent, sweep);
+}
+
+int hit_file_sweep(struct hit_file *file, hit_lend *lend, void *from, struct hit_place *place,
                    uint32_t today, unsigned keep, struct error *err)
 {
-    struct table_view *view = table_view_open(table, err);
-    struct sweep sweep = {.view = view, .place = place, .today = today, .keep = keep};
-    if (view == NULL)
-        return -1;
-    int rc = hit_file_do(file, 0, sweep_some, &sweep, err);
-    table_view_close(view);
-    return rc != 0 ? -1 : sweep.more;
+    struct sweep sweep = {.file = file,
+                          .lend = lend,
+                          .from = from,
+                          .place = place,
+                          .today = today,
+                          .keep = keep,
+                          .err = err};
+    return hit_file_do(file, 0, sweep_txn, &sweep, err) != 0 ? -1 : sweep.more;
 }
 
 /* ---- clearing */

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import unittest
 
 from lib import place
 from lib.daemon import Daemon
+from lib.holder import holding
 from lib.milter import Milter
 from lib.postfix import Postfix
 from lib.sendmail import Sendmail
@@ -163,7 +165,11 @@ class Counted(HitsCase):
         self.assertEqual((row["count"], row["strangers"], row["senders"][0]["mails"], row["senders"][0]["days"]), (6, 3, 3, 2))
         other.write_text('[{"old": "bo@old.example", "count": 2, "first_day": "2026-01-01", "last_day": "2026-01-02", "strangers": 2, "senders": []}]')
         self.assertEqual(sorted(self.hits("--add", other)), ["al@old.example", "bo@old.example"])
-        for bad in ("[{}]", "[{", "x"):
+        row = ('[{"old": "bo@old.example", "count": 2, "first_day": "2026-01-01", "last_day": "2026-01-02", "strangers": 0, "senders": '
+               '[{"domain": "%s", "mails": 2, "days": 2, "last_day": "2026-01-02"}]}]')
+        other.write_text(row % "client.example")
+        self.assertIn("client.example", self.ctl("hits", "--add", other))
+        for bad in ("[{}]", "[{", "x", row % "a\\tb", row % "\\u001b[2J", row % "Client.example"):
             other.write_text(bad)
             self.assertEqual(self.daemon.ctl("hits", "--add", other).returncode, 65, bad)
         self.assertEqual(self.daemon.ctl("hits", "--add", self.folder / "none").returncode, 66)
@@ -307,6 +313,34 @@ class Faults(HitsCase):
             self.assertEqual(set(said), {"551 5.1.6 User not local; please try <v@new.example>"})
         place.until(lambda: self.stats()["hits_lost"] > 0, "some are lost")
         place.until(lambda: self.daemon.count("not counted") == 1, self.daemon.log()[-2000:])
+
+    def waits_for(self, path):
+        """Whether a thread of the daemon waits for a lock in this file, which is mapped."""
+        process = pathlib.Path("/proc", str(self.daemon.process.pid))
+        lines = [line.split() for line in (process / "maps").read_text().splitlines()]
+        ranges = [[int(end, 16) for end in line[0].split("-")] for line in lines if line[-1] == str(path)]
+        for task in (process / "task").iterdir():
+            with contextlib.suppress(OSError):
+                words = (task / "syscall").read_text().split()
+                if len(words) > 2 and any(begin <= int(words[1], 16) < end for begin, end in ranges):
+                    return True
+        return False
+
+    def test_a_program_that_writes_hits_and_does_not_end_holds_up_no_answer(self):
+        if os.geteuid() != 0:
+            place.lacking("only root sees what a thread of the daemon's user waits for")
+        self.mail("eva@client.example", "al@old.example")
+        self.counted("al@old.example", 1)
+        with holding(self.daemon.table / "hits", "write"):
+            self.ctl("add", "new@old.example", "new@new.example")  # which the daemon takes from the change log
+            place.until(lambda: self.waits_for(self.daemon.table / "hits/lock.mdb"), "the daemon waits for hits/")
+            self.daemon.reload()
+            self.assertEqual(self.mail("eva@client.example", "new@old.example"),
+                             ["551 5.1.6 User not local; please try <new@new.example>"])
+            self.daemon.stop()
+            self.daemon.start()
+            self.assertEqual(self.mail("eva@client.example", "bo@old.example"), ["551 5.1.6 User not local; please try <bo@new.example>"])
+        self.counted("bo@old.example", 1)
 
     def test_killed_at_any_moment(self):
         for number in range(int(os.environ.get("FAULT_KILLS", "20"))):

@@ -337,7 +337,7 @@ static void follow(uint32_t day)
 {
     struct error err;
     struct table *table = scratch_open();
-    ck_assert_msg(hit_file_follow(file, table, day, &err) == 0, "%s", err.text);
+    ck_assert_msg(hit_file_follow(file, hit_lend_table, table, day, &err) == 0, "%s", err.text);
     table_free(table);
 }
 
@@ -384,7 +384,8 @@ START_TEST(rows_that_are_old_or_have_no_entry_go)
     mail("none", "client.example", START + 400);
     mail("bo", "client.example", START + 400);
     struct table *table = scratch_open();
-    ck_assert_int_eq(hit_file_sweep(file, table, &place, START + 401, 400, &err), 0);
+    ck_assert_int_eq(hit_file_sweep(file, hit_lend_table, table, &place, START + 401, 400, &err),
+                     0);
     table_free(table);
     ck_assert_uint_eq(row_of("al").count, 0);
     ck_assert_uint_eq(row_of("none").count, 0);
