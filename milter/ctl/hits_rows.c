@@ -69,13 +69,21 @@ static int read_day(uint32_t *out, const json_t *object, const char *name)
     return 0;
 }
 
+/* A domain in A-labels, or what stands for none: it is printed as it is. */
+static bool is_sender(const char *domain)
+{
+    char parsed[ADDRESS_DOMAIN_MAX + 1];
+    return strcmp(domain, HIT_NULL_PATH) == 0 || strcmp(domain, HIT_NO_DOMAIN) == 0 ||
+           (address_domain_parse(parsed, domain, strlen(domain), NULL) == 0 &&
+            strcmp(parsed, domain) == 0);
+}
+
 static int read_slot(struct hit_slot *out, const json_t *object)
 {
     const char *domain = json_string_value(json_object_get(object, "domain"));
     uint64_t days;
-    if (domain == NULL || strlen(domain) > ADDRESS_DOMAIN_MAX ||
-        read_number(&out->mails, object, "mails") != 0 || read_number(&days, object, "days") != 0 ||
-        read_day(&out->last, object, "last_day") != 0)
+    if (domain == NULL || !is_sender(domain) || read_number(&out->mails, object, "mails") != 0 ||
+        read_number(&days, object, "days") != 0 || read_day(&out->last, object, "last_day") != 0)
         return -1;
     out->days = (uint32_t)days;
     memcpy(out->domain, domain, strlen(domain) + 1);

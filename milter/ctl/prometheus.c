@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -123,21 +124,25 @@ static void print_samples(FILE *out, const struct samples *samples)
 
 /* ---- those of movedctl follow */
 
-/* On a host that follows no store, no state is 1 and the lag is 0. */
-static void print_follow(FILE *out, const char *table)
-{
+struct follower {
     struct follow_state state;
-    struct error err;
-    bool follows = state_read(&state, table, &err) == 0;
-    double lag = !follows             ? 0
-                 : state.contact == 0 ? INFINITY
-                                      : (double)(time(NULL) - state.contact);
+    int unread; /* what state_read returned */
+};
+
+/* On a host that follows no store, no state is 1 and the lag is 0; where the state cannot be read it has no end. */
+static void print_follow(FILE *out, const struct follower *follower)
+{
+    bool follows = follower->unread == 0;
+    int64_t contact = follower->state.contact;
+    double lag = follower->unread > 0       ? 0
+                 : !follows || contact == 0 ? INFINITY
+                                            : (double)(time(NULL) - contact);
     print_head(out, "follow_state", "gauge", "1 for the state that movedctl follow is in.");
     for (int i = FOLLOW_NEVER; i <= FOLLOW_REFUSED; i++) {
         fprintf(out, PREFIX "follow_state{state=\"");
         for (const char *at = state_name((enum follow_status)i); *at != '\0'; at++)
             putc(*at == ' ' ? '_' : *at, out);
-        fprintf(out, "\"} %d\n", follows && (int)state.status == i);
+        fprintf(out, "\"} %d\n", follows && (int)follower->state.status == i);
     }
     print_head(out, "follow_lag_seconds", "gauge",
                "Seconds since movedctl follow last heard from the store.");
@@ -145,29 +150,28 @@ static void print_follow(FILE *out, const char *table)
         fputs(PREFIX "follow_lag_seconds +Inf\n", out);
     else
         fprintf(out, PREFIX "follow_lag_seconds %.0f\n", lag);
-    state_clear(&state);
 }
 
-static void print_all(FILE *out, const struct samples *samples, const char *table)
+static void print_all(FILE *out, const struct samples *samples, const struct follower *follower)
 {
     print_head(out, "up", "gauge", "1 if the daemon answers.");
     fprintf(out, PREFIX "up %d\n", samples->count > 0);
     if (samples->count > 0)
         print_samples(out, samples);
-    print_follow(out, table);
+    print_follow(out, follower);
 }
 
 /* ---- the file */
 
 static int write_fresh(const struct place *place, const char *name, const struct samples *samples,
-                       const char *table, struct error *err)
+                       const struct follower *follower, struct error *err)
 {
     int fd =
         openat(place->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
     if (out == NULL)
         return error_set(err, EX_CANTCREAT, "%s", strerror(errno));
-    print_all(out, samples, table);
+    print_all(out, samples, follower);
     int rc = fflush(out) == 0 && !ferror(out) &&
                      renameat(place->folder, name, place->folder, place->name) == 0
                  ? 0
@@ -178,8 +182,16 @@ static int write_fresh(const struct place *place, const char *name, const struct
     return rc;
 }
 
-static int write_file(const char *file, const struct samples *samples, const char *table,
-                      struct error *err)
+/* What is renamed over a device takes its place. */
+static bool is_special(const struct place *place)
+{
+    struct stat status;
+    return place->there && fstatat(place->folder, place->name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           !S_ISREG(status.st_mode);
+}
+
+static int write_file(const char *file, const struct samples *samples,
+                      const struct follower *follower, struct error *err)
 {
     struct place place;
     char name[NAME_MAX + 1];
@@ -187,10 +199,14 @@ static int write_file(const char *file, const struct samples *samples, const cha
     if (rc != 0)
         return -1;
     snprintf(name, sizeof name, "%.230s.%ld", place.name, (long)getpid());
-    rc = *place.name == '\0' ? error_set(err, EX_CANTCREAT, "%s", strerror(EISDIR))
-                             : place_enter(&place, err);
+    if (*place.name == '\0')
+        rc = error_set(err, EX_CANTCREAT, "%s", strerror(EISDIR));
+    else if (is_special(&place))
+        rc = error_set(err, EX_CANTCREAT, "not a file: leave --output out");
+    else
+        rc = place_enter(&place, err);
     if (rc == 0) {
-        rc = write_fresh(&place, name, samples, table, err);
+        rc = write_fresh(&place, name, samples, follower, err);
         place_leave(&place);
     }
     place_free(&place);
@@ -200,15 +216,18 @@ static int write_file(const char *file, const struct samples *samples, const cha
 int prometheus_write(const struct ctl *ctl, const char *file, struct error *err)
 {
     struct samples samples = {.count = 0};
-    struct error why = {.status = 0};
+    struct follower follower;
+    struct error why = {.status = 0}, unheard;
     int rc = 0;
     int asked = probe_stats(ctl->settings->lookup_socket, take, &samples, &why);
+    follower.unread = state_read(&follower.state, ctl->path, &unheard);
     if (file != NULL) {
-        rc = write_file(file, &samples, ctl->path, err);
+        rc = write_file(file, &samples, &follower, err);
     } else {
-        print_all(stdout, &samples, ctl->path);
+        print_all(stdout, &samples, &follower);
         rc = print_flush(err);
     }
+    state_clear(&follower.state);
     for (size_t i = 0; i < samples.count; i++)
         free(samples.of[i].name);
     free(samples.of);

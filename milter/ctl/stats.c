@@ -22,7 +22,10 @@ static int print(const char *name, const char *value, void *data, struct error *
     (void)data;
     if (strchr(name, '.') != NULL && strcmp(value, "0") == 0)
         return 0;
-    return printf("%-24s %s\n", name, value) < 0 ? print_failed(err) : 0;
+    char line[1024];
+    snprintf(line, sizeof line, "%-24s %s\n", name, value);
+    print_text(line);
+    return ferror(stdout) ? print_failed(err) : 0;
 }
 
 static int collect(const char *name, const char *value, void *data, struct error *err)

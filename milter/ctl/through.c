@@ -1,10 +1,12 @@
 #include "ctl/through.h"
 
+#include "base/printable.h"
 #include "follow/state.h"
 #include "table/change.h"
 #include "table/mark.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -128,17 +130,27 @@ void through_end(struct through *through)
 
 #define COLUMNS "new_address, action, valid_from, valid_until, forward_until, disclose, note"
 
-/* standard_conforming_strings has been on since PostgreSQL 9.1. */
+/* standard_conforming_strings has been on since PostgreSQL 9.1. What would control a terminal is written as octets. */
 static void print_literal(const char *text, const char *end)
 {
     if (*text == '\0') {
         fprintf(stderr, "NULL%s", end);
         return;
     }
-    fputc('\'', stderr);
-    for (; *text != '\0'; text++)
-        fputs(*text == '\'' ? "''" : (const char[]){*text, '\0'}, stderr);
+    char *shown = strdup(text);
+    bool is_plain = shown != NULL;
+    if (is_plain) {
+        printable_make(shown);
+        is_plain = strcmp(shown, text) == 0;
+    }
+    fputs(is_plain ? "'" : "E'", stderr);
+    for (size_t i = 0; text[i] != '\0'; i++)
+        if (!is_plain && (text[i] == '\\' || shown == NULL || shown[i] != text[i]))
+            fprintf(stderr, "\\x%02x", (unsigned char)text[i]);
+        else
+            fputs(text[i] == '\'' ? "''" : (const char[]){text[i], '\0'}, stderr);
     fprintf(stderr, "'%s", end);
+    free(shown);
 }
 
 static void print_moment(int64_t moment, const char *end)

@@ -51,7 +51,8 @@ static void write_state(struct following *session)
         now->store_version == then->store_version && now->contact == then->contact &&
         now->held == then->held && strcmp(now->reason, then->reason) == 0)
         return;
-    if (table_count(session->step.table, &session->state.entries, &err) != 0 ||
+    if ((session->step.table != NULL &&
+         table_count(session->step.table, &session->state.entries, &err) != 0) ||
         state_write(now, session->follow->path, &err) != 0)
         say(session, err.text);
     session->written = *now;
@@ -113,6 +114,7 @@ static int open_table(struct table **out, const struct follow *follow, const cha
     const bool fold_case = follow->settings->fold_case;
     struct mark never = {.version = 0};
     snprintf(never.source, sizeof never.source, "%s", source);
+    *out = NULL;
     int rc = table_open(out, follow->path, TABLE_FOLLOW, fold_case, err);
     if (rc != 0 && err->status == EX_NOINPUT)
         rc = table_create(follow->path, fold_case, &never, follow->owner, follow->group, err) == 0
@@ -120,6 +122,7 @@ static int open_table(struct table **out, const struct follow *follow, const cha
                  : -1;
     if (rc == 0 && claim(follow, *out, &never, err) != 0) {
         table_free(*out);
+        *out = NULL;
         rc = -1;
     }
     return rc;
@@ -209,7 +212,8 @@ static void conclude_failure(struct following *session, const struct error *err)
     bool is_refused = err->status == EX_NOPERM || err->status == EX_CONFIG;
     struct mark mark = {.version = 1};
     struct error unheard;
-    (void)step_read_mark(&session->step, &mark, &unheard);
+    if (session->step.table != NULL)
+        (void)step_read_mark(&session->step, &mark, &unheard);
     enter(session,
           is_refused          ? FOLLOW_REFUSED
           : mark.version == 0 ? FOLLOW_NEVER
@@ -260,14 +264,11 @@ static bool is_final(const struct error *err)
 /* The table's files may have been replaced under us: by restore, by another disk. */
 static int check_table(struct following *session, struct error *err)
 {
-    if (table_check(session->step.table, err) == 0)
+    if (session->step.table != NULL && table_check(session->step.table, err) == 0)
         return 0;
-    struct table *table;
-    if (open_table(&table, session->follow, session->step.source, err) != 0)
-        return -1;
-    table_free(session->step.table);
-    session->step.table = table;
-    return 0;
+    table_free(session->step.table); /* first: LMDB's locks are the process's, not the handle's */
+    session->step.table = NULL;
+    return open_table(&session->step.table, session->follow, session->step.source, err);
 }
 
 /* A table that cannot be opened now may be mended or restored later. */

@@ -122,10 +122,11 @@ static int enter(struct place *place, const char *path, struct error *err)
 {
     if (place_find(place, path, err) != 0)
         return -1;
-    if (place_enter(place, err) == 0)
-        return 0;
-    place_free(place);
-    return -1;
+    int rc = *place->name == '\0' ? place_enter(place, err)
+                                  : error_set(err, EX_NOINPUT, "%s: no folder there", path);
+    if (rc != 0)
+        place_free(place);
+    return rc;
 }
 
 static void leave(struct place *place)
@@ -144,10 +145,13 @@ static int replace_file(int folder, const char *text_of_file)
     if (fd < 0)
         return -1;
     size_t length = strlen(text_of_file);
-    bool good = write(fd, text_of_file, length) == (ssize_t)length && close(fd) == 0 &&
-                renameat(folder, name, folder, NAME) == 0;
+    errno = ENOSPC; /* where only a part can be written */
+    bool good = write(fd, text_of_file, length) == (ssize_t)length;
+    good = close(fd) == 0 && good && renameat(folder, name, folder, NAME) == 0;
+    int reason = errno;
     if (!good)
         (void)unlinkat(folder, name, 0);
+    errno = reason;
     return good ? 0 : -1;
 }
 

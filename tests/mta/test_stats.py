@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import pwd
 import re
 import subprocess
 import time
@@ -147,6 +149,29 @@ class Prometheus(unittest.TestCase):
         done = self.daemon.ctl("stats", "--prometheus", "--output", self.folder / "none" / "x.prom")
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual(self.daemon.ctl("stats", "--output", file).returncode, 64)
+
+    def test_what_is_no_file_stays(self):
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo)
+        done = self.daemon.ctl("stats", "--prometheus", "--output", fifo)
+        self.assertEqual(done.returncode, 73, done.stderr)
+        self.assertTrue(fifo.is_fifo())
+
+    def test_a_state_that_cannot_be_read_is_not_taken_for_a_host_that_follows_nothing(self):
+        lag = "milter_moved_follow_lag_seconds"
+        self.assertEqual(self.read()[lag], 0)
+        state = self.daemon.table / "follow.json"
+        state.write_text('{"state": ')
+        self.assertEqual(self.read()[lag], float("inf"))
+        state.write_text(json.dumps({"state": "in step", "contact": int(time.time()) - 5}))
+        self.assertGreaterEqual(self.read()[lag], 5)
+        if os.geteuid() == 0:  # the collector's folder is often its own user's, who may not read the table's
+            theirs = self.folder / "collector"
+            theirs.mkdir()
+            os.chown(theirs, *pwd.getpwnam("nobody")[2:4])
+            self.daemon.movedctl("stats", "--prometheus", "--output", theirs / "x.prom")
+            found = samples((theirs / "x.prom").read_text())
+            self.assertEqual(found['milter_moved_follow_state{state="in_step"}'], 1)
 
     def test_a_disk_that_is_full_leaves_the_file(self):
         file = self.folder / "milter-moved.prom"

@@ -36,6 +36,7 @@ Suite *reply_suite(void);
 Suite *settings_suite(void);
 Suite *siphash_suite(void);
 Suite *sort_suite(void);
+Suite *state_suite(void);
 Suite *table_suite(void);
 Suite *timestamp_suite(void);
 

@@ -13,7 +13,7 @@ int main(void)
         answer_suite,   map_suite,      netstring_suite, mark_suite,      merge_suite,
         sort_suite,     envelope_suite, files_suite,     process_suite,   printable_suite,
         endpoint_suite, forward_suite,  io_suite,        facts_suite,     place_suite,
-        cf_suite,       hits_suite,     siphash_suite,
+        cf_suite,       hits_suite,     siphash_suite,   state_suite,
     };
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
