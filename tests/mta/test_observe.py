@@ -48,6 +48,12 @@ class ObserveCase(unittest.TestCase):
             line = f"[127.0.0.1], from=<{sender}>, entry={mailbox}, observed reply={MOVED.format(new)}"
             place.until(lambda: self.daemon.count(line) == 1, f"'{line}' in the log:\n{self.daemon.log()}")
         self.assertEqual(self.stats("milter", "observed"), {"observed.moved": 3, "observed.not_listed": 1})
+        expected = {PRESENT: 1, REMOVED: 2}
+        place.until(lambda: self.counted() == expected, f"hits are {expected}: {self.counted()}")
+        self.assertEqual(self.daemon.movedctl("hits", "@gone.example"), "@gone.example\t0\t\t\t0\n")
+
+    def counted(self):
+        return {row["old"]: row["count"] for row in json.loads(self.daemon.movedctl("hits", "--json"))}
 
     def test_postfix(self):
         self.sees(Postfix)
