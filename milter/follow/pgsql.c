@@ -112,7 +112,7 @@ void pgsql_close(struct store *store)
 {
     PQfinish(store->conn); /* NULL is fine */
     store->conn = NULL;
-    store->writing = store->copying = false;
+    store->writing = store->copying = store->has_prepared = false;
 }
 
 /* A host that takes no connection is given up sooner than one that is slow to answer on it. */
@@ -257,6 +257,11 @@ static int flush(struct store *store, struct error *err)
     return rc == 0 ? 0 : lost(store, PQerrorMessage(store->conn), err);
 }
 
+static int sent(struct store *store, int is_sent, struct error *err)
+{
+    return is_sent == 1 ? flush(store, err) : lost(store, PQerrorMessage(store->conn), err);
+}
+
 int pgsql_send(struct store *store, const char *statement, int count, const char *const *values,
                struct error *err)
 {
@@ -267,11 +272,11 @@ int pgsql_send(struct store *store, const char *statement, int count, const char
     char *text = put_schema(store, statement);
     if (text == NULL)
         return error_set(err, EX_OSERR, "out of memory");
-    int sent = count == 0
-                   ? PQsendQuery(store->conn, text)
-                   : PQsendQueryParams(store->conn, text, count, NULL, values, NULL, NULL, 0);
+    int is_sent = count == 0
+                      ? PQsendQuery(store->conn, text)
+                      : PQsendQueryParams(store->conn, text, count, NULL, values, NULL, NULL, 0);
     free(text);
-    return sent == 1 ? flush(store, err) : lost(store, PQerrorMessage(store->conn), err);
+    return sent(store, is_sent, err);
 }
 
 static int await_input(struct store *store, struct error *err)
@@ -327,16 +332,54 @@ int pgsql_drain(struct store *store, struct error *err)
     return rc;
 }
 
-PGresult *pgsql_ask(struct store *store, const char *statement, int count,
-                    const char *const *values, struct error *err)
+/* The one result of what was sent, rc 0, or NULL. */
+static PGresult *take_result(struct store *store, int rc, struct error *err)
 {
-    int rc = pgsql_send(store, statement, count, values, err);
     PGresult *result = rc == 0 ? pgsql_next(store, &rc, err) : NULL;
     if (result != NULL && pgsql_drain(store, err) != 0) {
         PQclear(result);
         return NULL;
     }
     return result;
+}
+
+PGresult *pgsql_ask(struct store *store, const char *statement, int count,
+                    const char *const *values, struct error *err)
+{
+    return take_result(store, pgsql_send(store, statement, count, values, err), err);
+}
+
+/* Its name is the schema: where a pool hands connections round it is another host's, and the same. */
+static int prepare(struct store *store, const char *statement, struct error *err)
+{
+    if (pgsql_connect(store, err) != 0)
+        return -1;
+    if (store->has_prepared)
+        return 0;
+    char *text = put_schema(store, statement);
+    if (text == NULL)
+        return error_set(err, EX_OSERR, "out of memory");
+    int rc = sent(store, PQsendPrepare(store->conn, store->schema, text, 0, NULL), err);
+    free(text);
+    if (rc == 0)
+        rc = pgsql_drain(store, err);
+    store->has_prepared = rc == 0;
+    return rc;
+}
+
+PGresult *pgsql_ask_often(struct store *store, const char *statement, struct error *err)
+{
+    if (!store->is_pool) {
+        int rc = prepare(store, statement, err);
+        if (rc == 0)
+            rc = sent(store,
+                      PQsendQueryPrepared(store->conn, store->schema, 0, NULL, NULL, NULL, 0), err);
+        PGresult *result = take_result(store, rc, err);
+        if (result != NULL || store->conn == NULL)
+            return result;
+        store->is_pool = true;
+    }
+    return pgsql_ask(store, statement, 0, NULL, err);
 }
 
 int pgsql_run(struct store *store, const char *statement, struct error *err)

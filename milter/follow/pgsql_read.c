@@ -35,13 +35,13 @@ static int no_version(const struct store *store, struct error *err)
                      store->address.key);
 }
 
-/* One table is read, and hardly anything is planned: each host asks this twice a second. */
+/* One table is read: each host asks this twice a second. */
 static const char newest[] = "SELECT version, nonce, pg_is_in_recovery() FROM @.moved_version "
                              "ORDER BY version DESC LIMIT 1";
 
 int store_poll(struct store *store, struct store_head *out, struct error *err)
 {
-    PGresult *result = pgsql_ask(store, newest, 0, NULL, err);
+    PGresult *result = pgsql_ask_often(store, newest, err);
     if (result == NULL)
         return -1;
     int rc = PQntuples(result) == 1 ? 0 : no_version(store, err);
