@@ -98,10 +98,11 @@ bool danger_relays(const struct subject *subject)
         return false;
     mend_set(subject, "smtpd_relay_restrictions",
              "permit_mynetworks permit_sasl_authenticated reject_unauth_destination");
-    for (const char *at = postfix_of_service(subject->view, subject->service, key); *at != '\0';
-         at += strcspn(at, ", \t")) {
+    const char *at = postfix_of_service(subject->view, subject->service, key);
+    for (size_t length; *at != '\0'; at += length) {
         at += strspn(at, ", \t");
-        snprintf(item, sizeof item, "%.*s", (int)strcspn(at, ", \t"), at);
+        length = strcspn(at, ", \t");
+        snprintf(item, sizeof item, "%.*s", (int)length, at);
         if (network_parse(&network, item, &err) == 0 &&
             network_contains(&network, 1, &doctor_stranger))
             mend_set(subject, key, "127.0.0.0/8 [::1]/128");

@@ -1,6 +1,10 @@
 """Changes made with movedctl on a host that follows a store go to the store and come back."""
 
+import contextlib
 import json
+import os
+import pathlib
+import shutil
 import signal
 
 from lib import place
@@ -123,6 +127,11 @@ class Writing(FollowCase):
         sql = self.refuses(77, "source.write", "add", "cy@old.example", "cy@new.example", "--note", "it's", host=reader)
         self.store.sql(*sql.splitlines()[:-1], user="moved_admin")
         self.assertEqual(self.store.sql("SELECT note FROM moved WHERE old_address = 'cy@old.example'"), "it's")
+        note = "C:\\a it's \u009b2J\u202e"  # controls a terminal
+        sql = self.refuses(77, "source.write", "add", "cz@old.example", "cz@new.example", "--note", note, host=reader)
+        self.assertTrue(all(sign.isprintable() or sign == "\n" for sign in sql), sql)
+        self.store.sql(*sql.splitlines()[:-1], user="moved_admin")
+        self.assertEqual(self.store.sql("SELECT note FROM moved WHERE old_address = 'cz@old.example'"), note)
         sql = self.refuses(77, "source.write", "del", "cy@old.example", host=reader)
         self.store.sql(*sql.splitlines()[:-1], user="moved_admin")
         self.assertNotIn("cy@old.example", self.store.entries())
@@ -189,3 +198,34 @@ class Writing(FollowCase):
         other.movedctl("follow", "--detach")
         other.movedctl("add", "cy@old.example", "cy@new.example")
         self.assertNotIn("cy@old.example", self.store.entries())
+
+
+class Replaced(FollowCase):
+    def locks(self, pid, path):
+        """Whether the process holds LMDB's lock on the file, without which the next program takes itself to be the first."""
+        inode = str(path.stat().st_ino)
+        lines = [line.split() for line in pathlib.Path("/proc/locks").read_text().splitlines()]
+        return any(words[1] == "POSIX" and words[4] == str(pid) and words[5].split(":")[-1] == inode for words in lines)
+
+    def uses(self, pid, path):
+        """Whether the process has this file open."""
+        with contextlib.suppress(OSError):
+            return any(os.path.samestat(os.stat(fd), path.stat()) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir())
+        return False
+
+    def test_a_table_that_is_replaced_is_locked_again(self):
+        self.store.put(al="al@new.example")
+        mx = self.host().follow()
+        mx.until_state("in step")
+        pid, data, lock = mx.follower.pid, mx.table / "data.mdb", mx.table / "lock.mdb"
+        place.until(lambda: self.locks(pid, lock), "the follower has its lock")
+        old = data.stat().st_ino
+        mx.movedctl("backup", mx.folder / "copy")
+        shutil.copy2(mx.folder / "copy/data.mdb", mx.table / "new.mdb")
+        shutil.chown(mx.table / "new.mdb", *data.stat()[4:6])
+        (mx.table / "new.mdb").rename(data)
+        self.assertNotEqual(data.stat().st_ino, old)
+        place.until(lambda: self.uses(pid, data), f"the follower has the new file:\n{mx.follower.printed()}")
+        self.store.put(bo="bo@new.example")
+        mx.until_same(self.store)
+        self.assertTrue(self.locks(pid, lock))
