@@ -137,13 +137,26 @@ static const char *name_unit_command(enum unit_action action)
                                                             : "systemctl start " SERVICE;
 }
 
+/* Another program may listen where our socket should be: it is not to be killed. proc(5). */
+static bool is_ours(pid_t pid)
+{
+    char path[32], name[32] = "";
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    FILE *file = fopen(path, "r");
+    bool ours =
+        file != NULL && fgets(name, sizeof name, file) != NULL && strcmp(name, SERVICE "\n") == 0;
+    if (file != NULL)
+        fclose(file);
+    return ours;
+}
+
 /* The process that has to be told, "$(cat FILE)" where a file has its number. */
 static void name_process(char *out, size_t size, const struct settings *settings)
 {
     pid_t pid = *settings->pid_file != '\0' ? 0 : probe_listener(settings->lookup_socket);
     if (*settings->pid_file != '\0')
         snprintf(out, size, "$(cat %.200s)", settings->pid_file);
-    else if (pid > 0)
+    else if (pid > 0 && is_ours(pid))
         snprintf(out, size, "%d", (int)pid);
     else
         snprintf(out, size, "$(pidof " SERVICE ")");
