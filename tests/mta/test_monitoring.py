@@ -90,7 +90,7 @@ class Icinga(unittest.TestCase):
     def test_movedctl_takes_the_options(self):
         options = re.findall(r'"(--?[a-z]+)"', self.CONF.read_text())
         done = subprocess.run([*place.program("movedctl"), "__complete", "doctor", "-"], capture_output=True, text=True, timeout=place.PATIENCE)
-        self.assertEqual(set(options) - set(done.stdout.split()) - {"-c", "--nagios"}, set())
+        self.assertEqual(set(options) - set(done.stdout.split()) - {"-c"}, set())
 
     def test_icinga_takes_the_file(self):
         unpacked = place.unpacked("icinga2")
