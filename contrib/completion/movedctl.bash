@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # Completion of movedctl for bash: what may come next is asked of "movedctl __complete".
 
 _movedctl() {

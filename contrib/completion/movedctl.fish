@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # Completion of movedctl for fish: what may come next is asked of "movedctl __complete".
 
 function __movedctl_complete

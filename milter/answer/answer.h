@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* answer/answer.h: decides the answer for one recipient. The daemon, the lookup server and movedctl
  * test all use it, so they cannot disagree. No libmilter, no socket, no clock: the time is an
  * argument. */

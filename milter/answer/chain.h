@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* answer/chain.h: follows an address through the table. Defines the order of look-ups, and follows new
  * addresses that are themselves old addresses. */
 #ifndef ANSWER_CHAIN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* answer/limit.h: counts how many different new addresses strangers are told in a period, so that
  * nobody can collect them all. Counts for each client, for each network, and for everyone together.
  * The memory is fixed at creation, whatever the number of clients. Threads may share it. */

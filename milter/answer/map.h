@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* answer/map.h: the answer as a look-up in a map, for mail servers that would refuse a recipient before they ask a
  * milter: the maps listed, refused, relocated and reply of milter-moved(8). The results are those of socketmap_table(5)
  * and of Sendmail's socket map. No socket, no clock. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* answer/rule.h: the rule that decided, and its name and explanation. */
 #ifndef ANSWER_RULE_H
 #define ANSWER_RULE_H

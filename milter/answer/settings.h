@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* answer/settings.h: the settings from the configuration file, read and checked.
  * milter-moved.conf(5) is its manual. */
 #ifndef ANSWER_SETTINGS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* answer/source.h: the settings of the group source: the store that the table follows. */
 #ifndef ANSWER_SOURCE_H
 #define ANSWER_SOURCE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* answer/texts.h: the texts of the replies: those in the group replies of the configuration, and those of single
  * domains. See milter-moved.conf(5). */
 #ifndef ANSWER_TEXTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/conf.h"
 
 #include "base/conf_text.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/conf.h: reads a libconfig file according to a table with one row for each key, and refuses
  * keys that are not in it. libconfig: https://hyperrealm.github.io/libconfig/ */
 #ifndef BASE_CONF_H

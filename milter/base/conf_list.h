@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/conf_list.h: a list of strings, as in the configuration. */
 #ifndef BASE_CONF_LIST_H
 #define BASE_CONF_LIST_H

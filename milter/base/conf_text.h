@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/conf_text.h: reads the text of a configuration file, and replaces each @include line with the contents of that
  * file. libconfig then opens no file itself: libconfig 1.5 exits on an @include of a folder. Also refuses text that
  * libconfig misreads or reports badly, such as an unterminated comment, which it takes for the end of the file; and

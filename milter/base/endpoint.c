@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/endpoint.h"
 
 #include "base/network.h"

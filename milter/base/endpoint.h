@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/endpoint.h: where a server listens, in the forms of libmilter, Postfix and Sendmail. Text in, values out:
  * no I/O. smfi_setconn of libmilter; MILTER_README of Postfix; cf.README of Sendmail. */
 #ifndef BASE_ENDPOINT_H

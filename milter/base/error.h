@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/error.h: an error as one line of text. It is passed up to the caller that prints or logs it. */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/facts.h: values for variables such as "${maps}" in the texts of a symptom. They are only shown to people:
  * decisions use the fields of struct evidence, and never a fact. */
 #ifndef BASE_FACTS_H

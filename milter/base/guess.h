@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/guess.h: finds the word that was meant where one with a typing error was written. */
 #ifndef BASE_GUESS_H
 #define BASE_GUESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/netstring.h: "5:hello,", the framing of the socketmap protocol (socketmap_table(5);
  * https://cr.yp.to/proto/netstrings.txt). No I/O. */
 #ifndef BASE_NETSTRING_H

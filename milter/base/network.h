@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/network.h: client addresses and the networks they belong to. IPv4 and IPv6; an
  * IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) counts as the IPv4 one. */
 #ifndef BASE_NETWORK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/place.h: resolves a path safely, and finds the user that root should work as there.
  *
  * A user with write access to a folder can replace a file there at any moment with a link, a FIFO or another folder. So root

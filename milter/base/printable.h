@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/printable.h: makes untrusted text (from a client, a table, a file) safe for a terminal or a log. It must
  * not control the terminal, and in a log it must stay one line that is shown in the order of its characters. */
 #ifndef BASE_PRINTABLE_H

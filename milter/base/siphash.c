@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/siphash.h"
 
 static uint64_t rotate(uint64_t word, int bits)

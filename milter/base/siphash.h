@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* base/siphash.h: SipHash-2-4, a keyed hash: without the key nobody finds two texts with one hash, or the text of a
  * hash. J.-P. Aumasson, D. J. Bernstein: SipHash: a fast short-input PRF (2012). */
 #ifndef BASE_SIPHASH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/add.c: put one entry */
 #include "ctl/through.h"
 

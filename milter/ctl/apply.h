@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/apply.h: makes the table equal to a given set of entries, all or nothing: compares, prints the differences, makes
  * a backup if asked, and writes. For import and restore. */
 #ifndef CTL_APPLY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/attach.c: attach and detach: put the milter into a mail server's configuration, and take it out */
 #include "ctl/ctl.h"
 #include "ctl/interrupt.h"

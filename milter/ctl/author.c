@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/author.c: the user and the command line of a change, for the change log */
 #include "ctl/ctl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/backup.c: copy the table, log and all, as it is at one moment */
 #include "ctl/ctl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/commands.c: the table of the commands */
 #include "ctl/ctl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/complete.c: print what may stand for the last word of a command line: contrib/completion asks it
  *
  * One candidate a line, and behind a tab what it is. The line ":file" or ":dir" alone leaves it to the shell. What a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/config.c: print the settings in force, as configuration or as JSON */
 #include "ctl/ctl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/ctl.c: what the commands share */
 #include "ctl/ctl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/ctl.h: what movedctl's commands share. A command is one file and one row in commands.c. */
 #ifndef CTL_CTL_H
 #define CTL_CTL_H

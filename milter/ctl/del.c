@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/del.c: delete entries, all or none */
 #include "ctl/through.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/doctor.c: examine the running mail server */
 #include "doctor/doctor.h"
 #include "ctl/ctl.h"

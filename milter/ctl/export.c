@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/export.c: write the entries to a file, as they all were at one moment */
 #include "ctl/ctl.h"
 

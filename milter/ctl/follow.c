@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/follow.c: keep the table in step with a store that many hosts share */
 #include "config.h"
 

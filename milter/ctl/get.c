@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/get.c: print the entry of one old address */
 #include "ctl/ctl.h"
 

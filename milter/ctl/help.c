@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/help.c: the list of commands, the help of one, and the version */
 #include "config.h"
 

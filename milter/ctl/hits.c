@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/hits.c: who still writes to the old addresses */
 #include "ctl/hits.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/hits.h: movedctl hits. hits.c reads the options, hits_rows.c gathers the rows, hits_unused.c finds what may be retired,
  * hits_print.c prints. */
 #ifndef CTL_HITS_H

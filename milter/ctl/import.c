@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/import.c: put the entries of a file, in one transaction */
 #include "ctl/apply.h"
 #include "format/columns.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/init.c: make the table */
 #include "ctl/through.h"
 

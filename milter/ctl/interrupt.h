@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/interrupt.h: the message of a long command that is interrupted. */
 #ifndef CTL_INTERRUPT_H
 #define CTL_INTERRUPT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/lint.c: find entries that do not answer as intended */
 #include "ctl/lint.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/lint.h: movedctl lint. lint.c walks through the table, lint_entry.c checks one entry, lint_dns.c looks up the new
  * domains, lint_served.c asks the mail server about the old ones, lint_report.c prints the findings. */
 #ifndef CTL_LINT_H

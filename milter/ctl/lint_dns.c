@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/lint_dns.c: asks for the MX of each new domain, then for the addresses of each MX, and judges. RFC 5321 section
  * 5.1 (how mail finds a domain), RFC 7505 (null MX). */
 #include "ctl/lint.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/lint_entry.c: what lint looks for in one entry */
 #include "ctl/lint.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/lint_report.c: prints the findings of lint */
 #include "ctl/lint.h"
 

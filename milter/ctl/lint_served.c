@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/lint_served.c: the domains whose entries forward, and whether the mail server accepts mail for them */
 #include "ctl/lint.h"
 

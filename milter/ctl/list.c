@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/list.c: print the entries, all or some */
 #include "ctl/ctl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/log.c: print who changed what, when, and what it was before */
 #include "ctl/log.h"
 

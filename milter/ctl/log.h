@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/log.h: formats a change of the table. */
 #ifndef CTL_LOG_H
 #define CTL_LOG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/movedctl.c: movedctl: finds the command, reads its options, opens the table for it, prints its
  * error. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/names.h: a set of names, without case unless `exact` is set, in the order of insertion, with data for each. */
 #ifndef CTL_NAMES_H
 #define CTL_NAMES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/options.h: the options of all commands, one row each. A command's own row names those that it takes. */
 #ifndef CTL_OPTIONS_H
 #define CTL_OPTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/print.c: entries, for people and for programs */
 #include "ctl/ctl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/progress.h: a progress bar with rate and time left, for operations of over a second. Only on a terminal. */
 #ifndef CTL_PROGRESS_H
 #define CTL_PROGRESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/prometheus.h: the daemon's counters as Prometheus text 0.0.4, for node_exporter's textfile collector. */
 #ifndef CTL_PROMETHEUS_H
 #define CTL_PROMETHEUS_H

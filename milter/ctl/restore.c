@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/restore.c: make the table what a copy of it is */
 #include "ctl/apply.h"
 #include "ctl/interrupt.h"

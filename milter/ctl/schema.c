@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/schema.c: print what makes the store that movedctl follow follows */
 #include "ctl/ctl.h"
 #include "follow/sql.h"

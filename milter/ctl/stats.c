@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/stats.c: what the running daemon says of itself */
 #include "ctl/ctl.h"
 

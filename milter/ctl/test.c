@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/test.c: what the daemon would say of a recipient, and why */
 #include "ctl/ctl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/through.h: changes of entries on a host whose table follows a store. They go to the store, all or nothing, and come
  * back from there into the table. */
 #ifndef CTL_THROUGH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/undo.c: take a change of the table back */
 #include "ctl/ctl.h"
 #include "ctl/log.h"

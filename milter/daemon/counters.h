@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/counters.h: what the daemon has done since it started, and how it is. Threads may share it. */
 #ifndef DAEMON_COUNTERS_H
 #define DAEMON_COUNTERS_H

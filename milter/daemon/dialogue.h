@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/dialogue.h: one connection of the lookup socket as bytes: requests in, answers out. The protocol
  * is socketmap_table(5)'s, the maps are those of answer/map.h and, for movedctl, the counters. No socket. */
 #ifndef DAEMON_DIALOGUE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/forward.h: the recipients of one message that are to be replaced by their new addresses at its
  * end. No recipient is ever lost on the way: what cannot be done is 451 for the recipient or the
  * message. A list belongs to one session; sessions share nothing. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/handed_over.h: the sockets that systemd hands over (sd_listen_fds(3)), and which of ours each is. */
 #ifndef DAEMON_HANDED_OVER_H
 #define DAEMON_HANDED_OVER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/hits_queue.h"
 
 #include "base/siphash.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/hits_queue.h: the answers that wait to be counted. Who answers adds to it, and never waits for a disk: what does not
  * fit is counted as lost. Threads may share it. */
 #ifndef DAEMON_HITS_QUEUE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/logger.h: log lines, through a bounded queue to one thread, since syslog(3) can block and
  * a reply must not wait for it. What does not fit in the queue is counted, and said when there
  * is room again. */

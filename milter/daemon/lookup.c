@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/lookup.h"
 
 #include "daemon/dialogue.h"

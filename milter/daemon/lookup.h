@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/lookup.h: the lookup socket: a socketmap server (socketmap_table(5)) whose maps are those
  * of answer/map.h. One thread serves every connection; a look-up never waits, so that no client
  * can hold another up. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/main.c: milter-moved: options, privileges, background, and the order of the start. */
 #include "config.h"
 

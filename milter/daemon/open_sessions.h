@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/open_sessions.h: counts the milter sessions that are open, and looks at what connections use up.
  * Threads may share it. */
 #ifndef DAEMON_OPEN_SESSIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/pid_file.h: the PID file, for systems without systemd. */
 #ifndef DAEMON_PID_FILE_H
 #define DAEMON_PID_FILE_H

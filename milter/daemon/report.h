@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/report.h: the log line of an answer, in the words that postmasters grep for:
  * QUEUE-ID: to=<old>, client=host[ip], entry=E, reply=551 … */
 #ifndef DAEMON_REPORT_H

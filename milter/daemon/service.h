@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/service.h: what the daemon answers from: the settings and the table in force, and their
  * change while sessions go on. */
 #ifndef DAEMON_SERVICE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/session.h: one SMTP session as libmilter shows it. Its callbacks unpack what the MTA
  * says, ask the service, and write the verdict; no rule lives in them. libmilter runs one
  * session's callbacks one after another, though on changing threads. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/signals.h: HUP reads the configuration again; TERM and INT drain and end the daemon; USR1 and USR2, which other
  * daemons are sent to open their log again, do nothing. */
 #ifndef DAEMON_SIGNALS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon/socket.h: the listening sockets of the milter and of the look-ups, from the moment that
  * they are made until they are taken away. */
 #ifndef DAEMON_SOCKET_H

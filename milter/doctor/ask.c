@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/ask.c: which recipients the mail server is asked about, and asking it */
 #include "doctor/exam.h"
 

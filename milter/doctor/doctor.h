@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/doctor.h: asks the running mail server about entries of the table, and explains what it sees. */
 #ifndef DOCTOR_DOCTOR_H
 #define DOCTOR_DOCTOR_H

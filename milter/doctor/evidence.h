@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/evidence.h: what doctor has seen of the table, the daemon and the mail server's replies. The symptoms of
  * each mail server are judged by it, and by the mail server's configuration. */
 #ifndef DOCTOR_EVIDENCE_H

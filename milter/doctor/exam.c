@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/exam.c: the steps of an examination, and which mail server it is */
 #include "doctor/exam.h"
 

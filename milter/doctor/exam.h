@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/exam.h: one examination, as the files of this room share it.
  *
  * exam.c       the order of the steps, which mail server it is, the exit status

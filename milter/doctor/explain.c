@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/explain.c: the symptoms that any mail server may show, and which symptom explains a reply */
 #include "doctor/exam.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/findings.h: what an examination has found, each thing once. */
 #ifndef DOCTOR_FINDINGS_H
 #define DOCTOR_FINDINGS_H

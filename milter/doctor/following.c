@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/following.c: the store that the table follows */
 #include "doctor/exam.h"
 

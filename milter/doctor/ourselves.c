@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/ourselves.c: the table, the daemon and its sockets */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/outcome.c: what an examination has found, for people and for programs */
 #include "doctor/exam.h"
 

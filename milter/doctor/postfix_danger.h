@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/postfix_danger.h: the symptoms of a Postfix that accepts what nobody delivers, relays for strangers, or still has
  * something of ours without our milter. Each is an "is" of struct symptom, and sets the facts that its row names. */
 #ifndef DOCTOR_POSTFIX_DANGER_H

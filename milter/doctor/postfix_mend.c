@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "doctor/postfix_mend.h"
 
 #include <stdio.h>

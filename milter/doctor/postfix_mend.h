@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/postfix_mend.h: commands that correct a parameter of Postfix, as lines of a mend. postconf(1). */
 #ifndef DOCTOR_POSTFIX_MEND_H
 #define DOCTOR_POSTFIX_MEND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/postfix_symptoms.c: what can be wrong with a Postfix: postconf(5), master(5) */
 #include "doctor/postfix_danger.h"
 #include "doctor/postfix_mend.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "doctor/postfix_view.h"
 
 #include "mta/postfix/postfix_socket.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/postfix_view.h: the configuration of a Postfix as doctor looks at it: what holds for the whole server and
  * for each smtpd service, and where milter-moved is in it. postconf(5), master(5). */
 #ifndef DOCTOR_POSTFIX_VIEW_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/sendmail_symptoms.c: what can be wrong with a Sendmail */
 #include "doctor/sendmail_view.h"
 #include "mta/process.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "doctor/sendmail_view.h"
 
 #include "mta/files.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/sendmail_view.h: a sendmail.cf as doctor looks at it, and what Sendmail does by it. */
 #ifndef DOCTOR_SENDMAIL_VIEW_H
 #define DOCTOR_SENDMAIL_VIEW_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "doctor/symptom.h"
 
 #include "mta/reach.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/symptom.h: what can be wrong with a mail server, a row each. A new diagnosis is a row in a driver's
  * table, or in the one of doctor/explain.c for any mail server. */
 #ifndef DOCTOR_SYMPTOM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "follow/conninfo.h"
 
 #include "base/network.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/conninfo.h: a connection string of libpq, with all that libpq would take from elsewhere: the environment, a service
  * file, its own defaults. One set of parameters for each host, since libpq never gets to the second one where the first one
  * takes the connection and says nothing. */

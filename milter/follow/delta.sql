@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- Behind head.sql. ord: 0 the head, 1 an old address that is gone, 2 a version, and then (sub 1) what it changed, as it is
 -- now. An infinite date is no bound; one that RFC 3339 cannot say makes a bad row, not an error here.
 , key AS MATERIALIZED (

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- What the store is to a host that has the version $1 with the nonce $2; $3: the version after which an acceptance counts.
 -- "@." stands for the schema. OFFSET 0 keeps the planner from reading all of a table for a few of its rows, which are too
 -- new for its statistics. No expression may fail on any row that somebody may have written: it would hold up all others.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/pgsql.h: one connection to PostgreSQL, and statements over it, each wait of which has a deadline. For pgsql.c and the
  * files beside it that know what is asked.
  *

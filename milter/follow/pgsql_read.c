@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/pgsql_read.c: what has changed in the store, and all of it */
 #include "follow/pgsql.h"
 #include "follow/sql.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/pgsql_write.c: changes of the store. The rows go into a temporary table by COPY, and from there into moved in three
  * statements: ten rows or ten million take the same way. */
 #include "follow/pgsql.h"

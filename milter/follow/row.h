@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/row.h: a row of the store as an entry */
 #ifndef FOLLOW_ROW_H
 #define FOLLOW_ROW_H

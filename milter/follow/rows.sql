@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 COPY (
     SELECT old_address, new_address, action,
         CASE WHEN isfinite(valid_from) THEN to_char(valid_from AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END,

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- The store of milter-moved, for PostgreSQL 13 or later: movedctl schema pgsql | psql -v ON_ERROR_STOP=1 -d DATABASE
 --
 -- Write to the table moved as to any other. Each transaction that changes it gets a version, in the order in which

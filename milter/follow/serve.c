@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "follow/serve.h"
 
 #include "follow/step.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/serve.h: keeps the table in step with the store: one step, or forever. */
 #ifndef FOLLOW_SERVE_H
 #define FOLLOW_SERVE_H

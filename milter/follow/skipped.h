@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/skipped.h: rows of the store that cannot be entries, and why: each is said once, and listed until it is mended. */
 #ifndef FOLLOW_SKIPPED_H
 #define FOLLOW_SKIPPED_H

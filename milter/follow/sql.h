@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/sql.h: the files *.sql beside this one, as the build puts them into sql.c. "@." stands for the schema. */
 #ifndef FOLLOW_SQL_H
 #define FOLLOW_SQL_H

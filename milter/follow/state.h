@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/state.h: how following goes, in a file in the table's folder: written by movedctl follow, read by anybody who may read
  * the table. No store is asked. */
 #ifndef FOLLOW_STATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/step.h: one step that brings the table to the state of the store: what has changed since the table's mark, or all rows
  * where the store does not know the mark. The entries and the new mark are written in one transaction, and what is read is the
  * state of a row, not an event: a step that is done twice does no harm.

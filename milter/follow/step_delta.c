@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/step_delta.c: a step that changes what the store says has changed. Changes made on this host are an edit of their own
  * each, for movedctl undo; those of others go together. */
 #include "follow/row.h"

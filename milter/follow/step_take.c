@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/step_take.c: a step: which way it takes */
 #include "follow/step.h"
 

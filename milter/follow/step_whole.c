@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/step_whole.c: a step that compares all rows with the table, and writes what differs */
 #include "follow/row.h"
 #include "follow/step.h"

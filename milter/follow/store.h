@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/store.h: the store that the table follows: tables in PostgreSQL that schema.sql makes. This is all that the rest of the
  * program sees of it; built without libpq each function says so (EX_CONFIG).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/store_missing.c: the store where the program is built without libpq */
 #include "follow/store.h"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-2-Clause
 -- Behind head.sql, before rows.sql in one transaction. At most four hosts read all rows at once.
 SELECT 0, 0, version, nonce, known::text, replica::text, empty::text, whole::text, accepted::text, gone_since::text,
     whole_since::text,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* format/access.c: Sendmail's access map, as makemap(8) and check_rcpt read it, with
  * FEATURE(`blocklist_recipients'): a key, blanks, a value, in one line.
  *

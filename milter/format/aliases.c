@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* format/aliases.c: Sendmail's aliases whose target ends in .REDIRECT, as newaliases(1) reads them
  * and FEATURE(`redirect') answers them: a name, a colon, an address; a line that begins with a
  * blank continues the one before, and so does one behind a backslash.

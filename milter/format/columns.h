@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* format/columns.h: assigns the columns of a CSV file to the fields of an entry. No I/O. */
 #ifndef FORMAT_COLUMNS_H
 #define FORMAT_COLUMNS_H

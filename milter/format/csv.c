@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* format/csv.c: the table as CSV (RFC 4180), UTF-8, a header line that names the columns. Read
  * with libcsv, in its strict mode: bad quoting is an error and never a guess. */
 #include "format/columns.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* format/fields.h: the fields of an entry as text, with names: columns of CSV, members of JSON, columns of a list. No
  * I/O. */
 #ifndef FORMAT_FIELDS_H

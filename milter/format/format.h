@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* format/format.h: reads and writes the entries of a table as a text file. A format is one file, and one row in
  * format.c. */
 #ifndef FORMAT_FORMAT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* format/json.h: writes JSON that may be shown on a terminal. */
 #ifndef FORMAT_JSON_H
 #define FORMAT_JSON_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* format/jsonl.c: the table as JSON Lines: an object a line, UTF-8, with the names of the CSV
  * columns (RFC 8259, read and written with jansson). */
 #include "format/fields.h"

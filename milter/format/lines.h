@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* format/lines.h: reads a text file line by line, in bounded memory; ends the write of an entry. */
 #ifndef FORMAT_LINES_H
 #define FORMAT_LINES_H

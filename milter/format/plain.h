@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* format/plain.h: shared by the formats of the mail servers' own tables. Such a table can only say that a mailbox has
  * moved, and where, to everyone and at all times. */
 #ifndef FORMAT_PLAIN_H

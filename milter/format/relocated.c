@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* format/relocated.c: Postfix's table of relocated mailboxes, relocated(5), as postmap(1) reads
  * it: a key, blanks, a text; a line that begins with a blank continues the one before, with
  * comments and empty lines between them or not. Postfix says "5.1.6 User has moved to" and the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mail/address.h: parses a mailbox as SMTP writes it into the canonical form used for the table's
  * key. RFC 5321 section 4.1.2, RFC 6531 section 3.3, RFC 5891. No I/O, no locale; the caller owns all
  * memory. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mail/envelope.h: the arguments of MAIL and RCPT, as a mail server passes them to a milter: args[0] is the path, then
  * come parameters, then NULL. No I/O; the caller owns all memory. */
 #ifndef MAIL_ENVELOPE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "mail/reply.h"
 
 #include "mail/envelope.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mail/timestamp.h: parses and formats a time: RFC 3339, or relative to now. No I/O, no clock, no locale, no local time
  * zone. */
 #ifndef MAIL_TIMESTAMP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "mta/attachment.h"
 
 #include "mta/process.h"

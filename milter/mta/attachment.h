@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/attachment.h: what the drivers of all mail servers need to put milter-moved into a configuration and to
  * take it out again. */
 #ifndef MTA_ATTACHMENT_H

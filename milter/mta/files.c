@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "mta/files.h"
 
 #include "mta/process.h"

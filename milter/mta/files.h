@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/files.h: changes to other programs' configuration files. They are shown as a diff, then made together,
  * with a dated copy of each file, and taken back if a later step fails.
  *

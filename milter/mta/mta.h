@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/mta.h: the mail servers to which milter-moved can be attached. Each is a folder with a driver and a row
  * of the table in mta.c, through which attach and detach reach it. What can be wrong with it is in doctor/. */
 #ifndef MTA_MTA_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/process.h: runs another program, without a shell and never for longer than a limit, and collects its
  * output. */
 #ifndef MTA_PROCESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/reach.h: whether a mail server's account can open one of our sockets. */
 #ifndef MTA_REACH_H
 #define MTA_REACH_H

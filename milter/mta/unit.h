@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/unit.h: milter-moved as units of systemd. milter-moved.socket holds its sockets, so a change of their paths is a
  * drop-in of that unit beside the change of our configuration. systemd.socket(5), systemctl(1). */
 #ifndef MTA_UNIT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* net/io.h: connects, sends and receives with a deadline: no wait here is endless. */
 #ifndef NET_IO_H
 #define NET_IO_H

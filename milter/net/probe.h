@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* net/probe.h: asks a running daemon on its sockets. No call takes more than a few seconds. */
 #ifndef NET_PROBE_H
 #define NET_PROBE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* net/resolver.h: asks the system's name servers many questions at a time, each with a deadline. It needs c-ares:
  * without it every call is an error. RFC 1035; RFC 5321 section 5.1. */
 #ifndef NET_RESOLVER_H

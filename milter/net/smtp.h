@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* net/smtp.h: asks a mail server about recipients: EHLO, MAIL, RCPT, RSET, and never DATA (RFC 5321). The time for
  * each reply is bounded, and so is the size. */
 #ifndef NET_SMTP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/change.h: the binary form of a change in the change log. No I/O.
  *
  * A change is a head and a number of items, one for each entry, with its values before and after. Numbers are

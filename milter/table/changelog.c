@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "table/changelog.h"
 
 #include "table/table_internal.h"

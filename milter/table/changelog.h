@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/changelog.h: the change log: who changed what in the table, when, and what it was before. It is kept in the
  * table's file and written in the same transaction as the change. Its size is bounded: the oldest changes are dropped
  * for new ones.

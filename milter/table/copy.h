@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/copy.h: copies a whole table, with its change log. */
 #ifndef TABLE_COPY_H
 #define TABLE_COPY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/edit.c: writing, all or nothing */
 #include "table/record.h"
 #include "table/table_internal.h"

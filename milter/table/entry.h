@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/entry.h: an entry of the table of moved mailboxes: an old address, and what happens to its mail. */
 #ifndef TABLE_ENTRY_H
 #define TABLE_ENTRY_H

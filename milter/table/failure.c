@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/failure.c: what LMDB's codes mean to people */
 #include "table/table_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/guard.h: reads a mapped file that another program may truncate or overwrite. Access to a missing page, or a
  * failing disk, raises SIGBUS in the thread. Overwritten data may lead anywhere, and cause SIGSEGV or a failed
  * assertion in LMDB. A guard turns each of these into an error. */

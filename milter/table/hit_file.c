@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "table/hit_file.h"
 
 #include "table/guard.h"

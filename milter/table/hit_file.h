@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/hit_file.h: who was answered by which entry, in the LMDB environment hits/ in the folder of a table. The daemon
  * writes it; movedctl reads it and clears it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/hit_internal.h: what the files of table/hit_file.h share; nobody else includes it. */
 #ifndef TABLE_HIT_INTERNAL_H
 #define TABLE_HIT_INTERNAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "table/hit_row.h"
 
 #include "table/record.h"

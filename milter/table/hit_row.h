@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/hit_row.h: how often one entry was met, and by whom: the row as octets, and what a mail changes in it. No I/O.
  *
  * A domain gets a slot when it comes back on another day, because spam never stops but its domains change. Days are those

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/hit_seen.c: the pairs of an entry and a sender domain that were seen before, as keyed hashes.
  *
  * The pairs of a day stand in `today`, one record each. When the next day begins they go into a Bloom filter, in the same

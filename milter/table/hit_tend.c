@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/hit_tend.c: rows follow the entries of the table, and are not kept for ever; and clearing */
 #include "table/changelog.h"
 #include "table/guard.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/hit_walk.c: reading the rows */
 #include "table/hit_internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/hit_write.c: counting */
 #include "base/siphash.h"
 #include "table/hit_internal.h"

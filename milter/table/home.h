@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/home.h: finds, creates and gives away the folder of a table, without a path that another user could redirect
  * (see base/place.h). For table.c and copy.c. */
 #ifndef TABLE_HOME_H

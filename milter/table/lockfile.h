@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/lockfile.h: checks lock.mdb, in which LMDB keeps the readers and the locks of all processes. LMDB maps the file
  * and trusts it. If it is truncated, removed or overwritten while in use, readers become invisible to writers, and a
  * process may wait for a lock forever. */

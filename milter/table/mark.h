@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/mark.h: how far the table has followed a store of which it is a copy. The mark is written in the transaction that
  * has the entries, so neither is ever ahead of the other. A table has one from the first write of movedctl follow on, and
  * is of format 3 as long as it has one: a program that does not know of the store would lose changes. */

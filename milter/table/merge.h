@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/merge.h: compares the entries of a file with those of a table, and makes the table equal. The entries of the
  * file come in any order and number. They are sorted, and then both are read in the order of the table. */
 #ifndef TABLE_MERGE_H

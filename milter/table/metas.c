@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/metas.c: what the table says of itself: its format, the form of its keys, and its mark */
 #include "table/record.h"
 #include "table/table_internal.h"

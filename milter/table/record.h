@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/record.h: the binary form of an entry: the key and the value of its record in the table's file. No I/O.
  *
  * key    domain '@' local          al@old.example     "old.example@al"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "table/removal.h"
 
 bool removal_exceeds(size_t removed, size_t all, unsigned percent)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/removal.h: limits how many entries a replacement of the whole table may remove. A file or a store that has lost
  * rows looks the same as one from which they were deleted on purpose. */
 #ifndef TABLE_REMOVAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/revert.c: take a change back: each of its entries, from the last to the first, becomes what it was */
 #include "table/changelog.h"
 #include "table/table_internal.h"

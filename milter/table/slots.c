@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/slots.c: who reads: the slots of readers in lock.mdb */
 #include "table/guard.h"
 #include "table/table_internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/sort.h: sorts any number of records by their keys. Records that do not fit into the given memory are written to
  * an unnamed temporary file, in sorted runs, which are merged when the records are read. */
 #ifndef TABLE_SORT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/table.h: the table of moved mailboxes, an LMDB environment on disk. Any number of processes read it at the same
  * time, and one at a time writes. A writer never blocks a reader. A view that is opened after a commit sees it.
  *

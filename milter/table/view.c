@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/view.c: reading: one consistent state of the table, look-ups in it, and the walk through
  * it */
 #include "table/record.h"

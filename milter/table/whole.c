@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* table/whole.c: whether the files of a table that is open are all there */
 #include "table/guard.h"
 #include "table/table_internal.h"

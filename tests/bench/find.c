@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/bench/find.c: what finding an entry costs beside a bare mdb_get of the same key in the same file.
  * usage: find TABLE ENTRIES SECONDS
  *   ENTRIES  the table has u0000000@old.example up to this number

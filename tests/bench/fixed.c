@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/bench/fixed.c: the reference: a libmilter program that answers each RCPT with a fixed
  * 551, or accepts each, and looks nothing up. It negotiates the same steps and macros as
  * milter-moved, so that the difference of the two is what milter-moved does.

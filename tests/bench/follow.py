@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """How soon a COMMIT is visible on 30 hosts, by polling and by LISTEN; how long the first copy of many rows takes, beside COPY and
 movedctl import; and how long 100,000 changes take to catch up with. Real PostgreSQL, with fsync.
 

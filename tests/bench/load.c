@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/bench/load.c: asks a milter for as long as it is told to, from many connections at once, each with one question
  * under way, and checks every reply. It asks as Postfix does (src/milter/milter8.c): in front of each event, and in
  * one write with it, go the macros that the milter wants.

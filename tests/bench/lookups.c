@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/bench/lookups.c: the socketmap protocol, both ends.
  * usage: lookups serve SOCKET
  *   answers every request with a fixed address, and looks nothing up

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the benchmarks share: how they build, run and describe what they measure."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """tests/bench/rival.py: the same job with python3-milter and a dict. usage: rival.py SOCKET ENTRIES"""
 
 import sys

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/bench/rules.c: what the rules and the limit cost beside a bare look-up, with a million clients.
  * usage: rules TABLE ENTRIES CLIENTS SECONDS
  *   ENTRIES  the table has u0000000@old.example up to this number

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """backup and restore: copies that are whole, whatever is written meanwhile, and back without a moment that has no table."""
 
 import contextlib

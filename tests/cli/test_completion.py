@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Completion as a person meets it: a real shell on a terminal, keys typed, the line that is then there."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The table as files of every format: what goes in comes out, and what a format cannot say is said."""
 
 import gzip

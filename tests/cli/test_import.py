@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Imports and exports that take long: what a person sees meanwhile, and what an interruption leaves."""
 
 import contextlib

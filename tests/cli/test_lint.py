@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """movedctl lint: what it finds in a table, what it leaves alone, and how it tells."""
 
 import concurrent.futures

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The change log and undo, as an administrator meets them."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What 'make install' puts where, and that 'make uninstall' takes all of it away again."""
 
 import os

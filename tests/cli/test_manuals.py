@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What is written down beside the programs: manual pages, help, the sample configuration, README, all of one mind."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """movedctl as an administrator and a script meet it: the real program, a real table, exit statuses and error lines."""
 
 import concurrent.futures

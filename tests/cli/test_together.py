@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Many processes on one table: nobody is held up for long, whoever is killed, and the file does not grow for ever."""
 
 import contextlib

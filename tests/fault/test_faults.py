@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What must not harm a table: a writer that is killed at any moment, a disk that is full, two writers at once. A daemon is
 asked all the while, and never says anything else than what is so before and after.
 

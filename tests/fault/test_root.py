@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Root works on a table whose folder belongs to another user, who plants links, FIFOs and devices there, and exchanges them under
 its hands: nothing outside of that folder is made, changed or destroyed, and nothing waits for ever."""
 

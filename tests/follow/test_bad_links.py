@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Links to the store that go wrong: certificates, other settings, an answer that is lost. The old answers go on."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Whatever becomes of the follower and of the store: mail is answered, and in the end the table has what the store has."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What doctor says of a table that follows a store."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """movedctl follow: what it takes over, what it will not believe, and how it says so."""
 
 import json

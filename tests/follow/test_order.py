@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Many writers at once, whose transactions commit in another order than they write in: nothing is lost, and nothing comes back."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The SQL of movedctl schema pgsql on a real PostgreSQL: each way to change the table is noted, once its transaction commits."""
 
 import subprocess

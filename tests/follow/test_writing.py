@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Changes made with movedctl on a host that follows a store go to the store and come back."""
 
 import contextlib

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/fuzz/daemon.h: the daemon inside of a fuzz target: its service on a small table in a temporary folder, and
  * its callbacks in the real libmilter on a unix socket. */
 #ifndef FUZZ_DAEMON_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Whatever a client writes as a recipient: read or refused, and what is read can be written and
  * read again. */
 #include "mail/address.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a client or a table can reach of a reply: any octets as the new address of an entry, and as a recipient. No
  * reply has more lines than its text, a control character, or an octet over 127 in a session without SMTPUTF8.
  * The input is an octet of flags, the new address, a NUL, and the recipient. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A damaged change log: a head is decoded or refused, and items are read within their octets, the same from either end. The
  * input is a record of either kind. */
 #include "table/change.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Whatever a mail server passes on of MAIL or RCPT, its arguments separated by NULs: each piece that
  * is found lies in its argument, and an ORCPT fits its room and is one word. */
 #include "mail/envelope.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A file from anywhere, in the format that FORMAT names: each row is an entry, or a bad line with
  * its number; and an entry that is written whole reads back as it was. */
 #include "format/columns.h"

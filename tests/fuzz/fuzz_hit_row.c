@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A damaged file of hits: a row is decoded or refused, and one that is decoded can be counted in and added to. */
 #include "table/hit_row.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a client of the lookup socket can send: its bytes go through the server's own framing, to a real table.
  * The first octet says in pieces of which length they come, and whether a milter session is open. */
 #include "daemon.h"

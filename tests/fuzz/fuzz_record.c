@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A damaged table: a record is decoded or refused. The input is a key, a NUL, and the value. */
 #include "table/record.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A template from the administrator, an address from anywhere: refused, or filled in as the
  * printable lines that the template has. The input is a template, a NUL, and the address. */
 #include "mail/reply.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a mail server, or whoever reaches the milter's socket, can send: the packets of a session, to the real
  * libmilter with our callbacks. The first octet has flags. Packets end with an octet 0xff, and get their length here;
  * or all octets go out as they are. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A configuration file: read, or refused with one line that begins with its name. What may stand before
  * it, an integer that fits no int is refused, and one that fits is read. */
 #include "answer/settings.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What another program, or a disk, can make of the table's file while it is open: no octet of it, wherever it leads,
  * ends a program that reads. The input is a list of changes: where in the file (two octets, the higher one first), and
  * the octet that stands there then. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/fuzz/standalone.c: runs a fuzz target without a fuzzer: first every file of its corpus,
  * then a bounded number of mutations of them, the same at each run. With clang, link the target
  * with -fsanitize=fuzzer instead. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/lib/calls.c: calls of the C library that a test wants to see or to fail (LD_PRELOAD). Each call named below counts, those
  * that LMDB makes too.
  *

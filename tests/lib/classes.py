@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A Postfix door for each address class that has a list of mailboxes: it knows here@old.example alone, and asks our lookup socket."""
 
 # door: the domain's class, and the list of its mailboxes

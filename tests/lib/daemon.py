@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """milter-moved and movedctl as a test runs them: in a folder of their own, with a configuration written as a dict."""
 
 import csv

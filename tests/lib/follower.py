@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Hosts whose tables follow a store: PostgreSQL with our schema, and movedctl follow beside a milter-moved."""
 
 import contextlib

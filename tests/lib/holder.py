@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A process that is in the middle of reading or writing a table, for as long as it takes: LMDB's own library, asked by hand.
 
 usage: holder.py FOLDER read|write    prints a line when it has begun, and waits to be killed

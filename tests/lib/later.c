@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/lib/later.c: a process that takes itself to have run for an hour (LD_PRELOAD): the first look at the
  * monotonic clock is right, and from then on it is an hour later. */
 #define _GNU_SOURCE

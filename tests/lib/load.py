@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Load: threads that ask the same thing again and again, and what each time came of it."""
 
 import collections

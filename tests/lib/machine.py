@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A Debian with a real systemd, booted in namespaces: no virtual machine, a second to start, nothing of the host changed."""
 
 import contextlib

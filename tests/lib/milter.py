@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The mail server's side of the milter protocol (version 6), for what no mail server lets a test do."""
 
 import ipaddress

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A private name server on 127.0.0.1: Unbound, which knows one zone, the root, and asks nobody."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The Debian package, made of what 'make dist' makes; and others like it, made of it.
 
 Each is built once, however many tests ask for it at the same time: in $top_builddir/packages, in a folder with the name of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Where things are on this machine, what it can do, and how to wait for what happens on it."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A private Postfix on 127.0.0.1: its own configuration, queue and data folders, accounts that every Debian has."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A PostgreSQL of its own: Debian's programs, an unprivileged user, a temporary folder, a unix socket in it and a port on loopback."""
 
 import glob

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Accounts that log in to a mail server (RFC 4954): Cyrus SASL, which Postfix and Sendmail share, with its own database."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A private Sendmail on 127.0.0.1: its own sendmail.cf and queue. It keeps what it accepts in the queue and delivers nothing."""
 
 import pathlib

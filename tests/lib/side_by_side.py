@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Runs the test classes of one folder, several at a time, each in a process of its own: most of a test's time it waits for
 a mail server. Prints a line for each class as it ends, then all that the failed ones said, then the totals.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The server of the new addresses: takes every message and remembers its envelope. Mailboxes called refused… get 550."""
 
 import socketserver

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Sites: each a mail server that asks a milter-moved of ours with a table of its own, over one of the three kinds of socket."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """An SMTP client that shows each reply exactly as it came."""
 
 import smtplib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A client of the lookup socket: the socketmap protocol, as Postfix and Sendmail speak it."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A Postfix as Debian sets it up: its own main.cf and master.cf, chroot and all, with only what lets it run privately."""
 
 import os

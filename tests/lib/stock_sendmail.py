@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A Sendmail as Debian sets it up: its own sendmail.mc, submit.mc and makefile, with only what lets it run privately.
 
 Each client address of 127.0.0.0/8 but 127.0.0.1 is a stranger's. What is for mailboxes of the host is delivered to a folder."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """movedctl attach postfix on configurations in the shape of mail systems that administrators install whole: what a present, an
 unknown, a removed and a foreign recipient get at each stage, what doctor says, and that detach leaves the files as they were."""
 

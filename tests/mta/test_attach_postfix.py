@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """movedctl attach postfix, on Postfix as Debian sets it up and on what administrators have made of it."""
 
 import contextlib

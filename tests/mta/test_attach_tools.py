@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """movedctl attach postfix beside what else writes main.cf and master.cf: postconf, templates, packages, older versions of us."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The daemon alone, asked over the milter protocol: what no mail server would let a test do."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Who is told the new address, and how many of them: the daemon's own rules, and what each mail server says of a client."""
 
 import contextlib

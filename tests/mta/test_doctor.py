@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """movedctl doctor: each diagnosis on a mail server that is really in that state, and what it says mends it."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What movedctl doctor gives as the mend of each finding, carried out as it stands there: doctor is then content."""
 
 import contextlib

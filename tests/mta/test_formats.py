@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The mail servers' own tables: what movedctl writes they read, and what they read movedctl reads the same."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Forwarding: who gets the mail in the end, through real mail servers that deliver to the server of the new addresses."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """movedctl hits: who still writes to the old addresses, counted from real mail on days that pass while the test runs."""
 
 import contextlib

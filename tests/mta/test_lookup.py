@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The lookup socket: what the maps say, to Postfix and on the socket itself, and what clients can do to each other."""
 
 import contextlib

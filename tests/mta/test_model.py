@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The rules of movedctl(8), written down a second time, and a daemon that has to say the same of random tables."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What reads our log and our exit status: fail2ban, logcheck and Icinga, each on what a real daemon wrote."""
 
 import os

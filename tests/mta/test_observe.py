@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Observe mode: what a week of looking shows, of mailboxes that are there and of those that the mail server refuses itself."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the daemon does with root's rights, and that it has none left: groups, capabilities, sockets, folders, the pid file."""
 
 import contextlib

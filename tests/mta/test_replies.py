@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the sender reads: each reply exactly, through real mail servers, over each kind of socket."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What goes wrong around the daemon, with real mail servers in front of it: no moved mailbox is ever accepted for that."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Starts and stops of the daemon that go another way than planned: a second one, sockets of systemd's, a log that blocks, signals."""
 
 import os

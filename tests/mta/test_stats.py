@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """movedctl stats: what the daemon has counted, as an administrator and a program read it."""
 
 import contextlib

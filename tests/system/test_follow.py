@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """milter-moved-follow.service on a Debian with systemd and PostgreSQL's own package."""
 
 import json

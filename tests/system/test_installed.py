@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What a postmaster has: milter-moved as 'make install' puts it, systemd, and the mail server's own Debian package."""
 
 import os

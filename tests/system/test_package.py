@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The Debian package, on a Debian with systemd and the mail server's own package: from its installation to its purge."""
 
 import contextlib

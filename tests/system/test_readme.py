@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """README is run: each of its blocks, pasted line by line into a machine with systemd and the mail server's own package."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A release: the tarball, the packages made of it, and that the same source gives the same bytes."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Debian 13: its compiler and libraries build this and pass the unit tests; attach and doctor with its Postfix 3.10."""
 
 import subprocess

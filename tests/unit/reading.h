@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/reading.h: what a format's reader says of a text. */
 #ifndef UNIT_READING_H
 #define UNIT_READING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/scratch.h: a temporary folder with a table in it, for the tests that need a real
  * one. */
 #ifndef UNIT_SCRATCH_H

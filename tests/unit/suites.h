@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/suites.h: every suite, one for each module. A new one is a row here, its file, and
  * a line in Makefile.am. */
 #ifndef UNIT_SUITES_H

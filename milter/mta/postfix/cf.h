@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/postfix/cf.h: the text of Postfix's main.cf or master.cf, edited in places without changing any other byte of
  * it. postconf(5), master(5). No I/O. Places are offsets into the text; an edit moves those after it. */
 #ifndef MTA_POSTFIX_CF_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/postfix/postfix.h: an installed Postfix and its parameters, read with its own programs. postconf(1),
  * postmap(1), master(5). Postfix 3.0 and later. */
 #ifndef MTA_POSTFIX_POSTFIX_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/postfix/postfix_attach.c: attach and detach for Postfix, as struct mta has them */
 #include "base/endpoint.h"
 #include "mta/attachment.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/postfix/postfix_ours.h: what attach puts into main.cf and master.cf. It is found by its names, wherever postconf(1)
  * or an administrator has moved it. Works on texts; only the defaults of Postfix are asked for. */
 #ifndef MTA_POSTFIX_POSTFIX_OURS_H

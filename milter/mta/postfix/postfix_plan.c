@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "mta/postfix/postfix_plan.h"
 
 #include "mta/postfix/postfix_ours.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/postfix/postfix_plan.h: plans where our milter and maps are added to a Postfix configuration. Works on
  * its text: nothing is written. */
 #ifndef MTA_POSTFIX_POSTFIX_PLAN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/postfix/postfix_socket.h: the sockets of milter-moved as smtpd sees them: how smtpd_milters names ours,
  * whether Postfix can open it, and moving it to where a chrooted smtpd can. MILTER_README, master(5). */
 #ifndef MTA_POSTFIX_POSTFIX_SOCKET_H

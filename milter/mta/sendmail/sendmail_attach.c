@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/sendmail/sendmail_attach.c: attach and detach for Sendmail, as struct mta has them */
 #include "base/endpoint.h"
 #include "mta/attachment.h"

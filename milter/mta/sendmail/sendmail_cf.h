@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/sendmail/sendmail_cf.h: makes a sendmail.cf from a sendmail.mc with m4, and reads it. */
 #ifndef MTA_SENDMAIL_SENDMAIL_CF_H
 #define MTA_SENDMAIL_SENDMAIL_CF_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "mta/sendmail/sendmail_check.h"
 
 #include "base/endpoint.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/sendmail/sendmail_check.h: what attach checks in the text of a sendmail.cf, cf, before and after
  * milter-moved is in it. Each int function returns 0, or -1 with err (EX_CONFIG) unless it says otherwise.
  * cf_path and mc_path are for messages. */

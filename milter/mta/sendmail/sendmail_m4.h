@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/sendmail/sendmail_m4.h: writes the rules by which Sendmail asks the map reply of the lookup socket about
  * each recipient, and answers with the texts of our configuration. cf.README of Sendmail, Local_check_rcpt. */
 #ifndef MTA_SENDMAIL_SENDMAIL_M4_H

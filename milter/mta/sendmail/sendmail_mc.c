@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "mta/sendmail/sendmail_mc.h"
 
 #include "mta/sendmail/sendmail_cf.h"

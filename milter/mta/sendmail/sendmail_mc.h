@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/sendmail/sendmail_mc.h: what attach puts into a sendmail.mc, between marker lines. Works on its text. */
 #ifndef MTA_SENDMAIL_SENDMAIL_MC_H
 #define MTA_SENDMAIL_SENDMAIL_MC_H

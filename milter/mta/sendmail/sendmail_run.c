@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "mta/sendmail/sendmail_run.h"
 
 #include "mta/files.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/sendmail/sendmail_run.h: runs Sendmail's makefile, its address test mode, and tells the running daemon to
  * restart. */
 #ifndef MTA_SENDMAIL_SENDMAIL_RUN_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // goclient asks a milter about recipients by means of github.com/emersion/go-milter, a client of the milter protocol
 // that shares no line with libmilter or with the tests' own.
 //
