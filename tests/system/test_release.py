@@ -12,12 +12,14 @@ VERSION = re.search(r"^AC_INIT\(\[milter-moved\], \[(.*)\]\)$", (place.SOURCE / 
 
 
 class Release(unittest.TestCase):
-    def test_two_clones_give_the_same_tarball(self):
+    def test_two_clones_give_the_same_tarball_and_each_file_has_a_licence(self):
         if not (place.SOURCE / ".git").exists():
             raise unittest.SkipTest("there is no git repository here")
         with place.folder() as folder:
             clone = folder / "clone"
             subprocess.run(["git", "clone", "-q", place.SOURCE, clone], check=True)
+            done = subprocess.run(["reuse", "--root", clone, "lint"], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stdout)
             done = subprocess.run([clone / "contrib/release", "--untested", VERSION, folder], capture_output=True, text=True)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertRegex(done.stdout, rf"^[0-9a-f]{{64}}  milter-moved-{VERSION}\.tar\.xz\n")
