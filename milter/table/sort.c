@@ -148,27 +148,29 @@ static int write_error(const struct sort *sort, struct error *err)
 }
 
 /* Not every file system has O_TMPFILE. */
-static int open_unnamed(int folder)
+static int open_unnamed(const struct place *place)
 {
-    char name[32];
-    int file = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int file = openat(place->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (file >= 0)
         return file;
-    snprintf(name, sizeof name, "sort-%ld", (long)getpid());
-    file = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    file = openat(place->folder, place->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                  0600);
     if (file >= 0)
-        unlinkat(folder, name, 0);
+        unlinkat(place->folder, place->name, 0);
     return file;
 }
 
+/* A name in the folder is looked for, not the folder: that may be /tmp, of which root controls its own names alone. */
 static FILE *open_file(const char *folder)
 {
+    char path[PATH_MAX];
     struct place place;
     int fd = -1;
-    if (place_find(&place, folder, NULL) != 0)
+    snprintf(path, sizeof path, "%s/sort-%ld", folder, (long)getpid());
+    if (place_find(&place, path, NULL) != 0)
         return NULL;
     if (place_enter(&place, NULL) == 0) {
-        fd = open_unnamed(place.folder);
+        fd = open_unnamed(&place);
         place_leave(&place);
     }
     int reason = errno;

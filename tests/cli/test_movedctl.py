@@ -439,6 +439,8 @@ class Csv(MovedctlCase):
         mixed = [olds[i * 7919 % 40000] for i in range(40000)]
         self.movedctl("add", "@gone.example", "--gone")
         text = "old,new\n" + "".join(f"{old},x@new.example\n" for old in mixed)
+        done = self.ctl("import", "--dry-run", "--replace-all", "-", stdin=text, env={"TMPDIR": "/tmp"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(self.movedctl("import", "--replace-all", "-", stdin=text), "40000 added, 0 changed, 1 removed, 0 unchanged\n")
         listed = [line.split("\t")[0] for line in self.movedctl("list").splitlines()]
         self.assertEqual(listed, sorted(olds, key=lambda old: old.split("@")[::-1]))
