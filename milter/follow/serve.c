@@ -17,7 +17,8 @@ struct following {
     const struct follow *follow;
     struct step_work step;
     struct follow_state state;
-    struct follow_state written; /* but for its skipped rows */
+    struct follow_state written;                        /* but for its skipped rows */
+    char unwritten[sizeof((struct error *)NULL)->text]; /* why that failed last, said once */
     size_t skipped_written;
     bool is_ready;
 };
@@ -54,8 +55,12 @@ static void write_state(struct following *session)
         return;
     if ((session->step.table != NULL &&
          table_count(session->step.table, &session->state.entries, &err) != 0) ||
-        state_write(now, session->follow->path, &err) != 0)
-        say(session, err.text);
+        state_write(now, session->follow->path, &err) != 0) {
+        if (strcmp(err.text, session->unwritten) != 0)
+            say(session, err.text);
+        snprintf(session->unwritten, sizeof session->unwritten, "%s", err.text);
+    } else
+        session->unwritten[0] = '\0';
     session->written = *now;
     session->written.skipped = (struct skipped){NULL, 0, 0};
 }

@@ -270,7 +270,10 @@ class Allowed(HostileCase):
     """What goes on working, and as whom."""
 
     def owners(self, folder):
-        return {path.name: (path.stat().st_uid, path.stat().st_gid, oct(path.stat().st_mode & 0o7777)) for path in [folder, *folder.iterdir()]}
+        """Those of the folder and what is in it; hits/, which may be there already, is the user's."""
+        found = {path.name: (path.stat().st_uid, path.stat().st_gid, oct(path.stat().st_mode & 0o7777)) for path in [folder, *folder.iterdir()]}
+        self.assertIn(found.pop("hits", None), (None, (self.account.pw_uid, self.account.pw_gid, "0o2770")))
+        return found
 
     def of(self, user, name):
         return {name: (*user, "0o2770"), "data.mdb": (*user, "0o660"), "lock.mdb": (*user, "0o660")}
