@@ -163,7 +163,7 @@ POSTFIX = (
 )
 
 
-class OnPostfix(Mends):
+class PostfixMends(Mends):
     def setUp(self):
         super().setUp()
         self.server = self.stack.enter_context(Stock(self.folder / "p", CLASSES.format(folder=self.folder / "p")))
@@ -195,6 +195,8 @@ class OnPostfix(Mends):
         self.hold()
         self.hears("551 ")
 
+
+class OnPostfix(PostfixMends):
     def test_each_mend_of_what_is_wrong_with_its_configuration(self):
         self.hears("551 ")
         self.files = self.server.files()
@@ -311,7 +313,7 @@ class OnPostfix(Mends):
             self.mends(name, "--domain", "old.example", by_hand=lambda line, mend=mend: not line.startswith("$") and not self.run_(mend))
 
 
-class OutsideTheChroot(OnPostfix):
+class OutsideTheChroot(PostfixMends):
     def attach(self):
         self.daemon.stop()
         self.daemon.address = self.daemon.socket.address = self.daemon.folder / "milter.sock"
@@ -319,7 +321,7 @@ class OutsideTheChroot(OnPostfix):
         self.daemon.configure(socket=f"unix:{self.daemon.address}", lookup_socket=f"unix:{self.daemon.lookups}")
         self.daemon.start()
 
-    def test_each_mend_of_what_is_wrong_with_its_configuration(self):
+    def test_the_socket_is_not_in_the_chroot(self):
         self.run_(f"postconf -e 'smtpd_milters = {{{{ unix:{self.daemon.address}, default_action=tempfail }}}}'; postfix reload")
         self.hears("451 ", "daemon@old.example")
         self.daemon.address = self.server.folder / "queue/milter-moved/milter.sock"

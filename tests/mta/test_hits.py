@@ -59,7 +59,10 @@ class HitsCase(unittest.TestCase):
 
     def counted(self, old, count):
         """Waits until so many mails are counted for the entry, and returns its row."""
-        place.until(lambda: self.hits(old)[old]["count"] >= count, f"{count} mails to {old}: {self.hits(old)}\n{self.daemon.log()[-3000:]}")
+        def is_counted():
+            done = self.daemon.ctl("hits", "--json", old, env=self.daemon.env)  # fails while the daemon makes hits/ again
+            return done.returncode == 0 and json.loads(done.stdout)[0]["count"] >= count
+        place.until(is_counted, f"{count} mails to {old}")
         row = self.hits(old)[old]
         self.assertEqual(row["count"], count)
         return row
