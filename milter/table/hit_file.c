@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FOLDER    "hits"
@@ -165,6 +166,14 @@ static int find_folder(struct table *files, enum table_mode mode, struct error *
     return rc;
 }
 
+/* The daemon may be making it: LMDB would want to write to an empty file that is open for reading alone. */
+static bool is_empty(const struct table *files)
+{
+    struct stat status;
+    return fstatat(files->place.folder, "data.mdb", &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(status.st_mode) && status.st_size == 0;
+}
+
 int hit_file_open(struct hit_file **out, const char *table, enum table_mode mode, struct error *err)
 {
     char path[PATH_MAX];
@@ -177,6 +186,8 @@ int hit_file_open(struct hit_file **out, const char *table, enum table_mode mode
     if (file->files != NULL) {
         file->files->databases = DATABASES;
         rc = find_folder(file->files, mode, err);
+        if (rc == 0 && mode == TABLE_READ && is_empty(file->files))
+            rc = error_set(err, EX_NOINPUT, "%s: nothing has been counted yet", path);
         if (rc == 0)
             rc = table_open_any(file->files, mode, err);
         place_free(&file->files->place);
