@@ -25,7 +25,7 @@ const char *const *const *unit_restarts(void);
 /* Runs them. Returns whether there are any and all succeed. */
 bool unit_restart(void);
 
-/* Whether milter-moved.socket is active: then the sockets are made anew with it alone, in the group of their folder. */
+/* Whether milter-moved.socket is active: then the sockets are made again with it alone, in the group of their folder. */
 #define UNIT_REGROUP "systemctl restart milter-moved.socket gives it the group of its folder"
 bool unit_holds_sockets(void);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/lib/days.c: a process on another day (LD_PRELOAD): the clock is ahead by as many days as stand in the file that
- * $TEST_DAYS names, read anew each time, so that a test can have the day pass while a daemon runs. */
+ * $TEST_DAYS names, read again each time, so that a test can have the day pass while a daemon runs. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
