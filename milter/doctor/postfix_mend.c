@@ -114,18 +114,21 @@ static void put_drop(FILE *out, const struct subject *subject, const char *name,
     char *rest = value == NULL ? NULL : calloc(strlen(value) + 2, 1);
     const char *at = value, *item;
     bool found = false;
-    size_t length, last = 0; /* where the last item of rest begins */
+    size_t length, used = 0, last = 0; /* of rest: octets, and where the last item begins */
     while (rest != NULL && (item = next_item(&at, &length)) != NULL) {
         char *copy = strndup(item, length);
         bool meant = copy != NULL && *copy != '$' && is_meant(view, subject->service, copy);
         found = found || meant;
         if (meant && strncmp(rest + last + (rest[last] == ' '), "check_", 6) == 0)
-            rest[last] = '\0';
+            used = last;
         if (!meant) {
-            last = strlen(rest);
-            strcat(rest, last > 0 ? " " : "");
-            strncat(rest, item, length);
+            last = used;
+            if (used > 0)
+                rest[used++] = ' '; /* where value has one separator or more */
+            memcpy(rest + used, item, length);
+            used += length;
         }
+        rest[used] = '\0';
         free(copy);
     }
     if (found)
