@@ -31,7 +31,7 @@ class Server:
 
     def __enter__(self):
         self.process = place.Process(on_core(0, *self.command), self.folder / f"{self.name}.log")
-        place.until(lambda: place.listens(self.socket), f"{self.name} listens:\n{self.process.printed()}")
+        place.until(lambda: place.listens(self.socket), f"{self.name} listens", self.process.printed)
         return self
 
     def __exit__(self, *_):

@@ -8,7 +8,7 @@ import unittest
 
 from lib import place
 from lib.follower import FollowCase, Store
-from lib.postgresql import PostgreSQL, free_port, wait_for_lag
+from lib.postgresql import PostgreSQL, wait_for_lag
 
 ROWS = "INSERT INTO moved (old_address, new_address) SELECT 'u' || i || '@old.example', 'u' || i || '@new.example' FROM generate_series({}, {}) i"
 
@@ -270,7 +270,7 @@ class Service(FollowCase):
         program = pathlib.Path("/usr/sbin/pgbouncer")
         if not program.exists():
             place.lacking("no pgbouncer")
-        port = free_port()
+        port, = place.free_ports(1)
         folder = self.store.folder / "pool"
         folder.mkdir(mode=0o777)
         (folder / "ini").write_text(
@@ -352,7 +352,7 @@ class Refusals(FollowCase):
             (78, "database \"none\" does not exist", {"connect": self.store.connect("moved_follow", "none")}),
             (78, "movedctl schema pgsql", {"connect": self.store.connect("moved_follow", "bare")}),
             (78, "movedctl schema pgsql", {"connect": here, "schema": "other"}),
-            (69, "refused", {"connect": f"host=127.0.0.1 port={free_port()} user=moved_follow dbname=postgres"}),
+            (69, "refused", {"connect": f"host=127.0.0.1 port={place.free_ports(1)[0]} user=moved_follow dbname=postgres"}),
         ):
             with self.subTest(source=source):
                 host = self.host()

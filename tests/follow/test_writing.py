@@ -226,7 +226,7 @@ class Replaced(FollowCase):
         shutil.chown(mx.table / "new.mdb", *data.stat()[4:6])
         (mx.table / "new.mdb").rename(data)
         self.assertNotEqual(data.stat().st_ino, old)
-        place.until(lambda: self.uses(pid, data), f"the follower has the new file:\n{mx.follower.printed()}")
+        place.until(lambda: self.uses(pid, data), "the follower has the new file", mx.follower.printed)
         self.store.put(bo="bo@new.example")
         mx.until_same(self.store)
         self.assertTrue(self.locks(pid, lock))

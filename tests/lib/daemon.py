@@ -125,12 +125,12 @@ class Daemon:
 
     def start(self):
         self.process = self.launch()
-        place.until(self.answers, f"milter-moved answers:\n{self.log()}")
+        place.until(self.answers, "milter-moved answers", self.log)
         return self
 
     def answers(self):
         if not self.process.lives():
-            raise AssertionError(f"milter-moved ended with {self.process.wait()}:\n{self.log()}")
+            raise AssertionError(f"milter-moved ended with {self.process.wait()}:\n{self.log()[-3000:]}")
         return place.listens(self.address)
 
     def log(self):
@@ -147,11 +147,15 @@ class Daemon:
         """How often these words stand in the log."""
         return self.log().count(words)
 
+    def logged(self, words, times=1):
+        """Waits until these words stand in the log as often as that, since a thread of its own writes it; returns how often they do."""
+        return place.until(lambda: self.count(words) >= times and self.count(words), f"'{words}' in the log {times} times", self.log)
+
     def reload(self, words="configuration read again"):
         """SIGHUP, and waits for its log line."""
         before = self.count(words)
         self.process.kill(signal.SIGHUP)
-        place.until(lambda: self.count(words) > before, f"'{words}' in the log:\n{self.log()}")
+        place.until(lambda: self.count(words) > before, f"'{words}' in the log", self.log)
 
     def stop(self, number=signal.SIGTERM):
         """Ends it and returns its exit status."""

@@ -68,7 +68,7 @@ class Host(Daemon):
         return {line.split("\t")[0]: line.split("\t")[1] for line in lines}
 
     def until_same(self, store, seconds=place.PATIENCE):
-        place.until(lambda: self.has() == store.entries(), f"the table has what the store has: {self.status()}", seconds)
+        place.until(lambda: self.has() == store.entries(), f"the table has what the store has: {self.status()}", seconds=seconds)
 
     def __enter__(self):
         return self

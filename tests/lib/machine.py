@@ -90,9 +90,9 @@ class Machine:
             ["unshare", "--pid", "--mount", "--uts", "--ipc", "--net", "--cgroup", "--fork", "--kill-child=KILL",
              place.SOURCE / "tests/lib/machine-boot", self.lower, self.folder],
             self.folder.parent / f"{self.folder.name}.log", preexec_fn=self.cgroup.join)
-        self.pid = place.until(self._find_first, f"the machine's first process is there:\n{self.unshare.printed()}")
+        self.pid = place.until(self._find_first, "the machine's first process is there", self.unshare.printed)
         place.until(lambda: self.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded"),
-                    f"the machine has booted:\n{self.unshare.printed()}")
+                    "the machine has booted", self.unshare.printed)
 
     def _find_first(self):
         if not self.unshare.lives():

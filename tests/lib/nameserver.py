@@ -75,7 +75,7 @@ class NameServer:
 
     def _is_up(self):
         if not self.process.lives():
-            raise AssertionError(f"unbound ended with {self.process.wait()}:\n{self.process.printed()}")
+            raise AssertionError(f"unbound ended with {self.process.wait()}:\n{self.process.printed()[-3000:]}")
         return "start of service" in self.process.printed()
 
     def asked(self):

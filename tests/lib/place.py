@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pathlib
+import random
 import shlex
 import shutil
 import signal
@@ -84,14 +85,20 @@ def has_ipv6():
     return True
 
 
+# Below those that the system gives to clients (ip(7), ip_local_port_range): no connection takes one of these away before
+# the test's server has bound it. In any order, so that two tests that run at the same time seldom try the same one.
+_ports = iter(random.sample(range(10000, 32000), 22000))
+
+
 def free_ports(count, host="127.0.0.1"):
-    """Ports of loopback that nobody listens on; all are held until the last is found, so no two are equal."""
-    with contextlib.ExitStack() as stack:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        probes = [stack.enter_context(socket.socket(family)) for _ in range(count)]
-        for probe in probes:
-            probe.bind((host, 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Ports of loopback that nobody has; none is given twice."""
+    found = []
+    while len(found) < count:
+        port = next(_ports)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            found.append(port)
+    return found
 
 
 @contextlib.contextmanager
@@ -105,15 +112,15 @@ def folder():
         shutil.rmtree(path, ignore_errors=True)
 
 
-def until(condition, what, seconds=PATIENCE):
-    """Waits for the condition and returns what it came to; what says in words what did not happen."""
+def until(condition, what, log=None, seconds=PATIENCE):
+    """Waits for the condition and returns what it came to; what says in words what did not happen, and log() what was logged."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"did not happen within {seconds} s: {what}")
+            raise AssertionError(f"did not happen within {seconds} s: {what}" + (f"\n{log()[-3000:]}" if log else ""))
         time.sleep(0.01)
 
 

@@ -139,7 +139,7 @@ class Postfix:
             if done.returncode != 0:
                 raise AssertionError(f"postfix start: {done.stdout}{done.stderr}{self.log()}")
             for port in self.ports.values():
-                place.until(lambda: place.listens(("127.0.0.1", port)), f"Postfix listens:\n{self.log()}")
+                place.until(lambda: place.listens(("127.0.0.1", port)), "Postfix listens", self.log)
         except BaseException:
             self.__exit__()
             raise
@@ -166,7 +166,7 @@ class Postfix:
         """Waits until nothing is on its way."""
         place.until(lambda: not any(file.is_file() for name in ("maildrop", "incoming", "active", "deferred", "bounce", "defer")
                                     for file in (self.folder / "queue" / name).rglob("*")),
-                    f"Postfix's queue is empty:\n{self.log()[-3000:]}")
+                    "Postfix's queue is empty", self.log)
 
     def talk(self, door):
         return Talk(self.ports[door])
@@ -183,4 +183,4 @@ class Postfix:
                 if f"Subject: {subject}\n" in text:
                     return text
             return None
-        return place.until(look, f"Postfix delivers '{subject}':\n{self.log()[-3000:]}")
+        return place.until(look, f"Postfix delivers '{subject}'", self.log)

@@ -7,7 +7,6 @@ import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
@@ -24,18 +23,12 @@ def binaries():
     return max(found, key=lambda path: float(path.split("/")[4]))
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class PostgreSQL:
     """A server that runs while the context is open. Its superuser is postgres, and anybody here may log in as anybody."""
 
     def __init__(self, folder, standby_of=None, **settings):
         self.folder, self.standby_of = pathlib.Path(folder), standby_of
-        self.data, self.port = self.folder / "data", free_port()
+        self.data, (self.port,) = self.folder / "data", place.free_ports(1)
         self.settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.folder,
                          "fsync": "off", "wal_level": "logical", "max_connections": 200, "shared_buffers": "64MB",
                          "autovacuum": "off", "logging_collector": "off", **settings}

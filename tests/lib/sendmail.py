@@ -89,7 +89,7 @@ class Sendmail:
                                      self.folder / "log", env=self.env)
         try:
             for port in self.ports.values():
-                place.until(lambda: self._listens(port), f"Sendmail listens:\n{self.log()}")
+                place.until(lambda: self._listens(port), "Sendmail listens", self.log)
         except BaseException:
             self.__exit__()
             raise
@@ -110,7 +110,7 @@ class Sendmail:
 
     def _listens(self, port):
         if not self.process.lives():
-            raise AssertionError(f"Sendmail ended:\n{self.log()}")
+            raise AssertionError(f"Sendmail ended:\n{self.log()[-3000:]}")
         return place.listens(("127.0.0.1", port))
 
     def __exit__(self, *_):
@@ -140,4 +140,4 @@ class Sendmail:
                 if f"Subject: {subject}\n" in text:
                     return text
             return None
-        return place.until(look, f"Sendmail queues '{subject}':\n{self.log()}")
+        return place.until(look, f"Sendmail queues '{subject}'", self.log)

@@ -5,6 +5,7 @@ import os
 import pathlib
 import pwd
 import re
+import smtplib
 
 from lib import place
 from lib.postfix import GROUP, OWNER, Postfix
@@ -77,7 +78,10 @@ class Stock(Postfix):
 
     def stranger(self, client="192.0.2.7", port=None):
         """A session of a client somewhere else, whatever mynetworks says of us."""
-        talk = Talk(port or self.ports["smtp"])
+        try:
+            talk = Talk(port or self.ports["smtp"])
+        except smtplib.SMTPException as error:
+            raise AssertionError(f"Postfix does not greet:\n{self.log()[-3000:]}") from error
         talk.say(f"XCLIENT ADDR={client} NAME=client.example")
         talk.say("EHLO client.example")
         return talk
@@ -104,6 +108,6 @@ class Stock(Postfix):
         def look():
             found = pattern.search(self.log()[before:])
             return found and found.group(1)
-        said = place.until(look, f"Postfix is done with '{subject}':\n{self.log()[-3000:]}")
+        said = place.until(look, f"Postfix is done with '{subject}'", self.log)
         self.read = len(self.log())
         return said

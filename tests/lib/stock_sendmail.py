@@ -203,7 +203,7 @@ class StockSendmail:
         self.process = place.Process(["sendmail", "-C", self.cf, "-bD"], self.folder / "log", env=self.env)
         try:
             for port in self.ports.values():
-                place.until(lambda: self._listens(port), f"Sendmail listens:\n{self.log()}")
+                place.until(lambda: self._listens(port), "Sendmail listens", self.log)
         except BaseException:
             self.stop()
             raise
@@ -211,7 +211,7 @@ class StockSendmail:
 
     def _listens(self, port):
         if not self.process.lives():
-            raise AssertionError(f"Sendmail ended:\n{self.log()}")
+            raise AssertionError(f"Sendmail ended:\n{self.log()[-3000:]}")
         return place.listens(("127.0.0.1", port))
 
     def stop(self):
@@ -251,7 +251,7 @@ class StockSendmail:
         def ask():
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 return self.rcpt("victim@elsewhere.example")
-        said = place.until(ask, f"Sendmail answers:\n{self.log()}")
+        said = place.until(ask, "Sendmail answers", self.log)
         if not said.startswith(("4", "5")):
             raise AssertionError(f"an open relay: {said}")
 
@@ -283,4 +283,4 @@ class StockSendmail:
         def look():
             return next((path for path in (self.folder / "spool").iterdir()
                          if f"Subject: {subject}\n" in path.read_text(errors="replace")), None)
-        return place.until(look, f"'{subject}' is delivered:\n{self.log()}")
+        return place.until(look, f"'{subject}' is delivered", self.log)

@@ -263,7 +263,7 @@ class Foreign(Case):
         self.assert_closed()
         for recipient, reply in zip(ASKED, expected):
             with contextlib.suppress(AssertionError):
-                place.until(lambda: self.postfix.rcpt(recipient).startswith(reply), "", seconds=20)
+                place.until(lambda: self.postfix.rcpt(recipient).startswith(reply), "the reply is the one that is expected")
             said = self.postfix.rcpt(recipient)
             self.assertTrue(said.startswith(reply), f"{stage}: {recipient} gets not {reply}, but {said}\n{self.postfix.log()[-2000:]}")
         self.assert_closed()

@@ -78,7 +78,7 @@ class Case(unittest.TestCase):
     def hears(self, recipient, expected):
         """A reload is seen by each smtpd when it is done with what it has: so it is waited for."""
         try:
-            place.until(lambda: self.postfix.rcpt(recipient).startswith(expected), expected, seconds=20)
+            place.until(lambda: self.postfix.rcpt(recipient).startswith(expected), expected)
         except AssertionError:
             self.assertEqual(self.postfix.rcpt(recipient), expected, self.postfix.log()[-2000:])
         self.assert_closed()

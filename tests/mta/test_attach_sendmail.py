@@ -371,7 +371,7 @@ class Texts(Case):
                          "550 5.1.6 <left@old.example>... # left@old.example's mailbox is `gone'")
         self.assertEqual(self.sendmail.rcpt("quoted@old.example"),
                          "550 5.7.1 <quoted@old.example>... R$* quoted@old.example S5 <")
-        self.assertEqual(self.daemon.count("entry=quoted@old.example, rule=unwritable, reply=550 5.7.1 "), 1)
+        self.assertEqual(self.daemon.logged("entry=quoted@old.example, rule=unwritable, reply=550 5.7.1 "), 1)
         self.assertEqual(self.sendmail.rcpt("utf@old.example"),
                          "550 5.7.1 <utf@old.example>... R$* utf@old.example S5 <")
         (self.daemon.table / "data.mdb").rename(self.folder / "table")

@@ -308,12 +308,12 @@ class Forward(Alone):
         self.assertEqual(self.ask("<a@old.example>"), "451 4.4.6 Forwarding loop; try again later")
         self.assertEqual(self.ask("<b@old.example>"), "550 5.1.6 User not local; no forwarding address")
         place.until(lambda: self.daemon.count("rule=loop, reply=451 4.4.6") == 1 and self.daemon.count("rule=loop, reply=550") == 1,
-                    f"both in the log:\n{self.daemon.log()}")
+                    "both in the log", self.daemon.log)
 
     def test_what_was_replaced_is_logged_with_the_queue_id(self):
         self.forward(("<al+x@old.example>",))
         place.until(lambda: self.daemon.count("4XkQ2z1: to=<al+x@old.example>, forwarded=<al+x@new.example>") == 1,
-                    f"the line in the log:\n{self.daemon.log()}")
+                    "the line in the log", self.daemon.log)
 
     def packets(self, *recipients):
         """What was agreed on, and how many packets a session of one message takes each way."""
@@ -380,7 +380,7 @@ class Observe(Alone):
             milter.macros("R", rcpt_mailer="virtual", rcpt_addr="alice@old.example")
             self.assertEqual(milter.rcpt("<alice@old.example>"), NEW)
         observed = f"client=client.example[{STRANGER}], from=<sender@client.example>, entry=alice@old.example, observed reply={NEW}"
-        place.until(lambda: self.daemon.count(observed) == 2, f"'{observed}' twice in the log:\n{self.daemon.log()}")
+        place.until(lambda: self.daemon.count(observed) == 2, f"'{observed}' twice in the log", self.daemon.log)
         counted = json.loads(self.daemon.movedctl("stats", "--json"))
         self.assertEqual([counted[name] for name in ("milter.moved", "observed.moved", "observed.not_listed")], [1, 2, 1])
 
@@ -546,7 +546,7 @@ class Stopping(Alone):
         with Milter(self.daemon.address) as milter:
             milter.begin(STRANGER)
             self.assertEqual(self.daemon.stop(), 0)
-        self.assertEqual(self.daemon.count("cut off"), 1)
+        self.assertEqual(self.daemon.logged("cut off"), 1)
 
 
 class Crowded(Alone):
@@ -596,7 +596,7 @@ class Overlap(Alone):
             self.daemon.configure(socket=f"unix:{folder}/milter.sock", lookup_socket=f"unix:{folder}/lookup.sock")
             process = self.daemon.launch(umask=umask)
             self.addCleanup(process.end)
-            place.until(lambda: place.listens(folder / "lookup.sock"), f"it listens:\n{self.daemon.log()}")
+            place.until(lambda: place.listens(folder / "lookup.sock"), "it listens", self.daemon.log)
             self.assertEqual(folder.stat().st_mode & 0o777, 0o755)
             process.end()
             folder.rmdir()
@@ -746,7 +746,7 @@ class Table(Alone):
             self.assertEqual(self.ask(), NEW, name)
             self.assertEqual(self.daemon.ctl("add", f"{name}@old.example", "b@new.example").returncode, 0, name)
             self.assertIn("b@new.example", self.ask(f"<{name}@old.example>"))
-        self.assertGreaterEqual(self.daemon.count(self.DAMAGED), len(self.LOCK_BREAKS))
+        self.daemon.logged(self.DAMAGED, len(self.LOCK_BREAKS))
         self.assertTrue(self.daemon.process.lives())
 
     def test_a_damaged_lock_file_that_another_program_uses_waits_for_that(self):

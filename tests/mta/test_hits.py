@@ -59,7 +59,7 @@ class HitsCase(unittest.TestCase):
 
     def counted(self, old, count):
         """Waits until so many mails are counted for the entry, and returns its row."""
-        place.until(lambda: self.hits(old)[old]["count"] >= count, f"{count} mails to {old}: {self.hits(old)}\n{self.daemon.log()[-3000:]}")
+        place.until(lambda: self.hits(old)[old]["count"] >= count, f"{count} mails to {old}: {self.hits(old)}", self.daemon.log)
         row = self.hits(old)[old]
         self.assertEqual(row["count"], count)
         return row
@@ -273,10 +273,10 @@ class Faults(HitsCase):
     def is_lost(self, mails):
         for _ in range(mails):
             self.assertEqual(self.mail("eva@client.example", "al@old.example"), ["551 5.1.6 User not local; please try <al@new.example>"])
-        place.until(lambda: self.stats()["hits_lost"] == mails, f"{mails} lost: {self.stats()}\n{self.daemon.log()[-2000:]}")
+        place.until(lambda: self.stats()["hits_lost"] == mails, f"{mails} lost: {self.stats()}", self.daemon.log)
         self.mail("eva@client.example", "al@old.example")
         place.until(lambda: self.stats()["hits_lost"] == mails + 1, "one more is lost")
-        self.assertEqual(self.daemon.count("not counted"), 1, self.daemon.log())
+        self.assertEqual(self.daemon.logged("not counted"), 1, self.daemon.log())
 
     def damaged(self, damage):
         self.mail("eva@client.example", "al@old.example")

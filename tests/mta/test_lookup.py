@@ -64,7 +64,7 @@ class Lookups(unittest.TestCase):
     def test_an_answer_that_a_sender_reads_is_logged(self):
         self.client().ask("reply 192.0.2.7 0 0 alice@old.example")
         line = "to=<alice@old.example>, client=unknown[192.0.2.7], map=reply, entry=alice@old.example, reply=551 5.1.6"
-        place.until(lambda: self.daemon.count(line) == 1, f"the line in the log:\n{self.daemon.log()}")
+        place.until(lambda: self.daemon.count(line) == 1, "the line in the log", self.daemon.log)
 
     def test_a_new_entry_is_found_by_the_next_look_up(self):
         client = self.client()
@@ -173,7 +173,7 @@ class Lookups(unittest.TestCase):
                         "reply 192.0.2.7 0 0 alice@old.example"):
             self.assertEqual(client.ask(request), "NOTFOUND ")
         place.until(lambda: self.daemon.count("map=reply, entry=alice@old.example, observed reply=551") == 1,
-                    f"the line in the log:\n{self.daemon.log()}")
+                    "the line in the log", self.daemon.log)
 
     def test_an_open_connection_is_served_while_sessions_are_drained_and_holds_the_end_up_no_longer(self):
         client = self.client()
@@ -186,7 +186,7 @@ class Lookups(unittest.TestCase):
     def test_a_restart_that_overlaps_leaves_the_new_socket(self):
         other = self.daemon.launch()
         self.addCleanup(other.end)
-        place.until(lambda: self.daemon.count("ready on") == 2, f"both are ready:\n{self.daemon.log()}")
+        place.until(lambda: self.daemon.count("ready on") == 2, "both are ready", self.daemon.log)
         self.session.close()
         self.daemon.stop()
         self.stack.enter_context(self.daemon.session())

@@ -47,7 +47,7 @@ class ObserveCase(unittest.TestCase):
         for mailbox, sender in ((PRESENT, "eva@client.example"), (REMOVED, "eva@client.example"), (REMOVED, "")):
             new = mailbox.replace("old", "new")
             line = f"[127.0.0.1], from=<{sender}>, entry={mailbox}, observed reply={MOVED.format(new)}"
-            place.until(lambda: self.daemon.count(line) == 1, f"'{line}' in the log:\n{self.daemon.log()}")
+            place.until(lambda: self.daemon.count(line) == 1, f"'{line}' in the log", self.daemon.log)
         self.assertEqual(self.stats("milter", "observed"), {"observed.moved": 3, "observed.not_listed": 1})
         expected = {PRESENT: 1, REMOVED: 2}
         place.until(lambda: self.counted() == expected, f"hits are {expected}: {self.counted()}")

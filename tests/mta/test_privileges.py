@@ -61,7 +61,7 @@ class AsRoot(unittest.TestCase):
 
     def answers(self, process):
         place.until(lambda: not process.lives() or place.listens(self.daemon.lookups) and place.listens(self.daemon.address),
-                    f"it listens:\n{self.daemon.log()}")
+                    "it listens", self.daemon.log)
         self.assertTrue(process.lives(), self.daemon.log())
         self.assertEqual(ask(self.daemon.address, "<alice@old.example>"), NEW)
 
