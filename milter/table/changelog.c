@@ -94,11 +94,11 @@ static int count_records(MDB_cursor *cursor, size_t *out)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static int touch_count(struct table_view *view, void *data)
+static int count_entries(const struct table_view *view, size_t *out)
 {
     MDB_stat status;
     struct mark mark;
-    size_t records, *out = data;
+    size_t records;
     int rc = mdb_stat(view->txn, view->table->entries, &status);
     if (rc == 0)
         rc = count_records(view->cursor, &records);
@@ -112,7 +112,9 @@ static int touch_count(struct table_view *view, void *data)
 
 int table_view_count(struct table_view *view, size_t *out)
 {
-    return view_guarded(view, touch_count, out);
+    int rc;
+    GUARDED(rc, count_entries(view, out));
+    return rc;
 }
 
 int table_count(struct table *table, size_t *out, struct error *err)
@@ -346,56 +348,46 @@ int changelog_items(MDB_txn *txn, MDB_dbi entries, uint64_t number, uint64_t rec
     return rc;
 }
 
-struct look {
-    uint64_t number; /* of the change; 0: the last */
-    uint64_t record;
-    struct change change;
-    unsigned char items[CHANGELOG_ITEMS_MAX];
-    size_t length;
-};
-
-static int touch_head(struct table_view *view, void *data)
+/* Each reads one record in a view of its own. */
+static enum table_result look_up_head(struct table *table, uint64_t number, struct change *out,
+                                      struct error *err)
 {
-    struct look *look = data;
-    return changelog_head(view->cursor, look->number, &look->change);
-}
-
-static int touch_items(struct table_view *view, void *data)
-{
-    struct look *look = data;
-    return changelog_items(view->txn, view->table->entries, look->number, look->record, look->items,
-                           &look->length);
-}
-
-/* Returns 1 if touch has found its record, 0 if there is none, or -1 with err. */
-static int look_up(struct table *table, int (*touch)(struct table_view *view, void *data),
-                   struct look *look, struct error *err)
-{
+    int rc;
     struct table_view *view = table_view_open(table, err);
     if (view == NULL)
-        return -1;
-    int rc = view_guarded(view, touch, look);
+        return TABLE_FAILED;
+    GUARDED(rc, changelog_head(view->cursor, number, out));
     table_view_close(view);
-    if (rc == 0 || rc == MDB_NOTFOUND)
-        return rc == 0;
-    return table_lmdb_error(err, table, rc);
+    return table_result_of(table, rc, err);
+}
+
+static enum table_result look_up_items(struct table *table, uint64_t number, uint64_t record,
+                                       unsigned char *out, size_t *length, struct error *err)
+{
+    int rc;
+    struct table_view *view = table_view_open(table, err);
+    if (view == NULL)
+        return TABLE_FAILED;
+    GUARDED(rc, changelog_items(view->txn, table->entries, number, record, out, length));
+    table_view_close(view);
+    return table_result_of(table, rc, err);
 }
 
 int changelog_each(struct table *table,
                    int (*each)(const struct change *change, void *data, struct error *err),
                    void *data, struct error *err)
 {
-    struct look look = {.number = 0};
-    int rc;
-    while ((rc = look_up(table, touch_head, &look, err)) > 0) {
-        int said = each(&look.change, data, err);
+    struct change change;
+    enum table_result result = look_up_head(table, 0, &change, err);
+    while (result == TABLE_FOUND) {
+        int said = each(&change, data, err);
         if (said != 0)
             return said;
-        look.number = look.change.number - 1;
-        if (look.number == 0)
+        if (change.number == 1)
             return 0;
+        result = look_up_head(table, change.number - 1, &change, err);
     }
-    return rc;
+    return result == TABLE_FAILED ? -1 : 0;
 }
 
 static int decode_item(struct entry *before, struct entry *after, struct change_entry *out,
@@ -412,7 +404,7 @@ static int decode_item(struct entry *before, struct entry *after, struct change_
 }
 
 /* Of one record. */
-static int each_item(const struct look *look,
+static int each_item(const unsigned char *items, size_t left,
                      int (*each)(const struct change_entry *entry, void *data, struct error *err),
                      void *data, struct error *err)
 {
@@ -420,9 +412,7 @@ static int each_item(const struct look *look,
     struct change_entry entry;
     struct entry before, after;
     size_t length;
-    for (size_t at = 0;
-         (length = change_first_item(&item, look->items + at, look->length - at)) > 0;
-         at += length) {
+    for (; (length = change_first_item(&item, items, left)) > 0; items += length, left -= length) {
         int said = decode_item(&before, &after, &entry, &item, err);
         if (said == 0)
             said = each(&entry, data, err);
@@ -437,12 +427,15 @@ int changelog_each_entry(struct table *table, uint64_t number,
                                      struct error *err),
                          void *data, struct error *err)
 {
-    struct look look = {.number = number, .record = 1};
-    int rc;
-    for (; (rc = look_up(table, touch_items, &look, err)) > 0; look.record++) {
-        int said = each_item(&look, each, data, err);
+    unsigned char items[CHANGELOG_ITEMS_MAX];
+    size_t length;
+    enum table_result result;
+    for (uint64_t record = 1;
+         (result = look_up_items(table, number, record, items, &length, err)) == TABLE_FOUND;
+         record++) {
+        int said = each_item(items, length, each, data, err);
         if (said != 0)
             return said;
     }
-    return rc;
+    return result == TABLE_FAILED ? -1 : 0;
 }

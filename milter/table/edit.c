@@ -66,14 +66,6 @@ int table_edit_change(struct table_edit *edit, const MDB_val *key, const MDB_val
     return rc == 0 ? mdb_cursor_del(edit->cursor, 0) : rc;
 }
 
-static enum table_result edited(const struct table_edit *edit, int rc, struct error *err)
-{
-    if (rc == 0 || rc == MDB_NOTFOUND)
-        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
-    table_lmdb_error(err, edit->table, rc);
-    return TABLE_FAILED;
-}
-
 enum table_result table_edit_put(struct table_edit *edit, const struct entry *entry, bool replace,
                                  struct error *err)
 {
@@ -82,13 +74,13 @@ enum table_result table_edit_put(struct table_edit *edit, const struct entry *en
     const MDB_val after = {.mv_size = record_encode(record, entry), .mv_data = record};
     MDB_val before, key = entry_key(name, entry);
     enum table_result there =
-        edited(edit, mdb_get(edit->txn, edit->table->entries, &key, &before), err);
+        table_result_of(edit->table, mdb_get(edit->txn, edit->table->entries, &key, &before), err);
     int rc = 0;
     if (there == TABLE_ABSENT)
         rc = table_edit_change(edit, &key, NULL, &after);
     else if (there == TABLE_FOUND && replace && !table_same(&before, &after))
         rc = table_edit_change(edit, &key, &before, &after);
-    return rc == 0 ? there : edited(edit, rc, err);
+    return rc == 0 ? there : table_result_of(edit->table, rc, err);
 }
 
 enum table_result table_edit_del(struct table_edit *edit, const struct entry *old,
@@ -99,7 +91,7 @@ enum table_result table_edit_del(struct table_edit *edit, const struct entry *ol
     int rc = mdb_get(edit->txn, edit->table->entries, &key, &before);
     if (rc == 0)
         rc = table_edit_change(edit, &key, &before, NULL);
-    return edited(edit, rc, err);
+    return table_result_of(edit->table, rc, err);
 }
 
 int table_edit_rebuild(struct table_edit *edit)

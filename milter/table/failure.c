@@ -5,6 +5,14 @@
 #include <errno.h>
 #include <string.h>
 
+enum table_result table_result_of(const struct table *table, int rc, struct error *err)
+{
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
+    table_lmdb_error(err, table, rc);
+    return TABLE_FAILED;
+}
+
 int table_lmdb_error(struct error *err, const struct table *table, int rc)
 {
     switch (rc) {

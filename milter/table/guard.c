@@ -2,14 +2,8 @@
 #include "table/guard.h"
 
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
-
-struct guard {
-    sigjmp_buf place;
-    struct guard *outer;
-};
 
 static const int signals[] = {SIGBUS, SIGSEGV};
 #define SIGNALS (sizeof signals / sizeof *signals)
@@ -17,17 +11,15 @@ static const int signals[] = {SIGBUS, SIGSEGV};
 static struct sigaction before[SIGNALS];
 static _Thread_local struct guard *innermost;
 
-int guard_call(int (*touch)(void *data), void *data)
+void guard_enter(struct guard *guard)
 {
-    struct guard guard = {.outer = innermost};
-    int rc;
-    innermost = &guard;
-    if (sigsetjmp(guard.place, 0) == 0)
-        rc = touch(data);
-    else
-        rc = GUARD_FAULT;
-    innermost = guard.outer;
-    return rc;
+    guard->outer = innermost;
+    innermost = guard;
+}
+
+void guard_leave(const struct guard *guard)
+{
+    innermost = guard->outer;
 }
 
 void guard_give_up(void)

@@ -72,13 +72,6 @@ static int put_state(struct hit_file *file)
 
 /* ---- a transaction */
 
-struct doing {
-    struct hit_file *file;
-    unsigned flags;
-    int (*what)(struct hit_file *file, void *data);
-    void *data;
-};
-
 static int open_databases(struct hit_file *file, unsigned flags)
 {
     unsigned more = (flags & MDB_RDONLY) == 0 ? MDB_CREATE : 0;
@@ -90,21 +83,20 @@ static int open_databases(struct hit_file *file, unsigned flags)
     return rc == 0 ? mdb_dbi_open(file->txn, "meta", more, &file->meta) : rc;
 }
 
-static int touch_all(void *data)
+static int transact(struct hit_file *file, unsigned flags,
+                    int (*what)(struct hit_file *file, void *data), void *data)
 {
-    const struct doing *doing = data;
-    struct hit_file *file = doing->file;
-    bool writes = (doing->flags & MDB_RDONLY) == 0;
-    int rc = mdb_txn_begin(file->files->env, NULL, doing->flags, &file->txn);
+    bool writes = (flags & MDB_RDONLY) == 0;
+    int rc = mdb_txn_begin(file->files->env, NULL, flags, &file->txn);
     if (rc == 0)
-        rc = open_databases(file, doing->flags);
+        rc = open_databases(file, flags);
     if (rc == 0)
         rc = get_state(file);
     const struct hit_state before = rc == 0 ? file->state : (struct hit_state){.format = 0};
     if (rc == MDB_NOTFOUND && writes)
         rc = make_state(file);
     if (rc == 0)
-        rc = doing->what(file, doing->data);
+        rc = what(file, data);
     if (rc == 0 && writes && memcmp(&before, &file->state, sizeof before) != 0)
         rc = put_state(file);
     if (rc != 0)
@@ -114,22 +106,14 @@ static int touch_all(void *data)
     return mdb_txn_commit(txn);
 }
 
-static int abort_txn(void *txn)
-{
-    mdb_txn_abort(txn);
-    return 0;
-}
-
 int hit_file_do(struct hit_file *file, unsigned flags,
                 int (*what)(struct hit_file *file, void *data), void *data, struct error *err)
 {
-    struct doing doing = {file, flags, what, data};
-    int dead;
+    int rc, dead;
     if ((flags & MDB_RDONLY) == 0)
         mdb_reader_check(file->files->env, &dead);
-    int rc = guard_call(touch_all, &doing);
-    if (file->txn != NULL)
-        (void)guard_call(abort_txn, file->txn);
+    GUARDED(rc, transact(file, flags, what, data));
+    table_end_read(file->txn); /* NULL is fine */
     file->txn = NULL;
     if ((flags & MDB_RDONLY) == 0) /* smaller than this it is cut short */
         atomic_store(&file->files->size, table_file_size(file->files));

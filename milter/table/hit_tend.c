@@ -82,9 +82,8 @@ static bool is_incomplete(const struct log_reading *reading)
     return reading->news[reading->count - 1].number > reading->next;
 }
 
-static int take_news(void *data)
+static int take_news(struct log_reading *reading)
 {
-    struct log_reading *reading = data;
     struct hit_state *state = &reading->file->state;
     for (size_t i = reading->count; i-- > 0;) {
         const struct news *news = &reading->news[i];
@@ -105,8 +104,10 @@ static int take_news(void *data)
 static int take_lent(struct table *table, void *data)
 {
     struct log_reading *reading = data;
+    int rc;
     reading->table = table;
-    return guard_call(take_news, reading);
+    GUARDED(rc, take_news(reading));
+    return rc;
 }
 
 /* Where counting begins all entries are as old as that. */
@@ -182,9 +183,8 @@ static int look_at(const struct sweep *sweep, MDB_cursor *cursor, const MDB_val 
     return rc != 0 || has ? rc : mdb_cursor_del(cursor, 0);
 }
 
-static int sweep_some(void *data)
+static int sweep_some(struct sweep *sweep)
 {
-    struct sweep *sweep = data;
     struct hit_place *place = sweep->place;
     MDB_cursor *cursor;
     MDB_val value, key = {place->length, place->key};
@@ -211,10 +211,11 @@ static int sweep_some(void *data)
 static int sweep_lent(struct table *table, void *data)
 {
     struct sweep *sweep = data;
+    int rc;
     sweep->view = table_view_open(table, sweep->err);
     if (sweep->view == NULL)
         return MDB_BAD_TXN;
-    int rc = guard_call(sweep_some, sweep);
+    GUARDED(rc, sweep_some(sweep));
     table_view_close(sweep->view);
     return rc;
 }

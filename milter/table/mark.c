@@ -3,18 +3,11 @@
 
 #include "table/table_internal.h"
 
-static int touch_mark(struct table_view *view, void *out)
-{
-    return table_read_mark(view->txn, view->table->entries, out);
-}
-
 enum table_result table_get_mark(struct table_view *view, struct mark *out, struct error *err)
 {
-    int rc = view_guarded(view, touch_mark, out);
-    if (rc == 0 || rc == MDB_NOTFOUND)
-        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
-    table_lmdb_error(err, view->table, rc);
-    return TABLE_FAILED;
+    int rc;
+    GUARDED(rc, table_read_mark(view->txn, view->table->entries, out));
+    return table_result_of(view->table, rc, err);
 }
 
 int table_edit_mark(struct table_edit *edit, const struct mark *mark, struct error *err)

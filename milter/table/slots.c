@@ -6,54 +6,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int table_slot_guarded(struct table *table, int (*touch)(void *data), void *data)
+int table_slot_result(struct table *table, int rc)
 {
-    int rc = atomic_load(&table->lost) ? LOCKS_DAMAGED : guard_call(touch, data);
-    if (rc == GUARD_FAULT || rc == MDB_BAD_RSLOT) {
-        atomic_store(&table->lost, true);
-        rc = LOCKS_DAMAGED;
-    }
-    return rc;
+    if (rc != GUARD_FAULT && rc != MDB_BAD_RSLOT)
+        return rc;
+    atomic_store(&table->lost, true);
+    return LOCKS_DAMAGED;
 }
 
-struct slots_reading {
-    struct table *table;
-    MDB_txn *txn;
-};
-
-static int begin(void *data)
+static int begin(MDB_env *env, MDB_txn **out)
 {
-    struct slots_reading *reading = data;
-    MDB_env *env = reading->table->env;
     int dead = 0;
-    int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &reading->txn);
+    int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, out);
     if (rc == MDB_READERS_FULL && mdb_reader_check(env, &dead) == 0 && dead > 0)
-        rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &reading->txn);
+        rc = mdb_txn_begin(env, NULL, MDB_RDONLY, out);
     return rc;
 }
 
 /* One thread at a time: where it is given up while it holds LMDB's lock, no other one waits for that. */
 int table_begin_read(struct table *table, MDB_txn **out)
 {
-    struct slots_reading reading = {.table = table};
+    int rc;
+    *out = NULL;
     pthread_mutex_lock(&table->beginning);
     if (!lockfile_is_whole(&table->lockfile))
         atomic_store(&table->lost, true);
-    int rc = table_slot_guarded(table, begin, &reading);
+    SLOT_GUARDED(rc, table, begin(table->env, out));
     pthread_mutex_unlock(&table->beginning);
-    *out = reading.txn;
     return rc;
-}
-
-static int end(void *txn)
-{
-    mdb_txn_abort(txn);
-    return 0;
 }
 
 void table_end_read(MDB_txn *txn)
 {
-    (void)guard_call(end, txn); /* a slot that is not there needs no giving back */
+    int rc;
+    GUARDED(rc, (mdb_txn_abort(txn), 0));
+    (void)rc; /* a slot that is not there needs no giving back */
 }
 
 struct oldest {
@@ -72,27 +59,22 @@ static int take_reader(const char *line, void *data)
     return 0;
 }
 
-struct readers {
-    MDB_env *env;
-    MDB_envinfo info;
-    struct oldest oldest;
-};
-
-static int list_readers(void *data)
+static int list_readers(MDB_env *env, struct oldest *oldest, MDB_envinfo *info)
 {
-    struct readers *readers = data;
-    return mdb_reader_list(readers->env, take_reader, &readers->oldest) < 0
-               ? -1
-               : mdb_env_info(readers->env, &readers->info);
+    int listed = mdb_reader_list(env, take_reader, oldest);
+    return listed < 0 ? listed : mdb_env_info(env, info);
 }
 
 size_t table_oldest_reader(struct table *table, pid_t *process)
 {
-    struct readers readers = {.env = table->env, .oldest = {.txn = SIZE_MAX}};
-    if (guard_call(list_readers, &readers) != 0 || readers.oldest.txn > readers.info.me_last_txnid)
+    struct oldest oldest = {.txn = SIZE_MAX};
+    MDB_envinfo info;
+    int rc;
+    GUARDED(rc, list_readers(table->env, &oldest, &info));
+    if (rc != 0 || oldest.txn > info.me_last_txnid)
         return 0;
-    *process = (pid_t)readers.oldest.process;
-    return readers.info.me_last_txnid - readers.oldest.txn;
+    *process = (pid_t)oldest.process;
+    return info.me_last_txnid - oldest.txn;
 }
 
 /* ---- views that wait */

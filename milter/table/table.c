@@ -68,18 +68,6 @@ static void on_assertion(MDB_env *env, const char *what)
     guard_give_up();
 }
 
-struct opening {
-    MDB_env *env;
-    const char *folder;
-    unsigned flags;
-};
-
-static int let_lmdb_open(void *data)
-{
-    const struct opening *opening = data;
-    return mdb_env_open(opening->env, opening->folder, opening->flags | MDB_NOTLS, 0660);
-}
-
 /* Makes an empty file that the group may write too, whatever the umask is: LMDB fills it. Returns 0, or -1 with errno. */
 static int make_file(const struct table *table, const char *name)
 {
@@ -108,9 +96,8 @@ static int open_env(struct table *table, unsigned flags, struct error *err)
         rc = mdb_env_set_maxdbs(table->env, table->databases);
     if (rc == 0)
         rc = lockfile_can_be_opened(path) ? 0 : LOCKS_DAMAGED;
-    struct opening opening = {table->env, path, flags};
     if (rc == 0)
-        rc = guard_call(let_lmdb_open, &opening);
+        GUARDED(rc, mdb_env_open(table->env, path, flags | MDB_NOTLS, 0660));
     if (rc == 0 && lockfile_open(&table->lockfile, path) != 0)
         rc = errno;
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
@@ -156,46 +143,30 @@ static int check_reader_locks(const struct table *table, struct error *err)
     return 0;
 }
 
-struct checking {
-    struct table *table;
-    MDB_txn *txn;
-    bool fold_case;
-    struct error *err;
-};
-
-static int check_inside(void *data)
+static int check_inside(struct table *table, MDB_txn *txn, bool fold_case, struct error *err)
 {
-    const struct checking *checking = data;
-    struct table *table = checking->table;
-    return check_meta(table, checking->txn, checking->fold_case, checking->err) != 0 ||
-                   check_reader_locks(table, checking->err) != 0 ||
-                   table_check_whole(table, checking->txn, checking->err) != 0
+    return check_meta(table, txn, fold_case, err) != 0 || check_reader_locks(table, err) != 0 ||
+                   table_check_whole(table, txn, err) != 0
                ? 1
                : 0;
 }
 
-/* So that the database handles stay open. */
-static int commit(void *txn)
-{
-    return mdb_txn_commit(txn);
-}
-
 static int check_table(struct table *table, bool fold_case, struct error *err)
 {
-    struct checking checking = {.table = table, .fold_case = fold_case, .err = err};
+    MDB_txn *txn;
     if (table_check_size(table, err) != 0)
         return -1;
-    int rc = table_begin_read(table, &checking.txn);
+    int rc = table_begin_read(table, &txn);
     if (rc != 0)
         return table_lmdb_error(err, table, rc);
-    rc = guard_call(check_inside, &checking);
+    GUARDED(rc, check_inside(table, txn, fold_case, err));
     if (rc == GUARD_FAULT)
         table_lmdb_error(err, table, PAGE_MISSING);
     if (rc != 0) {
-        table_end_read(checking.txn);
+        table_end_read(txn);
         return -1;
     }
-    rc = table_slot_guarded(table, commit, checking.txn);
+    SLOT_GUARDED(rc, table, mdb_txn_commit(txn)); /* so that the database handles stay open */
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
 }
 
@@ -299,19 +270,15 @@ void table_set_author(struct table *table, const struct table_author *author)
     table->author = *author;
 }
 
-static int close_env(void *env)
-{
-    mdb_env_close(env);
-    return 0;
-}
-
 void table_free(struct table *table)
 {
+    int rc = 0;
     if (table == NULL)
         return;
     pool_free(table);
     if (table->env != NULL)
-        (void)guard_call(close_env, table->env); /* LMDB gives back slots of lock.mdb last of all */
+        GUARDED(rc, (mdb_env_close(table->env), 0)); /* gives back slots of lock.mdb last of all */
+    (void)rc;                                        /* a fault leaves them behind */
     lockfile_close(&table->lockfile);
     place_free(&table->place);
     pthread_mutex_destroy(&table->lock);

@@ -81,6 +81,9 @@ int table_open_any(struct table *table, enum table_mode mode, struct error *err)
 /* Sets err to the meaning of rc: a code of LMDB, errno, or one of those above. Always returns -1. */
 int table_lmdb_error(struct error *err, const struct table *table, int rc);
 
+/* The result of a look-up with this rc; TABLE_FAILED with err. */
+enum table_result table_result_of(const struct table *table, int rc, struct error *err);
+
 /* The size of the data file, and the least size that its contents require, in octets; -1 and LLONG_MAX if they cannot
  * be determined. */
 long long table_file_size(const struct table *table);
@@ -90,9 +93,17 @@ long long table_needed_size(const struct table *table);
  * is its format, and -1 where it says none. */
 int table_check_format(const struct table *table, MDB_txn *txn, int *format);
 
-/* Calls touch, which accesses a reader's slot in lock.mdb. If lock.mdb is damaged, the table is lost: no slot is
- * accessed again until the table is reopened. Returns one of LMDB's codes. */
-int table_slot_guarded(struct table *table, int (*touch)(void *data), void *data);
+/* As GUARDED, for an access to a reader's slot in lock.mdb. If lock.mdb is damaged, the table is lost: no slot is accessed
+ * again until the table is reopened. rc becomes one of LMDB's codes, or LOCKS_DAMAGED. */
+#define SLOT_GUARDED(rc, table, expression)                                                        \
+    do {                                                                                           \
+        if (atomic_load(&(table)->lost))                                                           \
+            (rc) = LOCKS_DAMAGED;                                                                  \
+        else                                                                                       \
+            GUARDED(rc, expression);                                                               \
+        (rc) = table_slot_result(table, rc);                                                       \
+    } while (0)
+int table_slot_result(struct table *table, int rc);
 
 /* Begins a read transaction. If no slot is free, those of dead processes are cleared first. Returns one of LMDB's
  * codes. */
@@ -185,11 +196,5 @@ int changelog_items(MDB_txn *txn, MDB_dbi entries, uint64_t number, uint64_t rec
 /* The keys of the log begin with this, and no key of an entry does. */
 #define CHANGELOG_PREFIX        "\0log"
 #define CHANGELOG_PREFIX_LENGTH 4
-
-/* ---- a view */
-
-/* Every access to the data file is made in touch, which returns one of LMDB's codes. */
-int view_guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
-                 void *data);
 
 #endif

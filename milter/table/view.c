@@ -10,34 +10,14 @@
 
 #define DEPTH_MAX 32 /* pages above each other: LMDB follows no more */
 
-struct call {
-    struct table_view *view;
-    int (*touch)(struct table_view *view, void *data);
-    void *data;
-};
-
-static int call(void *data)
-{
-    const struct call *call = data;
-    return call->touch(call->view, call->data);
-}
-
-int view_guarded(struct table_view *view, int (*touch)(struct table_view *view, void *data),
-                 void *data)
-{
-    struct call what = {view, touch, data};
-    return guard_call(call, &what);
-}
-
 /* Another program may have made it a table of a newer format: asked once for each transaction. Or it has written something
  * else over the file, which would say of every mailbox that it has not moved: a tree that is no table's shows that. */
-static int make_ready(struct table_view *view, void *unused)
+static int make_ready(struct table_view *view)
 {
     struct table *table = view->table;
     size_t id = mdb_txn_id(view->txn);
     MDB_stat tree;
     int format;
-    (void)unused;
     int rc = mdb_cursor_renew(view->txn, view->cursor);
     if (rc == 0)
         rc = mdb_cursor_renew(view->txn, view->seeker);
@@ -88,19 +68,6 @@ static struct table_view *new_view(struct table *table, struct error *err)
     return NULL;
 }
 
-static int renew(void *data)
-{
-    const struct table_view *view = data;
-    return mdb_txn_renew(view->txn);
-}
-
-static int reset(void *data)
-{
-    const struct table_view *view = data;
-    mdb_txn_reset(view->txn);
-    return 0;
-}
-
 struct table_view *table_view_open(struct table *table, struct error *err)
 {
     if (check_each_tick(table, err) != 0)
@@ -108,11 +75,11 @@ struct table_view *table_view_open(struct table *table, struct error *err)
     struct table_view *view = pool_take(table);
     int rc = 0;
     if (view != NULL)
-        rc = table_slot_guarded(table, renew, view);
+        SLOT_GUARDED(rc, table, mdb_txn_renew(view->txn));
     else if ((view = new_view(table, err)) == NULL)
         return NULL;
     if (rc == 0)
-        rc = view_guarded(view, make_ready, NULL);
+        GUARDED(rc, make_ready(view));
     if (rc == 0)
         return view;
     table_lmdb_error(err, table, rc);
@@ -122,9 +89,11 @@ struct table_view *table_view_open(struct table *table, struct error *err)
 
 void table_view_close(struct table_view *view)
 {
+    int rc;
     if (view == NULL)
         return;
-    if (table_slot_guarded(view->table, reset, view) == 0)
+    SLOT_GUARDED(rc, view->table, (mdb_txn_reset(view->txn), 0));
+    if (rc == 0)
         pool_put(view);
     else
         view_free(view);
@@ -132,176 +101,138 @@ void table_view_close(struct table_view *view)
 
 /* ---- looking up */
 
-struct lookup {
-    MDB_val key;
-    struct entry *out;
-    struct error *err;
-};
-
-static int touch_entry(struct table_view *view, void *data)
+static bool begins_with(const MDB_val *key, const MDB_val *prefix)
 {
-    const struct lookup *lookup = data;
-    MDB_val value, key = lookup->key;
-    /* Not with the cursor of the view: a walk that looks up what it finds needs its place. */
-    int rc = mdb_get(view->txn, view->table->entries, &key, &value);
-    if (rc == 0 && record_decode(lookup->out, key.mv_data, key.mv_size, value.mv_data,
-                                 value.mv_size, lookup->err) != 0)
-        rc = MDB_CORRUPTED;
-    return rc;
+    return key->mv_size >= prefix->mv_size &&
+           memcmp(key->mv_data, prefix->mv_data, prefix->mv_size) == 0;
+}
+
+static int decode(struct entry *out, const MDB_val *key, const MDB_val *value, struct error *err)
+{
+    return record_decode(out, key->mv_data, key->mv_size, value->mv_data, value->mv_size, err) == 0
+               ? 0
+               : MDB_CORRUPTED;
+}
+
+/* Not with the cursor of the view: a walk that looks up what it finds needs its place. */
+static int get_entry(struct table_view *view, MDB_val *key, struct entry *out, struct error *err)
+{
+    MDB_val value;
+    int rc = mdb_get(view->txn, view->table->entries, key, &value);
+    return rc == 0 ? decode(out, key, &value, err) : rc;
 }
 
 enum table_result table_find(struct table_view *view, enum entry_scope scope, const char *local,
                              const char *domain, struct entry *out, struct error *err)
 {
-    char key[RECORD_KEY_MAX];
-    struct lookup lookup = {
-        .key = {.mv_size = record_key(key, scope, local, domain), .mv_data = key},
-        .out = out,
-        .err = err};
-    if (lookup.key.mv_size == 0)
+    char text[RECORD_KEY_MAX];
+    MDB_val key = {record_key(text, scope, local, domain), text};
+    int rc;
+    if (key.mv_size == 0)
         return TABLE_ABSENT;
-    int rc = view_guarded(view, touch_entry, &lookup);
-    if (rc == 0 || rc == MDB_NOTFOUND)
-        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
-    table_lmdb_error(err, view->table, rc);
-    return TABLE_FAILED;
+    GUARDED(rc, get_entry(view, &key, out, err));
+    return table_result_of(view->table, rc, err);
 }
 
-static int touch_domain(struct table_view *view, void *data)
+/* Goes to the first key that begins with the prefix. */
+static int seek_prefix(MDB_cursor *cursor, const MDB_val *prefix)
 {
-    const MDB_val *prefix = data;
     MDB_val value, key = *prefix;
-    int rc = mdb_cursor_get(view->seeker, &key, &value, MDB_SET_RANGE);
-    if (rc == 0 && (key.mv_size < prefix->mv_size ||
-                    memcmp(key.mv_data, prefix->mv_data, prefix->mv_size) != 0))
-        rc = MDB_NOTFOUND;
-    return rc;
+    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    return rc == 0 && !begins_with(&key, prefix) ? MDB_NOTFOUND : rc;
 }
 
 enum table_result table_find_domain(struct table_view *view, const char *domain, struct error *err)
 {
-    char key[RECORD_KEY_MAX];
-    MDB_val prefix = {.mv_size = record_key(key, ENTRY_DOMAIN, "", domain), .mv_data = key};
-    int rc = view_guarded(view, touch_domain, &prefix);
-    if (rc == 0 || rc == MDB_NOTFOUND)
-        return rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
-    table_lmdb_error(err, view->table, rc);
-    return TABLE_FAILED;
+    char text[RECORD_KEY_MAX];
+    const MDB_val prefix = {record_key(text, ENTRY_DOMAIN, "", domain), text};
+    int rc;
+    GUARDED(rc, seek_prefix(view->seeker, &prefix));
+    return table_result_of(view->table, rc, err);
 }
 
 /* ---- walking */
 
 #define FIRST_OCTET "\1" /* behind the NUL of the metas: where the entries begin */
 
-struct walk {
-    MDB_val prefix;
-    bool all; /* the prefix is where to begin, and no more */
-    MDB_cursor_op op;
-    struct entry *out;
-    struct error *err;
+enum walk {
+    WALK_ON,      /* to the last entry */
+    WALK_WITHIN,  /* while the keys begin as the first one has to */
+    WALK_DOMAINS, /* to the last entry, of those of a domain only to the first */
 };
 
-/* The entry that walk->op leads to into walk->out; MDB_NOTFOUND after the last. */
-static int touch_next(struct table_view *view, void *data)
+/* Reads the entry to which op leads from the key; MDB_NOTFOUND after the last. */
+static int read_next(struct table_view *view, const MDB_val *from, enum walk how, MDB_cursor_op op,
+                     struct entry *out, struct error *err)
 {
-    const struct walk *walk = data;
-    MDB_val value, key = walk->prefix;
-    int rc = mdb_cursor_get(view->cursor, &key, &value, walk->op);
-    if (rc != 0)
-        return rc;
-    if (!walk->all && (key.mv_size < walk->prefix.mv_size ||
-                       memcmp(key.mv_data, walk->prefix.mv_data, walk->prefix.mv_size) != 0))
-        return MDB_NOTFOUND;
-    return record_decode(walk->out, key.mv_data, key.mv_size, value.mv_data, value.mv_size,
-                         walk->err) == 0
-               ? 0
-               : MDB_CORRUPTED;
+    MDB_val value, key = *from;
+    int rc = mdb_cursor_get(view->cursor, &key, &value, op);
+    if (rc == 0 && how == WALK_WITHIN && !begins_with(&key, from))
+        rc = MDB_NOTFOUND;
+    return rc == 0 ? decode(out, &key, &value, err) : rc;
 }
 
-/* From walk->prefix on. */
-static int go_on(struct table_view *view, struct walk *walk,
-                 int (*each)(const struct entry *entry, void *data, struct error *err), void *data)
+/* Begins at the key, which it changes with WALK_DOMAINS. */
+static int walk(struct table_view *view, MDB_val *from, enum walk how,
+                int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
+                struct error *err)
 {
-    int rc;
-    walk->op = MDB_SET_RANGE;
-    while ((rc = view_guarded(view, touch_next, walk)) == 0) {
-        int said = each(walk->out, data, walk->err);
-        if (said != 0)
+    char *text = from->mv_data;
+    MDB_cursor_op op = MDB_SET_RANGE;
+    struct entry entry;
+    int rc, said;
+    for (;;) {
+        GUARDED(rc, read_next(view, from, how, op, &entry, err));
+        if (rc != 0)
+            return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
+        if ((said = each(&entry, data, err)) != 0)
             return said;
-        walk->op = MDB_NEXT;
+        if (how != WALK_DOMAINS) {
+            op = MDB_NEXT;
+            continue;
+        }
+        from->mv_size = record_key(
+            text, entry.scope == ENTRY_SUBDOMAINS ? entry.scope : ENTRY_DOMAIN, "", entry.domain);
+        text[from->mv_size - 1]++; /* after the last "domain@…" */
     }
-    return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(walk->err, view->table, rc);
 }
 
 int table_each(struct table_view *view, const char *domain,
                int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
                struct error *err)
 {
-    char prefix[RECORD_KEY_MAX] = FIRST_OCTET;
-    struct entry entry;
-    struct walk walk = {.prefix = {.mv_size = 1, .mv_data = prefix},
-                        .all = domain == NULL,
-                        .out = &entry,
-                        .err = err};
+    char text[RECORD_KEY_MAX] = FIRST_OCTET;
+    MDB_val from = {1, text};
     if (domain != NULL)
-        walk.prefix.mv_size = record_key(prefix, ENTRY_DOMAIN, "", domain);
-    return go_on(view, &walk, each, data);
+        from.mv_size = record_key(text, ENTRY_DOMAIN, "", domain);
+    return walk(view, &from, domain == NULL ? WALK_ON : WALK_WITHIN, each, data, err);
 }
 
 int table_each_after(struct table_view *view, const struct entry *after,
                      int (*each)(const struct entry *entry, void *data, struct error *err),
                      void *data, struct error *err)
 {
-    char key[RECORD_KEY_MAX + 1];
-    struct entry entry;
-    struct walk walk = {
-        .prefix = {.mv_size = record_key(key, after->scope, after->local, after->domain),
-                   .mv_data = key},
-        .all = true,
-        .out = &entry,
-        .err = err};
-    key[walk.prefix.mv_size++] = '\0'; /* the least key that is greater */
-    return go_on(view, &walk, each, data);
+    char text[RECORD_KEY_MAX + 1];
+    MDB_val from = {record_key(text, after->scope, after->local, after->domain), text};
+    text[from.mv_size++] = '\0'; /* the least key that is greater */
+    return walk(view, &from, WALK_ON, each, data, err);
 }
 
 int table_each_domain(struct table_view *view,
                       int (*each)(const struct entry *first, void *data, struct error *err),
                       void *data, struct error *err)
 {
-    char prefix[RECORD_KEY_MAX + 1] = FIRST_OCTET;
-    struct entry entry;
-    struct walk walk = {.prefix = {.mv_size = 1, .mv_data = prefix},
-                        .all = true,
-                        .op = MDB_SET_RANGE,
-                        .out = &entry,
-                        .err = err};
-    int rc;
-
-    while ((rc = view_guarded(view, touch_next, &walk)) == 0) {
-        int said = each(&entry, data, err);
-        if (said != 0)
-            return said;
-        walk.prefix.mv_size = record_key(
-            prefix, entry.scope == ENTRY_SUBDOMAINS ? entry.scope : ENTRY_DOMAIN, "", entry.domain);
-        prefix[walk.prefix.mv_size - 1]++; /* after the last "domain@…" */
-    }
-    return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
+    char text[RECORD_KEY_MAX] = FIRST_OCTET;
+    MDB_val from = {1, text};
+    return walk(view, &from, WALK_DOMAINS, each, data, err);
 }
 
 /* ---- records as they are */
 
-struct step {
-    const MDB_val *key; /* NULL: the next one */
-    struct table_record *out;
-};
-
-static int touch_record(struct table_view *view, void *data)
+static int read_record(MDB_cursor *cursor, MDB_val key, MDB_cursor_op op, struct table_record *out)
 {
-    const struct step *step = data;
-    struct table_record *out = step->out;
-    MDB_val value, key = step->key == NULL ? (MDB_val){0, NULL} : *step->key;
-    int rc =
-        mdb_cursor_get(view->cursor, &key, &value, step->key == NULL ? MDB_NEXT : MDB_SET_RANGE);
+    MDB_val value;
+    int rc = mdb_cursor_get(cursor, &key, &value, op);
     if (rc != 0)
         return rc;
     if (key.mv_size > sizeof out->key_text || value.mv_size > sizeof out->value_text)
@@ -316,13 +247,15 @@ static int touch_record(struct table_view *view, void *data)
 int table_view_seek(struct table_view *view, const MDB_val *key, struct table_record *out)
 {
     char first[] = FIRST_OCTET;
-    const MDB_val start = {1, first};
-    struct step step = {key == NULL ? &start : key, out};
-    return view_guarded(view, touch_record, &step);
+    const MDB_val from = key == NULL ? (MDB_val){1, first} : *key;
+    int rc;
+    GUARDED(rc, read_record(view->cursor, from, MDB_SET_RANGE, out));
+    return rc;
 }
 
 int table_view_next(struct table_view *view, struct table_record *out)
 {
-    struct step step = {NULL, out};
-    return view_guarded(view, touch_record, &step);
+    int rc;
+    GUARDED(rc, read_record(view->cursor, (MDB_val){0, NULL}, MDB_NEXT, out));
+    return rc;
 }

@@ -27,22 +27,18 @@ long long table_needed_size(const struct table *table)
     return size;
 }
 
-struct need {
-    const struct table *table;
-    long long size;
-};
-
-static int find_need(void *data)
+static int find_need(const struct table *table, long long *out)
 {
-    struct need *need = data;
-    need->size = table_needed_size(need->table);
+    *out = table_needed_size(table);
     return 0;
 }
 
 static long long ask_needed_size(const struct table *table)
 {
-    struct need need = {.table = table};
-    return guard_call(find_need, &need) == 0 ? need.size : LLONG_MAX;
+    long long size;
+    int rc;
+    GUARDED(rc, find_need(table, &size));
+    return rc == 0 ? size : LLONG_MAX;
 }
 
 static int cut_short(const struct table *table, struct error *err)
@@ -65,9 +61,8 @@ int table_check_size(struct table *table, struct error *err)
 }
 
 /* Touches each page that something stands on. */
-static int walk(void *data)
+static int walk(MDB_cursor *cursor)
 {
-    MDB_cursor *cursor = data;
     MDB_val key, value;
     int rc;
     while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
@@ -82,7 +77,7 @@ static int walk_all(MDB_txn *txn, MDB_dbi of)
     int rc = mdb_cursor_open(txn, of, &cursor);
     if (rc != 0)
         return rc;
-    rc = guard_call(walk, cursor);
+    GUARDED(rc, walk(cursor));
     mdb_cursor_close(cursor);
     return rc;
 }
