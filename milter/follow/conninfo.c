@@ -95,7 +95,7 @@ static int read_text(struct conninfo *info, const char *key, const char *text, s
     if (service != NULL && check_service(key, service, err) != 0)
         return -1;
     info->rest = read_rest(service);
-    return info->rest != NULL ? 0 : error_set(err, EX_OSERR, "out of memory");
+    return info->rest != NULL ? 0 : error_no_memory(err);
 }
 
 /* ---- hosts: several stand in one value, separated by commas */
@@ -175,7 +175,7 @@ static int split(struct conninfo *info, const char *key, const char *passfile, s
     info->hosts = calloc(info->count, sizeof *info->hosts);
     for (size_t i = 0; rc == 0 && i < info->count; i++)
         rc = info->hosts == NULL ? -1 : fill_host(info, i, passfile);
-    return rc == 0 ? 0 : error_set(err, EX_OSERR, "out of memory");
+    return rc == 0 ? 0 : error_no_memory(err);
 }
 
 /* ---- what must not be */
@@ -246,7 +246,7 @@ struct conninfo *conninfo_new(const char *key, const char *text, const char *pas
 {
     struct conninfo *info = calloc(1, sizeof *info);
     if (info == NULL)
-        error_set(err, EX_OSERR, "out of memory");
+        error_no_memory(err);
     else if (read_text(info, key, text, err) == 0 && split(info, key, passfile, err) == 0 &&
              check_hosts(info, key, err) == 0 && check_passfile(passfile, err) == 0)
         return info;

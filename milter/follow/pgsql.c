@@ -168,7 +168,7 @@ static int connect_host(struct store *store, size_t host, struct error *err)
     }
     store->conn = PQconnectStartParams(names, contents, 0);
     if (store->conn == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     PQsetNoticeReceiver(store->conn, ignore_notice, NULL);
     return await_connection(store, err);
 }
@@ -272,7 +272,7 @@ int pgsql_send(struct store *store, const char *statement, int count, const char
         return -1;
     char *text = put_schema(store, statement);
     if (text == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     int is_sent = count == 0
                       ? PQsendQuery(store->conn, text)
                       : PQsendQueryParams(store->conn, text, count, NULL, values, NULL, NULL, 0);
@@ -359,7 +359,7 @@ static int prepare(struct store *store, const char *statement, struct error *err
         return 0;
     char *text = put_schema(store, statement);
     if (text == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     int rc = sent(store, PQsendPrepare(store->conn, store->schema, text, 0, NULL), err);
     free(text);
     if (rc == 0)
@@ -467,7 +467,7 @@ int store_new(struct store **out, const struct store_address *address, struct er
 {
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     store->address = *address;
     quote_schema(store->schema, address->schema);
     store->info = conninfo_new(address->key, address->connect, address->passfile, err);

@@ -75,7 +75,7 @@ static int send_head(struct store *store, const char *behind, const struct since
 {
     char *statement;
     if (asprintf(&statement, "%s%s", sql_head, behind) < 0)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     int rc = pgsql_send(store, statement, 3, question->values, err);
     free(statement);
     return rc;

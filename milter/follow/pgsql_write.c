@@ -69,7 +69,7 @@ static int send_entry(struct store *store, const struct entry *entry, bool gone,
     char old[ADDRESS_TEXT_SIZE], line[4 * (ADDRESS_TEXT_SIZE + ENTRY_NOTE_MAX)];
     FILE *file = fmemopen(line, sizeof line, "w");
     if (file == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     entry_format_old(old, sizeof old, entry);
     put_field(file, old, '\t');
     put_field(file, entry->new, '\t');

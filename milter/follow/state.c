@@ -163,7 +163,7 @@ int state_write(const struct follow_state *state, const char *path, struct error
     char *written = object == NULL ? NULL : json_dumps(object, JSON_INDENT(2));
     json_decref(object);
     if (written == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     int rc = enter(&place, path, err);
     if (rc == 0) {
         if (replace_file(place.folder, written) != 0)

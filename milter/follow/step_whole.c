@@ -129,7 +129,7 @@ int step_whole(const struct step_work *step, const struct mark *mark, int64_t si
     const struct merge_watch watch = {.progress = on_progress, .data = &whole};
     whole.merge = merge_new(step->memory, step->folder, true, &watch);
     if (whole.merge == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     int rc = run(&whole, since, err);
     *held = whole.held;
     merge_free(whole.merge);

@@ -46,15 +46,9 @@ static int run_aftermath(const struct mta_request *request, struct file_changes 
 /* Before the mail server asks us: otherwise our first answers would be refusals. */
 static void reload_daemon(const struct mta_request *request)
 {
-    char path[32], name[32] = "", command[UNIT_COMMAND_SIZE];
+    char command[UNIT_COMMAND_SIZE];
     pid_t pid = probe_listener(request->settings->lookup_socket);
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    FILE *file = pid > 1 ? fopen(path, "re") : NULL;
-    bool ours = file != NULL && fgets(name, sizeof name, file) != NULL &&
-                strcmp(name, "milter-moved\n") == 0;
-    if (file != NULL)
-        fclose(file);
-    if (!(ours && kill(pid, SIGHUP) == 0) && !unit_reload())
+    if (!(process_is(pid, "milter-moved") && kill(pid, SIGHUP) == 0) && !unit_reload())
         request->warn("milter-moved has to read its configuration again: %s",
                       unit_command(command, UNIT_RELOAD, request->settings));
 }
@@ -181,7 +175,7 @@ static int change_part(const struct mta_request *request, struct file_changes *c
         fprintf(out, "%s = \"%s\"; # %s\n", key, value, server);
     free(old);
     if (out == NULL || fclose(out) != 0)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     if (size == 0) {
         free(text);
         text = NULL;

@@ -253,7 +253,7 @@ char *file_changes_diff(const struct file_changes *changes, struct error *err)
     for (size_t i = 0; out != NULL && i < changes->count && rc == 0; i++)
         rc = write_diff(out, &changes->files[i], err);
     if (out == NULL || fclose(out) != 0)
-        rc = error_set(err, EX_OSERR, "out of memory");
+        rc = error_no_memory(err);
     if (rc == 0)
         return text;
     free(text);
@@ -307,7 +307,7 @@ static int keep_copy(struct file_change *change, const char *date, const struct 
 {
     change->copy = copy_path(change, date);
     if (change->copy == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     if (create(change->folder, copy_name(change, change->copy), change->old, like) == 0)
         return 0;
     file_error(err, change->copy);

@@ -13,149 +13,76 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX (16 << 20) /* octets: more is read and discarded */
+#define OUTPUT_MAX (16 << 20) /* octets: more cannot be written */
 
 extern char **environ;
 
-enum { OUT, ERR, PIPES };
+enum { IN, OUT, ERR, STREAMS };
 
-/* The program's standard output and error, as they reach us. */
-struct streams {
-    int pipes[PIPES][2];
-    FILE *files[PIPES]; /* collect what was read */
-    size_t sizes[PIPES];
-};
-
-static void close_end(int *fd)
+/* The program's standard streams are files in memory: it writes them without us, and nothing has to be read meanwhile.
+ * Returns 0, or -1 with errno. */
+static int open_streams(int streams[STREAMS], const char *input)
 {
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
-static int open_streams(struct streams *s, struct output *out)
-{
-    for (int i = 0; i < PIPES; i++)
-        if (pipe2(s->pipes[i], O_CLOEXEC) != 0)
+    static const char *const names[] = {"input", "output", "errors"};
+    for (int i = 0; i < STREAMS; i++)
+        if ((streams[i] = memfd_create(names[i], MFD_CLOEXEC | MFD_ALLOW_SEALING)) < 0)
             return -1;
-    s->files[OUT] = open_memstream(&out->out, &s->sizes[OUT]);
-    s->files[ERR] = open_memstream(&out->err, &s->sizes[ERR]);
-    return s->files[OUT] == NULL || s->files[ERR] == NULL ? -1 : 0;
+    if (io_write(streams[IN], input, strlen(input)) != 0 || lseek(streams[IN], 0, SEEK_SET) != 0)
+        return -1;
+    for (int i = OUT; i < STREAMS; i++)
+        if (ftruncate(streams[i], OUTPUT_MAX) != 0 ||
+            fcntl(streams[i], F_ADD_SEALS, F_SEAL_GROW) != 0)
+            return -1;
+    return 0;
 }
 
-static void close_streams(struct streams *s)
+/* Up to the program's position in the file. Returns NULL if memory is out. */
+static char *read_stream(int fd)
 {
-    for (int i = 0; i < PIPES; i++) {
-        close_end(&s->pipes[i][0]);
-        close_end(&s->pipes[i][1]);
-        if (s->files[i] != NULL)
-            fclose(s->files[i]); /* it writes the final NUL */
-    }
+    off_t size = lseek(fd, 0, SEEK_CUR);
+    char *text = calloc(1, size < 0 ? 1 : (size_t)size + 1);
+    if (text != NULL && size > 0 && pread(fd, text, (size_t)size, 0) < 0)
+        *text = '\0';
+    return text;
 }
 
-/* The program can be interrupted even while this process ignores that. */
-static void set_signals(posix_spawnattr_t *attributes)
+/* The program can be interrupted even while this process ignores that. Returns 0 or an errno value. */
+static int start(pid_t *pid, const int streams[STREAMS], const char *const *argv)
 {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    posix_spawnattr_init(attributes);
-    posix_spawnattr_setsigdefault(attributes, &set);
-    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF);
-}
-
-/* A file in memory with the text, to be read from its beginning; -1 with errno. */
-static int open_input(const char *text)
-{
-    int fd = memfd_create("input", MFD_CLOEXEC);
-    if (fd >= 0 && io_write(fd, text, strlen(text)) == 0 && lseek(fd, 0, SEEK_SET) == 0)
-        return fd;
-    int why = errno;
-    if (fd >= 0)
-        close(fd);
-    errno = why;
-    return -1;
-}
-
-/* The program's ends of the pipes become its standard streams. Returns 0 or an errno value. */
-static int start(pid_t *pid, struct streams *s, const char *const *argv, const char *input)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int fd = open_input(input == NULL ? "" : input);
-    if (fd < 0)
-        return errno;
-    set_signals(&attributes);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigdefault(&attributes, &set);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, s->pipes[OUT][1], STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, s->pipes[ERR][1], STDERR_FILENO);
+    for (int i = 0; i < STREAMS; i++)
+        posix_spawn_file_actions_adddup2(&actions, streams[i], i);
     int rc = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
-    close(fd);
-    close_end(&s->pipes[OUT][1]);
-    close_end(&s->pipes[ERR][1]);
     return rc;
 }
 
-static void take(struct streams *s, int which)
-{
-    char buffer[4096];
-    ssize_t got = read(s->pipes[which][0], buffer, sizeof buffer);
-    if (got <= 0)
-        close_end(&s->pipes[which][0]);
-    else if (ftell(s->files[which]) < OUTPUT_MAX)
-        fwrite(buffer, 1, (size_t)got, s->files[which]);
-}
-
-/* Collects the output until the program has closed it. Returns -1 if that takes too long. */
-static int collect(struct streams *s, const struct timespec *end)
-{
-    int left;
-    while (s->pipes[OUT][0] >= 0 || s->pipes[ERR][0] >= 0) {
-        struct pollfd fds[PIPES] = {{s->pipes[OUT][0], POLLIN, 0}, {s->pipes[ERR][0], POLLIN, 0}};
-        if ((left = io_milliseconds_left(end)) <= 0)
-            return -1;
-        if (poll(fds, PIPES, left) < 0 && errno != EINTR)
-            return -1;
-        for (int i = 0; i < PIPES; i++)
-            if (fds[i].revents != 0)
-                take(s, i);
-    }
-    return 0;
-}
-
-/* Waits for the end of a program that has closed its output, which is usually there already. Returns -1 if
- * that takes too long. */
-static int reap(pid_t pid, int *how, const struct timespec *end)
-{
-    static const struct timespec pause = {.tv_nsec = 10000000};
-    pid_t reaped;
-    while ((reaped = waitpid(pid, how, WNOHANG)) == 0 || (reaped < 0 && errno == EINTR)) {
-        if (io_milliseconds_left(end) <= 0)
-            return -1;
-        nanosleep(&pause, NULL);
-    }
-    return 0;
-}
-
 /* Waits for the program until the end of its time, and then kills it. Returns 0 with its status; or -1. */
-static int attend(pid_t pid, struct streams *s, int seconds, int *status)
+static int attend(pid_t pid, int seconds, int *status)
 {
     const struct timespec end = io_deadline(seconds);
-    int how = 0;
-    int rc = collect(s, &end) == 0 ? reap(pid, &how, &end) : -1;
-    if (rc != 0) {
+    int how = 0, handle = pidfd_open(pid, 0);
+    int rc = io_wait(handle, POLLIN, &end);
+    if (rc != 0)
         kill(pid, SIGKILL);
-        while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
-            continue;
-    }
+    if (handle >= 0)
+        close(handle);
+    while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+        continue;
     *status = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
     return rc;
 }
@@ -163,23 +90,22 @@ static int attend(pid_t pid, struct streams *s, int seconds, int *status)
 int process_run_within(struct output *out, const char *const *argv, const char *input, int seconds,
                        struct error *err)
 {
-    struct streams streams = {.pipes = {{-1, -1}, {-1, -1}}};
+    int streams[STREAMS] = {-1, -1, -1}, result = -1;
     pid_t pid;
-    int result = -1;
 
     *out = (struct output){.out = NULL};
-    if (open_streams(&streams, out) != 0) {
-        error_set(err, EX_OSERR, "%s: %s", argv[0], strerror(errno));
-    } else {
-        int rc = start(&pid, &streams, argv, input);
-        result = rc == 0 ? attend(pid, &streams, seconds, &out->status) : -1;
-        if (rc != 0)
-            error_set(err, EX_UNAVAILABLE, "cannot run '%s': %s", argv[0], strerror(rc));
-        else if (result != 0)
-            error_set(err, EX_UNAVAILABLE, "'%s' did not end in %d s", argv[0], seconds);
-    }
-    close_streams(&streams);
-    return result;
+    int rc =
+        open_streams(streams, input == NULL ? "" : input) == 0 ? start(&pid, streams, argv) : errno;
+    if (rc != 0)
+        error_set(err, EX_UNAVAILABLE, "cannot run '%s': %s", argv[0], strerror(rc));
+    else if ((result = attend(pid, seconds, &out->status)) != 0)
+        error_set(err, EX_UNAVAILABLE, "'%s' did not end in %d s", argv[0], seconds);
+    out->out = read_stream(streams[OUT]);
+    out->err = read_stream(streams[ERR]);
+    for (int i = 0; i < STREAMS; i++)
+        if (streams[i] >= 0)
+            close(streams[i]);
+    return out->out == NULL || out->err == NULL ? error_no_memory(err) : result;
 }
 
 int process_run(struct output *out, const char *const *argv, const char *input, struct error *err)
@@ -220,6 +146,18 @@ bool process_succeeds(const char *const *argv)
     int rc = process_run(&output, argv, NULL, &err);
     process_free(&output);
     return rc == 0 && output.status == 0;
+}
+
+bool process_is(pid_t pid, const char *name)
+{
+    char path[32], comm[32] = "";
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    FILE *file = pid > 1 ? fopen(path, "re") : NULL;
+    bool is = file != NULL && fgets(comm, sizeof comm, file) != NULL &&
+              strncmp(comm, name, strlen(name)) == 0;
+    if (file != NULL)
+        fclose(file);
+    return is;
 }
 
 void process_free(struct output *out)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define PROCESS_SECONDS 120 /* a program that takes longer is killed */
 
@@ -33,6 +34,9 @@ char *process_read(const char *const *argv, struct error *err);
 
 /* Whether the program runs and exits with 0. */
 bool process_succeeds(const char *const *argv);
+
+/* Whether this process runs a program whose name begins so: proc(5), comm. */
+bool process_is(pid_t pid, const char *name);
 
 /* NULL members are fine. */
 void process_free(struct output *out);

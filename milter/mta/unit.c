@@ -57,7 +57,7 @@ int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2]
         return 0;
     FILE *out = open_memstream(&text, &size);
     if (out == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     fprintf(out,
             "# By movedctl attach: where the mail server finds the sockets.\n"
             "[Socket]\n"
@@ -70,7 +70,7 @@ int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2]
     if (fclose(out) == 0 && rc == 0)
         return file_changes_add(changes, DROP_IN_DIR DROP_IN, text, err);
     free(text);
-    return rc == 0 ? error_set(err, EX_OSERR, "out of memory") : -1;
+    return rc == 0 ? error_no_memory(err) : -1;
 }
 
 int unit_forget_sockets(struct file_changes *changes, struct error *err)
@@ -138,26 +138,14 @@ static const char *name_unit_command(enum unit_action action)
                                                             : "systemctl start " SERVICE;
 }
 
-/* Another program may listen where our socket should be: it is not to be killed. proc(5). */
-static bool is_ours(pid_t pid)
-{
-    char path[32], name[32] = "";
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    FILE *file = fopen(path, "r");
-    bool ours =
-        file != NULL && fgets(name, sizeof name, file) != NULL && strcmp(name, SERVICE "\n") == 0;
-    if (file != NULL)
-        fclose(file);
-    return ours;
-}
-
-/* The process that has to be told, "$(cat FILE)" where a file has its number. */
+/* The process that has to be told, "$(cat FILE)" where a file has its number. Another program may listen where our socket
+ * should be: it is not to be killed. */
 static void name_process(char *out, size_t size, const struct settings *settings)
 {
     pid_t pid = *settings->pid_file != '\0' ? 0 : probe_listener(settings->lookup_socket);
     if (*settings->pid_file != '\0')
         snprintf(out, size, "$(cat %.200s)", settings->pid_file);
-    else if (pid > 0 && is_ours(pid))
+    else if (process_is(pid, SERVICE))
         snprintf(out, size, "%d", (int)pid);
     else
         snprintf(out, size, "$(pidof " SERVICE ")");

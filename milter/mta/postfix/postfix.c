@@ -51,7 +51,7 @@ char *postfix_values(const char *dir, char *const *options, size_t count, struct
     size_t used = 0;
     char *values = NULL;
     if (argv == NULL) {
-        error_set(err, EX_OSERR, "out of memory");
+        error_no_memory(err);
         return NULL;
     }
     argv[used++] = postconf_program();
@@ -317,9 +317,7 @@ int postfix_classify(const struct postfix *postfix, const char *const *domains, 
     struct matching m = {
         .postfix = postfix, .domains = domains, .count = count, .input = input, .parents = parents};
     m.matches = calloc(count + 1, sizeof *m.matches);
-    int rc = input == NULL || parents == NULL || m.matches == NULL
-                 ? error_set(err, EX_OSERR, "out of memory")
-                 : 0;
+    int rc = input == NULL || parents == NULL || m.matches == NULL ? error_no_memory(err) : 0;
     for (size_t i = 0; i < count; i++)
         classes[i] = POSTFIX_NONE;
     /* In the order of trivial-rewrite(8): the first class with the domain counts. */

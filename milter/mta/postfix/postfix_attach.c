@@ -36,11 +36,6 @@ struct postfix_attachment {
 
 /* ---- reading what is there */
 
-static int out_of_memory(struct error *err)
-{
-    return error_set(err, EX_OSERR, "out of memory");
-}
-
 /* An option that was given once holds until detach. */
 static void read_earlier_options(struct postfix_attachment *a, const char *text)
 {
@@ -55,7 +50,7 @@ static int read_file(struct cf *out, const char *path, struct postfix_attachment
     if (text == NULL)
         return -1;
     read_earlier_options(a, text);
-    int rc = cf_read(out, text) == 0 ? ours_check_form(out, path, err) : out_of_memory(err);
+    int rc = cf_read(out, text) == 0 ? ours_check_form(out, path, err) : error_no_memory(err);
     free(text);
     return rc;
 }
@@ -83,7 +78,7 @@ static int read_configuration(struct postfix_attachment *a, const char *socket, 
         ours_strip_main(&a->main, &a->postfix, err) != 0)
         return -1;
     if (ours_strip_master(&a->master) != 0)
-        return out_of_memory(err);
+        return error_no_memory(err);
     if (ours_check_gone(&a->main, a->main_path, socket, err) != 0)
         return -1;
     return ours_check_gone(&a->master, a->master_path, socket, err);
@@ -120,7 +115,7 @@ static int classify(struct postfix_attachment *a, struct error *err)
     const struct mta_request *request = a->request;
     a->classes = calloc(request->domain_count + 1, sizeof *a->classes);
     if (a->classes == NULL)
-        return out_of_memory(err);
+        return error_no_memory(err);
     return postfix_classify(&a->postfix, request->domains, request->domain_count, a->classes, err);
 }
 
@@ -341,7 +336,7 @@ static int add_changes(struct postfix_attachment *a, struct error *err)
     if (main == NULL || master == NULL) {
         free(main);
         free(master);
-        return out_of_memory(err);
+        return error_no_memory(err);
     }
     int rc = file_changes_add(&a->changes, a->main_path, main, err);
     if (rc == 0)
@@ -469,7 +464,7 @@ int postfix_serves(bool *served, const char *config_dir, const char *const *doma
     if (postfix_find(&postfix, config_dir, err) != 0)
         return -1;
     enum postfix_class *classes = calloc(count + 1, sizeof *classes);
-    int rc = classes == NULL ? out_of_memory(err)
+    int rc = classes == NULL ? error_no_memory(err)
                              : postfix_classify(&postfix, domains, count, classes, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
         served[i] = classes[i] != POSTFIX_NONE;

@@ -28,11 +28,6 @@ static const char *const refusals[] = {"reject_unauth_destination", "defer_unaut
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static int out_of_memory(struct error *err)
-{
-    return error_set(err, EX_OSERR, "out of memory");
-}
-
 /* ---- finding */
 
 static bool is_word(char c)
@@ -149,7 +144,7 @@ static int set_default(struct cf *main, const struct postfix *postfix, const cha
                  : add_last_line(main, line);
     free(value);
     free(line);
-    return rc == 0 ? 0 : out_of_memory(err);
+    return rc == 0 ? 0 : error_no_memory(err);
 }
 
 int ours_add_to_main(struct cf *main, const struct postfix *postfix, const char *list,
@@ -168,7 +163,7 @@ int ours_add_to_main(struct cf *main, const struct postfix *postfix, const char 
     if (is_long)
         end += strcspn(main->text + end, "\n");
     snprintf(item, sizeof item, "%s$%s", is_long ? "\n    " : " ", name);
-    return cf_replace(main, (struct span){end, end}, item) == 0 ? 0 : out_of_memory(err);
+    return cf_replace(main, (struct span){end, end}, item) == 0 ? 0 : error_no_memory(err);
 }
 
 int ours_add_to_service(struct cf *master, const char *service, const char *list, const char *name)
@@ -218,7 +213,7 @@ int ours_add_unserved_to_main(struct cf *main, const struct postfix *postfix, st
     for (line = (struct span){0, 0}; rc >= 0 && cf_next(main, &line); line.end += (size_t)rc)
         if ((rc = add_before_refusal(main, line, "$" OURS_UNSERVED ", ")) < 0)
             break;
-    return rc >= 0 ? 0 : out_of_memory(err);
+    return rc >= 0 ? 0 : error_no_memory(err);
 }
 
 int ours_add_unserved_to_service(struct cf *master, const char *service)
@@ -359,7 +354,7 @@ int ours_strip_main(struct cf *main, const struct postfix *postfix, struct error
         size_t start = (size_t)(comment - main->text);
         rc = cf_remove(main, (struct span){start, start + strlen(COMMENT)});
     }
-    return rc >= 0 ? 0 : out_of_memory(err);
+    return rc >= 0 ? 0 : error_no_memory(err);
 }
 
 /* ---- master.cf */

@@ -150,7 +150,7 @@ struct service *plan_services(const char *dir, size_t *count, struct error *err)
             (*count)++;
     }
     if (overrides != NULL && services == NULL)
-        error_set(err, EX_OSERR, "out of memory");
+        error_no_memory(err);
     free(overrides);
     free(text);
     return services;
@@ -205,7 +205,7 @@ static int plan_main(const struct plan_input *input, struct cf *main, struct err
 {
     int rc = ours_define(main, input->unserved);
     if (rc != 0)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     rc = add_milter(input, main, err);
     for (int kind = 0; kind < POSTFIX_CLASSES && rc == 0; kind++)
         if (has_class(input, kind))
@@ -291,6 +291,6 @@ int plan_make(const struct plan_input *input, struct cf *main, struct cf *master
         }
     free(overrides);
     if (rc != 0)
-        return error_set(err, EX_OSERR, "out of memory");
+        return error_no_memory(err);
     return any ? plan_main(input, main, err) : 0;
 }

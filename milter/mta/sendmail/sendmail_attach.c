@@ -37,11 +37,6 @@ struct sendmail_attachment {
     struct file_changes changes;
 };
 
-static int out_of_memory(struct error *err)
-{
-    return error_set(err, EX_OSERR, "out of memory");
-}
-
 /* ---- reading what is there */
 
 static int find_folder(struct sendmail_attachment *a, struct error *err)
@@ -93,7 +88,7 @@ static int read_files(struct sendmail_attachment *a, struct error *err)
         return -1;
     a->stripped = sendmail_mc_strip(a->mc);
     if (a->stripped == NULL)
-        return out_of_memory(err);
+        return error_no_memory(err);
     a->source.cf = a->cf;
     a->base = sendmail_build(&a->source, a->stripped, err);
     return a->base == NULL ? -1 : 0;
@@ -171,7 +166,7 @@ static char *add_blocks(const struct sendmail_attachment *a, const char *m4_path
 {
     char *mc = sendmail_mc_add(a->stripped, m4_path, a->by_hand ? NULL : a->milter);
     if (mc == NULL)
-        out_of_memory(err);
+        error_no_memory(err);
     return mc;
 }
 
@@ -232,7 +227,7 @@ static int change_cf(struct sendmail_attachment *a, char *text, struct error *er
 {
     size_t before = a->changes.count;
     if (text == NULL)
-        return out_of_memory(err);
+        return error_no_memory(err);
     int rc = file_changes_add(&a->changes, a->cf_path, text, err);
     a->changes_cf = a->changes.count > before;
     return rc;
@@ -324,7 +319,7 @@ static int plan(struct sendmail_attachment *a, struct error *err)
     int rc = file_changes_add(&a->changes, a->m4_path, m4, err);
     if (rc == 0) {
         char *copy = strdup(mc);
-        rc = copy == NULL ? out_of_memory(err)
+        rc = copy == NULL ? error_no_memory(err)
                           : file_changes_add(&a->changes, a->mc_path, copy, err);
     }
     /* m4 writes the time into a comment: a sendmail.cf that is otherwise the same stays. */
@@ -397,7 +392,7 @@ static int plan_without(struct sendmail_attachment *a, struct error *err)
 {
     char *mc = strdup(a->stripped);
     if (mc == NULL)
-        return out_of_memory(err);
+        return error_no_memory(err);
     if (file_changes_add(&a->changes, a->mc_path, mc, err) != 0 ||
         file_changes_add(&a->changes, a->m4_path, NULL, err) != 0)
         return -1;
@@ -409,7 +404,7 @@ static int plan_without(struct sendmail_attachment *a, struct error *err)
     if (kept != NULL)
         return change_cf(a, kept, err);
     a->made = strdup(a->base);
-    return a->made == NULL ? out_of_memory(err)
+    return a->made == NULL ? error_no_memory(err)
                            : change_cf(a, with_footer(a, a->made, a->stripped), err);
 }
 

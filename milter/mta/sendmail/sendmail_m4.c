@@ -198,7 +198,7 @@ char *sendmail_m4(const struct settings *settings, const char *filter, bool unse
     }
     FILE *out = open_memstream(&text, &size);
     if (out == NULL) {
-        error_set(err, EX_OSERR, "out of memory");
+        error_no_memory(err);
         return NULL;
     }
     fputs(head, out);
@@ -215,6 +215,6 @@ char *sendmail_m4(const struct settings *settings, const char *filter, bool unse
     if (fclose(out) == 0)
         return text;
     free(text);
-    error_set(err, EX_OSERR, "out of memory");
+    error_no_memory(err);
     return NULL;
 }

@@ -112,8 +112,7 @@ int sendmail_ask(bool *denied, const char *cf_path, const char *ruleset, const c
     const char *const argv[] = {"sendmail", "-C", cf_path, "-bt", NULL};
     struct output output = {.out = NULL};
     char *commands = write_commands(ruleset, mailbox, names, count);
-    int rc = commands == NULL ? error_set(err, EX_OSERR, "out of memory")
-                              : process_run(&output, argv, commands, err);
+    int rc = commands == NULL ? error_no_memory(err) : process_run(&output, argv, commands, err);
     if (rc == 0 && read_results(output.out, ruleset, denied, count) < count)
         rc = error_set(err, EX_UNAVAILABLE, "sendmail -C %s -bt: has no answer: %.*s", cf_path,
                        (int)strcspn(output.err, "\n"), output.err);
@@ -123,18 +122,6 @@ int sendmail_ask(bool *denied, const char *cf_path, const char *ruleset, const c
 }
 
 /* ---- the daemon */
-
-static bool is_sendmail(pid_t pid)
-{
-    char path[32], name[32] = "";
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return false;
-    bool is = fgets(name, sizeof name, file) != NULL && strncmp(name, "sendmail", 8) == 0;
-    fclose(file);
-    return is;
-}
 
 bool sendmail_restart(const char *cf)
 {
@@ -149,5 +136,5 @@ bool sendmail_restart(const char *cf)
     char *text = file_read(path, &err);
     pid_t pid = text == NULL ? 0 : (pid_t)strtol(text, NULL, 10);
     free(text);
-    return pid > 1 && is_sendmail(pid) && kill(pid, SIGHUP) == 0;
+    return process_is(pid, "sendmail") && kill(pid, SIGHUP) == 0;
 }
