@@ -17,45 +17,60 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX (16 << 20) /* octets: more cannot be written */
+#define OUTPUT_MAX (16 << 20) /* octets: more is read and discarded */
 
 extern char **environ;
 
-enum { IN, OUT, ERR, STREAMS };
+/* Standard output or error of the program. */
+struct stream {
+    int ends[2]; /* of a pipe: ours, and the program's; -1: closed */
+    FILE *file;  /* collects what was read, in memory */
+    size_t size;
+};
 
-/* The program's standard streams are files in memory: it writes them without us, and nothing has to be read meanwhile.
- * Returns 0, or -1 with errno. */
-static int open_streams(int streams[STREAMS], const char *input)
+static void close_end(int *fd)
 {
-    static const char *const names[] = {"input", "output", "errors"};
-    for (int i = 0; i < STREAMS; i++)
-        if ((streams[i] = memfd_create(names[i], MFD_CLOEXEC | MFD_ALLOW_SEALING)) < 0)
-            return -1;
-    if (io_write(streams[IN], input, strlen(input)) != 0 || lseek(streams[IN], 0, SEEK_SET) != 0)
-        return -1;
-    for (int i = OUT; i < STREAMS; i++)
-        if (ftruncate(streams[i], OUTPUT_MAX) != 0 ||
-            fcntl(streams[i], F_ADD_SEALS, F_SEAL_GROW) != 0)
-            return -1;
-    return 0;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
 }
 
-/* Up to the program's position in the file. Returns NULL if memory is out. */
-static char *read_stream(int fd)
+static void close_stream(struct stream *stream)
 {
-    off_t size = lseek(fd, 0, SEEK_CUR);
-    char *text = calloc(1, size < 0 ? 1 : (size_t)size + 1);
-    if (text != NULL && size > 0 && pread(fd, text, (size_t)size, 0) < 0)
-        *text = '\0';
-    return text;
+    close_end(&stream->ends[0]);
+    close_end(&stream->ends[1]);
+    if (stream->file != NULL)
+        fclose(stream->file); /* it writes the final NUL */
+}
+
+/* Returns 0, or -1 with errno. */
+static int open_stream(struct stream *stream, char **text)
+{
+    stream->file = open_memstream(text, &stream->size);
+    return stream->file == NULL ? -1 : pipe2(stream->ends, O_CLOEXEC);
+}
+
+/* A file in memory with the text, to be read from its beginning; -1 with errno. */
+static int open_input(const char *text)
+{
+    int fd = memfd_create("input", MFD_CLOEXEC);
+    if (fd >= 0 && io_write(fd, text, strlen(text)) == 0 && lseek(fd, 0, SEEK_SET) == 0)
+        return fd;
+    int why = errno;
+    close_end(&fd);
+    errno = why;
+    return -1;
 }
 
 /* The program can be interrupted even while this process ignores that. Returns 0 or an errno value. */
-static int start(pid_t *pid, const int streams[STREAMS], const char *const *argv)
+static int start(pid_t *pid, struct stream streams[2], const char *const *argv, const char *input)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t set;
+    int fd = open_input(input == NULL ? "" : input);
+    if (fd < 0)
+        return errno;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
@@ -63,24 +78,52 @@ static int start(pid_t *pid, const int streams[STREAMS], const char *const *argv
     posix_spawnattr_setsigdefault(&attributes, &set);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_init(&actions);
-    for (int i = 0; i < STREAMS; i++)
-        posix_spawn_file_actions_adddup2(&actions, streams[i], i);
+    posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, streams[0].ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, streams[1].ends[1], STDERR_FILENO);
     int rc = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
+    close(fd);
+    close_end(&streams[0].ends[1]);
+    close_end(&streams[1].ends[1]);
     return rc;
 }
 
+static void take(struct stream *stream)
+{
+    char buffer[4096];
+    ssize_t got = read(stream->ends[0], buffer, sizeof buffer);
+    if (got <= 0)
+        close_end(&stream->ends[0]);
+    else if (ftell(stream->file) < OUTPUT_MAX)
+        fwrite(buffer, 1, (size_t)got, stream->file);
+}
+
+/* Collects the output until the program has closed it. Returns -1 if that takes too long. */
+static int collect(struct stream streams[2], const struct timespec *end)
+{
+    int left;
+    while (streams[0].ends[0] >= 0 || streams[1].ends[0] >= 0) {
+        struct pollfd fds[] = {{streams[0].ends[0], POLLIN, 0}, {streams[1].ends[0], POLLIN, 0}};
+        if ((left = io_milliseconds_left(end)) <= 0 || (poll(fds, 2, left) < 0 && errno != EINTR))
+            return -1;
+        for (int i = 0; i < 2; i++)
+            if (fds[i].revents != 0)
+                take(&streams[i]);
+    }
+    return 0;
+}
+
 /* Waits for the program until the end of its time, and then kills it. Returns 0 with its status; or -1. */
-static int attend(pid_t pid, int seconds, int *status)
+static int attend(pid_t pid, struct stream streams[2], int seconds, int *status)
 {
     const struct timespec end = io_deadline(seconds);
     int how = 0, handle = pidfd_open(pid, 0);
-    int rc = io_wait(handle, POLLIN, &end);
+    int rc = collect(streams, &end) == 0 ? io_wait(handle, POLLIN, &end) : -1;
     if (rc != 0)
         kill(pid, SIGKILL);
-    if (handle >= 0)
-        close(handle);
+    close_end(&handle);
     while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
         continue;
     *status = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
@@ -90,22 +133,21 @@ static int attend(pid_t pid, int seconds, int *status)
 int process_run_within(struct output *out, const char *const *argv, const char *input, int seconds,
                        struct error *err)
 {
-    int streams[STREAMS] = {-1, -1, -1}, result = -1;
+    struct stream streams[2] = {{.ends = {-1, -1}}, {.ends = {-1, -1}}};
     pid_t pid;
+    int result = -1;
 
     *out = (struct output){.out = NULL};
-    int rc =
-        open_streams(streams, input == NULL ? "" : input) == 0 ? start(&pid, streams, argv) : errno;
+    int rc = open_stream(&streams[0], &out->out) == 0 && open_stream(&streams[1], &out->err) == 0
+                 ? start(&pid, streams, argv, input)
+                 : errno;
     if (rc != 0)
         error_set(err, EX_UNAVAILABLE, "cannot run '%s': %s", argv[0], strerror(rc));
-    else if ((result = attend(pid, seconds, &out->status)) != 0)
+    else if ((result = attend(pid, streams, seconds, &out->status)) != 0)
         error_set(err, EX_UNAVAILABLE, "'%s' did not end in %d s", argv[0], seconds);
-    out->out = read_stream(streams[OUT]);
-    out->err = read_stream(streams[ERR]);
-    for (int i = 0; i < STREAMS; i++)
-        if (streams[i] >= 0)
-            close(streams[i]);
-    return out->out == NULL || out->err == NULL ? error_no_memory(err) : result;
+    close_stream(&streams[0]);
+    close_stream(&streams[1]);
+    return result;
 }
 
 int process_run(struct output *out, const char *const *argv, const char *input, struct error *err)
