@@ -159,15 +159,6 @@ static const char *format_path(char *out, size_t size, const struct endpoint *en
     return out;
 }
 
-const char *endpoint_format(char *out, size_t size, const struct endpoint *endpoint)
-{
-    if (endpoint->kind == ENDPOINT_UNIX)
-        return format_path(out, size, endpoint);
-    snprintf(out, size, "%s%u@%s%s%s", schemes[endpoint->kind], endpoint->port,
-             bracket(endpoint, "["), endpoint->name, bracket(endpoint, "]"));
-    return out;
-}
-
 const char *endpoint_format_host(char *out, size_t size, const struct endpoint *endpoint)
 {
     if (endpoint->kind == ENDPOINT_UNIX)

@@ -45,7 +45,6 @@ bool endpoint_parse_sendmail(struct endpoint *out, const char *text);
 bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b);
 
 /* Each writes one form into out[size]; ENDPOINT_TEXT_SIZE cuts nothing. Returns out. */
-const char *endpoint_format(char *out, size_t size, const struct endpoint *endpoint);
 const char *endpoint_format_host(char *out, size_t size, const struct endpoint *endpoint);
 const char *endpoint_format_postfix(char *out, size_t size, const struct endpoint *endpoint);
 const char *endpoint_format_sendmail(char *out, size_t size, const struct endpoint *endpoint);

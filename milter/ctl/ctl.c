@@ -76,19 +76,6 @@ void ctl_end_after(struct entry *entry, int64_t seconds, int64_t now)
 
 /* ---- changing the table */
 
-/* Changes. No lookup or listing takes as long as this. */
-#define SLOW 100
-
-static void warn_of_slow_reader(struct table *table)
-{
-    pid_t process;
-    size_t behind = table_oldest_reader(table, &process);
-    if (behind >= SLOW && behind % SLOW == 0) /* each hundredth change says so once */
-        ctl_warn("process %ld has been reading the table for %zu changes: the file grows with "
-                 "each change until it ends",
-                 (long)process, behind);
-}
-
 static void on_alarm(int number)
 {
     static const char text[] =
@@ -101,7 +88,6 @@ static void on_alarm(int number)
 struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err)
 {
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
-    warn_of_slow_reader(ctl->table);
     if (isatty(STDERR_FILENO)) {
         sigaction(SIGALRM, &action, NULL);
         alarm(1);

@@ -179,11 +179,6 @@ int changelog_note(struct table_edit *edit, const MDB_val *key, const MDB_val *b
     return rc;
 }
 
-bool table_edit_is_held(const struct table_edit *edit)
-{
-    return edit->change.held;
-}
-
 /* ---- writing */
 
 static void copy_text(char *out, size_t size, const char *text)
@@ -257,34 +252,6 @@ static int drop_oldest(MDB_cursor *cursor, const struct change *last, uint64_t o
         if ((rc = drop_change(cursor, first.number)) != 0)
             break;
     return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-/* Copies the log from a read transaction, which still sees the state before the edit. */
-static int copy_log(struct table_edit *edit, MDB_cursor *from)
-{
-    MDB_val value, key = {.mv_size = CHANGELOG_PREFIX_LENGTH, .mv_data = (void *)CHANGELOG_PREFIX};
-    int rc = mdb_cursor_get(from, &key, &value, MDB_SET_RANGE);
-    while (rc == 0 && is_log_key(&key)) {
-        rc = mdb_put(edit->txn, edit->table->entries, &key, &value, 0);
-        if (rc == 0)
-            rc = mdb_cursor_get(from, &key, &value, MDB_NEXT);
-    }
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-int changelog_keep(struct table_edit *edit)
-{
-    MDB_txn *txn = NULL;
-    MDB_cursor *cursor = NULL;
-    int rc = table_begin_read(edit->table, &txn);
-    if (rc == 0)
-        rc = mdb_cursor_open(txn, edit->table->entries, &cursor);
-    if (rc == 0)
-        rc = copy_log(edit, cursor);
-    if (cursor != NULL)
-        mdb_cursor_close(cursor);
-    table_end_read(txn);
-    return rc;
 }
 
 /* Finds the last change, and drops old ones to make room. */

@@ -60,8 +60,6 @@ int table_edit_change(struct table_edit *edit, const MDB_val *key, const MDB_val
         value = *after;
         return mdb_cursor_put(edit->cursor, &name, &value, edit->put_flags);
     }
-    if (edit->rebuilds)
-        return 0; /* the table was emptied */
     rc = before == NULL ? MDB_NOTFOUND : mdb_cursor_get(edit->cursor, &name, &value, MDB_SET_KEY);
     return rc == 0 ? mdb_cursor_del(edit->cursor, 0) : rc;
 }
@@ -92,28 +90,6 @@ enum table_result table_edit_del(struct table_edit *edit, const struct entry *ol
     if (rc == 0)
         rc = table_edit_change(edit, &key, &before, NULL);
     return table_result_of(edit->table, rc, err);
-}
-
-int table_edit_rebuild(struct table_edit *edit)
-{
-    const struct table *table = edit->table;
-    struct mark mark;
-    int marked = table_read_mark(edit->txn, table->entries, &mark);
-    int rc = marked == MDB_NOTFOUND ? 0 : marked;
-    if (rc == 0)
-        rc = mdb_drop(edit->txn, table->entries, 0);
-    edit->rebuilds = true;
-    edit->put_flags = MDB_APPEND;
-    if (rc == 0)
-        rc = marked == 0 ? table_put_mark(edit->txn, table, &mark)
-                         : table_put_metas(edit->txn, table, TABLE_FORMAT);
-    return rc == 0 ? changelog_keep(edit) : rc;
-}
-
-int table_edit_keep(struct table_edit *edit, const MDB_val *key, const MDB_val *value)
-{
-    MDB_val name = *key, whole = *value;
-    return mdb_cursor_put(edit->cursor, &name, &whole, edit->put_flags);
 }
 
 /* Raises the format of an older table, because an older program would not continue the log. */

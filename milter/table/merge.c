@@ -252,38 +252,19 @@ int merge_compare(struct merge *merge, struct table_view *view, struct merge_cou
 static int write_one(struct merge *merge, const MDB_val *key, const MDB_val *before,
                      const MDB_val *after, struct table_edit *edit, struct error *err)
 {
-    int rc = 0;
+    if (before != NULL && after != NULL && table_same(before, after))
+        return 0;
     if (merge->there.key.mv_data == NULL)
         edit->put_flags = MDB_APPEND;
-    if (before == NULL || after == NULL || !table_same(before, after))
-        rc = table_edit_change(edit, key, before, after);
-    else if (edit->rebuilds)
-        rc = table_edit_keep(edit, key, after);
+    int rc = table_edit_change(edit, key, before, after);
     return rc == 0 ? 0 : table_lmdb_error(err, edit->table, rc);
-}
-
-static size_t differences(const struct merge_counts *counts)
-{
-    return counts->added + counts->changed + counts->removed;
-}
-
-/* A page that is changed is written whole, so half of the entries mean nearly all of the pages; and
- * entries that are put between others leave their pages half full. */
-static bool is_mostly_new(const struct merge_counts *counts, size_t before)
-{
-    return 2 * differences(counts) >= before + counts->added - counts->removed;
 }
 
 int merge_write(struct merge *merge, struct table_view *view, struct table_edit *edit,
                 struct error *err)
 {
-    size_t before;
-    if (differences(&merge->counts) == 0)
+    const struct merge_counts *counts = &merge->counts;
+    if (counts->added + counts->changed + counts->removed == 0)
         return 0;
-    int rc = table_view_count(view, &before);
-    if (rc == 0 && is_mostly_new(&merge->counts, before))
-        rc = table_edit_rebuild(edit);
-    if (rc != 0)
-        return table_lmdb_error(err, edit->table, rc);
-    return pass(merge, view, merge->replaces_all || edit->rebuilds, write_one, edit, err);
+    return pass(merge, view, merge->replaces_all, write_one, edit, err);
 }

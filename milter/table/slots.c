@@ -3,7 +3,6 @@
 #include "table/guard.h"
 #include "table/table_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 int table_slot_result(struct table *table, int rc)
@@ -41,40 +40,6 @@ void table_end_read(MDB_txn *txn)
     int rc;
     GUARDED(rc, (mdb_txn_abort(txn), 0));
     (void)rc; /* a slot that is not there needs no giving back */
-}
-
-struct oldest {
-    long process;
-    size_t txn; /* SIZE_MAX: none */
-};
-
-/* A line of LMDB's list of readers: process, thread, transaction; no number there where it has none open. */
-static int take_reader(const char *line, void *data)
-{
-    struct oldest *oldest = data;
-    long process;
-    size_t txn;
-    if (sscanf(line, "%ld %*x %zu", &process, &txn) == 2 && txn < oldest->txn)
-        *oldest = (struct oldest){process, txn};
-    return 0;
-}
-
-static int list_readers(MDB_env *env, struct oldest *oldest, MDB_envinfo *info)
-{
-    int listed = mdb_reader_list(env, take_reader, oldest);
-    return listed < 0 ? listed : mdb_env_info(env, info);
-}
-
-size_t table_oldest_reader(struct table *table, pid_t *process)
-{
-    struct oldest oldest = {.txn = SIZE_MAX};
-    MDB_envinfo info;
-    int rc;
-    GUARDED(rc, list_readers(table->env, &oldest, &info));
-    if (rc != 0 || oldest.txn > info.me_last_txnid)
-        return 0;
-    *process = (pid_t)oldest.process;
-    return info.me_last_txnid - oldest.txn;
 }
 
 /* ---- views that wait */

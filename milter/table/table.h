@@ -66,10 +66,6 @@ void table_free(struct table *table);
  * them returns an error at worst, and never ends the process. */
 int table_check(struct table *table, struct error *err);
 
-/* Returns the number of commits since the oldest open read transaction began, and its process; 0 if there is none.
- * Pages that are changed after it began cannot be reused, so the file grows. */
-size_t table_oldest_reader(struct table *table, pid_t *process);
-
 /* Counts the entries. Returns 0, or -1 with err. */
 int table_count(struct table *table, size_t *out, struct error *err);
 
@@ -124,10 +120,6 @@ enum table_result table_edit_put(struct table_edit *edit, const struct entry *en
 /* Deletes the entry of this old address. Returns TABLE_FOUND, or TABLE_ABSENT if there was none. */
 enum table_result table_edit_del(struct table_edit *edit, const struct entry *old,
                                  struct error *err);
-
-/* Whether the change log (table/changelog.h) holds all changes of the edit so far. If not, the edit cannot be undone
- * once it is committed. */
-bool table_edit_is_held(const struct table_edit *edit);
 
 /* Commits and frees the edit. The changes are on disk when it returns. Returns 0; or -1 with err, and nothing is
  * changed. */

@@ -61,8 +61,7 @@ struct table_view {
 struct table_edit {
     struct table *table;
     MDB_txn *txn;
-    MDB_cursor *cursor; /* ends with txn */
-    bool rebuilds;
+    MDB_cursor *cursor;   /* ends with txn */
     unsigned put_flags;   /* MDB_APPEND: the following entries are in order, after the last one */
     int format;           /* of the table when the edit began */
     struct change change; /* for the log: the counts so far */
@@ -163,11 +162,6 @@ int table_view_count(struct table_view *view, size_t *out);
 int table_edit_change(struct table_edit *edit, const MDB_val *key, const MDB_val *before,
                       const MDB_val *after);
 
-/* Empties the table. All entries must then be written in the order of their keys, and are appended: with
- * table_edit_change if they change, otherwise with table_edit_keep. */
-int table_edit_rebuild(struct table_edit *edit);
-int table_edit_keep(struct table_edit *edit, const MDB_val *key, const MDB_val *value);
-
 /* ---- the change log */
 
 /* Records the change of an entry: before is NULL if it is added, after if it is deleted. Call it before LMDB writes,
@@ -178,9 +172,6 @@ int changelog_note(struct table_edit *edit, const MDB_val *key, const MDB_val *b
 /* Writes the recorded changes as the newest change of the log, and drops the oldest changes if the log is too long.
  * Returns one of LMDB's codes. */
 int changelog_write(struct table_edit *edit);
-
-/* Copies the log as it was before the edit, which has emptied the table. Returns one of LMDB's codes. */
-int changelog_keep(struct table_edit *edit);
 
 /* Reads the head of a change, or of the last one if number is 0. Returns one of LMDB's codes, MDB_NOTFOUND if it is not
  * in the log. */

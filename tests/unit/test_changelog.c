@@ -3,6 +3,7 @@
 
 #include "scratch.h"
 #include "table/changelog.h"
+#include "table/table_internal.h"
 
 #include <lmdb.h>
 #include <stdarg.h>
@@ -291,7 +292,7 @@ START_TEST(thousands_of_entries_come_back)
         snprintf(local, sizeof local, "u%d", i);
         put_in(edit, local, "x");
     }
-    ck_assert(table_edit_is_held(edit));
+    ck_assert(edit->change.held);
     commit(edit);
     ck_assert_uint_eq(count(), 20000);
     undo();
@@ -309,7 +310,7 @@ static size_t put_too_many(struct table_edit *edit)
     size_t done = 0;
     struct entry entry = entry_of("", "x");
     memset(entry.note, 'n', ENTRY_NOTE_MAX);
-    for (; table_edit_is_held(edit); done++) {
+    for (; edit->change.held; done++) {
         snprintf(entry.local, sizeof entry.local, "u%zu", done);
         ck_assert_int_eq(table_edit_put(edit, &entry, false, &err), TABLE_ABSENT);
     }

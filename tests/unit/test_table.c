@@ -2,6 +2,7 @@
 #include "suites.h"
 
 #include "scratch.h"
+#include "table/table_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -314,7 +315,7 @@ static void overfill_log(struct table_edit *edit)
     struct error err;
     struct entry entry = {.scope = ENTRY_DOMAIN, .domain = "old.example", .new = "@new.example"};
     memset(entry.note, 'n', ENTRY_NOTE_MAX);
-    for (unsigned i = 0; table_edit_is_held(edit); i++) {
+    for (unsigned i = 0; edit->change.held; i++) {
         entry.note[0] = i % 2 == 0 ? 'm' : 'n';
         ck_assert_int_ne(table_edit_put(edit, &entry, true, &err), TABLE_FAILED);
     }
