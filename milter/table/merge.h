@@ -59,8 +59,7 @@ int merge_compare(struct merge *merge, struct table_view *view, struct merge_cou
                   struct error *err);
 
 /* Makes the changes that merge_compare has found in this view. The view must be opened after edit was begun, so that
- * both show the same state. Only differences are written; if these are most of the table, all of it is rewritten in key
- * order, which packs its pages. Returns 0; or -1 with err, and then abort the edit. */
+ * both show the same state. Only differences are written. Returns 0; or -1 with err, and then abort the edit. */
 int merge_write(struct merge *merge, struct table_view *view, struct table_edit *edit,
                 struct error *err);
 
