@@ -6,6 +6,7 @@
 
 #include "net/io.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -112,9 +113,11 @@ static void tell_commands(struct exam *exam)
                                         [UNIT_RESTART] = "restart_daemon",
                                         [UNIT_RELOAD] = "reload_daemon"};
     char command[UNIT_COMMAND_SIZE];
-    for (int action = UNIT_START; action <= UNIT_RELOAD; action++)
-        fact_set(&exam->facts, names[action], "%s",
-                 unit_command(command, (enum unit_action)action, exam->evidence.settings));
+    for (int action = UNIT_START; action <= UNIT_RELOAD; action++) {
+        unit_command(command, (enum unit_action)action, exam->evidence.settings);
+        fact_set(&exam->facts, names[action], "%s%s", isupper((unsigned char)*command) ? "" : "$ ",
+                 command);
+    }
     fact_set(&exam->facts, "conf", "%s", conf);
     fact_set(&exam->facts, "stranger", "%s", DOCTOR_STRANGER);
     fact_set(&exam->facts, "attach", "%s %s", attach, mta);

@@ -94,7 +94,7 @@ void exam_explain(struct exam *exam);
     "milter-moved does not answer on ${silent_socket} (${silent_key} in ${conf}): "                \
     "${silent_error}."
 #define DAEMON_DOWN_MEND                                                                           \
-    "Its log tells why it stopped, or that it listens elsewhere.\n$ ${start_daemon}"
+    "Its log tells why it stopped, or that it listens elsewhere.\n${start_daemon}"
 
 /* ---- outcome.c */
 

@@ -152,7 +152,7 @@ static const struct symptom replies[] = {
      "This host, its network or all clients together have been told as many new addresses as the limits of "
      "disclosure allow.",
      "If this client may know them all, in ${conf} add it to trusted_networks of disclosure, \"${client}\", and:\n"
-     "$ ${reload_daemon}"},
+     "${reload_daemon}"},
     {"daemon-down", DOWN, OF_REPLY, misses_daemon, NULL, DAEMON_DOWN_WHY, DAEMON_DOWN_MEND},
     {"daemon-unseen", FAULT, OF_REPLY, may_miss_daemon, NULL,
      "The mail server defers: ${got}. Perhaps milter-moved is down, which this user cannot see.",
@@ -162,11 +162,11 @@ static const struct symptom replies[] = {
      "milter-moved does not answer about ${recipient} as ${table} has it: it reads another table, or another "
      "configuration than ${conf}.",
      "Look with the configuration that milter-moved was started with (movedctl -c FILE doctor); or let it read "
-     "this one:\n$ ${reload_daemon}"},
+     "this one:\n${reload_daemon}"},
     {"other-words", FAULT, OF_REPLY, has_other_words, NULL,
      "The reply is not in the words of ${conf}: expected ${want}, got ${got}.",
      "Let milter-moved read it; with Sendmail, write the words into sendmail.cf too:\n"
-     "$ ${reload_daemon}\n$ ${attach}"},
+     "${reload_daemon}\n$ ${attach}"},
     {"unknown-first", FAULT, OF_REPLY, is_unknown, NULL,
      "The mail server no longer has the mailbox and refuses it itself, before a milter is asked: ${got}.",
      "Let it ask milter-moved about removed mailboxes too:\n${on_host}$ ${attach}"},

@@ -191,7 +191,7 @@ static void compare(struct exam *exam)
         findings_note(
             &exam->findings, facts, "not-reloaded", FAULT,
             "milter-moved runs with mode = \"${mode}\", and ${conf} has \"${other_mode}\".",
-            "$ ${reload_daemon}");
+            "${reload_daemon}");
     tell_mend(exam);
     if (*daemon->table != '\0' && strcmp(daemon->table, "good") != 0)
         findings_note(&exam->findings, facts, "daemon-table", FAULT, DAEMON_TABLE_WHY,
@@ -199,7 +199,7 @@ static void compare(struct exam *exam)
     if (*daemon->version != '\0' && strcmp(daemon->version, PACKAGE_VERSION) != 0)
         findings_note(&exam->findings, facts, "daemon-version", NOTE,
                       "milter-moved is version ${daemon_version}, and movedctl is ${version}.",
-                      "$ ${restart_daemon}");
+                      "${restart_daemon}");
 }
 
 static enum socket_state report_socket(struct exam *exam, const char *key, const char *socket,
@@ -215,7 +215,7 @@ static enum socket_state report_socket(struct exam *exam, const char *key, const
     else if (err->status == EX_PROTOCOL)
         findings_note(
             &exam->findings, &exam->facts, "daemon-other", DOWN, "${silent_error}",
-            "In ${conf} set ${silent_key} to a socket of its own, and restart milter-moved.");
+            "In ${conf} set ${silent_key} to a socket of its own, and:\n${restart_daemon}");
     else
         findings_note(&exam->findings, &exam->facts, "daemon-down", DOWN, DAEMON_DOWN_WHY,
                       DAEMON_DOWN_MEND);
@@ -231,7 +231,7 @@ static enum socket_state ask_lookups(struct exam *exam)
                       "lookup_socket is \"\" in ${conf}: the mail server cannot ask for mailboxes "
                       "that it no longer has, and refuses them itself.",
                       "In ${lookup_file} set lookup_socket = "
-                      "\"unix:/run/milter-moved/lookup.sock\";\n$ ${restart_daemon}\n$ ${attach}");
+                      "\"unix:/run/milter-moved/lookup.sock\";\n${restart_daemon}\n$ ${attach}");
         return SOCKET_SILENT;
     }
     if (probe_stats(socket, take_stat, &exam->evidence.daemon, &err) == 0)
@@ -280,7 +280,7 @@ void exam_daemon(struct exam *exam)
                       "mode = \"observe\": milter-moved logs what it would answer, and refuses "
                       "nothing; each recipient gets what it would get without it.",
                       "Once the log is as it should be, in ${mode_file} set mode = \"enforce\";\n"
-                      "$ ${reload_daemon}");
+                      "${reload_daemon}");
 }
 
 enum listed exam_ask_listed(const struct evidence *evidence, const char *address)

@@ -378,7 +378,7 @@ static bool is_relocated(const struct subject *subject)
 static const struct symptom symptoms[] = {
     {"open-relay", FAULT, OF_REPLY, danger_relays, NULL,
      "DANGEROUS: the service ${service} takes mail of a stranger (${stranger}) to a domain that nobody serves: "
-     "${got}. It danger_relays for everybody.",
+     "${got}. It relays for everybody.",
      "${set}$ ${reload}"},
     {"empty-pipemap", FAULT, OF_SERVICE, danger_permits_all, NULL,
      "DANGEROUS: ${list} of the service ${service} has a pipemap whose first map is gone: the rest of it permits every "
@@ -402,7 +402,7 @@ static const struct symptom symptoms[] = {
      "The service ${service} is confined to ${queue} (chroot in ${master}), and milter-moved listens outside "
      "of it: ${socket}.",
      "${drop}attach moves the sockets. Where systemd does not run milter-moved it needs two runs:\n"
-     "$ ${attach}\n$ ${restart_daemon}\n$ ${attach}"},
+     "$ ${attach}\n${restart_daemon}\n$ ${attach}"},
     {"socket-elsewhere", FAULT, OF_SERVICE, is_elsewhere, shows_no_milter,
      "The service ${service} looks for milter-moved at ${address}, but it listens on ${socket}.",
      "${drop}$ ${attach}\n$ ${reload}"},

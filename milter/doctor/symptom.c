@@ -41,7 +41,7 @@ bool symptom_is_shut_out(const struct subject *subject, const char *path, const 
         fact_set(subject->facts, "let", "%s%s", strncmp(end + 4, "chmod ", 6) == 0 ? "$ " : "",
                  end + 4);
     else
-        fact_set(subject->facts, "let", "In %s set %.*s\n$ %s", subject->evidence->conf,
+        fact_set(subject->facts, "let", "In %s set %.*s\n%s", subject->evidence->conf,
                  (int)(strstr(settings, " in ") - settings), settings,
                  fact_get(subject->facts, "restart_daemon"));
     return true;

@@ -47,8 +47,8 @@ static int run_aftermath(const struct mta_request *request, struct file_changes 
 static void reload_daemon(const struct mta_request *request)
 {
     char command[UNIT_COMMAND_SIZE];
-    pid_t pid = probe_listener(request->settings->lookup_socket);
-    if (!(process_is(pid, "milter-moved") && kill(pid, SIGHUP) == 0) && !unit_reload())
+    pid_t pid = unit_find_daemon(request->settings);
+    if (!(pid > 1 && kill(pid, SIGHUP) == 0) && !unit_reload())
         request->warn("milter-moved has to read its configuration again: %s",
                       unit_command(command, UNIT_RELOAD, request->settings));
 }

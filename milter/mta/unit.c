@@ -138,38 +138,58 @@ static const char *name_unit_command(enum unit_action action)
                                                             : "systemctl start " SERVICE;
 }
 
-/* The process that has to be told, "$(cat FILE)" where a file has its number. Another program may listen where our socket
- * should be: it is not to be killed. */
-static void name_process(char *out, size_t size, const struct settings *settings)
+/* Another program may listen where our socket should be: it is not to be told anything. */
+pid_t unit_find_daemon(const struct settings *settings)
 {
-    pid_t pid = *settings->pid_file != '\0' ? 0 : probe_listener(settings->lookup_socket);
-    if (*settings->pid_file != '\0')
+    pid_t pid = probe_listener(settings->lookup_socket);
+    if (!process_is(pid, SERVICE))
+        pid = probe_listener(settings->socket);
+    return process_is(pid, SERVICE) ? pid : 0;
+}
+
+/* The process that has to be told: its number, or "$(cat FILE)". Returns false if it is not known. */
+static bool name_process(char *out, size_t size, const struct settings *settings)
+{
+    if (*settings->pid_file != '\0') {
         snprintf(out, size, "$(cat %.200s)", settings->pid_file);
-    else if (process_is(pid, SERVICE))
-        snprintf(out, size, "%d", (int)pid);
+        return true;
+    }
+    pid_t pid = unit_find_daemon(settings);
+    snprintf(out, size, "%d", (int)pid);
+    return pid != 0;
+}
+
+/* A new one may start when the old one has ended, which flock(1) waits for where it locks a file. */
+static void write_restart(char *out, const char *process, const char *pid_file, const char *start)
+{
+    if (*pid_file != '\0')
+        snprintf(out, UNIT_COMMAND_SIZE, "kill %s && flock %.200s true && %s", process, pid_file,
+                 start);
     else
-        snprintf(out, size, "$(pidof " SERVICE ")");
+        snprintf(out, UNIT_COMMAND_SIZE,
+                 "kill %.20s && while kill -0 %.20s 2>/dev/null; do sleep 1; done; %s", process,
+                 process, start);
 }
 
 const char *unit_command(char *out, enum unit_action action, const struct settings *settings)
 {
     char process[256], start[256];
-    bool is_usual = settings->file == NULL || strcmp(settings->file, MILTER_MOVED_CONF) == 0;
+    const char *file = settings->file == NULL ? MILTER_MOVED_CONF : settings->file;
+    bool is_usual = strcmp(file, MILTER_MOVED_CONF) == 0;
     if (has_systemd() && has_unit(SERVICE ".service")) {
         snprintf(out, UNIT_COMMAND_SIZE, "%s", name_unit_command(action));
         return out;
     }
-    snprintf(start, sizeof start, SERVICE "%s%.200s", is_usual ? "" : " -c ",
-             is_usual ? "" : settings->file);
-    name_process(process, sizeof process, settings);
-    switch (action) {
-    case UNIT_START: snprintf(out, UNIT_COMMAND_SIZE, "%s", start); break;
-    case UNIT_RELOAD: snprintf(out, UNIT_COMMAND_SIZE, "kill -HUP %s", process); break;
-    case UNIT_RESTART: /* the file is locked until the old one has ended: flock(1) waits for that */
-        snprintf(out, UNIT_COMMAND_SIZE, "kill %s && %s%.200s%s%s", process,
-                 *settings->pid_file == '\0' ? "" : "flock ", settings->pid_file,
-                 *settings->pid_file == '\0' ? "" : " true && ", start);
-        break;
-    }
+    snprintf(start, sizeof start, SERVICE "%s%.200s", is_usual ? "" : " -c ", is_usual ? "" : file);
+    bool known = name_process(process, sizeof process, settings);
+    if (action == UNIT_START)
+        snprintf(out, UNIT_COMMAND_SIZE, "%s", start);
+    else if (!known)
+        snprintf(out, UNIT_COMMAND_SIZE, "%s the milter-moved that was started with %s.",
+                 action == UNIT_RESTART ? "Restart" : "Send SIGHUP to", file);
+    else if (action == UNIT_RELOAD)
+        snprintf(out, UNIT_COMMAND_SIZE, "kill -HUP %s", process);
+    else
+        write_restart(out, process, settings->pid_file, start);
     return out;
 }

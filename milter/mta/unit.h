@@ -8,6 +8,7 @@
 #include "mta/files.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* Plans the drop-in with which milter-moved.socket listens on both sockets, "unix:PATH" or "inet:PORT@HOST", and makes
  * the folder, which the user and the group own, before it does. Without that unit it plans nothing. Returns 0, or -1
@@ -29,8 +30,12 @@ bool unit_restart(void);
 #define UNIT_REGROUP "systemctl restart milter-moved.socket gives it the group of its folder"
 bool unit_holds_sockets(void);
 
+/* The milter-moved that listens on one of the sockets of the settings; 0 if it cannot be determined, as on a TCP socket. */
+pid_t unit_find_daemon(const struct settings *settings);
+
 /* What an administrator types to start the daemon, to restart it, or to have it read its configuration again, where systemd
- * runs it and where it does not: one line in out[UNIT_COMMAND_SIZE]. Returns out. */
+ * runs it and where it does not: one line in out[UNIT_COMMAND_SIZE]. Where the process cannot be told from others it is a
+ * sentence, which begins with a capital letter. Returns out. */
 #define UNIT_COMMAND_SIZE 768
 enum unit_action { UNIT_START, UNIT_RESTART, UNIT_RELOAD };
 const char *unit_command(char *out, enum unit_action action, const struct settings *settings);

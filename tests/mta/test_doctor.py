@@ -641,6 +641,15 @@ class StrangeServers(Doctor):
         self.assertIn("daemon-other", self.names(report))
         self.assertNotIn(f"kill {os.getpid()}", json.dumps(report))
 
+    def test_of_several_daemons_the_one_with_this_configuration_is_restarted(self):
+        for way in ("unix", "inet"):
+            with Daemon(self.daemon.folder / way, way, lookup_socket="") as other:
+                done = other.ctl("doctor", "--json", "--config-dir", "/none", "--smtp", f"127.0.0.1:{place.free_ports(1)[0]}")
+                mends = {finding["name"]: finding["mend"] for finding in json.loads(done.stdout)["findings"]}
+                self.assertIn(f"$ kill {other.process.pid} && " if way == "unix" else
+                              f"\nRestart the milter-moved that was started with {other.conf}.\n", mends["no-lookups"])
+                self.assertNotIn(f" {self.daemon.process.pid} ", mends["no-lookups"])
+
     def test_text_that_a_terminal_would_obey(self):
         report, _ = self.ask(b"220 x ESMTP\r\n", b"250-x\r\n250 SIZE\r\n", b"250 ok\r\n",
                              b"550 5.7.1 \x1b[2J\xff\xc2\x9bhello\r\n", b"250 ok\r\n")

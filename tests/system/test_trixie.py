@@ -44,9 +44,8 @@ movedctl add gone@mx.old.example gone@new.example
 postconf -e maillog_file=/dev/stdout
 postfix start
 milter-moved
-movedctl attach --yes postfix || [ $? = 75 ]
-kill $(pidof milter-moved)
-milter-moved
+said=$(movedctl attach --yes postfix 2>&1) || [ $? = 75 ]
+eval "${said##*for step 2: }"
 movedctl attach --yes postfix
 echo "== $(postconf -h mail_version)"
 movedctl doctor

@@ -144,9 +144,10 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
         rc = attachment_carry_out(request, &changes, &aftermath, "", "", err);
     file_changes_free(&changes);
     if (rc == 0 && !request->dry_run && aftermath.reloads == NULL)
-        rc = error_set(err, EX_TEMPFAIL,
-                       "restart milter-moved (%s), then run this command again for step 2",
-                       unit_command(command, UNIT_RESTART, request->settings));
+        rc = error_set(
+            err, EX_TEMPFAIL,
+            "milter-moved has to be restarted; then run this command again for step 2: %s",
+            unit_command(command, UNIT_RESTART, request->settings));
     else if (rc == 0 && !request->dry_run)
         rc = check_moved(milter, err) == 0 ? check_moved(lookups, err) : -1;
     if (rc == 0)
