@@ -137,7 +137,7 @@ class MailGoesOn(FollowCase):
         return time.monotonic() - began
 
     def test_a_store_that_stops_and_one_that_crashes(self):
-        host, port = self.server()
+        host, port = self.server(timeout=2, max_lag=3600)
         with self.answered(port) as sender:
             self.store.suspend()
             try:

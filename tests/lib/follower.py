@@ -44,7 +44,7 @@ class Host(Daemon):
 
     def __init__(self, folder, store, write=True, settings=None, way="unix", **source):
         self.follower = None
-        self.source = {"connect": store.connect("moved_follow"), "poll": 100, "timeout": 2, **source}
+        self.source = {"connect": store.connect("moved_follow"), "poll": 100, "timeout": 20, **source}
         if write:
             self.source["write"] = store.connect("moved_admin")
         super().__init__(folder, way, **{"source": self.source, **(settings or {})})
@@ -59,8 +59,8 @@ class Host(Daemon):
         return {**json.loads(done.stdout or "{}"), "exit": done.returncode, "error": done.stderr}
 
     def until_state(self, state):
-        return place.until(lambda: self.status() if self.status().get("state") == state else None,
-                           f"state {state}: {self.status()}")
+        return place.until(lambda: status if (status := self.status()).get("state") == state else None, f"state {state}",
+                           lambda: str(self.status()))
 
     def has(self):
         """Old and new address of each entry of the table."""
@@ -68,7 +68,7 @@ class Host(Daemon):
         return {line.split("\t")[0]: line.split("\t")[1] for line in lines}
 
     def until_same(self, store, seconds=place.PATIENCE):
-        place.until(lambda: self.has() == store.entries(), f"the table has what the store has: {self.status()}", seconds=seconds)
+        place.until(lambda: self.has() == store.entries(), "the table has what the store has", lambda: str(self.status()), seconds)
 
     def __enter__(self):
         return self

@@ -105,6 +105,11 @@ class PostgreSQL:
             except ProcessLookupError:
                 pass
 
+    def pause_replay(self):
+        """Of a standby: it is asked for at once, and done when the record at hand is replayed."""
+        self.sql("SELECT pg_wal_replay_pause()")
+        place.until(lambda: self.sql("SELECT pg_get_wal_replay_pause_state()") == "paused", "the replay is paused")
+
     def promote(self):
         self.run("pg_ctl", "promote", "-w", "-D", str(self.data))
 
