@@ -137,10 +137,37 @@ static void pause_writing(void)
     close_file();
 }
 
+struct flush {
+    const struct service_hits *hits;
+    int rc;
+    struct error err;
+};
+
+static void *write_alone(void *data)
+{
+    struct flush *flush = data;
+    flush->rc = write_hits(flush->hits, &flush->err);
+    return NULL;
+}
+
+/* In a thread of its own: a fault inside LMDB can leave it with the write lock of hits/, a robust mutex. The lock becomes
+ * free when the thread ends, and before that the file must not be closed (pthread_mutexattr_setrobust(3)). */
+static int write_in_thread(const struct service_hits *hits, struct error *err)
+{
+    pthread_t thread;
+    struct flush flush = {.hits = hits};
+    int rc = pthread_create(&thread, NULL, write_alone, &flush);
+    if (rc != 0)
+        return error_set(err, EX_OSERR, "cannot start a thread: %s", strerror(rc));
+    pthread_join(thread, NULL);
+    *err = flush.err;
+    return flush.rc;
+}
+
 static void flush(const struct service_hits *hits)
 {
     struct error err;
-    if (write_hits(hits, &err) != 0) {
+    if (write_in_thread(hits, &err) != 0) {
         close_file();
         say(&err);
     } else if (hits_queue_lost() > writer.told) {

@@ -371,7 +371,7 @@ static int decode_item(struct entry *before, struct entry *after, struct change_
 }
 
 /* Of one record. */
-static int each_item(const unsigned char *items, size_t left,
+static int each_item(const struct table *table, const unsigned char *items, size_t left,
                      int (*each)(const struct change_entry *entry, void *data, struct error *err),
                      void *data, struct error *err)
 {
@@ -386,7 +386,7 @@ static int each_item(const unsigned char *items, size_t left,
         if (said != 0)
             return said;
     }
-    return 0;
+    return left == 0 ? 0 : table_lmdb_error(err, table, MDB_CORRUPTED);
 }
 
 int changelog_each_entry(struct table *table, uint64_t number,
@@ -400,7 +400,7 @@ int changelog_each_entry(struct table *table, uint64_t number,
     for (uint64_t record = 1;
          (result = look_up_items(table, number, record, items, &length, err)) == TABLE_FOUND;
          record++) {
-        int said = each_item(items, length, each, data, err);
+        int said = each_item(table, items, length, each, data, err);
         if (said != 0)
             return said;
     }

@@ -87,6 +87,9 @@ static int transact(struct hit_file *file, unsigned flags,
                     int (*what)(struct hit_file *file, void *data), void *data)
 {
     bool writes = (flags & MDB_RDONLY) == 0;
+    int dead;
+    if (writes)
+        mdb_reader_check(file->files->env, &dead);
     int rc = mdb_txn_begin(file->files->env, NULL, flags, &file->txn);
     if (rc == 0)
         rc = open_databases(file, flags);
@@ -109,9 +112,7 @@ static int transact(struct hit_file *file, unsigned flags,
 int hit_file_do(struct hit_file *file, unsigned flags,
                 int (*what)(struct hit_file *file, void *data), void *data, struct error *err)
 {
-    int rc, dead;
-    if ((flags & MDB_RDONLY) == 0)
-        mdb_reader_check(file->files->env, &dead);
+    int rc;
     GUARDED(rc, transact(file, flags, what, data));
     table_end_read(file->txn); /* NULL is fine */
     file->txn = NULL;
@@ -119,6 +120,8 @@ int hit_file_do(struct hit_file *file, unsigned flags,
         atomic_store(&file->files->size, table_file_size(file->files));
     if (rc == MDB_NOTFOUND)
         return error_set(err, EX_NOINPUT, "%s: nothing has been counted yet", file->files->path);
+    if (rc == HIT_TOLD)
+        return -1;
     return rc == 0 ? 0 : hit_error(err, file, rc);
 }
 

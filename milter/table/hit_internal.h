@@ -8,6 +8,9 @@
 
 #define HIT_FORMAT 1
 
+/* Beside the codes of table_internal.h: err is set, of something other than hits/. */
+#define HIT_TOLD (-5)
+
 struct hit_file {
     struct table *files; /* of which only what concerns files, locks and readers is used */
     MDB_dbi rows, today, seen, meta;
@@ -17,7 +20,8 @@ struct hit_file {
 };
 
 /* Begins a transaction (flags: 0 or MDB_RDONLY) with the state, calls what, and ends it: by a commit if what returns 0 and it
- * writes. Whatever is in the file, that is at worst an error. Returns 0; or -1 with err. what returns one of LMDB's codes. */
+ * writes. Whatever is in the file, that is at worst an error. Returns 0; or -1 with err. what returns one of LMDB's codes or
+ * HIT_TOLD. */
 int hit_file_do(struct hit_file *file, unsigned flags,
                 int (*what)(struct hit_file *file, void *data), void *data, struct error *err);
 

@@ -30,6 +30,7 @@ struct log_reading {
     struct news *news;     /* the newest first */
     size_t count, size;
     uint32_t today, day; /* day: of the change at hand */
+    int rc;              /* of hits/, where an entry could not be taken */
     struct error *err;
 };
 
@@ -56,12 +57,13 @@ static int collect(const struct change *change, void *data, struct error *err)
 
 static int take_entry(const struct change_entry *changed, void *data, struct error *err)
 {
-    const struct log_reading *reading = data;
+    struct log_reading *reading = data;
     const struct entry *entry = changed->after != NULL ? changed->after : changed->before;
     char name[RECORD_KEY_MAX];
     struct hit_row row = {.count = 0};
     MDB_val key = {0, name};
     int rc = 0;
+    (void)err;
     if (changed->before != NULL && changed->after != NULL)
         return 0;
     key.mv_size = record_key(name, entry->scope, entry->local, entry->domain);
@@ -71,7 +73,8 @@ static int take_entry(const struct change_entry *changed, void *data, struct err
         row.born = reading->day;
         rc = hit_file_put(reading->file, &key, &row);
     }
-    return rc == 0 || rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, reading->file->files, rc);
+    reading->rc = rc == MDB_NOTFOUND ? 0 : rc;
+    return reading->rc == 0 ? 0 : -1;
 }
 
 /* Whether the log no longer has all that is new; or it ends earlier than it did, since the table was restored from a copy. */
@@ -90,7 +93,7 @@ static int take_news(struct log_reading *reading)
         reading->day = news->day;
         if (news->held && changelog_each_entry(reading->table, news->number, take_entry, reading,
                                                reading->err) < 0)
-            return MDB_CORRUPTED;
+            return reading->rc != 0 ? reading->rc : HIT_TOLD;
         if (!news->held && news->adds && news->day > state->unknown)
             state->unknown = news->day;
     }
@@ -152,7 +155,8 @@ struct sweep {
     struct hit_file *file;
     hit_lend *lend;
     void *from;
-    struct table_view *view; /* while the table is lent */
+    struct table *table; /* while it is lent */
+    struct table_view *view;
     struct hit_place *place;
     uint32_t today;
     unsigned keep;
@@ -160,12 +164,15 @@ struct sweep {
     struct error *err;
 };
 
-static int has_entry(struct table_view *view, const MDB_val *key, bool *has)
+static int has_entry(const struct sweep *sweep, const MDB_val *key, bool *has)
 {
     struct table_record record;
-    int rc = table_view_seek(view, key, &record);
+    int rc = table_view_seek(sweep->view, key, &record);
     *has = rc == 0 && table_same(key, &record.key);
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        return 0;
+    table_lmdb_error(sweep->err, sweep->table, rc);
+    return HIT_TOLD;
 }
 
 /* A row that cannot be read goes too. */
@@ -178,7 +185,7 @@ static int look_at(const struct sweep *sweep, MDB_cursor *cursor, const MDB_val 
     if (hit_row_decode(&row, value->mv_data, value->mv_size) == 0) {
         uint32_t last = row.count > 0 && row.last > row.born ? row.last : row.born;
         if (last + (uint64_t)sweep->keep >= sweep->today)
-            rc = has_entry(sweep->view, key, &has);
+            rc = has_entry(sweep, key, &has);
     }
     return rc != 0 || has ? rc : mdb_cursor_del(cursor, 0);
 }
@@ -212,9 +219,10 @@ static int sweep_lent(struct table *table, void *data)
 {
     struct sweep *sweep = data;
     int rc;
+    sweep->table = table;
     sweep->view = table_view_open(table, sweep->err);
     if (sweep->view == NULL)
-        return MDB_BAD_TXN;
+        return HIT_TOLD;
     GUARDED(rc, sweep_some(sweep));
     table_view_close(sweep->view);
     return rc;

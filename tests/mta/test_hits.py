@@ -299,6 +299,24 @@ class Faults(HitsCase):
                 file.write(b"\xff" * path.stat().st_size)
         self.damaged(overwrite)
 
+    def test_emptied_in_the_middle_of_a_flush(self):
+        """When the daemon has looked at the file, and waits for the lock: it gets the lock, and then the fault."""
+        if os.geteuid() != 0:
+            place.lacking("only root sees what a thread of the daemon's user waits for")
+        self.mail("eva@client.example", "al@old.example")
+        self.counted("al@old.example", 1)
+        # As long as another program has hits/ open, LMDB makes no new locks when the daemon opens it again.
+        self.stack.enter_context(holding(self.daemon.table / "hits", "read"))
+        with holding(self.daemon.table / "hits", "write"):
+            self.mail("eva@client.example", "bo@old.example")
+            place.until(lambda: self.waits_for(self.daemon.table / "hits/lock.mdb"), "the daemon waits for hits/")
+            os.truncate(self.daemon.table / "hits/data.mdb", 0)
+        place.until(lambda: self.stats()["hits_lost"] == 1, "the mail is lost")
+        self.assertEqual(self.mail("eva@client.example", "al@old.example"), ["551 5.1.6 User not local; please try <al@new.example>"])
+        self.counted("al@old.example", 1)  # LMDB takes an empty file for a new one
+        self.ctl("hits")
+        self.assertIn("1 mails were answered and not counted", self.said)
+
     def test_a_folder_that_cannot_be_written(self):
         self.daemon.stop()
         hits = self.daemon.table / "hits"

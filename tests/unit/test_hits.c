@@ -436,6 +436,43 @@ START_TEST(a_file_that_is_cut_short_is_an_error)
 }
 END_TEST
 
+/* Overwrites the items of this change, in each page that has them. */
+static void damage_change(unsigned char number)
+{
+    const unsigned char key[] = {0, 'l', 'o', 'g', 0, 0, 0, 0, 0, 0, 0, number, 0, 0, 0, 1};
+    static unsigned char octets[1 << 20];
+    size_t length, found = 0;
+    FILE *data = fopen(scratch_file("data.mdb"), "r");
+    ck_assert_ptr_nonnull(data);
+    length = fread(octets, 1, sizeof octets, data);
+    fclose(data);
+    for (size_t at = 0; at + 2 * sizeof key < length; at++)
+        if (memcmp(octets + at, key, sizeof key) == 0) {
+            scratch_overwrite((long)(at + sizeof key), "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+            found++;
+        }
+    ck_assert_uint_gt(found, 0);
+}
+
+START_TEST(a_damaged_change_log_is_no_damage_of_hits)
+{
+    struct error err = {.status = 0};
+    write_hits(NULL, 0, START);
+    follow(START);
+    scratch_put(&(struct entry_text){.old = "new@old.example", .new = "new@new.example"});
+    damage_change(4);
+    struct table *table = scratch_open();
+    ck_assert_int_eq(hit_file_follow(file, hit_lend_table, table, START, &err), -1);
+    table_free(table);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    ck_assert_msg(strncmp(err.text, scratch_table, strlen(scratch_table)) == 0 &&
+                      strstr(err.text, "hits") == NULL,
+                  "%s", err.text);
+    mail("al", "client.example", START);
+    ck_assert_uint_eq(row_of("al").count, 1);
+}
+END_TEST
+
 START_TEST(what_is_no_file_of_ours_is_an_error)
 {
     char path[160];
@@ -486,6 +523,7 @@ Suite *hits_suite(void)
     tcase_add_test(tcase, rows_that_are_old_or_have_no_entry_go);
     tcase_add_test(tcase, what_is_cleared_counts_from_today);
     tcase_add_test(tcase, a_file_that_is_cut_short_is_an_error);
+    tcase_add_test(tcase, a_damaged_change_log_is_no_damage_of_hits);
     tcase_add_test(tcase, what_is_no_file_of_ours_is_an_error);
     tcase_add_test(tcase, nothing_counted_yet_is_told_from_damage);
     suite_add_tcase(suite, tcase);
