@@ -91,6 +91,7 @@ int attachment_carry_out(const struct mta_request *request, struct file_changes 
         return -1;
     if (attachment_unsets(changes, "mode = ")) /* likewise: no sooner */
         reload_daemon(request);
+    file_changes_settle(changes);
     for (size_t i = 0; i < changes->count; i++)
         say_copies(request, &changes->files[i], aftermath->names_all_copies);
     request->say("%s\n", done);

@@ -188,6 +188,15 @@ static int make_folder(struct file_change *change, struct error *err)
     return 0;
 }
 
+/* Removes the folder of a file that is gone, if nothing else is in it. */
+static void leave_folder(const struct file_change *change)
+{
+    char *path = strndup(change->path, (size_t)(change->name - change->path));
+    if (path != NULL)
+        (void)rmdir(path); /* ENOTEMPTY in most cases */
+    free(path);
+}
+
 static void free_change(struct file_change *change)
 {
     if (change->folder >= 0)
@@ -358,10 +367,12 @@ static int take_back(struct file_change *change, struct error *err)
     if (!change->made)
         return 0;
     change->made = false;
-    if (change->copy == NULL)
-        return unlinkat(change->folder, change->name, 0) == 0 || errno == ENOENT
-                   ? 0
-                   : file_error(err, change->path);
+    if (change->copy == NULL) {
+        if (unlinkat(change->folder, change->name, 0) != 0 && errno != ENOENT)
+            return file_error(err, change->path);
+        leave_folder(change);
+        return 0;
+    }
     const char *copy = copy_name(change, change->copy);
     struct stat status;
     if (renameat(change->folder, copy, change->folder, change->name) == 0)
@@ -380,4 +391,18 @@ int file_changes_take_back(struct file_changes *changes, struct error *err)
         if (take_back(&changes->files[i], err) != 0)
             result = -1;
     return result;
+}
+
+void file_changes_settle(struct file_changes *changes)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        struct file_change *change = &changes->files[i];
+        if (change->text != NULL)
+            continue;
+        if (change->copy != NULL)
+            (void)unlinkat(change->folder, copy_name(change, change->copy), 0);
+        free(change->copy);
+        change->copy = NULL;
+        leave_folder(change);
+    }
 }

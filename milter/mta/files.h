@@ -61,6 +61,10 @@ int file_changes_apply(struct file_changes *changes, struct error *err);
  * copy that is still needed. */
 int file_changes_take_back(struct file_changes *changes, struct error *err);
 
+/* After the changes have proved good: a file that was to go was all ours, so its copy goes too, and its folder if that is
+ * empty. Nothing can be taken back any more. */
+void file_changes_settle(struct file_changes *changes);
+
 void file_changes_free(struct file_changes *changes);
 
 #endif

@@ -311,6 +311,7 @@ class StockPostfix(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("left: ", done.stdout)
         self.assertFalse(socket.parent.exists())
+        self.assertFalse(self.part().parent.exists(), "no empty folder is left")
 
     def test_a_socket_that_systemd_holds_elsewhere_is_said(self):
         self.start(inside=False)
