@@ -51,6 +51,13 @@ class Follow(unittest.TestCase):
             self.sql("INSERT INTO moved (old_address) VALUES ('b@old.example')")
             place.until(lambda: run("movedctl", "get", "b@old.example", check=False).returncode == 0, "the change comes")
 
+            # Where no password is needed there is no file of passwords.
+            self.machine.path("/etc/milter-moved/pgpass").unlink()
+            self.machine.shell("""sed -i '1i host all moved_follow 127.0.0.1/32 trust' /etc/postgresql/15/main/pg_hba.conf
+                systemctl reload postgresql@15-main""")
+            run("systemctl", "restart", UNIT)
+            place.until(lambda: self.status()["state"] == "in step", "it follows without a password")
+
             # A store that is down, and one that hangs: ready all the same.
             for how in ("stop", "kill --signal=STOP"):
                 with self.subTest(how=how):

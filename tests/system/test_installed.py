@@ -76,11 +76,50 @@ class Installed(unittest.TestCase):
     def test_a_reload_takes_the_configuration_up(self):
         conf = self.machine.path("/etc/milter-moved/milter-moved.conf")
         before = conf.read_text()
-        self.addCleanup(self.machine.run, "systemctl", "reload", "milter-moved")
-        self.addCleanup(conf.write_text, before)
+
+        def put_back():
+            conf.write_text(before)
+            self.machine.run("systemctl", "reload", "milter-moved")
+            place.until(lambda: "Elsewhere" not in self.machine.ask("gone@mx.old.example"), "the old text is in force again")
+        self.addCleanup(put_back)
         conf.write_text(before + '\nreplies: { moved = "551 5.1.6 Elsewhere now; please try <${new}>"; };\n')
         self.machine.run("systemctl", "reload", "milter-moved")
         place.until(lambda: "Elsewhere" in self.machine.ask("gone@mx.old.example"), "the new text is in force")
+
+    def test_a_reload_with_a_bad_configuration_fails_and_changes_nothing(self):
+        part = self.machine.path("/etc/milter-moved/milter-moved.conf.d/bad.conf")
+        self.addCleanup(part.unlink, missing_ok=True)
+        part.write_text("no_such_key = 1;\n")
+        self.assertNotEqual(self.machine.run("systemctl", "reload", "milter-moved", check=False).returncode, 0)
+        self.assertIn("bad.conf:1: no_such_key", self.machine.journal("milter-moved"))
+        self.assertTrue(self.machine.is_active("milter-moved"))
+        self.check("the old configuration stays in force")
+        part.unlink()
+        self.machine.run("systemctl", "reload", "milter-moved")
+
+    def test_stopping_the_sockets_stops_the_daemon(self):
+        self.addCleanup(self.machine.run, "systemctl", "start", "milter-moved.socket", "milter-moved")
+        self.machine.run("systemctl", "stop", "milter-moved.socket")
+        place.until(lambda: not self.machine.is_active("milter-moved"), "the daemon has stopped")
+
+    def test_the_units_are_good_ones(self):
+        done = self.machine.run("systemd-analyze", "verify", "--man=no", *self.machine.shell("ls /usr/lib/systemd/system/milter-moved*").stdout.split(),
+                                check=False)
+        self.assertEqual((done.returncode, [line for line in done.stderr.splitlines() if "milter-moved" in line]), (0, []), done.stderr)
+
+    def test_the_metrics_are_written_each_minute_as_the_owner_of_the_folder(self):
+        folder = "/var/lib/prometheus/node-exporter"
+        self.machine.shell(f"useradd --system prometheus; install -d -o prometheus -m 755 {folder}")
+        self.addCleanup(self.machine.run, "systemctl", "stop", "milter-moved-metrics.timer")
+        written = self.machine.path(f"{folder}/milter-moved.prom")
+        self.machine.run("systemctl", "start", "milter-moved-metrics.service")
+        self.assertEqual(self.machine.run("stat", "-c", "%U:%G %a", f"{folder}/milter-moved.prom").stdout, "prometheus:postfix 644\n")
+        self.assertIn("\nmilter_moved_up 1\n", written.read_text())
+        self.assertIn("\nmilter_moved_table_entries 1\n", written.read_text())
+        self.assertEqual([path.name for path in written.parent.iterdir()], ["milter-moved.prom"])
+        written.unlink()
+        self.machine.run("systemctl", "start", "milter-moved-metrics.timer")  # the minute after the boot is over, or soon will be
+        place.until(written.exists, "the timer starts it", 2 * place.PATIENCE)
 
     def test_doctor_is_content(self):
         done = self.machine.run("movedctl", "doctor", check=False)
