@@ -14,7 +14,7 @@ struct source_settings {
     char *write;    /* as connect, for commands that change entries; "": this host may not */
     int poll;       /* milliseconds */
     int timeout;    /* seconds, as are those below: of an exchange with the store */
-    int max_remove; /* per cent, see table/removal.h */
+    int max_remove; /* per cent, see table/merge.h */
     int reconcile;  /* between two comparisons with all rows; 0: never */
     int start_wait; /* at most, before the service says that it is ready */
     int max_lag;    /* without contact, before that is an error */

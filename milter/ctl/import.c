@@ -3,7 +3,7 @@
 #include "ctl/apply.h"
 #include "format/columns.h"
 #include "format/format.h"
-#include "table/removal.h"
+#include "table/merge.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -105,13 +105,13 @@ static int check_removal(const struct import *import, struct error *err)
 {
     const struct merge_counts *counts = &import->apply.counts;
     size_t all = counts->removed + counts->changed + counts->same;
-    if (!removal_exceeds(counts->removed, all, import->max_remove))
+    if (!merge_removes_too_many(counts->removed, all, import->max_remove))
         return 0;
     return error_set(err, EX_DATAERR,
                      "%s: %zu of %zu old addresses are missing from it, more than %u per cent; "
                      "nothing was changed: correct the file, or use --max-remove %u",
                      import->in.name, counts->removed, all, import->max_remove,
-                     removal_percent(counts->removed, all));
+                     merge_percent(counts->removed, all));
 }
 
 static int may_change(void *data, struct error *err)
@@ -158,7 +158,7 @@ static int parse_max_remove(struct import *import, struct error *err)
 {
     const char *text = import->ctl->options.max_remove;
     char *end;
-    import->max_remove = REMOVAL_PERCENT;
+    import->max_remove = MERGE_PERCENT;
     if (text == NULL)
         return 0;
     unsigned long percent = strtoul(text, &end, 10);

@@ -6,7 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -16,58 +16,36 @@
 #define THREADS_MANY  500
 #define QUIET_SECONDS 60
 
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t idle;
-    unsigned long count; /* since the start */
-    unsigned open;
-} sessions = {.lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
+static atomic_ulong total; /* since the start */
+static atomic_uint open_now;
 
 void open_sessions_add(void)
 {
-    pthread_mutex_lock(&sessions.lock);
-    sessions.count++;
-    sessions.open++;
-    pthread_mutex_unlock(&sessions.lock);
+    total++;
+    open_now++;
 }
 
 void open_sessions_remove(void)
 {
-    pthread_mutex_lock(&sessions.lock);
-    if (--sessions.open == 0)
-        pthread_cond_broadcast(&sessions.idle);
-    pthread_mutex_unlock(&sessions.lock);
-}
-
-unsigned open_sessions_wait(unsigned seconds)
-{
-    struct timespec until;
-    int rc = 0;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += seconds;
-    pthread_mutex_lock(&sessions.lock);
-    while (sessions.open > 0 && rc == 0)
-        rc = pthread_cond_timedwait(&sessions.idle, &sessions.lock, &until);
-    unsigned left = sessions.open;
-    pthread_mutex_unlock(&sessions.lock);
-    return left;
+    open_now--;
 }
 
 unsigned long open_sessions_total(void)
 {
-    pthread_mutex_lock(&sessions.lock);
-    unsigned long count = sessions.count;
-    pthread_mutex_unlock(&sessions.lock);
-    return count;
+    return total;
 }
 
 unsigned open_sessions_count(void)
 {
-    pthread_mutex_lock(&sessions.lock);
-    unsigned open = sessions.open;
-    pthread_mutex_unlock(&sessions.lock);
-    return open;
+    return open_now;
+}
+
+unsigned open_sessions_wait(unsigned seconds)
+{
+    const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
+    for (unsigned moments = 50 * seconds; open_now > 0 && moments > 0; moments--)
+        nanosleep(&moment, NULL);
+    return open_now;
 }
 
 /* ---- what connections use up */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "follow/step.h"
 
-#include "table/removal.h"
+#include "table/merge.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -57,7 +57,7 @@ int step_commit(const struct step_work *step, struct table_edit *edit, int64_t v
 
 static bool looks_lost(const struct step_work *step, size_t removed, size_t all, bool is_empty)
 {
-    return removal_exceeds(removed, all, step->max_remove) || (is_empty && removed > 0);
+    return merge_removes_too_many(removed, all, step->max_remove) || (is_empty && removed > 0);
 }
 
 bool step_is_held(const struct step_work *step, const struct store_head *head, size_t removed,

@@ -37,11 +37,6 @@ static const char *or_empty(const char *text)
     return text == NULL ? "" : text;
 }
 
-static int prefix_error(struct error *err, const char *field)
-{
-    return error_at(err, field, 0); /* "new: no '@' in …" */
-}
-
 /* Sets an empty entry of this scope. The strings are not cleared beyond their NUL, because they are long. */
 static void clear(struct entry *out, enum entry_scope scope)
 {
@@ -95,7 +90,7 @@ int entry_parse_old(struct entry *out, const char *old, const struct address_rul
         rc = parse_wildcard(out, old, err);
     else
         rc = parse_mailbox(out, old, rules, err);
-    return rc == 0 ? 0 : prefix_error(err, "old");
+    return rc == 0 ? 0 : error_at(err, "old", 0);
 }
 
 void entry_format_old(char *out, size_t size, const struct entry *entry)
@@ -191,7 +186,7 @@ static int parse_moment(int64_t *out, const char *text, int64_t now, const char 
 {
     *out = TIMESTAMP_NONE;
     if (*text != '\0' && timestamp_parse(out, text, now, err) != 0)
-        return prefix_error(err, field);
+        return error_at(err, field, 0);
     return 0;
 }
 
@@ -249,13 +244,13 @@ int entry_parse(struct entry *out, const struct entry_text *text, const struct a
     if (entry_parse_old(&entry, text->old, rules, err) != 0)
         return -1;
     if (parse_new(&entry, or_empty(text->new), rules, err) != 0)
-        return prefix_error(err, "new");
+        return error_at(err, "new", 0);
     if (parse_action(&entry, or_empty(text->action), err) != 0)
-        return prefix_error(err, "action");
+        return error_at(err, "action", 0);
     if (parse_disclose(&entry, or_empty(text->disclose), err) != 0)
-        return prefix_error(err, "disclose");
+        return error_at(err, "disclose", 0);
     if (parse_note(&entry, or_empty(text->note), err) != 0)
-        return prefix_error(err, "note");
+        return error_at(err, "note", 0);
     if (parse_moments(&entry, text, err) != 0 || check_whole(&entry, text, err) != 0)
         return -1;
     *out = entry;

@@ -77,10 +77,10 @@ int entry_parse_old(struct entry *out, const char *old, const struct address_rul
  * ADDRESS_TEXT_SIZE is always enough. */
 void entry_format_old(char *out, size_t size, const struct entry *entry);
 
-/* "entry" for a count of 1, otherwise "entries". */
 /* Whether until or forward_until is after now and at most so many seconds later. */
 bool entry_ends_within(const struct entry *entry, int64_t now, int64_t seconds);
 
+/* "entry" for a count of 1, otherwise "entries". */
 const char *entry_noun(size_t count);
 
 /* "reject", "forward", "stay"; "anyone", "trusted", "nobody", and "" for ENTRY_DEFAULT. */

@@ -135,36 +135,33 @@ static int compare(const struct merge *merge)
 typedef int visitor(struct merge *merge, const MDB_val *key, const MDB_val *before,
                     const MDB_val *after, struct table_edit *edit, struct error *err);
 
-/* Takes one old address, and goes on to the next. With whole each of the table's is visited, else only
- * those that may differ. */
-static int take(struct merge *merge, struct table_view *view, bool whole, visitor *visit,
+/* Takes one old address, and goes on to the next. Where all are replaced each of the table's is
+ * visited, else only those that may differ. */
+static int take(struct merge *merge, struct table_view *view, visitor *visit,
                 struct table_edit *edit, struct error *err)
 {
     struct table_record *there = &merge->there;
     int order = compare(merge);
 
-    if (order > 0 && !whole) /* the table's may be far behind */
+    if (order > 0 && !merge->replaces_all) /* the table's may be far behind */
         return merge->key.mv_data == NULL
                    ? stepped(merge, view, MDB_NOTFOUND, err)
                    : stepped(merge, view, table_view_seek(view, &merge->key, there), err);
     int rc = visit(merge, order > 0 ? &there->key : &merge->key, order < 0 ? NULL : &there->value,
-                   order <= 0            ? &merge->value
-                   : merge->replaces_all ? NULL
-                                         : &there->value,
-                   edit, err);
+                   order <= 0 ? &merge->value : NULL, edit, err);
     if (rc == 0 && order >= 0)
         rc = stepped(merge, view, table_view_next(view, there), err);
-    merge->done += whole && order >= 0;
+    merge->done += merge->replaces_all && order >= 0;
     if (rc == 0 && order <= 0)
         rc = next_of_file(merge, err);
     return rc;
 }
 
-static int begin_pass(struct merge *merge, struct table_view *view, bool whole, struct error *err)
+static int begin_pass(struct merge *merge, struct table_view *view, struct error *err)
 {
     size_t there = 0;
     merge->last_length = merge->done = 0;
-    int rc = whole ? table_view_count(view, &there) : 0;
+    int rc = merge->replaces_all ? table_view_count(view, &there) : 0;
     merge->all = merge->lines + there;
     if (rc == 0)
         rc = table_view_seek(view, NULL, &merge->there);
@@ -173,13 +170,13 @@ static int begin_pass(struct merge *merge, struct table_view *view, bool whole, 
     return next_of_file(merge, err);
 }
 
-static int pass(struct merge *merge, struct table_view *view, bool whole, visitor *visit,
+static int pass(struct merge *merge, struct table_view *view, visitor *visit,
                 struct table_edit *edit, struct error *err)
 {
     size_t steps = 0;
-    int rc = begin_pass(merge, view, whole, err);
+    int rc = begin_pass(merge, view, err);
     while (rc == 0 && (merge->key.mv_data != NULL || merge->there.key.mv_data != NULL)) {
-        rc = take(merge, view, whole, visit, edit, err);
+        rc = take(merge, view, visit, edit, err);
         if (++steps % TELL_EACH == 0 && merge->watch->progress != NULL)
             merge->watch->progress(merge->done, merge->all, merge->watch->data);
     }
@@ -238,7 +235,7 @@ int merge_compare(struct merge *merge, struct table_view *view, struct merge_cou
     if (state == 0 || merge->compared != state) {
         merge->compared = 0;
         merge->counts = (struct merge_counts){0};
-        if (pass(merge, view, merge->replaces_all, count, NULL, err) != 0)
+        if (pass(merge, view, count, NULL, err) != 0)
             return -1;
         merge->told = true;
         merge->compared = state;
@@ -266,5 +263,17 @@ int merge_write(struct merge *merge, struct table_view *view, struct table_edit 
     const struct merge_counts *counts = &merge->counts;
     if (counts->added + counts->changed + counts->removed == 0)
         return 0;
-    return pass(merge, view, merge->replaces_all, write_one, edit, err);
+    return pass(merge, view, write_one, edit, err);
+}
+
+/* ---- the guard */
+
+bool merge_removes_too_many(size_t removed, size_t all, unsigned percent)
+{
+    return removed > MERGE_FEW && removed * 100 > all * percent;
+}
+
+unsigned merge_percent(size_t removed, size_t all)
+{
+    return all == 0 ? 0 : (unsigned)((removed * 100 + all - 1) / all);
 }

@@ -63,4 +63,15 @@ int merge_compare(struct merge *merge, struct table_view *view, struct merge_cou
 int merge_write(struct merge *merge, struct table_view *view, struct table_edit *edit,
                 struct error *err);
 
+/* ---- the guard: a file or a store that has lost rows looks the same as one from which they were deleted on purpose */
+
+#define MERGE_PERCENT 10 /* the limit where none is set; 100: no limit */
+#define MERGE_FEW     20 /* entries that may always be removed */
+
+/* Whether removing removed of all entries exceeds the limit: more than percent of them, and more than MERGE_FEW. */
+bool merge_removes_too_many(size_t removed, size_t all, unsigned percent);
+
+/* The lowest limit in per cent, rounded up, that allows removing removed of all entries. */
+unsigned merge_percent(size_t removed, size_t all);
+
 #endif

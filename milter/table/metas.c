@@ -110,3 +110,19 @@ int table_check_format(const struct table *table, MDB_txn *txn, int *format)
         return MDB_CORRUPTED;
     return rc == 0 && mark.version == 0 ? NEVER_SYNCED : rc;
 }
+
+/* ---- the mark, for others */
+
+enum table_result table_get_mark(struct table_view *view, struct mark *out, struct error *err)
+{
+    int rc;
+    GUARDED(rc, table_read_mark(view->txn, view->table->entries, out));
+    return table_result_of(view->table, rc, err);
+}
+
+int table_edit_mark(struct table_edit *edit, const struct mark *mark, struct error *err)
+{
+    int rc = table_put_mark(edit->txn, edit->table, mark);
+    edit->format = mark == NULL ? TABLE_FORMAT : TABLE_FORMAT_FOLLOWS;
+    return rc == 0 ? 0 : table_lmdb_error(err, edit->table, rc);
+}
