@@ -8,8 +8,6 @@
 #include "base/error.h"
 #include "mail/reply.h"
 
-#include <stddef.h>
-
 enum text_kind {
     TEXT_MOVED,
     TEXT_WITHHELD,

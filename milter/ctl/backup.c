@@ -7,8 +7,6 @@
 #include "table/changelog.h"
 #include "table/copy.h"
 
-#include <stdio.h>
-
 static int copy(const struct ctl *ctl, const char *folder, struct error *err)
 {
     size_t entries;

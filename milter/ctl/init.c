@@ -3,7 +3,6 @@
 #include "ctl/through.h"
 
 #include <pwd.h>
-#include <stdio.h>
 #include <unistd.h>
 
 void ctl_find_owner(const struct settings *settings, uid_t *owner, gid_t *group)

@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* A warning: senders do not get the intended answer. A note: they do, but the entry could be simpler. */
 static const struct {

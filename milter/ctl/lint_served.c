@@ -2,7 +2,6 @@
 /* ctl/lint_served.c: the domains whose entries forward, and whether the mail server accepts mail for them */
 #include "ctl/lint.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

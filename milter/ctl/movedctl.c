@@ -6,11 +6,8 @@
 #include "ctl/ctl.h"
 #include "ctl/options.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static int fail(const struct error *err, bool nagios)

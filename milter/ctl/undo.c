@@ -5,7 +5,6 @@
 #include "ctl/through.h"
 #include "follow/state.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void say(const struct ctl *ctl, const char *what, const struct change *undone)

@@ -5,7 +5,6 @@
 
 #include "answer/map.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

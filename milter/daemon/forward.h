@@ -8,7 +8,6 @@
 #include <libmilter/mfapi.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #define FORWARDS_MAX       1000         /* recipients to replace in one message */
 #define STAYING_MAX        10000        /* others that are remembered beside them */

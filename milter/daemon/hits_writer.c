@@ -8,11 +8,9 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #define QUIET_SECONDS 3600
 #define STOP_MS       2000

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "config.h"
-
 #include "daemon/privileges.h"
 
 #include <errno.h>

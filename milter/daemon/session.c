@@ -13,10 +13,8 @@
 #include <assert.h>
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #define HOST_SIZE 256 /* RFC 1035: 255 octets */

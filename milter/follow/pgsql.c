@@ -3,7 +3,6 @@
 
 #include "net/io.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

@@ -8,7 +8,6 @@
 #include "follow/state.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
 /* What follow_once and follow_serve work with. The strings and settings are borrowed. */

@@ -8,7 +8,6 @@
 #include "follow/skipped.h"
 #include "table/mark.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 int step_read_mark(const struct step_work *step, struct mark *out, struct error *err)
 {

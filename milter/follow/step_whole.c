@@ -5,8 +5,6 @@
 
 #include "table/merge.h"
 
-#include <string.h>
-
 #define ALIVE_EACH 65536 /* rows */
 
 struct whole {

@@ -12,7 +12,6 @@
 #include "format/plain.h"
 #include "table/table.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

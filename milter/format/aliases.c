@@ -10,7 +10,6 @@
 #include "format/lines.h"
 #include "format/plain.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

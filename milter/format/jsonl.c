@@ -7,7 +7,6 @@
 #include "format/lines.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- reading */

@@ -8,7 +8,6 @@
 #include "format/plain.h"
 #include "mail/reply.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- a line */

@@ -7,7 +7,6 @@
 #include "base/error.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
 #define PROCESS_SECONDS 120 /* a program that takes longer is killed */

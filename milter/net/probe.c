@@ -4,7 +4,6 @@
 #include "base/netstring.h"
 #include "net/io.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>

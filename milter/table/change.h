@@ -13,7 +13,6 @@
 #ifndef TABLE_CHANGE_H
 #define TABLE_CHANGE_H
 
-#include "base/error.h"
 #include "table/record.h"
 
 #include <stdbool.h>

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Another process may have changed the format since the table was opened. */
 static int start(struct table_edit *edit, struct error *err)

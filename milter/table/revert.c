@@ -3,8 +3,6 @@
 #include "table/changelog.h"
 #include "table/table_internal.h"
 
-#include <string.h>
-
 static int find(struct table_edit *edit, uint64_t number, struct change *out, struct error *err)
 {
     int rc = changelog_head(edit->cursor, number, out);

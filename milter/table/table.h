@@ -12,7 +12,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 /* The format that this program writes. It reads lower ones: format 1 has no change log. The first change that is

@@ -8,7 +8,6 @@
 #include "mta/postfix/postfix.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /* The part of path below the queue folder; NULL if path is not in it. Borrowed from path. */
 const char *postfix_queue_path(const struct postfix *postfix, const char *path);

@@ -7,8 +7,6 @@
 
 #include "base/error.h"
 
-#include <stddef.h>
-
 /* Whether Sendmail is willing and able to open this socket of ours. */
 int sendmail_check_reach(const char *cf, const char *socket, struct error *err);
 
