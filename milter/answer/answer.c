@@ -118,17 +118,13 @@ static bool may_know(const struct answer *answer)
            (answer->disclose == ENTRY_TRUSTED && answer->trust != TRUST_NONE);
 }
 
-/* Whether the client may be told one more address. One mailbox is one address however this session
- * writes it. */
+/* Whether the client may be told one more address. */
 static bool is_within_limit(struct answer *out, const struct question *question,
                             struct limit *limit)
 {
-    const struct address *end = &out->chain.end;
-    char address[ADDRESS_TEXT_SIZE] = "";
     if (out->trust != TRUST_NONE || limit == NULL)
         return true;
-    (void)address_format(address, sizeof address, end->local, end->domain);
-    limit_ask(&out->limit, limit, &question->client.ip, address, question->now);
+    limit_ask(&out->limit, limit, &question->client.ip, &out->chain.end, question->now);
     return out->limit.allowed;
 }
 

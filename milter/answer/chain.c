@@ -48,26 +48,38 @@ static enum table_result match_without_extension(const struct search *search,
     return result;
 }
 
+/* An entry for all mailboxes of a domain, or of its subdomains. It is not for a reserved one. */
+static enum table_result match_wildcard(const struct search *search, const struct address *address,
+                                        enum entry_scope scope, const char *domain,
+                                        struct entry *out)
+{
+    enum table_result result = find(search, scope, "", domain, out);
+    if (result == TABLE_FOUND &&
+        address_is_reserved(address->local, &search->question->settings->addresses))
+        return TABLE_ABSENT;
+    return result;
+}
+
 /* The domain's own entries: user+ext@domain, user@domain, @domain. */
 static enum table_result match_domain(const struct search *search, const struct address *address,
-                                      bool wildcards, struct entry *out, bool *without_extension)
+                                      struct entry *out, bool *without_extension)
 {
     enum table_result result = find(search, ENTRY_MAILBOX, address->local, address->domain, out);
     if (result == TABLE_ABSENT)
         result = match_without_extension(search, address, out, without_extension);
-    if (result == TABLE_ABSENT && wildcards)
-        result = find(search, ENTRY_DOMAIN, "", address->domain, out);
+    if (result == TABLE_ABSENT)
+        result = match_wildcard(search, address, ENTRY_DOMAIN, address->domain, out);
     return result;
 }
 
 /* @.parent, from the nearest parent up. */
-static enum table_result match_parents(const struct search *search, const char *domain,
+static enum table_result match_parents(const struct search *search, const struct address *address,
                                        struct entry *out)
 {
     enum table_result result = TABLE_ABSENT;
-    const char *parent = *domain == '[' ? NULL : strchr(domain, '.');
+    const char *parent = address->domain[0] == '[' ? NULL : strchr(address->domain, '.');
     for (; result == TABLE_ABSENT && parent != NULL; parent = strchr(parent, '.'))
-        result = find(search, ENTRY_SUBDOMAINS, "", ++parent, out);
+        result = match_wildcard(search, address, ENTRY_SUBDOMAINS, ++parent, out);
     return result;
 }
 
@@ -76,16 +88,15 @@ static enum table_result match_parents(const struct search *search, const char *
 static enum table_result match(const struct search *search, const struct address *address,
                                bool is_new, struct entry *out, bool *without_extension)
 {
-    const struct chain_question *question = search->question;
-    bool wildcards = !address_is_reserved(address->local, &question->settings->addresses);
     enum table_result result =
-        is_new ? table_find_domain(question->view, address->domain, search->err) : TABLE_FOUND;
+        is_new ? table_find_domain(search->question->view, address->domain, search->err)
+               : TABLE_FOUND;
 
     *without_extension = false;
     if (result == TABLE_FOUND)
-        result = match_domain(search, address, wildcards, out, without_extension);
-    if (result == TABLE_ABSENT && wildcards)
-        result = match_parents(search, address->domain, out);
+        result = match_domain(search, address, out, without_extension);
+    if (result == TABLE_ABSENT)
+        result = match_parents(search, address, out);
     return result;
 }
 

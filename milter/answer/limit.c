@@ -182,9 +182,10 @@ static bool was_told(struct limit *limit, uint64_t hash, int64_t now, bool note)
 
 /* The levels that have a limit. Returns how many. */
 static int find_places(struct limit_place *places, struct limit *limit, const struct ip *client,
-                       const char *new_address)
+                       const struct address *new)
 {
-    uint64_t name = mix(limit->secret, new_address, strlen(new_address));
+    uint64_t local = mix(limit->secret, new->local, strlen(new->local) + 1); /* its NUL ends it */
+    uint64_t name = mix(local, new->domain, strlen(new->domain));
     int count = 0;
     for (int i = 0; i < LIMIT_LEVELS; i++) {
         struct level *level = &limit->levels[i];
@@ -199,10 +200,10 @@ static int find_places(struct limit_place *places, struct limit *limit, const st
 
 /* What is known costs nothing, at no level; what is new is taken only where every level has room. */
 static void ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
-                const char *new_address, int64_t now)
+                const struct address *new, int64_t now)
 {
     struct limit_place places[LIMIT_LEVELS];
-    int count = find_places(places, limit, client, new_address);
+    int count = find_places(places, limit, client, new);
 
     *out = (struct limit_outcome){.allowed = true};
     for (int i = 0; i < count; i++) {
@@ -221,10 +222,10 @@ static void ask(struct limit_outcome *out, struct limit *limit, const struct ip 
 }
 
 void limit_ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
-               const char *new_address, int64_t now)
+               const struct address *new, int64_t now)
 {
     pthread_mutex_lock(&limit->lock);
-    ask(out, limit, client, new_address, now);
+    ask(out, limit, client, new, now);
     pthread_mutex_unlock(&limit->lock);
 }
 

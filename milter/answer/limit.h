@@ -6,6 +6,7 @@
 #define ANSWER_LIMIT_H
 
 #include "base/network.h"
+#include "mail/address.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,8 +48,8 @@ void limit_adapt(struct limit *limit, const struct limit_rules *rules);
 /* NULL is fine. */
 void limit_free(struct limit *limit);
 
-/* Decides whether the client may be told new_address at the moment now (seconds since 1970), and if
- * so counts it. An address that the client was told within the last period is not counted again. One
+/* Decides whether the client may be told the new address at the moment now (seconds since 1970), and if
+ * so counts it: the mailbox, however it is written. An address that the client was told within the last period is not counted again. One
  * that another client of its network was told is not counted for the network.
  *
  * If there are more clients than memory, a new client replaces the one that was told least, and
@@ -56,7 +57,7 @@ void limit_free(struct limit *limit);
  * limit is not replaced before its period ends. An address whose record was dropped counts once
  * more. Too little memory thus makes the limit stricter, first for new clients. */
 void limit_ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
-               const char *new_address, int64_t now);
+               const struct address *new, int64_t now);
 
 /* "client", "network", "everyone". */
 const char *limit_level_name(enum limit_level level);

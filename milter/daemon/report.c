@@ -97,6 +97,11 @@ void report_limit(const struct answer *answer, const struct client *client, cons
         keys[limit->level], whose[limit->level], host, ip, limit->most);
 }
 
+bool report_wants(const struct answer *answer)
+{
+    return log_wants(level_of(answer));
+}
+
 void report_answer(const struct report *report)
 {
     write_line(level_of(report->answer), report);

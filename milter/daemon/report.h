@@ -22,6 +22,8 @@ struct report {
     bool counts; /* false: it was observed, and nothing came of it */
 };
 
+/* Whether there is a line of this answer at all, at the level that is set. */
+bool report_wants(const struct answer *answer);
 void report_answer(const struct report *report);
 
 /* Says that a limit is reached, where this answer is the first of which it decides in the period of the

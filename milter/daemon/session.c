@@ -174,6 +174,8 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
 static void log_answer(SMFICTX *ctx, const struct session *session, const char *recipient,
                        const struct answer *answer, bool counts)
 {
+    if (!report_wants(answer)) /* as for most: libmilter would search all macros */
+        return;
     const struct report report = {.id = smfi_getsymval(ctx, (char *)"i"),
                                   .host = session->host,
                                   .client = &session->client,

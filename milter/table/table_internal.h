@@ -45,9 +45,8 @@ struct table {
     pthread_mutex_t lock;    /* protects idle */
     struct table_view *idle; /* closed views, see pool_take */
 
-    atomic_llong size;            /* of the data file when it was last found complete, in octets */
-    atomic_llong checked;         /* the clock tick of that check; 0: none */
-    atomic_size_t format_checked; /* the last transaction in which the format was checked */
+    atomic_llong size;    /* of the data file when it was last found complete, in octets */
+    atomic_llong checked; /* the clock tick of that check; 0: none */
 };
 
 struct table_view {
@@ -55,6 +54,8 @@ struct table_view {
     MDB_txn *txn;
     MDB_cursor *cursor;      /* of the walk */
     MDB_cursor *seeker;      /* of look-ups beside it */
+    size_t checked;          /* the last transaction in which the format was checked; 0: none */
+    bool has_subdomains;     /* an entry of ENTRY_SUBDOMAINS, in that transaction */
     struct table_view *next; /* in table->idle */
 };
 

@@ -10,6 +10,15 @@
 
 #define DEPTH_MAX 32 /* pages above each other: LMDB follows no more */
 
+/* Most tables have no entry for subdomains. Then none is looked for under each parent of each domain. */
+static int find_subdomains(struct table_view *view)
+{
+    MDB_val value, key = {.mv_size = 1, .mv_data = (void *)"."}; /* only read */
+    int rc = mdb_cursor_get(view->seeker, &key, &value, MDB_SET_RANGE);
+    view->has_subdomains = rc == 0 && *(const char *)key.mv_data == '.';
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 /* Another program may have made it a table of a newer format: asked once for each transaction. Or it has written something
  * else over the file, which would say of every mailbox that it has not moved: a tree that is no table's shows that. */
 static int make_ready(struct table_view *view)
@@ -26,11 +35,14 @@ static int make_ready(struct table_view *view)
     if (rc == 0 &&
         (tree.ms_depth == 0 || tree.ms_depth > DEPTH_MAX || tree.ms_entries < META_COUNT))
         rc = MDB_CORRUPTED;
-    if (rc != 0 || atomic_load_explicit(&table->format_checked, memory_order_relaxed) == id)
+    if (rc != 0 || view->checked == id)
         return rc;
+    view->checked = 0;
     rc = table_check_format(table, view->txn, &format);
     if (rc == 0)
-        atomic_store_explicit(&table->format_checked, id, memory_order_relaxed);
+        rc = find_subdomains(view);
+    if (rc == 0)
+        view->checked = id;
     return rc;
 }
 
@@ -40,11 +52,10 @@ static int check_each_tick(struct table *table, struct error *err)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     long long tick = (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-    if (atomic_exchange_explicit(&table->checked, tick, memory_order_relaxed) == tick)
+    if (atomic_load_explicit(&table->checked, memory_order_relaxed) == tick)
         return 0;
     int rc = table_check_size(table, err);
-    if (rc != 0)
-        atomic_store_explicit(&table->checked, 0, memory_order_relaxed);
+    atomic_store_explicit(&table->checked, rc == 0 ? tick : 0, memory_order_relaxed);
     return rc;
 }
 
@@ -128,7 +139,7 @@ enum table_result table_find(struct table_view *view, enum entry_scope scope, co
     char text[RECORD_KEY_MAX];
     MDB_val key = {record_key(text, scope, local, domain), text};
     int rc;
-    if (key.mv_size == 0)
+    if (key.mv_size == 0 || (scope == ENTRY_SUBDOMAINS && !view->has_subdomains))
         return TABLE_ABSENT;
     GUARDED(rc, get_entry(view, &key, out, err));
     return table_result_of(view->table, rc, err);

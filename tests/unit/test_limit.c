@@ -57,10 +57,10 @@ static struct ip v6(uint32_t net, uint32_t host)
 
 static struct limit_outcome ask(struct limit *limit, const struct ip *ip, int number, int64_t now)
 {
-    char new[32];
+    struct address new = {.domain = "new.example"};
     struct limit_outcome out;
-    snprintf(new, sizeof new, "u%d@new.example", number);
-    limit_ask(&out, limit, ip, new, now);
+    snprintf(new.local, sizeof new.local, "u%d", number);
+    limit_ask(&out, limit, ip, &new, now);
     return out;
 }
 
