@@ -2,8 +2,6 @@
 /* ctl/config.c: print the settings in force, as configuration or as JSON */
 #include "ctl/ctl.h"
 
-#include "format/json.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -238,13 +236,14 @@ static int print_all(const struct config *config, const struct options *options,
             print_one(config, i, last);
         last = config->keys[i].path;
     }
-    int rc = 0;
-    if (options->json)
-        rc = json_write(all, stdout, JSON_INDENT(2)) | (putchar('\n') == EOF);
-    else
-        change_group(last, NULL);
+    if (options->json) {
+        int rc = print_json(all, JSON_INDENT(2), err);
+        putchar('\n');
+        return rc;
+    }
+    change_group(last, NULL);
     json_decref(all);
-    return rc == 0 ? 0 : print_failed(err);
+    return ferror(stdout) ? print_failed(err) : 0;
 }
 
 static int print_config(struct ctl *ctl, char **args, struct error *err)

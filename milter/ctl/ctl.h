@@ -8,7 +8,7 @@
 #include "table/entry.h"
 #include "table/table.h"
 
-#include <getopt.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -111,6 +111,10 @@ int print_entry(const struct entry *entry, bool json, struct error *err);
 
 /* Prints all its fields, one a line, or as a JSON object. Returns 0, or -1 with err (EX_IOERR). */
 int print_details(const struct entry *entry, bool json, struct error *err);
+
+/* Prints the value, without a line end, and frees it; NULL: memory was out, or a text is not UTF-8. flags are jansson's.
+ * Returns 0, or -1 with err (EX_IOERR). */
+int print_json(json_t *value, size_t flags, struct error *err);
 
 /* A list on standard output: a JSON array, written as it grows; otherwise its functions print nothing. */
 struct list {

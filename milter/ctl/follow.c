@@ -5,7 +5,6 @@
 #include "ctl/ctl.h"
 #include "follow/serve.h"
 #include "follow/store.h"
-#include "format/json.h"
 #include "table/change.h"
 
 #include <limits.h>
@@ -82,7 +81,7 @@ static int judge(struct follow_state *state, int max_lag)
     return status;
 }
 
-static int print_json(const struct follow_state *state, const char *contact, struct error *err)
+static int print_object(const struct follow_state *state, const char *contact, struct error *err)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < state->skipped.listed; i++)
@@ -94,12 +93,8 @@ static int print_json(const struct follow_state *state, const char *contact, str
         (json_int_t)state->store_version, "contact", *contact == '\0' ? NULL : contact, "entries",
         (json_int_t)state->entries, "held", (json_int_t)state->held, "skipped_count",
         (json_int_t)state->skipped.count, "skipped", list);
-    int rc = object == NULL                                    ? error_no_memory(err)
-             : json_write(object, stdout, JSON_INDENT(2)) != 0 ? print_failed(err)
-                                                               : 0;
-    if (rc == 0)
-        putchar('\n');
-    json_decref(object);
+    int rc = print_json(object, JSON_INDENT(2), err);
+    putchar('\n');
     return rc;
 }
 
@@ -133,7 +128,7 @@ static int print_status(const struct ctl *ctl, struct follow_state *state, struc
     char contact[TIMESTAMP_TEXT_SIZE];
     int status = judge(state, ctl->settings->source.max_lag);
     timestamp_format(contact, sizeof contact, state->contact);
-    if (ctl->options.json && print_json(state, contact, err) != 0)
+    if (ctl->options.json && print_object(state, contact, err) != 0)
         return -1;
     if (!ctl->options.json)
         print_lines(state, contact);

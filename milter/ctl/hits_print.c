@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/hits.h"
-#include "format/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -46,31 +45,22 @@ static json_t *json_day(uint64_t day)
     return day == 0 ? json_null() : json_string(hits_day(text, day));
 }
 
-static int print_object(json_t *object, struct error *err)
-{
-    int rc = object == NULL ? error_no_memory(err) : 0;
-    if (rc == 0 && json_write(object, stdout, JSON_COMPACT) != 0)
-        rc = print_failed(err);
-    json_decref(object);
-    return rc;
-}
-
 static json_t *json_slot(const struct hit_slot *slot)
 {
     return json_pack("{s:s,s:I,s:i,s:o}", "domain", slot->domain, "mails", (json_int_t)slot->mails,
                      "days", (int)slot->days, "last_day", json_day(slot->last));
 }
 
-static int print_json(const char *old, const struct hit_row *row, struct error *err)
+static int print_object(const char *old, const struct hit_row *row, struct error *err)
 {
     json_t *senders = json_array();
     for (unsigned i = 0; i < row->slots; i++)
         json_array_append_new(senders, json_slot(&row->slot[i]));
-    return print_object(json_pack("{s:s,s:I,s:o,s:o,s:I,s:o}", "old", old, "count",
-                                  (json_int_t)row->count, "first_day", json_day(row->first),
-                                  "last_day", json_day(row->last), "strangers",
-                                  (json_int_t)row->strangers, "senders", senders),
-                        err);
+    return print_json(json_pack("{s:s,s:I,s:o,s:o,s:I,s:o}", "old", old, "count",
+                                (json_int_t)row->count, "first_day", json_day(row->first),
+                                "last_day", json_day(row->last), "strangers",
+                                (json_int_t)row->strangers, "senders", senders),
+                      JSON_COMPACT, err);
 }
 
 /* The domain that wrote on most days first. */
@@ -128,7 +118,7 @@ int hits_print_row(struct hits *hits, const struct entry *entry, const struct hi
     entry_format_old(old, sizeof old, entry);
     list_next(&hits->list);
     if (hits->list.json)
-        return print_json(old, &sorted, err);
+        return print_object(old, &sorted, err);
     if (!isatty(STDOUT_FILENO)) {
         print_tabs(old, &sorted);
         return ferror(stdout) ? print_failed(err) : 0;
@@ -226,11 +216,11 @@ static int print_sender(struct hits *hits, const struct sender *sender, uint32_t
     hits_day(last, sender->last);
     list_next(&hits->list);
     if (hits->list.json)
-        return print_object(json_pack("{s:s,s:I,s:I,s:i,s:s}", "domain", domain, "mails",
-                                      (json_int_t)sender->mails, "entries",
-                                      (json_int_t)sender->entries, "days", (int)sender->days,
-                                      "last_day", last),
-                            err);
+        return print_json(json_pack("{s:s,s:I,s:I,s:i,s:s}", "domain", domain, "mails",
+                                    (json_int_t)sender->mails, "entries",
+                                    (json_int_t)sender->entries, "days", (int)sender->days,
+                                    "last_day", last),
+                          JSON_COMPACT, err);
     if (!isatty(STDOUT_FILENO)) {
         printf("%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu32 "\t%s\n", domain, sender->mails,
                sender->entries, sender->days, last);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/hits.h"
-#include "format/json.h"
 
 #include <ctype.h>
 #include <errno.h>

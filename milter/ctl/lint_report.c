@@ -2,8 +2,6 @@
 /* ctl/lint_report.c: prints the findings of lint */
 #include "ctl/lint.h"
 
-#include "format/json.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +32,8 @@ static const struct {
     [FINDING_NOT_SERVED] = {"not-served", true, "accept mail for it, or write reject"},
 };
 
-static int print_finding(enum finding finding, const struct about *about, const char *what)
+static int print_finding(enum finding finding, const struct about *about, const char *what,
+                         struct error *err)
 {
     bool warning = kinds[finding].warning;
     bool colour = print_has_colour();
@@ -45,18 +44,17 @@ static int print_finding(enum finding finding, const struct about *about, const 
     print_text(about->old);
     printf(": %s%s%s: ", on, warning ? "warning" : "note", colour ? "\033[0m" : "");
     print_text(what);
-    return printf("%s: %s\n", more, kinds[finding].right);
+    return printf("%s: %s\n", more, kinds[finding].right) < 0 ? print_failed(err) : 0;
 }
 
-static int print_json(enum finding finding, const struct about *about, const char *what)
+static int print_object(enum finding finding, const struct about *about, const char *what,
+                        struct error *err)
 {
-    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "old", about->old, "severity",
-                               kinds[finding].warning ? "warning" : "note", "kind",
-                               kinds[finding].name, "what", what, "right", kinds[finding].right,
-                               "domain", about->domain, "entries", (json_int_t)about->entries);
-    int rc = object == NULL ? -1 : json_write(object, stdout, 0);
-    json_decref(object);
-    return rc;
+    return print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "old", about->old,
+                                "severity", kinds[finding].warning ? "warning" : "note", "kind",
+                                kinds[finding].name, "what", what, "right", kinds[finding].right,
+                                "domain", about->domain, "entries", (json_int_t)about->entries),
+                      0, err);
 }
 
 int report_add(struct lint_report *report, enum finding finding, const struct about *about,
@@ -72,11 +70,12 @@ int report_add(struct lint_report *report, enum finding finding, const struct ab
 
     progress_clear(&report->progress);
     list_next(&report->list);
-    rc = report->list.json ? print_json(finding, about, what) : print_finding(finding, about, what);
+    rc = report->list.json ? print_object(finding, about, what, err)
+                           : print_finding(finding, about, what, err);
     free(what);
     if (kinds[finding].warning)
         report->warnings++;
     else
         report->notes++;
-    return rc < 0 ? print_failed(err) : 0;
+    return rc;
 }

@@ -4,11 +4,9 @@
 
 #include "base/printable.h"
 #include "ctl/ctl.h"
-#include "format/format.h"
-#include "format/json.h"
+#include "format/fields.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,24 +88,19 @@ static bool is_asked_for(const struct query *query, const struct change_entry *e
                            strcmp(one->local, old->local) == 0);
 }
 
+static json_t *side(const struct entry *entry)
+{
+    return entry == NULL ? json_null() : fields_json(entry);
+}
+
 static int print_json_entry(const struct change_entry *entry, struct error *err)
 {
     char old[ADDRESS_TEXT_SIZE];
     entry_format_old(old, sizeof old, entry->before != NULL ? entry->before : entry->after);
-    json_t *name = json_string(old);
-    fputs("  {\"old\": ", stdout);
-    if (name == NULL || json_write(name, stdout, JSON_ENCODE_ANY) != 0)
-        fputs("null", stdout);
-    json_decref(name);
-    for (int i = 0; i < 2; i++) {
-        const struct entry *side = i == 0 ? entry->before : entry->after;
-        fputs(i == 0 ? ", \"before\": " : ", \"after\": ", stdout);
-        if (side == NULL)
-            fputs("null", stdout);
-        else
-            format_json(stdout, side);
-    }
-    return putchar('}') == EOF ? print_failed(err) : 0;
+    fputs("  ", stdout);
+    return print_json(json_pack("{s:s, s:o, s:o}", "old", old, "before", side(entry->before),
+                                "after", side(entry->after)),
+                      0, err);
 }
 
 static int print_change_entry(const struct change_entry *entry, void *data, struct error *err)

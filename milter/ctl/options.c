@@ -3,6 +3,7 @@
 
 #include "base/guess.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 

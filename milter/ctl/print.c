@@ -5,6 +5,7 @@
 #include "base/printable.h"
 #include "format/fields.h"
 #include "format/format.h"
+#include "format/json.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -130,11 +131,18 @@ static int print_tabs(const struct entry *entry)
     return rc;
 }
 
+int print_json(json_t *value, size_t flags, struct error *err)
+{
+    if (value == NULL)
+        return error_no_memory(err);
+    return json_write(value, stdout, flags) == 0 ? 0 : print_failed(err);
+}
+
 int print_entry(const struct entry *entry, bool json, struct error *err)
 {
-    int rc = json            ? format_json(stdout, entry)
-             : is_terminal() ? print_columns(entry)
-                             : print_tabs(entry);
+    if (json)
+        return print_json(fields_json(entry), 0, err);
+    int rc = is_terminal() ? print_columns(entry) : print_tabs(entry);
     return rc < 0 ? print_failed(err) : 0;
 }
 

@@ -3,7 +3,6 @@
 #include "ctl/ctl.h"
 
 #include "ctl/prometheus.h"
-#include "format/json.h"
 #include "net/probe.h"
 
 #include <stdio.h>
@@ -81,15 +80,16 @@ static int each_number(const struct ctl *ctl,
     return find_ending(ctl, ending) == 0 ? each("ending_30d", ending, data, err) : 0;
 }
 
-static int print_json(const struct ctl *ctl, struct error *err)
+static int print_object(const struct ctl *ctl, struct error *err)
 {
     json_t *object = json_object();
     int rc = object == NULL ? error_no_memory(err) : each_number(ctl, collect, object, err);
-    if (rc == 0 && json_write(object, stdout, JSON_INDENT(2)) != 0)
-        rc = print_failed(err);
-    if (rc == 0)
-        putchar('\n');
-    json_decref(object);
+    if (rc != 0) {
+        json_decref(object);
+        return -1;
+    }
+    rc = print_json(object, JSON_INDENT(2), err);
+    putchar('\n');
     return rc;
 }
 
@@ -115,7 +115,7 @@ static int stats(struct ctl *ctl, char **args, struct error *err)
     if (ctl->options.output != NULL && !ctl->options.prometheus)
         return error_set(err, EX_USAGE, "--output requires --prometheus: use both");
     int rc = ctl->options.prometheus ? prometheus_write(ctl, ctl->options.output, err)
-             : ctl->options.json     ? print_json(ctl, err)
+             : ctl->options.json     ? print_object(ctl, err)
                                      : each_number(ctl, print, NULL, err);
     return rc == 0 ? 0 : explain(err);
 }

@@ -3,7 +3,6 @@
 #include "ctl/ctl.h"
 
 #include "answer/answer.h"
-#include "format/json.h"
 #include "mail/timestamp.h"
 
 #include <stdio.h>
@@ -68,8 +67,8 @@ static void print_words(const struct answer *answer, const char *line, bool obse
         puts("mode:  observe: the daemon logs this, and lets the recipient pass");
 }
 
-static int print_json(const struct answer *answer, const char *line, bool observe,
-                      struct error *err)
+static int print_object(const struct answer *answer, const char *line, bool observe,
+                        struct error *err)
 {
     char old[ADDRESS_TEXT_SIZE], entry[ADDRESS_TEXT_SIZE];
 
@@ -81,12 +80,9 @@ static int print_json(const struct answer *answer, const char *line, bool observ
                   (int)answer->chain.steps, "disclose", entry_disclose_name(answer->disclose),
                   "trusted", answer_trust_name(answer->trust), "concealed", (int)answer->concealed,
                   "observed", (int)(observe && answer->verdict != VERDICT_CONTINUE));
-    int rc = object == NULL ? -1 : json_write(object, stdout, 0);
-    json_decref(object);
-    if (rc != 0)
-        return print_failed(err);
+    int rc = print_json(object, 0, err);
     putchar('\n');
-    return 0;
+    return rc;
 }
 
 static int test(struct ctl *ctl, char **args, struct error *err)
@@ -105,7 +101,7 @@ static int test(struct ctl *ctl, char **args, struct error *err)
     answer_ask(&answer, &question,
                &(struct answer_source){ctl->settings, ctl->table, &table_error, NULL});
     describe(line, sizeof line, &answer);
-    if (ctl->options.json && print_json(&answer, line, observe, err) != 0)
+    if (ctl->options.json && print_object(&answer, line, observe, err) != 0)
         return -1;
     if (!ctl->options.json)
         print_words(&answer, line, observe);

@@ -78,7 +78,4 @@ extern const struct format *const formats[]; /* NULL-terminated, in the order of
  * (EX_USAGE), which lists the names. */
 const struct format *format_find(const char *name, const char *file, struct error *err);
 
-/* Writes the entry as a JSON object with all its fields, without a line end. Returns 0, or -1. */
-int format_json(FILE *out, const struct entry *entry);
-
 #endif

@@ -40,7 +40,9 @@ static int write_part(const char *text, size_t size, void *data)
     return ferror(out) ? -1 : 0;
 }
 
-int json_write(const json_t *json, FILE *out, size_t flags)
+int json_write(json_t *json, FILE *out, size_t flags)
 {
-    return json_dump_callback(json, write_part, out, flags);
+    int rc = json == NULL ? -1 : json_dump_callback(json, write_part, out, flags);
+    json_decref(json);
+    return rc;
 }

@@ -6,7 +6,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* As json_dumpf(3), and writes as \uXXXX too what base/printable.h would not show. Returns 0, or -1. */
-int json_write(const json_t *json, FILE *out, size_t flags);
+/* As json_dumpf(3), and writes as \uXXXX too what base/printable.h would not show. Frees json; NULL is an error. Returns 0,
+ * or -1. */
+int json_write(json_t *json, FILE *out, size_t flags);
 
 #endif

@@ -89,25 +89,10 @@ static int read_file(FILE *file, const struct format_in *in, struct error *err)
 
 /* ---- writing */
 
-int format_json(FILE *out, const struct entry *entry)
-{
-    struct fields fields;
-    json_t *object = json_object();
-    int rc = object == NULL ? -1 : 0;
-
-    fields_spell(&fields, entry);
-    for (int i = 0; i < FIELDS && rc == 0; i++)
-        rc = json_object_set_new(object, field_names[i], json_string(fields.values[i]));
-    if (rc == 0)
-        rc = json_write(object, out, JSON_PRESERVE_ORDER);
-    json_decref(object);
-    return rc;
-}
-
 static enum format_result write_entry(const struct format_out *out, const struct entry *entry,
                                       struct error *why)
 {
-    int rc = format_json(out->file, entry);
+    int rc = json_write(fields_json(entry), out->file, 0);
     return lines_written(FORMAT_WHOLE, rc == 0 ? putc('\n', out->file) : rc, why);
 }
 
