@@ -2,18 +2,15 @@
 /* ctl/export.c: write the entries to a file, as they all were at one moment */
 #include "ctl/ctl.h"
 
-#include "base/place.h"
 #include "ctl/interrupt.h"
+#include "ctl/outfile.h"
 #include "ctl/progress.h"
 #include "format/format.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define TELL_EACH 256 /* entries between two updates of the progress */
@@ -104,103 +101,21 @@ static int check_whole(const struct ctl *ctl, const struct export *export, struc
                      export->refused, export->less);
 }
 
-/* ---- the file */
+/* ---- where they go */
 
-/* The temporary file, which is renamed when it is complete. */
-static struct {
-    int folder;
-    char name[NAME_MAX + 1]; /* "": there is none */
-} fresh;
-
-static void remove_fresh(void)
-{
-    if (*fresh.name != '\0')
-        unlinkat(fresh.folder, fresh.name, 0);
-}
-
-/* Pipes, devices and the links of /proc (/dev/stdout) are written to as they are. */
-static bool is_special(const struct place *place, struct stat *status)
-{
-    return place->there && fstatat(place->folder, place->name, status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           !S_ISREG(status->st_mode);
-}
-
-static int open_special(const struct place *place)
-{
-    errno = ENOTSUP;
-    return place->owner != 0 ? -1 /* another user could make the open wait forever */
-                             : openat(place->folder, place->name, O_WRONLY | O_TRUNC | O_NOCTTY);
-}
-
-/* The new file gets owner and mode of the old one, if permitted, because mail servers read it. */
-static int open_fresh(const struct place *place, const struct stat *old)
-{
-    snprintf(fresh.name, sizeof fresh.name, "%.230s.%ld", place->name, (long)getpid());
-    fresh.folder = place->folder;
-    int fd = openat(fresh.folder, fresh.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    0666);
-    if (fd < 0)
-        fresh.name[0] = '\0'; /* it is not ours */
-    else if (place->there && fchown(fd, old->st_uid, old->st_gid) == 0)
-        (void)fchmod(fd, old->st_mode & 07777);
-    return fd;
-}
-
-static int write_whole(const struct ctl *ctl, struct export *export, struct error *err)
-{
-    int rc = write_all(ctl, export, err);
-    if (rc == 0)
-        rc = check_whole(ctl, export, err);
-    if (rc == 0 && *fresh.name != '\0' && fsync(fileno(export->out.file)) != 0)
-        rc = error_set(err, EX_IOERR, "%s", strerror(errno));
-    if (fclose(export->out.file) != 0 && rc == 0)
-        rc = error_set(err, EX_IOERR, "%s", strerror(errno));
-    return rc;
-}
-
-static int put_in_place(const struct place *place, int rc, struct error *err)
-{
-    if (place_enter(place, err) != 0)
-        return -1;
-    if (rc == 0 && *fresh.name != '\0' &&
-        renameat(fresh.folder, fresh.name, place->folder, place->name) != 0)
-        rc = error_set(err, EX_CANTCREAT, "%s", strerror(errno));
-    if (rc != 0)
-        remove_fresh();
-    place_leave(place);
-    return rc;
-}
-
-static int write_at(const struct ctl *ctl, struct export *export, const struct place *place,
-                    struct error *err)
-{
-    struct stat old;
-    if (*place->name == '\0')
-        return error_set(err, EX_CANTCREAT, "%s", strerror(EISDIR));
-    if (place_enter(place, err) != 0)
-        return -1;
-    int fd = is_special(place, &old) ? open_special(place) : open_fresh(place, &old);
-    export->out.file = fd < 0 ? NULL : fdopen(fd, "w");
-    int reason = errno;
-    place_leave(place);
-    if (export->out.file == NULL)
-        return error_set(err, EX_CANTCREAT, "%s", strerror(reason));
-    return put_in_place(place, write_whole(ctl, export, err), err);
-}
-
-/* A file appears whole or not at all; a link to it stays. */
 static int write_file(const struct ctl *ctl, struct export *export, const char *file,
                       struct error *err)
 {
-    struct place place;
-    if (place_find(&place, file, err) != 0) {
-        err->status = EX_CANTCREAT;
-        return -1;
+    interrupt_says("the file is not written", outfile_remove);
+    export->out.file = outfile_open(file, err);
+    int rc = -1;
+    if (export->out.file != NULL) {
+        rc = write_all(ctl, export, err);
+        if (rc == 0)
+            rc = check_whole(ctl, export, err);
+        rc = outfile_close(rc, err);
     }
-    interrupt_says("the file is not written", remove_fresh);
-    int rc = write_at(ctl, export, &place, err);
     interrupt_ignore();
-    place_free(&place);
     return rc == 0 ? 0 : error_at(err, file, 0);
 }
 

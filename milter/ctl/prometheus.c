@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/prometheus.h"
 
-#include "base/place.h"
+#include "ctl/outfile.h"
 #include "follow/state.h"
 #include "net/probe.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define PREFIX "milter_moved_"
 
@@ -162,72 +158,19 @@ static void print_all(FILE *out, const struct samples *samples, const struct fol
     print_follow(out, follower);
 }
 
-/* ---- the file */
-
-static int write_fresh(const struct place *place, const char *name, const struct samples *samples,
-                       const struct follower *follower, struct error *err)
-{
-    int fd =
-        openat(place->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-    if (out == NULL)
-        return error_set(err, EX_CANTCREAT, "%s", strerror(errno));
-    print_all(out, samples, follower);
-    int rc = fflush(out) == 0 && !ferror(out) &&
-                     renameat(place->folder, name, place->folder, place->name) == 0
-                 ? 0
-                 : error_set(err, EX_CANTCREAT, "%s", strerror(errno));
-    fclose(out);
-    if (rc != 0)
-        unlinkat(place->folder, name, 0);
-    return rc;
-}
-
-/* What is renamed over a device takes its place. */
-static bool is_special(const struct place *place)
-{
-    struct stat status;
-    return place->there && fstatat(place->folder, place->name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           !S_ISREG(status.st_mode);
-}
-
-static int write_file(const char *file, const struct samples *samples,
-                      const struct follower *follower, struct error *err)
-{
-    struct place place;
-    char name[NAME_MAX + 1];
-    int rc = place_find(&place, file, err);
-    if (rc != 0)
-        return -1;
-    snprintf(name, sizeof name, "%.230s.%ld", place.name, (long)getpid());
-    if (*place.name == '\0')
-        rc = error_set(err, EX_CANTCREAT, "%s", strerror(EISDIR));
-    else if (is_special(&place))
-        rc = error_set(err, EX_CANTCREAT, "not a file: leave --output out");
-    else
-        rc = place_enter(&place, err);
-    if (rc == 0) {
-        rc = write_fresh(&place, name, samples, follower, err);
-        place_leave(&place);
-    }
-    place_free(&place);
-    return rc == 0 ? 0 : error_at(err, file, 0);
-}
-
 int prometheus_write(const struct ctl *ctl, const char *file, struct error *err)
 {
     struct samples samples = {.count = 0};
     struct follower follower;
     struct error why = {.status = 0}, unheard;
-    int rc = 0;
     int asked = probe_stats(ctl->settings->lookup_socket, take, &samples, &why);
     follower.unread = state_read(&follower.state, ctl->path, &unheard);
-    if (file != NULL) {
-        rc = write_file(file, &samples, &follower, err);
-    } else {
-        print_all(stdout, &samples, &follower);
-        rc = print_flush(err);
-    }
+    FILE *out = file == NULL ? stdout : outfile_open(file, err);
+    if (out != NULL)
+        print_all(out, &samples, &follower);
+    int rc = out == NULL ? -1 : file == NULL ? print_flush(err) : outfile_close(0, err);
+    if (rc != 0 && file != NULL)
+        error_at(err, file, 0);
     state_clear(&follower.state);
     for (size_t i = 0; i < samples.count; i++)
         free(samples.of[i].name);

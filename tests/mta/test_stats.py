@@ -182,7 +182,7 @@ class Prometheus(unittest.TestCase):
         before = file.read_text()
         done = subprocess.run(["sh", "-c", 'ulimit -f 1; trap "" XFSZ; exec "$@"', "-", *place.program("movedctl"), "-c", self.daemon.conf,
                                "stats", "--prometheus", "--output", file], capture_output=True, text=True, timeout=place.PATIENCE)
-        self.assertEqual(done.returncode, 73, done.stderr)
+        self.assertEqual(done.returncode, 74, done.stderr)
         self.assertEqual(file.read_text(), before)
         self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["d", "milter-moved.prom"])
 
