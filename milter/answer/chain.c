@@ -12,23 +12,13 @@ struct search {
 
 /* ---- one entry */
 
-static bool is_passed_over(const struct search *search, const struct entry *entry)
-{
-    const struct entry *without = search->question->without;
-    int64_t now = search->question->now;
-    return (now != CHAIN_ANY_TIME && !entry_in_force(entry, now)) ||
-           (without != NULL && without->scope == entry->scope &&
-            strcmp(without->local, entry->local) == 0 &&
-            strcmp(without->domain, entry->domain) == 0);
-}
-
 /* As table_find, but an entry out of force is as if absent. */
 static enum table_result find(const struct search *search, enum entry_scope scope,
                               const char *local, const char *domain, struct entry *out)
 {
     enum table_result result =
         table_find(search->question->view, scope, local, domain, out, search->err);
-    if (result == TABLE_FOUND && is_passed_over(search, out))
+    if (result == TABLE_FOUND && !entry_in_force(out, search->question->now))
         return TABLE_ABSENT;
     return result;
 }

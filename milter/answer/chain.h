@@ -11,15 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CHAIN_STEPS_MAX 8         /* new addresses that a chain may have */
-#define CHAIN_ANY_TIME  INT64_MIN /* each entry counts, whenever it is in force */
+#define CHAIN_STEPS_MAX 8 /* new addresses that a chain may have */
 
 /* The input. All pointers are borrowed. */
 struct chain_question {
     struct table_view *view;
     const struct settings *settings;
-    int64_t now;                 /* seconds since 1970, or CHAIN_ANY_TIME */
-    const struct entry *without; /* an entry to ignore; NULL: none */
+    int64_t now; /* seconds since 1970 */
 };
 
 /* Where the chain of entries has led. */

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -72,6 +73,59 @@ void ctl_end_after(struct entry *entry, int64_t seconds, int64_t now)
 {
     if (seconds > 0 && entry->until == TIMESTAMP_NONE)
         entry->until = (entry->from > now ? entry->from : now) + seconds;
+}
+
+/* ---- walking through the table */
+
+#define PAGE 128 /* entries that are read in one view: an open one makes the table's file grow */
+
+struct page {
+    const char *domain; /* NULL: all */
+    size_t count;
+    struct entry entries[PAGE];
+};
+
+static int keep(const struct entry *entry, void *data, struct error *err)
+{
+    struct page *page = data;
+    (void)err;
+    if (page->domain != NULL && strcmp(entry->domain, page->domain) != 0)
+        return 1; /* behind the domain's last entry */
+    page->entries[page->count++] = *entry;
+    return page->count == PAGE;
+}
+
+/* Replaces a full page by the next one. */
+static int read_page(struct page *page, struct table *table, struct error *err)
+{
+    struct table_view *view = table_view_open(table, err);
+    bool first = page->count == 0;
+    int rc = -1;
+    page->count = 0;
+    if (view != NULL)
+        rc = first ? table_each(view, page->domain, keep, page, err)
+                   : table_each_after(view, &page->entries[PAGE - 1], keep, page, err);
+    table_view_close(view);
+    return rc < 0 ? -1 : 0;
+}
+
+int ctl_each(struct table *table, const char *domain,
+             int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
+             struct error *err)
+{
+    struct page *page = malloc(sizeof *page);
+    int rc = 0;
+    if (page == NULL)
+        return error_no_memory(err);
+    page->domain = domain;
+    page->count = 0;
+    do {
+        rc = read_page(page, table, err);
+        for (size_t i = 0; rc == 0 && i < page->count; i++)
+            rc = each(&page->entries[i], data, err);
+    } while (rc == 0 && page->count == PAGE);
+    free(page);
+    return rc;
 }
 
 /* ---- changing the table */

@@ -96,6 +96,13 @@ int ctl_parse_for(const struct ctl *ctl, int64_t *seconds, struct error *err);
 /* Has an entry without until end so many seconds after now, or after its from if that is later; 0: leaves it as it is. */
 void ctl_end_after(struct entry *entry, int64_t seconds, int64_t now);
 
+/* Calls each for the entries in their order, with domain (NULL: all) only for those of it. They are read in short views, none
+ * of which is open while each runs: it may print to a pager that waits. Stops when each returns a value other than 0. Returns
+ * the last value of each, or -1 with err. */
+int ctl_each(struct table *table, const char *domain,
+             int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
+             struct error *err);
+
 /* As table_edit_begin. On a terminal, a message after a second says that another process is changing the table. Warns
  * of a reader that makes the file grow. */
 struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err);

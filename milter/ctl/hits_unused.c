@@ -5,18 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Names that are found in one view. It is closed before they are printed, as by list.c. */
-#define NAMES_SIZE (256 * 1024)
-
 struct unused {
     struct hits *hits;
     uint32_t since;
     struct hit_walk walk; /* of the rows, beside the walk through the entries */
     int at_row;           /* what hit_walk_next returned */
-    struct entry last;    /* that was looked at */
-    bool begun, done;
-    size_t used;
-    char names[NAMES_SIZE]; /* one behind another, each with its NUL */
 };
 
 /* The row of this entry, if there is one: rows of entries before it are passed over. Returns 1, 0, or -1 with err. */
@@ -48,16 +41,23 @@ static bool is_older(const struct unused *unused, const struct entry *entry,
            (row != NULL && row->count > 0 && row->first < since);
 }
 
+static int print_unused(struct hits *hits, const struct entry *entry, struct error *err)
+{
+    char old[ADDRESS_TEXT_SIZE];
+    struct hit_row row;
+    if (hits->list.json)
+        return hits_find(hits, entry, &row, err) != 0 ? -1 : hits_print_row(hits, entry, &row, err);
+    entry_format_old(old, sizeof old, entry);
+    print_text(old);
+    putchar('\n');
+    return 0;
+}
+
 static int take(const struct entry *entry, void *data, struct error *err)
 {
     struct unused *unused = data;
-    const struct hits *hits = unused->hits;
+    struct hits *hits = unused->hits;
     char key[RECORD_KEY_MAX];
-    unused->done = hits->domain[0] != '\0' && strcmp(entry->domain, hits->domain) != 0;
-    if (unused->done)
-        return 1;
-    unused->begun = true;
-    unused->last = *entry;
     size_t length = record_key(key, entry->scope, entry->local, entry->domain);
     int rc = move_to(unused, key, length, err);
     if (rc < 0)
@@ -68,44 +68,7 @@ static int take(const struct entry *entry, void *data, struct error *err)
         (row != NULL && hit_row_is_used_since(row, unused->since)) ||
         (added != NULL && hit_row_is_used_since(added, unused->since)))
         return 0;
-    entry_format_old(unused->names + unused->used, NAMES_SIZE - unused->used, entry);
-    unused->used += strlen(unused->names + unused->used) + 1;
-    return NAMES_SIZE - unused->used < ADDRESS_TEXT_SIZE;
-}
-
-static int read_some(struct unused *unused, struct error *err)
-{
-    const char *domain = unused->hits->domain;
-    struct table_view *view = table_view_open(unused->hits->ctl->table, err);
-    if (view == NULL)
-        return -1;
-    unused->used = 0;
-    int rc = unused->begun ? table_each_after(view, &unused->last, take, unused, err)
-                           : table_each(view, *domain == '\0' ? NULL : domain, take, unused, err);
-    table_view_close(view);
-    unused->done = unused->done || rc == 0;
-    return rc < 0 ? -1 : 0;
-}
-
-static int print_names(const struct unused *unused, struct error *err)
-{
-    struct hits *hits = unused->hits;
-    struct entry old;
-    struct hit_row row;
-    int rc = 0;
-    for (size_t at = 0; rc == 0 && at < unused->used; at += strlen(unused->names + at) + 1) {
-        if (!hits->list.json) {
-            print_text(unused->names + at);
-            putchar('\n');
-            continue;
-        }
-        rc = ctl_parse_old(hits->ctl, unused->names + at, &old, err);
-        if (rc == 0)
-            rc = hits_find(hits, &old, &row, err);
-        if (rc == 0)
-            rc = hits_print_row(hits, &old, &row, err);
-    }
-    return rc;
+    return print_unused(hits, entry, err);
 }
 
 static int explain(const struct hits *hits, uint32_t days)
@@ -129,15 +92,12 @@ int hits_unused(struct hits *hits, uint32_t days, struct error *err)
         return error_no_memory(err);
     unused->hits = hits;
     unused->since = since;
-    unused->begun = unused->done = false;
     hit_walk_begin(&unused->walk, hits->file, "", 0);
     unused->at_row = hit_walk_next(&unused->walk, err);
-    int rc = unused->at_row < 0 ? -1 : 0;
-    while (rc == 0 && !unused->done) {
-        rc = read_some(unused, err);
-        if (rc == 0)
-            rc = print_names(unused, err);
-    }
+    int rc = unused->at_row < 0
+                 ? -1
+                 : ctl_each(hits->ctl->table, *hits->domain == '\0' ? NULL : hits->domain, take,
+                            unused, err);
     free(unused);
     return rc;
 }

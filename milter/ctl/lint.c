@@ -6,70 +6,40 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Entries in one view. The table's file grows with each change while a view is open. */
-#define CHUNK 10000
-
-/* The walk, and how far it has come. */
 struct lint_walk {
     struct lint *lint;
-    struct entry last;
-    unsigned left; /* in this view */
+    struct table *table;
+    size_t all; /* entries */
 };
 
 static int walk_one(const struct entry *entry, void *data, struct error *err)
 {
     struct lint_walk *walk = data;
-    if (lint_entry(walk->lint, entry, err) != 0)
-        return -1;
-    walk->last = *entry;
-    return --walk->left == 0;
-}
-
-/* Returns 1 where there may be more, 0 at the end, or -1 with err. */
-static int walk_some(struct lint_walk *walk, struct table *table, bool first, struct error *err)
-{
-    int rc = -1;
-    struct table_view *view = table_view_open(table, err);
-    if (view != NULL)
-        walk->lint->view = table_view_open(table, err);
-    walk->left = CHUNK;
-    if (view != NULL && walk->lint->view != NULL)
-        rc = first ? table_each(view, NULL, walk_one, walk, err)
-                   : table_each_after(view, &walk->last, walk_one, walk, err);
-    table_view_close(walk->lint->view);
-    walk->lint->view = NULL;
-    table_view_close(view);
+    struct lint *lint = walk->lint;
+    lint->view = table_view_open(walk->table, err);
+    int rc = lint->view == NULL ? -1 : lint_entry(lint, entry, err);
+    table_view_close(lint->view);
+    progress_tell(&lint->report.progress, lint->entries, (double)lint->entries, (double)walk->all);
     return rc;
 }
 
 static int walk_all(struct lint *lint, struct table *table, struct error *err)
 {
-    struct lint_walk walk = {.lint = lint};
-    size_t all;
-
-    if (table_count(table, &all, err) != 0)
+    struct lint_walk walk = {.lint = lint, .table = table};
+    if (table_count(table, &walk.all, err) != 0)
         return -1;
     progress_begin(&lint->report.progress, "looking");
-    int rc = walk_some(&walk, table, true, err);
-    while (rc == 1) {
-        progress_tell(&lint->report.progress, lint->entries, (double)lint->entries, (double)all);
-        rc = walk_some(&walk, table, false, err);
-    }
+    int rc = ctl_each(table, NULL, walk_one, &walk, err);
     progress_clear(&lint->report.progress);
     return rc;
 }
 
 static void summarise(const struct lint *lint)
 {
-    size_t past = lint->past_forwarding, warnings = lint->report.warnings,
-           notes = lint->report.notes;
+    size_t warnings = lint->report.warnings, notes = lint->report.notes;
     if (!isatty(STDERR_FILENO))
         return;
     fflush(stdout);
-    if (past == 1)
-        fputs("1 entry is past its forward_until and no longer forwards\n", stderr);
-    else if (past > 1)
-        fprintf(stderr, "%zu entries are past their forward_until and no longer forward\n", past);
     fprintf(stderr, "%zu %s: %zu %s, %zu %s\n", lint->entries, entry_noun(lint->entries), warnings,
             warnings == 1 ? "warning" : "warnings", notes, notes == 1 ? "note" : "notes");
 }
@@ -124,8 +94,8 @@ const struct command command_lint = {
     .details = "Prints each finding as \"OLD: severity: what is wrong: what would be right\"; the\n"
                "exit status is then 1. After a warning, senders do not get the intended answer.\n"
                "After a note they do, but the entry could be simpler. Finds loops, chains, new\n"
-               "addresses that have moved, will move or are gone, and entries that have expired\n"
-               "or have no effect. See movedctl(8) for the list.\n"
+               "addresses that have moved or are gone, and entries that have expired. See "
+               "movedctl(8) for the list.\n"
                "\n"
                "  --dns   look up whether each new domain accepts mail, and whether its mail\n"
                "          server is this host\n"

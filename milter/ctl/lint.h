@@ -16,13 +16,10 @@ enum finding {
     FINDING_CHAIN_TOO_LONG,
     FINDING_CHAIN,
     FINDING_NEW_HAS_MOVED,
-    FINDING_NEW_WILL_MOVE,
     FINDING_NEW_IS_GONE,
     FINDING_NEW_TOO_LONG,
     FINDING_EXPIRED,
-    FINDING_STAY_ALONE,
     FINDING_UNUSED,
-    FINDING_NEVER_MATCHES,
     FINDING_NO_DOMAIN,
     FINDING_NO_MAIL,
     FINDING_NULL_MX,
@@ -65,7 +62,6 @@ struct lint {
     struct hit_file *hits;        /* who writes to the entries; NULL: not known */
     struct hit_state counted;     /* of it */
     size_t entries;               /* looked at */
-    size_t past_forwarding;       /* of them: forward_until is over */
     struct chain_trace way;       /* of the entry at hand: large, so not on the stack */
 };
 

@@ -88,38 +88,6 @@ static int tell_loop(const struct linted *subject)
                 forwards ? "its mail is deferred" : "senders are told no new address");
 }
 
-/* The entry for this mailbox that counts from a later moment on, if any. */
-static enum table_result find_later(const struct linted *subject, const struct address *address,
-                                    struct entry *out)
-{
-    struct chain chain;
-    const struct chain_question question = {
-        .view = subject->lint->view, .settings = subject->lint->settings, .now = CHAIN_ANY_TIME};
-    chain_follow(&chain, address, &question, subject->err);
-    if (chain.rule == RULE_TABLE_ERROR)
-        return TABLE_FAILED;
-    if (chain.met == 0 || chain.first.from <= subject->at || chain.first.action == ENTRY_STAY)
-        return TABLE_ABSENT;
-    *out = chain.first;
-    return TABLE_FOUND;
-}
-
-static int check_later(const struct linted *subject)
-{
-    struct entry later;
-    char old[ADDRESS_TEXT_SIZE], from[TIMESTAMP_TEXT_SIZE];
-
-    switch (find_later(subject, &subject->lint->way.chain.end, &later)) {
-    case TABLE_ABSENT: return 0;
-    case TABLE_FAILED: return -1;
-    case TABLE_FOUND: break;
-    }
-    entry_format_old(old, sizeof old, &later);
-    timestamp_format(from, sizeof from, later.from);
-    return tell(subject, FINDING_NEW_WILL_MOVE,
-                "its new address will move too, from %s on by the entry %s", from, old);
-}
-
 /* Name servers do not know address literals. */
 static int note_domain(const struct linted *subject)
 {
@@ -154,28 +122,9 @@ static int check_way(const struct linted *subject)
     case RULE_MOVED:
         if (lint->way.chain.steps > 1 && tell_chain(subject) != 0)
             return -1;
-        return check_later(subject) != 0 ? -1 : note_domain(subject);
+        return note_domain(subject);
     default: return 0;
     }
-}
-
-/* A stay without an entry that would move the mailbox, now or at another time. */
-static int check_stay(const struct linted *subject)
-{
-    struct lint *lint = subject->lint;
-    const struct chain_question question = {.view = lint->view,
-                                            .settings = lint->settings,
-                                            .now = CHAIN_ANY_TIME,
-                                            .without = subject->entry};
-    struct address from;
-
-    sample(&from, subject->entry);
-    chain_trace(&lint->way, &from, &question, subject->err);
-    if (lint->way.chain.rule == RULE_TABLE_ERROR)
-        return -1;
-    if (lint->way.chain.rule != RULE_NOT_LISTED)
-        return 0;
-    return tell(subject, FINDING_STAY_ALONE, "has no effect, because no other entry moves it");
 }
 
 /* Its forwarding is over. Without a mail since counting began, when it still forwarded, nobody seems to need it. */
@@ -221,13 +170,9 @@ int lint_entry(struct lint *lint, const struct entry *entry, struct error *err)
         timestamp_format(until, sizeof until, entry->until);
         return tell(&subject, FINDING_EXPIRED, "expired at %s", until);
     }
-    if (entry->scope == ENTRY_SUBDOMAINS && entry->domain[0] == '[')
-        return tell(&subject, FINDING_NEVER_MATCHES,
-                    "matches no recipient, since an address literal has no subdomains");
     if (entry->action == ENTRY_STAY)
-        return check_stay(&subject);
+        return 0;
     if (entry->forward_until != TIMESTAMP_NONE && entry->forward_until <= lint->now) {
-        lint->past_forwarding++;
         if (check_unused(&subject) != 0)
             return -1;
     } else if (lint->served != NULL && entry->action == ENTRY_FORWARD &&

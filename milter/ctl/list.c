@@ -4,110 +4,57 @@
 
 #include <fnmatch.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-/* The entries read in one view. It is closed before they are printed, because a pager may block the output, and an open
- * view keeps old pages. */
-#define PAGE 128
-
-struct page {
-    const char *domain;  /* only its entries; "": all */
+struct listing {
     const char *pattern; /* NULL: all */
     int64_t now, within; /* only entries that end in so many seconds; 0: all */
-    struct entry last;   /* that was read */
-    bool begun, done;
+    bool only_count;
     size_t count;
-    struct entry entries[PAGE];
+    struct list list;
 };
+
+static bool is_asked_for(const struct listing *listing, const struct entry *entry)
+{
+    char old[ADDRESS_TEXT_SIZE];
+    entry_format_old(old, sizeof old, entry);
+    return (listing->pattern == NULL || fnmatch(listing->pattern, old, FNM_CASEFOLD) == 0) &&
+           (listing->within == 0 || entry_ends_within(entry, listing->now, listing->within));
+}
 
 static int take(const struct entry *entry, void *data, struct error *err)
 {
-    struct page *page = data;
-    char old[ADDRESS_TEXT_SIZE];
-    (void)err;
-    page->done = *page->domain != '\0' && strcmp(entry->domain, page->domain) != 0;
-    if (page->done)
-        return 1; /* after the domain's last entry */
-    page->begun = true;
-    page->last = *entry;
-    entry_format_old(old, sizeof old, entry);
-    if ((page->pattern == NULL || fnmatch(page->pattern, old, FNM_CASEFOLD) == 0) &&
-        (page->within == 0 || entry_ends_within(entry, page->now, page->within)))
-        page->entries[page->count++] = *entry;
-    return page->count == PAGE;
-}
-
-static int read_page(struct table *table, struct page *page, struct error *err)
-{
-    struct table_view *view = table_view_open(table, err);
-    if (view == NULL)
-        return -1;
-    page->count = 0;
-    int rc = page->begun
-                 ? table_each_after(view, &page->last, take, page, err)
-                 : table_each(view, *page->domain == '\0' ? NULL : page->domain, take, page, err);
-    table_view_close(view);
-    page->done = page->done || rc == 0;
-    return rc < 0 ? -1 : 0;
-}
-
-static int print_page(struct list *list, const struct page *page, struct error *err)
-{
-    int rc = 0;
-    for (size_t i = 0; i < page->count && rc == 0; i++) {
-        list_next(list);
-        rc = print_entry(&page->entries[i], list->json, err);
-    }
-    return rc;
-}
-
-/* Prints the entries, or only adds them up where count is not NULL. */
-static int list_pages(struct ctl *ctl, struct page *page, size_t *count, struct error *err)
-{
-    struct list made;
-    int rc = 0;
-    if (count == NULL)
-        list_begin(&made, ctl->options.json);
-    while (rc == 0 && !page->done) {
-        rc = read_page(ctl->table, page, err);
-        if (rc == 0 && count != NULL)
-            *count += page->count;
-        else if (rc == 0)
-            rc = print_page(&made, page, err);
-    }
-    if (rc == 0 && count == NULL)
-        list_end(&made);
-    return rc;
+    struct listing *listing = data;
+    if (!is_asked_for(listing, entry))
+        return 0;
+    listing->count++;
+    if (listing->only_count)
+        return 0;
+    list_next(&listing->list);
+    return print_entry(entry, listing->list.json, err);
 }
 
 static int list(struct ctl *ctl, char **args, struct error *err)
 {
+    const struct options *options = &ctl->options;
+    struct listing listing = {.pattern = args[0], .now = time(NULL), .only_count = options->count};
     char domain[ADDRESS_DOMAIN_MAX + 1];
-    size_t count = 0;
-    int rc;
-    int64_t within = 0;
     if (ctl_parse_domain(ctl, domain, err) != 0)
         return -1;
-    if (ctl->options.expiring != NULL &&
-        ctl_parse_duration(&within, ctl->options.expiring, err) != 0)
+    if (options->expiring != NULL &&
+        ctl_parse_duration(&listing.within, options->expiring, err) != 0)
         return error_at(err, "--expiring", 0);
-    struct page *page = calloc(1, sizeof *page);
-    if (page == NULL)
-        return error_no_memory(err);
-    page->domain = domain;
-    page->pattern = args[0];
-    page->now = time(NULL);
-    page->within = within;
-    if (ctl->options.count && *domain == '\0' && args[0] == NULL && within == 0)
-        rc = table_count(ctl->table, &count, err);
-    else
-        rc = list_pages(ctl, page, ctl->options.count ? &count : NULL, err);
-    if (rc == 0 && ctl->options.count)
-        printf("%zu\n", count);
-    free(page);
-    return rc;
+    bool all = *domain == '\0' && args[0] == NULL && listing.within == 0;
+    list_begin(&listing.list, options->json && !options->count);
+    int rc = options->count && all
+                 ? table_count(ctl->table, &listing.count, err)
+                 : ctl_each(ctl->table, *domain == '\0' ? NULL : domain, take, &listing, err);
+    if (rc != 0)
+        return -1;
+    list_end(&listing.list);
+    if (options->count)
+        printf("%zu\n", listing.count);
+    return 0;
 }
 
 const struct command command_list = {

@@ -798,26 +798,6 @@ START_TEST(the_way_of_an_address_is_told)
 }
 END_TEST
 
-START_TEST(an_entry_is_passed_over_when_asked)
-{
-    static struct chain_trace trace;
-    struct address from;
-    struct entry without;
-    struct error err;
-    const char *dated = "dated@moved.example";
-    ck_assert_int_eq(address_parse(&from, dated, strlen(dated), &settings->addresses, &err), 0);
-    ck_assert_int_eq(entry_parse_old(&without, dated, &settings->addresses, &err), 0);
-    struct table_view *view = table_view_open(table, &err);
-    struct chain_question question = {.view = view, .settings = settings, .now = CHAIN_ANY_TIME};
-    chain_trace(&trace, &from, &question, &err);
-    ck_assert_str_eq(trace.old[0], dated); /* it counts from tomorrow on */
-    question.without = &without;
-    chain_trace(&trace, &from, &question, &err);
-    ck_assert_str_eq(trace.old[0], "@moved.example");
-    table_view_close(view);
-}
-END_TEST
-
 Suite *answer_suite(void)
 {
     Suite *suite = suite_create("answer");
@@ -847,7 +827,6 @@ Suite *answer_suite(void)
     tcase_add_test(tcase, a_table_that_cannot_be_read_is_never_not_moved);
     tcase_add_test(tcase, the_local_domain_counts);
     tcase_add_loop_test(tcase, the_way_of_an_address_is_told, 0, ROWS(ways));
-    tcase_add_test(tcase, an_entry_is_passed_over_when_asked);
     tcase_add_loop_test(tcase, what_the_mail_server_reads_counts, 0, ROWS(resolutions));
     tcase_add_loop_test(tcase, no_octet_breaks_a_reply, 1, 256);
     suite_add_tcase(suite, tcase);
