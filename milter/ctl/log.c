@@ -4,7 +4,7 @@
 
 #include "base/printable.h"
 #include "ctl/ctl.h"
-#include "format/fields.h"
+#include "format/json.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,7 +90,7 @@ static bool is_asked_for(const struct query *query, const struct change_entry *e
 
 static json_t *side(const struct entry *entry)
 {
-    return entry == NULL ? json_null() : fields_json(entry);
+    return entry == NULL ? json_null() : json_entry(entry);
 }
 
 static int print_json_entry(const struct change_entry *entry, struct error *err)

@@ -141,7 +141,7 @@ int print_json(json_t *value, size_t flags, struct error *err)
 int print_entry(const struct entry *entry, bool json, struct error *err)
 {
     if (json)
-        return print_json(fields_json(entry), 0, err);
+        return print_json(json_entry(entry), 0, err);
     int rc = is_terminal() ? print_columns(entry) : print_tabs(entry);
     return rc < 0 ? print_failed(err) : 0;
 }

@@ -30,19 +30,6 @@ void fields_spell(struct fields *out, const struct entry *entry)
     out->values[FIELD_NOTE] = entry->note;
 }
 
-json_t *fields_json(const struct entry *entry)
-{
-    struct fields fields;
-    json_t *object = json_object();
-    fields_spell(&fields, entry);
-    for (int i = 0; i < FIELDS; i++)
-        if (json_object_set_new(object, field_names[i], json_string(fields.values[i])) != 0) {
-            json_decref(object);
-            return NULL;
-        }
-    return object;
-}
-
 int fields_parse(struct entry *out, const char *const values[FIELDS],
                  const struct address_rules *rules, struct error *err)
 {

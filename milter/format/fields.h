@@ -7,8 +7,6 @@
 #include "base/error.h"
 #include "table/entry.h"
 
-#include <jansson.h>
-
 enum field {
     FIELD_OLD,
     FIELD_NEW,
@@ -37,9 +35,6 @@ struct fields {
 
 /* Formats the fields of the entry. *out is valid as long as the entry is. */
 void fields_spell(struct fields *out, const struct entry *entry);
-
-/* Returns the entry as a JSON object with all its fields, which the caller frees; NULL if memory is out. */
-json_t *fields_json(const struct entry *entry);
 
 /* Parses an entry from its fields (NULL or "" if not given), as entry_parse does. */
 int fields_parse(struct entry *out, const char *const values[FIELDS],

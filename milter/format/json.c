@@ -2,6 +2,7 @@
 #include "format/json.h"
 
 #include "base/printable.h"
+#include "format/fields.h"
 
 #include <unistr.h>
 
@@ -45,4 +46,17 @@ int json_write(json_t *json, FILE *out, size_t flags)
     int rc = json == NULL ? -1 : json_dump_callback(json, write_part, out, flags);
     json_decref(json);
     return rc;
+}
+
+json_t *json_entry(const struct entry *entry)
+{
+    struct fields fields;
+    json_t *object = json_object();
+    fields_spell(&fields, entry);
+    for (int i = 0; i < FIELDS; i++)
+        if (json_object_set_new(object, field_names[i], json_string(fields.values[i])) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    return object;
 }

@@ -92,7 +92,7 @@ static int read_file(FILE *file, const struct format_in *in, struct error *err)
 static enum format_result write_entry(const struct format_out *out, const struct entry *entry,
                                       struct error *why)
 {
-    int rc = json_write(fields_json(entry), out->file, 0);
+    int rc = json_write(json_entry(entry), out->file, 0);
     return lines_written(FORMAT_WHOLE, rc == 0 ? putc('\n', out->file) : rc, why);
 }
 
