@@ -200,7 +200,9 @@ class StockSendmail:
         return self
 
     def start(self):
-        self.process = place.Process(["sendmail", "-C", self.cf, "-bD"], self.folder / "log", env=self.env)
+        """What it logs goes into a file too (-D, -d89.8), for nobody here hears syslog(3)."""
+        command = ["sendmail", "-C", self.cf, "-bD", "-D", self.folder / "log", "-d89.8"]
+        self.process = place.Process(command, self.folder / "log", env=self.env)
         try:
             for port in self.ports.values():
                 place.until(lambda: self._listens(port), "Sendmail listens", self.log)
@@ -211,7 +213,7 @@ class StockSendmail:
 
     def _listens(self, port):
         if not self.process.lives():
-            raise AssertionError(f"Sendmail ended:\n{self.log()[-3000:]}")
+            raise AssertionError(f"Sendmail ended with {self.process.wait()}:\n{self.log()[-3000:]}")
         return place.listens(("127.0.0.1", port))
 
     def stop(self):
@@ -249,6 +251,7 @@ class StockSendmail:
     def assert_closed(self):
         """No open relay: a stranger's mail to somebody elsewhere is refused. It may be restarting itself."""
         def ask():
+            self._listens(self.ports["smtp"])
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 return self.rcpt("victim@elsewhere.example")
         said = place.until(ask, "Sendmail answers", self.log)
@@ -265,6 +268,7 @@ class StockSendmail:
     def hears(self, recipient, expected):
         """Waits for this reply: Sendmail restarts itself when it is told of a change."""
         def look():
+            self._listens(self.ports["smtp"])
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 return self.rcpt(recipient).startswith(expected)
         place.until(look, f"'{expected}' for {recipient}")

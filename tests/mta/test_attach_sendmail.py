@@ -164,6 +164,27 @@ class StockSendmailCase(Case):
         self.detach()
         self.assertIn("Not attached: nothing to change.", self.detach())
 
+    def test_sendmail_answers_again_when_attach_and_detach_return(self):
+        self.start()
+        for _ in range(5):  # a second SIGHUP that came too soon would end it
+            self.assertEqual(self.ctl("attach", "--yes", "sendmail").returncode, 0)
+            self.assertEqual(self.sendmail.rcpt(REMOVED), NEW)
+            self.ctl("attach", "--yes", "--unserved", "sendmail")
+            self.assertEqual(self.ctl("detach", "--yes", "sendmail").returncode, 0)
+            self.assertIn("550 5.1.1 ", self.sendmail.rcpt(REMOVED))
+
+    def test_a_sendmail_that_cannot_restart_is_said(self):
+        self.start()
+        self.sendmail.process.kill(signal.SIGSTOP)
+        try:
+            done = self.ctl("attach", "--yes", "sendmail")
+        finally:
+            self.sendmail.process.kill(signal.SIGCONT)
+        self.assertIn("Sendmail was told to restart, and has not done so within", done.stderr)
+        self.sendmail.hears(REMOVED, NEW)
+        self.sendmail.stop()
+        self.assertIn("Sendmail is not running, or cannot be found: restart it", self.ctl("detach", "--yes", "sendmail").stderr)
+
     def test_the_servers_own_makefile_makes_the_same(self):
         self.start(makefile=True)
         self.attached()
@@ -295,10 +316,9 @@ class StockSendmailCase(Case):
         self.daemon.stop()
         self.assertIn("does not answer", self.attach("--dry-run"))
         self.refuses("start it: milter-moved -c ", status=69)
-        (self.daemon.table / "data.mdb").rename(self.folder / "away")
-        (self.daemon.table / "data.mdb").write_bytes(b"")
+        self.daemon.configure(table="/none/such")
         self.daemon.start()
-        (self.folder / "away").rename(self.daemon.table / "data.mdb")
+        self.daemon.configure(table=str(self.daemon.table))
         self.refuses("cannot read its table", status=69)
 
     def test_what_was_changed_in_sendmail_cf_by_hand_is_not_lost(self):

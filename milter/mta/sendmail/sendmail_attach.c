@@ -195,8 +195,9 @@ static int carry_out(struct sendmail_attachment *a, bool detaches, const char *n
     const struct aftermath aftermath = {.first = rebuild, .data = a, .names_all_copies = detaches};
     bool restart = a->changes_cf && !a->request->dry_run;
     int rc = attachment_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
-    if (rc == 0 && restart && !sendmail_restart(a->cf))
-        a->request->say("Sendmail is not running, or cannot be told: restart it.\n");
+    struct error told;
+    if (rc == 0 && restart && sendmail_restart(a->cf, &told) != 0)
+        a->request->warn("%s", told.text);
     return rc;
 }
 

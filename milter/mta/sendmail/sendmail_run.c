@@ -4,13 +4,17 @@
 #include "mta/files.h"
 #include "mta/process.h"
 #include "mta/sendmail/sendmail_cf.h"
+#include "net/io.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <utime.h>
 
 /* ---- the makefile */
@@ -122,18 +126,63 @@ int sendmail_ask(bool *denied, const char *cf_path, const char *ruleset, const c
 
 /* ---- the daemon */
 
-bool sendmail_restart(const char *cf)
+#define RESTART_SECONDS 30 /* Sendmail itself tries for 50 to get a port that is taken */
+#define ASK_AGAIN_MS    20
+
+/* Whether the process catches SIGHUP: one that has just restarted would be ended by it. proc(5), SigCgt. */
+static bool catches_hangup(pid_t pid)
+{
+    static const char key[] = "SigCgt:";
+    char path[32];
+    struct error err;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    char *status = file_read(path, &err);
+    const char *at = status == NULL ? NULL : strstr(status, key);
+    bool catches = at != NULL && (strtoull(at + strlen(key), NULL, 16) >> (SIGHUP - 1) & 1) != 0;
+    free(status);
+    return catches;
+}
+
+/* Sendmail makes the file once its ports are open. */
+static bool is_written_again(const char *pid_path, const struct stat *before)
+{
+    struct stat now;
+    return stat(pid_path, &now) == 0 && now.st_size > 0 &&
+           (now.st_ino != before->st_ino || now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+            now.st_mtim.tv_nsec != before->st_mtim.tv_nsec);
+}
+
+static int restart(pid_t pid, const char *pid_path, struct error *err)
+{
+    const struct timespec end = io_deadline(RESTART_SECONDS);
+    struct stat before;
+    while (!catches_hangup(pid) && process_is(pid, "sendmail") && io_milliseconds_left(&end) > 0)
+        poll(NULL, 0, ASK_AGAIN_MS);
+    if (!catches_hangup(pid) || stat(pid_path, &before) != 0 || kill(pid, SIGHUP) != 0)
+        return error_set(err, EX_UNAVAILABLE, "Sendmail cannot be told of the change: restart it");
+    while (!is_written_again(pid_path, &before) && io_milliseconds_left(&end) > 0)
+        poll(NULL, 0, ASK_AGAIN_MS);
+    return is_written_again(pid_path, &before)
+               ? 0
+               : error_set(err, EX_UNAVAILABLE,
+                           "Sendmail was told to restart, and has not done so within %d s: see its "
+                           "log, and restart it",
+                           RESTART_SECONDS);
+}
+
+int sendmail_restart(const char *cf, struct error *err)
 {
     static const char option[] = "O PidFile=";
-    char path[PATH_MAX];
-    struct error err;
+    char path[PATH_MAX] = "";
     size_t length;
     const char *line = sendmail_find(cf, option, &length);
-    if (line == NULL)
-        return false;
-    snprintf(path, sizeof path, "%.*s", (int)(length - strlen(option)), line + strlen(option));
-    char *text = file_read(path, &err);
+    if (line != NULL)
+        snprintf(path, sizeof path, "%.*s", (int)(length - strlen(option)), line + strlen(option));
+    char *text = file_read(path, err);
     pid_t pid = text == NULL ? 0 : (pid_t)strtol(text, NULL, 10);
     free(text);
-    return process_is(pid, "sendmail") && kill(pid, SIGHUP) == 0;
+    return process_is(pid, "sendmail")
+               ? restart(pid, path, err)
+               : error_set(err, EX_UNAVAILABLE,
+                           "Sendmail is not running, or cannot be found: restart it");
 }
