@@ -113,6 +113,7 @@ void pgsql_close(struct store *store)
     PQfinish(store->conn); /* NULL is fine */
     store->conn = NULL;
     store->writing = store->copying = store->has_prepared = false;
+    store->idle = 0;
 }
 
 /* A host that takes no connection is given up sooner than one that is slow to answer on it. */
@@ -279,11 +280,16 @@ int pgsql_send(struct store *store, const char *statement, int count, const char
     return sent(store, is_sent, err);
 }
 
+/* A server that stopped after its last answer is seen within the timeout from then on: what it was not asked anything in counts,
+ * up to half of it. */
 static int await_input(struct store *store, struct error *err)
 {
-    const struct timespec deadline = io_deadline(store->address.timeout);
+    int timeout = store->address.timeout * 1000;
+    const struct timespec deadline =
+        io_deadline_ms(timeout - (store->idle < timeout / 2 ? store->idle : timeout / 2));
     if (io_wait(PQsocket(store->conn), POLLIN, &deadline) != 0)
         return lost_with_errno(store, err);
+    store->idle = 0;
     return PQconsumeInput(store->conn) == 1 ? 0 : lost(store, PQerrorMessage(store->conn), err);
 }
 

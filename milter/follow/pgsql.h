@@ -25,6 +25,7 @@ struct store {
     bool writing;            /* between store_write_begin and commit or abort */
     bool copying;            /* rows are being sent */
     size_t unsent;           /* octets of them, roughly */
+    int idle;                /* milliseconds since the server was last heard, at most */
 };
 
 /* Connects, unless it is connected. Returns 0, or -1 with err. */

@@ -228,17 +228,15 @@ static bool is_told(struct store *store)
 
 void store_wait(struct store *store, int milliseconds)
 {
-    struct timespec end = io_deadline(milliseconds / 1000);
-    end.tv_nsec += milliseconds % 1000 * 1000000L;
-    if (end.tv_nsec >= 1000000000) {
-        end.tv_nsec -= 1000000000;
-        end.tv_sec++;
-    }
+    const struct timespec end = io_deadline_ms(milliseconds);
     if (store->conn == NULL) {
         (void)poll(NULL, 0, milliseconds);
         return;
     }
-    while (!is_told(store) && io_wait(PQsocket(store->conn), POLLIN, &end) == 0)
+    store->idle = milliseconds;
+    while (!is_told(store) && io_wait(PQsocket(store->conn), POLLIN, &end) == 0) {
         if (PQconsumeInput(store->conn) == 0)
             break; /* it ended: the next call says so */
+        store->idle = 0;
+    }
 }

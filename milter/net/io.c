@@ -22,6 +22,15 @@ struct timespec io_deadline(int seconds)
     return end;
 }
 
+struct timespec io_deadline_ms(int milliseconds)
+{
+    struct timespec end = io_deadline(milliseconds / 1000);
+    end.tv_nsec += milliseconds % 1000 * 1000000L;
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    return end;
+}
+
 struct timespec io_earlier(struct timespec a, struct timespec b)
 {
     return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec) ? a : b;

@@ -12,6 +12,7 @@
 
 /* A moment from now on, of CLOCK_MONOTONIC. */
 struct timespec io_deadline(int seconds);
+struct timespec io_deadline_ms(int milliseconds);
 
 /* The earlier of two moments. */
 struct timespec io_earlier(struct timespec a, struct timespec b);

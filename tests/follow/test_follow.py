@@ -2,6 +2,7 @@
 """movedctl follow: what it takes over, what it will not believe, and how it says so."""
 
 import json
+import os
 import pathlib
 import signal
 import unittest
@@ -236,6 +237,19 @@ class Service(FollowCase):
                 self.store.put(al=f"{how}@new.example")
                 host.until_same(self.store)
                 host.until_state("in step")
+
+    def test_a_store_that_stops_is_seen_within_the_timeout(self):
+        """The time between two questions is part of it."""
+        host = self.host(poll=1500, timeout=4)
+        waits = host.folder / "waits"
+        host.follow(env={**os.environ, **place.preloading("waits", host.folder), "WAITS_LOG": str(waits)})
+        host.until_state("in step")
+        begun = len(waits.read_text().splitlines())
+        place.until(lambda: len(waits.read_text().splitlines()) > begun + 6, "it asks again, and again")
+        self.assertLessEqual(max(map(int, waits.read_text().splitlines()[begun + 1:])), 4000 - 1500)
+        self.store.suspend()
+        self.addCleanup(self.store.resume)
+        host.until_state("down")
 
     def test_a_change_comes_by_polling_and_by_notification(self):
         for poll in (50, 60000):

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/lib/waits.c: how long poll(2) is asked to wait, in milliseconds, a line each in the file WAITS_LOG (LD_PRELOAD). */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int poll(struct pollfd *watched, nfds_t count, int milliseconds)
+{
+    int (*next)(struct pollfd *, nfds_t, int) = (int (*)(struct pollfd *, nfds_t, int))dlsym(RTLD_NEXT, "poll");
+    FILE *log = fopen(getenv("WAITS_LOG"), "a");
+    if (log != NULL) {
+        fprintf(log, "%d\n", milliseconds);
+        fclose(log);
+    }
+    return next(watched, count, milliseconds);
+}
