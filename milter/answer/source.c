@@ -2,6 +2,7 @@
 #include "answer/source.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define SCHEMA_MAX 63 /* octets: a longer name is cut by PostgreSQL (NAMEDATALEN) */
@@ -17,6 +18,58 @@ static int check_schema(const char *name, struct error *err)
     return error_set(err, EX_CONFIG,
                      "source.schema: '%s' is no name of a schema: write 1 to %d printable octets",
                      name, SCHEMA_MAX);
+}
+
+/* Returns where the text goes on. */
+static char *hide(char *from, size_t length)
+{
+    size_t stars = length < 3 ? length : 3;
+    memset(from, '*', stars);
+    memmove(from + stars, from + length, strlen(from + length) + 1);
+    return from + stars;
+}
+
+/* The octets of a value: PostgreSQL's manual, 34.1.1 Connection Strings. */
+static size_t value_length(const char *value, bool is_uri)
+{
+    const char *at = value, quote = *value == '\'' ? '\'' : '\0';
+    if (is_uri)
+        return strcspn(value, "&");
+    for (at += quote != '\0'; *at != '\0'; at++) {
+        if (*at == '\\' && at[1] != '\0')
+            at++;
+        else if (quote == '\0' ? isspace((unsigned char)*at) : *at == quote)
+            break;
+    }
+    return (size_t)(at - value) + (quote != '\0' && *at != '\0');
+}
+
+/* user:password@ of a URI, up to the last @: libpq takes the first one, and the rest of a password that has one of its own for the
+ * host. */
+static void hide_in_authority(char *begin)
+{
+    char *colon = strpbrk(begin, ":?"), *end = NULL;
+    for (char *at = begin; *at != '\0' && *at != '?'; at++)
+        if (*at == '@')
+            end = at;
+    if (colon != NULL && end != NULL && colon < end)
+        hide(colon + 1, (size_t)(end - colon) - 1);
+}
+
+void source_hide_passwords(char *text)
+{
+    static const char word[] = "password"; /* sslpassword too */
+    bool is_uri = strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0;
+    if (is_uri)
+        hide_in_authority(strstr(text, "://") + 3);
+    while ((text = strstr(text, word)) != NULL) {
+        text += sizeof word - 1;
+        char *value = text + strspn(text, " \t\n\r\f\v");
+        if (*value != '=')
+            continue;
+        value += 1 + (is_uri ? 0 : strspn(value + 1, " \t\n\r\f\v"));
+        text = hide(value, value_length(value, is_uri));
+    }
 }
 
 int source_check(const struct source_settings *source, struct error *err)

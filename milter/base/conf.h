@@ -44,6 +44,7 @@ struct conf_key {
     const int *values;              /* one for each of choices; NULL: its index */
     const char *unit;               /* for the error line and the manual: "seconds" */
     const struct conf_group *group; /* of a CONF_GROUPS */
+    void (*hide)(char *text); /* takes out of a string what nobody may be shown; NULL: nothing */
 };
 
 /* Sets every key to its default. */

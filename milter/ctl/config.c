@@ -3,6 +3,7 @@
 #include "ctl/ctl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What is printed, from the rows of the settings. */
@@ -38,6 +39,18 @@ static json_t *list_value(const struct conf_list *list)
     return items;
 }
 
+/* Without the passwords of a connection string. */
+static json_t *string_value(const struct conf_key *key, const char *text)
+{
+    char *shown = key->hide == NULL || text == NULL ? NULL : strdup(text);
+    if (shown == NULL)
+        return text_value(key->hide == NULL ? text : "");
+    key->hide(shown);
+    json_t *value = text_value(shown);
+    free(shown);
+    return value;
+}
+
 static json_t *choice_value(const struct conf_key *key, int value)
 {
     int i = 0;
@@ -51,7 +64,7 @@ static json_t *value_of(const struct conf_key *key, const void *settings)
 {
     const void *at = (const char *)settings + key->offset;
     switch (key->type) {
-    case CONF_STRING: return text_value(*(char *const *)at);
+    case CONF_STRING: return string_value(key, *(char *const *)at);
     case CONF_LINES: return lines_value(*(char *const *)at);
     case CONF_INT: return json_integer(*(const int *)at);
     case CONF_BOOL: return json_boolean(*(const bool *)at);

@@ -80,12 +80,21 @@ static PQconninfoOption *read_rest(const char *service)
     return rest;
 }
 
+/* libpq quotes what it stumbles over, which may be a part of a password. */
+static bool may_have_password(const char *text)
+{
+    return strstr(text, "password") != NULL || strstr(text, "://") != NULL;
+}
+
 static int read_text(struct conninfo *info, const char *key, const char *text, struct error *err)
 {
     char *what = NULL;
     info->own = PQconninfoParse(text, &what);
     if (info->own == NULL) {
-        say(err, key, what == NULL ? "out of memory" : what);
+        say(err, key,
+            what == NULL              ? "out of memory"
+            : may_have_password(text) ? "cannot be read (why is not shown: it may have a password)"
+                                      : what);
         PQfreemem(what);
         return -1;
     }

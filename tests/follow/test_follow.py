@@ -378,6 +378,18 @@ class Refusals(FollowCase):
                 self.assertRegex(done.stderr.splitlines()[-1], "^movedctl: ")
                 self.assertIn(words, done.stderr)
 
+    def test_no_password_is_shown(self):
+        down = place.free_ports(1)[0]
+        for connect in (f"host=127.0.0.1 port={down} password=hush-hush", f"postgresql://u:hush-hush@127.0.0.1:{down}/x",
+                        "host=/tmp password=a hush-hush", "postgresql://u:hush-hush@[::1/x", "host=192.0.2.1 password='hush-hush'",
+                        self.store.connect("moved_follow", password="hush-hush")):
+            host = self.host()
+            host.configure(source={"connect": connect, "write": connect})
+            for args in (("config",), ("config", "-n", "--json"), ("follow", "--once"), ("follow", "--status"), ("follow", "--accept"),
+                         ("add", "a@old.example", "a@new.example"), ("doctor", "--smtp", "127.0.0.1:1")):
+                done = host.ctl(*args)
+                self.assertNotIn("hush-hush", done.stdout + done.stderr, args)
+
     def test_another_format_of_the_schema(self):
         self.store.sql("UPDATE moved_format SET format = 2")
         self.addCleanup(self.store.sql, "UPDATE moved_format SET format = 1")

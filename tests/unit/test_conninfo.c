@@ -61,6 +61,8 @@ static const struct {
     {"host=a,b hostaddr=127.0.0.1 dbname=x", NULL, NULL, "2 in host for 1 hosts"},
     {"host=/a port=1,2 dbname=x", NULL, NULL, "2 in port for 1 hosts"},
     {"host", NULL, NULL, "missing \"=\" after \"host\""},
+    {"host=/a password=two words", NULL, NULL, "why is not shown"},
+    {"postgresql://u:word@[db", NULL, NULL, "why is not shown"},
     {"hots=x", NULL, NULL, "invalid connection option \"hots\""},
 };
 

@@ -389,6 +389,32 @@ static int read_with_parts(struct settings **out, const char *a, const char *b, 
                      err);
 }
 
+static const struct {
+    const char *text, *shown;
+} connects[] = {
+    {"", ""},
+    {"host=/run/pg user=u passfile=/p", "host=/run/pg user=u passfile=/p"},
+    {"password=secret host=/run/pg", "password=*** host=/run/pg"},
+    {"host=a password = 'it\\'s \\\\ secret' user=u", "host=a password = *** user=u"},
+    {"host=a password='never ends user=u", "host=a password=***"},
+    {"password=se\\ cret user=u sslpassword=other", "password=*** user=u sslpassword=***"},
+    {"password=x", "password=*"},
+    {"password=", "password="},
+    {"postgresql://u@db/x", "postgresql://u@db/x"},
+    {"postgresql://u:secret@db:5432/x", "postgresql://u:***@db:5432/x"},
+    {"postgres://u:se@cr/et@db/x", "postgres://u:***@db/x"},
+    {"postgresql://db:5432/x?user=a@b", "postgresql://db:5432/x?user=a@b"},
+    {"postgresql:///x?password=a%20b&user=u", "postgresql:///x?password=***&user=u"},
+};
+START_TEST(no_password_of_a_connection_string_is_shown)
+{
+    char text[100];
+    snprintf(text, sizeof text, "%s", connects[_i].text);
+    source_hide_passwords(text);
+    ck_assert_str_eq(text, connects[_i].shown);
+}
+END_TEST
+
 START_TEST(the_last_file_that_sets_a_key_wins)
 {
     struct settings *settings;
@@ -701,6 +727,7 @@ Suite *settings_suite(void)
     tcase_add_loop_test(tcase, bad_input_names_file_line_and_key, 0, ROWS(bad));
     tcase_add_loop_test(tcase, what_looks_like_a_fault_and_is_none_is_read, 0, ROWS(good));
     tcase_add_loop_test(tcase, a_fault_in_an_included_file_is_named_there, 0, ROWS(included));
+    tcase_add_loop_test(tcase, no_password_of_a_connection_string_is_shown, 0, ROWS(connects));
     tcase_add_test(tcase, the_last_file_that_sets_a_key_wins);
     tcase_add_loop_test(tcase, a_fault_in_a_part_is_named_there, 0, ROWS(bad_parts));
     tcase_add_test(tcase, what_has_no_effect_is_named_once);
