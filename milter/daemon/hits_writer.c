@@ -20,6 +20,7 @@ static struct {
     char table[PATH_MAX];  /* its */
     uint32_t day;          /* that was noted in it */
     uint32_t swept;        /* the day on which all rows were looked at */
+    bool paused;           /* the file says that nothing is counted */
     uint64_t told;         /* mails lost that a line has told of */
     time_t said;           /* on the monotonic clock; 0: never */
     int stop, stopped;     /* descriptors of eventfd(2) */
@@ -122,17 +123,31 @@ static int write_hits(const struct service_hits *hits, struct error *err)
     return rc;
 }
 
-/* Where hits.enabled has become false. */
-static void pause_writing(void)
+/* hits/ is not made where nothing was counted before. */
+static int note_pause(const struct service_hits *hits, struct error *err)
+{
+    struct hit_file *there;
+    close_file(); /* first: LMDB's locks are the process's, not the handle's */
+    if (hit_file_open(&there, hits->table, TABLE_READ, err) != 0)
+        return -1;
+    hit_file_free(there);
+    return open_file(hits, err) == 0 ? hit_file_pause(writer.file, err) : -1;
+}
+
+/* Where hits.enabled is false. */
+static void pause_writing(const struct service_hits *hits)
 {
     struct error err;
     size_t count;
     uint64_t lost;
     (void)hits_queue_take(&count, &lost);
     hits_queue_noted(lost);
-    if (writer.file != NULL && hit_file_pause(writer.file, &err) != 0)
-        say(&err);
+    if (writer.paused && strcmp(writer.table, hits->table) == 0)
+        return;
+    writer.paused = note_pause(hits, &err) == 0;
     close_file();
+    if (!writer.paused && err.status != EX_NOINPUT)
+        say(&err);
 }
 
 struct flush {
@@ -165,6 +180,7 @@ static int write_in_thread(const struct service_hits *hits, struct error *err)
 static void flush(const struct service_hits *hits)
 {
     struct error err;
+    writer.paused = false;
     if (write_in_thread(hits, &err) != 0) {
         close_file();
         say(&err);
@@ -188,7 +204,7 @@ static void *run(void *unused)
         if (hits.enabled)
             flush(&hits);
         else
-            pause_writing();
+            pause_writing(&hits);
     }
     close_file();
     (void)eventfd_write(writer.stopped, 1);

@@ -399,6 +399,19 @@ class Faults(HitsCase):
         self.assertEqual(self.ctl("hits", "--unused-for", "2d"), "")
         self.assertIn("counting began", self.said)
 
+    def test_switched_off_at_a_restart(self):
+        """Those days were not counted either, and nothing tells that nobody wrote."""
+        self.daemon.stop()
+        self.daemon.configure(hits={"enabled": False, "flush_interval": 1})
+        self.daemon.start()
+        self.mail("eva@client.example", "al@old.example")
+        self.daemon.stop()
+        self.day(40)
+        self.daemon.configure(hits={"flush_interval": 1})
+        self.daemon.start()
+        place.until(lambda: "less than 30 days" in self.daemon.ctl("hits", "--unused-for", "30d", env=self.daemon.env).stderr,
+                    "counting begins again")
+
     def is_off(self):
         before = self.hits("al@old.example")["al@old.example"]["count"]
         self.mail("eva@client.example", "al@old.example")
