@@ -60,12 +60,15 @@ def run(name, wrap):
 
 
 def read_totals(said):
-    """(tests, failed, skipped): a run that did not come to its end is one test that failed."""
+    """(tests, failed, skipped): a run that did not come to its end is one test that failed; a class that is skipped as a whole
+    is one test."""
     ran = re.search(r"^Ran (\d+) tests? in ", said, re.MULTILINE)
     last = re.search(r"^(?:OK|FAILED)(?: \((.*)\))?$", said, re.MULTILINE)
+    counts = {what: int(number) for what, number in re.findall(r"([a-z]+)=(\d+)", last[1] or "")} if last else {}
+    if ran and ran[1] == "0" and counts == {"skipped": 1}:
+        return 1, 0, 1
     if not ran or not last or ran[1] == "0":
         return 1, 1, 0
-    counts = {what: int(number) for what, number in re.findall(r"([a-z]+)=(\d+)", last[1] or "")}
     failed = sum(number for what, number in counts.items() if what in ("failures", "errors", "successes"))
     return int(ran[1]), min(failed, int(ran[1])), counts.get("skipped", 0)
 
