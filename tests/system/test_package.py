@@ -10,7 +10,7 @@ import unittest
 from lib import place
 from lib.load import Load
 from lib.machine import LIBRARIES, Machine, root
-from lib.package import changed, package
+from lib.package import build_rpm, changed, package
 
 CONF = "/etc/milter-moved/milter-moved.conf"
 MOVED = "551 5.1.6 User not local; please try <gone@new.example>"
@@ -108,13 +108,14 @@ class Walk(unittest.TestCase):
 
 
 class OnPostfix(Walk):
-    server, packages = "postfix", ("postfix",)
+    server, packages = "postfix", ("postfix", "rpm", "swaks")
     files = ("/etc/postfix/main.cf", "/etc/postfix/master.cf")
 
     def test_from_installation_to_purge(self):
         self.walk()
 
     def steps(self):
+        self.passes_its_own_test()
         self.attach()
         self.under_load(self.restart, self.reload, self.upgrade)
         self.is_not_edited()
@@ -124,6 +125,13 @@ class OnPostfix(Walk):
         self.closes_its_sockets_if_it_cannot_start()
         self.stays_if_detach_refuses()
         self.remove_and_purge()
+
+    def passes_its_own_test(self):
+        """As autopkgtest runs it: as root, in a testbed that has what debian/tests/control names, with this package installed."""
+        self.install(package())
+        shutil.copy(place.SOURCE / "contrib/debian/tests/answers", self.machine.path("/root/answers"))
+        self.machine.run("/root/answers")
+        self.machine.run("movedctl", "del", "gone@mx.old.example")
 
     def is_not_edited(self):
         """A configuration file that a program changes would have each upgrade ask."""
@@ -217,6 +225,40 @@ class FromBefore(Walk):
         self.machine.run("mv", f"{CONF}.d/attach.conf", f"{CONF}.d/own.conf")
         self.reboot()
         self.assertIn("'/run/milter-moved/milter.sock', handed over by systemd, is served by nobody", self.machine.journal("milter-moved"))
+
+
+class FromRpm(Walk):
+    """The rpm, where dpkg knows nothing of it: installed, attached, upgraded over itself, removed."""
+
+    server, packages, files = OnPostfix.server, OnPostfix.packages, OnPostfix.files
+
+    def test_from_installation_to_removal(self):
+        self.walk()
+
+    def install(self, path, check=True):
+        """Debian's libraries are there under other names than the spec file's."""
+        shutil.copy(path, self.machine.path("/root/package.rpm"))
+        return self.machine.run("rpm", "-Uvh", "--nodeps", "--force", "/root/package.rpm", check=check)
+
+    def steps(self):
+        built = build_rpm(self.folder)
+        before = self.everything()
+        self.install(built)
+        self.assertEqual(self.machine.run("rpm", "--verify", "--nodeps", "milter-moved").stdout, "")
+        self.machine.shell("systemctl daemon-reload; systemctl start milter-moved.socket milter-moved")
+        self.machine.run("movedctl", "add", "gone@mx.old.example", "gone@new.example")
+        self.machine.run("movedctl", "attach", "--yes", self.server)
+        self.check(f"^{MOVED}$", "attached")
+        self.machine.run("movedctl", "doctor")
+        self.under_load(lambda: self.install(built))
+        self.machine.run("rpm", "-e", "milter-moved")
+        self.check(self.unknown, "removed while attached: mail flows")
+        self.assertEqual(self.everything() - before, {"/var/lib/milter-moved"})  # the table, and the users, are the administrator's
+
+    def everything(self):
+        """What is called after us; but for copies with a date, which attach made, and what the table's folder has."""
+        found = self.machine.shell("find /etc /usr /var -xdev -name '*milter-moved*' -o -xdev -name '*movedctl*'").stdout
+        return {line for line in found.splitlines() if not re.fullmatch(r"/var/(log|tmp)/.*|/var/lib/systemd/.*", line)}
 
 
 class OnSendmail(Walk):
