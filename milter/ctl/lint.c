@@ -63,22 +63,19 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
         return error_set(err, EX_USAGE, "--resolver requires --dns: use both");
     if (ctl->options.config_dir != NULL && ctl->options.mta == NULL)
         return error_set(err, EX_USAGE, "--config-dir requires --mta: use both");
+    if (ctl->options.mta != NULL && (lint.mta = mta_find(ctl->options.mta, err)) == NULL)
+        return error_at(err, "--mta", 0);
     if (ctl->options.dns && lint_domains_new(&lint.domains, ctl->options.resolver, err) != 0)
         return error_at(err, err->status == EX_USAGE ? "--resolver" : "--dns", 0);
-    if (ctl->options.mta != NULL &&
-        (lint.served = lint_served_new(ctl->options.mta, err)) == NULL) {
-        lint_domains_free(lint.domains);
-        return error_at(err, "--mta", 0);
-    }
     open_hits(&lint, ctl->path);
     list_begin(&lint.report.list, ctl->options.json);
     int rc = walk_all(&lint, ctl->table, err);
     if (rc == 0 && lint.domains != NULL && lint_domains_check(lint.domains, &lint.report, err) != 0)
         rc = error_at(err, "--dns", 0);
-    if (rc == 0 && lint.served != NULL)
-        rc = lint_served_check(lint.served, ctl->options.config_dir, &lint.report, err);
+    if (rc == 0 && lint.mta != NULL)
+        rc = lint_served_check(&lint, ctl->options.config_dir, err);
     lint_domains_free(lint.domains);
-    lint_served_free(lint.served);
+    names_free(&lint.forwarding, lint_clear_noted);
     hit_file_free(lint.hits);
     list_end(&lint.report.list);
     if (rc != 0)
@@ -94,8 +91,8 @@ const struct command command_lint = {
     .details = "Prints each finding as \"OLD: severity: what is wrong: what would be right\"; the\n"
                "exit status is then 1. After a warning, senders do not get the intended answer.\n"
                "After a note they do, but the entry could be simpler. Finds loops, chains, new\n"
-               "addresses that have moved or are gone, and entries that have expired. See "
-               "movedctl(8) for the list.\n"
+               "addresses that have moved or are gone, and entries that have expired:\n"
+               "movedctl(8) has the list.\n"
                "\n"
                "  --dns   look up whether each new domain accepts mail, and whether its mail\n"
                "          server is this host\n"

@@ -6,6 +6,7 @@
 
 #include "answer/chain.h"
 #include "ctl/ctl.h"
+#include "ctl/names.h"
 #include "ctl/progress.h"
 #include "mta/mta.h"
 #include "table/hit_file.h"
@@ -46,8 +47,19 @@ struct about {
 int report_add(struct lint_report *report, enum finding finding, const struct about *about,
                struct error *err, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* The old domains with entries that forward. */
-struct lint_served;
+/* A domain of findings. */
+struct noted {
+    struct name name;
+    char *old;      /* of its first entry, on the heap */
+    size_t entries; /* of it */
+};
+
+/* Notes an entry of the domain, in data of size octets that begin with struct noted. Returns 0, or -1 with err (EX_OSERR). */
+int lint_note(struct names *domains, size_t size, const char *domain, const char *old,
+              struct error *err);
+
+/* For names_free. */
+void lint_clear_noted(void *kept);
 
 /* The new domains, each once. Memory grows with these, not with the entries that lead there. */
 struct lint_domains;
@@ -58,7 +70,8 @@ struct lint {
     int64_t now;
     struct lint_report report;
     struct lint_domains *domains; /* to be asked for; NULL: without --dns */
-    struct lint_served *served;   /* likewise; NULL: without --mta */
+    const struct mta *mta;        /* to be asked about forwarding; NULL: without --mta */
+    struct names forwarding;      /* the old domains with entries that forward: struct noted */
     struct hit_file *hits;        /* who writes to the entries; NULL: not known */
     struct hit_state counted;     /* of it */
     size_t entries;               /* looked at */
@@ -84,17 +97,8 @@ int lint_domains_check(struct lint_domains *domains, struct lint_report *report,
 
 /* ---- lint_served.c */
 
-/* To ask the mail server of this name. Returns NULL with err if there is none (EX_USAGE). */
-struct lint_served *lint_served_new(const char *mta, struct error *err);
-void lint_served_free(struct lint_served *served); /* NULL is allowed */
-
-/* Notes that the entry old forwards mail for domain. Returns 0, or -1 with err (EX_OSERR). */
-int lint_served_add(struct lint_served *served, const char *domain, const char *old,
-                    struct error *err);
-
-/* Asks the mail server with this configuration folder (NULL: the usual one), and reports the domains that it accepts no
- * mail for. Returns 0, or -1 with err. */
-int lint_served_check(const struct lint_served *served, const char *config_dir,
-                      struct lint_report *to, struct error *err);
+/* Reports the domains with entries that forward for which lint->mta accepts no mail; its configuration is in this folder (NULL:
+ * the usual one). Returns 0, or -1 with err. */
+int lint_served_check(struct lint *lint, const char *config_dir, struct error *err);
 
 #endif

@@ -4,7 +4,6 @@
 #include "ctl/lint.h"
 
 #include "base/network.h"
-#include "ctl/names.h"
 #include "net/resolver.h"
 
 #include <ifaddrs.h>
@@ -22,9 +21,7 @@ struct host {
 
 /* A new domain. */
 struct domain {
-    struct name name;
-    char *old;      /* of the first entry that leads here */
-    size_t entries; /* that do */
+    struct noted noted; /* the entries that lead here */
     enum resolver_result mx;
     const char *why;     /* RESOLVER_FAILED */
     struct host **hosts; /* count of them, best first; of a domain without MX the domain itself */
@@ -94,7 +91,7 @@ static bool is_our_name(const char *name)
 static void clear_domain(void *kept)
 {
     struct domain *domain = kept;
-    free(domain->old);
+    lint_clear_noted(domain);
     free(domain->hosts);
 }
 
@@ -127,13 +124,7 @@ void lint_domains_free(struct lint_domains *domains)
 int lint_domains_add(struct lint_domains *domains, const char *name, const char *old,
                      struct error *err)
 {
-    struct domain *domain = names_add(&domains->domains, name, sizeof *domain);
-    if (domain != NULL && domain->old == NULL)
-        domain->old = strdup(old);
-    if (domain == NULL || domain->old == NULL)
-        return error_no_memory(err);
-    domain->entries++;
-    return 0;
+    return lint_note(&domains->domains, sizeof(struct domain), name, old, err);
 }
 
 static void count_answer(struct lint_domains *domains)
@@ -184,7 +175,7 @@ static void on_mx(const struct resolver_question *question, const struct resolve
 {
     struct domain *domain = question->data;
     count_answer(data);
-    const char *itself = domain->name.text;
+    const char *itself = domain->noted.name.text;
 
     domain->mx = answer->result;
     domain->why = answer->why;
@@ -260,8 +251,9 @@ static int ask(struct lint_domains *domains, struct error *err)
 /* Reports one finding. */
 #define tell(domain, finding, ...)                                                                 \
     report_add(report, finding,                                                                    \
-               &(const struct about){(domain)->old, (domain)->name.text, (domain)->entries}, err,  \
-               __VA_ARGS__)
+               &(const struct about){(domain)->noted.old, (domain)->noted.name.text,               \
+                                     (domain)->noted.entries},                                     \
+               err, __VA_ARGS__)
 
 static const struct host *find_ours(const struct domain *domain)
 {
@@ -292,18 +284,18 @@ static int judge_hosts(const struct domain *domain, struct lint_report *report, 
     if (find_reachable(domain, &why) == NULL) {
         if (why != NULL)
             return tell(domain, FINDING_DNS_FAILED, "it is not known where %s receives mail (%s)",
-                        domain->name.text, why);
+                        domain->noted.name.text, why);
         return tell(domain, FINDING_NO_MAIL,
                     has_mx ? "no MX of %s has an address, so it receives no mail"
                            : "%s has no MX and no address, so it receives no mail",
-                    domain->name.text);
+                    domain->noted.name.text);
     }
     if (ours != NULL)
-        return tell(domain, FINDING_THIS_HOST, "the MX of %s is this host (%s)", domain->name.text,
-                    ours->name.text);
+        return tell(domain, FINDING_THIS_HOST, "the MX of %s is this host (%s)",
+                    domain->noted.name.text, ours->name.text);
     if (!has_mx)
         return tell(domain, FINDING_NO_MX, "%s has no MX, and receives mail only by its address",
-                    domain->name.text);
+                    domain->noted.name.text);
     return 0;
 }
 
@@ -311,14 +303,15 @@ static int judge(const struct domain *domain, struct lint_report *report, struct
 {
     switch (domain->mx) {
     case RESOLVER_NO_NAME:
-        return tell(domain, FINDING_NO_DOMAIN, "the domain %s does not exist", domain->name.text);
+        return tell(domain, FINDING_NO_DOMAIN, "the domain %s does not exist",
+                    domain->noted.name.text);
     case RESOLVER_FAILED:
         return tell(domain, FINDING_DNS_FAILED, "it is not known where %s receives mail (%s)",
-                    domain->name.text, domain->why);
+                    domain->noted.name.text, domain->why);
     case RESOLVER_FOUND:
         if (domain->count == 0)
             return tell(domain, FINDING_NULL_MX, "%s has a null MX and accepts no mail",
-                        domain->name.text);
+                        domain->noted.name.text);
         break;
     case RESOLVER_NOTHING: break;
     }

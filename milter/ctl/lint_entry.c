@@ -175,9 +175,9 @@ int lint_entry(struct lint *lint, const struct entry *entry, struct error *err)
     if (entry->forward_until != TIMESTAMP_NONE && entry->forward_until <= lint->now) {
         if (check_unused(&subject) != 0)
             return -1;
-    } else if (lint->served != NULL && entry->action == ENTRY_FORWARD &&
+    } else if (lint->mta != NULL && entry->action == ENTRY_FORWARD &&
                entry->scope != ENTRY_SUBDOMAINS && /* nobody can say what these are called */
-               lint_served_add(lint->served, entry->domain, old, err) != 0) {
+               lint_note(&lint->forwarding, sizeof(struct noted), entry->domain, old, err) != 0) {
         return -1;
     }
     return check_way(&subject);

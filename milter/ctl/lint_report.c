@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A warning: senders do not get the intended answer. A note: they do, but the entry could be simpler. */
 static const struct {
@@ -75,4 +76,21 @@ int report_add(struct lint_report *report, enum finding finding, const struct ab
     else
         report->notes++;
     return rc;
+}
+
+int lint_note(struct names *domains, size_t size, const char *domain, const char *old,
+              struct error *err)
+{
+    struct noted *noted = names_add(domains, domain, size);
+    if (noted != NULL && noted->old == NULL)
+        noted->old = strdup(old);
+    if (noted == NULL || noted->old == NULL)
+        return error_no_memory(err);
+    noted->entries++;
+    return 0;
+}
+
+void lint_clear_noted(void *kept)
+{
+    free(((struct noted *)kept)->old);
 }
