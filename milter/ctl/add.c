@@ -34,12 +34,7 @@ static int put_through(const struct ctl *ctl, const struct entry *entry, struct 
     int rc = through_begin(&through, ctl, ctl->options.replace, err);
     if (rc == 0)
         rc = through_put(&through, entry, err);
-    if (rc == 0)
-        rc = through_apply(&through, err);
-    if (rc == 0)
-        rc = through_commit(&through, err);
-    through_end(&through);
-    return rc;
+    return through_finish(&through, rc, err);
 }
 
 static int put(const struct ctl *ctl, const struct entry *entry, const char *old, struct error *err)

@@ -4,7 +4,6 @@
 #include "ctl/interrupt.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define LONG_COMMIT 100000 /* entries: it takes a second or more on a slow disk */
 
@@ -29,13 +28,6 @@ static void on_progress(size_t done, size_t all, void *data)
     progress_tell(&apply->progress, done, (double)done, (double)all);
 }
 
-/* The table's file system has room for large files, which /tmp need not have. */
-static const char *temporary_folder(const struct ctl *ctl)
-{
-    const char *folder = getenv("TMPDIR");
-    return folder == NULL || *folder == '\0' ? ctl->path : folder;
-}
-
 int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
 {
     const struct ctl *ctl = apply->ctl;
@@ -44,7 +36,7 @@ int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
                                         .progress = on_progress,
                                         .data = apply};
     apply->merge = merge_new((size_t)ctl->settings->sort_buffer * 1024 * 1024,
-                             temporary_folder(ctl), replaces_all, &apply->watch);
+                             ctl_temporary_folder(ctl), replaces_all, &apply->watch);
     if (apply->merge == NULL)
         return error_no_memory(err);
     interrupt_says("nothing is changed", NULL);

@@ -78,17 +78,16 @@ static void name_host(char out[CHANGE_USER_MAX])
     out[CHANGE_USER_MAX - 1] = '\0';
 }
 
-void ctl_author(const struct ctl *ctl, char *author, size_t author_size, char *program,
-                size_t program_size)
+void ctl_author(const struct ctl *ctl, struct ctl_author *out)
 {
     char host[CHANGE_USER_MAX];
     const char *behind = user_behind();
     name_host(host);
-    snprintf(author, author_size, "%.*s%s", CHANGE_USER_MAX - (int)strlen(host),
+    snprintf(out->user, sizeof out->user, "%.*s%s", CHANGE_USER_MAX - (int)strlen(host),
              behind == NULL ? user_name() : behind, host);
-    printable_make(author);
-    memcpy(program, PROGRAM, sizeof PROGRAM);
-    join(program + sizeof PROGRAM - 1, program_size - (sizeof PROGRAM - 1), ctl->words);
+    printable_make(out->user);
+    memcpy(out->program, PROGRAM, sizeof PROGRAM);
+    join(out->program + sizeof PROGRAM - 1, sizeof out->program - (sizeof PROGRAM - 1), ctl->words);
 }
 
 bool ctl_made_here(const char *author, const char *program)

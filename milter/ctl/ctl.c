@@ -75,6 +75,12 @@ void ctl_end_after(struct entry *entry, int64_t seconds, int64_t now)
         entry->until = (entry->from > now ? entry->from : now) + seconds;
 }
 
+const char *ctl_temporary_folder(const struct ctl *ctl)
+{
+    const char *folder = getenv("TMPDIR");
+    return folder == NULL || *folder == '\0' ? ctl->path : folder;
+}
+
 /* ---- walking through the table */
 
 #define PAGE 128 /* entries that are read in one view: an open one makes the table's file grow */

@@ -5,6 +5,7 @@
 
 #include "answer/settings.h"
 #include "base/error.h"
+#include "table/change.h"
 #include "table/entry.h"
 #include "table/table.h"
 
@@ -96,6 +97,9 @@ int ctl_parse_for(const struct ctl *ctl, int64_t *seconds, struct error *err);
 /* Has an entry without until end so many seconds after now, or after its from if that is later; 0: leaves it as it is. */
 void ctl_end_after(struct entry *entry, int64_t seconds, int64_t now);
 
+/* The folder for large temporary files: TMPDIR, or that of the table, whose file system has room for them. Borrowed. */
+const char *ctl_temporary_folder(const struct ctl *ctl);
+
 /* Calls each for the entries in their order, with domain (NULL: all) only for those of it. They are read in short views, none
  * of which is open while each runs: it may print to a pager that waits. Stops when each returns a value other than 0. Returns
  * the last value of each, or -1 with err. */
@@ -163,8 +167,10 @@ int print_flush(struct error *err);
 void ctl_sign(const struct ctl *ctl);
 
 /* The same for a store that other hosts write to as well: "alice@mx1.example" and "movedctl add ...". */
-void ctl_author(const struct ctl *ctl, char *author, size_t author_size, char *program,
-                size_t program_size);
+struct ctl_author {
+    char user[2 * CHANGE_USER_MAX], program[CHANGE_COMMAND_MAX + sizeof "movedctl "];
+};
+void ctl_author(const struct ctl *ctl, struct ctl_author *out);
 
 /* Whether a change of the store, as the change log has it, was made by movedctl on this host. */
 bool ctl_made_here(const char *author, const char *program);

@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TELL_EACH 256 /* entries between two updates of the progress */
-
 struct export
 {
     const struct format *format;
@@ -52,8 +50,8 @@ static int write_one(const struct entry *entry, void *data, struct error *err)
 {
     struct export *export = data;
     show_on_terminal(export);
-    if (++export->done % TELL_EACH == 0)
-        progress_tell(&export->progress, export->done, (double)export->done, (double)export->all);
+    export->done++;
+    progress_tell(&export->progress, export->done, (double)export->done, (double)export->all);
     switch (export->format->write(&export->out, entry, err)) {
     case FORMAT_WHOLE: break;
     case FORMAT_LESS:

@@ -2,10 +2,8 @@
 /* ctl/follow.c: keep the table in step with a store that many hosts share */
 #include "config.h"
 
-#include "ctl/ctl.h"
+#include "ctl/through.h"
 #include "follow/serve.h"
-#include "follow/store.h"
-#include "table/change.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -139,25 +137,16 @@ static int print_status(const struct ctl *ctl, struct follow_state *state, struc
 
 static int accept_for_all(const struct ctl *ctl, struct error *err)
 {
-    const struct source_settings *source = &ctl->settings->source;
-    const struct store_address address = {
-        .key = "source.write",
-        .connect = source->write,
-        /* An administrator has a password file of his own. */
-        .passfile = access(source->passfile, R_OK) == 0 ? source->passfile : "",
-        .schema = source->schema,
-        .timeout = source->timeout,
-        .writes = true};
-    char author[2 * CHANGE_USER_MAX], program[CHANGE_COMMAND_MAX + sizeof "movedctl "];
+    struct ctl_author author;
     struct store *store;
-    if (*source->write == '\0')
+    if (*ctl->settings->source.write == '\0')
         return error_set(err, EX_NOPERM,
                          "source.write is not set, so this host may not write to the store: set "
                          "it, or as moved_admin run SELECT moved_accept(); or use --accept --here");
-    if (store_new(&store, &address, err) != 0)
+    if (through_connect(&store, ctl, err) != 0)
         return -1;
-    ctl_author(ctl, author, sizeof author, program, sizeof program);
-    int rc = store_accept(store, author, program, err);
+    ctl_author(ctl, &author);
+    int rc = store_accept(store, author.user, author.program, err);
     store_free(store);
     if (rc == 0)
         print_say("accepted for all hosts\n");
@@ -211,19 +200,13 @@ static const char *find_passfile(const char *passfile)
     return access(path, R_OK) == 0 ? path : passfile;
 }
 
-static const char *find_folder(const char *path)
-{
-    const char *folder = getenv("TMPDIR");
-    return folder == NULL || *folder == '\0' ? path : folder;
-}
-
 static int run_follow(struct ctl *ctl, char **args, struct error *err)
 {
     const struct source_settings *source = &ctl->settings->source;
     struct follow follow = {.settings = ctl->settings,
                             .path = ctl->path,
                             .passfile = find_passfile(source->passfile),
-                            .folder = find_folder(ctl->path),
+                            .folder = ctl_temporary_folder(ctl),
                             .say = on_line,
                             .ready = on_ready,
                             .alive = on_alive};

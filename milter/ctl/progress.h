@@ -18,7 +18,7 @@ struct progress {
 void progress_begin(struct progress *progress, const char *what);
 
 /* Shows that done units are processed. The bar shows at of all, in any unit (octets, entries); all is 0 if not known.
- * Cheap enough to call for every thousand entries. */
+ * Cheap enough to call for each entry. */
 void progress_tell(struct progress *progress, size_t done, double at, double all);
 
 /* Shows at once what is being done, without a bar, for a step whose progress is not known. */

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define TELL_EACH 4096 /* entries between two updates of the progress */
-
 struct restoring {
     struct apply *apply;
     size_t done, all;
@@ -17,9 +15,9 @@ struct restoring {
 static int add_entry(const struct entry *entry, void *data, struct error *err)
 {
     struct restoring *reading = data;
-    if (++reading->done % TELL_EACH == 0)
-        progress_tell(&reading->apply->progress, reading->done, (double)reading->done,
-                      (double)reading->all);
+    reading->done++;
+    progress_tell(&reading->apply->progress, reading->done, (double)reading->done,
+                  (double)reading->all);
     return merge_add(reading->apply->merge, entry, 0, err);
 }
 

@@ -43,26 +43,30 @@ int through_asked(const struct ctl *ctl, struct error *err)
 
 /* ---- the transaction */
 
+int through_connect(struct store **out, const struct ctl *ctl, struct error *err)
+{
+    const struct source_settings *source = &ctl->settings->source;
+    /* The password file may be the service's alone, and an administrator has one of their own. */
+    bool readable = access(source->passfile, R_OK) == 0;
+    const struct store_address address = {.key = "source.write",
+                                          .connect = source->write,
+                                          .passfile = readable ? source->passfile : "",
+                                          .schema = source->schema,
+                                          .timeout = source->timeout,
+                                          .writes = true};
+    return store_new(out, &address, err);
+}
+
 int through_begin(struct through *through, const struct ctl *ctl, bool replace, struct error *err)
 {
-    char author[2 * CHANGE_USER_MAX], program[CHANGE_COMMAND_MAX + sizeof "movedctl "];
-    const struct source_settings *source = &ctl->settings->source;
-    struct store_address address = {.key = "source.write",
-                                    .connect = source->write,
-                                    .passfile = source->passfile,
-                                    .schema = source->schema,
-                                    .timeout = source->timeout,
-                                    .writes = true};
+    struct ctl_author author;
     *through = (struct through){.ctl = ctl, .replace = replace};
-    if (*source->write == '\0')
+    if (*ctl->settings->source.write == '\0')
         return 0;
-    if (access(source->passfile, R_OK) != 0)
-        address.passfile =
-            ""; /* it may be the service's alone, and an administrator has one of his own */
-    ctl_author(ctl, author, sizeof author, program, sizeof program);
-    return store_new(&through->store, &address, err) != 0
+    ctl_author(ctl, &author);
+    return through_connect(&through->store, ctl, err) != 0
                ? -1
-               : store_write_begin(through->store, author, program, err);
+               : store_write_begin(through->store, author.user, author.program, err);
 }
 
 int through_apply(struct through *through, struct error *err)
@@ -125,6 +129,16 @@ void through_end(struct through *through)
         store_write_abort(through->store);
     store_free(through->store);
     through->store = NULL;
+}
+
+int through_finish(struct through *through, int rc, struct error *err)
+{
+    if (rc == 0)
+        rc = through_apply(through, err);
+    if (rc == 0)
+        rc = through_commit(through, err);
+    through_end(through);
+    return rc;
 }
 
 /* ---- in place of it: the SQL that would do the same */

@@ -21,6 +21,10 @@ bool through_is_meant(const struct ctl *ctl);
 /* Whether the table follows a store, by the settings or by its mark: 1 or 0; or -1 with err, EX_CONFIG where it does and the settings name none. */
 int through_asked(const struct ctl *ctl, struct error *err);
 
+/* Makes a store for source.write of the settings. Returns 0 with *out, which the caller frees with store_free; or -1 with err,
+ * its status as follow/store.h says. */
+int through_connect(struct store **out, const struct ctl *ctl, struct error *err);
+
 /* Begins a transaction of the store; from here on give it to through_end. Returns 0, or -1 with err, its status as follow/store.h
  * says. */
 int through_begin(struct through *through, const struct ctl *ctl, bool replace, struct error *err);
@@ -36,6 +40,9 @@ int through_apply(struct through *through, struct error *err);
 /* Commits, and waits for up to two seconds until it is in force on this host; if it is not by then a warning says so. Returns 0,
  * or -1 with err. */
 int through_commit(struct through *through, struct error *err);
+
+/* If rc is 0, applies and commits; then ends it. Returns 0, or -1 with err. */
+int through_finish(struct through *through, int rc, struct error *err);
 
 /* Ends it; what is not committed is not done. */
 void through_end(struct through *through);

@@ -82,11 +82,7 @@ static int undo_through(struct ctl *ctl, uint64_t number, struct error *err)
         rc = through_begin(&through, ctl, true, err);
         if (rc == 0)
             rc = changelog_each_entry(ctl->table, number, revert, &through, err);
-        if (rc == 0)
-            rc = through_apply(&through, err);
-        if (rc == 0)
-            rc = through_commit(&through, err);
-        through_end(&through);
+        rc = through_finish(&through, rc, err);
     }
     if (rc == 0)
         say(ctl, last ? "undone, the last change made on this host:" : "undone:", &undone);
