@@ -54,19 +54,17 @@ static void offer_options(const struct completion *line)
         offer(line, "--help", strlen("--help"), NULL);
 }
 
-static int offer_commands(struct completion *line)
+static void offer_commands(const struct completion *line)
 {
     for (const struct command *const *at = line->ctl->commands; *at != NULL; at++)
         if ((*at)->summary != NULL)
             offer(line, (*at)->name, strlen((*at)->name), (*at)->summary);
-    return 0;
 }
 
-static int offer_formats(struct completion *line)
+static void offer_formats(const struct completion *line)
 {
     for (size_t i = 0; formats[i] != NULL; i++)
         offer(line, formats[i]->name, strlen(formats[i]->name), NULL);
-    return 0;
 }
 
 /* ---- from the table */
@@ -139,13 +137,13 @@ static int take_domain_name(const struct entry *first, void *data, struct error 
 }
 
 /* Whoever may not read the table gets no candidates, and no error between the words being typed. */
-static int offer_from_table(struct completion *line,
-                            int (*take)(const struct entry *, void *, struct error *))
+static void offer_from_table(struct completion *line,
+                             int (*take)(const struct entry *, void *, struct error *))
 {
     struct settings *settings = NULL;
     struct error err;
     if (ctl_read_settings(&settings, line->file, &err) != 0)
-        return 0;
+        return;
     snprintf(line->local, sizeof line->local, "%.*s", (int)strcspn(line->prefix, "@"),
              line->prefix);
     for (char *at = line->local; settings->fold_case && *at != '\0'; at++)
@@ -161,53 +159,35 @@ static int offer_from_table(struct completion *line,
         table_free(line->table);
     }
     settings_free(settings);
-    return 0;
-}
-
-static int offer_old(struct completion *line)
-{
-    return offer_from_table(line, take_domain);
-}
-
-static int offer_domains(struct completion *line)
-{
-    return offer_from_table(line, take_domain_name);
 }
 
 /* ---- which of them */
 
-static int leave_files(struct completion *line)
+static void offer_words(const struct completion *line, const char *words)
 {
-    (void)line;
-    return puts(":file");
+    for (size_t length; *words != '\0'; words += length) {
+        length = strcspn(words, " ");
+        offer(line, words, length, NULL);
+        length += words[length] == ' ';
+    }
 }
-
-static int leave_folders(struct completion *line)
-{
-    (void)line;
-    return puts(":dir");
-}
-
-static const struct {
-    const char *name;
-    int (*offer)(struct completion *line);
-} kinds[] = {
-    {"OLD", offer_old},          {"DOMAIN", offer_domains}, {"FORMAT", offer_formats},
-    {"COMMAND", offer_commands}, {"FILE", leave_files},     {"DIR", leave_folders},
-};
 
 static void offer_values(struct completion *line, const char *values)
 {
-    for (size_t i = 0; values != NULL && i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(values, kinds[i].name) == 0) {
-            kinds[i].offer(line);
-            return;
-        }
-    for (size_t length; values != NULL && *values != '\0'; values += length) {
-        length = strcspn(values, " ");
-        offer(line, values, length, NULL);
-        length += values[length] == ' ';
-    }
+    if (strcmp(values, "OLD") == 0)
+        offer_from_table(line, take_domain);
+    else if (strcmp(values, "DOMAIN") == 0)
+        offer_from_table(line, take_domain_name);
+    else if (strcmp(values, "FORMAT") == 0)
+        offer_formats(line);
+    else if (strcmp(values, "COMMAND") == 0)
+        offer_commands(line);
+    else if (strcmp(values, "FILE") == 0)
+        puts(":file");
+    else if (strcmp(values, "DIR") == 0)
+        puts(":dir");
+    else
+        offer_words(line, values);
 }
 
 /* The option whose argument is the next word; NULL: that is no argument. */
@@ -259,7 +239,7 @@ static int complete(struct ctl *ctl, char **words, struct error *err)
         option[strlen(option) - 1] = '\0';
         values = values_behind(&line, option);
         option[strlen(option)] = '=';
-        offer_values(&line, values);
+        offer_values(&line, values == NULL ? "" : values);
     } else if (values != NULL) {
         offer_values(&line, values);
     } else if (*line.prefix == '-') {
@@ -267,7 +247,7 @@ static int complete(struct ctl *ctl, char **words, struct error *err)
     } else if (line.command == NULL) {
         offer_commands(&line);
     } else {
-        offer_values(&line, line.command->operands);
+        offer_values(&line, line.command->operands == NULL ? "" : line.command->operands);
     }
     return print_flush(err);
 }

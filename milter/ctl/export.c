@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LINE_SIZE (64 * 1024) /* more than an entry has in any format */
+
 struct export
 {
     const struct format *format;
@@ -21,9 +23,6 @@ struct export
     size_t less, refused;
     size_t done, all; /* entries; all 0: not known */
     struct progress progress;
-    bool terminal; /* out.file is a memory stream of what is to be shown next: */
-    char *text;
-    size_t length;
 };
 
 /* ---- the entries */
@@ -37,19 +36,9 @@ static void warn_of(struct export *export, const struct entry *entry, const char
     ctl_warn("%s: %s: %s", old, what, why->text);
 }
 
-/* Whoever wrote a note into the table must not control the terminal of whoever reads it. */
-static void show_on_terminal(struct export *export)
-{
-    if (!export->terminal || fflush(export->out.file) != 0)
-        return;
-    print_foreign(export->text, export->length);
-    rewind(export->out.file);
-}
-
 static int write_one(const struct entry *entry, void *data, struct error *err)
 {
     struct export *export = data;
-    show_on_terminal(export);
     export->done++;
     progress_tell(&export->progress, export->done, (double)export->done, (double)export->all);
     switch (export->format->write(&export->out, entry, err)) {
@@ -81,7 +70,6 @@ static int write_all(const struct ctl *ctl, struct export *export, struct error 
     if (rc == 0)
         rc = table_each(export->out.view, export->domain, write_one, export, err);
     table_view_close(export->out.view);
-    show_on_terminal(export);
     progress_clear(&export->progress);
     if (rc == 0 && (fflush(export->out.file) != 0 || ferror(export->out.file)))
         rc = error_set(err, EX_IOERR, "%s", strerror(errno));
@@ -117,16 +105,26 @@ static int write_file(const struct ctl *ctl, struct export *export, const char *
     return rc == 0 ? 0 : error_at(err, file, 0);
 }
 
+/* Whoever wrote a note into the table must not control the terminal of whoever reads it. */
+static ssize_t show(void *cookie, const char *text, size_t length)
+{
+    (void)cookie;
+    print_foreign(text, length);
+    return (ssize_t)length;
+}
+
 static int write_stdout(const struct ctl *ctl, struct export *export, struct error *err)
 {
-    export->terminal = isatty(STDOUT_FILENO);
-    export->out.file = export->terminal ? open_memstream(&export->text, &export->length) : stdout;
+    bool terminal = isatty(STDOUT_FILENO);
+    export->out.file =
+        terminal ? fopencookie(NULL, "w", (cookie_io_functions_t){.write = show}) : stdout;
     if (export->out.file == NULL)
         return error_no_memory(err);
+    if (terminal)
+        setvbuf(export->out.file, NULL, _IOLBF, LINE_SIZE);
     int rc = write_all(ctl, export, err);
-    if (export->terminal && (fclose(export->out.file) != 0 || fflush(stdout) != 0) && rc == 0)
+    if (terminal && (fclose(export->out.file) != 0 || fflush(stdout) != 0) && rc == 0)
         rc = print_failed(err);
-    free(export->text);
     if (rc != 0)
         error_at(err, "standard output", 0);
     return rc == 0 ? check_whole(ctl, export, err) : rc;

@@ -96,11 +96,6 @@ bool asked_has_wanted_text(const struct asked *asked)
     return *asked->want != '\0' && has_text(asked, asked->want, false);
 }
 
-bool asked_begins_as_wanted(const struct asked *asked)
-{
-    return *asked->want != '\0' && strncmp(asked->got.text, asked->want, strlen(asked->want)) == 0;
-}
-
 bool asked_is_text(const struct asked *asked, const struct settings *settings, enum text_kind kind)
 {
     const char *domain = strrchr(asked->recipient, '@');

@@ -102,9 +102,6 @@ bool asked_has_wanted(const struct asked *asked);
 /* Whether it has the wanted text, whatever the codes before it. */
 bool asked_has_wanted_text(const struct asked *asked);
 
-/* Whether it begins as the wanted one and then goes on. */
-bool asked_begins_as_wanted(const struct asked *asked);
-
 /* Whether it is our text of this kind, as the settings have it for the recipient's domain. */
 bool asked_is_text(const struct asked *asked, const struct settings *settings, enum text_kind kind);
 
