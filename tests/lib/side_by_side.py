@@ -39,11 +39,16 @@ def classes(part, pattern):
     return sorted(counts, key=counts.get, reverse=True)
 
 
+# Postfix's postlogd sends its own warnings to its own socket, and waits for itself for ever once that is full. By default
+# ten datagrams fill it (unix(7), max_dgram_qlen), as many as a busy machine lets other processes send while postlogd starts.
+APART = 'ip link set lo up && echo 10000 >/proc/sys/net/unix/max_dgram_qlen && exec "$@"'
+
+
 def apart():
     """The command before a command that gives it a network of its own, with only a loopback: then no test takes another's
     port. Where that is not allowed (root may, unshare(2)), all have the network that is there. The machines of tests/system
     have networks of their own, and are made from packages of the outside."""
-    wrap = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    wrap = ["unshare", "--net", "sh", "-c", APART, "sh"]
     return wrap if sys.argv[1] != "system" and subprocess.run([*wrap, "true"], capture_output=True).returncode == 0 else []
 
 
