@@ -94,6 +94,8 @@ static int commit(struct apply *apply, struct table_edit *edit, struct error *er
 {
     const struct merge_counts *counts = &apply->counts;
     interrupt_ignore();
+    merge_free(apply->merge); /* its temporary file need not be written to the disk */
+    apply->merge = NULL;
     progress_begin(&apply->progress, "waiting for the disk");
     if (counts->added + counts->changed + counts->removed >= LONG_COMMIT)
         progress_show(&apply->progress);

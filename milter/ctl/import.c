@@ -81,9 +81,13 @@ static int on_entry(const struct entry *entry, unsigned long line, void *data)
     if (++import->entries % TELL_EACH == 0)
         progress_tell(&import->apply.progress, import->entries, (double)ftello(import->file),
                       (double)import->size);
-    struct entry ending = *entry;
-    ctl_end_after(&ending, import->lasts, import->now);
-    int rc = merge_add(import->apply.merge, &ending, line, import->err);
+    struct entry ending;
+    if (import->lasts > 0) {
+        ending = *entry;
+        ctl_end_after(&ending, import->lasts, import->now);
+        entry = &ending;
+    }
+    int rc = merge_add(import->apply.merge, entry, line, import->err);
     return rc != 0 && import->err->status == EX_DATAERR ? on_bad(import->err, line, data) : rc;
 }
 

@@ -159,10 +159,7 @@ static int lower_name(char *out, const char *text, size_t length)
 
 static bool has_a_label(const char *name)
 {
-    for (const char *at = name; at != NULL; at = strchr(at, '.'), at = at == NULL ? NULL : at + 1)
-        if (strncmp(at, "xn--", 4) == 0)
-            return true;
-    return false;
+    return strncmp(name, "xn--", 4) == 0 || strstr(name, ".xn--") != NULL;
 }
 
 /* A name of one octet or more. */

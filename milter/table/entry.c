@@ -240,21 +240,17 @@ static int check_whole(struct entry *out, const struct entry_text *text, struct 
 int entry_parse(struct entry *out, const struct entry_text *text, const struct address_rules *rules,
                 struct error *err)
 {
-    struct entry entry;
-    if (entry_parse_old(&entry, text->old, rules, err) != 0)
+    if (entry_parse_old(out, text->old, rules, err) != 0)
         return -1;
-    if (parse_new(&entry, or_empty(text->new), rules, err) != 0)
+    if (parse_new(out, or_empty(text->new), rules, err) != 0)
         return error_at(err, "new", 0);
-    if (parse_action(&entry, or_empty(text->action), err) != 0)
+    if (parse_action(out, or_empty(text->action), err) != 0)
         return error_at(err, "action", 0);
-    if (parse_disclose(&entry, or_empty(text->disclose), err) != 0)
+    if (parse_disclose(out, or_empty(text->disclose), err) != 0)
         return error_at(err, "disclose", 0);
-    if (parse_note(&entry, or_empty(text->note), err) != 0)
+    if (parse_note(out, or_empty(text->note), err) != 0)
         return error_at(err, "note", 0);
-    if (parse_moments(&entry, text, err) != 0 || check_whole(&entry, text, err) != 0)
-        return -1;
-    *out = entry;
-    return 0;
+    return parse_moments(out, text, err) != 0 ? -1 : check_whole(out, text, err);
 }
 
 int entry_in_force(const struct entry *entry, int64_t now)

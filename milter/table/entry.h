@@ -63,8 +63,8 @@ struct entry_text {
 /* Parses and checks an entry. action is "reject" (also "", and "gone" without a new address), "forward" or "stay";
  * forward_until implies "forward"; disclose is "anyone", "trusted", "nobody" or "". Refuses contradictions (a stay with
  * a new address, until not after from, a new address equal to the old one or too long for a reply), an old address
- * without a domain, and control characters. Returns 0; or -1 with *out unchanged and err (EX_DATAERR), which names the
- * field. */
+ * without a domain, and control characters. Returns 0; or -1 with err (EX_DATAERR), which names the field: *out is then good
+ * for the old address at most. */
 int entry_parse(struct entry *out, const struct entry_text *text, const struct address_rules *rules,
                 struct error *err);
 
