@@ -9,14 +9,6 @@
 
 /* ---- the reply */
 
-/* A text of this program's own. */
-static void reply_own(struct answer *out, const char *text, const struct reply_words *words)
-{
-    struct reply_template template;
-    if (reply_template_read(&template, text, (enum reply_class)(text[0] - '0'), false, NULL) == 0)
-        (void)reply_fill(&out->reply, &template, words);
-}
-
 static void reply_with(struct answer *out, enum text_kind kind, const struct question *question,
                        const struct answer_source *from)
 {
@@ -30,9 +22,9 @@ static void reply_with(struct answer *out, enum text_kind kind, const struct que
     out->verdict = VERDICT_REPLY;
     out->text = kind;
     /* An address that this session cannot carry is not echoed into it. */
-    if (reply_fill(&out->reply, &texts->read[kind], &words) != 0 ||
+    if (reply_fill(&out->reply, texts->of[kind], &words) != 0 ||
         (out->reply.needs_utf8 && !question->client.smtputf8))
-        reply_own(out, texts_fallback(kind), &words);
+        (void)reply_fill(&out->reply, texts_fallback(kind), &words);
 }
 
 /* Whether the name is one of the domains, or below it. */
@@ -173,8 +165,8 @@ static void loop(struct answer *out, const struct question *question,
 {
     const struct reply_words none = {.old = NULL};
     reply_with(out, out->chain.forward ? TEXT_DEFERRED : TEXT_GONE, question, from);
-    if (out->chain.forward)
-        reply_own(out, LOOP_WHILE_FORWARDING, &none); /* deferred, in words of its own */
+    if (out->chain.forward) /* deferred, in words of its own */
+        (void)reply_fill(&out->reply, LOOP_WHILE_FORWARDING, &none);
 }
 
 static void moved(struct answer *out, const struct question *question,

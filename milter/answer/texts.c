@@ -68,8 +68,7 @@ static int check_text(struct texts *texts, enum text_kind kind, const char *grou
     const char *text = texts->of[kind];
     char path[32];
     snprintf(path, sizeof path, "%s%s", group, kinds[kind].name);
-    if (reply_template_read(&texts->read[kind], text, kinds[kind].class, kind == TEXT_MOVED, err) !=
-        0)
+    if (reply_check(text, kinds[kind].class, kind == TEXT_MOVED, err) != 0)
         return error_at(err, path, 0);
     /* Whoever may not know the new address must not read it in the text that says so. */
     if (kind != TEXT_MOVED && strstr(text, "${new}") != NULL)

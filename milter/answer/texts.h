@@ -18,10 +18,9 @@ enum text_kind {
 };
 #define TEXTS (TEXT_UNKNOWN + 1)
 
-/* A template (mail/reply.h) for each kind: as configured, and as parsed by texts_check. */
+/* A template (mail/reply.h) for each kind. */
 struct texts {
     char *of[TEXTS];
-    struct reply_template read[TEXTS];
 };
 
 /* The texts of one domain of old addresses. */
@@ -41,7 +40,7 @@ const char *texts_fallback(enum text_kind kind);
 /* "moved", "withheld" and so on: the keys of the group replies. */
 const char *texts_name(enum text_kind kind);
 
-/* Checks and parses the texts and the list of struct domain_texts as configured, copies the general texts to domains
+/* Checks the texts and the list of struct domain_texts as configured, copies the general texts to domains
  * that have none of a kind, and sorts the list by domain. Returns 0; or -1 with err (EX_CONFIG, EX_OSERR), which begins
  * with the key. */
 int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error *err);

@@ -107,7 +107,7 @@ bool asked_is_text(const struct asked *asked, const struct settings *settings, e
                                       .recipient_length = strlen(asked->recipient)};
     struct reply reply;
     char text[REPLY_TEXT_SIZE];
-    if (reply_fill(&reply, &texts->read[kind], &words) != 0)
+    if (reply_fill(&reply, texts->of[kind], &words) != 0)
         return false;
     asked_format(text, sizeof text, &reply);
     return has_text(asked, text, true);

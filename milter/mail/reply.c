@@ -11,6 +11,8 @@ static bool is_digit(char octet)
     return octet >= '0' && octet <= '9';
 }
 
+enum reply_mark { REPLY_NEW, REPLY_OLD, REPLY_RECIPIENT };
+
 /* The variables of a template. */
 static const struct variable {
     const char *name;
@@ -117,7 +119,7 @@ static int check_more_lines(const char *line, size_t codes, struct error *err)
     return 0;
 }
 
-static int check(const char *template, enum reply_class class, bool needs_new, struct error *err)
+int reply_check(const char *template, enum reply_class class, bool needs_new, struct error *err)
 {
     size_t first = strcspn(template, "\n");
     const char *new = strstr(template, "${new}");
@@ -133,51 +135,13 @@ static int check(const char *template, enum reply_class class, bool needs_new, s
     return 0;
 }
 
-/* ---- reading */
+/* ---- filling in */
 
 static void copy_word(char *out, const char *from, size_t length)
 {
     memcpy(out, from, length);
     out[length] = '\0';
 }
-
-/* Records the part at octet at of the text. Returns the position after it. */
-static size_t read_part(struct reply_template *out, size_t at)
-{
-    struct reply_part *part = &out->parts[out->count++];
-    const char *text = out->text + at;
-    const struct variable *variable = NULL;
-    size_t length = 0;
-
-    while (text[length] != '\0' && text[length] != '\n' &&
-           (variable = find_variable(text + length)) == NULL)
-        length++;
-    *part = (struct reply_part){.at = (unsigned short)at,
-                                .length = (unsigned short)length,
-                                .mark = variable == NULL ? REPLY_LINE_END : variable->mark};
-    return at + length + (variable == NULL ? 1 : variable->length);
-}
-
-int reply_template_read(struct reply_template *out, const char *text, enum reply_class class,
-                        bool needs_new, struct error *err)
-{
-    if (check(text, class, needs_new, err) != 0)
-        return -1;
-    size_t code = code_length(text), enhanced = reply_enhanced_length(text + code);
-    copy_word(out->code, text, code - 1);
-    copy_word(out->enhanced, text + code, enhanced - 1);
-    out->codes_length = (unsigned short)(code + enhanced);
-    out->text = text + out->codes_length;
-    out->count = 0;
-    size_t length = strlen(out->text);
-    for (size_t at = 0; at <= length; at = read_part(out, at)) /* the NUL ends a line too */
-        if (out->count == REPLY_PARTS_MAX)
-            return error_set(err, EX_CONFIG, "over %d lines and variables: write fewer",
-                             REPLY_PARTS_MAX);
-    return 0;
-}
-
-/* ---- filling in */
 
 /* The room left in a line. */
 struct room {
@@ -261,48 +225,45 @@ static int put_word(struct room *room, enum reply_mark mark, const struct reply_
     case REPLY_NEW: return words->new == NULL ? 0 : put(room, words->new, strlen(words->new));
     case REPLY_OLD: return words->old == NULL ? 0 : put_old(room, words->old);
     case REPLY_RECIPIENT: return words->recipient == NULL ? 0 : put_recipient(room, words);
-    case REPLY_LINE_END: break;
     }
     return 0;
 }
 
-/* Fills in the line that begins with part. Returns the first part of the next line, or NULL if the line is too long. */
-static const struct reply_part *fill_line(struct reply *out, const struct reply_template *template,
-                                          const struct reply_part *part,
-                                          const struct reply_words *words)
+/* Fills in the line at text, in front of which the reply has so many octets of codes. Returns its end, or NULL if it is
+ * too long. */
+static const char *fill_line(struct reply *out, const char *text, size_t codes,
+                             const struct reply_words *words)
 {
     char *line = out->text[out->lines++], *first_word = NULL;
-    struct room room = {line, line + REPLY_LINE_MAX - template->codes_length};
-    int rc;
+    struct room room = {line, line + REPLY_LINE_MAX - codes};
+    int rc = 0;
 
-    for (;; part++) {
-        rc = put(&room, template->text + part->at, part->length);
-        if (rc != 0 || part->mark == REPLY_LINE_END)
-            break;
-        if (first_word == NULL) /* what stands before it was checked with the template */
+    while (rc == 0 && *text != '\0' && *text != '\n') {
+        const struct variable *variable = find_variable(text);
+        size_t length = variable == NULL ? 1 + strcspn(text + 1, "$\n") : variable->length;
+        if (variable != NULL && first_word == NULL) /* what stands before it was checked */
             first_word = room.at;
-        rc = put_word(&room, part->mark, words);
-        if (rc != 0)
-            break;
+        rc = variable == NULL ? put(&room, text, length) : put_word(&room, variable->mark, words);
+        text += length;
     }
     *room.at = '\0';
     if (first_word != NULL && reply_make_printable(first_word, true))
         out->needs_utf8 = true;
-    return rc == 0 ? part + 1 : NULL;
+    return rc == 0 ? text : NULL;
 }
 
-int reply_fill(struct reply *out, const struct reply_template *template,
-               const struct reply_words *words)
+int reply_fill(struct reply *out, const char *template, const struct reply_words *words)
 {
-    const struct reply_part *part = template->parts, *end = part + template->count;
+    size_t code = code_length(template), enhanced = reply_enhanced_length(template + code);
+    const char *at = template + code + enhanced;
 
-    memcpy(out->code, template->code, sizeof out->code);
-    memcpy(out->enhanced, template->enhanced, sizeof out->enhanced);
+    copy_word(out->code, template, code - 1);
+    copy_word(out->enhanced, template + code, enhanced - 1);
     out->needs_utf8 = false;
     out->lines = 0;
-    while (part != NULL && part < end)
-        part = fill_line(out, template, part, words);
-    return part == NULL ? -1 : 0;
+    while ((at = fill_line(out, at, code + enhanced, words)) != NULL && *at == '\n')
+        at++;
+    return at == NULL ? -1 : 0;
 }
 
 void reply_format(char *out, size_t size, const struct reply *reply)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mail/reply.h: one SMTP reply: code, enhanced status code, one or more lines of text. RFC 5321
- * section 4.2, RFC 3463. A template is a reply with ${old}, ${new} and ${recipient} in its text. It is
- * read once and filled in often. Its lines are separated by line feeds, and only the first has the
+ * section 4.2, RFC 3463. A template is a reply with ${old}, ${new} and ${recipient} in its text. Its lines are separated by line feeds, and only the first has the
  * codes. No I/O. */
 #ifndef MAIL_REPLY_H
 #define MAIL_REPLY_H
@@ -14,22 +13,6 @@
 
 #define REPLY_LINE_MAX  510 /* octets without CRLF: RFC 5321 section 4.5.3.1.5 says 512 with it */
 #define REPLY_LINES_MAX 8   /* libmilter takes 32; nobody reads so many */
-#define REPLY_PARTS_MAX 32  /* of a template: lines and variables */
-
-/* What follows a piece of literal text. */
-enum reply_mark { REPLY_LINE_END, REPLY_NEW, REPLY_OLD, REPLY_RECIPIENT };
-
-/* A parsed template. */
-struct reply_template {
-    char code[4], enhanced[12];  /* as in struct reply */
-    unsigned short codes_length; /* octets of both, each with the blank after it */
-    unsigned short count;        /* of parts */
-    const char *text;            /* the text after the codes; borrowed from the caller */
-    struct reply_part {
-        unsigned short at, length; /* octets of text */
-        enum reply_mark mark;
-    } parts[REPLY_PARTS_MAX];
-};
 
 /* A reply, in the parts that smfi_setmlreply takes. */
 struct reply {
@@ -57,22 +40,20 @@ struct reply_words {
 /* Which class of code a reply must have. */
 enum reply_class { REPLY_TRANSIENT = 4, REPLY_PERMANENT = 5 };
 
-/* Parses a template such as "551 5.1.6 User not local; please try <${new}>", which must outlive *out. Checks that the
- * code is of this class and not 421, which would end the session (RFC 5321 section 3.8); that the enhanced code has the
- * same class digit (RFC 3463 section 2); that a text of printable ASCII follows; that no line is empty or too long; and
- * that there are no other variables than those of struct reply_words. With needs_new the first line must have ${new}.
- * Returns 0; or -1 with *out undefined and err (EX_CONFIG). */
-int reply_template_read(struct reply_template *out, const char *text, enum reply_class class,
-                        bool needs_new, struct error *err);
+/* Checks a template such as "551 5.1.6 User not local; please try <${new}>": that the code is of this class and not 421,
+ * which would end the session (RFC 5321 section 3.8); that the enhanced code has the same class digit (RFC 3463 section
+ * 2); that a text of printable ASCII follows; that no line is empty or too long; and that there are no other variables
+ * than those of struct reply_words. With needs_new the first line must have ${new}. Returns 0; or -1 with err
+ * (EX_CONFIG). */
+int reply_check(const char *template, enum reply_class class, bool needs_new, struct error *err);
 
 /* The length of an enhanced status code, class.subject.detail, and the blank after it at the beginning of text; 0 if there
  * is none. RFC 3463 section 2. */
 size_t reply_enhanced_length(const char *text);
 
-/* Fills in a template. Octets of the words that could end or forge a line, or control a terminal, become '?'. Returns
+/* Fills in a template that reply_check takes. Octets of the words that could end or forge a line, or control a terminal, become '?'. Returns
  * 0; or -1 if a line would be longer than REPLY_LINE_MAX. Then use a shorter template. */
-int reply_fill(struct reply *out, const struct reply_template *template,
-               const struct reply_words *words);
+int reply_fill(struct reply *out, const char *template, const struct reply_words *words);
 
 /* Replaces octets that could end or forge a line, or control a terminal, with '?'; without utf8 also each octet over
  * 127. Returns whether octets over 127 remain. */

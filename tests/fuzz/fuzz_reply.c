@@ -30,7 +30,6 @@ static unsigned count(const char *text, char octet)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char template[2048] = "", new[2048] = "", whole[REPLY_TEXT_SIZE];
-    struct reply_template read;
     struct reply reply;
     struct error err = {.status = 0};
     const uint8_t *nul = size == 0 ? NULL : memchr(data, '\0', size);
@@ -43,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (rest > 0)
         memcpy(new, data + first + 1, rest);
     new[rest] = '\0';
-    if (reply_template_read(&read, template, REPLY_PERMANENT, true, &err) != 0) {
+    if (reply_check(template, REPLY_PERMANENT, true, &err) != 0) {
         if (err.status != EX_CONFIG)
             abort();
         return 0;
@@ -51,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct address old = {.domain = "old.example"};
     memcpy(old.written, new, strnlen(new, ADDRESS_LOCAL_MAX));
     const struct reply_words words = {&old, new, new, strlen(new)};
-    if (reply_fill(&reply, &read, &words) != 0)
+    if (reply_fill(&reply, template, &words) != 0)
         return 0;
     if (reply.code[0] != '5' || reply.enhanced[0] != '5' || reply.lines < 1)
         abort();
