@@ -81,16 +81,12 @@ static int judge(struct follow_state *state, int max_lag)
 
 static int print_object(const struct follow_state *state, const char *contact, struct error *err)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < state->skipped.listed; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s}", "old", state->skipped.rows[i].old,
-                                              "why", state->skipped.rows[i].why));
     json_t *object = json_pack(
         "{s:s, s:s, s:I, s:I, s:s?, s:I, s:I, s:I, s:o}", "state", state_name(state->status),
         "reason", state->reason, "version", (json_int_t)state->version, "store_version",
         (json_int_t)state->store_version, "contact", *contact == '\0' ? NULL : contact, "entries",
         (json_int_t)state->entries, "held", (json_int_t)state->held, "skipped_count",
-        (json_int_t)state->skipped.count, "skipped", list);
+        (json_int_t)state->skipped.count, "skipped", skipped_list(&state->skipped));
     int rc = print_json(object, JSON_INDENT(2), err);
     putchar('\n');
     return rc;
@@ -112,11 +108,11 @@ static void print_lines(const struct follow_state *state, const char *contact)
         printf("held     %zu old addresses would go\n", state->held);
     if (state->skipped.count > 0)
         printf("skipped  %zu\n", state->skipped.count);
-    for (size_t i = 0; i < state->skipped.listed; i++) {
+    for (size_t i = 0; skipped_old(&state->skipped, i) != NULL; i++) {
         fputs("  ", stdout);
-        print_text(state->skipped.rows[i].old);
+        print_text(skipped_old(&state->skipped, i));
         fputs(": ", stdout);
-        print_text(state->skipped.rows[i].why);
+        print_text(skipped_why(&state->skipped, i));
         putchar('\n');
     }
 }

@@ -62,7 +62,7 @@ static void write_state(struct following *session)
     } else
         session->unwritten[0] = '\0';
     session->written = *now;
-    session->written.skipped = (struct skipped){NULL, 0, 0};
+    session->written.skipped = (struct skipped){NULL, 0};
 }
 
 /* Says a change of the state, or of its reason. */

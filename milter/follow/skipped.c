@@ -1,67 +1,60 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "follow/skipped.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-static struct skipped_row *find(const struct skipped *skipped, const char *old)
+/* The number of the row; that of all rows where it is not listed. */
+static size_t find(const struct skipped *skipped, const char *old)
 {
-    for (size_t i = 0; i < skipped->listed; i++)
-        if (strcmp(skipped->rows[i].old, old) == 0)
-            return &skipped->rows[i];
-    return NULL;
+    size_t i = 0, listed = json_array_size(skipped->rows);
+    while (i < listed && strcmp(skipped_old(skipped, i), old) != 0)
+        i++;
+    return i;
 }
 
-static void row_free(struct skipped_row *row)
+const char *skipped_old(const struct skipped *skipped, size_t i)
 {
-    free(row->old);
-    free(row->why);
+    return json_string_value(json_object_get(json_array_get(skipped->rows, i), "old"));
+}
+
+const char *skipped_why(const struct skipped *skipped, size_t i)
+{
+    return json_string_value(json_object_get(json_array_get(skipped->rows, i), "why"));
+}
+
+bool skipped_has(const struct skipped *skipped, const char *old, const char *why)
+{
+    const char *there = skipped_why(skipped, find(skipped, old));
+    return there != NULL && strcmp(there, why) == 0;
 }
 
 /* Where memory is out the row is counted and not listed. */
-static void append(struct skipped *skipped, const char *old, const char *why)
-{
-    struct skipped_row row = {strdup(old), strdup(why)};
-    if (skipped->rows == NULL)
-        skipped->rows = calloc(SKIPPED_MAX, sizeof *skipped->rows);
-    if (skipped->rows == NULL || row.old == NULL || row.why == NULL)
-        row_free(&row);
-    else
-        skipped->rows[skipped->listed++] = row;
-}
-
 bool skipped_add(struct skipped *skipped, const char *old, const char *why)
 {
-    struct skipped_row *there = find(skipped, old);
-    if (there != NULL) {
-        char *copy = strcmp(there->why, why) == 0 ? NULL : strdup(why);
-        if (copy == NULL)
-            return false;
-        free(there->why);
-        there->why = copy;
-        return true;
-    }
-    skipped->count++;
-    if (skipped->listed < SKIPPED_MAX)
-        append(skipped, old, why);
-    return skipped->count <= SKIPPED_MAX;
+    size_t i = find(skipped, old), listed = json_array_size(skipped->rows);
+    if (i < listed)
+        return !skipped_has(skipped, old, why) &&
+               json_object_set_new(json_array_get(skipped->rows, i), "why", json_string(why)) == 0;
+    if (skipped->rows == NULL)
+        skipped->rows = json_array();
+    if (listed < SKIPPED_MAX)
+        (void)json_array_append_new(skipped->rows, json_pack("{s:s, s:s}", "old", old, "why", why));
+    return ++skipped->count <= SKIPPED_MAX;
 }
 
 void skipped_remove(struct skipped *skipped, const char *old)
 {
-    struct skipped_row *there = find(skipped, old);
-    if (there == NULL)
-        return;
-    row_free(there);
-    skipped->listed--;
-    skipped->count--;
-    memmove(there, there + 1, (size_t)(skipped->rows + skipped->listed - there) * sizeof *there);
+    if (json_array_remove(skipped->rows, find(skipped, old)) == 0)
+        skipped->count--;
+}
+
+json_t *skipped_list(const struct skipped *skipped)
+{
+    return skipped->rows == NULL ? json_array() : json_incref(skipped->rows);
 }
 
 void skipped_clear(struct skipped *skipped)
 {
-    for (size_t i = 0; i < skipped->listed; i++)
-        row_free(&skipped->rows[i]);
-    free(skipped->rows);
-    *skipped = (struct skipped){NULL, 0, 0};
+    json_decref(skipped->rows);
+    *skipped = (struct skipped){NULL, 0};
 }

@@ -48,15 +48,6 @@ void state_clear(struct follow_state *state)
 
 /* ---- as JSON */
 
-static json_t *skipped_to_json(const struct skipped *skipped)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; list != NULL && i < skipped->listed; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s}", "old", skipped->rows[i].old, "why",
-                                              skipped->rows[i].why));
-    return list;
-}
-
 static json_t *to_json(const struct follow_state *state)
 {
     return json_pack(
@@ -66,7 +57,7 @@ static json_t *to_json(const struct follow_state *state)
         "compared", (json_int_t)state->compared, "entries", (json_int_t)state->entries, "held",
         (json_int_t)state->held, "held_first", (json_int_t)state->held_first, "held_version",
         (json_int_t)state->held_version, "held_nonce", state->held_nonce, "skipped_count",
-        (json_int_t)state->skipped.count, "skipped", skipped_to_json(&state->skipped));
+        (json_int_t)state->skipped.count, "skipped", skipped_list(&state->skipped));
 }
 
 static int64_t number(const json_t *object, const char *name)

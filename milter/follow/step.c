@@ -87,10 +87,7 @@ void step_release(const struct step_work *step)
 void step_skip(const struct step_work *step, struct skipped *skipped, const char *old,
                const char *why)
 {
-    bool is_known = false;
-    for (size_t i = 0; i < step->state->skipped.listed && !is_known; i++)
-        is_known = strcmp(step->state->skipped.rows[i].old, old) == 0 &&
-                   strcmp(step->state->skipped.rows[i].why, why) == 0;
+    bool is_known = skipped_has(&step->state->skipped, old, why);
     if (skipped_add(skipped, old, why) && !is_known && step->skipped != NULL)
         step->skipped(old, why, step->data);
 }

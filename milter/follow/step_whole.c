@@ -116,7 +116,7 @@ static int run(struct whole *whole, int64_t since, struct error *err)
         return rc;
     skipped_clear(&whole->step->state->skipped);
     whole->step->state->skipped = whole->skipped;
-    whole->skipped = (struct skipped){NULL, 0, 0};
+    whole->skipped = (struct skipped){NULL, 0};
     return 0;
 }
 
