@@ -37,8 +37,8 @@ struct conf_key {
     const char *path; /* "disclosure.limit" */
     enum conf_type type;
     size_t offset; /* of its value in the settings struct */
-    const char
-        *text; /* the default of a string, choice or list (separated by blanks); NULL: none */
+    /* The default of a string, choice or list (separated by blanks); NULL: none */
+    const char *text;
     int number, min, max; /* the default and the range of an int; number is the default of a bool */
     const char *const *choices;     /* NULL-terminated */
     const int *values;              /* one for each of choices; NULL: its index */

@@ -16,12 +16,11 @@
 /* Holds one descriptor: give it to place_free. */
 struct place {
     int folder; /* opened with O_PATH; -1: none */
-    char name
-        [NAME_MAX +
-         1]; /* the last component: no folder and no symbolic link, or missing; "" where the path is a folder */
+    /* The last component: no folder and no symbolic link, or missing; "" where the path is a folder */
+    char name[NAME_MAX + 1];
     bool there; /* whether something has that name */
-    uid_t
-        owner; /* the user that root works as there; 0: root, or the process does not run as root */
+    /* The user that root works as there; 0: root, or the process does not run as root */
+    uid_t owner;
 };
 
 /* Resolves the path. Returns 0, also if its last component is missing; or -1 with err and errno: EX_NOINPUT if a folder

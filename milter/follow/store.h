@@ -22,8 +22,8 @@ struct store; /* one connection at most; used by one thread at a time */
 /* Where it is. The strings are borrowed, and outlive the store. */
 struct store_address {
     const char *key; /* of the configuration, for errors: "source.connect" */
-    const char
-        *connect; /* a connection string or URI of libpq; several hosts are tried in their order */
+    /* A connection string or URI of libpq; several hosts are tried in their order */
+    const char *connect;
     const char *passfile; /* "": libpq's own */
     const char *schema;
     int timeout; /* seconds */
@@ -45,10 +45,10 @@ struct store_head {
     bool knows_mark; /* the version asked about, with its nonce, is one of the store's */
     bool is_replica;
     bool is_empty; /* no entry in it */
-    bool
-        whole; /* a change since then does not say which entries it changed, or there are too many */
-    int64_t
-        accepted; /* the last version that says that what is gone is meant to be gone; 0: none */
+    /* A change since then does not say which entries it changed, or there are too many */
+    bool whole;
+    /* The last version that says that what is gone is meant to be gone; 0: none */
+    int64_t accepted;
     int64_t gone_since; /* old addresses deleted after accepted, and not put back */
     bool whole_since;   /* a change after accepted does not say which entries it changed */
 };

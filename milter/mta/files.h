@@ -20,8 +20,8 @@ struct file_change {
     const char *name; /* the last part of path */
     int folder;       /* a descriptor of the rest */
     char *old, *text; /* what it has and what it shall have; NULL: there is no file */
-    char *
-        copy; /* the path of the copy of old; NULL before file_changes_apply, and if there is no old */
+    /* The path of the copy of old; NULL before file_changes_apply, and if there is no old */
+    char *copy;
     bool made;
 };
 

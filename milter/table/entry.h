@@ -56,8 +56,8 @@ struct entry {
 /* The fields of an entry as text, from a CSV row or a command line; NULL or "" if not given. Borrowed. */
 struct entry_text {
     const char *old, *new, *action, *from, *until, *forward_until, *disclose, *note;
-    int64_t
-        now; /* relative times count from here; TIMESTAMP_NONE: only absolute times are allowed */
+    /* Relative times count from here; TIMESTAMP_NONE: only absolute times are allowed */
+    int64_t now;
 };
 
 /* Parses and checks an entry. action is "reject" (also "", and "gone" without a new address), "forward" or "stay";

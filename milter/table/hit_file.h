@@ -33,8 +33,8 @@ struct hit_state {
     uint64_t paused;       /* 1: answers are given and not counted, since hits.enabled is false */
     uint64_t lost, lost_last; /* mails that were not counted; the last day of that, 0: none */
     uint64_t log_next; /* the first change of the change log that was not looked at; 0: none was */
-    uint64_t
-        unknown; /* the last day on which entries were added that the change log does not name; 0: none */
+    /* The last day on which entries were added that the change log does not name; 0: none */
+    uint64_t unknown;
     uint64_t today, today_pairs; /* the day of the pairs that no filter has yet; how many */
     uint64_t chunks, current,
         since[3];    /* of the filters: size, the one that is filled, the first day of each */
@@ -53,8 +53,8 @@ struct hit_rules {
 struct hit {
     const char *key; /* of the entry: record_key */
     size_t key_length;
-    const char *
-        domain; /* as the client wrote it; "" where the sender has none, "<>" for the null reverse-path */
+    /* As the client wrote it; "" where the sender has none, "<>" for the null reverse-path */
+    const char *domain;
     size_t domain_length;
     uint64_t mails;
     uint32_t day;

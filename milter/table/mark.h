@@ -15,8 +15,8 @@
 
 /* Holds its own bytes. */
 struct mark {
-    int64_t
-        version; /* of the store, that the entries are of; 0: never synced, and nobody may read it */
+    /* Of the store, that the entries are of; 0: never synced, and nobody may read it */
+    int64_t version;
     char nonce[MARK_NONCE_MAX +
                1]; /* of that version: a store that was restored may give the number again */
     char source[MARK_SOURCE_MAX + 1]; /* which store */

@@ -143,8 +143,8 @@ struct matching {
     const struct postfix *postfix;
     const char *const *domains;
     size_t count;
-    signed char
-        *matches; /* of each domain: 0 not decided yet, 1 in the list, -1 excluded with '!' */
+    /* Of each domain: 0 not decided yet, 1 in the list, -1 excluded with '!' */
+    signed char *matches;
     enum subdomains { NONE, DOTTED, ALL } below; /* for which patterns subdomains match */
     /* For postmap: all the domains, one a line; and with those above them as well. */
     const char *input, *parents;

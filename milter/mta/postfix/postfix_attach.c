@@ -28,8 +28,8 @@ struct postfix_attachment {
     size_t service_count;
     char socket[ENDPOINT_TEXT_SIZE]; /* of the milter, as our configuration has or will have it */
     char milter[ENDPOINT_TEXT_SIZE]; /* the same in the form of smtpd_milters */
-    char lookups
-        [ENDPOINT_TEXT_SIZE];    /* the lookup socket, as our configuration has or will have it */
+    /* The lookup socket, as our configuration has or will have it */
+    char lookups[ENDPOINT_TEXT_SIZE];
     bool unserved, raise_limits; /* asked for, now or in an earlier run */
     struct file_changes changes;
 };

@@ -14,8 +14,8 @@
 struct plan_input {
     const struct postfix *postfix;
     const char *scratch; /* a folder with main.cf and master.cf without us */
-    const char
-        *milter; /* our socket in the form of smtpd_milters: "unix:milter-moved/milter.sock" */
+    /* Our socket in the form of smtpd_milters: "unix:milter-moved/milter.sock" */
+    const char *milter;
     const char *lookups;               /* the path of the lookup socket, as smtpd opens it */
     const enum postfix_class *classes; /* of each domain of the table */
     size_t count;
@@ -29,8 +29,8 @@ struct service {
     bool chroot;
     bool attached;   /* false: it is left alone */
     const char *why; /* then: its own setting that says so, a literal */
-    bool
-        choosy; /* smtpd_milter_maps: some clients have other milters or none, so it gets no maps */
+    /* smtpd_milter_maps: some clients have other milters or none, so it gets no maps */
+    bool choosy;
 };
 
 /* Reads the smtpd services and their parameters with postconf from the folder dir. Returns *count of them, on

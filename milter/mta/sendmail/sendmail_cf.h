@@ -16,11 +16,11 @@
 /* Where a sendmail.cf comes from. */
 struct sendmail_source {
     char path[PATH_MAX]; /* of the .mc, absolute; m4 runs in its folder */
-    char cf_dir
-        [PATH_MAX]; /* of Sendmail's m4 files, where cf.m4 has to be on m4's command line; else "" */
+    /* Of Sendmail's m4 files, where cf.m4 has to be on m4's command line; else "" */
+    char cf_dir[PATH_MAX];
     const char *cf; /* the sendmail.cf made of it before, borrowed: a comment in it names cf_dir */
-    char *
-        warnings; /* what m4 wrote on standard error when it ran last, on the heap; NULL before that */
+    /* What m4 wrote on standard error when it ran last, on the heap; NULL before that */
+    char *warnings;
 };
 
 /* The sendmail.cf that m4 makes from mc, the text of a .mc. A .mc that does not include cf.m4 leaves that to m4's command
