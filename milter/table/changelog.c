@@ -315,9 +315,8 @@ int changelog_items(MDB_txn *txn, MDB_dbi entries, uint64_t number, uint64_t rec
     return rc;
 }
 
-/* Each reads one record in a view of its own. */
-static enum table_result look_up_head(struct table *table, uint64_t number, struct change *out,
-                                      struct error *err)
+enum table_result changelog_get(struct table *table, uint64_t number, struct change *out,
+                                struct error *err)
 {
     int rc;
     struct table_view *view = table_view_open(table, err);
@@ -345,14 +344,14 @@ int changelog_each(struct table *table,
                    void *data, struct error *err)
 {
     struct change change;
-    enum table_result result = look_up_head(table, 0, &change, err);
+    enum table_result result = changelog_get(table, 0, &change, err);
     while (result == TABLE_FOUND) {
         int said = each(&change, data, err);
         if (said != 0)
             return said;
         if (change.number == 1)
             return 0;
-        result = look_up_head(table, change.number - 1, &change, err);
+        result = changelog_get(table, change.number - 1, &change, err);
     }
     return result == TABLE_FAILED ? -1 : 0;
 }

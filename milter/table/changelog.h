@@ -24,6 +24,10 @@ struct change_entry {
     const struct entry *before, *after;
 };
 
+/* Reads a change, the last one if number is 0, in a view of its own. TABLE_ABSENT: it is not in the log. */
+enum table_result changelog_get(struct table *table, uint64_t number, struct change *out,
+                                struct error *err);
+
 /* Calls each for the changes in the log, the newest first, until it returns a value other than 0. Returns the last
  * value of each, or -1 with err. Every change is read in a view of its own, and none is open while each runs, so a slow
  * each keeps no old pages. Changes that are dropped meanwhile are not seen. */

@@ -14,46 +14,16 @@ int hit_lend_table(void *from, int (*use)(struct table *table, void *data), void
 
 /* ---- what the change log says */
 
-/* A change, as far as it matters here. */
-struct news {
-    uint64_t number;
-    uint32_t day;
-    bool held, adds;
-};
-
 struct log_reading {
     struct hit_file *file;
     hit_lend *lend;
     void *from;
     struct table *table;   /* while it is lent */
     uint64_t next, newest; /* the first change that is new; the last one of the log */
-    struct news *news;     /* the newest first */
-    size_t count, size;
-    uint32_t today, day; /* day: of the change at hand */
-    int rc;              /* of hits/, where an entry could not be taken */
+    uint32_t today, day;   /* day: of the change at hand */
+    int rc;                /* of hits/, where an entry could not be taken */
     struct error *err;
 };
-
-static int collect(const struct change *change, void *data, struct error *err)
-{
-    struct log_reading *reading = data;
-    if (reading->newest == 0)
-        reading->newest = change->number;
-    if (change->number < reading->next || reading->next == 0)
-        return 1;
-    if (reading->count == reading->size) {
-        size_t size = reading->size == 0 ? 64 : 2 * reading->size;
-        struct news *news = realloc(reading->news, size * sizeof *news);
-        if (news == NULL)
-            return error_no_memory(err);
-        reading->news = news;
-        reading->size = size;
-    }
-    reading->news[reading->count++] =
-        (struct news){change->number, (uint32_t)(change->when / HIT_DAY_SECONDS), change->held,
-                      change->added > 0};
-    return 0;
-}
 
 static int take_entry(const struct change_entry *changed, void *data, struct error *err)
 {
@@ -77,29 +47,40 @@ static int take_entry(const struct change_entry *changed, void *data, struct err
     return reading->rc == 0 ? 0 : -1;
 }
 
-/* Whether the log no longer has all that is new; or it ends earlier than it did, since the table was restored from a copy. */
-static bool is_incomplete(const struct log_reading *reading)
+static int take_change(struct log_reading *reading, const struct change *change)
 {
-    if (reading->count == 0)
-        return reading->newest + 1 < reading->next;
-    return reading->news[reading->count - 1].number > reading->next;
+    struct hit_state *state = &reading->file->state;
+    reading->day = (uint32_t)(change->when / HIT_DAY_SECONDS);
+    if (change->held &&
+        changelog_each_entry(reading->table, change->number, take_entry, reading, reading->err) < 0)
+        return reading->rc != 0 ? reading->rc : HIT_TOLD;
+    if (!change->held && change->added > 0 && reading->day > state->unknown)
+        state->unknown = reading->day;
+    return 0;
 }
 
+/* What the log has dropped is not known; nor what came after it where it ends earlier than it did, since the table was
+ * restored from a copy. Where counting begins all entries are as old as that. */
 static int take_news(struct log_reading *reading)
 {
     struct hit_state *state = &reading->file->state;
-    for (size_t i = reading->count; i-- > 0;) {
-        const struct news *news = &reading->news[i];
-        reading->day = news->day;
-        if (news->held && changelog_each_entry(reading->table, news->number, take_entry, reading,
-                                               reading->err) < 0)
-            return reading->rc != 0 ? reading->rc : HIT_TOLD;
-        if (!news->held && news->adds && news->day > state->unknown)
-            state->unknown = news->day;
-    }
-    if (state->log_next > 0 && is_incomplete(reading))
+    uint64_t number = state->log_next, newest = reading->newest;
+    bool is_incomplete = newest + 1 < number || newest >= number + CHANGELOG_CHANGES_MAX;
+    struct change change;
+    int rc = 0;
+    if (is_incomplete && newest >= number)
+        number = newest + 1 - CHANGELOG_CHANGES_MAX;
+    for (; state->log_next > 0 && rc == 0 && number <= newest; number++)
+        switch (changelog_get(reading->table, number, &change, reading->err)) {
+        case TABLE_FOUND: rc = take_change(reading, &change); break;
+        case TABLE_ABSENT: is_incomplete = true; break;
+        case TABLE_FAILED: return HIT_TOLD;
+        }
+    if (rc != 0)
+        return rc;
+    if (state->log_next > 0 && is_incomplete)
         state->unknown = reading->today;
-    state->log_next = reading->newest + 1;
+    state->log_next = newest + 1;
     return 0;
 }
 
@@ -113,7 +94,6 @@ static int take_lent(struct table *table, void *data)
     return rc;
 }
 
-/* Where counting begins all entries are as old as that. */
 static int follow(struct hit_file *file, void *data)
 {
     struct log_reading *reading = data;
@@ -122,10 +102,13 @@ static int follow(struct hit_file *file, void *data)
     return reading->lend(reading->from, take_lent, reading);
 }
 
-static int read_log(struct table *table, void *data)
+static int read_newest(struct table *table, void *data)
 {
     struct log_reading *reading = data;
-    return changelog_each(table, collect, reading, reading->err) < 0 ? -1 : 1;
+    struct change last = {.number = 0};
+    enum table_result result = changelog_get(table, 0, &last, reading->err);
+    reading->newest = result == TABLE_FOUND ? last.number : 0;
+    return result == TABLE_FAILED ? -1 : 1;
 }
 
 int hit_file_follow(struct hit_file *file, hit_lend *lend, void *from, uint32_t today,
@@ -140,10 +123,9 @@ int hit_file_follow(struct hit_file *file, hit_lend *lend, void *from, uint32_t 
                                   .next = state.log_next,
                                   .today = today,
                                   .err = err};
-    int rc = lend(from, read_log, &reading);
+    int rc = lend(from, read_newest, &reading);
     if (rc > 0 && reading.newest + 1 != state.log_next)
         rc = hit_file_do(file, 0, follow, &reading, err);
-    free(reading.news);
     return rc < 0 ? -1 : 0;
 }
 
