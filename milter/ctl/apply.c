@@ -7,14 +7,6 @@
 
 #define LONG_COMMIT 100000 /* entries: it takes a second or more on a slow disk */
 
-static void on_repeated(const struct entry *entry, unsigned long line, unsigned long first,
-                        bool same, void *data)
-{
-    struct apply *apply = data;
-    if (apply->repeated != NULL)
-        apply->repeated(entry, line, first, same, apply->data);
-}
-
 static int on_difference(const struct entry *before, const struct entry *after, void *data,
                          struct error *err)
 {
@@ -31,7 +23,7 @@ static void on_progress(size_t done, size_t all, void *data)
 int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
 {
     const struct ctl *ctl = apply->ctl;
-    apply->watch = (struct merge_watch){.repeated = on_repeated,
+    apply->watch = (struct merge_watch){.repeated = apply->repeated,
                                         .difference = ctl->options.dry_run ? on_difference : NULL,
                                         .progress = on_progress,
                                         .data = apply};

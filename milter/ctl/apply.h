@@ -17,12 +17,12 @@ struct apply {
     struct progress progress;
     struct through through;
 
-    /* repeated is called for an old address that occurs twice. may decides, after the comparison, whether to continue:
-     * it returns 0, or -1 with err. Both may be NULL. */
+    /* repeated is called for an old address that occurs twice; data is the struct apply. may decides, after the comparison,
+     * whether to continue: it returns 0, or -1 with err. Both may be NULL. */
     void (*repeated)(const struct entry *entry, unsigned long line, unsigned long first, bool same,
                      void *data);
     int (*may)(void *data, struct error *err);
-    void *data;
+    void *data; /* for may, and for repeated in this struct */
 };
 
 /* Creates the merge, to which the caller adds entries with merge_add; replaces_all is as for merge_new. From now on an

@@ -229,16 +229,16 @@ const struct command command_follow = {
     .name = "follow",
     .usage = "follow [OPTION...]",
     .summary = "Keep the table in step with a store that many hosts share",
-    .details = "Follows the PostgreSQL database that source.connect names, until it is ended.\n"
-               "The table answers from what it has, whatever becomes of the store.\n"
+    .details = "Follows the PostgreSQL database that source.connect names, until it is stopped.\n"
+               "While the store cannot be reached, the table answers as it is.\n"
                "\n"
-               "  --once          take one step, and end\n"
-               "  --status        print how following goes; exits 0 in step, 1 rows skipped, 65\n"
+               "  --once          take one step, and exit\n"
+               "  --status        print the state, and exit with 0 in step, 1 rows skipped, 65\n"
                "                  held, 66 never synced, 69 no contact for source.max_lag, 75\n"
                "                  comparing, behind or down for less, 78 refused\n"
                "  --json          print the status as an object\n"
-               "  --accept        what is gone from the store is meant to be gone: for all\n"
-               "                  hosts, through source.write\n"
+               "  --accept        let the removals that are held take effect: for all hosts,\n"
+               "                  through source.write\n"
                "  --here          with --accept: for this host alone\n"
                "  --resync        compare all entries now\n"
                "  --detach        forget the store; the table keeps its entries\n",

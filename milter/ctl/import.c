@@ -60,7 +60,7 @@ static bool has_two_forms(const struct entry *entry)
 static void on_repeated(const struct entry *entry, unsigned long line, unsigned long first,
                         bool same, void *data)
 {
-    struct import *import = data;
+    struct import *import = ((struct apply *)data)->data;
     char old[ADDRESS_TEXT_SIZE];
     struct error err;
 
@@ -250,7 +250,7 @@ const struct command command_import = {
                "                  ordinary alias; by default these are only counted\n"
                "  --backup DIR    first copy the table to DIR; undo reverts an import, but not\n"
                "                  one that is too large for the change log\n"
-               "  --for D         entries without until end D from now: 180d, with h, d or w\n"
+               "  --for D         entries without until end D from now, such as 180d or 26w\n"
                "  --domain D      the domain of old addresses that have none\n"
                "  --columns old=NAME,new=NAME,...\n"
                "                  the column names of a CSV file from another program\n"

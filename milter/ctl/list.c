@@ -68,8 +68,8 @@ const struct command command_list = {
                "\n"
                "  --domain D  print only the entries of this domain, without reading the others\n"
                "  --expiring D\n"
-               "              print only those whose until or forward_until comes within D:\n"
-               "              30d, with h, d or w\n"
+               "              print only those whose until or forward_until comes within D,\n"
+               "              such as 30d, 26w or 12h\n"
                "  --json      print an array of objects\n"
                "  --count     print only how many there are\n",
     .example = "movedctl list --domain old.example\n"

@@ -146,7 +146,7 @@ int exam_choose_these(struct exam *exam, char **recipients, struct error *err)
 static void cannot_ask(struct exam *exam, const struct error *err)
 {
     fact_set(&exam->facts, "error", "%s", err->text);
-    findings_note(&exam->findings, &exam->facts, "server-down", DOWN,
+    findings_note(&exam->findings, "server-down", DOWN,
                   "The mail server cannot be asked: ${error}.",
                   "Start it; or ask it where it listens: --smtp HOST:PORT.");
 }

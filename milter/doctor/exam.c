@@ -48,7 +48,7 @@ static const struct specialist *specialist_for(const struct mta *mta)
 static void note_elsewhere(struct exam *exam, const char *which)
 {
     fact_set(&exam->facts, "which", "%s", which);
-    findings_note(&exam->findings, &exam->facts, "other-configuration", NOTE,
+    findings_note(&exam->findings, "other-configuration", NOTE,
                   "The mail server is examined by its replies alone: the configuration that can be "
                   "read here is the one ${which}.",
                   "Run movedctl doctor on its host, with --config-dir if it is not in the usual "
@@ -91,7 +91,7 @@ static void look(struct exam *exam)
     if (exam->mta == NULL && !server->answers)
         return; /* that is said already */
     fact_set(&exam->facts, "error", "%s", err.text);
-    findings_note(&exam->findings, &exam->facts, "no-configuration", NOTE,
+    findings_note(&exam->findings, "no-configuration", NOTE,
                   "The configuration of the mail server cannot be read, so the following is "
                   "concluded from its replies alone: ${error}.",
                   "Run movedctl doctor as root on its host, with --config-dir if it is not in "
@@ -189,6 +189,7 @@ static int set_up(struct exam *exam, const struct doctor_request *request, struc
 {
     struct evidence *evidence = &exam->evidence;
     *exam = (struct exam){.request = request, .end = io_deadline(SECONDS), .asked_service = -1};
+    exam->findings.facts = &exam->facts;
     evidence->settings = request->settings;
     evidence->conf = request->conf;
     evidence->config_dir = request->config_dir;

@@ -217,7 +217,7 @@ static void check(struct exam *exam, enum of of, const struct subject *subject)
     for (const struct symptom *row = exam->specialist->symptoms; row->name != NULL; row++) {
         if (row->of != of || !row->is(subject))
             continue;
-        findings_note(&exam->findings, &exam->facts, row->name, row->weight, row->why, row->mend);
+        findings_note(&exam->findings, row->name, row->weight, row->why, row->mend);
         tell(exam, subject); /* the row may have changed a fact that the next one names */
     }
 }
@@ -251,7 +251,7 @@ static int explain_by(struct exam *exam, const struct symptom *symptoms,
 {
     for (; symptoms->name != NULL; symptoms++)
         if (explains(symptoms, subject))
-            return findings_explain(&exam->findings, &exam->facts, symptoms);
+            return findings_explain(&exam->findings, symptoms);
     return -1;
 }
 
@@ -274,7 +274,7 @@ static void note_as(struct exam *exam)
     tell(exam, &subject);
     fact_set(&exam->facts, "as", "%s", exam->request->as);
     findings_note(
-        &exam->findings, &exam->facts, "no-xclient", UNSEEN,
+        &exam->findings, "no-xclient", UNSEEN,
         "What a client at ${as} gets cannot be seen: the mail server does not offer XCLIENT to "
         "${client}. It is asked as ${client}.",
         exam->specialist == &postfix_specialist

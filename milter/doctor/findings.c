@@ -14,16 +14,16 @@ static int find_same(const struct findings *findings, const struct finding *want
 }
 
 /* Returns the index of the finding, new or with the same name and mend; -1 if memory is out. */
-static int add(struct findings *findings, const struct facts *facts, const char *name,
-               enum weight weight, const char *why, const char *mend, bool *is_new)
+static int add(struct findings *findings, const char *name, enum weight weight, const char *why,
+               const char *mend, bool *is_new)
 {
     struct finding finding = {.name = name, .weight = weight};
     struct finding *more;
     int index = -1;
 
     *is_new = false;
-    finding.why = facts_fill(facts, why);
-    finding.mend = facts_fill(facts, mend);
+    finding.why = facts_fill(findings->facts, why);
+    finding.mend = facts_fill(findings->facts, mend);
     if (finding.why != NULL && finding.mend != NULL)
         index = find_same(findings, &finding);
     if (finding.why != NULL && finding.mend != NULL && index < 0 &&
@@ -38,21 +38,19 @@ static int add(struct findings *findings, const struct facts *facts, const char 
     return index;
 }
 
-void findings_note(struct findings *findings, const struct facts *facts, const char *name,
-                   enum weight weight, const char *why, const char *mend)
+void findings_note(struct findings *findings, const char *name, enum weight weight, const char *why,
+                   const char *mend)
 {
     bool is_new;
-    int index = add(findings, facts, name, weight, why, mend, &is_new);
+    int index = add(findings, name, weight, why, mend, &is_new);
     if (index >= 0 && !is_new)
         findings->of[index].others++;
 }
 
-int findings_explain(struct findings *findings, const struct facts *facts,
-                     const struct symptom *symptom)
+int findings_explain(struct findings *findings, const struct symptom *symptom)
 {
     bool is_new;
-    int index =
-        add(findings, facts, symptom->name, symptom->weight, symptom->why, symptom->mend, &is_new);
+    int index = add(findings, symptom->name, symptom->weight, symptom->why, symptom->mend, &is_new);
     if (index >= 0)
         findings->of[index].recipients++;
     return index;

@@ -15,19 +15,19 @@ struct finding {
     size_t others;     /* more domains or services of which the same is true */
 };
 
-/* Start with {0}; findings_free it. */
+/* Start with the facts alone; findings_free it. */
 struct findings {
+    const struct facts *facts; /* for the texts; borrowed */
     struct finding *of;
     size_t count;
 };
 
 /* Reports what was found, its texts filled in with the facts: once, and then as one more of which it is true. */
-void findings_note(struct findings *findings, const struct facts *facts, const char *name,
-                   enum weight weight, const char *why, const char *mend);
+void findings_note(struct findings *findings, const char *name, enum weight weight, const char *why,
+                   const char *mend);
 
 /* Reports what explains the reply to one recipient. Returns its index; -1 if memory is out. */
-int findings_explain(struct findings *findings, const struct facts *facts,
-                     const struct symptom *symptom);
+int findings_explain(struct findings *findings, const struct symptom *symptom);
 
 /* The gravest weight among them; NOTE if there are none. */
 enum weight findings_worst(const struct findings *findings);

@@ -31,15 +31,15 @@ static void note_state(struct exam *exam, const struct follow_state *state)
     fact_set(&exam->facts, "skipped", "%zu", state->skipped.count);
     if (status == 1)
         findings_note(
-            &exam->findings, &exam->facts, "follow-skipped", NOTE,
+            &exam->findings, "follow-skipped", NOTE,
             "${skipped} rows of the store are not taken, since they are not as they should be.",
             "movedctl follow --status says what is wrong with each");
     else if (status == EX_TEMPFAIL)
-        findings_note(&exam->findings, &exam->facts, "follow-late", NOTE,
+        findings_note(&exam->findings, "follow-late", NOTE,
                       "The table is not in step with its store: ${follow_state}.",
                       "it goes on by itself; movedctl follow --status");
     else if (status != 0)
-        findings_note(&exam->findings, &exam->facts, "follow", FAULT,
+        findings_note(&exam->findings, "follow", FAULT,
                       "The table is not in step with its store: ${follow_state}: ${follow_reason}.",
                       mend(state->status));
 }
@@ -55,7 +55,7 @@ void exam_following(struct exam *exam)
         note_state(exam, &state);
     fact_set(&exam->facts, "error", "%s", rc < 0 ? err.text : "it has not run yet");
     if (rc != 0)
-        findings_note(&exam->findings, &exam->facts, "follow", FAULT,
+        findings_note(&exam->findings, "follow", FAULT,
                       "Nobody keeps the table in step with its store: ${error}.",
                       "systemctl enable --now milter-moved-follow");
     state_clear(&state);

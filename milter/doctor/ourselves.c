@@ -113,13 +113,13 @@ void exam_table(struct exam *exam)
         exam->table = NULL;
     } else if (count(exam, err) == 0) {
         if (exam->evidence.entries == 0)
-            findings_note(&exam->findings, &exam->facts, "table-empty", NOTE,
+            findings_note(&exam->findings, "table-empty", NOTE,
                           "The table is empty: nothing has moved.",
                           "Add entries: movedctl add OLD NEW, or movedctl import FILE.");
         return;
     }
     fact_set(&exam->facts, "error", "%s", err->text);
-    findings_note(&exam->findings, &exam->facts, "table",
+    findings_note(&exam->findings, "table",
                   err->status == EX_NOPERM && geteuid() != 0 ? UNSEEN : FAULT,
                   "The table cannot be read: ${error}.",
                   err->status == EX_NOINPUT && *exam->evidence.settings->source.connect != '\0'
@@ -189,15 +189,14 @@ static void compare(struct exam *exam)
     fact_set(facts, "daemon_table", "%s", daemon->table);
     if (observes != daemon->observes)
         findings_note(
-            &exam->findings, facts, "not-reloaded", FAULT,
+            &exam->findings, "not-reloaded", FAULT,
             "milter-moved runs with mode = \"${mode}\", and ${conf} has \"${other_mode}\".",
             "${reload_daemon}");
     tell_mend(exam);
     if (*daemon->table != '\0' && strcmp(daemon->table, "good") != 0)
-        findings_note(&exam->findings, facts, "daemon-table", FAULT, DAEMON_TABLE_WHY,
-                      DAEMON_TABLE_MEND);
+        findings_note(&exam->findings, "daemon-table", FAULT, DAEMON_TABLE_WHY, DAEMON_TABLE_MEND);
     if (*daemon->version != '\0' && strcmp(daemon->version, PACKAGE_VERSION) != 0)
-        findings_note(&exam->findings, facts, "daemon-version", NOTE,
+        findings_note(&exam->findings, "daemon-version", NOTE,
                       "milter-moved is version ${daemon_version}, and movedctl is ${version}.",
                       "${restart_daemon}");
 }
@@ -209,16 +208,15 @@ static enum socket_state report_socket(struct exam *exam, const char *key, const
     fact_set(&exam->facts, "silent_socket", "%s", socket);
     fact_set(&exam->facts, "silent_error", "%s", err->text);
     if (err->status == EX_NOPERM)
-        findings_note(&exam->findings, &exam->facts, "daemon-unknown", UNSEEN,
+        findings_note(&exam->findings, "daemon-unknown", UNSEEN,
                       "This user may not ask milter-moved itself: ${silent_error}.",
                       "Run movedctl doctor as root.");
     else if (err->status == EX_PROTOCOL)
         findings_note(
-            &exam->findings, &exam->facts, "daemon-other", DOWN, "${silent_error}",
+            &exam->findings, "daemon-other", DOWN, "${silent_error}",
             "In ${conf} set ${silent_key} to a socket of its own, and:\n${restart_daemon}");
     else
-        findings_note(&exam->findings, &exam->facts, "daemon-down", DOWN, DAEMON_DOWN_WHY,
-                      DAEMON_DOWN_MEND);
+        findings_note(&exam->findings, "daemon-down", DOWN, DAEMON_DOWN_WHY, DAEMON_DOWN_MEND);
     return err->status == EX_NOPERM ? SOCKET_UNSEEN : SOCKET_SILENT;
 }
 
@@ -227,7 +225,7 @@ static enum socket_state ask_lookups(struct exam *exam)
     const char *socket = exam->evidence.settings->lookup_socket;
     struct error err;
     if (*socket == '\0') {
-        findings_note(&exam->findings, &exam->facts, "no-lookups", FAULT,
+        findings_note(&exam->findings, "no-lookups", FAULT,
                       "lookup_socket is \"\" in ${conf}: the mail server cannot ask for mailboxes "
                       "that it no longer has, and refuses them itself.",
                       "In ${lookup_file} set lookup_socket = "
@@ -249,7 +247,7 @@ static void check_selinux(struct exam *exam)
         (slash = strrchr(path, '/')) != NULL) {
         fact_set(&exam->facts, "folder", "%.*s", (int)(slash - path), path);
         findings_note(
-            &exam->findings, &exam->facts, "selinux", NOTE,
+            &exam->findings, "selinux", NOTE,
             "SELinux is enforcing: the mail server opens the sockets in ${folder} only if they "
             "have a label that its policy allows.",
             "If it is denied (ausearch -m AVC), give them the label of a milter's sockets:\n"
@@ -276,7 +274,7 @@ void exam_daemon(struct exam *exam)
     if (daemon->lookups == SOCKET_ANSWERS)
         compare(exam);
     if (daemon->observes && *settings->lookup_socket != '\0')
-        findings_note(&exam->findings, &exam->facts, "observing", NOTE,
+        findings_note(&exam->findings, "observing", NOTE,
                       "mode = \"observe\": milter-moved logs what it would answer, and refuses "
                       "nothing; each recipient gets what it would get without it.",
                       "Once the log is as it should be, in ${mode_file} set mode = \"enforce\";\n"
