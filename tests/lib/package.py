@@ -70,8 +70,14 @@ def build(folder, zone="UTC"):
     return next(folder.glob("milter-moved_*.deb"))
 
 
-def build_rpm(folder):
-    """Builds the rpm in the folder; its package list is that of Red Hat's, so nothing is asked about it here."""
+def rpm():
+    """The path of the rpm."""
+    with _once("rpm") as (folder, is_made):
+        return next(folder.glob("RPMS/*/milter-moved-*.rpm")) if is_made else _build_rpm(folder)
+
+
+def _build_rpm(folder):
+    """Its package list is that of Red Hat's, so nothing is asked about it here."""
     if shutil.which("rpmbuild") is None:
         place.lacking("rpmbuild is needed: install the package rpm")
     _run(folder / "log", "tar", "xf", dist(), "--strip-components=2", "--wildcards", "*/contrib/milter-moved.spec", cwd=folder)

@@ -17,7 +17,7 @@ def build(folder):
     log = folder / "build.log"
     with open(log, "wb") as out:
         for command in ([source / "configure", "--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var",
-                         "--with-systemdsystemunitdir=/usr/lib/systemd/system"],
+                         "--with-systemdsystemunitdir=/usr/lib/systemd/system", "CFLAGS=-O0"],  # half the time of the test
                         ["make", f"-j{os.cpu_count()}"], ["make", "install", f"DESTDIR={staged}"]):
             if subprocess.run(command, cwd=made, stdout=out, stderr=out).returncode != 0:
                 raise AssertionError(f"{command[0]}: {log.read_text()[-3000:]}")
@@ -118,8 +118,11 @@ class Installed(unittest.TestCase):
         self.assertIn("\nmilter_moved_table_entries 1\n", written.read_text())
         self.assertEqual([path.name for path in written.parent.iterdir()], ["milter-moved.prom"])
         written.unlink()
-        self.machine.run("systemctl", "start", "milter-moved-metrics.timer")  # the minute after the boot is over, or soon will be
-        place.until(written.exists, "the timer starts it", 2 * place.PATIENCE)
+        sooner = self.machine.path("/etc/systemd/system/milter-moved-metrics.timer.d/sooner.conf")
+        sooner.parent.mkdir()
+        sooner.write_text("[Timer]\nOnActiveSec=0\n")  # not a minute after the boot
+        self.machine.shell("systemctl daemon-reload; systemctl start milter-moved-metrics.timer")
+        place.until(written.exists, "the timer starts it")
 
     def test_doctor_is_content(self):
         done = self.machine.run("movedctl", "doctor", check=False)

@@ -10,7 +10,7 @@ import unittest
 from lib import place
 from lib.load import Load
 from lib.machine import LIBRARIES, Machine, root
-from lib.package import build_rpm, changed, package
+from lib.package import changed, package, rpm
 
 CONF = "/etc/milter-moved/milter-moved.conf"
 MOVED = "551 5.1.6 User not local; please try <gone@new.example>"
@@ -246,16 +246,15 @@ class FromRpm(Walk):
         return self.machine.run("rpm", "-Uvh", "--nodeps", "--force", "/root/package.rpm", check=check)
 
     def steps(self):
-        built = build_rpm(self.folder)
         before = self.everything()
-        self.install(built)
+        self.install(rpm())
         self.assertEqual(self.machine.run("rpm", "--verify", "--nodeps", "milter-moved").stdout, "")
         self.machine.shell("systemctl daemon-reload; systemctl start milter-moved.socket milter-moved")
         self.machine.run("movedctl", "add", "gone@mx.old.example", "gone@new.example")
         self.machine.run("movedctl", "attach", "--yes", self.server)
         self.check(f"^{MOVED}$", "attached")
         self.machine.run("movedctl", "doctor")
-        self.under_load(lambda: self.install(built))
+        self.under_load(lambda: self.install(rpm()))
         self.machine.run("rpm", "-e", "milter-moved")
         self.check(self.unknown, "removed while attached: mail flows")
         self.assertEqual(self.everything() - before, {"/var/lib/milter-moved"})  # the table, and the users, are the administrator's
