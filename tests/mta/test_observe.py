@@ -3,13 +3,17 @@
 
 import contextlib
 import json
+import smtplib
 import unittest
 
 from lib import place
 from lib.daemon import Daemon
 from lib.postfix import Postfix
+from lib.stock import Stock
 from lib.smtp import Talk
 from lib.stock_sendmail import StockSendmail
+
+from mta.test_attach_postfix import place_in_queue
 
 MOVED = "551 5.1.6 User not local; please try <{}>"
 # Accounts that every Debian has: of the mailboxes asked about these alone are there.
@@ -61,6 +65,93 @@ class ObserveCase(unittest.TestCase):
 
     def test_sendmail(self):
         self.sees(StockSendmail)
+
+
+class Week(unittest.TestCase):
+    """movedctl attach --observe, and a week of mail: what would have been refused, to whom, and which entries met nobody."""
+
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.folder = self.stack.enter_context(place.folder())
+        self.days = self.folder / "days"
+        self.day(0)
+
+    def day(self, number):
+        self.days.write_text(str(number))
+        self.days.chmod(0o644)
+
+    def ctl(self, *args):
+        done = self.daemon.ctl(*args, env=self.env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def start(self, mta, group):
+        self.server = self.stack.enter_context(mta(self.folder / "m"))
+        self.daemon = Daemon(self.folder / "d", group=group, hits={"flush_interval": 1})
+        self.env = self.daemon.env = {**place.preloading("days", self.folder), "TEST_DAYS": str(self.days)}
+        if mta is Stock:
+            place_in_queue(self.daemon, self.server)
+        else:
+            self.server.start()
+        self.daemon.movedctl("init")
+        self.daemon.hold((PRESENT, "daemon@new.example"), (REMOVED, "removed@new.example"), ("idle@old.example", "idle@new.example"),
+                         ("@gone.example", ""))
+        self.stack.enter_context(self.daemon)
+
+    def attach(self, name):
+        before = self.replies("before@client.example")
+        done = self.daemon.ctl("attach", "--yes", "--observe", "--config-dir", self.server.conf, name, env=self.server.env)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        place.until(lambda: self.daemon.count("configuration read again") == 1, "the daemon observes", self.daemon.log)
+
+        def asks():
+            with contextlib.suppress(OSError, smtplib.SMTPException):  # it may be restarting itself
+                return self.replies("first@client.example") == before and self.observed() > 0
+        place.until(asks, "the mail server asks", self.daemon.log)
+        self.daemon.stop()
+        self.ctl("hits", "--clear", "--all")
+        self.daemon.start()
+        return before
+
+    def replies(self, sender):
+        said = []
+        for recipient in (PRESENT, REMOVED, UNKNOWN):
+            with self.server.stranger() as talk:
+                talk.mail(sender)
+                said.append(talk.rcpt(recipient))
+        return said
+
+    def observed(self):
+        return json.loads(self.daemon.movedctl("stats", "--json"))["observed.moved"]
+
+    def shows_a_week(self, before):
+        for day in range(7):
+            self.day(day)
+            self.assertEqual(self.replies("eva@client.example"), before)
+            self.assertEqual(self.replies(f"x@spam{day}.example"), before)
+            place.until(lambda: self.observed() == 4 * day + 4, f"day {day} is counted: {self.observed()}", self.daemon.log)
+            place.until(lambda: sum(row["count"] for row in self.hits()) == 4 * day + 4, f"day {day} is written: {self.hits()}")
+        for row in self.hits():
+            self.assertEqual((row["count"], row["strangers"]), (14, 8), row)
+            self.assertEqual([(sender["domain"], sender["mails"], sender["days"]) for sender in row["senders"]],
+                             [("client.example", 6, 7)])
+        self.assertEqual([row["old"] for row in self.hits()], [PRESENT, REMOVED])
+        stats = json.loads(self.ctl("stats", "--json"))
+        counted = {name: count for name, count in stats.items() if name.split(".")[0] in ("milter", "observed") and count}
+        self.assertEqual((stats["mode"], counted), ("observe", {"observed.moved": 28, "observed.not_listed": 14}))
+        self.assertEqual(sorted(self.ctl("hits", "--unused-for", "6d").split()), ["@gone.example", "idle@old.example"])
+
+    def hits(self):
+        return json.loads(self.ctl("hits", "--json"))
+
+    def test_postfix(self):
+        self.start(Stock, Postfix.group)
+        self.shows_a_week(self.attach("postfix"))
+
+    def test_sendmail(self):
+        self.start(StockSendmail, "root")
+        self.shows_a_week(self.attach("sendmail"))
 
 
 if __name__ == "__main__":
