@@ -18,12 +18,16 @@ const char *hits_day(char out[HITS_DAY_SIZE], uint64_t day)
     return out;
 }
 
-/* Prints text in so many columns. */
-static void print_padded(const char *text, int width)
+/* Prints text in so many columns. After a longer one the line goes on below, so that the columns stay aligned. */
+static void print_padded(const char *text, int indent, int width)
 {
     int columns = print_columns_of(text);
+    printf("%*s", indent, "");
     print_text(text);
-    printf("%*s", columns < width ? width - columns : 0, "");
+    if (columns > width)
+        printf("\n%*s", indent + width, "");
+    else
+        printf("%*s", width - columns, "");
 }
 
 static void print_bar(uint64_t part, uint64_t all)
@@ -75,7 +79,7 @@ static void print_columns(const char *old, const struct hit_row *row)
 {
     char first[HITS_DAY_SIZE], last[HITS_DAY_SIZE];
     uint64_t days = row->last > row->first ? row->last - row->first + 1 : 1;
-    print_padded(old, 32);
+    print_padded(old, 0, 32);
     if (row->count == 0) {
         puts("  no mail");
         return;
@@ -84,8 +88,7 @@ static void print_columns(const char *old, const struct hit_row *row)
            hits_day(first, row->first), hits_day(last, row->last));
     for (unsigned i = 0; i < row->slots; i++) {
         const struct hit_slot *slot = &row->slot[i];
-        fputs("  ", stdout);
-        print_padded(slot->domain, 26);
+        print_padded(slot->domain, 2, 26);
         printf(" %5" PRIu32 " ", slot->days);
         print_bar(slot->days, days);
         printf(" %8" PRIu64 "  %s\n", slot->mails, hits_day(last, slot->last));
@@ -229,7 +232,7 @@ static int print_sender(struct hits *hits, const struct sender *sender, uint32_t
     if (is_first)
         printf("%-24s %5s %*s %8s %7s  %s\n", "sender", "days", BAR, "", "mails", "entries",
                "last");
-    print_padded(domain, 24);
+    print_padded(domain, 0, 24);
     printf(" %5" PRIu32 " ", sender->days);
     print_bar(sender->days, most);
     printf(" %8" PRIu64 " %7" PRIu64 "  %s\n", sender->mails, sender->entries, last);

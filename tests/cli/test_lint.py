@@ -5,7 +5,6 @@ import concurrent.futures
 import contextlib
 import json
 import os
-import pty
 import socket
 import subprocess
 
@@ -37,16 +36,9 @@ class LintCase(MovedctlCase):
 
     def seen_by_a_person(self, *args, env=None):
         """What stands on a terminal in the end; there is something to be found."""
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(place.program("movedctl") + ["-c", str(self.daemon.conf), "lint", *args], stdout=theirs, stderr=theirs,
-                                   env={**os.environ, **(env or {})})
-        os.close(theirs)
-        shown = b""
-        with process, open(ours, "rb", buffering=0) as terminal, contextlib.suppress(OSError):  # EIO: it has ended
-            while chunk := terminal.read(10000):
-                shown += chunk
-        self.assertEqual(process.returncode, 1)
-        return shown.decode().replace("\r\n", "\n")
+        status, shown = self.daemon.on_terminal("lint", *args, env=env)
+        self.assertEqual(status, 1)
+        return shown
 
 
 PAST = "c@old.example,c@new.example,,,2020-01-01"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """milter-moved and movedctl as a test runs them: in a folder of their own, with a configuration written as a dict."""
 
+import contextlib
 import csv
 import fcntl
 import io
@@ -95,6 +96,18 @@ class Daemon:
         command = place.program("movedctl") + ["-c", str(self.conf), *map(str, args)]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=place.PATIENCE,
                               env={**os.environ, **(env or {})})
+
+    def on_terminal(self, *args, env=None):
+        """Runs movedctl; returns its exit status, and what stands on a terminal in the end."""
+        ours, theirs = os.openpty()
+        process = subprocess.Popen(place.program("movedctl") + ["-c", str(self.conf), *map(str, args)], stdout=theirs, stderr=theirs,
+                                   env={**os.environ, **(env or {})})
+        os.close(theirs)
+        shown = b""
+        with process, open(ours, "rb", buffering=0) as terminal, contextlib.suppress(OSError):  # EIO: it has ended
+            while chunk := terminal.read(10000):
+                shown += chunk
+        return process.returncode, shown.decode().replace("\r\n", "\n")
 
     def movedctl(self, *args, stdin=""):
         """Runs movedctl, which has to succeed; returns what it printed."""
