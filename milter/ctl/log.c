@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SHOWN 10 /* entries of a change, unless only this change is printed */
 
@@ -202,50 +201,10 @@ static int print_change(const struct change *change, void *data, struct error *e
     return rc;
 }
 
-/* ---- forgetting */
-
-static int drop_before(struct ctl *ctl, int64_t before, struct error *err)
-{
-    size_t dropped = 0;
-    struct table_edit *edit = ctl_edit_begin(ctl, err);
-    if (edit == NULL)
-        return -1;
-    if (table_edit_clear_log(edit, before, &dropped, err) != 0) {
-        table_edit_abort(edit);
-        return -1;
-    }
-    if (table_edit_commit(edit, err) != 0)
-        return -1;
-    printf("%zu %s deleted from the log\n", dropped, dropped == 1 ? "change" : "changes");
-    return 0;
-}
-
-/* The one use of the command that writes. */
-static int clear(struct ctl *ctl, char **args, struct error *err)
-{
-    int64_t before = INT64_MAX;
-    if (args[0] != NULL || ctl->options.json)
-        return error_set(err, EX_USAGE,
-                         "--clear deletes whole changes: use it alone or with --until T");
-    if (ctl->options.until != NULL &&
-        timestamp_parse(&before, ctl->options.until, time(NULL), err) != 0)
-        return error_at(err, "--until", 0);
-    table_free(ctl->table);
-    ctl->table = NULL;
-    if (table_open(&ctl->table, ctl->path, TABLE_WRITE, ctl->settings->fold_case, err) != 0)
-        return -1;
-    ctl_sign(ctl);
-    return drop_before(ctl, before, err);
-}
-
 static int log_changes(struct ctl *ctl, char **args, struct error *err)
 {
     struct query query = {.table = ctl->table};
     struct entry old;
-    if (ctl->options.clear)
-        return clear(ctl, args, err);
-    if (ctl->options.until != NULL)
-        return error_set(err, EX_USAGE, "--until requires --clear: use both");
     if (args[0] != NULL && (query.number = change_read_number(args[0])) == 0) {
         if (ctl_parse_old(ctl, args[0], &old, err) != 0)
             return -1;
@@ -260,7 +219,7 @@ static int log_changes(struct ctl *ctl, char **args, struct error *err)
 
 const struct command command_log = {
     .name = "log",
-    .usage = "log [--json] [OLD|NUMBER] | log --clear [--until T]",
+    .usage = "log [--json] [OLD|NUMBER]",
     .summary = "Print who changed what and when, with the previous values",
     .details = "Prints the newest change first, each with its first entries: added (+), changed\n"
                "(~), removed (-).\n"
@@ -271,14 +230,10 @@ const struct command command_log = {
                "The oldest changes are dropped to make room for new ones. A very large change is\n"
                "logged without its entries.\n"
                "\n"
-               "  --clear    delete all changes from the log, with their addresses. This is\n"
-               "             logged too. Deleted changes cannot be undone.\n"
-               "  --until T  with --clear: only changes made before T, 2026-09-01 or -30d\n"
-               "  --json     print an array of objects\n",
-    .example = "movedctl log alice@old.example\n"
-               "movedctl log --clear --until 2026-01-01",
+               "  --json  print an array of objects\n",
+    .example = "movedctl log alice@old.example",
     .operands = "OLD",
-    .takes = "json clear until",
+    .takes = "json",
     .most = 1,
     .opens = TABLE_TO_READ,
     .run = log_changes,

@@ -257,8 +257,7 @@ static int drop_oldest(MDB_cursor *cursor, const struct change *last, uint64_t o
 /* Finds the last change, and drops old ones to make room. */
 static int find_place(struct table_edit *edit, struct change *last, uint64_t octets)
 {
-    *last = edit->log_end;
-    int rc = edit->clears ? 0 : last_head(edit->cursor, last);
+    int rc = last_head(edit->cursor, last);
     if (rc == 0)
         rc = drop_oldest(edit->cursor, last, octets);
     return rc == MDB_NOTFOUND ? 0 : rc;
@@ -282,20 +281,6 @@ int changelog_write(struct table_edit *edit)
     change->octets_end = last.octets_end + change->octets;
     change->records_end = last.records_end + change->records;
     return rc == 0 ? put_head(edit, change) : rc;
-}
-
-int table_edit_clear_log(struct table_edit *edit, int64_t before, size_t *dropped,
-                         struct error *err)
-{
-    struct change first;
-    int rc = last_head(edit->cursor, &edit->log_end);
-    *dropped = 0;
-    while (rc == 0 && (rc = first_head(edit->cursor, &first)) == 0 && first.when < before) {
-        rc = drop_change(edit->cursor, first.number);
-        (*dropped)++;
-    }
-    edit->clears = *dropped > 0;
-    return rc == 0 || rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, edit->table, rc);
 }
 
 /* ---- reading */

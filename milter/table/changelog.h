@@ -48,10 +48,4 @@ int changelog_each_entry(struct table *table, uint64_t number,
 int table_edit_undo(struct table_edit *edit, uint64_t number, struct change *undone,
                     struct error *err);
 
-/* Drops the oldest changes, those made before this moment; all of them with INT64_MAX. If any are dropped, this is
- * logged as a change without entries, which keeps their numbers from being used again. Returns 0 with *dropped, their
- * number; or -1 with err, and then abort the edit. */
-int table_edit_clear_log(struct table_edit *edit, int64_t before, size_t *dropped,
-                         struct error *err);
-
 #endif

@@ -96,7 +96,7 @@ static int write_change(struct table_edit *edit)
 {
     const struct change *change = &edit->change;
     int rc = 0;
-    if (change->added + change->changed + change->removed == 0 && !edit->clears)
+    if (change->added + change->changed + change->removed == 0)
         return 0;
     if (edit->format < TABLE_FORMAT)
         rc = table_put_metas(edit->txn, edit->table, TABLE_FORMAT);

@@ -68,8 +68,6 @@ struct table_edit {
     struct change change; /* for the log: the counts so far */
     unsigned char *items; /* of the change; NULL, with change.held false, once they are too many */
     size_t used, size;    /* of items, in octets */
-    bool clears;          /* old changes are dropped from the log; log_end was the last one */
-    struct change log_end;
 };
 
 /* A table that is not open yet; or NULL with err. Give it to table_free. */

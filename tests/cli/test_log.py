@@ -78,26 +78,6 @@ class Log(MovedctlCase):
         self.assertTrue(self.log()[0]["command"].startswith("add --gone --note xxx"))
 
 
-class Forgetting(MovedctlCase):
-    def test_nothing_of_the_addresses_is_left_in_the_log(self):
-        self.movedctl("add", "al@old.example", "al@new.example")
-        self.movedctl("del", "al@old.example")
-        self.movedctl("add", "bo@old.example", "bo@new.example")
-        self.assertEqual(self.movedctl("log", "--clear", "--until", "2026-01-01"), "0 changes deleted from the log\n")
-        self.assertEqual(len(self.movedctl("log").splitlines()), 6)
-        self.assertEqual(self.movedctl("log", "--clear"), "3 changes deleted from the log\n")
-        self.assertRegex(self.movedctl("log"), r"\Achange 4 of \S+ by \S+: log --clear\n\Z")
-        self.assertEqual(json.loads(self.movedctl("log", "--json"))[0]["entries"], [])
-        self.refused(65, "has changed no entry", "undo")
-        self.assertEqual(len(self.movedctl("list").splitlines()), 1)
-
-    def test_what_makes_no_sense(self):
-        self.movedctl("add", "al@old.example", "al@new.example")
-        self.refused(64, "--clear deletes whole changes", "log", "--clear", "al@old.example")
-        self.refused(64, "--until requires --clear", "log", "--until", "2026-01-01")
-        self.refused(65, "--until: ", "log", "--clear", "--until", "soon")
-        self.assertEqual(len(self.movedctl("log").splitlines()), 2)
-
 
 class Undo(MovedctlCase):
     def test_each_kind_of_change_and_back(self):

@@ -507,40 +507,6 @@ START_TEST(a_table_that_is_none_any_more_is_neither_written_nor_read)
 }
 END_TEST
 
-static size_t clear(int64_t before)
-{
-    struct error err;
-    size_t dropped;
-    struct table_edit *edit = edit_begin();
-    ck_assert_int_eq(table_edit_clear_log(edit, before, &dropped, &err), 0);
-    commit(edit);
-    return dropped;
-}
-
-START_TEST(what_is_forgotten_leaves_one_change)
-{
-    ck_assert_uint_eq(clear(INT64_MAX), 0);
-    ck_assert_str_eq(changes(), "");
-    put("a", "x");
-    put("b", "x");
-    del("a");
-    ck_assert_uint_eq(clear(last_change().when - 3600), 0);
-    ck_assert_str_eq(changes(), "3 a:x>-\n2 b:->x\n1 a:->x\n");
-    ck_assert_uint_eq(clear(INT64_MAX), 3);
-    ck_assert_str_eq(changes(), "4\n");
-    ck_assert_uint_eq(count(), 1);
-    undo_refused("has changed no entry");
-    del("b");
-    ck_assert_str_eq(changes(), "5 b:x>-\n4\n");
-    ck_assert_uint_eq(count(), 0);
-    ck_assert_uint_eq(clear(INT64_MAX), 2); /* nothing stands behind the log */
-    ck_assert_str_eq(changes(), "6\n");
-    put("c", "x");
-    ck_assert_uint_eq(undo().number, 7);
-    ck_assert_uint_eq(count(), 0);
-}
-END_TEST
-
 Suite *changelog_suite(void)
 {
     Suite *suite = suite_create("changelog");
@@ -560,7 +526,6 @@ Suite *changelog_suite(void)
     tcase_add_test(tcase, the_first_change_of_an_older_table_makes_it_one_of_this_format);
     tcase_add_test(tcase, a_table_that_has_become_newer_is_neither_written_nor_read);
     tcase_add_test(tcase, a_table_that_is_none_any_more_is_neither_written_nor_read);
-    tcase_add_test(tcase, what_is_forgotten_leaves_one_change);
     suite_add_tcase(suite, tcase);
     return suite;
 }
