@@ -193,6 +193,39 @@ class Prometheus(unittest.TestCase):
             done = subprocess.run([promtool, *words], input=text, capture_output=True, text=True, timeout=place.PATIENCE)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
+    def test_the_dashboard_is_one_that_grafana_imports(self):
+        """As its documentation of the dashboard JSON model says; the expressions are those that promtool takes."""
+        board = json.loads((place.SOURCE / "contrib/grafana/milter-moved.json").read_text())
+        self.assertIsInstance(board["schemaVersion"], int)
+        self.assertRegex(board["uid"], r"\A[A-Za-z0-9_-]{1,40}\Z")
+        self.assertIsNone(board.get("id"))  # the number is Grafana's own
+        variables = {variable["name"]: variable for variable in board["templating"]["list"]}
+        self.assertEqual((variables["datasource"]["type"], variables["datasource"]["query"]), ("datasource", "prometheus"))
+        source = {"type": "prometheus", "uid": "${datasource}"}
+        self.assertEqual([variable["datasource"] for variable in variables.values() if variable["type"] == "query"], [source])
+        panels, taken, rules = board["panels"], set(), []
+        self.assertEqual(len({panel["id"] for panel in panels}), len(panels))
+        for panel in panels:
+            where = panel["gridPos"]
+            cells = {(x, y) for x in range(where["x"], where["x"] + where["w"]) for y in range(where["y"], where["y"] + where["h"])}
+            self.assertTrue(cells and not cells & taken and max(x for x, y in cells) < 24, f"{panel['title']}: its place")
+            taken |= cells
+            self.assertIn(panel["type"], ("stat", "timeseries"))
+            self.assertEqual(panel["datasource"], source, panel["title"])
+            self.assertIn("defaults", panel["fieldConfig"])
+            self.assertEqual(len({target["refId"] for target in panel["targets"]}), len(panel["targets"]), panel["title"])
+            for target in panel["targets"]:
+                used = set(re.findall(r"\$\{?(\w+)", target["expr"] + target.get("legendFormat", "")))
+                self.assertLessEqual(used - {"__rate_interval"}, set(variables), panel["title"])
+                expression = target["expr"].replace("$__rate_interval", "5m").replace("$instance", ".*")
+                rules.append({"record": f"panel:{panel['id']}:{target['refId']}", "expr": expression})
+        self.assertTrue(rules)
+        file = self.folder / "panels.json"  # which is YAML too
+        file.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
+        done = subprocess.run([place.unpacked("prometheus") / "usr/bin/promtool", "check", "rules", file], capture_output=True, text=True,
+                              timeout=place.PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_each_metric_of_the_alerts_and_the_dashboard_exists(self):
         known = {name.split("{")[0] for name in self.read()}
         for path in ("contrib/prometheus/milter-moved.rules.yml", "contrib/grafana/milter-moved.json"):
