@@ -16,11 +16,9 @@
 #define STOP_MS       2000
 
 static struct {
-    struct hit_file *file; /* NULL: not open */
-    char table[PATH_MAX];  /* its */
-    uint32_t day;          /* that was noted in it */
-    uint32_t swept;        /* the day on which all rows were looked at */
-    bool paused;           /* the file says that nothing is counted */
+    uint32_t day;   /* that is noted in hits/; 0: none, or hits/ could not be written since */
+    uint32_t swept; /* the day on which all rows were looked at */
+    char paused[PATH_MAX]; /* the table whose hits/ says that nothing is counted; "": none */
     uint64_t told;         /* mails lost that a line has told of */
     time_t said;           /* on the monotonic clock; 0: never */
     int stop, stopped;     /* descriptors of eventfd(2) */
@@ -49,28 +47,6 @@ static void say(const struct error *err)
     writer.told = lost;
 }
 
-static void close_file(void)
-{
-    hit_file_free(writer.file);
-    writer.file = NULL;
-    writer.day = 0;
-}
-
-static int open_file(const struct service_hits *hits, struct error *err)
-{
-    if (writer.file != NULL &&
-        (strcmp(writer.table, hits->table) != 0 || hit_file_check(writer.file, err) != 0))
-        close_file();
-    if (writer.file != NULL)
-        return 0;
-    memcpy(writer.table, hits->table, sizeof writer.table);
-    if (hit_file_open(&writer.file, hits->table, TABLE_WRITE, err) != 0) {
-        writer.file = NULL;
-        return -1;
-    }
-    return 0;
-}
-
 /* ---- what the table says */
 
 static int lend(void *unused, int (*use)(struct table *table, void *data), void *data)
@@ -79,15 +55,14 @@ static int lend(void *unused, int (*use)(struct table *table, void *data), void 
     return service_use_table(use, data);
 }
 
-static int tend(const struct service_hits *hits, struct error *err)
+static int tend(struct hit_file *file, const struct service_hits *hits, struct error *err)
 {
     struct hit_place place = {.length = 0};
-    int rc = hit_file_follow(writer.file, lend, NULL, today(), err);
+    int rc = hit_file_follow(file, lend, NULL, today(), err);
     if (rc != 0 || writer.swept == today())
         return rc;
     writer.swept = today();
-    while ((rc = hit_file_sweep(writer.file, lend, NULL, &place, today(), hits->rules.keep, err)) >
-           0)
+    while ((rc = hit_file_sweep(file, lend, NULL, &place, today(), hits->rules.keep, err)) > 0)
         continue;
     return rc;
 }
@@ -101,7 +76,19 @@ static int is_open(struct table *table, void *unused)
     return 1;
 }
 
-static int write_hits(const struct service_hits *hits, struct error *err)
+/* Of what was taken, and what the table says. */
+static int write_taken(struct hit_file **file, const struct service_hits *hits,
+                       const struct hit *taken, size_t count, uint64_t lost, struct error *err)
+{
+    int rc = hit_file_open(file, hits->table, TABLE_WRITE, err);
+    if (rc == 0 && writer.day > 0)
+        hit_file_goes_on(*file);
+    if (rc == 0 && (count > 0 || lost > 0 || writer.day != today()))
+        rc = hit_file_write(*file, taken, count, lost, today(), &hits->rules, err);
+    return rc;
+}
+
+static int write_hits(struct hit_file **file, const struct service_hits *hits, struct error *err)
 {
     size_t count;
     uint64_t lost, mails = 0;
@@ -109,13 +96,11 @@ static int write_hits(const struct service_hits *hits, struct error *err)
     /* Without a table there is no folder, and nobody is answered by an entry. */
     if (count == 0 && lost == 0 && service_use_table(is_open, NULL) == 0)
         return 0;
-    int rc = open_file(hits, err);
-    if (rc == 0 && (count > 0 || lost > 0 || writer.day != today()))
-        rc = hit_file_write(writer.file, taken, count, lost, today(), &hits->rules, err);
+    int rc = write_taken(file, hits, taken, count, lost, err);
     if (rc == 0) {
         hits_queue_noted(lost);
         writer.day = today();
-        return tend(hits, err);
+        return tend(*file, hits, err);
     }
     for (size_t i = 0; i < count; i++)
         mails += taken[i].mails;
@@ -124,34 +109,35 @@ static int write_hits(const struct service_hits *hits, struct error *err)
 }
 
 /* hits/ is not made where nothing was counted before. */
-static int note_pause(const struct service_hits *hits, struct error *err)
+static int note_pause(struct hit_file **file, const struct service_hits *hits, struct error *err)
 {
-    struct hit_file *there;
-    close_file(); /* first: LMDB's locks are the process's, not the handle's */
-    if (hit_file_open(&there, hits->table, TABLE_READ, err) != 0)
+    if (hit_file_open(file, hits->table, TABLE_READ, err) != 0)
         return -1;
-    hit_file_free(there);
-    return open_file(hits, err) == 0 ? hit_file_pause(writer.file, err) : -1;
+    hit_file_free(*file); /* first: LMDB's locks are the process's, not the handle's */
+    *file = NULL;
+    return hit_file_open(file, hits->table, TABLE_WRITE, err) == 0 ? hit_file_pause(*file, err)
+                                                                   : -1;
 }
 
 /* Where hits.enabled is false. */
-static void pause_writing(const struct service_hits *hits)
+static int pause_writing(struct hit_file **file, const struct service_hits *hits, struct error *err)
 {
-    struct error err;
     size_t count;
     uint64_t lost;
     (void)hits_queue_take(&count, &lost);
     hits_queue_noted(lost);
-    if (writer.paused && strcmp(writer.table, hits->table) == 0)
-        return;
-    writer.paused = note_pause(hits, &err) == 0;
-    close_file();
-    if (!writer.paused && err.status != EX_NOINPUT)
-        say(&err);
+    writer.day = 0;
+    if (strcmp(writer.paused, hits->table) == 0)
+        return 0;
+    if (note_pause(file, hits, err) != 0)
+        return err->status == EX_NOINPUT ? 0 : -1;
+    memcpy(writer.paused, hits->table, sizeof writer.paused);
+    return 0;
 }
 
 struct flush {
     const struct service_hits *hits;
+    struct hit_file *file;
     int rc;
     struct error err;
 };
@@ -159,12 +145,14 @@ struct flush {
 static void *write_alone(void *data)
 {
     struct flush *flush = data;
-    flush->rc = write_hits(flush->hits, &flush->err);
+    flush->rc = flush->hits->enabled ? write_hits(&flush->file, flush->hits, &flush->err)
+                                     : pause_writing(&flush->file, flush->hits, &flush->err);
     return NULL;
 }
 
 /* In a thread of its own: a fault inside LMDB can leave it with the write lock of hits/, a robust mutex. The lock becomes
- * free when the thread ends, and before that the file must not be closed (pthread_mutexattr_setrobust(3)). */
+ * free when the thread ends, and before that the file must not be closed (pthread_mutexattr_setrobust(3)). It is closed after
+ * each flush, for LMDB keeps the memory of all pages that a transaction has written until then. */
 static int write_in_thread(const struct service_hits *hits, struct error *err)
 {
     pthread_t thread;
@@ -173,6 +161,7 @@ static int write_in_thread(const struct service_hits *hits, struct error *err)
     if (rc != 0)
         return error_set(err, EX_OSERR, "cannot start a thread: %s", strerror(rc));
     pthread_join(thread, NULL);
+    hit_file_free(flush.file);
     *err = flush.err;
     return flush.rc;
 }
@@ -180,9 +169,10 @@ static int write_in_thread(const struct service_hits *hits, struct error *err)
 static void flush(const struct service_hits *hits)
 {
     struct error err;
-    writer.paused = false;
+    if (hits->enabled)
+        writer.paused[0] = '\0';
     if (write_in_thread(hits, &err) != 0) {
-        close_file();
+        writer.day = 0;
         say(&err);
     } else if (hits_queue_lost() > writer.told) {
         error_set(&err, EX_TEMPFAIL,
@@ -201,12 +191,8 @@ static void *run(void *unused)
         ends = poll(&stop, 1, hits.interval_s * 1000) > 0;
         service_describe_hits(&hits);
         hits_queue_enable(hits.enabled);
-        if (hits.enabled)
-            flush(&hits);
-        else
-            pause_writing(&hits);
+        flush(&hits);
     }
-    close_file();
     (void)eventfd_write(writer.stopped, 1);
     return NULL;
 }

@@ -183,8 +183,10 @@ int hit_file_open(struct hit_file **out, const char *table, enum table_mode mode
     }
     if (rc == 0)
         rc = hit_file_check(file, err);
-    if (rc == 0)
-        rc = hit_file_do(file, mode == TABLE_READ ? MDB_RDONLY : 0, nothing, NULL, err);
+    if (rc == 0 &&
+        mode ==
+            TABLE_READ) /* not to write: a fault would leave the lock held when the file is closed */
+        rc = hit_file_do(file, MDB_RDONLY, nothing, NULL, err);
     if (rc == 0)
         *out = file;
     else

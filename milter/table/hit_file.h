@@ -52,12 +52,11 @@ struct hit_rules {
 /* Mails of one sender domain to one entry on one day. */
 struct hit {
     const char *key; /* of the entry: record_key */
-    size_t key_length;
     /* As the client wrote it; "" where the sender has none, "<>" for the null reverse-path */
     const char *domain;
-    size_t domain_length;
-    uint64_t mails;
+    uint16_t key_length, domain_length;
     uint32_t day;
+    uint64_t mails;
 };
 
 struct hit_file; /* used by one thread at a time; open it after fork(2) */
@@ -67,6 +66,9 @@ struct hit_file; /* used by one thread at a time; open it after fork(2) */
 int hit_file_open(struct hit_file **out, const char *table, enum table_mode mode,
                   struct error *err);
 void hit_file_free(struct hit_file *file); /* NULL is fine */
+
+/* Notes that counting has gone on since hits/ was last written by this process: a day that is left out is the clock's. */
+void hit_file_goes_on(struct hit_file *file);
 
 /* Whether the files in the folder are the ones that are open, and whole; as table_check. */
 int hit_file_check(struct hit_file *file, struct error *err);

@@ -29,6 +29,11 @@ static void note_alive(struct hit_file *file, uint64_t today)
     state->alive = today;
 }
 
+void hit_file_goes_on(struct hit_file *file)
+{
+    file->goes_on = true;
+}
+
 uint32_t hit_window(const struct hit_state *state, uint32_t days, uint32_t today)
 {
     return today >= days + state->began ? today - days : 0;

@@ -218,7 +218,6 @@ class Unused(HitsCase):
         self.ctl("del", "-", stdin=named)
         self.assertEqual(self.ctl("list").count("\n"), 3)
         self.ctl("add", "bo@old.example", "bo@new.example")
-        self.assertEqual(self.hits("bo@old.example")["bo@old.example"]["count"], 4)  # until the change log is read
         self.assertEqual(self.ctl("hits", "--unused-for", "30d"), "")
         self.assertEqual(self.hits("bo@old.example")["bo@old.example"]["count"], 0)
 

@@ -410,6 +410,7 @@ START_TEST(what_is_cleared_counts_from_today)
     ck_assert_int_eq(hit_file_remove(scratch_table, &err), 0);
     ck_assert_int_eq(hit_file_check(file, &err), -1);
     reopen();
+    write_hits(NULL, 0, START + 9);
     ck_assert_uint_eq(row_of("bo").count, 0);
 }
 END_TEST
