@@ -2,9 +2,10 @@
 /* tests/bench/load.c: asks a milter for as long as it is told to, from many connections at once, each with one question
  * under way, and checks every reply. It asks as Postfix does (src/milter/milter8.c): in front of each event, and in
  * one write with it, go the macros that the milter wants.
- * usage: load SOCKET CONNECTIONS SECONDS ENTRIES EXPECT
+ * usage: load SOCKET CONNECTIONS SECONDS ENTRIES EXPECT [RATE]
  *   ENTRIES  recipients are u0000000@old.example up to this number, all of them moved
  *   EXPECT   own: the reply is u…@new.example; fixed: fixed@new.example
+ *   RATE     at most so many replies a second
  * prints: replies a second, median and 99th percentile of the latency in microseconds, wrong replies */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -195,6 +196,14 @@ static void open_session(struct connection *c, const char *path)
         fail("reply to the connection");
 }
 
+/* Waits until as many replies are due as have come. */
+static void pace(uint64_t start, double rate)
+{
+    uint64_t now = now_ns(), due = start + (uint64_t)((double)replies / rate * 1e9);
+    if (now < due)
+        nanosleep(&(struct timespec){0, (long)(due - now)}, NULL);
+}
+
 static int by_size(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -203,12 +212,13 @@ static int by_size(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6)
+    if (argc != 6 && argc != 7)
         return EXIT_FAILURE;
     unsigned count = (unsigned)atoi(argv[2]);
     double seconds = atof(argv[3]);
     entries = (unsigned)atoi(argv[4]);
     fixed = strcmp(argv[5], "fixed") == 0;
+    double rate = argc == 7 ? atof(argv[6]) : 0;
     struct connection *connections = calloc(count, sizeof *connections);
     struct epoll_event events[256];
     samples = malloc(SAMPLES_MAX * sizeof *samples);
@@ -232,6 +242,8 @@ int main(int argc, char **argv)
         for (int i = 0; i < ready; i++)
             if (take(events[i].data.ptr))
                 ask(events[i].data.ptr);
+        if (rate > 0)
+            pace(start, rate);
     }
     double took = (double)(now_ns() - start) / 1e9;
     qsort(samples, sample_count, sizeof *samples, by_size);
