@@ -96,6 +96,23 @@ static int choose_abroad(struct exam *exam, struct error *err)
     return exam->evidence.server.xclient ? add_asked(&exam->evidence, &asked, err) : 0;
 }
 
+void exam_ask_rules(struct exam *exam)
+{
+    struct asked asked = {.recipient = ABROAD, .abroad = true, .finding = -1};
+    struct error err;
+    bool relays;
+    if (exam->view == NULL || exam->specialist->relays == NULL || exam->evidence.server.xclient ||
+        exam->evidence.domain_count == 0 ||
+        exam->specialist->relays(exam->view, ABROAD, &relays, &err) != 0)
+        return;
+    asked.well = !relays;
+    asked.got.code = relays ? 250 : 550;
+    snprintf(asked.got.first, sizeof asked.got.first, "%s",
+             relays ? "250 by its rules" : "550 by its rules");
+    snprintf(asked.got.text, sizeof asked.got.text, "%s", asked.got.first);
+    (void)add_asked(&exam->evidence, &asked, &err);
+}
+
 int exam_choose(struct exam *exam, struct error *err)
 {
     const struct evidence *evidence = &exam->evidence;

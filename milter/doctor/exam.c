@@ -149,6 +149,8 @@ static int examine(struct exam *exam, struct error *err)
         if (rc != 0)
             return -1;
         exam_ask(exam);
+        if (*recipients == NULL)
+            exam_ask_rules(exam);
     }
     if (exam->view != NULL)
         exam_configuration(exam);

@@ -81,6 +81,9 @@ void exam_greet(struct exam *exam);
 /* Asks it about all recipients, and judges each reply. */
 void exam_ask(struct exam *exam);
 
+/* Asks its rules about a stranger's mail to somebody elsewhere, where no session can: one more recipient. */
+void exam_ask_rules(struct exam *exam);
+
 /* ---- explain.c */
 
 /* Looks for each symptom of the mail server's configuration. */

@@ -36,8 +36,6 @@ static bool is_port_without_us(const struct subject *subject)
     if (own == NULL || !sendmail_find_us(subject->view, &us))
         return false;
     own += strlen(key);
-    fact_set(subject->facts, "filter", "%s", us.name);
-    fact_set(subject->facts, "own", "%.*s", (int)strcspn(own, ", "), own);
     return !sendmail_list_has(own, strcspn(own, ", "), us.name);
 }
 
@@ -254,18 +252,28 @@ static bool lacks_mailbox(const struct subject *subject)
            asked_has_codes(subject->asked, "550 5.1.1");
 }
 
+static bool is_open(const struct subject *subject)
+{
+    return subject->view != NULL && subject->asked->abroad;
+}
+
 /* What stands in sendmail.cf alone is lost, and attach refuses while it differs from sendmail.mc. */
 #define REBUILD_AND_ATTACH "$ ${rebuild}\n$ ${attach}\n$ ${restart_mta}"
 
 /* clang-format off */
 static const struct symptom symptoms[] = {
+    {"open-relay", FAULT, OF_REPLY, is_open, NULL,
+     "DANGEROUS: the rules of Sendmail take mail of a stranger (${stranger}) to a domain that nobody serves. It relays for "
+     "everybody.",
+     "In ${dir}/sendmail.mc take out FEATURE(`promiscuous_relay'), or what else lets strangers relay (RELAY in the access "
+     "map, a relay domain), and:\n"
+     "$ ${rebuild}\n$ ${restart_mta}"},
     {"not-attached", FAULT, OF_SERVER, is_not_attached, shows_wrong,
      "Sendmail has no milter-moved among its InputMailFilters (${milters}).",
      REBUILD_AND_ATTACH},
     {"port-without-milter", FAULT, OF_SERVICE, is_port_without_us, shows_accepted,
      "A port has a list of milters of its own, without milter-moved: ${service}.",
-     "In ${dir}/sendmail.mc add ;${filter} to InputMailFilters=${own} of that DAEMON_OPTIONS, and:\n"
-     "$ ${rebuild}\n$ ${restart_mta}"},
+     REBUILD_AND_ATTACH},
     {"map-missing", FAULT, OF_SERVER, lacks_map, shows_unknown,
      "Sendmail does not ask the map reply of milter-moved: a mailbox that was removed is unknown, and no "
      "milter is asked.",
@@ -317,7 +325,7 @@ static const struct symptom symptoms[] = {
      "Start that milter: its log names it ('to error state')."},
     {"lookup-failed", FAULT, OF_REPLY, misses_lookup, NULL,
      "Sendmail cannot ask the map reply: ${got}. milter-moved itself answers on its lookup socket.",
-     "It has to be able to open ${lookups}: see to the modes of the socket and of the folders above."},
+     "It has to be able to enter the folders above ${lookups}. The socket itself is made again by:\n${restart_daemon}"},
     {NULL, NOTE, OF_SERVER, NULL, NULL, NULL, NULL},
 };
 /* clang-format on */
@@ -327,6 +335,7 @@ const struct specialist sendmail_specialist = {
     .look_free = sendmail_look_free,
     .services = sendmail_services,
     .classify = sendmail_classify_domains,
+    .relays = sendmail_relays,
     .tell = sendmail_tell,
     .symptoms = symptoms,
 };

@@ -155,8 +155,8 @@ static int ask_rules(const struct sendmail_view *view, struct evidence *evidence
         domains[count++] = domain;
     }
     if (rc == 0 && count > 0)
-        rc = sendmail_ask(denied, view->path, "check_rcpt", listed ? "" : "movedctl-doctor@", names,
-                          count, err);
+        rc = sendmail_ask(denied, SENDMAIL_DENIES, view->path, "check_rcpt",
+                          listed ? "" : "movedctl-doctor@", names, count, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
         domains[i]->kind = denied[i] ? SENDMAIL_DENIED : SENDMAIL_SERVED;
     free(names);
@@ -171,6 +171,16 @@ int sendmail_classify_domains(const void *view, struct evidence *evidence, struc
 {
     int rc = ask_rules(view, evidence, false, err);
     return rc == 0 ? ask_rules(view, evidence, true, err) : rc;
+}
+
+int sendmail_relays(const void *looked_at, const char *recipient, bool *relays, struct error *err)
+{
+    const struct sendmail_view *view = looked_at;
+    bool refused;
+    int rc =
+        sendmail_ask(&refused, SENDMAIL_REFUSES, view->path, "check_rcpt", "", &recipient, 1, err);
+    *relays = rc == 0 && !refused;
+    return rc;
 }
 
 /* ---- for doctor */

@@ -26,6 +26,7 @@ void *sendmail_look(const struct evidence *evidence, struct error *err);
 void sendmail_look_free(void *looked_at);
 int sendmail_services(void *view, const struct server_state *server, int *asked);
 int sendmail_classify_domains(const void *view, struct evidence *evidence, struct error *err);
+int sendmail_relays(const void *view, const char *recipient, bool *relays, struct error *err);
 void sendmail_tell(const struct subject *subject);
 
 /* The value of the last line that begins so, which is the one that counts; "" for none, or if view is NULL.

@@ -59,6 +59,10 @@ struct specialist {
     /* Sets the kind of each domain of the evidence, for the symptoms. Returns 0, or -1 with err. */
     int (*classify)(const void *view, struct evidence *evidence, struct error *err);
 
+    /* Asks its rules whether they take a stranger's mail to the recipient, where no session can ask as a stranger. Returns 0,
+     * or -1 with err. NULL: a session can (XCLIENT). */
+    int (*relays)(const void *view, const char *recipient, bool *relays, struct error *err);
+
     /* Sets the facts about the server, service and domain of the subject, whose view may be NULL. */
     void (*tell)(const struct subject *subject);
 

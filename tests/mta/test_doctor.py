@@ -803,6 +803,18 @@ class OneSendmail(Doctor):
         self.daemon.hold(("bin@old.example", "sys@old.example", "forward"))
         self.assertEqual(self.doctor(status=0)["findings"], [])
 
+    def test_an_open_relay(self):
+        self.start()
+        self.assertTrue(self.doctor(status=0)["got"][ABROAD]["well"])
+        mc = self.sendmail.mc.read_text()
+        self.sendmail.mc.write_text(mc.replace("FEATURE(`delay_checks'", "FEATURE(`promiscuous_relay')dnl\nFEATURE(`delay_checks'", 1))
+        self.sendmail.stop()
+        self.sendmail.rebuild()
+        self.sendmail.start()
+        self.assertEqual(self.assertExplains(self.doctor(status=1), "open-relay", ABROAD, "promiscuous_relay")["weight"], "fault")
+        self.sendmail.mc.write_text(mc)
+        self.sendmail.rebuild()
+
     def test_refused_recipients_that_are_slowed_down(self):
         self.start("define(`confBAD_RCPT_THROTTLE', `1')dnl\n")
         self.assertEqual(self.doctor(status=0)["of"]["error-limits"]["weight"], "note")

@@ -159,6 +159,7 @@ POSTFIX = (
     ("open-relay", "postconf -e 'mynetworks = 127.0.0.0/8 198.51.100.0/24'"),
     ("empty-pipemap", "movedctl -c {c} detach --yes --config-dir {d} postfix; postconf -e 'smtpd_recipient_restrictions = permit_mynetworks, "
      "check_recipient_access pipemap:{{$moved_listed, static:OK}}, reject_unauth_destination'"),
+    ("proxy-read-maps", f"postconf -e 'local_recipient_maps = {UNLISTED} proxy:socketmap:unix:{{q}}/lookup.sock:listed' 'virtual_alias_maps ='"),
     ("tls-wanted", "postconf -e 'smtpd_tls_security_level = encrypt'"),
 )
 
@@ -245,6 +246,18 @@ class OnPostfix(PostfixMends):
         self.daemon.configure(replies={"moved": "551 5.1.6 Has moved; please try <${new}>"})
         self.content("other-words")
 
+    def test_a_daemon_with_another_table(self):
+        self.daemon.stop()
+        self.daemon.configure(table=str(self.folder / "other"))
+        self.daemon.movedctl("init")
+        self.daemon.start()
+        self.daemon.configure(table=str(self.daemon.table))
+        self.content("daemon-differs")
+
+    def test_as_another_client(self):
+        self.run_("postconf -e smtpd_authorized_xclient_hosts=; postfix reload")
+        self.mends("no-xclient", "--as", "192.0.2.7")
+
     def test_no_lookup_socket(self):
         lookups = self.daemon.lookups
         self.daemon.configure(lookup_socket="")
@@ -302,10 +315,11 @@ class OnPostfix(PostfixMends):
     def test_another_milter_and_another_table_that_do_not_answer(self):
         for name, break_it, mend in (
                 ("other-milter", "postconf -e 'smtpd_milters = inet:127.0.0.1:9 $moved_milter'", "postconf -e 'smtpd_milters = $moved_milter'"),
+                ("relocated-answers", "postconf -e 'relocated_maps = inline:{{gone@old.example=gone@elsewhere.example}}'", "postconf -X relocated_maps"),
                 ("lookup-failed", f"postconf -e 'local_recipient_maps = socketmap:unix:none:x {UNLISTED} $moved_listed' 'virtual_alias_maps ='",
                  f"postconf -e 'local_recipient_maps = {UNLISTED} $moved_listed' 'virtual_alias_maps = $moved_listed'")):
             self.run_(break_it + "; postconf -e milter_default_action=tempfail; postfix reload")
-            self.hears("4")
+            self.hears(("4", "550 5.1.6"))
             self.mends(name, "--domain", "old.example", by_hand=lambda line, mend=mend: not line.startswith("$") and not self.run_(mend))
 
 
@@ -322,6 +336,37 @@ class OutsideTheChroot(PostfixMends):
         self.hears("451 ", "daemon@old.example")
         self.daemon.address = self.server.folder / "queue/milter-moved/milter.sock"
         self.content("socket-out-of-chroot")
+
+
+
+# Those that no test here carries out, and why.
+ELSEWHERE = {
+    "catch-all": "it has no mend", "relays-for-us": "it has no mend", "table-empty": "the entries are the administrator's own",
+    "server-down": "its mend is to start the mail server", "daemon-version": "there is one version here",
+    "selinux": "there is no SELinux here", "follow": "tests/follow has the store", "follow-late": "it ends by itself",
+    "follow-skipped": "its mend is to look", "other-configuration": "its mend is another host",
+    "no-configuration": "its mend is to be root", "daemon-unseen": "its mend is to be root", "daemon-unknown": "its mend is to be root",
+    "login-wanted": "its mend is another port", "session-ended": "a server of other makers; Postfix has error-limits",
+    "unknown-first": "a server whose configuration is not here", "not-heard": "a server whose configuration is not here",
+    "greylisted": "its mend is in another program", "restricted": "its mend is in another program",
+    "deferred": "its mend is in another program", "another-answered": "its mend is in another program",
+}
+
+
+class EachSymptom(unittest.TestCase):
+    def test_has_a_test_of_its_mend(self):
+        here = pathlib.Path(__file__)
+        tested = {of: set(re.findall(r'(?:mends|content)\("([a-z-]+)"|^ +\("([a-z-]+)", ', (here.parent / name).read_text(), re.MULTILINE))
+                  for of, name in (("postfix", here.name), ("sendmail", "test_doctor_sendmail_mends.py"))}
+        tested = {of: {a or b for a, b in names} for of, names in tested.items()}
+        symptom = r'^    \{"([a-z-]+)", (?:NOTE|RISK|FAULT|DOWN)|findings_note\(\s*&exam->findings, \S+\s+"([a-z-]+)"'
+        every = set()
+        for path in (place.SOURCE / "milter/doctor").glob("*.c"):
+            names = {a or b for a, b in re.findall(symptom, path.read_text(), re.MULTILINE)}
+            every |= names
+            on = path.name.partition("_symptoms")[0]
+            self.assertEqual(names - tested.get(on, tested["postfix"] | tested["sendmail"]) - set(ELSEWHERE), set(), path.name)
+        self.assertEqual(set(ELSEWHERE) - every, set())
 
 
 if __name__ == "__main__":

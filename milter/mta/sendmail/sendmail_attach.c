@@ -244,8 +244,8 @@ static void say_unserved(const struct sendmail_attachment *a)
     struct error err;
     if (request->unserved)
         return;
-    if (sendmail_ask(denied, a->cf_path, "Basic_check_rcpt", "postmaster@", request->domains, count,
-                     &err) != 0) {
+    if (sendmail_ask(denied, SENDMAIL_DENIES, a->cf_path, "Basic_check_rcpt", "postmaster@",
+                     request->domains, count, &err) != 0) {
         request->warn("%s", err.text);
         return;
     }
@@ -433,7 +433,8 @@ int sendmail_serves(bool *served, const char *config_dir, const char *const *dom
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/sendmail.cf", config_dir == NULL ? DEFAULT_DIR : config_dir);
-    int rc = sendmail_ask(served, path, "Basic_check_rcpt", "postmaster@", domains, count, err);
+    int rc = sendmail_ask(served, SENDMAIL_DENIES, path, "Basic_check_rcpt", "postmaster@", domains,
+                          count, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
         served[i] = !served[i];
     return rc;

@@ -97,26 +97,27 @@ static char *write_commands(const char *ruleset, const char *mailbox, const char
 }
 
 /* Reads a line "check_rcpt       returns: ..." for each. Returns how many there are. */
-static size_t read_results(const char *said, const char *ruleset, bool *denied, size_t count)
+static size_t read_results(const char *said, const char *ruleset, const char *words,
+                           bool *found_words, size_t count)
 {
     char returns[32];
     size_t found = 0;
     snprintf(returns, sizeof returns, "\n%-16.16s returns: ", ruleset);
     for (; found < count && (said = strstr(said, returns)) != NULL; found++) {
         said += strlen(returns);
-        denied[found] = memmem(said, strcspn(said, "\n"), "elaying denied", 14) != NULL;
+        found_words[found] = memmem(said, strcspn(said, "\n"), words, strlen(words)) != NULL;
     }
     return found;
 }
 
-int sendmail_ask(bool *denied, const char *cf_path, const char *ruleset, const char *mailbox,
-                 const char *const *names, size_t count, struct error *err)
+int sendmail_ask(bool *denied, const char *words, const char *cf_path, const char *ruleset,
+                 const char *mailbox, const char *const *names, size_t count, struct error *err)
 {
     const char *const argv[] = {"sendmail", "-C", cf_path, "-bt", NULL};
     struct output output = {.out = NULL};
     char *commands = write_commands(ruleset, mailbox, names, count);
     int rc = commands == NULL ? error_no_memory(err) : process_run(&output, argv, commands, err);
-    if (rc == 0 && read_results(output.out, ruleset, denied, count) < count)
+    if (rc == 0 && read_results(output.out, ruleset, words, denied, count) < count)
         rc = error_set(err, EX_UNAVAILABLE, "sendmail -C %s -bt: has no answer: %.*s", cf_path,
                        (int)strcspn(output.err, "\n"), output.err);
     free(commands);

@@ -18,11 +18,13 @@ int sendmail_make(bool *made, const char *folder, const char *mc_path, const cha
  * complaint. */
 int sendmail_try(const char *cf_path, struct error *err);
 
-/* Asks Sendmail's rules, in its address test mode, whether they refuse to relay a stranger's mail to mailbox + names[i],
- * "postmaster@" + "old.example". ruleset is check_rcpt, or Basic_check_rcpt, which has nothing of ours. Sets
- * denied[count]. Returns 0, or -1 with err (EX_UNAVAILABLE). */
-int sendmail_ask(bool *denied, const char *cf_path, const char *ruleset, const char *mailbox,
-                 const char *const *names, size_t count, struct error *err);
+/* Asks Sendmail's rules, in its address test mode, about a stranger's mail to mailbox + names[i], "postmaster@" +
+ * "old.example". ruleset is check_rcpt, or Basic_check_rcpt, which has nothing of ours. Sets denied[count]: whether the
+ * result has the words. Returns 0, or -1 with err (EX_UNAVAILABLE). */
+#define SENDMAIL_DENIES  "elaying denied"
+#define SENDMAIL_REFUSES "$# error" /* for whatever reason */
+int sendmail_ask(bool *denied, const char *words, const char *cf_path, const char *ruleset,
+                 const char *mailbox, const char *const *names, size_t count, struct error *err);
 
 /* Tells the Sendmail that runs with this text of a sendmail.cf to restart (SIGHUP), and waits until its ports are open
  * again: half a minute at most. Returns 0, or -1 with err (EX_UNAVAILABLE), which says what is left to do. */
