@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A client of the lookup socket: the socketmap protocol, as Postfix and Sendmail speak it."""
+"""The socketmap protocol, as Postfix and Sendmail speak it: a client of the lookup socket, and a server of other tables."""
 
+import contextlib
+import pathlib
 import socket
+import socketserver
+import threading
 
 from lib import place
 
@@ -53,3 +57,27 @@ class Socketmap:
 def frame(request):
     data = request.encode() if isinstance(request, str) else request
     return b"%d:%s," % (len(data), data)
+
+
+class _Talk(socketserver.StreamRequestHandler):
+    def handle(self):
+        with contextlib.suppress(ConnectionError):
+            while length := b"".join(iter(lambda: self.rfile.read(1).strip(b":"), b"")):
+                name, _, key = self.rfile.read(int(length)).decode().partition(" ")
+                self.rfile.read(1)
+                value = self.server.tables.get(name, {}).get(key)
+                said = f"OK {value}" if value else "NOTFOUND "
+                self.wfile.write(f"{len(said)}:{said},".encode())
+
+
+@contextlib.contextmanager
+def serving(path, tables):
+    """Answers at this path from a dict of dicts, {table: {key: value}}."""
+    with socketserver.ThreadingUnixStreamServer(str(path), _Talk) as server:
+        server.daemon_threads, server.block_on_close, server.tables = True, False, tables
+        pathlib.Path(path).chmod(0o666)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()

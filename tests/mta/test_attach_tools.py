@@ -109,6 +109,44 @@ class AfterEachTool(Tools):
                 self.write("master.cf", self.before["master.cf"])
 
 
+class AfterAnUpgrade(Tools):
+    """What a package does when it is upgraded: Postfix's own post-install edits both files, here those of an older version."""
+
+    def older(self):
+        self.write("master.cf", re.sub(rb"^(?:retry|scache|proxywrite|anvil|discard) .*\n", b"", self.postfix.files()["master.cf"], flags=re.M))
+        return self.postfix.files()
+
+    def upgrade(self):
+        sbin = self.postfix.root / "usr/lib/postfix/sbin"
+        names = ("command_directory", "daemon_directory", "shlib_directory", "meta_directory", "queue_directory", "data_directory",
+                 "mail_owner", "setgid_group", "sendmail_path")
+        settings = [f"{name}={self.postfix.run('postconf', '-h', name).stdout.strip()}" for name in names]
+        done = subprocess.run(["sh", sbin / "post-install", f"config_directory={self.postfix.conf}", *settings, "upgrade-configuration"],
+                              env={**os.environ, **self.postfix.env}, capture_output=True, text=True, timeout=place.PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(b"\nproxywrite", self.postfix.files()["master.cf"], done.stdout)
+        for name, text in self.postfix.files().items():
+            self.write(name, text)
+
+    def test_all_is_as_it_was_and_detach_leaves_what_the_package_made(self):
+        self.begin("smtpd_milters =\n")
+        older = self.older()
+        self.upgrade()
+        alone = self.postfix.files()
+        self.assertNotEqual(alone["master.cf"], older["master.cf"])
+        for name, text in older.items():
+            self.write(name, text)
+        self.attach("--unserved")
+        self.settled(KNOWN, KNOWN)
+        self.upgrade()
+        self.settled(KNOWN, KNOWN)
+        self.assertEqual(self.doctor()[0], 0, self.doctor()[1])
+        self.assertIn("nothing to change", self.attach("--unserved"))
+        self.detach()
+        self.assertEqual(self.postfix.files(), alone)
+        self.settled(NOT_KNOWN, DENIED)
+
+
 class AnOlderAttach(Tools):
     def test_is_said_and_nothing_is_changed(self):
         self.begin()
