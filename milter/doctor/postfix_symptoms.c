@@ -464,7 +464,7 @@ static const struct symptom symptoms[] = {
      "$ ${attach_limits}"},
     {"relocated-answers", FAULT, OF_REPLY, is_relocated, NULL,
      "relocated_maps answers before milter-moved: ${got}.",
-     "Take ${recipient} out of the tables of relocated_maps: ${relocated}."},
+     "Take ${recipient} out of the tables of relocated_maps: ${relocated}. Then:\n$ ${reload}"},
     {"relays-for-us", NOTE, OF_REPLY, relays_for_us, NULL,
      "${domain} is not served here, but clients in mynetworks, as we are, may send mail through this server "
      "to any domain.",

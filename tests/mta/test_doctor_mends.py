@@ -315,9 +315,10 @@ class OnPostfix(PostfixMends):
     def test_another_milter_and_another_table_that_do_not_answer(self):
         for name, break_it, mend in (
                 ("other-milter", "postconf -e 'smtpd_milters = inet:127.0.0.1:9 $moved_milter'", "postconf -e 'smtpd_milters = $moved_milter'"),
-                ("relocated-answers", "postconf -e 'relocated_maps = inline:{{gone@old.example=gone@elsewhere.example}}'", "postconf -X relocated_maps"),
                 ("lookup-failed", f"postconf -e 'local_recipient_maps = socketmap:unix:none:x {UNLISTED} $moved_listed' 'virtual_alias_maps ='",
-                 f"postconf -e 'local_recipient_maps = {UNLISTED} $moved_listed' 'virtual_alias_maps = $moved_listed'")):
+                 f"postconf -e 'local_recipient_maps = {UNLISTED} $moved_listed' 'virtual_alias_maps = $moved_listed'"),
+                ("relocated-answers", "postconf -e 'relocated_maps = inline:{{gone@old.example=gone@elsewhere.example}}'; "
+                 "postconf -P '{s}/smtpd_milters=' '{s}/moved_listed='", "postconf -X relocated_maps")):
             self.run_(break_it + "; postconf -e milter_default_action=tempfail; postfix reload")
             self.hears(("4", "550 5.1.6"))
             self.mends(name, "--domain", "old.example", by_hand=lambda line, mend=mend: not line.startswith("$") and not self.run_(mend))
