@@ -360,7 +360,7 @@ class EachSymptom(unittest.TestCase):
         tested = {of: set(re.findall(r'(?:mends|content)\("([a-z-]+)"|^ +\("([a-z-]+)", ', (here.parent / name).read_text(), re.MULTILINE))
                   for of, name in (("postfix", here.name), ("sendmail", "test_doctor_sendmail_mends.py"))}
         tested = {of: {a or b for a, b in names} for of, names in tested.items()}
-        symptom = r'^    \{"([a-z-]+)", (?:NOTE|RISK|FAULT|DOWN)|findings_note\(\s*&exam->findings, \S+\s+"([a-z-]+)"'
+        symptom = r'^    \{"([a-z-]+)", (?:NOTE|RISK|FAULT|DOWN)|findings_note\(\s*&exam->findings,\s+"([a-z-]+)"'
         every = set()
         for path in (place.SOURCE / "milter/doctor").glob("*.c"):
             names = {a or b for a, b in re.findall(symptom, path.read_text(), re.MULTILINE)}
