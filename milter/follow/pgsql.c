@@ -173,6 +173,15 @@ static int connect_host(struct store *store, size_t host, struct error *err)
     return await_connection(store, err);
 }
 
+/* Of a database that knows no encoding the server would check the rows, and one bad octet would end the statement. */
+static int take_octets(struct store *store, struct error *err)
+{
+    const char *encoding = PQparameterStatus(store->conn, "server_encoding");
+    if (encoding == NULL || strcmp(encoding, "SQL_ASCII") != 0)
+        return 0;
+    return pgsql_run(store, "SET client_encoding TO 'SQL_ASCII'", err);
+}
+
 /* A standby refuses LISTEN; so does nothing else. */
 static int listen_to(struct store *store, struct error *err)
 {
@@ -206,8 +215,8 @@ int pgsql_connect(struct store *store, struct error *err)
     struct error worst = {.status = EX_OK};
     for (size_t i = 0; i < hosts; i++) {
         size_t host = (store->host + i) % hosts;
-        if (connect_host(store, host, err) == 0 && check_format(store, err) == 0 &&
-            listen_to(store, err) == 0) {
+        if (connect_host(store, host, err) == 0 && take_octets(store, err) == 0 &&
+            check_format(store, err) == 0 && listen_to(store, err) == 0) {
             store->host = host;
             return 0;
         }

@@ -22,7 +22,8 @@ const char *skipped_why(const struct skipped *skipped, size_t i);
 /* Whether it is listed for this reason. */
 bool skipped_has(const struct skipped *skipped, const char *old, const char *why);
 
-/* Notes a row, old as the store has it. Returns whether it is new, or for another reason. */
+/* Notes a row, old as the store has it; what is no UTF-8 in it is listed as \xff. Returns whether it is new, or for another
+ * reason. */
 bool skipped_add(struct skipped *skipped, const char *old, const char *why);
 
 /* The row is mended, or gone. */

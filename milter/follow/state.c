@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAME "follow.json"
+#define NAME       "follow.json"
+#define SIZE_LIMIT ((size_t)16 << 20) /* octets: SKIPPED_MAX rows with each octet escaped */
 
 static const char *const names[] = {
     [FOLLOW_NEVER] = "never",     [FOLLOW_COMPARING] = "comparing", [FOLLOW_IN_STEP] = "in step",
@@ -164,6 +165,22 @@ int state_write(const struct follow_state *state, const char *path, struct error
     return rc;
 }
 
+struct rest {
+    int fd;
+    size_t left;
+};
+
+/* Whoever may write the file may make it as long as he likes. */
+static size_t take(void *buffer, size_t size, void *data)
+{
+    struct rest *rest = data;
+    ssize_t taken = read(rest->fd, buffer, size < rest->left ? size : rest->left);
+    if (taken < 0)
+        return (size_t)-1;
+    rest->left -= (size_t)taken;
+    return (size_t)taken;
+}
+
 static json_t *load(const char *path, struct error *err)
 {
     struct place place;
@@ -177,7 +194,8 @@ static json_t *load(const char *path, struct error *err)
     leave(&place);
     if (fd < 0)
         return NULL;
-    object = json_loadfd(fd, 0, &why);
+    struct rest rest = {fd, SIZE_LIMIT};
+    object = json_load_callback(take, &rest, 0, &why);
     if (object == NULL)
         error_set(err, EX_DATAERR, "%s/" NAME ":%d: %s: run movedctl follow", path, why.line,
                   why.text);

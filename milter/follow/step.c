@@ -84,9 +84,23 @@ void step_release(const struct step_work *step)
     step->state->held_nonce[0] = '\0';
 }
 
-void step_skip(const struct step_work *step, struct skipped *skipped, const char *old,
-               const char *why)
+enum table_result step_find(const struct step_work *step, const struct entry *old,
+                            struct entry *out, struct error *err)
 {
+    struct table_view *view = table_view_open(step->table, err);
+    if (view == NULL)
+        return TABLE_FAILED;
+    enum table_result found = table_find(view, old->scope, old->local, old->domain, out, err);
+    table_view_close(view);
+    return found;
+}
+
+void step_skip(const struct step_work *step, struct skipped *skipped, const char *old,
+               const char *reason, bool stays)
+{
+    struct error line;
+    error_set(&line, EX_DATAERR, "%s%s", stays ? "its entry stays as it was: " : "", reason);
+    const char *why = line.text;
     bool is_known = skipped_has(&step->state->skipped, old, why);
     if (skipped_add(skipped, old, why) && !is_known && step->skipped != NULL)
         step->skipped(old, why, step->data);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/step_delta.c: a step that changes what the store says has changed. Changes made on this host are an edit of their own
  * each, for movedctl undo; those of others go together. */
+#include "base/printable.h"
 #include "follow/row.h"
 #include "follow/step.h"
 
@@ -45,11 +46,7 @@ static int on_gone(const char *old, void *data, struct error *err)
     struct error not_ours;
     if (row_read_old(&entry, old, delta->step->rules, &not_ours) != 0)
         return 0;
-    struct table_view *view = table_view_open(delta->step->table, err);
-    if (view == NULL)
-        return -1;
-    enum table_result found = table_find(view, entry.scope, entry.local, entry.domain, &entry, err);
-    table_view_close(view);
+    enum table_result found = step_find(delta->step, &entry, &entry, err);
     delta->removed += found == TABLE_FOUND;
     return found == TABLE_FAILED ? -1 : 0;
 }
@@ -97,6 +94,7 @@ static void sign(char *who, const char *name, bool is_first)
         snprintf(who, WHO_SIZE, "%s", name);
     else if (strcmp(who, name) != 0)
         snprintf(who, WHO_SIZE, "several");
+    printable_make(who);
 }
 
 static int on_version(int64_t version, const char *nonce, const char *author, const char *program,
@@ -140,8 +138,10 @@ static int on_row(const struct store_row *row, bool present, void *data, struct 
                    : 0;
     }
     if (row_read(&entry, &has_old, row, delta->step->rules, &why) != 0) {
-        step_skip(delta->step, skipped, row->old, why.text);
-        return 0;
+        enum table_result found =
+            has_old ? step_find(delta->step, &entry, &entry, err) : TABLE_ABSENT;
+        step_skip(delta->step, skipped, row->old, why.text, found == TABLE_FOUND);
+        return found == TABLE_FAILED ? -1 : 0;
     }
     skipped_remove(skipped, row->old);
     return table_edit_put(delta->edit, &entry, true, err) == TABLE_FAILED ? -1 : 0;

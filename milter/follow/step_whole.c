@@ -33,19 +33,6 @@ static int on_head(const struct store_head *head, void *data, struct error *err)
 }
 
 /* A row that is no entry leaves the entry of its old address as it is. */
-static int keep(struct whole *whole, const struct entry *old, struct error *err)
-{
-    struct entry entry;
-    struct table_view *view = table_view_open(whole->step->table, err);
-    if (view == NULL)
-        return -1;
-    enum table_result found = table_find(view, old->scope, old->local, old->domain, &entry, err);
-    table_view_close(view);
-    if (found != TABLE_FOUND)
-        return found == TABLE_FAILED ? -1 : 0;
-    return merge_add(whole->merge, &entry, whole->rows, err);
-}
-
 static int on_row(const struct store_row *row, bool present, void *data, struct error *err)
 {
     struct whole *whole = data;
@@ -57,8 +44,11 @@ static int on_row(const struct store_row *row, bool present, void *data, struct 
         alive(whole->step);
     if (row_read(&entry, &has_old, row, whole->step->rules, &why) == 0)
         return merge_add(whole->merge, &entry, whole->rows, err);
-    step_skip(whole->step, &whole->skipped, row->old, why.text);
-    return has_old ? keep(whole, &entry, err) : 0;
+    enum table_result found = has_old ? step_find(whole->step, &entry, &entry, err) : TABLE_ABSENT;
+    step_skip(whole->step, &whole->skipped, row->old, why.text, found == TABLE_FOUND);
+    if (found != TABLE_FOUND)
+        return found == TABLE_FAILED ? -1 : 0;
+    return merge_add(whole->merge, &entry, whole->rows, err);
 }
 
 static void on_progress(size_t done, size_t all, void *data)

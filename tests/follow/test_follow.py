@@ -8,7 +8,7 @@ import signal
 import unittest
 
 from lib import place
-from lib.follower import FollowCase, Store
+from lib.follower import FollowCase, Store, schema
 from lib.postgresql import PostgreSQL, wait_for_lag
 
 ROWS = "INSERT INTO moved (old_address, new_address) SELECT 'u' || i || '@old.example', 'u' || i || '@new.example' FROM generate_series({}, {}) i"
@@ -213,6 +213,31 @@ class BadRows(FollowCase):
         for how in ("--once", "--resync"):
             self.assertEqual(host.ctl("follow", how).returncode, 1)
             self.assertEqual(host.has(), {"al@old.example": "a@new.example"})
+            (row,) = host.status()["skipped"]
+            self.assertEqual(row["old"], "al@old.example")
+            self.assertRegex(row["why"], "^its entry stays as it was: new: ")
+        self.store.put(al="b@new.example")
+        self.assertEqual(host.ctl("follow", "--once").returncode, 0)
+        self.assertEqual(host.has(), {"al@old.example": "b@new.example"})
+
+    def test_a_database_without_an_encoding(self):
+        """What is no UTF-8 in it is a bad row, and ends no statement."""
+        self.store.sql("CREATE DATABASE octets ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+        self.addCleanup(self.store.sql, "DROP DATABASE octets WITH (FORCE)")
+        self.store.script(schema(), database="octets")
+        host = self.host(connect=self.store.connect("moved_follow", "octets"), write=False)
+        rows = {"a@old.example": "a@new.example", "j\u00f6rg@old.example": "j\u00f6rg@new.example"}
+        for how in ("whole", "delta"):
+            self.store.sql("DELETE FROM moved", *(f"INSERT INTO moved (old_address, new_address) VALUES ('{old}', '{new}')" for old, new in rows.items()),
+                           f"SET application_name = E'{how} \\xfe'; INSERT INTO moved (old_address, note) VALUES (E'b\\xff@old.example', 'n'), ('c@old.example', E'n\\xfc')",
+                           database="octets")
+            done = host.ctl("follow", "--once")
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertEqual(host.has(), rows)
+            self.assertEqual({row["old"] for row in host.status()["skipped"]}, {"b\\xff@old.example", "c@old.example"})
+            json.loads(host.movedctl("log", "--json"))
+        self.store.sql("DELETE FROM moved WHERE note IS NOT NULL", database="octets")
+        self.assertEqual(host.ctl("follow", "--once").returncode, 0)
 
 
 class Service(FollowCase):

@@ -35,6 +35,20 @@ START_TEST(what_is_written_is_read)
 }
 END_TEST
 
+START_TEST(a_file_that_does_not_end_is_not_read_to_its_end)
+{
+    struct follow_state state;
+    struct error err;
+    char path[256];
+    snprintf(path, sizeof path, "%s/follow.json", scratch);
+    FILE *file = fopen(path, "w");
+    fprintf(file, "{\"version\": 7%*s}", 17 << 20, "");
+    fclose(file);
+    ck_assert_int_eq(state_read(&state, scratch, &err), -1);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+}
+END_TEST
+
 START_TEST(the_folder_above_is_not_the_tables)
 {
     struct follow_state state = {.status = FOLLOW_IN_STEP};
@@ -73,6 +87,7 @@ Suite *state_suite(void)
     TCase *tcase = tcase_create("state");
     tcase_add_checked_fixture(tcase, scratch_setup, scratch_teardown);
     tcase_add_test(tcase, what_is_written_is_read);
+    tcase_add_test(tcase, a_file_that_does_not_end_is_not_read_to_its_end);
     tcase_add_test(tcase, the_folder_above_is_not_the_tables);
     tcase_add_test(tcase, a_full_disk_costs_no_descriptor_and_no_file);
     suite_add_tcase(suite, tcase);
