@@ -2,9 +2,10 @@
 /* follow/store_missing.c: the store where the program is built without libpq */
 #include "follow/store.h"
 
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
 int store_new(struct store **out, const struct store_address *address, struct error *err)
 {
-    (void)out;
     return error_set(err, EX_CONFIG,
                      "%s: this program was built without libpq: configure it --with-pgsql",
                      address->key);
@@ -12,23 +13,18 @@ int store_new(struct store **out, const struct store_address *address, struct er
 
 void store_free(struct store *store)
 {
-    (void)store;
 }
 
 void store_listen(struct store *store)
 {
-    (void)store;
 }
 
 void store_wait(struct store *store, int milliseconds)
 {
-    (void)store;
-    (void)milliseconds;
 }
 
 void store_write_abort(struct store *store)
 {
-    (void)store;
 }
 
 /* Nobody has a store to call the rest with. */

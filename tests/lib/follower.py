@@ -90,6 +90,10 @@ class FollowCase(unittest.TestCase):
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
         cls.folder = stack.enter_context(place.folder())
+        (cls.folder / "conf").write_text(f'table = "{cls.folder}/none"; source: {{ connect = "host=/nonexistent"; }};')
+        done = subprocess.run(place.program("movedctl") + ["-c", cls.folder / "conf", "follow", "--accept", "--here"], capture_output=True, text=True)
+        if "built without libpq" in done.stderr:
+            place.lacking(done.stderr.strip())
         cls.store = stack.enter_context(Store(cls.folder / "store"))
 
     def setUp(self):
