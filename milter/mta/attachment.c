@@ -87,8 +87,11 @@ int attachment_carry_out(const struct mta_request *request, struct file_changes 
         return -1;
     if (request->observe)
         reload_daemon(request);
-    if (run_aftermath(request, changes, aftermath, err) != 0)
+    if (run_aftermath(request, changes, aftermath, err) != 0) {
+        if (request->observe)
+            reload_daemon(request); /* it observes, and its configuration no longer says so */
         return -1;
+    }
     if (attachment_unsets(changes, "mode = ")) /* likewise: no sooner */
         reload_daemon(request);
     file_changes_settle(changes);

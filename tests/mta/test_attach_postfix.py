@@ -608,6 +608,10 @@ class OddPostfix(Case):
         self.assertIn("the change was taken back", self.attach(status=69))
         self.assertEqual(self.postfix.files(), files)
         self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
+        self.assertIn("the change was taken back", self.attach("--observe", status=69))
+        self.assertEqual(self.postfix.files(), files)
+        place.until(lambda: self.daemon.count("configuration read again") == 2, "the daemon observes no longer", self.daemon.log)
+        self.assertIn("enforce", self.daemon.movedctl("stats"))
 
     def test_a_file_that_cannot_be_replaced_leaves_nothing_behind(self):
         self.start()
