@@ -109,8 +109,10 @@ static void print_lines(const struct follow_state *state, const char *contact)
     if (state->skipped.count > 0)
         printf("skipped  %zu\n", state->skipped.count);
     for (size_t i = 0; skipped_old(&state->skipped, i) != NULL; i++) {
+        struct error old; /* printable: anybody may have written it */
+        error_set(&old, 0, "%s", skipped_old(&state->skipped, i));
         fputs("  ", stdout);
-        print_text(skipped_old(&state->skipped, i));
+        print_text(old.text);
         fputs(": ", stdout);
         print_text(skipped_why(&state->skipped, i));
         putchar('\n');

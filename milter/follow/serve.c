@@ -250,6 +250,8 @@ int follow_once(const struct follow *follow, bool compare, bool accepts, struct 
             store_wait(session.step.store, RETRY_MS);
     } while (result == STEP_BUSY);
     end(&session);
+    if (result == STEP_FAILED)
+        state_clear(&session.state);
     *out = session.state;
     return result == STEP_FAILED ? -1 : 0;
 }

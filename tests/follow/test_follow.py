@@ -194,6 +194,7 @@ class BadRows(FollowCase):
                 for old, words in self.BAD.items():
                     self.assertIn(words, why[old])
                 self.assertEqual((status["state"], status["exit"]), ("in step", 1))
+                self.assertIn("\n  li?ne@old.example: ", host.ctl("follow", "--status").stdout)
                 self.assertEqual(json.loads(host.movedctl("get", "--json", "e@old.example"))["until"], "")
                 self.assertNotIn("skipped", host.ctl("follow", "--once").stderr)  # said once
 
