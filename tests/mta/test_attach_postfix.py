@@ -236,6 +236,8 @@ class StockPostfix(Case):
         self.start(inside=False)
         files, ours = self.postfix.files(), self.daemon.conf.read_text()
         socket = self.postfix.folder / "queue/milter-moved/milter.sock"
+        self.assertEqual(self.ctl("attach", "postfix").returncode, 64)  # nobody says yes
+        self.assertFalse(socket.parent.exists())
         said = self.attach(status=75)
         self.assertIn(f'+socket = "unix:{socket}"; # postfix\n+lookup_socket = "unix:{socket.with_name("lookup.sock")}"; # postfix\n', said)
         self.assertEqual(self.postfix.files(), files)

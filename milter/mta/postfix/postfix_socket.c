@@ -60,12 +60,19 @@ int postfix_check_socket(const struct postfix *postfix, const char *socket, stru
 
 /* ---- moving it */
 
+struct moving {
+    const struct settings *settings;
+    const struct postfix *postfix;
+};
+
 /* Makes the folder, with the daemon's user as its owner. The setgid bit gives a socket the folder's group: a
  * daemon that does not start as root cannot set it. What is in the queue folder may belong to somebody else:
  * no link is followed. */
-static int make_folder(const struct settings *settings, const struct postfix *postfix,
-                       struct error *err)
+static int make_folder(void *data, struct error *err)
 {
+    const struct moving *moving = data;
+    const struct settings *settings = moving->settings;
+    const struct postfix *postfix = moving->postfix;
     const struct passwd *user = getpwnam(settings->user);
     const struct group *group =
         getgrnam(*settings->socket_group == '\0' ? "postfix" : settings->socket_group);
@@ -128,7 +135,9 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
 {
     char command[UNIT_COMMAND_SIZE];
     struct file_changes changes = {.count = 0};
-    const struct aftermath aftermath = {.reloads = unit_restarts()};
+    struct moving moving = {request->settings, postfix};
+    const struct aftermath aftermath = {
+        .first = make_folder, .data = &moving, .reloads = unit_restarts()};
 
     request->say("Step 1 of 2: %s is confined to %s (chroot in master.cf): the sockets of "
                  "milter-moved move there.\n\n",
@@ -138,8 +147,6 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
         rc = move(lookups, "lookup_socket", "lookup.sock", request, postfix, &changes, err);
     if (rc == 0)
         rc = plan_unit(milter, lookups, request->settings, postfix, &changes, err);
-    if (rc == 0 && !request->dry_run)
-        rc = make_folder(request->settings, postfix, err);
     if (rc == 0)
         rc = attachment_carry_out(request, &changes, &aftermath, "", "", err);
     file_changes_free(&changes);
