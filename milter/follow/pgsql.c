@@ -12,8 +12,7 @@
 #define FORMAT     "1"   /* of the schema, in moved_format */
 #define PARAMS_MAX 64    /* of a connection string */
 #define UNSENT_MAX 65536 /* octets of COPY: libpq would take any number into memory */
-#define FIRST_WAIT                                                                                 \
-    1 /* second, for a host to accept a connection: it is tried at least once a second */
+#define FIRST_WAIT 1     /* second for a host to accept a connection; the least of a retry */
 
 /* ---- errors */
 
@@ -117,12 +116,6 @@ void pgsql_close(struct store *store)
 }
 
 /* A host that takes no connection is given up sooner than one that is slow to answer on it. */
-static struct timespec connect_deadline(const struct store *store, const struct timespec *end)
-{
-    return PQstatus(store->conn) == CONNECTION_STARTED ? io_earlier(io_deadline(FIRST_WAIT), *end)
-                                                       : io_deadline(store->address.timeout);
-}
-
 static int await_connection(struct store *store, struct error *err)
 {
     const struct timespec end = io_deadline(store->address.timeout);
@@ -130,7 +123,9 @@ static int await_connection(struct store *store, struct error *err)
     while (wants != PGRES_POLLING_OK) {
         if (wants == PGRES_POLLING_FAILED || PQstatus(store->conn) == CONNECTION_BAD)
             return refused_connection(store, err);
-        const struct timespec deadline = connect_deadline(store, &end);
+        const struct timespec deadline = PQstatus(store->conn) == CONNECTION_STARTED
+                                             ? io_earlier(io_deadline(FIRST_WAIT), end)
+                                             : end;
         if (io_wait(PQsocket(store->conn), wants == PGRES_POLLING_READING ? POLLIN : POLLOUT,
                     &deadline) != 0)
             return lost_with_errno(store, err);

@@ -30,6 +30,14 @@ def lacking(reason):
     raise unittest.SkipTest(reason)
 
 
+def mounting():
+    """The command before a command that gives it mounts of its own; skips the test where that is not allowed, or where this
+    root is itself a folder of another (chroot(2)) and no mount point."""
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
+        lacking("no mount namespaces here")
+    return ["unshare", "--mount"]
+
+
 def program(name):
     """The command that runs one of our programs: $MILTER_MOVED, $MOVEDCTL (which may have words, for valgrind), or from $top_builddir."""
     command = os.environ.get(name.upper().replace("-", "_"))

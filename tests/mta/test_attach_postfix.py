@@ -268,7 +268,7 @@ class StockPostfix(Case):
         """movedctl where systemd is booted: in a mount namespace with /run/systemd/system."""
         script = ("mount -t tmpfs none /run/systemd && mkdir /run/systemd/system && exec \"$@\"")
         command = [*place.program("movedctl"), "-c", str(self.daemon.conf), *map(str, args)]
-        return subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *command], capture_output=True, text=True,
+        return subprocess.run([*place.mounting(), "sh", "-c", script, "sh", *command], capture_output=True, text=True,
                               check=False, timeout=place.PATIENCE, env={**os.environ, **env})
 
     def test_a_link_in_the_place_of_the_socket_folder_is_not_followed(self):

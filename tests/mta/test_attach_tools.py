@@ -233,7 +233,7 @@ class WhatIsNotOurs(Tools):
         before = self.postfix.files()
         script = 'mount --bind "$1" "$1" && shift && exec "$@"'
         for command, words in (("attach", b"$moved_listed"), ("detach", before["main.cf"])):
-            done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", self.postfix.conf / "main.cf", *place.program("movedctl"), "-c",
+            done = subprocess.run([*place.mounting(), "sh", "-c", script, "sh", self.postfix.conf / "main.cf", *place.program("movedctl"), "-c",
                                    self.daemon.conf, command, "--yes", "--config-dir", self.postfix.conf, "postfix"],
                                   capture_output=True, text=True, check=False, timeout=place.PATIENCE, env={**os.environ, **self.postfix.env})
             self.assertEqual(done.returncode, 0, done.stderr)

@@ -69,12 +69,10 @@ class AsRoot(unittest.TestCase):
 class Rights(AsRoot):
     def test_once_it_answers_it_is_its_user_alone(self):
         """Started with groups and an inheritable capability that are not the user's; he has a group of his own here."""
-        if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
-            place.lacking("no mount namespaces here")
         groups = self.folder / "group"
         with open("/etc/group") as known:
             groups.write_text(known.read() + f"mm-of-{USER}:x:54321:{USER}\n")
-        enter = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/group && exec "$@"', str(groups),
+        enter = [*place.mounting(), "sh", "-c", 'mount --bind "$0" /etc/group && exec "$@"', str(groups),
                  "setpriv", "--groups=0,3", "--inh-caps=+chown"]
         process = self.launch(*enter)
         self.answers(process)
