@@ -39,9 +39,10 @@ def classes(part, pattern):
     return sorted(counts, key=counts.get, reverse=True)
 
 
-# Postfix's postlogd sends its own warnings to its own socket, and waits for itself for ever once that is full. By default
-# ten datagrams fill it (unix(7), max_dgram_qlen), as many as a busy machine lets other processes send while postlogd starts.
-APART = 'ip link set lo up && echo 10000 >/proc/sys/net/unix/max_dgram_qlen && exec "$@"'
+# An address that is not loopback's. And Postfix's postlogd sends its own warnings to its own socket, and waits for itself for
+# ever once that is full: by default ten datagrams fill it (unix(7), max_dgram_qlen), as many as a busy machine lets other
+# processes send while postlogd starts.
+APART = """ip link set lo up && ip addr add 203.0.113.200/32 dev lo && echo 10000 >/proc/sys/net/unix/max_dgram_qlen && exec "$@" """
 
 
 def apart():
