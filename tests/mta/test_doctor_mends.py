@@ -159,7 +159,6 @@ POSTFIX = (
     ("open-relay", "postconf -e 'mynetworks = 127.0.0.0/8 198.51.100.0/24'"),
     ("empty-pipemap", "movedctl -c {c} detach --yes --config-dir {d} postfix; postconf -e 'smtpd_recipient_restrictions = permit_mynetworks, "
      "check_recipient_access pipemap:{{$moved_listed, static:OK}}, reject_unauth_destination'"),
-    ("proxy-read-maps", f"postconf -e 'local_recipient_maps = {UNLISTED} proxy:socketmap:unix:{{q}}/lookup.sock:listed' 'virtual_alias_maps ='"),
     ("tls-wanted", "postconf -e 'smtpd_tls_security_level = encrypt'"),
 )
 
@@ -253,6 +252,14 @@ class OnPostfix(PostfixMends):
         self.daemon.start()
         self.daemon.configure(table=str(self.daemon.table))
         self.content("daemon-differs")
+
+    def test_a_map_that_proxymap_may_not_open(self):
+        """Nobody connects before it is mended: smtpd ends at such a map, and Postfix then waits a minute."""
+        self.run_(f"postconf -e 'local_recipient_maps = {UNLISTED} proxy:socketmap:unix:{{q}}/lookup.sock:listed' "
+                  "'proxy_read_maps = proxy:unix:passwd.byname'")
+        self.mends("proxy-read-maps", port=place.free_ports(1)[0])
+        self.hears("551 ")
+        place.until(lambda: self.doctor()["status"] == 0, "all is well")
 
     def test_as_another_client(self):
         self.run_("postconf -e smtpd_authorized_xclient_hosts=; postfix reload")
