@@ -20,28 +20,11 @@ static int check_schema(const char *name, struct error *err)
                      name, SCHEMA_MAX);
 }
 
-/* Returns where the text goes on. */
-static char *hide(char *from, size_t length)
+static void hide(char *from, size_t length)
 {
     size_t stars = length < 3 ? length : 3;
     memset(from, '*', stars);
     memmove(from + stars, from + length, strlen(from + length) + 1);
-    return from + stars;
-}
-
-/* The octets of a value: PostgreSQL's manual, 34.1.1 Connection Strings. */
-static size_t value_length(const char *value, bool is_uri)
-{
-    const char *at = value, quote = *value == '\'' ? '\'' : '\0';
-    if (is_uri)
-        return strcspn(value, "&");
-    for (at += quote != '\0'; *at != '\0'; at++) {
-        if (*at == '\\' && at[1] != '\0')
-            at++;
-        else if (quote == '\0' ? isspace((unsigned char)*at) : *at == quote)
-            break;
-    }
-    return (size_t)(at - value) + (quote != '\0' && *at != '\0');
 }
 
 /* user:password@ of a URI, up to the last @: libpq takes the first one, and the rest of a password that has one of its own for the
@@ -56,19 +39,19 @@ static void hide_in_authority(char *begin)
         hide(colon + 1, (size_t)(end - colon) - 1);
 }
 
+/* From the first password to the end: where a value ends depends on quotes that may be missing. */
 void source_hide_passwords(char *text)
 {
     static const char word[] = "password"; /* sslpassword too */
-    bool is_uri = strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0;
-    if (is_uri)
+    if (strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0)
         hide_in_authority(strstr(text, "://") + 3);
     while ((text = strstr(text, word)) != NULL) {
         text += sizeof word - 1;
         char *value = text + strspn(text, " \t\n\r\f\v");
-        if (*value != '=')
-            continue;
-        value += 1 + (is_uri ? 0 : strspn(value + 1, " \t\n\r\f\v"));
-        text = hide(value, value_length(value, is_uri));
+        if (*value == '=') {
+            hide(value + 1, strlen(value + 1));
+            return;
+        }
     }
 }
 

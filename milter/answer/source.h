@@ -23,7 +23,8 @@ struct source_settings {
 /* Checks what is set, but for the connection strings. Returns 0, or -1 with err (EX_CONFIG) beginning with the key. */
 int source_check(const struct source_settings *source, struct error *err);
 
-/* Puts stars in place of each password in a connection string or URI of libpq, for those who are shown it. */
+/* Puts stars in place of the password in a connection string or URI of libpq, and of what comes after "password=", for those who
+ * are shown it. */
 void source_hide_passwords(char *text);
 
 #endif
