@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,7 +119,8 @@ static int collect(struct stream streams[2], const struct timespec *end)
 static int attend(pid_t pid, struct stream streams[2], int seconds, int *status)
 {
     const struct timespec end = io_deadline(seconds);
-    int how = 0, handle = pidfd_open(pid, 0);
+    int how = 0,
+        handle = (int)syscall(SYS_pidfd_open, pid, 0); /* glibc has a name for it from 2.36 on */
     int rc = collect(streams, &end) == 0 ? io_wait(handle, POLLIN, &end) : -1;
     if (rc != 0)
         kill(pid, SIGKILL);

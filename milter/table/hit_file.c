@@ -183,9 +183,8 @@ int hit_file_open(struct hit_file **out, const char *table, enum table_mode mode
     }
     if (rc == 0)
         rc = hit_file_check(file, err);
-    if (rc == 0 &&
-        mode ==
-            TABLE_READ) /* not to write: a fault would leave the lock held when the file is closed */
+    /* Not to write: a fault would leave the lock held when the file is closed. */
+    if (rc == 0 && mode == TABLE_READ)
         rc = hit_file_do(file, MDB_RDONLY, nothing, NULL, err);
     if (rc == 0)
         *out = file;
