@@ -249,7 +249,8 @@ static int complete(struct ctl *ctl, char **words, struct error *err)
     } else {
         offer_values(&line, line.command->operands == NULL ? "" : line.command->operands);
     }
-    return print_flush(err);
+    (void)err;
+    return 0;
 }
 
 const struct command command_complete = {

@@ -34,8 +34,6 @@ static int run_with_table(struct ctl *ctl, const struct command *command, char *
     if (command->opens == TABLE_TO_WRITE)
         ctl_sign(ctl);
     int status = command->run(ctl, args, err);
-    if (status >= 0 && print_flush(err) != 0)
-        status = -1;
     table_free(ctl->table);
     return status;
 }
@@ -115,5 +113,7 @@ int main(int argc, char **argv)
 
     signal(SIGBUS, on_fault);
     int status = run_named(&ctl, argc, argv, &err);
+    if (status >= 0 && print_flush(&err) != 0)
+        status = -1;
     return status < 0 ? fail(&err, ctl.options.nagios) : status;
 }

@@ -168,7 +168,7 @@ int prometheus_write(const struct ctl *ctl, const char *file, struct error *err)
     FILE *out = file == NULL ? stdout : outfile_open(file, err);
     if (out != NULL)
         print_all(out, &samples, &follower);
-    int rc = out == NULL ? -1 : file == NULL ? print_flush(err) : outfile_close(0, err);
+    int rc = out == NULL ? -1 : file == NULL ? 0 : outfile_close(0, err);
     if (rc != 0 && file != NULL)
         error_at(err, file, 0);
     state_clear(&follower.state);

@@ -170,13 +170,15 @@ char *process_read(const char *const *argv, struct error *err)
 {
     struct output output;
     char *text = NULL;
-    if (process_run(&output, argv, NULL, err) == 0 && output.status == 0) {
-        text = output.out;
-        output.out = NULL;
-        (void)last_line(text); /* trims the end */
-    } else if (output.status != 0) {
-        error_set(err, EX_UNAVAILABLE, "%s: exit status %d: %s", argv[0], output.status,
-                  last_line(output.err));
+    if (process_run(&output, argv, NULL, err) == 0) {
+        if (output.status != 0) {
+            error_set(err, EX_UNAVAILABLE, "%s: exit status %d: %s", argv[0], output.status,
+                      last_line(output.err));
+        } else {
+            text = output.out;
+            output.out = NULL;
+            (void)last_line(text); /* trims the end */
+        }
     }
     process_free(&output);
     return text;

@@ -325,7 +325,8 @@ class BadInput(MovedctlCase):
         self.assertIn("fold_case = true", done.stderr)
 
     def test_a_full_disk(self):
-        for command in (["list"], ["export"], ["get", "a@old.example"]):
+        for command in (["list"], ["export"], ["get", "a@old.example"], ["help"], ["help", "add"], ["list", "--help"],
+                        ["--version"], ["__complete", "l"]):
             self.movedctl("add", "--replace", "a@old.example", "--gone")
             with open("/dev/full", "w", encoding="ascii") as full:
                 done = subprocess.run(place.program("movedctl") + ["-c", str(self.daemon.conf), *command], stdout=full,
