@@ -212,7 +212,15 @@ ALTER TABLE moved_key ENABLE ALWAYS TRIGGER moved_stamped;
 
 REVOKE ALL ON FUNCTION moved_accept() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION moved_accept() TO moved_admin;
-GRANT USAGE ON SCHEMA @SCHEMA@ TO moved_follow, moved_admin;
+-- Only where it is needed: before PostgreSQL 15 the schema public is not the owner of the database's to grant.
+DO $$
+BEGIN
+    IF NOT (has_schema_privilege('moved_follow', current_schema(), 'USAGE')
+            AND has_schema_privilege('moved_admin', current_schema(), 'USAGE')) THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO moved_follow, moved_admin', current_schema());
+    END IF;
+END
+$$;
 GRANT SELECT ON moved, moved_format, moved_version, moved_key TO moved_follow, moved_admin;
 GRANT INSERT, UPDATE, DELETE ON moved TO moved_admin;
 

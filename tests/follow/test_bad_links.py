@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -11,7 +10,6 @@ import threading
 
 from lib import place
 from lib.follower import FollowCase
-from lib.postgresql import USER
 
 
 def openssl(*args):
@@ -38,7 +36,7 @@ class Certificates(FollowCase):
         shutil.copy(self.folder / "server.key", key)
         key.chmod(0o600)
         if os.geteuid() == 0:
-            os.chown(key, *pwd.getpwnam(USER)[2:4])
+            os.chown(key, *self.store.programs.account())
         self.store.sql(f"ALTER SYSTEM SET ssl_cert_file = '{self.store.folder}/server.crt'",
                        f"ALTER SYSTEM SET ssl_key_file = '{key}'", "ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()")
         place.until(lambda: self.shown() == subprocess.run(["openssl", "x509", "-noout", "-serial", "-in", self.store.folder / "server.crt"],

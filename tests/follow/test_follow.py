@@ -9,7 +9,7 @@ import unittest
 
 from lib import place
 from lib.follower import FollowCase, Store, schema
-from lib.postgresql import PostgreSQL, wait_for_lag
+from lib.postgresql import PostgreSQL, Programs, wait_for_lag
 
 ROWS = "INSERT INTO moved (old_address, new_address) SELECT 'u' || i || '@old.example', 'u' || i || '@new.example' FROM generate_series({}, {}) i"
 
@@ -320,7 +320,7 @@ class Service(FollowCase):
             f"listen_addr = 127.0.0.1\nunix_socket_dir =\nauth_type = any\nmax_client_conn = 50\nlogfile = {folder}/log\n".replace(
                 "* = host", "postgres = user=postgres host"))
         folder.chmod(0o777)
-        command = self.store._demoted(str(program), "-q", str(folder / "ini"))
+        command = Programs().demoted(str(program), "-q", str(folder / "ini"))
         pool = place.Process(command, folder / "out")
         self.addCleanup(pool.end, signal.SIGTERM)
         place.until(lambda: place.listens(("127.0.0.1", port)), "pgbouncer listens")

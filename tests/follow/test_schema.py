@@ -165,6 +165,15 @@ class Servers(SchemaCase):
         self.server.sql("CREATE ROLE nobody_here LOGIN")
         self.assertIn("permission denied", self.server.attempt("SELECT * FROM moved", user="nobody_here").stderr)
 
+    def test_the_owner_of_a_database_needs_no_other_right(self):
+        """But to make the two roles, where they are missing."""
+        self.server.sql("CREATE ROLE owner LOGIN", "CREATE DATABASE owned OWNER owner")
+        done = self.server.attempt(stdin=schema(), user="owner", database="owned")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.server.sql(ROW.format("a@old.example"), user="moved_admin", database="owned")
+        for user in ("moved_follow", "moved_admin"):
+            self.assertEqual(self.server.sql("SELECT old_address FROM moved JOIN moved_key USING (old_address)", user=user, database="owned"), "a@old.example")
+
     def test_a_dump_is_restored_with_its_versions(self):
         self.server.sql(ROW.format("a@old.example"))
         dump = self.server.run("pg_dump", "-d", self.server.connect())

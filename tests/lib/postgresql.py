@@ -8,6 +8,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 from lib import place
@@ -23,6 +24,41 @@ def binaries():
     return max(found, key=lambda path: float(path.split("/")[4]))
 
 
+# In mounts of its own: a command as the user $1 in the root file system $2, where the folder $3 is this machine's.
+CHROOT = """user=$1 root=$2 folder=$3; shift 3; mkdir -p "$root$folder"; mount --bind "$folder" "$root$folder"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"; exec chroot --userspec="$user" --groups= "$root" "$@" """
+
+
+class Programs:
+    """A server's programs, and the account that they run under: in the root file system of another Debian, or this machine's."""
+
+    def __init__(self, root=None):
+        self.root = root
+        self.bin = f"/usr/lib/postgresql/{os.listdir(root / 'usr/lib/postgresql')[0]}/bin" if root else binaries()
+
+    def account(self):
+        """Its user and group, where this process may choose."""
+        if self.root:
+            lines = [line.split(":") for line in (self.root / "etc/passwd").read_text().splitlines()]
+            return next((int(line[2]), int(line[3])) for line in lines if line[0] == USER)
+        return pwd.getpwnam(USER)[2:4]
+
+    def demoted(self, *command):
+        """The command as a user that initdb and postgres accept. It is the process that is started, not a child of it."""
+        if os.getuid() != 0:
+            return list(command)
+        user, group = self.account()
+        if self.root:
+            return ["unshare", "--mount", "sh", "-ec", CHROOT, "sh", f"{user}:{group}", str(self.root), tempfile.gettempdir(), *command]
+        return ["setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups", *command]
+
+    def command(self, name, *args):
+        return self.demoted(f"{self.bin}/{name}", *args)
+
+
+other = None  # Programs that all servers are made with, in place of this machine's
+
+
 class PostgreSQL:
     """A server that runs while the context is open. Its superuser is postgres, and anybody here may log in as anybody."""
 
@@ -31,17 +67,14 @@ class PostgreSQL:
         self.data, (self.port,) = self.folder / "data", place.free_ports(1)
         self.settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.folder,
                          "fsync": "off", "wal_level": "logical", "max_connections": 200, "shared_buffers": "64MB",
-                         "autovacuum": "off", "logging_collector": "off", **settings}
+                         "autovacuum": "off", "logging_collector": "off", "password_encryption": "scram-sha-256", **settings}
+        self.programs = other or Programs()
         self.process = None
 
     # ---- the server
 
-    def _demoted(self, *command):
-        """The command as a user that initdb and postgres accept."""
-        return (["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups"] if os.getuid() == 0 else []) + list(command)
-
     def run(self, program, *args):
-        done = subprocess.run(self._demoted(f"{binaries()}/{program}", *args), cwd="/", capture_output=True, text=True)
+        done = subprocess.run(self.programs.command(program, *args), cwd="/", capture_output=True, text=True)
         if done.returncode != 0:
             raise AssertionError(f"{program}: {done.stdout}{done.stderr}")
         return done.stdout
@@ -49,8 +82,7 @@ class PostgreSQL:
     def __enter__(self):
         self.folder.mkdir(parents=True)
         if os.getuid() == 0:
-            account = pwd.getpwnam(USER)
-            os.chown(self.folder, account.pw_uid, account.pw_gid)
+            os.chown(self.folder, *self.programs.account())
         if self.standby_of is None:
             self.run("initdb", "-D", str(self.data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
         else:
@@ -68,8 +100,8 @@ class PostgreSQL:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self):
-        command = self._demoted(f"{binaries()}/postgres", "-D", str(self.data),
-                                *(word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")))
+        command = self.programs.command("postgres", "-D", str(self.data),
+                                        *(word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")))
         with open(self.folder / "log", "a") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
         place.until(self.answers, f"PostgreSQL answers: see {self.folder}/log")
@@ -108,7 +140,8 @@ class PostgreSQL:
     def pause_replay(self):
         """Of a standby: it is asked for at once, and done when the record at hand is replayed."""
         self.sql("SELECT pg_wal_replay_pause()")
-        place.until(lambda: self.sql("SELECT pg_get_wal_replay_pause_state()") == "paused", "the replay is paused")
+        if int(self.sql("SHOW server_version_num")) >= 140000:
+            place.until(lambda: self.sql("SELECT pg_get_wal_replay_pause_state()") == "paused", "the replay is paused")
 
     def promote(self):
         self.run("pg_ctl", "promote", "-w", "-D", str(self.data))
