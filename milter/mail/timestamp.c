@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "mail/timestamp.h"
 
+#include <ctype.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -14,111 +16,63 @@ static int wrong(struct error *err, const char *text, int64_t now)
                                            : ", 2026-09-01T06:00:00Z, +180d, -12h or +2w");
 }
 
-/* Reads exactly count digits; returns -1 if there are fewer. */
-static int digits(const char **at, int count)
+/* Reads as strptime(3) does, and moves *at to the end of that. The text has to look like the picture, in which 0 stands for a
+ * digit: strptime alone would also take blanks, signs and single digits. */
+static bool take(const char **at, const char *picture, const char *format, struct tm *out)
 {
-    int number = 0;
-    for (; count > 0; count--, (*at)++) {
-        if (**at < '0' || **at > '9')
-            return -1;
-        number = number * 10 + (**at - '0');
-    }
-    return number;
+    for (size_t i = 0; picture[i] != '\0'; i++)
+        if (picture[i] == '0' ? !isdigit((unsigned char)(*at)[i]) : (*at)[i] != picture[i])
+            return false;
+    const char *end = strptime(*at, format, out);
+    *at = end == NULL ? *at : end;
+    return end != NULL;
 }
 
-static int days_in(int year, int month)
+static bool take_date(const char **at, struct tm *out)
 {
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == 2 && leap ? 1 : 0);
+    if (!take(at, "0000-00-00", "%Y-%m-%d", out) || out->tm_year < 70)
+        return false;
+    struct tm same = *out;
+    (void)timegm(&same); /* makes September 31 an October 1 */
+    return same.tm_mday == out->tm_mday;
 }
 
-static int read_date(struct tm *out, const char **at)
+static bool take_clock(const char **at, struct tm *out)
 {
-    int year = digits(at, 4);
-    if (year < 1970 || *(*at)++ != '-')
-        return -1;
-    int month = digits(at, 2);
-    if (month < 1 || month > 12 || *(*at)++ != '-')
-        return -1;
-    int day = digits(at, 2);
-    if (day < 1 || day > days_in(year, month))
-        return -1;
-    *out = (struct tm){.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
-    return 0;
-}
-
-/* Reads "06:30"; returns it in seconds, or -1. */
-static int read_minutes(const char **at)
-{
-    int hour = digits(at, 2);
-    if (hour < 0 || hour > 23 || *(*at)++ != ':')
-        return -1;
-    int minute = digits(at, 2);
-    return minute < 0 || minute > 59 ? -1 : hour * 3600 + minute * 60;
-}
-
-static int read_clock(struct tm *out, const char **at)
-{
-    int seconds = read_minutes(at);
-    if (seconds < 0)
-        return -1;
-    out->tm_hour = seconds / 3600;
-    out->tm_min = seconds / 60 % 60;
-    if (**at != ':')
-        return 0;
-    (*at)++;
-    out->tm_sec = digits(at, 2);
-    if (out->tm_sec < 0 || out->tm_sec > 60)
-        return -1;
-    if (**at == '.') {
-        (*at)++;
-        if (digits(at, 1) < 0)
-            return -1;
-        *at += strspn(*at, "0123456789");
-    }
-    return 0;
+    if (!take(at, "00:00", "%H:%M", out))
+        return false;
+    if (**at == ':' && (!take(at, ":00", ":%S", out) || out->tm_sec > 60))
+        return false;
+    if (**at != '.')
+        return true;
+    size_t digits = strspn(++*at, "0123456789");
+    *at += digits;
+    return digits > 0;
 }
 
 /* Reads "Z", "+02:00", or nothing, in seconds east of UTC. */
-static int read_zone(int *out, const char **at)
+static bool take_zone(const char **at, int *out)
 {
-    *out = 0;
-    if (**at == 'Z' || **at == 'z') {
+    struct tm zone = {0};
+    char sign = **at;
+    if (sign == 'Z' || sign == 'z' || sign == '+' || sign == '-')
         (*at)++;
-        return 0;
-    }
-    if (**at != '+' && **at != '-')
-        return 0;
-    int sign = *(*at)++ == '-' ? -1 : 1;
-    int seconds = read_minutes(at);
-    if (seconds < 0)
-        return -1;
-    *out = sign * seconds;
-    return 0;
-}
-
-static int64_t unit_seconds(char unit)
-{
-    switch (unit) {
-    case 'h': return 3600;
-    case 'd': return 24 * 3600;
-    case 'w': return 7 * 24 * 3600;
-    default: return 0;
-    }
+    bool fits = (sign != '+' && sign != '-') || take(at, "00:00", "%H:%M", &zone);
+    *out = (sign == '-' ? -60 : 60) * (60 * zone.tm_hour + zone.tm_min);
+    return fits;
 }
 
 /* "+180d" */
 static int parse_relative(int64_t *out, const char *text, int64_t now, struct error *err)
 {
     size_t length = strspn(text + 1, "0123456789");
-    int64_t unit = length == 0 ? 0 : unit_seconds(text[1 + length]), count = 0;
-    if (now == TIMESTAMP_NONE || unit == 0 || text[2 + length] != '\0')
+    char name = text[1 + length];
+    int64_t unit = name == 'h' ? 3600 : name == 'd' ? 24 * 3600 : name == 'w' ? 7 * 24 * 3600 : 0;
+    if (now == TIMESTAMP_NONE || length == 0 || unit == 0 || text[2 + length] != '\0')
         return wrong(err, text, now);
-    for (size_t i = 1; i <= length && count <= LAST; i++)
-        count = 10 * count + (text[i] - '0');
-    int64_t when = *text == '-' ? now - count * unit : now + count * unit;
-    if (count > LAST || when <= TIMESTAMP_NONE || when > LAST)
+    int64_t count = strtoll(text + 1, NULL, 10); /* a longer number becomes LLONG_MAX */
+    int64_t when = count > LAST ? LAST + 1 : *text == '-' ? now - count * unit : now + count * unit;
+    if (when <= TIMESTAMP_NONE || when > LAST)
         return error_set(err, EX_DATAERR, "'%.60s' is out of range: write one in 1970 to 9999",
                          text);
     *out = when;
@@ -130,19 +84,16 @@ int timestamp_parse(int64_t *out, const char *text, int64_t now, struct error *e
     if (*text == '+' || *text == '-')
         return parse_relative(out, text, now, err);
 
-    struct tm parts;
+    struct tm parts = {0};
     const char *at = text;
     int zone = 0;
-
-    if (read_date(&parts, &at) != 0)
-        return wrong(err, text, now);
-    if (*at == 'T' || *at == 't' || *at == ' ') {
+    bool fits = take_date(&at, &parts);
+    if (fits && (*at == 'T' || *at == 't' || *at == ' ')) {
         at++;
-        if (read_clock(&parts, &at) != 0 || read_zone(&zone, &at) != 0)
-            return wrong(err, text, now);
+        fits = take_clock(&at, &parts) && take_zone(&at, &zone);
     }
     int64_t when = (int64_t)timegm(&parts) - zone;
-    if (*at != '\0' || when <= TIMESTAMP_NONE)
+    if (!fits || *at != '\0' || when <= TIMESTAMP_NONE)
         return wrong(err, text, now);
     *out = when;
     return 0;
