@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/attach.c: attach and detach: put the milter into a mail server's configuration, and take it out */
+#include "base/conf_list.h"
 #include "ctl/ctl.h"
 #include "ctl/interrupt.h"
 #include "mta/mta.h"
 
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,27 +32,16 @@ static int confirm(const char *diff, void *data, struct error *err)
 
 /* ---- the domains of the table */
 
-struct domain_list {
-    char **names; /* each on the heap */
-    size_t count;
-};
-
 static int add_domain(const struct entry *first, void *data, struct error *err)
 {
-    struct domain_list *list = data;
-    if (first->scope == ENTRY_SUBDOMAINS) /* nobody can say what these are called */
-        return 0;
-    char **more = realloc(list->names, (list->count + 1) * sizeof *more);
-    if (more != NULL)
-        list->names = more;
-    char *name = more == NULL ? NULL : strdup(first->domain);
-    if (name == NULL)
-        return error_no_memory(err);
-    more[list->count++] = name;
-    return 0;
+    /* Nobody can say what the subdomains are called. */
+    return first->scope == ENTRY_SUBDOMAINS ||
+                   conf_list_add(data, first->domain, strlen(first->domain)) == 0
+               ? 0
+               : error_no_memory(err);
 }
 
-static int read_domains(const struct ctl *ctl, struct domain_list *out, struct error *err)
+static int read_domains(const struct ctl *ctl, struct conf_list *out, struct error *err)
 {
     struct table_view *view = table_view_open(ctl->table, err);
     int rc = view == NULL ? -1 : table_each_domain(view, add_domain, out, err);
@@ -91,7 +80,7 @@ static const struct mta *find_mta(const struct ctl *ctl, const char *name, struc
 
 static int attach(struct ctl *ctl, char **args, struct error *err)
 {
-    struct domain_list domains = {.count = 0};
+    struct conf_list domains = {.count = 0};
     struct mta_request request = request_of(ctl);
     const struct mta *mta = find_mta(ctl, args[0], err);
     int rc = mta == NULL ? -1 : table_count(ctl->table, &request.entries, err);
@@ -99,13 +88,11 @@ static int attach(struct ctl *ctl, char **args, struct error *err)
     if (rc == 0)
         rc = read_domains(ctl, &domains, err);
     if (rc == 0) {
-        request.domains = (const char *const *)domains.names;
+        request.domains = (const char *const *)domains.items;
         request.domain_count = domains.count;
         rc = mta->attach(&request, err);
     }
-    for (size_t i = 0; i < domains.count; i++)
-        free(domains.names[i]);
-    free(domains.names);
+    conf_list_clear(&domains);
     return rc;
 }
 

@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -43,27 +42,10 @@ static const struct metric {
 };
 #define METRICS (sizeof metrics / sizeof *metrics)
 
-struct sample {
-    char *name, *value; /* as the daemon has it; both on the heap, in one piece */
-};
-
-struct samples {
-    struct sample *of;
-    size_t count;
-};
-
+/* The counters, as the daemon has them, become an object of strings. */
 static int take(const char *name, const char *value, void *data, struct error *err)
 {
-    struct samples *samples = data;
-    size_t name_size = strlen(name) + 1, value_size = strlen(value) + 1;
-    struct sample *more = realloc(samples->of, (samples->count + 1) * sizeof *more);
-    char *text = more == NULL ? NULL : malloc(name_size + value_size);
-    samples->of = more == NULL ? samples->of : more;
-    if (text == NULL)
-        return error_no_memory(err);
-    more[samples->count++] =
-        (struct sample){memcpy(text, name, name_size), memcpy(text + name_size, value, value_size)};
-    return 0;
+    return json_object_set_new(data, name, json_string(value)) == 0 ? 0 : error_no_memory(err);
 }
 
 static void print_head(FILE *out, const char *name, const char *type, const char *help)
@@ -88,10 +70,10 @@ static const char *number_of(const struct metric *metric, const char *value, cha
     return out;
 }
 
-static void print_sample(FILE *out, const struct metric *metric, const struct sample *sample)
+static void print_sample(FILE *out, const struct metric *metric, const char *name,
+                         const char *value)
 {
-    size_t group = strcspn(sample->name, ".");
-    const char *result = sample->name[group] == '.' ? sample->name + group + 1 : sample->value;
+    const char *dot = strchr(name, '.'), *result = dot != NULL ? dot + 1 : value;
     char number[32];
     fprintf(out, PREFIX "%s", metric->name);
     if (metric->labels != NULL) {
@@ -103,19 +85,23 @@ static void print_sample(FILE *out, const struct metric *metric, const struct sa
                 fputs(result, out);
         putc('}', out);
     }
-    fprintf(out, " %s\n", number_of(metric, sample->value, number));
+    fprintf(out, " %s\n", number_of(metric, value, number));
 }
 
-static void print_samples(FILE *out, const struct samples *samples)
+static void print_samples(FILE *out, json_t *samples)
 {
+    const char *name;
+    json_t *value;
     for (const struct metric *metric = metrics; metric < metrics + METRICS; metric++) {
         size_t length = strlen(metric->counter);
         if (metric->help != NULL)
             print_head(out, metric->name, metric->type, metric->help);
-        for (size_t i = 0; i < samples->count; i++)
-            if (strncmp(samples->of[i].name, metric->counter, length) == 0 &&
-                (samples->of[i].name[length] == '.' || samples->of[i].name[length] == '\0'))
-                print_sample(out, metric, &samples->of[i]);
+        json_object_foreach(samples, name, value)
+        {
+            if (strncmp(name, metric->counter, length) == 0 &&
+                (name[length] == '.' || name[length] == '\0'))
+                print_sample(out, metric, name, json_string_value(value));
+        }
     }
 }
 
@@ -149,32 +135,31 @@ static void print_follow(FILE *out, const struct follower *follower)
         fprintf(out, PREFIX "follow_lag_seconds %.0f\n", lag);
 }
 
-static void print_all(FILE *out, const struct samples *samples, const struct follower *follower)
+static void print_all(FILE *out, json_t *samples, const struct follower *follower)
 {
+    bool up = json_object_size(samples) > 0;
     print_head(out, "up", "gauge", "1 if the daemon answers.");
-    fprintf(out, PREFIX "up %d\n", samples->count > 0);
-    if (samples->count > 0)
+    fprintf(out, PREFIX "up %d\n", up);
+    if (up)
         print_samples(out, samples);
     print_follow(out, follower);
 }
 
 int prometheus_write(const struct ctl *ctl, const char *file, struct error *err)
 {
-    struct samples samples = {.count = 0};
+    json_t *samples = json_object();
     struct follower follower;
     struct error why = {.status = 0}, unheard;
-    int asked = probe_stats(ctl->settings->lookup_socket, take, &samples, &why);
+    int asked = probe_stats(ctl->settings->lookup_socket, take, samples, &why);
     follower.unread = state_read(&follower.state, ctl->path, &unheard);
     FILE *out = file == NULL ? stdout : outfile_open(file, err);
     if (out != NULL)
-        print_all(out, &samples, &follower);
+        print_all(out, samples, &follower);
     int rc = out == NULL ? -1 : file == NULL ? 0 : outfile_close(0, err);
     if (rc != 0 && file != NULL)
         error_at(err, file, 0);
     state_clear(&follower.state);
-    for (size_t i = 0; i < samples.count; i++)
-        free(samples.of[i].name);
-    free(samples.of);
+    json_decref(samples);
     if (rc == 0 && asked != 0) {
         *err = why;
         return -1;
