@@ -2,6 +2,7 @@
 #include "ctl/apply.h"
 
 #include "ctl/interrupt.h"
+#include "table/changelog.h"
 
 #include <stdio.h>
 
@@ -48,6 +49,13 @@ static int compare(struct apply *apply, struct table_view *view, struct error *e
     return rc;
 }
 
+static void warn_of_size(const struct merge_counts *counts)
+{
+    if (counts->log_octets > CHANGELOG_CHANGE_MAX)
+        ctl_warn("this is too large for the change log and cannot be undone: copy the table first, "
+                 "with movedctl backup");
+}
+
 /* Prints the differences before the writer's lock is taken, so that no other change waits for a slow terminal. */
 static int show(struct apply *apply, struct error *err)
 {
@@ -59,7 +67,7 @@ static int show(struct apply *apply, struct error *err)
     if (rc == 0 && apply->may != NULL)
         rc = apply->may(apply->data, err);
     if (rc == 0)
-        backup_advise(apply->ctl, apply->counts.log_octets);
+        warn_of_size(&apply->counts);
     return rc;
 }
 
@@ -70,10 +78,7 @@ static int write_edit(struct apply *apply, struct table_edit *edit, struct error
     if (view == NULL)
         return -1;
     int rc = compare(apply, view, err);
-    if (rc == 0)
-        rc = backup_before(apply->ctl, err);
     if (rc == 0) {
-        interrupt_says("nothing is changed", NULL);
         progress_begin(&apply->progress, "writing");
         rc = merge_write(apply->merge, view, edit, err);
         progress_clear(&apply->progress);
@@ -143,8 +148,6 @@ static int change_store(struct apply *apply, struct error *err)
     apply->watch.tells_same = apply->through.store != NULL;
     if (rc == 0)
         rc = show(apply, err);
-    if (rc == 0)
-        rc = backup_before(apply->ctl, err);
     if (rc == 0)
         rc = write_store(apply, err);
     through_end(&apply->through);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ctl/apply.h: makes the table equal to a given set of entries, all or nothing: compares, prints the differences, makes
- * a backup if asked, and writes. For import and restore. */
+/* ctl/apply.h: makes the table equal to a given set of entries, all or nothing: compares, prints the differences,
+ * and writes. For import and restore. */
 #ifndef CTL_APPLY_H
 #define CTL_APPLY_H
 
@@ -10,7 +10,7 @@
 #include "table/merge.h"
 
 struct apply {
-    const struct ctl *ctl; /* of its options: --dry-run, --backup */
+    const struct ctl *ctl; /* of its options: --dry-run */
     struct merge *merge;
     struct merge_watch watch;
     struct merge_counts counts;

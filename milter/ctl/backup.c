@@ -4,11 +4,11 @@
 
 #include "ctl/interrupt.h"
 #include "ctl/progress.h"
-#include "table/changelog.h"
 #include "table/copy.h"
 
-static int copy(const struct ctl *ctl, const char *folder, struct error *err)
+static int backup(struct ctl *ctl, char **args, struct error *err)
 {
+    const char *folder = args[0];
     size_t entries;
     struct progress progress;
     interrupt_says("no copy was made, and nothing is changed", table_copy_remove);
@@ -20,23 +20,6 @@ static int copy(const struct ctl *ctl, const char *folder, struct error *err)
     if (rc == 0)
         print_say("%s: a copy of %zu %s\n", folder, entries, entry_noun(entries));
     return rc;
-}
-
-void backup_advise(const struct ctl *ctl, size_t log_octets)
-{
-    if (log_octets > CHANGELOG_CHANGE_MAX && ctl->options.backup == NULL)
-        ctl_warn("this is too large for the change log and cannot be undone: use --backup DIR to "
-                 "copy the table first");
-}
-
-int backup_before(const struct ctl *ctl, struct error *err)
-{
-    return ctl->options.backup == NULL ? 0 : copy(ctl, ctl->options.backup, err);
-}
-
-static int backup(struct ctl *ctl, char **args, struct error *err)
-{
-    return copy(ctl, args[0], err);
 }
 
 const struct command command_backup = {

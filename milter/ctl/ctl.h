@@ -24,7 +24,6 @@ struct options {
     const char *from, *until, *forward_until, *disclose, *note;
     const char *domain, *client, *client_name, *at, *format;
     const char *columns, *delimiter, *max_remove;
-    const char *backup;
     const char *config_dir, *mc, *smtp, *as, *mta;
     bool yes, all, observe, unserved, raise_limits;
     bool json, nagios, forward, gone, stay, replace, authenticated, smtputf8;
@@ -174,14 +173,6 @@ void ctl_author(const struct ctl *ctl, struct ctl_author *out);
 
 /* Whether a change of the store, as the change log has it, was made by movedctl on this host. */
 bool ctl_made_here(const char *author, const char *program);
-
-/* ---- backup.c */
-
-/* Warns, unless --backup is given, that a change of log_octets is too large for the change log and cannot be undone. */
-void backup_advise(const struct ctl *ctl, size_t log_octets);
-
-/* Makes the copy for --backup, if it is given. Returns 0, or -1 with err. */
-int backup_before(const struct ctl *ctl, struct error *err);
 
 /* ---- init.c */
 

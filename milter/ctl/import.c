@@ -248,8 +248,6 @@ const struct command command_import = {
                "  --skip-bad      skip bad lines and import the others\n"
                "  --verbose       report each line that does not become an entry, such as an\n"
                "                  ordinary alias; by default these are only counted\n"
-               "  --backup DIR    first copy the table to DIR; undo reverts an import, but not\n"
-               "                  one that is too large for the change log\n"
                "  --for D         entries without until end D from now, such as 180d or 26w\n"
                "  --domain D      the domain of old addresses that have none\n"
                "  --columns old=NAME,new=NAME,...\n"
@@ -259,8 +257,7 @@ const struct command command_import = {
                "movedctl import --delimiter ';' --columns old=Mail,new=Target people.csv",
     .operands = "FILE",
     .explain = print_formats,
-    .takes = "format for domain columns delimiter replace-all max-remove dry-run skip-bad verbose "
-             "backup",
+    .takes = "format for domain columns delimiter replace-all max-remove dry-run skip-bad verbose",
     .least = 1,
     .most = 1,
     .opens = TABLE_TO_WRITE,

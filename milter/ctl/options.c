@@ -28,7 +28,6 @@ static const struct option_row rows[] = {
     TEXT("columns", columns),
     TEXT("delimiter", delimiter),
     TEXT("max-remove", max_remove),
-    ONE_OF("backup", backup, "DIR"),
     ONE_OF("config-dir", config_dir, "DIR"),
     ONE_OF("mc", mc, "FILE"),
     TEXT("smtp", smtp),

@@ -125,17 +125,16 @@ static int restore(struct ctl *ctl, char **args, struct error *err)
 
 const struct command command_restore = {
     .name = "restore",
-    .usage = "restore [--dry-run] [--backup NEWDIR] DIR",
+    .usage = "restore [--dry-run] DIR",
     .summary = "Make the table equal to a copy made by backup",
     .details = "The table is changed in one transaction while mail is answered; undo reverts it.\n"
                "If there is no table, the copy becomes the table, with its change log.\n"
                "\n"
-               "  --dry-run        change nothing; print what would be added (+), changed (~)\n"
-               "                   and removed (-)\n"
-               "  --backup NEWDIR  first copy the table to NEWDIR\n",
+               "  --dry-run  change nothing; print what would be added (+), changed (~) and\n"
+               "             removed (-)\n",
     .example = "movedctl restore --dry-run /var/backups/moved",
     .operands = "DIR",
-    .takes = "dry-run backup",
+    .takes = "dry-run",
     .least = 1,
     .most = 1,
     .run = restore,

@@ -70,7 +70,7 @@ class Backup(MovedctlCase):
         (self.copy / "data.mdb").write_bytes(whole)
         self.assertEqual(self.ctl("restore", self.copy).returncode, 78)
 
-    def test_a_dry_run_and_a_copy_of_what_was_there(self):
+    def test_a_dry_run(self):
         self.movedctl("add", "a@old.example", "--gone")
         self.movedctl("backup", self.copy)
         self.movedctl("add", "b@old.example", "--gone")
@@ -78,17 +78,7 @@ class Backup(MovedctlCase):
         self.assertEqual(self.movedctl("restore", "--dry-run", self.copy),
                          "- b@old.example (gone)\ndry run: 0 added, 0 changed, 1 removed, 1 unchanged\n")
         self.assertEqual(self.movedctl("export"), before)
-        other = self.folder / "other"
-        self.assertEqual(self.movedctl("restore", "--backup", other, self.copy),
-                         f"{other}: a copy of 2 entries\n0 added, 0 changed, 1 removed, 1 unchanged\n")
-        self.assertEqual(self.list_of(other), before)
-
-    def test_an_import_keeps_a_copy_of_what_was_there(self):
-        self.movedctl("add", "a@old.example", "--gone")
-        before = self.movedctl("export")
-        self.movedctl("import", "--backup", self.copy, "-", stdin=rows(3, "a"))
-        self.assertEqual(self.list_of(self.copy), before)
-        self.refused(73, "is there already", "import", "--backup", self.copy, "-", stdin=rows(3, "b"))
+        self.assertEqual(self.movedctl("restore", self.copy), "0 added, 0 changed, 1 removed, 1 unchanged\n")
 
     def test_a_table_that_is_lost_comes_back_whole(self):
         self.movedctl("import", "-", stdin=rows(10, "a"))
@@ -126,23 +116,6 @@ class Backup(MovedctlCase):
                 self.copy.rmdir()
             left = [path.name for path in self.folder.iterdir() if path.name != "d"]
             self.assertEqual([name for name in left if name != "copy"], [])
-
-    def test_an_import_is_interrupted_behind_its_copy(self):
-        file = self.folder / "new.csv"
-        file.write_text("old,new\n" + "".join(f"n{i:06}@old.example,x@new.example\n" for i in range(200000)))
-        before = self.movedctl("export")
-        process = subprocess.Popen([*place.program("movedctl"), "-c", str(self.daemon.conf), "import", "--backup", str(self.copy), str(file)],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        with process:
-            place.until(lambda: (self.copy / "lock.mdb").exists() or process.poll() is not None, "the copy is there")
-            while process.poll() is None:  # the first ones may come while it puts the copy in its place
-                process.send_signal(signal.SIGINT)
-            said = process.stdout.read(), process.stderr.read()
-        if process.returncode != 0:  # it may have been quicker
-            self.assertEqual((process.returncode, *said), (-signal.SIGINT, f"{self.copy}: a copy of {len(before.splitlines()) - 1} entries\n",
-                                                           "movedctl: interrupted: nothing is changed\n"))
-            self.assertEqual(self.movedctl("export"), before)
-        self.assertEqual(self.list_of(self.copy), before)
 
 
 class Snapshot(MovedctlCase):

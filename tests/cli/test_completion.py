@@ -94,7 +94,7 @@ LINES = (("movedctl li\t", None), ("movedctl lis\t", ["movedctl", "list"]), ("mo
          ("movedctl add --rep\t", ["movedctl", "add", "--replace"]), ("movedctl add --disclose n\t", ["movedctl", "add", "--disclose", "nobody"]),
          ("movedctl attach se\t", ["movedctl", "attach", "sendmail"]), ("movedctl help expo\t", ["movedctl", "help", "export"]),
          ("movedctl import files/mo\t", ["movedctl", "import", "files/moved table.csv"]),
-         ("movedctl import --backup=files/b\t", ["movedctl", "import", "--backup=files/backups"]),
+         ("movedctl attach --config-dir=files/b\t", ["movedctl", "attach", "--config-dir=files/backups"]),
          ("movedctl restore files/b\t", ["movedctl", "restore", "files/backups"]))
 
 

@@ -116,7 +116,7 @@ class HostileCase(unittest.TestCase):
         made = self.folder / "made"
         return [["init"], ["list"], ["get", "a@old.example"], ["add", "--replace", "b@old.example", "--gone"], ["del", "a@old.example"],
                 ["import", self.small], ["import", self.large], ["import", "--replace-all", self.large], ["import", "--dry-run", self.small],
-                ["import", "--backup", made, self.small], ["export"], ["export", self.folder / "made.csv"], ["export", self.table / "made.csv"],
+                ["export"], ["export", self.folder / "made.csv"], ["export", self.table / "made.csv"],
                 ["backup", made], ["backup", self.table / "made"], ["restore", self.copy], ["restore", "--dry-run", self.copy],
                 ["-d", self.folder / "restored", "restore", self.table], ["undo"], ["log"], ["log", "--clear"], ["lint"],
                 ["test", "a@old.example"], ["stats"], ["attach", "--dry-run", "postfix"], ["doctor"], ["config"],
