@@ -85,14 +85,14 @@ static int send_head(struct store *store, const char *behind, const struct since
 
 static int give_row(const PGresult *result, const struct store_reader *reader, struct error *err)
 {
-    const struct store_row row = {.old = pgsql_text(result, 0, OLD),
-                                  .new = pgsql_text(result, 0, NEW),
-                                  .action = pgsql_text(result, 0, ACTION),
-                                  .from = pgsql_text(result, 0, FROM),
-                                  .until = pgsql_text(result, 0, UNTIL),
-                                  .forward_until = pgsql_text(result, 0, FORWARD_UNTIL),
-                                  .disclose = pgsql_text(result, 0, DISCLOSE),
-                                  .note = pgsql_text(result, 0, NOTE)};
+    const struct entry_text row = {.old = pgsql_text(result, 0, OLD),
+                                   .new = pgsql_text(result, 0, NEW),
+                                   .action = pgsql_text(result, 0, ACTION),
+                                   .from = pgsql_text(result, 0, FROM),
+                                   .until = pgsql_text(result, 0, UNTIL),
+                                   .forward_until = pgsql_text(result, 0, FORWARD_UNTIL),
+                                   .disclose = pgsql_text(result, 0, DISCLOSE),
+                                   .note = pgsql_text(result, 0, NOTE)};
     return reader->row(&row, pgsql_is_true(result, 0, PRESENT), reader->data, err);
 }
 
@@ -151,11 +151,9 @@ static const char *take_field(char **rest)
 
 static int give_line(char *line, const struct store_reader *reader, struct error *err)
 {
-    struct store_row row;
-    const char **fields[] = {&row.old,   &row.new,           &row.action,   &row.from,
-                             &row.until, &row.forward_until, &row.disclose, &row.note};
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        *fields[i] = take_field(&line);
+    struct entry_text row = {.now = TIMESTAMP_NONE};
+    for (size_t i = 0; i < ENTRY_FIELDS; i++)
+        row.values[i] = take_field(&line);
     return reader->row(&row, true, reader->data, err);
 }
 

@@ -15,7 +15,7 @@ int row_read_old(struct entry *out, const char *old, const struct address_rules 
 
 /* Reads a row. Returns 0; or -1 with err: why it is none, and *has_old says whether its old address is good, with *out as
  * row_read_old leaves it. */
-int row_read(struct entry *out, bool *has_old, const struct store_row *row,
+int row_read(struct entry *out, bool *has_old, const struct entry_text *row,
              const struct address_rules *rules, struct error *err);
 
 #endif

@@ -121,7 +121,7 @@ static int on_version(int64_t version, const char *nonce, const char *author, co
 }
 
 /* A row that is no entry leaves the entry of its old address as it is. */
-static int on_row(const struct store_row *row, bool present, void *data, struct error *err)
+static int on_row(const struct entry_text *row, bool present, void *data, struct error *err)
 {
     struct delta *delta = data;
     struct skipped *skipped = &delta->step->state->skipped;

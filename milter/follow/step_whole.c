@@ -33,7 +33,7 @@ static int on_head(const struct store_head *head, void *data, struct error *err)
 }
 
 /* A row that is no entry leaves the entry of its old address as it is. */
-static int on_row(const struct store_row *row, bool present, void *data, struct error *err)
+static int on_row(const struct entry_text *row, bool present, void *data, struct error *err)
 {
     struct whole *whole = data;
     struct entry entry;

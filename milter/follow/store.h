@@ -56,11 +56,6 @@ struct store_head {
 /* The newest version, and whether the store is a replica: the rest is not set. Returns 0, or -1 with err. */
 int store_poll(struct store *store, struct store_head *out, struct error *err);
 
-/* A row of the store as it is: NULL where nothing is said. Ends with the call that it is given to. */
-struct store_row {
-    const char *old, *new, *action, *from, *until, *forward_until, *disclose, *note;
-};
-
 /* Who is told of what a store sends. Each returns 0 to go on, or -1 with err. */
 struct store_reader {
     int (*head)(const struct store_head *head, void *data, struct error *err);
@@ -72,8 +67,8 @@ struct store_reader {
     int (*version)(int64_t version, const char *nonce, const char *author, const char *program,
                    void *data, struct error *err);
 
-    /* A row; of a delta with present false where it is gone: only old is set then. */
-    int (*row)(const struct store_row *row, bool present, void *data, struct error *err);
+    /* A row of the store as it is, which ends with the call; of a delta with present false where it is gone: only old is set then. */
+    int (*row)(const struct entry_text *row, bool present, void *data, struct error *err);
     void *data;
 };
 

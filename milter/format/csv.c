@@ -95,7 +95,7 @@ static int read_header(struct reader *reader, struct error *err)
 static int read_row(const struct reader *reader, struct error *err)
 {
     const struct csv_row *row = &reader->row;
-    const char *values[FIELDS] = {NULL};
+    struct entry_text text = {.now = TIMESTAMP_NONE};
     struct entry entry;
     struct error why;
 
@@ -106,8 +106,8 @@ static int read_row(const struct reader *reader, struct error *err)
     }
     for (size_t i = 0; i < row->count; i++)
         if (reader->fields[i] >= 0)
-            values[reader->fields[i]] = row->fields[i];
-    if (fields_parse(&entry, values, reader->in->rules, &why) != 0)
+            text.values[reader->fields[i]] = row->fields[i];
+    if (entry_parse(&entry, &text, reader->in->rules, &why) != 0)
         return bad_row(reader, &why, err);
     return reader->in->entry(&entry, reader->first, reader->in->data);
 }

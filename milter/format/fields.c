@@ -29,19 +29,3 @@ void fields_spell(struct fields *out, const struct entry *entry)
     out->values[FIELD_DISCLOSE] = entry_disclose_name(entry->disclose);
     out->values[FIELD_NOTE] = entry->note;
 }
-
-int fields_parse(struct entry *out, const char *const values[FIELDS],
-                 const struct address_rules *rules, struct error *err)
-{
-    const struct entry_text text = {
-        .old = values[FIELD_OLD],
-        .new = values[FIELD_NEW],
-        .action = values[FIELD_ACTION],
-        .from = values[FIELD_FROM],
-        .until = values[FIELD_UNTIL],
-        .forward_until = values[FIELD_FORWARD_UNTIL],
-        .disclose = values[FIELD_DISCLOSE],
-        .note = values[FIELD_NOTE],
-    };
-    return entry_parse(out, &text, rules, err);
-}

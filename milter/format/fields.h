@@ -4,9 +4,9 @@
 #ifndef FORMAT_FIELDS_H
 #define FORMAT_FIELDS_H
 
-#include "base/error.h"
 #include "table/entry.h"
 
+/* In the order of struct entry_text. */
 enum field {
     FIELD_OLD,
     FIELD_NEW,
@@ -17,7 +17,7 @@ enum field {
     FIELD_DISCLOSE,
     FIELD_NOTE,
 };
-#define FIELDS 8
+#define FIELDS ENTRY_FIELDS
 
 /* The names of the fields, in the order of enum field; FIELD_NAMES lists all of them for an error message. */
 extern const char *const field_names[FIELDS];
@@ -35,9 +35,5 @@ struct fields {
 
 /* Formats the fields of the entry. *out is valid as long as the entry is. */
 void fields_spell(struct fields *out, const struct entry *entry);
-
-/* Parses an entry from its fields (NULL or "" if not given), as entry_parse does. */
-int fields_parse(struct entry *out, const char *const values[FIELDS],
-                 const struct address_rules *rules, struct error *err);
 
 #endif

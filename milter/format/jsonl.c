@@ -31,7 +31,7 @@ static int bad_json(const json_error_t *why, struct error *err)
 }
 
 /* Finds the texts of the object, which still owns them. Returns 0, or -1 with err. */
-static int read_object(const char **values, json_t *object, struct error *err)
+static int read_object(struct entry_text *out, json_t *object, struct error *err)
 {
     const char *name;
     json_t *value;
@@ -44,17 +44,17 @@ static int read_object(const char **values, json_t *object, struct error *err)
                              name);
         if (!json_is_string(value) && !json_is_null(value))
             return error_set(err, EX_DATAERR, "%s: no string: write it in quotes", name);
-        values[field] = json_is_null(value) ? "" : json_string_value(value);
+        out->values[field] = json_is_null(value) ? "" : json_string_value(value);
     }
-    if (values[FIELD_OLD] == NULL || values[FIELD_NEW] == NULL)
+    if (out->old == NULL || out->new == NULL)
         return error_set(err, EX_DATAERR, "no '%s': write {\"old\": \"…\", \"new\": \"…\"}",
-                         field_names[values[FIELD_OLD] == NULL ? FIELD_OLD : FIELD_NEW]);
+                         out->old == NULL ? "old" : "new");
     return 0;
 }
 
 static int parse_line(struct entry *out, const struct lines *lines, struct error *err)
 {
-    const char *values[FIELDS] = {NULL};
+    struct entry_text text = {.now = TIMESTAMP_NONE};
     json_error_t why;
     int rc;
 
@@ -66,9 +66,9 @@ static int parse_line(struct entry *out, const struct lines *lines, struct error
     else if (!json_is_object(object))
         rc = error_set(err, EX_DATAERR, "no JSON object: write {\"old\": \"…\", \"new\": \"…\"}");
     else
-        rc = read_object(values, object, err);
+        rc = read_object(&text, object, err);
     if (rc == 0)
-        rc = fields_parse(out, values, lines->in->rules, err);
+        rc = entry_parse(out, &text, lines->in->rules, err);
     json_decref(object);
     return rc;
 }

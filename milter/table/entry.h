@@ -53,9 +53,16 @@ struct entry {
     char note[ENTRY_NOTE_MAX + 1];
 };
 
-/* The fields of an entry as text, from a CSV row or a command line; NULL or "" if not given. Borrowed. */
+#define ENTRY_FIELDS 8
+
+/* The fields of an entry as text, from a file, a store or a command line; NULL or "" if not given. Borrowed. */
 struct entry_text {
-    const char *old, *new, *action, *from, *until, *forward_until, *disclose, *note;
+    union {
+        struct {
+            const char *old, *new, *action, *from, *until, *forward_until, *disclose, *note;
+        };
+        const char *values[ENTRY_FIELDS]; /* the same ones, in this order */
+    };
     /* Relative times count from here; TIMESTAMP_NONE: only absolute times are allowed */
     int64_t now;
 };
