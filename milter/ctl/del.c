@@ -28,16 +28,12 @@ static int say_absent(struct ctl *ctl, char **args, struct error *err)
 {
     struct entry old;
     size_t named = 0;
-    struct table_view *view = table_view_open(ctl->table, err);
-    if (view == NULL)
-        return -1;
     for (; *args != NULL; args++)
         if (ctl_parse_old(ctl, *args, &old, err) == 0 &&
-            table_find(view, old.scope, old.local, old.domain, &old, err) == TABLE_ABSENT) {
+            table_look_up(ctl->table, &old, &old, err) == TABLE_ABSENT) {
             ctl_warn("no entry '%s': nothing was deleted", *args);
             named++;
         }
-    table_view_close(view);
     if (named == 0)
         ctl_warn("the store no longer has all of them: nothing was deleted");
     return 1;

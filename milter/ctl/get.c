@@ -2,23 +2,12 @@
 /* ctl/get.c: print the entry of one old address */
 #include "ctl/ctl.h"
 
-static enum table_result find(const struct ctl *ctl, const struct entry *old, struct entry *out,
-                              struct error *err)
-{
-    struct table_view *view = table_view_open(ctl->table, err);
-    if (view == NULL)
-        return TABLE_FAILED;
-    enum table_result result = table_find(view, old->scope, old->local, old->domain, out, err);
-    table_view_close(view);
-    return result;
-}
-
 static int get(struct ctl *ctl, char **args, struct error *err)
 {
-    struct entry old, entry;
-    if (ctl_parse_old(ctl, args[0], &old, err) != 0)
+    struct entry entry;
+    if (ctl_parse_old(ctl, args[0], &entry, err) != 0)
         return -1;
-    switch (find(ctl, &old, &entry, err)) {
+    switch (table_look_up(ctl->table, &entry, &entry, err)) {
     case TABLE_FOUND: return print_details(&entry, ctl->options.json, err);
     case TABLE_ABSENT: return 1; /* no message: scripts ask this way */
     case TABLE_FAILED: break;

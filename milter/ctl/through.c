@@ -26,11 +26,7 @@ int through_asked(const struct ctl *ctl, struct error *err)
     bool has_source = *ctl->settings->source.connect != '\0';
     if (through_is_meant(ctl))
         return 1;
-    struct table_view *view = table_view_open(ctl->table, err);
-    if (view == NULL)
-        return -1;
-    enum table_result there = table_get_mark(view, &mark, err);
-    table_view_close(view);
+    enum table_result there = table_get_mark(ctl->table, &mark, err);
     if (there == TABLE_FOUND && has_source)
         return 1;
     if (there == TABLE_FOUND)
@@ -89,12 +85,7 @@ static bool is_in_force(const struct ctl *ctl, int64_t version)
 {
     struct error unheard;
     struct mark mark;
-    struct table_view *view = table_view_open(ctl->table, &unheard);
-    if (view == NULL)
-        return false;
-    bool is = table_get_mark(view, &mark, &unheard) == TABLE_FOUND && mark.version >= version;
-    table_view_close(view);
-    return is;
+    return table_get_mark(ctl->table, &mark, &unheard) == TABLE_FOUND && mark.version >= version;
 }
 
 static void warn_of_lag(const struct ctl *ctl)

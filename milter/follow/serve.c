@@ -95,12 +95,8 @@ static int claim(const struct follow *follow, struct table *table, const struct 
 {
     struct mark mark;
     size_t entries;
-    struct table_view *view = table_view_open(table, err);
+    enum table_result found = table_get_mark(table, &mark, err);
     (void)follow;
-    if (view == NULL)
-        return -1;
-    enum table_result found = table_get_mark(view, &mark, err);
-    table_view_close(view);
     if (found != TABLE_ABSENT)
         return found == TABLE_FAILED ? -1 : 0;
     if (table_count(table, &entries, err) != 0)

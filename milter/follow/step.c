@@ -8,11 +8,7 @@
 
 int step_read_mark(const struct step_work *step, struct mark *out, struct error *err)
 {
-    struct table_view *view = table_view_open(step->table, err);
-    if (view == NULL)
-        return -1;
-    enum table_result found = table_get_mark(view, out, err);
-    table_view_close(view);
+    enum table_result found = table_get_mark(step->table, out, err);
     if (found == TABLE_ABSENT)
         *out = (struct mark){.version = 0};
     return found == TABLE_FAILED ? -1 : 0;
@@ -82,17 +78,6 @@ void step_release(const struct step_work *step)
     step->state->held = 0;
     step->state->held_first = step->state->held_version = 0;
     step->state->held_nonce[0] = '\0';
-}
-
-enum table_result step_find(const struct step_work *step, const struct entry *old,
-                            struct entry *out, struct error *err)
-{
-    struct table_view *view = table_view_open(step->table, err);
-    if (view == NULL)
-        return TABLE_FAILED;
-    enum table_result found = table_find(view, old->scope, old->local, old->domain, out, err);
-    table_view_close(view);
-    return found;
 }
 
 void step_skip(const struct step_work *step, struct skipped *skipped, const char *old,

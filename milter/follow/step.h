@@ -71,10 +71,6 @@ bool step_is_held(const struct step_work *step, const struct store_head *head, s
 void step_hold(const struct step_work *step, const struct store_head *head, size_t removed);
 void step_release(const struct step_work *step);
 
-/* The entry of an old address, as the table has it now. */
-enum table_result step_find(const struct step_work *step, const struct entry *old,
-                            struct entry *out, struct error *err);
-
 /* Notes a row that is no entry in *skipped, and says so once. stays: its old address has an entry, from when the row was good. */
 void step_skip(const struct step_work *step, struct skipped *skipped, const char *old,
                const char *reason, bool stays);

@@ -46,7 +46,7 @@ static int on_gone(const char *old, void *data, struct error *err)
     struct error not_ours;
     if (row_read_old(&entry, old, delta->step->rules, &not_ours) != 0)
         return 0;
-    enum table_result found = step_find(delta->step, &entry, &entry, err);
+    enum table_result found = table_look_up(delta->step->table, &entry, &entry, err);
     delta->removed += found == TABLE_FOUND;
     return found == TABLE_FAILED ? -1 : 0;
 }
@@ -139,7 +139,7 @@ static int on_row(const struct entry_text *row, bool present, void *data, struct
     }
     if (row_read(&entry, &has_old, row, delta->step->rules, &why) != 0) {
         enum table_result found =
-            has_old ? step_find(delta->step, &entry, &entry, err) : TABLE_ABSENT;
+            has_old ? table_look_up(delta->step->table, &entry, &entry, err) : TABLE_ABSENT;
         step_skip(delta->step, skipped, row->old, why.text, found == TABLE_FOUND);
         return found == TABLE_FAILED ? -1 : 0;
     }

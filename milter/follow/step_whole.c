@@ -44,7 +44,8 @@ static int on_row(const struct entry_text *row, bool present, void *data, struct
         alive(whole->step);
     if (row_read(&entry, &has_old, row, whole->step->rules, &why) == 0)
         return merge_add(whole->merge, &entry, whole->rows, err);
-    enum table_result found = has_old ? step_find(whole->step, &entry, &entry, err) : TABLE_ABSENT;
+    enum table_result found =
+        has_old ? table_look_up(whole->step->table, &entry, &entry, err) : TABLE_ABSENT;
     step_skip(whole->step, &whole->skipped, row->old, why.text, found == TABLE_FOUND);
     if (found != TABLE_FOUND)
         return found == TABLE_FAILED ? -1 : 0;

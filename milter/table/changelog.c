@@ -3,6 +3,7 @@
 
 #include "table/table_internal.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +21,11 @@ _Static_assert(CHANGE_ITEM_MAX <= CHANGELOG_ITEMS_MAX && CHANGE_HEAD_MAX <= CHAN
 
 static MDB_val log_key(unsigned char *out, uint64_t number, uint32_t record)
 {
+    const uint64_t first = htobe64(number);
+    const uint32_t second = htobe32(record);
     memcpy(out, CHANGELOG_PREFIX, CHANGELOG_PREFIX_LENGTH);
-    for (int i = 0; i < 8; i++)
-        out[CHANGELOG_PREFIX_LENGTH + i] = (unsigned char)(number >> (56 - 8 * i) & 0xff);
-    for (int i = 0; i < 4; i++)
-        out[CHANGELOG_PREFIX_LENGTH + 8 + i] = (unsigned char)(record >> (24 - 8 * i) & 0xff);
+    memcpy(out + CHANGELOG_PREFIX_LENGTH, &first, sizeof first);
+    memcpy(out + CHANGELOG_PREFIX_LENGTH + sizeof first, &second, sizeof second);
     return (MDB_val){.mv_size = KEY_LENGTH, .mv_data = out};
 }
 
@@ -36,11 +37,9 @@ static bool is_log_key(const MDB_val *key)
 
 static uint64_t number_of(const MDB_val *key)
 {
-    const unsigned char *at = key->mv_data;
-    uint64_t number = 0;
-    for (int i = 0; i < 8; i++)
-        number = number << 8 | at[CHANGELOG_PREFIX_LENGTH + i];
-    return number;
+    uint64_t number;
+    memcpy(&number, (const char *)key->mv_data + CHANGELOG_PREFIX_LENGTH, sizeof number);
+    return be64toh(number);
 }
 
 /* ---- heads: all return one of LMDB's codes; MDB_NOTFOUND where the log is empty */

@@ -22,8 +22,8 @@ struct mark {
     char source[MARK_SOURCE_MAX + 1]; /* which store */
 };
 
-/* The mark of the table as the view sees it; TABLE_ABSENT where it follows nobody. */
-enum table_result table_get_mark(struct table_view *view, struct mark *out, struct error *err);
+/* The mark of the table at this moment; TABLE_ABSENT where it follows nobody. */
+enum table_result table_get_mark(struct table *table, struct mark *out, struct error *err);
 
 /* Replaces the mark; with NULL there is none any more, and the table is its host's own. That alone is no change of the
  * table, and nothing is logged. Returns 0, or -1 with err, and then abort the edit. */

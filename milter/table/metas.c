@@ -113,13 +113,6 @@ int table_check_format(const struct table *table, MDB_txn *txn, int *format)
 
 /* ---- the mark, for others */
 
-enum table_result table_get_mark(struct table_view *view, struct mark *out, struct error *err)
-{
-    int rc;
-    GUARDED(rc, table_read_mark(view->txn, view->table->entries, out));
-    return table_result_of(view->table, rc, err);
-}
-
 int table_edit_mark(struct table_edit *edit, const struct mark *mark, struct error *err)
 {
     int rc = table_put_mark(edit->txn, edit->table, mark);

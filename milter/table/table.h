@@ -68,6 +68,11 @@ int table_check(struct table *table, struct error *err);
 /* Counts the entries. Returns 0, or -1 with err. */
 int table_count(struct table *table, size_t *out, struct error *err);
 
+/* Finds the entry of the old address old, of which only scope, local and domain are read; out may be the same struct. In a
+ * view of its own, see table_find. */
+enum table_result table_look_up(struct table *table, const struct entry *old, struct entry *out,
+                                struct error *err);
+
 /* ---- a view: a snapshot of the table. One thread uses it at a time. Close it soon: it keeps old pages from being
  * reused. */
 struct table_view;

@@ -145,6 +145,28 @@ enum table_result table_find(struct table_view *view, enum entry_scope scope, co
     return table_result_of(view->table, rc, err);
 }
 
+enum table_result table_get_mark(struct table *table, struct mark *out, struct error *err)
+{
+    int rc;
+    struct table_view *view = table_view_open(table, err);
+    if (view == NULL)
+        return TABLE_FAILED;
+    GUARDED(rc, table_read_mark(view->txn, table->entries, out));
+    table_view_close(view);
+    return table_result_of(table, rc, err);
+}
+
+enum table_result table_look_up(struct table *table, const struct entry *old, struct entry *out,
+                                struct error *err)
+{
+    struct table_view *view = table_view_open(table, err);
+    if (view == NULL)
+        return TABLE_FAILED;
+    enum table_result result = table_find(view, old->scope, old->local, old->domain, out, err);
+    table_view_close(view);
+    return result;
+}
+
 /* Goes to the first key that begins with the prefix. */
 static int seek_prefix(MDB_cursor *cursor, const MDB_val *prefix)
 {
