@@ -259,10 +259,12 @@ static bool has_other_default(const struct subject *subject)
 
 /* ---- of a domain */
 
+/* Where nothing refuses to relay by these words, as on a port for those who log in, attach has no place for its map. */
 static bool is_unserved(const struct subject *subject)
 {
     return subject->domain != NULL && class_of(subject) == POSTFIX_NONE && subject->service >= 0 &&
-           !postfix_asks(subject->view, subject->service, ":refused");
+           !postfix_asks(subject->view, subject->service, ":refused") &&
+           postfix_asks(subject->view, subject->service, "auth_destination");
 }
 
 /* attach then leaves the maps out: a client that has other milters could send to removed mailboxes. */

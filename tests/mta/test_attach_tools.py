@@ -337,7 +337,14 @@ REFUSALS = {
     "sender, helo": "smtpd_relay_restrictions = permit_mynetworks reject_unauth_destination\nsmtpd_helo_restrictions = reject_unauth_destination\nsmtpd_sender_restrictions = reject_unauth_destination\n",
     "a class": "smtpd_restriction_classes = gate\ngate = permit_mynetworks, reject_unauth_destination\nsmtpd_relay_restrictions = gate\n",
     "without permit_mynetworks": "smtpd_relay_restrictions = reject_unauth_destination\n",
+    "what is not refused passes": "smtpd_relay_restrictions = permit_mynetworks, permit_auth_destination, reject\n",
 }
+
+# The words elsewhere: where attach puts nothing before them.
+NO_REFUSAL = (
+    "smtpd_client_restrictions = check_client_access inline:{{198.51.100.9=reject_unauth_destination}}, check_helo_access static:{{permit_mynetworks, permit_auth_destination}}\n",
+    "smtpd_helo_restrictions = warn_if_reject reject_unauth_destination, warn_if_reject,\n  defer_unauth_destination\n",
+)
 
 
 class NoLongerServed(Tools):
@@ -348,11 +355,30 @@ class NoLongerServed(Tools):
                 before = self.postfix.files()
                 self.attach("--unserved")
                 self.settled(KNOWN, KNOWN)
-                self.assertRegex(self.postfix.rcpt("nobody@retired.example"), "Relay access denied")
+                self.assertRegex(self.postfix.rcpt("nobody@retired.example"), "(Relay access|Access) denied")
                 self.detach()
                 self.assertEqual(self.postfix.files(), before)
             self.doCleanups()
             self.setUp()
+
+    def test_nothing_is_put_into_a_table_nor_behind_warn_if_reject(self):
+        """Postfix defers all mail for a table that it cannot read, and warns of the next restriction alone."""
+        self.begin("".join(NO_REFUSAL))
+        before = self.postfix.files()
+        self.attach("--unserved")
+        for line in NO_REFUSAL:
+            self.assertIn(line.format().encode(), self.postfix.files()["main.cf"])
+        self.settled(KNOWN, KNOWN)
+        self.detach()
+        self.assertEqual(self.postfix.files(), before)
+
+    def test_where_nothing_refuses_it_is_said_and_nothing_is_changed(self):
+        self.begin()
+        before = self.postfix.files()
+        before["main.cf"] = re.sub(rb"(?m)^smtpd_relay_restrictions = .*", b"smtpd_relay_restrictions = permit_mynetworks, reject", before["main.cf"])
+        self.write("main.cf", before["main.cf"])
+        self.assertIn("/main.cf: --unserved has no effect: no list of restrictions has reject_unauth_destination", self.attach("--unserved", status=78))
+        self.assertEqual(self.postfix.files(), before)
 
     def test_without_the_lookup_socket_strangers_are_deferred(self):
         """No table of Postfix has another answer in place of one that fails."""

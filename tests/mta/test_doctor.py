@@ -34,6 +34,7 @@ DOORS = {
     "tls": {"smtpd_tls_security_level": "encrypt"},
     "login": {"smtpd_recipient_restrictions": "check_recipient_access static:{530 5.7.0 Authentication required}"},
     "stranger": {"mynetworks": "192.0.2.0/24"},
+    "submission": {"smtpd_relay_restrictions": "permit_sasl_authenticated,reject", "smtpd_client_restrictions": "permit_sasl_authenticated,reject"},
     "verify": {"address_verify_poll_delay": "1", "smtpd_recipient_restrictions": "reject_unverified_recipient"},
     "verify-mended": {"address_verify_poll_delay": "1", "smtpd_recipient_restrictions":
                       f"check_recipient_access {MAP}:refused reject_unverified_recipient"},
@@ -253,6 +254,10 @@ class OnePostfix(Doctor):
         report = self.doctor("gone@retired.example", port=self.postfix.ports["stranger"], status=1)
         self.assertIn("Relay access denied", report["got"]["gone@retired.example"]["got"])
         self.assertExplains(report, "unserved", "gone@retired.example", mend="--unserved postfix")
+        # Where no restriction refuses to relay attach could do nothing.
+        report = self.doctor("gone@retired.example", port=self.postfix.ports["submission"], status=1)
+        self.assertNotIn("unserved", report["of"])
+        self.assertExplains(report, "restricted", "gone@retired.example")
         # To us, who may relay, it answers: a stranger hears otherwise.
         report = self.doctor("--domain", "retired.example", status=1)
         self.assertTrue(report["got"]["gone@retired.example"]["well"])

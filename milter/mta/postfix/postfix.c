@@ -5,8 +5,10 @@
 #include "mta/files.h"
 #include "mta/postfix/cf.h"
 #include "mta/process.h"
+#include "net/io.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +115,55 @@ void postfix_free(struct postfix *postfix)
     free(postfix->programs);
     free(postfix->queue);
     *postfix = (struct postfix){.dir = NULL};
+}
+
+/* ---- a reload */
+
+#define RELOAD_MS    10000 /* until master(8) reads its files */
+#define SESSION_MS   1000  /* then, for those that are not idle */
+#define ASK_AGAIN_MS 10
+
+char *postfix_processes(const struct postfix *postfix)
+{
+    char path[PATH_MAX];
+    struct error err;
+    snprintf(path, sizeof path, "%s/pid/master.pid", postfix->queue);
+    char *text = file_read(path, &err);
+    int master = text == NULL ? 0 : atoi(text);
+    free(text);
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", master, master);
+    return file_read(path, &err);
+}
+
+/* How many of the numbers of a list are in the other; *all: of how many. */
+static size_t count_common(const char *list, const char *other, size_t *all)
+{
+    size_t common = 0;
+    *all = 0;
+    for (char word[24]; sscanf(list, "%22s", word) == 1; ++*all) {
+        list = strstr(list, word) + strlen(word);
+        strcat(word, " ");
+        const char *at = strstr(other, word);
+        common += at != NULL && (at == other || at[-1] == ' ');
+    }
+    return common;
+}
+
+void postfix_await_reload(const struct postfix *postfix, const char *before)
+{
+    struct timespec end = io_deadline_ms(RELOAD_MS);
+    size_t left = 1, all;
+    for (bool begun = false; before != NULL && left > 0 && io_milliseconds_left(&end) > 0;) {
+        char *now = postfix_processes(postfix);
+        left = now == NULL ? 0 : count_common(before, now, &all);
+        if (left > 0 && left < all && !begun) {
+            begun = true;
+            end = io_deadline_ms(SESSION_MS);
+        }
+        free(now);
+        if (left > 0)
+            poll(NULL, 0, ASK_AGAIN_MS);
+    }
 }
 
 /* ---- lists of domains: strings, patterns with '!', files, tables (postconf(5), mydestination) */

@@ -31,6 +31,13 @@ struct postfix {
 int postfix_find(struct postfix *out, const char *dir, struct error *err);
 void postfix_free(struct postfix *postfix);
 
+/* The processes of the running Postfix, as postfix_await_reload compares them. On the heap; NULL if it does not run. */
+char *postfix_processes(const struct postfix *postfix);
+
+/* Waits, for some seconds at most, until the processes that were there before a reload have ended: an idle one ends as
+ * master(8) reads its files again, one that has a session when that ends, for which nobody waits. before may be NULL. */
+void postfix_await_reload(const struct postfix *postfix, const char *before);
+
 /* The value of a parameter in the configuration folder dir, expanded or as written; the default if main.cf
  * does not set it. On the heap; NULL with err. */
 char *postfix_value(const char *dir, const char *name, bool expanded, struct error *err);

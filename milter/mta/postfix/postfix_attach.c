@@ -31,6 +31,7 @@ struct postfix_attachment {
     /* The lookup socket, as our configuration has or will have it */
     char lookups[ENDPOINT_TEXT_SIZE];
     bool unserved, raise_limits; /* asked for, now or in an earlier run */
+    char *processes;             /* of the running Postfix, before its reload; NULL: none */
     struct file_changes changes;
 };
 
@@ -134,6 +135,7 @@ static void free_attachment(struct postfix_attachment *a)
     remove_scratch(a);
     free(a->classes);
     free(a->services);
+    free(a->processes);
     cf_free(&a->main);
     cf_free(&a->master);
     file_changes_free(&a->changes);
@@ -327,7 +329,14 @@ static int make_plan(struct postfix_attachment *a, struct error *err)
         .unserved = a->unserved,
         .raise_limits = a->raise_limits,
     };
-    return plan_make(&input, &a->main, &a->master, a->services, a->service_count, err);
+    int rc = plan_make(&input, &a->main, &a->master, a->services, a->service_count, err);
+    if (rc == 0 && a->request->unserved && strstr(a->main.bare, "$" OURS_UNSERVED) == NULL &&
+        strstr(a->master.bare, "$" OURS_UNSERVED) == NULL)
+        rc = error_set(err, EX_CONFIG,
+                       "%s: --unserved has no effect: no list of restrictions has "
+                       "reject_unauth_destination: put that into smtpd_relay_restrictions",
+                       a->main_path);
+    return rc;
 }
 
 static int add_changes(struct postfix_attachment *a, struct error *err)
@@ -345,6 +354,15 @@ static int add_changes(struct postfix_attachment *a, struct error *err)
     return rc;
 }
 
+static int note_processes(void *data, struct error *err)
+{
+    struct postfix_attachment *a = data;
+    (void)err;
+    a->processes = postfix_processes(&a->postfix);
+    return 0;
+}
+
+/* Once it returns 0 a new session gets what was planned. */
 static int carry_out(struct postfix_attachment *a, bool detaches, const char *nothing,
                      const char *done, struct error *err)
 {
@@ -355,10 +373,15 @@ static int carry_out(struct postfix_attachment *a, bool detaches, const char *no
     const char *const *const checks[] = {check, NULL};
     const char *const *const reloads[] = {reload, NULL};
     snprintf(program, sizeof program, "%s/postfix", a->postfix.programs);
-    const struct aftermath aftermath = {.checks = checks,
+    const struct aftermath aftermath = {.first = note_processes,
+                                        .data = a,
+                                        .checks = checks,
                                         .reloads = process_succeeds(status) ? reloads : NULL,
                                         .names_all_copies = detaches};
-    return attachment_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
+    int rc = attachment_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
+    if (rc == 0)
+        postfix_await_reload(&a->postfix, a->processes);
+    return rc;
 }
 
 static int place_sockets(struct postfix_attachment *a, struct error *err)
@@ -443,11 +466,12 @@ static int detach_with(struct postfix_attachment *a, struct error *err)
     if (is_by_hand(a))
         a->request->warn(
             "%s was added by hand, and stays: remove it before milter-moved is stopped", a->milter);
-    bool moves = !a->request->dry_run && attachment_unsets(&a->changes, "socket = ");
+    bool moves = attachment_unsets(&a->changes, "socket = ");
     int rc = carry_out(a, true, "Not attached: nothing to change.",
                        "Detached. milter-moved itself can be stopped now.", err);
-    if (rc == 0 && moves)
-        postfix_leave_folder(a->request, &a->postfix);
+    if (rc == 0 && !a->request->dry_run &&
+        (moves || postfix_is_out_of_chroot(&a->postfix, settings->socket)))
+        postfix_leave_folder(a->request, &a->postfix, moves);
     return rc;
 }
 

@@ -23,8 +23,9 @@ static const struct {
     {"relay_recipient_maps", OURS_LISTED},
 };
 
-/* They refuse to relay. */
-static const char *const refusals[] = {"reject_unauth_destination", "defer_unauth_destination"};
+/* They refuse to relay, or pass what is not refused behind them. */
+static const char *const refusals[] = {"reject_unauth_destination", "defer_unauth_destination",
+                                       "permit_auth_destination"};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -97,15 +98,46 @@ static bool find_unserved(const struct cf *cf, struct span part, struct span *ou
     return false;
 }
 
+/* Whether a brace there begins a table, "inline:{...}", and not a part of "${name?value:{...}}". */
+static bool begins_table(const struct cf *cf, size_t start, size_t brace)
+{
+    size_t name = brace;
+    while (name > start && (is_word(cf->bare[name - 1]) || cf->bare[name - 1] == ':'))
+        name--;
+    return name < brace && cf->bare[brace - 1] == ':' && is_word(cf->bare[name]) &&
+           (name == start || cf->bare[name - 1] != '?');
+}
+
+/* Whether the word refuses by itself: it is no text of a table, and nothing that warn_if_reject makes a warning. */
+static bool refuses(const struct cf *cf, struct span part, struct span word)
+{
+    static const char warn[] = "warn_if_reject";
+    size_t at = word.start, length = strlen(warn);
+    while (at > part.start && strchr(" \t\r\n,", cf->bare[at - 1]) != NULL)
+        at--;
+    if (at >= part.start + length && strncmp(cf->bare + at - length, warn, length) == 0)
+        return false;
+    for (int depth = 0; at-- > part.start;) {
+        depth += cf->bare[at] == '}' ? 1 : cf->bare[at] == '{' ? -1 : 0;
+        if (depth < 0 && begins_table(cf, part.start, at))
+            return false;
+        depth = depth < 0 ? 0 : depth;
+    }
+    return true;
+}
+
 static bool find_refusal(const struct cf *cf, struct span part, struct span *out)
 {
-    struct span word;
     bool found = false;
-    for (size_t i = 0; i < COUNT(refusals); i++)
-        if (find_word(cf, part, refusals[i], &word) && (!found || word.start < out->start)) {
-            *out = word;
-            found = true;
-        }
+    for (size_t i = 0; i < COUNT(refusals); i++) {
+        struct span word;
+        for (struct span rest = part; find_word(cf, rest, refusals[i], &word);
+             rest.start = word.end)
+            if (refuses(cf, part, word) && (!found || word.start < out->start)) {
+                *out = word;
+                found = true;
+            }
+    }
     return found;
 }
 

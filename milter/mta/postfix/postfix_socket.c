@@ -162,12 +162,15 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
     return rc;
 }
 
-void postfix_leave_folder(const struct mta_request *request, const struct postfix *postfix)
+void postfix_leave_folder(const struct mta_request *request, const struct postfix *postfix,
+                          bool in_use)
 {
-    bool restarted = unit_restart();
+    bool restarted = in_use && unit_restart();
     int queue = open(postfix->queue, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = queue < 0 ? -1 : unlinkat(queue, FOLDER, AT_REMOVEDIR);
-    if (rc != 0 && errno != ENOENT)
+    if (rc == 0)
+        request->say("removed: %s/" FOLDER "\n", postfix->queue);
+    else if (errno != ENOENT)
         request->say("left: %s/" FOLDER " (%s): %sremove it\n", postfix->queue, strerror(errno),
                      restarted ? "" : "restart or stop milter-moved, then ");
     if (queue >= 0)

@@ -30,8 +30,9 @@ int postfix_check_socket(const struct postfix *postfix, const char *socket, stru
 int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *request,
                          const struct postfix *postfix, const char *service, struct error *err);
 
-/* After detach, and after the daemon's sockets were taken back from the queue folder: restarts the daemon if systemd runs
- * it, and removes the folder; what is left is said. */
-void postfix_leave_folder(const struct mta_request *request, const struct postfix *postfix);
+/* After detach, once our configuration has no socket in the queue folder: removes the folder there, or says that it is left.
+ * If it is in use until now, the daemon is restarted before if systemd runs it. */
+void postfix_leave_folder(const struct mta_request *request, const struct postfix *postfix,
+                          bool in_use);
 
 #endif
