@@ -133,10 +133,11 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
     bool has_to = strncasecmp(text, "To:", 3) == 0;
     if (action.what == OTHER ||
         (action.what == LETS_PASS && (!has_to || strchr(text, '@') == NULL)))
-        return plain_leave_out(err, EX_OK, "it is not about a mailbox that has moved");
+        return error_set(err, EX_OK, "not carried over: it is not about a mailbox that has moved");
     if (!has_to)
-        return plain_leave_out(err, EX_UNAVAILABLE,
-                               "its key has no To: in front, and is not for recipients alone");
+        return error_set(err, EX_UNAVAILABLE,
+                         "not carried over: its key has no To: in front, and is not for recipients "
+                         "alone");
     text += strlen("To:");
     if (action.what == MOVES && action.new == NULL)
         return error_set(err, EX_DATAERR,

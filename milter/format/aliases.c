@@ -91,9 +91,9 @@ static char *find_redirected(char *targets, size_t count)
 static int leave_out(struct error *err, size_t targets, const char *new)
 {
     if (new == NULL)
-        return plain_leave_out(err, EX_OK,
-                               targets > 1 ? "an alias with several targets"
-                                           : "an ordinary alias, not " SUFFIX);
+        return error_set(err, EX_OK, "not carried over: %s",
+                         targets > 1 ? "an alias with several targets"
+                                     : "an ordinary alias, not " SUFFIX);
     return error_set(err, EX_UNAVAILABLE,
                      "not carried over: Sendmail's 'notify and forward' tells senders %.200s and "
                      "delivers to the other targets: leave the " SUFFIX " target alone, or write "

@@ -28,10 +28,7 @@ static const struct {
     size_t at, length;
     const char *octets, *what;
 } others[] = {
-#define STARTS(octets, what)                                                                       \
-    {                                                                                              \
-        0, sizeof octets - 1, octets, what                                                         \
-    }
+#define STARTS(octets, what) HAS(0, octets, what)
 #define HAS(at, octets, what)                                                                      \
     {                                                                                              \
         at, sizeof octets - 1, octets, what                                                        \

@@ -101,11 +101,6 @@ int plain_parse(struct entry *out, const char *old, const char *new,
     return entry_parse(out, &text, rules, err);
 }
 
-int plain_leave_out(struct error *err, int status, const char *why)
-{
-    return error_set(err, status, "not carried over: %s", why);
-}
-
 char *plain_word_end(char *text, const char *ends)
 {
     bool quoted = false;

@@ -35,10 +35,6 @@ char *plain_word_end(char *text, const char *ends);
  * is none, or several without such words. */
 char *plain_find_new(char *text);
 
-/* Sets err for a valid line that is not imported: status is EX_UNAVAILABLE if it is about a moved mailbox, otherwise
- * EX_OK. Always returns -1. */
-int plain_leave_out(struct error *err, int status, const char *why);
-
 /* Whether text is a mailbox name without a domain: bob, "b@b". */
 bool plain_is_bare(const char *text);
 
