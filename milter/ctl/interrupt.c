@@ -37,32 +37,22 @@ static void on_signal(int number)
     sigprocmask(SIG_UNBLOCK, &own, NULL); /* and here it ends */
 }
 
-/* The signals that were not ignored when the program started. */
-static size_t find_ours(int *ours)
-{
-    struct sigaction first;
-    size_t count = 0;
-    for (size_t i = 0; i < SIGNALS; i++)
-        if (sigaction(signals[i], NULL, &first) == 0 && first.sa_handler != SIG_IGN)
-            ours[count++] = signals[i];
-    return count;
-}
-
+/* Leaves alone the signals that were ignored when the program started. */
 static void handle(void (*handler)(int))
 {
-    static int ours[SIGNALS];
-    static size_t count;
-    static bool known;
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    static bool known, ignored[SIGNALS];
+    struct sigaction first, action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 
-    if (!known)
-        count = find_ours(ours);
-    known = true;
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < SIGNALS; i++)
+    for (size_t i = 0; i < SIGNALS; i++) {
         sigaddset(&action.sa_mask, signals[i]);
-    for (size_t i = 0; i < count; i++)
-        sigaction(ours[i], &action, NULL);
+        if (!known)
+            ignored[i] = sigaction(signals[i], NULL, &first) == 0 && first.sa_handler == SIG_IGN;
+    }
+    known = true;
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (!ignored[i])
+            sigaction(signals[i], &action, NULL);
 }
 
 void interrupt_says(const char *what, void (*undo)(void))
