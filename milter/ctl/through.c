@@ -3,6 +3,7 @@
 
 #include "base/printable.h"
 #include "follow/state.h"
+#include "format/fields.h"
 #include "table/change.h"
 #include "table/mark.h"
 
@@ -159,13 +160,6 @@ static void print_literal(const char *text, const char *end)
     free(shown);
 }
 
-static void print_moment(int64_t moment, const char *end)
-{
-    char text[TIMESTAMP_TEXT_SIZE];
-    timestamp_format(text, sizeof text, moment);
-    print_literal(text, end);
-}
-
 static void print_table(const struct through *through, const char *before, const char *behind)
 {
     fprintf(stderr, "%s \"", before);
@@ -176,24 +170,19 @@ static void print_table(const struct through *through, const char *before, const
 
 int through_put(struct through *through, const struct entry *entry, struct error *err)
 {
-    char old[ADDRESS_TEXT_SIZE];
+    struct fields fields;
+    const char *end = through->replace
+                          ? ") ON CONFLICT (old_address) DO UPDATE SET (" COLUMNS ") = "
+                            "(excluded.new_address, excluded.action, excluded.valid_from, "
+                            "excluded.valid_until, excluded.forward_until, "
+                            "excluded.disclose, excluded.note);\n"
+                          : ");\n";
     if (through->store != NULL)
         return store_write_put(through->store, entry, err);
-    entry_format_old(old, sizeof old, entry);
+    fields_spell(&fields, entry);
     print_table(through, "INSERT INTO", "(old_address, " COLUMNS ") VALUES (");
-    print_literal(old, ", ");
-    print_literal(entry->new, ", ");
-    print_literal(entry_action_name(entry->action), ", ");
-    print_moment(entry->from, ", ");
-    print_moment(entry->until, ", ");
-    print_moment(entry->forward_until, ", ");
-    print_literal(entry_disclose_name(entry->disclose), ", ");
-    print_literal(entry->note, through->replace
-                                   ? ") ON CONFLICT (old_address) DO UPDATE SET (" COLUMNS ") = "
-                                     "(excluded.new_address, excluded.action, excluded.valid_from, "
-                                     "excluded.valid_until, excluded.forward_until, "
-                                     "excluded.disclose, excluded.note);\n"
-                                   : ");\n");
+    for (int i = 0; i < FIELDS; i++) /* in the order of the columns */
+        print_literal(fields.values[i], i < FIELDS - 1 ? ", " : end);
     return 0;
 }
 
