@@ -61,6 +61,16 @@ int ctl_parse_duration(int64_t *out, const char *text, struct error *err)
     return 0;
 }
 
+bool ctl_parse_number(uint64_t *out, const char *text, uint64_t most)
+{
+    errno = 0;
+    unsigned long long number = strtoull(text, NULL, 10);
+    if (*text == '\0' || text[strspn(text, "0123456789")] != '\0' || errno != 0 || number > most)
+        return false;
+    *out = number;
+    return true;
+}
+
 int ctl_parse_for(const struct ctl *ctl, int64_t *seconds, struct error *err)
 {
     *seconds = 0;

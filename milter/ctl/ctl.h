@@ -90,6 +90,9 @@ int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err);
 /* Parses a duration: "180d", "12h" or "2w". Returns 0 with *out in seconds, or -1 with err (EX_DATAERR). */
 int ctl_parse_duration(int64_t *out, const char *text, struct error *err);
 
+/* Parses a whole number of 0 to most. Returns whether it is one; if not, *out is not set. */
+bool ctl_parse_number(uint64_t *out, const char *text, uint64_t most);
+
 /* Reads --for. Returns 0 with *seconds, 0 if it was not given; or -1 with err. */
 int ctl_parse_for(const struct ctl *ctl, int64_t *seconds, struct error *err);
 

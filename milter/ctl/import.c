@@ -5,10 +5,8 @@
 #include "format/format.h"
 #include "table/merge.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -96,7 +94,7 @@ static int read_lines(struct import *import)
     struct stat status;
     if (fstat(fileno(import->file), &status) == 0 && S_ISREG(status.st_mode))
         import->size = status.st_size;
-    progress_begin(&import->apply.progress, "reading");
+    progress_begin(&import->apply.progress, "reading", 0);
     int rc = import->format->read(import->file, &import->in, import->err);
     progress_clear(&import->apply.progress);
     return rc;
@@ -161,16 +159,12 @@ static int import_stream(struct import *import)
 static int parse_max_remove(struct import *import, struct error *err)
 {
     const char *text = import->ctl->options.max_remove;
-    char *end;
-    import->max_remove = MERGE_PERCENT;
-    if (text == NULL)
-        return 0;
-    unsigned long percent = strtoul(text, &end, 10);
-    if (!isdigit((unsigned char)*text) || *end != '\0' || percent > 100)
+    uint64_t percent = MERGE_PERCENT;
+    if (text != NULL && !ctl_parse_number(&percent, text, 100))
         return error_set(err, EX_USAGE,
                          "--max-remove: '%s' is not a limit: write per cent, 0 to 100 (no limit)",
                          text);
-    if (!import->ctl->options.replace_all)
+    if (text != NULL && !import->ctl->options.replace_all)
         return error_set(err, EX_USAGE, "--max-remove requires --replace-all: use both");
     import->max_remove = (unsigned)percent;
     return 0;

@@ -6,7 +6,6 @@
 #include "ctl/ctl.h"
 #include "format/json.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,16 +58,6 @@ void change_format_counts(char *out, size_t size, uint64_t added, uint64_t chang
         if (counts[i].count > 0)
             used += (size_t)snprintf(out + used, size - used, "%s%llu %s", used > 0 ? ", " : "",
                                      (unsigned long long)counts[i].count, counts[i].word);
-}
-
-uint64_t change_read_number(const char *text)
-{
-    char *end;
-    if (text[strspn(text, "0123456789")] != '\0')
-        return 0;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    return errno == 0 && end != text ? number : 0;
 }
 
 /* ---- entries */
@@ -196,16 +185,16 @@ static int print_change(const struct change *change, void *data, struct error *e
     if (rc <= 0)
         return rc;
     list_next(&query->list);
-    rc =
-        query->list.json ? print_as_json(query, change, err) : print_for_people(query, change, err);
-    return rc;
+    return query->list.json ? print_as_json(query, change, err)
+                            : print_for_people(query, change, err);
 }
 
 static int log_changes(struct ctl *ctl, char **args, struct error *err)
 {
     struct query query = {.table = ctl->table};
     struct entry old;
-    if (args[0] != NULL && (query.number = change_read_number(args[0])) == 0) {
+    if (args[0] != NULL &&
+        (!ctl_parse_number(&query.number, args[0], UINT64_MAX) || query.number == 0)) {
         if (ctl_parse_old(ctl, args[0], &old, err) != 0)
             return -1;
         query.old = &old;

@@ -18,7 +18,4 @@ void change_format_counts(char *out, size_t size, uint64_t added, uint64_t chang
                           uint64_t removed);
 #define CHANGE_COUNTS_SIZE 100
 
-/* Parses the number of a change; returns 0 if text is none. */
-uint64_t change_read_number(const char *text);
-
 #endif

@@ -93,7 +93,7 @@ static int undo(struct ctl *ctl, char **args, struct error *err)
 {
     struct change undone;
     uint64_t number = 0;
-    if (args[0] != NULL && (number = change_read_number(args[0])) == 0)
+    if (args[0] != NULL && (!ctl_parse_number(&number, args[0], UINT64_MAX) || number == 0))
         return error_set(err, EX_USAGE, "'%s' is not the number of a change: see movedctl log",
                          args[0]);
     int follows = through_asked(ctl, err);
