@@ -43,7 +43,7 @@ void apply_end(struct apply *apply)
 
 static int compare(struct apply *apply, struct table_view *view, struct error *err)
 {
-    progress_begin(&apply->progress, apply->through.ctl != NULL ? "sending" : "comparing");
+    progress_begin(&apply->progress, apply->through.ctl != NULL ? "sending" : "comparing", 0);
     int rc = merge_compare(apply->merge, view, &apply->counts, err);
     progress_clear(&apply->progress);
     return rc;
@@ -79,7 +79,7 @@ static int write_edit(struct apply *apply, struct table_edit *edit, struct error
         return -1;
     int rc = compare(apply, view, err);
     if (rc == 0) {
-        progress_begin(&apply->progress, "writing");
+        progress_begin(&apply->progress, "writing", 0);
         rc = merge_write(apply->merge, view, edit, err);
         progress_clear(&apply->progress);
     }
@@ -93,7 +93,7 @@ static int commit(struct apply *apply, struct table_edit *edit, struct error *er
     interrupt_ignore();
     merge_free(apply->merge); /* its temporary file need not be written to the disk */
     apply->merge = NULL;
-    progress_begin(&apply->progress, "waiting for the disk");
+    progress_begin(&apply->progress, "waiting for the disk", 0);
     if (counts->added + counts->changed + counts->removed >= LONG_COMMIT)
         progress_show(&apply->progress);
     int rc = table_edit_commit(edit, err);
@@ -126,7 +126,7 @@ static int send_one(const struct entry *before, const struct entry *after, void 
 static int write_store(struct apply *apply, struct error *err)
 {
     const struct store_written *written = &apply->through.written;
-    progress_begin(&apply->progress, "waiting for the store");
+    progress_begin(&apply->progress, "waiting for the store", 0);
     progress_show(&apply->progress);
     int rc = through_apply(&apply->through, err);
     if (rc == 0) {

@@ -12,7 +12,7 @@ static int backup(struct ctl *ctl, char **args, struct error *err)
     size_t entries;
     struct progress progress;
     interrupt_says("no copy was made, and nothing is changed", table_copy_remove);
-    progress_begin(&progress, "copying");
+    progress_begin(&progress, "copying", 0);
     progress_show(&progress); /* LMDB copies in one go, and does not say how far it is */
     int rc = table_backup(ctl->table, folder, interrupt_ignore, &entries, err);
     interrupt_ignore();

@@ -21,7 +21,6 @@ struct export
     const char *domain; /* only its entries; NULL: all */
     struct format_out out;
     size_t less, refused;
-    size_t done, all; /* entries; all 0: not known */
     struct progress progress;
 };
 
@@ -39,8 +38,7 @@ static void warn_of(struct export *export, const struct entry *entry, const char
 static int write_one(const struct entry *entry, void *data, struct error *err)
 {
     struct export *export = data;
-    export->done++;
-    progress_tell(&export->progress, export->done, (double)export->done, (double)export->all);
+    progress_step(&export->progress);
     switch (export->format->write(&export->out, entry, err)) {
     case FORMAT_WHOLE: break;
     case FORMAT_LESS:
@@ -59,12 +57,13 @@ static int write_one(const struct entry *entry, void *data, struct error *err)
 static int write_all(const struct ctl *ctl, struct export *export, struct error *err)
 {
     int rc = 0;
-    if (export->domain == NULL && table_count(ctl->table, &export->all, err) != 0)
+    size_t all = 0;
+    if (export->domain == NULL && table_count(ctl->table, &all, err) != 0)
         return -1;
     export->out.view = table_view_open(ctl->table, err);
     if (export->out.view == NULL)
         return -1;
-    progress_begin(&export->progress, "exporting");
+    progress_begin(&export->progress, "exporting", all);
     if (export->format->write_head != NULL)
         rc = export->format->write_head(export->out.file, err);
     if (rc == 0)

@@ -9,7 +9,6 @@
 struct lint_walk {
     struct lint *lint;
     struct table *table;
-    size_t all; /* entries */
 };
 
 static int walk_one(const struct entry *entry, void *data, struct error *err)
@@ -19,16 +18,17 @@ static int walk_one(const struct entry *entry, void *data, struct error *err)
     lint->view = table_view_open(walk->table, err);
     int rc = lint->view == NULL ? -1 : lint_entry(lint, entry, err);
     table_view_close(lint->view);
-    progress_tell(&lint->report.progress, lint->entries, (double)lint->entries, (double)walk->all);
+    progress_step(&lint->report.progress);
     return rc;
 }
 
 static int walk_all(struct lint *lint, struct table *table, struct error *err)
 {
     struct lint_walk walk = {.lint = lint, .table = table};
-    if (table_count(table, &walk.all, err) != 0)
+    size_t all;
+    if (table_count(table, &all, err) != 0)
         return -1;
-    progress_begin(&lint->report.progress, "looking");
+    progress_begin(&lint->report.progress, "looking", all);
     int rc = ctl_each(table, NULL, walk_one, &walk, err);
     progress_clear(&lint->report.progress);
     return rc;

@@ -36,7 +36,6 @@ struct lint_domains {
     bool out_of_memory;
 
     struct progress *progress;
-    size_t questions, answers; /* of this round */
 
     /* What is asked next. */
     const struct name *next;
@@ -127,13 +126,6 @@ int lint_domains_add(struct lint_domains *domains, const char *name, const char 
     return lint_note(&domains->domains, sizeof(struct domain), name, old, err);
 }
 
-static void count_answer(struct lint_domains *domains)
-{
-    domains->answers++;
-    progress_tell(domains->progress, domains->answers, (double)domains->answers,
-                  (double)domains->questions);
-}
-
 /* ---- asking for the MX of each domain */
 
 static bool next_mx(struct resolver_question *out, void *data)
@@ -173,16 +165,17 @@ static void set_hosts(struct lint_domains *domains, struct domain *domain, const
 static void on_mx(const struct resolver_question *question, const struct resolver_answer *answer,
                   void *data)
 {
+    struct lint_domains *domains = data;
     struct domain *domain = question->data;
-    count_answer(data);
     const char *itself = domain->noted.name.text;
 
+    progress_step(domains->progress);
     domain->mx = answer->result;
     domain->why = answer->why;
     if (answer->result == RESOLVER_FOUND)
-        set_hosts(data, domain, answer->hosts, answer->count);
+        set_hosts(domains, domain, answer->hosts, answer->count);
     if (answer->result == RESOLVER_NOTHING)
-        set_hosts(data, domain, &itself, 1);
+        set_hosts(domains, domain, &itself, 1);
 }
 
 /* ---- asking for the addresses of each host */
@@ -206,24 +199,23 @@ static bool next_address(struct resolver_question *out, void *data)
 static void on_address(const struct resolver_question *question,
                        const struct resolver_answer *answer, void *data)
 {
+    struct lint_domains *domains = data;
     struct host *host = question->data;
-    count_answer(data);
+    progress_step(domains->progress);
     if (answer->result == RESOLVER_FAILED)
         host->why = answer->why;
     if (answer->result != RESOLVER_FOUND)
         return;
     host->has_address = true;
     for (size_t i = 0; i < answer->count; i++)
-        host->is_ours = host->is_ours || is_ours(data, &answer->addresses[i]);
+        host->is_ours = host->is_ours || is_ours(domains, &answer->addresses[i]);
 }
 
 static int ask_round(struct lint_domains *domains, const struct resolver_asker *asker,
                      const char *what, size_t questions, struct error *err)
 {
-    progress_begin(domains->progress, what);
+    progress_begin(domains->progress, what, questions);
     domains->progress->unit = "questions";
-    domains->questions = questions;
-    domains->answers = 0;
     int rc = resolver_ask(domains->resolver, asker, err);
     progress_clear(domains->progress);
     return rc;

@@ -19,10 +19,10 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void progress_begin(struct progress *progress, const char *what)
+void progress_begin(struct progress *progress, const char *what, size_t all)
 {
     const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    *progress = (struct progress){.what = what, .unit = "entries", .started = now_ms()};
+    *progress = (struct progress){.what = what, .unit = "entries", .all = all, .started = now_ms()};
     progress->told = progress->started + QUIET_MS - EACH_MS;
     progress->terminal =
         isatty(STDERR_FILENO) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
@@ -92,6 +92,12 @@ void progress_tell(struct progress *progress, size_t done, double at, double all
     progress->told = now;
     progress->shown = true;
     show(progress, done, all <= 0 ? 0 : at >= all ? 1 : at / all, now - progress->started);
+}
+
+void progress_step(struct progress *progress)
+{
+    progress->done++;
+    progress_tell(progress, progress->done, (double)progress->done, (double)progress->all);
 }
 
 void progress_show(struct progress *progress)

@@ -11,14 +11,19 @@
 struct progress {
     const char *what;      /* "reading"; borrowed */
     const char *unit;      /* "entries", unless the caller sets it; borrowed */
+    size_t done, all;      /* for progress_step; all 0: not known */
     int64_t started, told; /* milliseconds of the monotonic clock */
     bool terminal, colour, shown;
 };
 
-void progress_begin(struct progress *progress, const char *what);
+/* all is 0 if it is not known how many units there are. */
+void progress_begin(struct progress *progress, const char *what, size_t all);
 
-/* Shows that done units are processed. The bar shows at of all, in any unit (octets, entries); all is 0 if not known.
- * Cheap enough to call for each entry. */
+/* One more unit is processed. Cheap enough to call for each entry. */
+void progress_step(struct progress *progress);
+
+/* As progress_step, where done units are processed, and the bar shows at of all in another unit, such as octets; all is 0 if not
+ * known. */
 void progress_tell(struct progress *progress, size_t done, double at, double all);
 
 /* Shows at once what is being done, without a bar, for a step whose progress is not known. */

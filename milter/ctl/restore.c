@@ -7,31 +7,24 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-struct restoring {
-    struct apply *apply;
-    size_t done, all;
-};
-
 static int add_entry(const struct entry *entry, void *data, struct error *err)
 {
-    struct restoring *reading = data;
-    reading->done++;
-    progress_tell(&reading->apply->progress, reading->done, (double)reading->done,
-                  (double)reading->all);
-    return merge_add(reading->apply->merge, entry, 0, err);
+    struct apply *apply = data;
+    progress_step(&apply->progress);
+    return merge_add(apply->merge, entry, 0, err);
 }
 
 /* All of it, so that a damaged copy is refused before anything changes. */
 static int read_copy(struct apply *apply, struct table *copy, struct error *err)
 {
-    struct restoring reading = {.apply = apply};
-    if (table_count(copy, &reading.all, err) != 0)
+    size_t all;
+    if (table_count(copy, &all, err) != 0)
         return -1;
     struct table_view *view = table_view_open(copy, err);
     if (view == NULL)
         return -1;
-    progress_begin(&apply->progress, "reading");
-    int rc = table_each(view, NULL, add_entry, &reading, err);
+    progress_begin(&apply->progress, "reading", all);
+    int rc = table_each(view, NULL, add_entry, apply, err);
     progress_clear(&apply->progress);
     table_view_close(view);
     return rc;
