@@ -24,7 +24,6 @@ struct meaning {
 
 /* The longest that fits stands first. */
 static const struct meaning meanings[] = {
-    {"23505", EX_DATAERR, "it is there already"},
     {"23", EX_DATAERR, "write what the constraint asks for"},
     {"22", EX_DATAERR, "correct the value"},
     {"44", EX_DATAERR, "correct the value"},
@@ -32,9 +31,8 @@ static const struct meaning meanings[] = {
     {"28", EX_NOPERM, "check user, password and pg_hba.conf"},
     {"42501", EX_NOPERM, "grant moved_follow to read, moved_admin to write"},
     {"3D", EX_CONFIG, "correct dbname"},
-    {"3F", EX_CONFIG, "run movedctl schema pgsql | psql"},
-    {"42P01", EX_CONFIG, "run movedctl schema pgsql | psql, or correct source.schema"},
-    {"42", EX_CONFIG, "run movedctl schema pgsql | psql"},
+    {"3F", EX_CONFIG, "run movedctl schema pgsql | psql, or correct source.schema"},
+    {"42", EX_CONFIG, "run movedctl schema pgsql | psql, or correct source.schema"},
     {"40", EX_TEMPFAIL, "run the command again"},
     {"", EX_UNAVAILABLE, "see the log of the server"},
 };
@@ -81,7 +79,11 @@ static int refused_connection(struct store *store, struct error *err)
                   "store: no password for user '%s': write one into source.passfile",
                   PQuser(store->conn));
     else if (state == NULL)
-        error_set(err, EX_UNAVAILABLE, "store: %.*s", (int)strcspn(text, "\n"), text);
+        error_set(err, EX_UNAVAILABLE, "store: %.*s%s", (int)strcspn(text, "\n"), text,
+                  strstr(text, "certificate verify failed") == NULL
+                      ? ""
+                      : ": it has expired, or no CA in sslrootcert has signed it: renew it, "
+                        "or correct sslrootcert");
     else
         says(err, state, message);
     return error_at(err, store->address.key, 0);
@@ -89,9 +91,9 @@ static int refused_connection(struct store *store, struct error *err)
 
 static int lost(struct store *store, const char *why, struct error *err)
 {
-    bool has_host = store->conn != NULL && PQhost(store->conn) != NULL;
-    error_set(err, EX_UNAVAILABLE, "store%s%s: %.*s", has_host ? " on " : "",
-              has_host ? PQhost(store->conn) : "", (int)strcspn(why, "\n"), why);
+    const char *host = PQhost(store->conn); /* NULL where there is no connection */
+    error_set(err, EX_UNAVAILABLE, "store%s%s: %.*s", host == NULL ? "" : " on ",
+              host == NULL ? "" : host, (int)strcspn(why, "\n"), why);
     pgsql_close(store);
     return error_at(err, store->address.key, 0);
 }
@@ -111,7 +113,7 @@ void pgsql_close(struct store *store)
 {
     PQfinish(store->conn); /* NULL is fine */
     store->conn = NULL;
-    store->writing = store->copying = store->has_prepared = false;
+    store->writing = store->copying = store->has_prepared = store->is_pool = false;
     store->idle = 0;
 }
 
@@ -250,13 +252,10 @@ static int flush(struct store *store, struct error *err)
 {
     int rc;
     while ((rc = PQflush(store->conn)) == 1) {
-        struct pollfd watched = {.fd = PQsocket(store->conn), .events = POLLIN | POLLOUT};
-        int ready = poll(&watched, 1, store->address.timeout * 1000);
-        if (ready == 0)
-            errno = ETIMEDOUT;
-        if (ready == 0 || (ready < 0 && errno != EINTR))
+        const struct timespec deadline = io_deadline(store->address.timeout);
+        if (io_wait(PQsocket(store->conn), POLLIN | POLLOUT, &deadline) != 0)
             return lost_with_errno(store, err);
-        if ((watched.revents & POLLIN) != 0 && PQconsumeInput(store->conn) == 0)
+        if (PQconsumeInput(store->conn) == 0)
             return lost(store, PQerrorMessage(store->conn), err);
     }
     return rc == 0 ? 0 : lost(store, PQerrorMessage(store->conn), err);
@@ -304,12 +303,16 @@ static int failed(struct store *store, PGresult *result, struct error *err)
     const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    /* "Key (old_address)=(al@old.example) already exists.", in whatever language. */
+    const char *key = detail == NULL || strrchr(detail, ')') == NULL ? NULL : strstr(detail, "=(");
     if (state == NULL || strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0)
         lost(store, text == NULL ? PQresultErrorMessage(result) : text, err);
     else if (strncmp(state, "23514", 5) == 0 && constraint != NULL)
         error_set(err, EX_DATAERR, "store: it refuses the entry: %s", constraint);
-    else if (strncmp(state, "23505", 5) == 0 && detail != NULL)
-        says(err, state, detail);
+    else if (strncmp(state, "23505", 5) == 0 && key != NULL)
+        error_set(err, EX_DATAERR,
+                  "store: '%.*s' already has an entry: see movedctl get, or use --replace",
+                  (int)(strrchr(key, ')') - key - 2), key + 2);
     else
         says(err, state, text);
     PQclear(result);
@@ -464,11 +467,9 @@ bool pgsql_is_true(const PGresult *result, int row, int column)
 static void quote_schema(char *out, const char *schema)
 {
     *out++ = '"';
-    for (; *schema != '\0'; schema++) {
+    for (; *schema != '\0'; *out++ = *schema++)
         if (*schema == '"')
             *out++ = '"';
-        *out++ = *schema;
-    }
     memcpy(out, "\".", 3);
 }
 

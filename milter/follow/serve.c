@@ -65,19 +65,25 @@ static void write_state(struct following *session)
     session->written.skipped = (struct skipped){NULL, 0};
 }
 
-/* Says a change of the state, or of its reason. */
-static void enter(struct following *session, enum follow_status status, const char *reason)
+/* Returns whether the state, or its reason, is another one. */
+static bool note(struct following *session, enum follow_status status, const char *reason)
 {
     struct follow_state *state = &session->state;
     bool is_new = state->status != status || strcmp(state->reason, reason) != 0;
     state->status = status;
     snprintf(state->reason, sizeof state->reason, "%s", reason);
-    if (is_new) {
-        struct error line;
-        error_set(&line, 0, "%s%s%s", state_name(status), *reason == '\0' ? "" : ": ", reason);
-        say(session, line.text);
-    }
     write_state(session);
+    return is_new;
+}
+
+/* Says what is new. */
+static void enter(struct following *session, enum follow_status status, const char *reason)
+{
+    struct error line;
+    if (!note(session, status, reason))
+        return;
+    error_set(&line, 0, "%s%s%s", state_name(status), *reason == '\0' ? "" : ": ", reason);
+    say(session, line.text);
 }
 
 static void on_comparing(void *data)
@@ -90,13 +96,11 @@ static void on_comparing(void *data)
 /* ---- the table */
 
 /* A table without entries that nobody has followed yet would say of every mailbox that it has not moved. */
-static int claim(const struct follow *follow, struct table *table, const struct mark *never,
-                 struct error *err)
+static int claim(struct table *table, const struct mark *never, struct error *err)
 {
     struct mark mark;
     size_t entries;
     enum table_result found = table_get_mark(table, &mark, err);
-    (void)follow;
     if (found != TABLE_ABSENT)
         return found == TABLE_FAILED ? -1 : 0;
     if (table_count(table, &entries, err) != 0)
@@ -122,7 +126,7 @@ static int open_table(struct table **out, const struct follow *follow, const cha
         rc = table_create(follow->path, fold_case, &never, follow->owner, follow->group, err) == 0
                  ? table_open(out, follow->path, TABLE_FOLLOW, fold_case, err)
                  : -1;
-    if (rc == 0 && claim(follow, *out, &never, err) != 0) {
+    if (rc == 0 && claim(*out, &never, err) != 0) {
         table_free(*out);
         *out = NULL;
         rc = -1;
@@ -208,19 +212,22 @@ static void conclude(struct following *session, enum step_result result)
     }
 }
 
-/* Never synced stays never synced, whatever the reason: nobody may read the table. */
-static void conclude_failure(struct following *session, const struct error *err)
+/* Never synced stays never synced, whatever the reason: nobody may read the table. is_last: the caller ends with this error, and
+ * so it is not said here. */
+static void conclude_failure(struct following *session, const struct error *err, bool is_last)
 {
     bool is_refused = err->status == EX_NOPERM || err->status == EX_CONFIG;
     struct mark mark = {.version = 1};
     struct error unheard;
     if (session->step.table != NULL)
         (void)step_read_mark(&session->step, &mark, &unheard);
-    enter(session,
-          is_refused          ? FOLLOW_REFUSED
-          : mark.version == 0 ? FOLLOW_NEVER
-                              : FOLLOW_DOWN,
-          err->text);
+    enum follow_status status = is_refused          ? FOLLOW_REFUSED
+                                : mark.version == 0 ? FOLLOW_NEVER
+                                                    : FOLLOW_DOWN;
+    if (is_last)
+        (void)note(session, status, err->text);
+    else
+        enter(session, status, err->text);
 }
 
 static bool is_due(const struct following *session)
@@ -239,7 +246,7 @@ int follow_once(const struct follow *follow, bool compare, bool accepts, struct 
     do {
         result = step_take(&session.step, compare, accepts, err);
         if (result == STEP_FAILED)
-            conclude_failure(&session, err);
+            conclude_failure(&session, err, true);
         else
             conclude(&session, result);
         if (result == STEP_BUSY)
@@ -304,7 +311,7 @@ int follow_serve(const struct follow *follow, struct error *err)
                      ? step_take(&session.step, is_due(&session), false, err)
                      : STEP_FAILED;
         if (result == STEP_FAILED) {
-            conclude_failure(&session, err);
+            conclude_failure(&session, err, is_final(err));
             if (is_final(err))
                 break;
         } else {

@@ -46,7 +46,8 @@ class Writing(FollowCase):
         self.assertEqual(self.store.entries(), self.mx.has())
 
     def test_add_without_replace_keeps_what_is_there(self):
-        self.refuses(65, "al@old.example", "add", "al@old.example", "x@new.example")
+        said = self.refuses(65, "already", "add", "al@old.example", "x@new.example")
+        self.assertEqual(said, "movedctl: store: 'al@old.example' already has an entry: see movedctl get, or use --replace\n")
         self.change("add", "--replace", "al@old.example", "x@new.example")
         self.assertEqual(self.mx.has()["al@old.example"], "x@new.example")
         self.assertEqual(self.store.entries(), self.mx.has())

@@ -13,6 +13,7 @@ import time
 
 from lib import place
 
+POOL = "/usr/sbin/pgbouncer"
 USER = "postgres"  # Debian's package makes it; initdb does not run as root
 
 
@@ -212,6 +213,33 @@ class Session:
     def sql(self, statement):
         self.send(statement)
         return self.result()
+
+
+class Pool:
+    """pgbouncer before a server, while the context is open: each transaction may get another connection."""
+
+    def __init__(self, folder, server):
+        self.folder, self.server = pathlib.Path(folder), server
+        (self.port,) = place.free_ports(1)
+
+    def __enter__(self):
+        if not os.path.exists(POOL):
+            place.lacking("no pgbouncer: apt-get install pgbouncer")
+        self.folder.mkdir()
+        self.folder.chmod(0o777)
+        (self.folder / "ini").write_text(
+            f"[databases]\npostgres = user=postgres host={self.server.folder} port={self.server.port}\n[pgbouncer]\npool_mode = transaction\n"
+            f"listen_port = {self.port}\nlisten_addr = 127.0.0.1\nunix_socket_dir =\nauth_type = any\nlogfile = {self.folder}/log\n")
+        self.process = place.Process(Programs().demoted(POOL, "-q", str(self.folder / "ini")), self.folder / "out")
+        place.until(lambda: place.listens(("127.0.0.1", self.port)), "pgbouncer listens", self.process.printed)
+        return self
+
+    def __exit__(self, *_):
+        self.process.end()
+
+    def connect(self, user):
+        """A connection string."""
+        return f"host=127.0.0.1 port={self.port} user={user} dbname=postgres"
 
 
 def wait_for_lag(primary, standby):
