@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""How soon a COMMIT is visible on 30 hosts, by polling and by LISTEN; how long the first copy of many rows takes, beside COPY and
-movedctl import; and how long 100,000 changes take to catch up with. Real PostgreSQL, with fsync.
+"""What polling of 30 hosts costs the store; how soon a COMMIT is visible on them, by LISTEN and by polling alone; how long and how
+much memory the first copy of many rows takes, beside COPY and movedctl import, and 100,000 changes. Real PostgreSQL, with fsync.
 
-usage: python3 tests/bench/follow.py [lag|rows|all] [ROWS]
+usage: python3 tests/bench/follow.py [cost|lag|rows|all] [ROWS]
 """
 
+import contextlib
 import os
 import pathlib
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -16,51 +17,73 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from lib import place  # noqa: E402
 from lib.follower import Host, Store  # noqa: E402
+from lib.postgresql import Pool  # noqa: E402
 
-HOSTS, COMMITS = 30, 100
+HOSTS, COMMITS, CALM = 30, 100, 60
 ROWS = "INSERT INTO moved (old_address, new_address) SELECT 'user' || i || '@old' || i % 100 || '.example', 'user' || i || '@new.example' FROM generate_series({}, {}) i"
 
 
 def spread(name, seconds, unit="ms", factor=1000):
     ordered = sorted(seconds)
-    print(f"{name:<44} p50 {factor * statistics.median(ordered):8.1f} {unit}  p99 {factor * ordered[int(len(ordered) * 0.99) - 1]:8.1f} {unit}"
+    print(f"{name:<60} p50 {factor * statistics.median(ordered):8.1f} {unit}  p99 {factor * ordered[int(len(ordered) * 0.99) - 1]:8.1f} {unit}"
           f"  most {factor * ordered[-1]:8.1f} {unit}  of {len(ordered)}", flush=True)
 
 
-def processor_of(process):
-    """Seconds that a process and its children have had of a core."""
-    ticks = 0
-    for pid in [process, *map(int, subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True).stdout.split())]:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+def core_of(processes):
+    """Seconds that each has had of a core, to the nanosecond (schedstat: Documentation/scheduler/sched-stats of Linux), by its title."""
+    found = {}
+    for process in processes:
+        with contextlib.suppress(OSError):  # it has ended
+            title = pathlib.Path(f"/proc/{process}/cmdline").read_text().split("\0")[0]
+            found[process, title] = int(pathlib.Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
+    return found
 
 
-def lag(folder, store, poll):
-    """From the end of COMMIT to the moment at which the table's own file shows the version, asked with one process a host."""
-    hosts = [Host(folder / f"{poll}-{i}", store, write=False, poll=poll).follow() for i in range(HOSTS)]
-    try:
+def spent(processes, words=""):
+    """What those whose title has these words have of a core, in per cent, over CALM seconds."""
+    before, then = core_of(processes), time.monotonic()
+    time.sleep(CALM)
+    spans = [now - before[key] for key, now in core_of(processes).items() if words in key[1]]
+    return 100 * sum(spans) / (time.monotonic() - then)
+
+
+@contextlib.contextmanager
+def followers(store, **source):
+    """HOSTS hosts that are in step, each with its movedctl follow."""
+    with place.folder() as folder, contextlib.ExitStack() as stack:
+        hosts = [stack.enter_context(Host(folder / str(i), store, write=False, **source).follow()) for i in range(HOSTS)]
         for host in hosts:
             host.until_state("in step")
-        before, then = processor_of(store.process.pid), time.monotonic()
-        time.sleep(10)
-        print(f"poll {poll} ms: the store spends {100 * (processor_of(store.process.pid) - before) / (time.monotonic() - then):.2f} % of a core on {HOSTS} idle hosts")
-        took = []
-        with store.open() as session:
-            for i in range(COMMITS):
-                time.sleep(0.2 + i % 10 / 20)
-                version = int(session.sql(f"INSERT INTO moved (old_address) VALUES ('lag{poll}-{i}@old.example'); SELECT max(version) FROM moved_version"))
-                start, waiting = time.monotonic(), set(range(HOSTS))
-                while waiting:
-                    for number in list(waiting):
-                        if f'"version": {version},' in (hosts[number].table / "follow.json").read_text():
-                            took.append(time.monotonic() - start)
-                            waiting.remove(number)
-                    time.sleep(0.001)
-        spread(f"COMMIT to visible on {HOSTS} hosts, poll {poll} ms", took)
-    finally:
-        for host in hosts:
-            host.__exit__()
+        yield hosts
+
+
+def cost(store):
+    """What polling costs: all processes of the server with the hosts, less without them."""
+    alone = spent(store.family())
+    with followers(store, poll=500) as hosts:
+        polled = spent(store.family())
+        backends = spent(store.family(), "moved_follow")
+        clients = spent([host.follower.pid for host in hosts])
+    print(f"{HOSTS} hosts poll every 500 ms: the store spends {polled:.2f} % of a core, and {alone:.2f} % without them: {polled - alone:.2f} %\n"
+          f"    {backends:.2f} % in their connections, {backends * 1e4 / (2 * HOSTS):.0f} us a poll; the hosts {clients:.2f} % together; "
+          f"load of the machine {os.getloadavg()[0]:.1f}", flush=True)
+
+
+def lag(primary, store, how, **source):
+    """From the end of COMMIT to the moment at which the table's own file shows the version, asked with one process a host."""
+    took = []
+    with followers(store, **source) as hosts, primary.open() as session:
+        for i in range(COMMITS):
+            time.sleep(0.2 + i % 10 / 20)
+            version = int(session.sql(f"INSERT INTO moved (old_address) VALUES ('{how.replace(' ', '')}{i}@old.example'); SELECT max(version) FROM moved_version"))
+            start, waiting = time.monotonic(), set(range(HOSTS))
+            while waiting:
+                for number in list(waiting):
+                    if f'"version": {version},' in (hosts[number].table / "follow.json").read_text():
+                        took.append(time.monotonic() - start)
+                        waiting.remove(number)
+                time.sleep(0.001)
+    spread(f"COMMIT to visible on {HOSTS} hosts {how}", took)
 
 
 def timed(what, run):
@@ -71,34 +94,68 @@ def timed(what, run):
     return took, value
 
 
+def most_memory(process):
+    """The most private memory that it has while it runs, in MiB: RssAnon, without the pages of the table's file (proc(5))."""
+    most = 0
+    while process.poll() is None:
+        found = re.search(r"RssAnon:\s+(\d+) kB", pathlib.Path(f"/proc/{process.pid}/status").read_text())
+        most = max(most, int(found[1]) if found else 0)
+        time.sleep(0.005)
+    return most / 1024
+
+
+def run(what, host, *args):
+    """Runs movedctl; returns its seconds, and the MiB of its most private memory."""
+    command = place.program("movedctl") + ["-c", str(host.conf), *args]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        took, most = timed(what, lambda: most_memory(process))
+        if process.returncode != 0:
+            raise AssertionError(process.stderr.read())
+    print(f"    private memory at most {most:.0f} MiB", flush=True)
+    return took, most
+
+
 def rows(folder, store, count):
     store.sql(ROWS.format(1, count), "VACUUM ANALYZE moved")
     host, other = Host(folder / "first", store), Host(folder / "import", store)
     other.configure(source=None)
     other.movedctl("init")
-    out = folder / "rows.csv"
-    copied, _ = timed(f"COPY of {count} rows to a file", lambda: store.sql(
-        f"\\copy (SELECT old_address AS old, new_address AS new FROM moved) TO '{out}' CSV HEADER"))
     os.environ["TMPDIR"] = str(folder)
-    run = lambda *args, who: subprocess.run(place.program("movedctl") + ["-c", str(who.conf), *args], capture_output=True, check=True)
-    imported, _ = timed("movedctl import --replace-all", lambda: run("import", "--replace-all", str(out), who=other))
-    followed, _ = timed("movedctl follow --once, the first copy", lambda: run("follow", "--once", who=host))
-    print(f"the first copy takes {followed / (copied + imported):.2f} times COPY and import together")
-    print(f"most memory of a child: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024} MiB, the table's mapped pages among it")
+
+    def copy(where, what):
+        """To a file that movedctl import reads; returns the file and its seconds."""
+        out = folder / "rows.csv"
+        took, _ = timed(f"COPY of {what} to a file", lambda: store.sql(
+            f"\\copy (SELECT old_address AS old, new_address AS new FROM moved {where}) TO '{out}' CSV HEADER"))
+        return str(out), took
+
+    out, copied = copy("", f"{count} rows")
+    imported, plain = run("movedctl import --replace-all", other, "import", "--replace-all", out)
+    followed, most = run("movedctl follow --once, the first copy", host, "follow", "--once")
+    print(f"the first copy takes {followed / (copied + imported):.2f} times COPY and import together, and {most - plain:+.0f} MiB")
     with store.open() as session:
         session.sql("UPDATE moved SET new_address = 'x@new.example' WHERE old_address IN (SELECT old_address FROM moved LIMIT 50000)")
         session.sql("UPDATE moved SET new_address = 'y@new.example' WHERE old_address IN (SELECT old_address FROM moved ORDER BY old_address DESC LIMIT 50000)")
-    timed("100,000 changes in two transactions, follow --once", lambda: run("follow", "--once", who=host))
-    timed("nothing has changed, follow --once", lambda: run("follow", "--once", who=host))
+    out, _ = copy("WHERE new_address IN ('x@new.example', 'y@new.example')", "100,000 changes")
+    _, plain = run("movedctl import of them", other, "import", out)
+    _, most = run("the same in two transactions, follow --once", host, "follow", "--once")
+    print(f"to catch up with them takes {most - plain:+.0f} MiB beside import")
+    run("nothing has changed, follow --once", host, "follow", "--once")
+    run("movedctl follow --resync", host, "follow", "--resync")
 
 
 def main():
     what = sys.argv[1] if len(sys.argv) > 1 else "all"
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000_000
     with place.folder() as folder, Store(folder / "store", fsync="on", shared_buffers="256MB", max_wal_size="8GB") as store:
+        if what in ("cost", "all"):
+            cost(store)
         if what in ("lag", "all"):
-            lag(folder, store, 60000)
-            lag(folder, store, 500)
+            lag(store, store, "by LISTEN", poll=60000)
+            with Pool(folder / "pool", store) as pool:  # LISTEN brings nothing through it
+                lag(store, store, "by polling through a pool", poll=500, connect=pool.connect("moved_follow"))
+            with Store(folder / "standby", standby_of=store) as standby:  # which refuses LISTEN
+                lag(store, standby, "by polling a standby", poll=500)
         if what in ("rows", "all"):
             rows(folder, store, count)
 

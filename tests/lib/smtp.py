@@ -2,6 +2,10 @@
 """An SMTP client that shows each reply exactly as it came."""
 
 import smtplib
+import threading
+import time
+
+from lib import place
 
 
 class Talk(smtplib.SMTP):
@@ -41,3 +45,48 @@ class Talk(smtplib.SMTP):
         """DATA to the final dot; the last reply."""
         said = self.say("DATA")
         return self.text(subject) if said.startswith("354") else said
+
+
+class Sender(threading.Thread):
+    """Asks a mail server for these mailboxes in turn while the context is open, and keeps each answer that is not the one given here."""
+
+    def __init__(self, port, answers):
+        super().__init__(daemon=True)
+        self.port, self.answers = port, answers
+        self.wrong, self.asked, self.slowest, self.over = [], 0, 0.0, threading.Event()
+
+    def ask(self, talk, recipient, answer):
+        began = time.monotonic()
+        talk.mail()
+        said = talk.rcpt(recipient)
+        talk.say("RSET")
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        if said != answer:
+            self.wrong.append(f"{recipient}: {said}")
+
+    def run(self):
+        try:
+            with Talk(self.port) as talk:
+                while not self.over.wait(0.002):
+                    for recipient, answer in self.answers.items():
+                        self.ask(talk, recipient, answer)
+                    self.asked += 1
+        except (OSError, smtplib.SMTPException) as error:  # a server that hung up has not answered
+            self.wrong.append(repr(error))
+
+    def goes_on(self):
+        """Waits for further answers: they come now, whatever is the matter with anything else. None so far was wrong."""
+        before = self.asked
+        place.until(lambda: self.wrong or self.asked >= before + 3, "mail is answered")
+        if self.wrong:
+            raise AssertionError(f"after {self.asked} rounds: {self.wrong[:5]}")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *failure):
+        if failure[0] is None:
+            self.goes_on()
+        self.over.set()
+        self.join()
