@@ -26,7 +26,7 @@ static bool has_journal(void)
 
 #define QUEUE_MAX    4096 /* lines */
 #define STOP_SECONDS 1
-#define LINE_SIZE    2048 /* octets: a reply, two addresses and a host name fit */
+#define LINE_SIZE    4096 /* octets: a reply, three addresses and a host name fit */
 
 struct line {
     int level;

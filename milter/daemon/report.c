@@ -6,6 +6,7 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 static int level_of(const struct answer *answer)
 {
@@ -39,11 +40,41 @@ static bool depends_on_trust(const struct answer *answer)
     return answer->rule == RULE_MOVED && answer->disclose == ENTRY_TRUSTED;
 }
 
+/* The length of the quoted string (RFC 5321, section 4.1.2) at the start of text; 0: none. */
+static size_t quoted_length(const char *text, size_t left)
+{
+    for (size_t i = 1; left > 0 && text[0] == '"' && i < left; i++)
+        if (text[i] == '"')
+            return i + 1;
+        else if (text[i] == '\\')
+            i++;
+    return 0;
+}
+
+/* Copies what a client wrote without its brackets, such that it ends where the grammar of milter-moved(8) ends it: blanks, brackets
+ * and quotes that are not part of a quoted string become '?'. */
+static void copy_path(char out[ADDRESS_TEXT_SIZE], const char *text, size_t length)
+{
+    if (length >= 2 && text[0] == '<' && text[length - 1] == '>') {
+        text++;
+        length -= 2;
+    }
+    if (length >= ADDRESS_TEXT_SIZE)
+        length = ADDRESS_TEXT_SIZE - 1;
+    for (size_t i = 0, quoted = 0; i < length; i++) {
+        if (quoted == 0)
+            quoted = quoted_length(text + i, length - i);
+        out[i] = quoted == 0 && strchr(" <>\"", text[i]) != NULL ? '?' : text[i];
+        quoted -= quoted > 0;
+    }
+    out[length] = '\0';
+}
+
 static void write_line(int level, const struct report *report)
 {
     const struct answer *answer = report->answer;
     char ip[INET6_ADDRSTRLEN] = "local", outcome[sizeof answer->new + 16];
-    char old[ADDRESS_TEXT_SIZE], entry[ADDRESS_TEXT_SIZE];
+    char old[ADDRESS_TEXT_SIZE], entry[ADDRESS_TEXT_SIZE], sender[ADDRESS_TEXT_SIZE] = "";
     const char *error = answer->rule == RULE_TABLE_ERROR ? answer->error.text : "";
     bool plain = is_plain(answer->rule) && !answer->concealed;
     const char *rule = plain ? "" : rule_name(answer->rule);
@@ -58,12 +89,14 @@ static void write_line(int level, const struct report *report)
         ip_format(ip, sizeof ip, &report->client->ip);
     describe(outcome, sizeof outcome, answer);
     answer_format_old(old, answer);
+    if (old[0] == '\0')
+        copy_path(old, report->recipient, strlen(report->recipient));
+    if (tells_sender)
+        copy_path(sender, report->sender, report->sender_length);
     answer_format_entry(entry, answer);
-    log_line(level, "%s: to=<%s>, client=%s[%s]%s%.*s%s%s%s, entry=%s%s%s%s%s, %s%s%s%s",
-             report->id == NULL || *report->id == '\0' ? "NOQUEUE" : report->id,
-             old[0] == '\0' ? report->recipient : old, report->host, ip,
-             tells_sender ? ", from=<" : "", tells_sender ? (int)report->sender_length : 0,
-             tells_sender ? report->sender : "", tells_sender ? ">" : "",
+    log_line(level, "%s: to=<%s>, client=%s[%s]%s%s%s%s%s, entry=%s%s%s%s%s, %s%s%s%s",
+             report->id == NULL || *report->id == '\0' ? "NOQUEUE" : report->id, old, report->host,
+             ip, tells_sender ? ", from=<" : "", sender, tells_sender ? ">" : "",
              *map == '\0' ? "" : ", map=", map, entry[0] == '\0' ? "none" : entry,
              *rule == '\0' ? "" : ", rule=", rule, *trust == '\0' ? "" : ", trusted=", trust,
              report->counts ? "" : "observed ", outcome, *error == '\0' ? "" : ", error=", error);

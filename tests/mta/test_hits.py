@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import time
@@ -135,6 +134,17 @@ class Counted(HitsCase):
             self.mail("eva@client.example", *(f"u{part}-{name}@gone.example" for name in range(500)))
         self.assertEqual(self.counted("@gone.example", 10000)["strangers"], 10000)
         self.assertEqual(len(self.hits()), 1)
+
+    def test_many_new_pairs_do_not_wait_for_the_interval(self):
+        self.daemon.configure(hits={"flush_interval": 3600})
+        self.daemon.reload()
+        self.counted("al@old.example", 0)
+        names = [f"{number:06}".ljust(240, "x") + "@old.example" for number in range(16000)]  # more than there is room for
+        self.ctl("import", "-", stdin="old,new\n" + "".join(f"{name},\n" for name in names))
+        for part in range(0, len(names), 1000):
+            self.mail("eva@client.example", *names[part:part + 1000])
+        place.until(lambda: len(self.hits()) > 8000, "they are written", self.daemon.log)
+        self.assertEqual(json.loads(self.daemon.movedctl("stats", "--json"))["hits_lost"], 0)
 
     def test_other_views(self):
         for day in range(2):
@@ -416,36 +426,6 @@ class Faults(HitsCase):
         self.mail("eva@client.example", "al@old.example")
         time.sleep(1.5)  # an interval and more: there is nothing else that would tell
         return self.hits("al@old.example")["al@old.example"]["count"] == before
-
-
-class LogLines(HitsCase):
-    """The grammar of milter-moved(8), for every way in which an answer comes."""
-
-    ADDRESS = r'(?:"(?:[^"\\]|\\.)*"|[^" ]+)@[^ >,]+'
-    LINE = re.compile(
-        r"milter-moved: (?P<id>[A-Za-z0-9]+): to=<(?P<to>.*?)>, client=(?P<name>[^\[ ]+)\[(?P<ip>[0-9a-f.:]+|local)\]"
-        r"(?:, from=<(?P<sender>.*?)>)?(?:, map=(?P<map>listed|refused|relocated|reply))?"
-        rf", entry=(?P<entry>none|@\.?[^ ,]+|{ADDRESS})(?:, rule=(?P<rule>[a-z ]+))?(?:, trusted=(?P<trust>[a-z]+))?"
-        rf", (?P<observed>observed )?(?P<outcome>reply=[245][0-9][0-9] [245]\.[0-9]+\.[0-9]+ .+|forward=<{ADDRESS}>|continue)(?:, error=.+)?")
-    settings = {"log": {"target": "stderr", "level": "debug"}}
-
-    def test_each_answer_has_a_line_of_the_grammar(self):
-        for mode in ("enforce", "observe"):
-            self.daemon.configure(mode=mode)
-            self.daemon.reload()
-            self.mail("eva@client.example", "al@old.example", "x@gone.example", "fo@old.example", "stay@old.example", '"a b"@old.example', "none", "x y")
-            self.mail("", "al@old.example")
-            with Socketmap(self.daemon.lookups) as client, self.daemon.session():
-                for request in ("listed al@old.example", "refused al@old.example", "relocated al@old.example",
-                                "reply 192.0.2.7 0 0 <al@old.example> eva@client.example", "reply 0 1 0 <al@old.example> ",
-                                "reply 2001:db8::1 0 1 fo@old.example"):
-                    client.ask(request)
-        place.until(lambda: self.daemon.count("map=reply") == 6, self.daemon.log())
-        lines = [line for line in self.daemon.log().splitlines() if ": to=<" in line]
-        self.assertGreaterEqual(len(lines), 26)
-        for line in lines:
-            self.assertRegex(line, rf"\A(?:{self.LINE.pattern})\Z")
-        self.assertEqual(sum(1 for line in lines if ", observed " in line), len(lines) // 2)
 
 
 class RealMail(HitsCase):
