@@ -55,28 +55,47 @@ static void warn_of_losses(const struct hits *hits, uint32_t since)
 
 /* ---- clearing */
 
+/* The key of an entry that has a row or is in the table. Returns 1 where it is neither. */
+static int find_key(struct hits *hits, const char *name, char key[RECORD_KEY_MAX], size_t *length,
+                    struct error *err)
+{
+    struct entry old;
+    if (ctl_parse_old(hits->ctl, name, &old, err) != 0)
+        return -1;
+    *length = record_key(key, old.scope, old.local, old.domain);
+    struct hit_row row;
+    enum table_result found = hit_file_find(hits->file, key, *length, &row, err);
+    if (found == TABLE_ABSENT)
+        found = table_find(hits->view, old.scope, old.local, old.domain, &old, err);
+    if (found == TABLE_ABSENT)
+        ctl_warn("no entry '%s': nothing was cleared", name);
+    return found == TABLE_FAILED ? -1 : found == TABLE_ABSENT;
+}
+
+/* First all are looked for: who mistypes one should not take it for erased. */
 static int clear_entries(struct hits *hits, char **args, struct error *err)
 {
     char key[RECORD_KEY_MAX];
-    struct entry old;
-    int rc = 0;
-    for (; rc == 0 && *args != NULL; args++) {
-        rc = ctl_parse_old(hits->ctl, *args, &old, err);
-        if (rc == 0)
-            rc = hit_file_clear_entry(hits->file, key,
-                                      record_key(key, old.scope, old.local, old.domain),
-                                      hits->today, err);
+    size_t length;
+    int status = 0;
+    for (char **name = args; status >= 0 && *name != NULL; name++) {
+        int rc = find_key(hits, *name, key, &length, err);
+        status = rc != 0 ? rc : status;
     }
-    return rc;
+    for (; status == 0 && *args != NULL; args++) {
+        status = find_key(hits, *args, key, &length, err);
+        if (status == 0)
+            status = hit_file_clear_entry(hits->file, key, length, hits->today, err);
+    }
+    return status;
 }
 
 static int clear_until(struct hits *hits, struct error *err)
 {
     int64_t until;
-    size_t cleared;
     if (timestamp_parse(&until, hits->ctl->options.until, time(NULL), err) != 0)
         return error_at(err, "--until", 0);
-    return hit_file_clear_until(hits->file, day_of(until), &cleared, err);
+    return hit_file_clear_until(hits->file, day_of(until), err);
 }
 
 static int clear(struct hits *hits, char **args, struct error *err)
@@ -94,7 +113,10 @@ static int clear(struct hits *hits, char **args, struct error *err)
         return -1;
     if (hits->file == NULL)
         return 0;
-    return options->until != NULL ? clear_until(hits, err) : clear_entries(hits, args, err);
+    if (options->until != NULL)
+        return clear_until(hits, err);
+    hits->view = table_view_open(hits->ctl->table, err);
+    return hits->view == NULL ? -1 : clear_entries(hits, args, err);
 }
 
 /* ---- showing */
@@ -226,7 +248,9 @@ static int run(struct ctl *ctl, char **args, struct error *err)
     struct hits hits = {.ctl = ctl, .today = day_of(time(NULL))};
     int rc = ctl->options.clear ? clear(&hits, args, err) : list(&hits, args, err);
     table_view_close(hits.view);
-    names_free(&hits.added, NULL);
+    hits_free_best(&hits);
+    hits_free_added(&hits);
+    names_free(&hits.senders, NULL);
     hit_file_free(hits.file);
     return rc;
 }

@@ -7,9 +7,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 
-#define PAIRS_MAX  16384 /* of an entry and a domain; of some 90 octets each */
+#define PAIRS_MAX  32768 /* of an entry and a domain; of some 90 octets each */
 #define TEXT_MAX   (PAIRS_MAX * 96)
 #define PLACES     (2 * PAIRS_MAX)
 #define DOMAIN_MAX 255
@@ -18,6 +19,7 @@
 struct pairs {
     struct hit hits[PAIRS_MAX]; /* count of them; they point into text */
     size_t count, used;
+    bool announced; /* that a quarter is taken */
     char text[TEXT_MAX];
     uint32_t places[PLACES]; /* by hash: the number of a hit plus 1; 0: free */
 };
@@ -30,13 +32,19 @@ static struct {
     uint64_t lost, lost_ever; /* not noted yet, and since the start */
     uint64_t key[2];
     atomic_bool enabled;
-} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = &both[0]};
+    int filling;
+} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = &both[0], .filling = -1};
 
 void hits_queue_enable(bool enabled)
 {
     if (queue.key[0] == 0)
         (void)!getrandom(queue.key, sizeof queue.key, 0);
     atomic_store(&queue.enabled, enabled);
+}
+
+void hits_queue_announce(int filling)
+{
+    queue.filling = filling;
 }
 
 static bool counts(const struct answer *answer)
@@ -75,6 +83,14 @@ static bool put(struct pairs *pairs, const struct hit *hit, size_t place)
     return true;
 }
 
+/* Whether a quarter is taken, and that was not said yet: a flush takes a moment. */
+static bool is_news(struct pairs *pairs)
+{
+    bool was_announced = pairs->announced;
+    pairs->announced = pairs->count >= PAIRS_MAX / 4 || pairs->used >= TEXT_MAX / 4;
+    return pairs->announced && !was_announced;
+}
+
 /* What follows the last '@'. */
 static size_t find_domain(const char **out, const char *sender, size_t length)
 {
@@ -106,7 +122,10 @@ void hits_queue_add(const struct answer *answer, const char *sender, size_t leng
         queue.lost++;
         queue.lost_ever++;
     }
+    bool is_filling = is_news(queue.filled);
     pthread_mutex_unlock(&queue.lock);
+    if (is_filling)
+        (void)eventfd_write(queue.filling, 1);
 }
 
 const struct hit *hits_queue_take(size_t *count, uint64_t *lost)
@@ -116,6 +135,7 @@ const struct hit *hits_queue_take(size_t *count, uint64_t *lost)
     if (next->count > 0)
         memset(next->places, 0, sizeof next->places);
     next->count = next->used = 0;
+    next->announced = false;
 
     pthread_mutex_lock(&queue.lock);
     struct pairs *taken = queue.filled;

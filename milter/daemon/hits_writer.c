@@ -15,25 +15,41 @@
 #define QUIET_SECONDS 3600
 #define STOP_MS       2000
 
+enum { STOP, FILLING }; /* of writer.events */
+
 static struct {
     uint32_t day;   /* that is noted in hits/; 0: none, or hits/ could not be written since */
     uint32_t swept; /* the day on which all rows were looked at */
-    char paused[PATH_MAX]; /* the table whose hits/ says that nothing is counted; "": none */
-    uint64_t told;         /* mails lost that a line has told of */
-    time_t said;           /* on the monotonic clock; 0: never */
-    int stop, stopped;     /* descriptors of eventfd(2) */
-} writer = {.stop = -1, .stopped = -1};
+    struct hit_place place;  /* up to which they were, since then */
+    int64_t due_ms;          /* when the next flush is due, on the monotonic clock */
+    char paused[PATH_MAX];   /* the table whose hits/ says that nothing is counted; "": none */
+    uint64_t told;           /* mails lost that a line has told of */
+    time_t said;             /* on the monotonic clock; 0: never */
+    struct pollfd events[2]; /* eventfd(2): a flush is due before its time */
+    int stopped;             /* one more */
+} writer = {.events = {{.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}}, .stopped = -1};
 
 static uint32_t today(void)
 {
     return (uint32_t)(time(NULL) / HIT_DAY_SECONDS);
 }
 
-static time_t seconds(void)
+static int64_t milliseconds(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec + 1;
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static time_t seconds(void)
+{
+    return milliseconds() / 1000 + 1;
+}
+
+/* Waits for so long at most. Whether a flush is due: its time has come, many answers wait, or the daemon stops. */
+static bool is_due(int64_t wait_ms)
+{
+    return poll(writer.events, 2, (int)wait_ms) > 0 || milliseconds() >= writer.due_ms;
 }
 
 static void say(const struct error *err)
@@ -55,15 +71,19 @@ static int lend(void *unused, int (*use)(struct table *table, void *data), void 
     return service_use_table(use, data);
 }
 
+/* All rows are looked at once a day, as far as there is time between two flushes. */
 static int tend(struct hit_file *file, const struct service_hits *hits, struct error *err)
 {
-    struct hit_place place = {.length = 0};
+    uint32_t since = today() > hits->rules.keep ? today() - hits->rules.keep : 0;
     int rc = hit_file_follow(file, lend, NULL, today(), err);
-    if (rc != 0 || writer.swept == today())
-        return rc;
-    writer.swept = today();
-    while ((rc = hit_file_sweep(file, lend, NULL, &place, today(), hits->rules.keep, err)) > 0)
-        continue;
+    while (rc == 0 && writer.swept != today() && !is_due(0)) {
+        rc = hit_file_sweep(file, lend, NULL, &writer.place, since, err);
+        if (rc <= 0) {
+            writer.swept = today();
+            writer.place.length = 0;
+        }
+        rc = rc > 0 ? 0 : rc;
+    }
     return rc;
 }
 
@@ -183,13 +203,17 @@ static void flush(const struct service_hits *hits)
 
 static void *run(void *unused)
 {
-    struct pollfd stop = {.fd = writer.stop, .events = POLLIN};
     struct service_hits hits = {.interval_s = 0}; /* the day of a start is noted at once */
+    eventfd_t count;
     bool ends = false;
     (void)unused;
     while (!ends) {
-        ends = poll(&stop, 1, hits.interval_s * 1000) > 0;
+        int64_t left = writer.due_ms - milliseconds();
+        (void)is_due(left > 0 ? left : 0);
+        ends = writer.events[STOP].revents != 0;
+        (void)eventfd_read(writer.events[FILLING].fd, &count);
         service_describe_hits(&hits);
+        writer.due_ms = milliseconds() + hits.interval_s * 1000;
         hits_queue_enable(hits.enabled);
         flush(&hits);
     }
@@ -201,11 +225,13 @@ int hits_writer_start(struct error *err)
 {
     pthread_t thread;
     struct service_hits hits;
-    writer.stop = eventfd(0, EFD_CLOEXEC);
+    int stop = writer.events[STOP].fd = eventfd(0, EFD_CLOEXEC);
+    int filling = writer.events[FILLING].fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     writer.stopped = eventfd(0, EFD_CLOEXEC);
-    if (writer.stop < 0 || writer.stopped < 0)
+    if (stop < 0 || filling < 0 || writer.stopped < 0)
         return error_set(err, EX_OSERR, "hits: no descriptor is left: raise LimitNOFILE");
     service_describe_hits(&hits);
+    hits_queue_announce(filling);
     hits_queue_enable(hits.enabled);
     int rc = pthread_create(&thread, NULL, run, NULL);
     if (rc != 0)
@@ -217,8 +243,8 @@ int hits_writer_start(struct error *err)
 void hits_writer_stop(void)
 {
     struct pollfd stopped = {.fd = writer.stopped, .events = POLLIN};
-    if (writer.stop < 0)
+    if (writer.stopped < 0)
         return;
-    (void)eventfd_write(writer.stop, 1);
+    (void)eventfd_write(writer.events[STOP].fd, 1);
     (void)poll(&stopped, 1, STOP_MS);
 }

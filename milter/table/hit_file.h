@@ -96,14 +96,15 @@ int hit_lend_table(void *from, int (*use)(struct table *table, void *data),
 int hit_file_follow(struct hit_file *file, hit_lend *lend, void *from, uint32_t today,
                     struct error *err);
 
-/* Looks at some hundred rows behind *place, and drops those that are older than `keep` days or have no entry. Begin with all zero;
- * *place is moved. Returns 1, 0 after the last row, or -1 with err. */
+/* Looks at some thousand rows behind *place, and drops those without a mail since that day that are not of a newer entry either,
+ * and those without an entry; lend NULL: not these. Begin with all zero; *place is moved. Returns 1, 0 after the last row, or -1
+ * with err. */
 struct hit_place {
     size_t length;
     char key[RECORD_KEY_MAX];
 };
 int hit_file_sweep(struct hit_file *file, hit_lend *lend, void *from, struct hit_place *place,
-                   uint32_t today, unsigned keep, struct error *err);
+                   uint32_t since, struct error *err);
 
 /* ---- reading: a walk through the rows in the order of the table's entries. It reads ahead and keeps no transaction open. */
 
@@ -135,8 +136,9 @@ uint32_t hit_window(const struct hit_state *state, uint32_t days, uint32_t today
 int hit_file_clear_entry(struct hit_file *file, const char *key, size_t length, uint32_t today,
                          struct error *err);
 
-/* Forgets the rows whose last mail is older than this day. Counting begins then. Returns 0 with *cleared, or -1 with err. */
-int hit_file_clear_until(struct hit_file *file, uint32_t until, size_t *cleared, struct error *err);
+/* Forgets the rows whose last mail is older than this day, some thousand at a time: a daemon counts meanwhile. Counting begins then.
+ * Returns 0, or -1 with err. */
+int hit_file_clear_until(struct hit_file *file, uint32_t until, struct error *err);
 
 /* Removes hits/ whole, even where it is damaged; a daemon that runs makes it again. Returns 0, or -1 with err. */
 int hit_file_remove(const char *table, struct error *err);

@@ -117,6 +117,17 @@ bool hit_row_is_used_since(const struct hit_row *row, uint32_t day)
     return false;
 }
 
+bool hit_row_forget(struct hit_row *row, uint64_t day)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < row->slots; i++)
+        if (row->slot[i].last >= day)
+            row->slot[kept++] = row->slot[i];
+    bool were_any = kept < row->slots;
+    row->slots = kept;
+    return were_any;
+}
+
 void hit_row_add(struct hit_row *row, const struct hit_row *other)
 {
     if (other->count > 0 && (row->count == 0 || other->first < row->first))

@@ -52,6 +52,9 @@ void hit_row_count(struct hit_row *row, const char *domain, uint64_t mails, uint
 /* Whether a domain that comes back has written on this day or later. */
 bool hit_row_is_used_since(const struct hit_row *row, uint32_t day);
 
+/* Drops the slots of domains that have not written since that day. Returns whether there were any. */
+bool hit_row_forget(struct hit_row *row, uint64_t day);
+
 /* Adds another host's row. Of the days of a slot the larger number counts, because it is not known which were the same. */
 void hit_row_add(struct hit_row *row, const struct hit_row *other);
 

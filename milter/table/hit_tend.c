@@ -134,14 +134,13 @@ int hit_file_follow(struct hit_file *file, hit_lend *lend, void *from, uint32_t 
 #define SWEEP 2000 /* rows of one transaction */
 
 struct sweep {
-    struct hit_file *file;
-    hit_lend *lend;
+    struct hit_place *place;
+    uint64_t since; /* the first day of what stays */
+    hit_lend *lend; /* NULL: rows without an entry stay */
     void *from;
     struct table *table; /* while it is lent */
     struct table_view *view;
-    struct hit_place *place;
-    uint32_t today;
-    unsigned keep;
+    struct hit_file *file;
     bool more;
     struct error *err;
 };
@@ -162,14 +161,13 @@ static int look_at(const struct sweep *sweep, MDB_cursor *cursor, const MDB_val 
                    const MDB_val *value)
 {
     struct hit_row row;
-    bool has = false;
-    int rc = 0;
-    if (hit_row_decode(&row, value->mv_data, value->mv_size) == 0) {
-        uint32_t last = row.count > 0 && row.last > row.born ? row.last : row.born;
-        if (last + (uint64_t)sweep->keep >= sweep->today)
-            rc = has_entry(sweep, key, &has);
-    }
-    return rc != 0 || has ? rc : mdb_cursor_del(cursor, 0);
+    bool stays = hit_row_decode(&row, value->mv_data, value->mv_size) == 0 &&
+                 (row.born >= sweep->since || (row.count > 0 && row.last >= sweep->since));
+    int rc = stays && sweep->view != NULL ? has_entry(sweep, key, &stays) : 0;
+    if (rc == 0 && !stays)
+        return mdb_cursor_del(cursor, 0);
+    return rc == 0 && hit_row_forget(&row, sweep->since) ? hit_file_put(sweep->file, key, &row)
+                                                         : rc;
 }
 
 static int sweep_some(struct sweep *sweep)
@@ -188,6 +186,7 @@ static int sweep_some(struct sweep *sweep)
         }
         place->length = key.mv_size;
         memcpy(place->key, key.mv_data, key.mv_size);
+        key.mv_data = place->key; /* writing moves the page */
         rc = look_at(sweep, cursor, &key, &value);
         if (rc == 0)
             rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
@@ -213,74 +212,50 @@ static int sweep_lent(struct table *table, void *data)
 static int sweep_txn(struct hit_file *file, void *data)
 {
     struct sweep *sweep = data;
-    (void)file;
-    return sweep->lend(sweep->from, sweep_lent, sweep);
+    sweep->file = file;
+    return sweep->lend == NULL ? sweep_some(sweep) : sweep->lend(sweep->from, sweep_lent, sweep);
 }
 
 int hit_file_sweep(struct hit_file *file, hit_lend *lend, void *from, struct hit_place *place,
-                   uint32_t today, unsigned keep, struct error *err)
+                   uint32_t since, struct error *err)
 {
-    struct sweep sweep = {.file = file,
-                          .lend = lend,
-                          .from = from,
-                          .place = place,
-                          .today = today,
-                          .keep = keep,
-                          .err = err};
+    struct sweep sweep = {.place = place, .since = since, .lend = lend, .from = from, .err = err};
     return hit_file_do(file, 0, sweep_txn, &sweep, err) != 0 ? -1 : sweep.more;
 }
 
 /* ---- clearing */
 
 struct clearing {
-    const char *key;
-    size_t length;
+    const MDB_val key;
     uint32_t day;
-    size_t cleared;
 };
 
 static int clear_entry(struct hit_file *file, void *data)
 {
     const struct clearing *clearing = data;
-    const struct hit_row row = {.born = clearing->day};
-    const MDB_val key = {clearing->length, (void *)clearing->key};
-    return hit_file_put(file, &key, &row);
+    return hit_file_put(file, &clearing->key, &(struct hit_row){.born = clearing->day});
 }
 
 int hit_file_clear_entry(struct hit_file *file, const char *key, size_t length, uint32_t today,
                          struct error *err)
 {
-    struct clearing clearing = {.key = key, .length = length, .day = today};
+    struct clearing clearing = {{length, (void *)key}, today};
     return hit_file_do(file, 0, clear_entry, &clearing, err);
 }
 
-static int clear_until(struct hit_file *file, void *data)
+static int begin_on(struct hit_file *file, void *data)
 {
-    struct clearing *clearing = data;
-    struct hit_row row;
-    MDB_cursor *cursor;
-    MDB_val key, value;
-    int rc = mdb_cursor_open(file->txn, file->rows, &cursor);
-    if (rc != 0)
-        return rc;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-        if (hit_row_decode(&row, value.mv_data, value.mv_size) == 0 &&
-            (row.count == 0 || row.last >= clearing->day))
-            continue;
-        if ((rc = mdb_cursor_del(cursor, 0)) != 0)
-            break;
-        clearing->cleared++;
-    }
-    mdb_cursor_close(cursor);
-    if (file->state.began < clearing->day)
-        file->state.began = clearing->day;
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    const uint32_t *day = data;
+    if (file->state.began < *day)
+        file->state.began = *day;
+    return 0;
 }
 
-int hit_file_clear_until(struct hit_file *file, uint32_t until, size_t *cleared, struct error *err)
+int hit_file_clear_until(struct hit_file *file, uint32_t until, struct error *err)
 {
-    struct clearing clearing = {.day = until};
-    int rc = hit_file_do(file, 0, clear_until, &clearing, err);
-    *cleared = clearing.cleared;
+    struct hit_place place = {.length = 0};
+    int rc = hit_file_do(file, 0, begin_on, &until, err) == 0 ? 1 : -1;
+    while (rc > 0)
+        rc = hit_file_sweep(file, NULL, NULL, &place, until, err);
     return rc;
 }

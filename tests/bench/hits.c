@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/bench/hits.c: writes hits as the daemon does, and tells how long one flush takes.
- * usage: hits TABLE fill ROWS              rows for u0000000@old.example up to this number, 200 days old
+ * usage: hits TABLE fill ROWS              rows of u0000000@old.example up to this number, half of them 200 days old and half 100; to
+ *                                        one in ten its sender came back. And a twentieth as many rows that have no entry
  *        hits TABLE flush ROWS OF ROUNDS   each round counts so many mails, each to another of OF entries, from a domain of its own
  * flush prints the seconds of each round */
 #include "table/hit_file.h"
@@ -10,8 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#define BATCH     10000
-#define DAYS_PAST 200
+#define BATCH 10000
 
 struct text {
     char key[RECORD_KEY_MAX], domain[32];
@@ -32,29 +32,41 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void make(struct hit *hit, struct text *text, size_t entry, size_t domain, uint32_t day)
+static void make(struct hit *hit, struct text *text, char letter, size_t entry, size_t domain,
+                 uint32_t day)
 {
-    char local[16];
-    snprintf(local, sizeof local, "u%07zu", entry);
+    char local[24];
+    snprintf(local, sizeof local, "%c%07zu", letter, entry);
     snprintf(text->domain, sizeof text->domain, "s%zu.example", domain);
     *hit = (struct hit){.key = text->key, .domain = text->domain, .mails = 1, .day = day};
     hit->key_length = record_key(text->key, ENTRY_MAILBOX, local, "old.example");
     hit->domain_length = strlen(text->domain);
 }
 
-static void fill(struct hit_file *file, size_t rows, uint32_t today)
+/* One mail on this day to the first entry, and to each that is so many further. */
+static void fill(struct hit_file *file, char letter, size_t first, size_t step, size_t rows,
+                 uint32_t day)
 {
     static struct hit hits[BATCH];
     static struct text texts[BATCH];
     struct error err;
-    uint32_t day = today - DAYS_PAST;
-    for (size_t done = 0; done < rows; done += BATCH) {
-        size_t count = rows - done < BATCH ? rows - done : BATCH;
-        for (size_t i = 0; i < count; i++)
-            make(&hits[i], &texts[i], done + i, done + i, day);
+    for (size_t entry = first; entry < rows;) {
+        size_t count = 0;
+        for (; count < BATCH && entry < rows; count++, entry += step)
+            make(&hits[count], &texts[count], letter, entry, entry, day);
         if (hit_file_write(file, hits, count, 0, day, &rules, &err) != 0)
             fail(&err);
     }
+}
+
+static void fill_all(struct hit_file *file, size_t rows, uint32_t today)
+{
+    struct error err;
+    fill(file, 'u', 0, 2, rows, today - 200);
+    fill(file, 'u', 0, 20, rows, today - 199);
+    fill(file, 'u', 1, 2, rows, today - 100);
+    fill(file, 'u', 1, 20, rows, today - 99);
+    fill(file, 'w', 0, 1, rows / 20, today - 99);
     if (hit_file_write(file, NULL, 0, 0, today, &rules, &err) != 0)
         fail(&err);
 }
@@ -67,7 +79,7 @@ static void flush(struct hit_file *file, size_t rows, size_t of, size_t rounds, 
     for (size_t round = 0; hits != NULL && texts != NULL && round < rounds; round++) {
         for (size_t i = 0; i < rows; i++) {
             size_t number = round * rows + i;
-            make(&hits[i], &texts[i], number * 7919 % of, number, today);
+            make(&hits[i], &texts[i], 'u', number * 7919 % of, number, today);
         }
         double began = seconds();
         if (hit_file_write(file, hits, rows, 0, today, &rules, &err) != 0)
@@ -92,7 +104,7 @@ int main(int argc, char **argv)
     if (flushes)
         flush(file, rows, strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10), today);
     else
-        fill(file, rows, today);
+        fill_all(file, rows, today);
     hit_file_free(file);
     return EXIT_SUCCESS;
 }

@@ -385,8 +385,7 @@ START_TEST(rows_that_are_old_or_have_no_entry_go)
     mail("none", "client.example", START + 400);
     mail("bo", "client.example", START + 400);
     struct table *table = scratch_open();
-    ck_assert_int_eq(hit_file_sweep(file, hit_lend_table, table, &place, START + 401, 400, &err),
-                     0);
+    ck_assert_int_eq(hit_file_sweep(file, hit_lend_table, table, &place, START + 1, &err), 0);
     table_free(table);
     ck_assert_uint_eq(row_of("al").count, 0);
     ck_assert_uint_eq(row_of("none").count, 0);
@@ -394,15 +393,28 @@ START_TEST(rows_that_are_old_or_have_no_entry_go)
 }
 END_TEST
 
+START_TEST(a_domain_is_forgotten_though_others_still_write)
+{
+    struct hit_place place = {.length = 0};
+    struct error err;
+    for (uint32_t day = START; day < START + 2; day++)
+        mail("al", "client.example", day);
+    mail("al", "spam.example", START + 300);
+    ck_assert_uint_eq(row_of("al").slots, 1);
+    ck_assert_int_eq(hit_file_sweep(file, NULL, NULL, &place, START + 2, &err), 0);
+    ck_assert(row_of("al").slots == 0 && row_of("al").count == 3);
+}
+END_TEST
+
 START_TEST(what_is_cleared_counts_from_today)
 {
     char key[RECORD_KEY_MAX];
-    size_t cleared, length = key_of(key, "al", "old.example");
+    size_t length = key_of(key, "al", "old.example");
     struct error err;
     mail("al", "client.example", START);
     mail("bo", "client.example", START + 5);
-    ck_assert_int_eq(hit_file_clear_until(file, START + 3, &cleared, &err), 0);
-    ck_assert_uint_eq(cleared, 1);
+    ck_assert_int_eq(hit_file_clear_until(file, START + 3, &err), 0);
+    ck_assert_uint_eq(row_of("al").count, 0);
     ck_assert_uint_eq(state().began, START + 3);
     ck_assert_int_eq(hit_file_clear_entry(file, key, length, START + 9, &err), 0);
     ck_assert(row_of("al").count == 0 && row_of("al").born == START + 9);
@@ -522,6 +534,7 @@ Suite *hits_suite(void)
     tcase_add_test(tcase, losses_are_kept);
     tcase_add_test(tcase, the_change_log_tells_which_entries_are_new_and_which_are_gone);
     tcase_add_test(tcase, rows_that_are_old_or_have_no_entry_go);
+    tcase_add_test(tcase, a_domain_is_forgotten_though_others_still_write);
     tcase_add_test(tcase, what_is_cleared_counts_from_today);
     tcase_add_test(tcase, a_file_that_is_cut_short_is_an_error);
     tcase_add_test(tcase, a_damaged_change_log_is_no_damage_of_hits);
