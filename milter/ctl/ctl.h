@@ -138,6 +138,8 @@ void list_begin(struct list *list, bool json);
 void list_next(struct list *list); /* before each item */
 void list_end(struct list *list);
 
+bool print_is_terminal(void); /* standard output */
+
 /* Whether standard output is a terminal on which colour is wanted: NO_COLOR is not set, or empty. */
 bool print_has_colour(void);
 

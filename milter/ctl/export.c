@@ -114,7 +114,7 @@ static ssize_t show(void *cookie, const char *text, size_t length)
 
 static int write_stdout(const struct ctl *ctl, struct export *export, struct error *err)
 {
-    bool terminal = isatty(STDOUT_FILENO);
+    bool terminal = print_is_terminal();
     export->out.file =
         terminal ? fopencookie(NULL, "w", (cookie_io_functions_t){.write = show}) : stdout;
     if (export->out.file == NULL)

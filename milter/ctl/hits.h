@@ -19,7 +19,8 @@ struct hits {
     struct names added;      /* the rows of other hosts, by old address */
     struct table_view *view; /* to see which entries there are */
     struct list list;
-    struct hits_top *best;
+    struct hits_best *best; /* on the heap; see hits_print.c */
+    struct names senders;
 };
 
 /* ---- hits_rows.c */
@@ -27,16 +28,21 @@ struct hits {
 /* Reads the rows of another host, as hits --json prints them; "-" is standard input. Returns 0, or -1 with err. */
 int hits_read(struct hits *hits, const char *file, struct error *err);
 
-/* The row that other hosts have of this entry; NULL: none. */
-struct hit_row *hits_added(const struct hits *hits, const struct entry *old);
+void hits_free_added(struct hits *hits);
 
-/* Calls each with the row of each entry that has had mail, in the order of the table, and then
- * those that only other hosts have, until it returns other than 0. Returns
- * what it returned last, or -1 with err. */
-int hits_each(struct hits *hits,
-              int (*each)(struct hits *hits, const struct entry *old, const struct hit_row *row,
-                          struct error *err),
-              struct error *err);
+/* Adds to the row what other hosts have of this entry. */
+void hits_add_others(const struct hits *hits, const struct entry *old, struct hit_row *row);
+
+/* What is done with the row of an entry, whose slots it may sort. Returns 0, or -1 with err. */
+typedef int hits_use(struct hits *hits, const struct entry *old, struct hit_row *row,
+                     struct error *err);
+
+/* Calls each with the row of each entry that has had mail, in the order of the table, and then those that only other hosts have,
+ * until it fails. Returns 0, or -1 with err. */
+int hits_each(struct hits *hits, hits_use *each, struct error *err);
+
+/* The entry of this key of a row, as far as the key tells. Returns 0, or -1 with err. */
+int hits_read_key(struct entry *out, const void *key, size_t length, struct error *err);
 
 /* The row of one entry, of all hosts together; all zero where it has had no mail. Returns 0, or -1 with err. */
 int hits_find(struct hits *hits, const struct entry *old, struct hit_row *out, struct error *err);
@@ -46,19 +52,17 @@ int hits_find(struct hits *hits, const struct entry *old, struct hit_row *out, s
 /* Prints the entries to which nobody came back on `days` days of counting. Returns 0, or -1 with err. */
 int hits_unused(struct hits *hits, uint32_t days, struct error *err);
 
-/* ---- hits_print.c: each is called for hits_each. Return 0, or -1 with err. */
+/* ---- hits_print.c */
 
-int hits_print_row(struct hits *hits, const struct entry *old, const struct hit_row *row,
-                   struct error *err);
+hits_use hits_print_row;
 
-/* Keeps the row if it is one of those with most mails; and prints all that were kept. */
-int hits_keep_best(struct hits *hits, const struct entry *old, const struct hit_row *row,
-                   struct error *err);
+/* Keeps the row if it is one of those with most mails; prints all that were kept; frees them. */
+hits_use hits_keep_best;
 int hits_print_best(struct hits *hits, struct error *err);
+void hits_free_best(struct hits *hits);
 
 /* Adds the row up by sender domain; and prints that. */
-int hits_add_up(struct hits *hits, const struct entry *old, const struct hit_row *row,
-                struct error *err);
+hits_use hits_add_up;
 int hits_print_senders(struct hits *hits, struct error *err);
 
 /* "2026-09-01" for a day; "" for 0. */

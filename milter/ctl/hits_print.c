@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BAR 20 /* columns */
 
@@ -111,68 +110,101 @@ static void print_tabs(const char *old, const struct hit_row *row)
     putchar('\n');
 }
 
-int hits_print_row(struct hits *hits, const struct entry *entry, const struct hit_row *row,
+int hits_print_row(struct hits *hits, const struct entry *entry, struct hit_row *row,
                    struct error *err)
 {
-    struct hit_row sorted = *row;
     char old[ADDRESS_TEXT_SIZE];
     bool is_first = !hits->list.begun;
-    qsort(sorted.slot, sorted.slots, sizeof *sorted.slot, by_days);
+    qsort(row->slot, row->slots, sizeof *row->slot, by_days);
     entry_format_old(old, sizeof old, entry);
     list_next(&hits->list);
     if (hits->list.json)
-        return print_object(old, &sorted, err);
-    if (!isatty(STDOUT_FILENO)) {
-        print_tabs(old, &sorted);
+        return print_object(old, row, err);
+    if (!print_is_terminal()) {
+        print_tabs(old, row);
         return ferror(stdout) ? print_failed(err) : 0;
     }
     if (is_first)
         printf("  %-26s %5s %*s %8s  %s\n", "sender", "days", BAR, "", "mails", "last");
-    print_columns(old, &sorted);
+    print_columns(old, row);
     return ferror(stdout) ? print_failed(err) : 0;
 }
 
 /* ---- those with most mails */
 
 struct best {
-    struct entry old;
-    struct hit_row row;
+    uint64_t count;
+    size_t number; /* in the order of the table */
+    size_t length;
+    char key[]; /* the row is read again when it is printed */
 };
 
-struct hits_top {
-    size_t count;
-    struct best *of[]; /* the one with most mails first */
+/* Up to twice as many as are asked for; then half of them go. */
+struct hits_best {
+    size_t count, seen;
+    uint64_t least; /* mails of the last one that stayed */
+    struct best *of[];
 };
 
-int hits_keep_best(struct hits *hits, const struct entry *old, const struct hit_row *row,
+static int by_count(const void *a, const void *b)
+{
+    const struct best *x = *(struct best *const *)a, *y = *(struct best *const *)b;
+    return x->count != y->count ? (x->count < y->count) - (x->count > y->count)
+                                : (x->number > y->number) - (x->number < y->number);
+}
+
+static void sort_best(struct hits_best *best, size_t most)
+{
+    qsort(best->of, best->count, sizeof *best->of, by_count);
+    while (best->count > most)
+        free(best->of[--best->count]);
+    best->least = best->count == most ? best->of[most - 1]->count : 0;
+}
+
+int hits_keep_best(struct hits *hits, const struct entry *old, struct hit_row *row,
                    struct error *err)
 {
-    struct hits_top *top = hits->best;
-    if (top == NULL)
-        top = hits->best = calloc(1, sizeof *top + (hits->top + 1) * sizeof *top->of);
-    struct best *best = top == NULL ? NULL : malloc(sizeof *best);
+    char key[RECORD_KEY_MAX];
+    struct hits_best *best = hits->best;
+    if (best == NULL)
+        best = hits->best = calloc(1, sizeof *best + 2 * hits->top * sizeof *best->of);
     if (best == NULL)
         return error_no_memory(err);
-    *best = (struct best){*old, *row};
-    size_t at = top->count++;
-    for (; at > 0 && top->of[at - 1]->row.count < row->count; at--)
-        top->of[at] = top->of[at - 1];
-    top->of[at] = best;
-    if (top->count > hits->top)
-        free(top->of[--top->count]);
+    if (row->count <= best->least)
+        return 0;
+    size_t length = record_key(key, old->scope, old->local, old->domain);
+    struct best *made = malloc(sizeof *made + length);
+    if (made == NULL)
+        return error_no_memory(err);
+    *made = (struct best){row->count, best->seen++, length};
+    memcpy(made->key, key, length);
+    best->of[best->count++] = made;
+    if (best->count == 2 * hits->top)
+        sort_best(best, hits->top);
     return 0;
 }
 
 int hits_print_best(struct hits *hits, struct error *err)
 {
+    struct hits_best *best = hits->best;
+    struct entry old;
+    struct hit_row row;
     int rc = 0;
-    for (size_t i = 0; hits->best != NULL && i < hits->best->count; i++) {
-        if (rc == 0)
-            rc = hits_print_row(hits, &hits->best->of[i]->old, &hits->best->of[i]->row, err);
-        free(hits->best->of[i]);
-    }
-    free(hits->best);
+    if (best == NULL)
+        return 0;
+    sort_best(best, hits->top);
+    for (size_t i = 0; rc == 0 && i < best->count; i++)
+        if ((rc = hits_read_key(&old, best->of[i]->key, best->of[i]->length, err)) == 0 &&
+            (rc = hits_find(hits, &old, &row, err)) == 0)
+            rc = hits_print_row(hits, &old, &row, err);
     return rc;
+}
+
+void hits_free_best(struct hits *hits)
+{
+    for (size_t i = 0; hits->best != NULL && i < hits->best->count; i++)
+        free(hits->best->of[i]);
+    free(hits->best);
 }
 
 /* ---- by sender */
@@ -183,16 +215,12 @@ struct sender {
     uint32_t days, last; /* days: the most to one entry */
 };
 
-static struct names senders;
-
-int hits_add_up(struct hits *hits, const struct entry *old, const struct hit_row *row,
-                struct error *err)
+int hits_add_up(struct hits *hits, const struct entry *old, struct hit_row *row, struct error *err)
 {
-    (void)hits;
     (void)old;
     for (unsigned i = 0; i < row->slots; i++) {
         const struct hit_slot *slot = &row->slot[i];
-        struct sender *sender = names_add(&senders, slot->domain, sizeof *sender);
+        struct sender *sender = names_add(&hits->senders, slot->domain, sizeof *sender);
         if (sender == NULL)
             return error_no_memory(err);
         sender->mails += slot->mails;
@@ -224,7 +252,7 @@ static int print_sender(struct hits *hits, const struct sender *sender, uint32_t
                                     (json_int_t)sender->entries, "days", (int)sender->days,
                                     "last_day", last),
                           JSON_COMPACT, err);
-    if (!isatty(STDOUT_FILENO)) {
+    if (!print_is_terminal()) {
         printf("%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu32 "\t%s\n", domain, sender->mails,
                sender->entries, sender->days, last);
         return 0;
@@ -241,11 +269,11 @@ static int print_sender(struct hits *hits, const struct sender *sender, uint32_t
 
 int hits_print_senders(struct hits *hits, struct error *err)
 {
-    struct sender **sorted = calloc(senders.count + 1, sizeof *sorted);
+    struct sender **sorted = calloc(hits->senders.count + 1, sizeof *sorted);
     size_t count = 0;
     uint32_t most = 0;
     int rc = sorted == NULL ? error_no_memory(err) : 0;
-    for (struct name *name = senders.first; rc == 0 && name != NULL; name = name->next) {
+    for (struct name *name = hits->senders.first; rc == 0 && name != NULL; name = name->next) {
         sorted[count] = (struct sender *)(void *)name;
         most = sorted[count]->days > most ? sorted[count]->days : most;
         count++;
@@ -255,6 +283,5 @@ int hits_print_senders(struct hits *hits, struct error *err)
     for (size_t i = 0; rc == 0 && i < count && (hits->top == 0 || i < hits->top); i++)
         rc = print_sender(hits, sorted[i], most, err);
     free(sorted);
-    names_free(&senders, NULL);
     return rc;
 }

@@ -10,38 +10,62 @@
 /* ---- the rows of other hosts */
 
 struct added {
-    struct name name;
-    struct entry old;
-    struct hit_row row;
+    struct name name; /* the old address */
+    unsigned char
+        *value; /* the row as hit_row_encode wrote it: decoded it is fifty times as large */
+    size_t length;
     bool given; /* with the row of this host */
 };
 
-static struct added *find_added(const struct hits *hits, const struct entry *entry)
+static void clear_added(void *added)
 {
-    char old[ADDRESS_TEXT_SIZE];
-    if (hits->added.count == 0)
-        return NULL;
-    entry_format_old(old, sizeof old, entry);
-    return names_find(&hits->added, old);
+    free(((struct added *)added)->value);
 }
 
-struct hit_row *hits_added(const struct hits *hits, const struct entry *old)
+void hits_free_added(struct hits *hits)
 {
-    struct added *added = find_added(hits, old);
-    return added == NULL ? NULL : &added->row;
+    names_free(&hits->added, clear_added);
+}
+
+static void decode(struct hit_row *out, const struct added *added)
+{
+    if (added->value == NULL || hit_row_decode(out, added->value, added->length) != 0)
+        *out = (struct hit_row){.count = 0};
+}
+
+void hits_add_others(const struct hits *hits, const struct entry *entry, struct hit_row *row)
+{
+    char old[ADDRESS_TEXT_SIZE];
+    struct hit_row other;
+    if (hits->added.count == 0)
+        return;
+    entry_format_old(old, sizeof old, entry);
+    struct added *added = names_find(&hits->added, old);
+    if (added == NULL)
+        return;
+    decode(&other, added);
+    hit_row_add(row, &other);
+    added->given = true;
 }
 
 static int add(struct hits *hits, const struct entry *entry, const struct hit_row *row,
                struct error *err)
 {
     char old[ADDRESS_TEXT_SIZE];
+    unsigned char value[HIT_ROW_MAX];
+    struct hit_row sum;
     entry_format_old(old, sizeof old, entry);
     hits->added.exact = true;
     struct added *added = names_add(&hits->added, old, sizeof *added);
     if (added == NULL)
         return error_no_memory(err);
-    added->old = *entry;
-    hit_row_add(&added->row, row);
+    decode(&sum, added);
+    hit_row_add(&sum, row);
+    added->length = hit_row_encode(value, &sum);
+    unsigned char *more = realloc(added->value, added->length);
+    if (more == NULL)
+        return error_no_memory(err);
+    added->value = memcpy(more, value, added->length);
     return 0;
 }
 
@@ -162,13 +186,6 @@ int hits_read(struct hits *hits, const char *name, struct error *err)
 
 /* ---- going through them */
 
-struct going {
-    struct hits *hits;
-    int (*each)(struct hits *hits, const struct entry *old, const struct hit_row *row,
-                struct error *err);
-    struct error *err;
-};
-
 static bool is_asked_for(const struct hits *hits, const struct entry *old,
                          const struct hit_row *row)
 {
@@ -176,37 +193,35 @@ static bool is_asked_for(const struct hits *hits, const struct entry *old,
            (hits->domain[0] == '\0' || strcmp(old->domain, hits->domain) == 0);
 }
 
-static int give(struct going *going, const struct entry *old, const struct hit_row *row)
+/* Where the row has an entry. */
+static int give(struct hits *hits, const struct entry *old, struct hit_row *row, hits_use *each,
+                struct error *err)
 {
     struct entry entry;
-    if (!is_asked_for(going->hits, old, row))
+    if (!is_asked_for(hits, old, row))
         return 0;
-    switch (
-        table_find(going->hits->view, old->scope, old->local, old->domain, &entry, going->err)) {
-    case TABLE_FOUND: return going->each(going->hits, &entry, row, going->err);
+    switch (table_find(hits->view, old->scope, old->local, old->domain, &entry, err)) {
+    case TABLE_FOUND: return each(hits, &entry, row, err);
     case TABLE_ABSENT: return 0;
     case TABLE_FAILED: break;
     }
     return -1;
 }
 
-static int read_key(struct entry *out, const struct hit_place *place, struct error *err)
+int hits_read_key(struct entry *out, const void *key, size_t length, struct error *err)
 {
     static const unsigned char empty[] = {ENTRY_REJECT, ENTRY_DEFAULT, 0, 0, 0};
-    return record_decode(out, place->key, place->length, empty, sizeof empty, err);
+    return record_decode(out, key, length, empty, sizeof empty, err);
 }
 
 /* The rows of this host, with what others have of the same entry. */
-static int go_through_file(struct going *going)
+static int go_through_file(struct hits *hits, struct hit_walk *walk, hits_use *each,
+                           struct error *err)
 {
-    struct hits *hits = going->hits;
-    struct hit_walk *walk = malloc(sizeof *walk);
-    struct entry old;
-    int more = 0, rc = 0;
-    if (walk == NULL)
-        return error_set(going->err, EX_OSERR, "out of memory");
     char key[RECORD_KEY_MAX] = "";
     size_t length = 0;
+    struct entry old;
+    int more, rc = 0;
     if (hits->domain[0] != '\0') {
         length = record_key(key, ENTRY_DOMAIN, "", hits->domain);
         key[length - 1]--; /* before all "domain@…" */
@@ -214,33 +229,35 @@ static int go_through_file(struct going *going)
     hit_walk_begin(walk, hits->file, key, length);
     if (length > 0)
         key[length - 1]++;
-    while (rc == 0 && (more = hit_walk_next(walk, going->err)) > 0) {
-        if (walk->at.length < length || memcmp(walk->at.key, key, length) != 0)
+    while (rc == 0 && (more = hit_walk_next(walk, err)) != 0) {
+        if (more > 0 && (walk->at.length < length || memcmp(walk->at.key, key, length) != 0))
             break;
-        rc = read_key(&old, &walk->at, going->err);
-        struct added *added = rc == 0 ? find_added(hits, &old) : NULL;
-        if (added != NULL) {
-            hit_row_add(&walk->row, &added->row);
-            added->given = true;
+        rc = more < 0 ? -1 : hits_read_key(&old, walk->at.key, walk->at.length, err);
+        if (rc == 0) {
+            hits_add_others(hits, &old, &walk->row);
+            rc = give(hits, &old, &walk->row, each, err);
         }
-        if (rc == 0)
-            rc = give(going, &old, &walk->row);
     }
-    free(walk);
-    return more < 0 ? -1 : rc;
+    return rc;
 }
 
-int hits_each(struct hits *hits,
-              int (*each)(struct hits *hits, const struct entry *old, const struct hit_row *row,
-                          struct error *err),
-              struct error *err)
+int hits_each(struct hits *hits, hits_use *each, struct error *err)
 {
-    struct going going = {.hits = hits, .each = each, .err = err};
-    int rc = hits->file == NULL ? 0 : go_through_file(&going);
+    struct entry old;
+    struct hit_row row;
+    struct hit_walk *walk = malloc(sizeof *walk);
+    int rc = walk == NULL         ? error_no_memory(err)
+             : hits->file == NULL ? 0
+                                  : go_through_file(hits, walk, each, err);
+    free(walk);
     for (struct name *name = hits->added.first; rc == 0 && name != NULL; name = name->next) {
         const struct added *added = (struct added *)(void *)name;
-        if (!added->given)
-            rc = give(&going, &added->old, &added->row);
+        if (added->given)
+            continue;
+        decode(&row, added);
+        rc = ctl_parse_old(hits->ctl, name->text, &old, err);
+        if (rc == 0)
+            rc = give(hits, &old, &row, each, err);
     }
     return rc;
 }
@@ -252,8 +269,6 @@ int hits_find(struct hits *hits, const struct entry *old, struct hit_row *out, s
     *out = (struct hit_row){.count = 0};
     if (hits->file != NULL && hit_file_find(hits->file, key, length, out, err) == TABLE_FAILED)
         return -1;
-    const struct hit_row *added = hits_added(hits, old);
-    if (added != NULL)
-        hit_row_add(out, added);
+    hits_add_others(hits, old, out);
     return 0;
 }

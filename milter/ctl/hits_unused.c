@@ -10,6 +10,7 @@ struct unused {
     uint32_t since;
     struct hit_walk walk; /* of the rows, beside the walk through the entries */
     int at_row;           /* what hit_walk_next returned */
+    struct hit_row none;
 };
 
 /* The row of this entry, if there is one: rows of entries before it are passed over. Returns 1, 0, or -1 with err. */
@@ -35,18 +36,17 @@ static bool is_older(const struct unused *unused, const struct entry *entry,
     uint32_t since = unused->since;
     if (entry->from != TIMESTAMP_NONE && entry->from >= (int64_t)since * HIT_DAY_SECONDS)
         return false;
-    if (row != NULL && row->born > 0)
+    if (row->born > 0)
         return row->born < since;
-    return unused->hits->state.unknown < since ||
-           (row != NULL && row->count > 0 && row->first < since);
+    return unused->hits->state.unknown < since || (row->count > 0 && row->first < since);
 }
 
-static int print_unused(struct hits *hits, const struct entry *entry, struct error *err)
+static int print_unused(struct hits *hits, const struct entry *entry, struct hit_row *row,
+                        struct error *err)
 {
     char old[ADDRESS_TEXT_SIZE];
-    struct hit_row row;
     if (hits->list.json)
-        return hits_find(hits, entry, &row, err) != 0 ? -1 : hits_print_row(hits, entry, &row, err);
+        return hits_print_row(hits, entry, row, err);
     entry_format_old(old, sizeof old, entry);
     print_text(old);
     putchar('\n');
@@ -62,13 +62,14 @@ static int take(const struct entry *entry, void *data, struct error *err)
     int rc = move_to(unused, key, length, err);
     if (rc < 0)
         return -1;
-    const struct hit_row *row = rc == 1 ? &unused->walk.row : NULL;
-    const struct hit_row *added = hits_added(hits, entry);
+    struct hit_row *row = rc == 1 ? &unused->walk.row : &unused->none;
+    if (rc == 0 && hits->added.count > 0)
+        *row = (struct hit_row){.count = 0};
+    hits_add_others(hits, entry, row);
     if (entry->action == ENTRY_STAY || !is_older(unused, entry, row) ||
-        (row != NULL && hit_row_is_used_since(row, unused->since)) ||
-        (added != NULL && hit_row_is_used_since(added, unused->since)))
+        hit_row_is_used_since(row, unused->since))
         return 0;
-    return print_unused(hits, entry, err);
+    return print_unused(hits, entry, row, err);
 }
 
 static int explain(const struct hits *hits, uint32_t days)
@@ -92,6 +93,7 @@ int hits_unused(struct hits *hits, uint32_t days, struct error *err)
         return error_no_memory(err);
     unused->hits = hits;
     unused->since = since;
+    unused->none = (struct hit_row){.count = 0};
     hit_walk_begin(&unused->walk, hits->file, "", 0);
     unused->at_row = hit_walk_next(&unused->walk, err);
     int rc = unused->at_row < 0

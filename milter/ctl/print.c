@@ -23,7 +23,7 @@ int print_failed(struct error *err)
     return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
 }
 
-static bool is_terminal(void)
+bool print_is_terminal(void)
 {
     static int known = -1; /* asked for each of millions of entries */
     if (known < 0)
@@ -34,12 +34,12 @@ static bool is_terminal(void)
 bool print_has_colour(void)
 {
     const char *no_colour = getenv("NO_COLOR");
-    return is_terminal() && (no_colour == NULL || *no_colour == '\0');
+    return print_is_terminal() && (no_colour == NULL || *no_colour == '\0');
 }
 
 void print_foreign(const char *text, size_t left)
 {
-    if (!is_terminal()) {
+    if (!print_is_terminal()) {
         fwrite(text, 1, left, stdout);
         return;
     }
@@ -142,7 +142,7 @@ int print_entry(const struct entry *entry, bool json, struct error *err)
 {
     if (json)
         return print_json(json_entry(entry), 0, err);
-    int rc = is_terminal() ? print_columns(entry) : print_tabs(entry);
+    int rc = print_is_terminal() ? print_columns(entry) : print_tabs(entry);
     return rc < 0 ? print_failed(err) : 0;
 }
 
