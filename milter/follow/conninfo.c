@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PARAMS_MAX 64 /* keywords; libpq 15 knows some 40 */
+#define HOSTS_MAX  16 /* one after another is asked, for seconds where it hangs */
 
 /* keywords and values end with NULL; values are on the heap. */
 struct params {
@@ -179,6 +180,9 @@ static int split(struct conninfo *info, const char *key, const char *passfile, s
     const char *addresses = value_of(info, "hostaddr"), *hosts = value_of(info, "host");
     int rc = 0;
     info->count = parts_of(addresses != NULL ? addresses : hosts);
+    if (info->count > HOSTS_MAX)
+        return error_set(err, EX_CONFIG, "%s: %zu hosts: write %d at most", key, info->count,
+                         HOSTS_MAX);
     if (check_counts(info, key, err) != 0)
         return -1;
     info->hosts = calloc(info->count, sizeof *info->hosts);

@@ -12,7 +12,7 @@
 struct conninfo;
 
 /* Reads the connection string or URI, which is the value of key. passfile "": libpq's own. Returns it, to be given to
- * conninfo_free; or NULL with err: EX_CONFIG not one, a host that is neither a unix socket nor loopback without
+ * conninfo_free; or NULL with err: EX_CONFIG not one, too many hosts, a host that is neither a unix socket nor loopback without
  * sslmode=verify-full, a passfile that others may read; EX_NOPERM a passfile that is missing or cannot be read. Connects to
  * nothing. */
 struct conninfo *conninfo_new(const char *key, const char *text, const char *passfile,

@@ -145,6 +145,12 @@ static void ignore_notice(void *unused, const PGresult *result)
     (void)result;
 }
 
+static void alive(const struct store *store)
+{
+    if (store->address.alive != NULL)
+        store->address.alive(store->address.data);
+}
+
 /* What a parameter has to be whatever the connection string says stands last: libpq takes the last one. */
 static int connect_host(struct store *store, size_t host, struct error *err)
 {
@@ -152,6 +158,7 @@ static int connect_host(struct store *store, size_t host, struct error *err)
     const char *names[PARAMS_MAX + 4] = {"fallback_application_name"};
     const char *contents[PARAMS_MAX + 4] = {"movedctl"};
     size_t count = 1;
+    alive(store);
     conninfo_params(store->info, host, &keywords, &values);
     for (; keywords[count - 1] != NULL && count <= PARAMS_MAX; count++) {
         names[count] = keywords[count - 1];
@@ -263,6 +270,7 @@ static int flush(struct store *store, struct error *err)
 
 static int sent(struct store *store, int is_sent, struct error *err)
 {
+    alive(store);
     return is_sent == 1 ? flush(store, err) : lost(store, PQerrorMessage(store->conn), err);
 }
 

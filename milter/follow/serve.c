@@ -143,7 +143,9 @@ static int begin(struct following *session, const struct follow *follow, struct 
                                           .connect = source->connect,
                                           .passfile = follow->passfile,
                                           .schema = source->schema,
-                                          .timeout = source->timeout};
+                                          .timeout = source->timeout,
+                                          .alive = on_alive,
+                                          .data = session};
     size_t memory = (size_t)follow->settings->sort_buffer << 20;
     *session = (struct following){
         .follow = follow,

@@ -2,7 +2,7 @@
 /* follow/store.h: the store that the table follows: tables in PostgreSQL that schema.sql makes. This is all that the rest of the
  * program sees of it; built without libpq each function says so (EX_CONFIG).
  *
- * No call waits longer than the timeout for the server, whatever becomes of it. Errors tell by their status what is wrong:
+ * No call waits longer than the timeout for a server, whatever becomes of it. Errors tell by their status what is wrong:
  * EX_UNAVAILABLE not reachable (also: stopped answering, ended, its certificate is refused), EX_DATAERR a constraint or an entry
  * that is there refused the rows, EX_TEMPFAIL the answer to COMMIT was lost, EX_NOPERM no login or no right, EX_CONFIG a
  * connection string or a schema that cannot be used. After EX_UNAVAILABLE and EX_TEMPFAIL the connection is closed, and the next
@@ -28,6 +28,10 @@ struct store_address {
     const char *schema;
     int timeout; /* seconds */
     bool writes;
+
+    /* Called before each wait for a server, none of which is longer than the timeout. NULL: nobody asks */
+    void (*alive)(void *data);
+    void *data;
 };
 
 /* Connects to nothing yet. Returns 0, or -1 with err (EX_CONFIG, EX_NOPERM). */
