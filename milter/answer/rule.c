@@ -4,18 +4,18 @@
 static const struct {
     const char *name, *sentence;
 } words[] = {
-    [RULE_NOT_LISTED] = {"not listed", "no entry matches: none of our business"},
+    [RULE_NOT_LISTED] = {"not listed", "no entry matches, so the mail server decides"},
     [RULE_NOT_AN_ADDRESS] = {"not an address",
                              "cannot be read as an address: left to the mail server"},
     [RULE_NO_DOMAIN] = {"no domain",
                         "has no domain, and addresses.local_domain is not set or does not apply"},
     [RULE_STAY] = {"stays", "the entry says that this mailbox has not moved"},
-    [RULE_MOVED] = {"moved", "moved, and this client may know where"},
+    [RULE_MOVED] = {"moved", "this client may know the new address"},
     [RULE_FORWARD] = {"forwarded", "moved, and mail is still delivered to the new address"},
     [RULE_GONE] = {"gone", "moved, and there is no new address"},
     [RULE_LOOP] = {"loop", "the new addresses lead in a circle or through more than 8 entries"},
     [RULE_NOT_DISCLOSED] = {"not disclosed",
-                            "moved, and this client may not know where (disclose)"},
+                            "moved, and this client may not know the new address (disclose)"},
     [RULE_OVER_LIMIT] = {"over limit",
                          "moved, and this client has been told disclosure.limit addresses"},
     [RULE_UNWRITABLE] =
