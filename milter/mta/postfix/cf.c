@@ -76,14 +76,18 @@ bool cf_next(const struct cf *cf, struct span *line)
     return true;
 }
 
-bool cf_sets(const struct cf *cf, struct span line, const char *name, struct span *value)
+bool cf_split(const struct cf *cf, struct span line, struct span *name, struct span *value)
 {
-    size_t length = strlen(name), at = line.start + length;
-    if (strncmp(cf->bare + line.start, name, length) != 0)
-        return false;
-    at += strspn(cf->bare + at, " \t");
+    *name = (struct span){line.start, line.start + strcspn(cf->bare + line.start, "= \t\r\n")};
+    size_t at = name->end + strspn(cf->bare + name->end, " \t");
     *value = (struct span){at + 1, line.end};
     return cf->bare[at] == '=';
+}
+
+bool cf_sets(const struct cf *cf, struct span line, const char *name, struct span *value)
+{
+    struct span have;
+    return cf_split(cf, line, &have, value) && cf_is(cf, have, name);
 }
 
 bool cf_parameter(const struct cf *cf, const char *name, struct span *line, struct span *value)

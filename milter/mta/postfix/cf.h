@@ -34,6 +34,9 @@ bool cf_next(const struct cf *cf, struct span *line);
  * follows the '='. Returns whether there is one. */
 bool cf_parameter(const struct cf *cf, const char *name, struct span *line, struct span *value);
 
+/* Splits a line of main.cf, "name = value": a name is all up to a blank or '=' (split_nameval.c). Returns whether it is one. */
+bool cf_split(const struct cf *cf, struct span line, struct span *name, struct span *value);
+
 /* Whether the line of main.cf sets this parameter; sets *value. */
 bool cf_sets(const struct cf *cf, struct span line, const char *name, struct span *value);
 

@@ -141,19 +141,28 @@ static bool find_refusal(const struct cf *cf, struct span part, struct span *out
     return found;
 }
 
-/* The line of a service in master.cf, "smtp/inet". */
-static bool find_service(const struct cf *master, const char *service, struct span *line)
+/* Whether this line of master.cf is that of the service "smtp/inet". Returns 1, 0, or -1 if memory is out. */
+static int is_service(const struct cf *master, struct span line, const char *service)
 {
     char name[128], type[32], command[64], have[192];
-    for (*line = (struct span){0, 0}; cf_next(master, line);) {
-        if (sscanf(master->bare + line->start, "%127s %31s %*s %*s %*s %*s %*s %63s", name, type,
-                   command) != 3)
-            continue;
-        snprintf(have, sizeof have, "%s/%s", name, type);
-        if (strcmp(have, service) == 0 && strcmp(command, "smtpd") == 0)
-            return true;
-    }
-    return false;
+    char *text = cf_copy(master, line);
+    if (text == NULL)
+        return -1;
+    int rc = sscanf(text, "%127s %31s %*s %*s %*s %*s %*s %63s", name, type, command);
+    free(text);
+    if (rc != 3 || strcmp(command, "smtpd") != 0)
+        return 0;
+    snprintf(have, sizeof have, "%s/%s", name, type);
+    return strcmp(have, service) == 0;
+}
+
+/* Finds its line. Returns as above. */
+static int find_service(const struct cf *master, const char *service, struct span *line)
+{
+    int rc = 0;
+    for (*line = (struct span){0, 0}; rc == 0 && cf_next(master, line);)
+        rc = is_service(master, *line, service);
+    return rc;
 }
 
 /* ---- adding */
@@ -202,8 +211,9 @@ int ours_add_to_service(struct cf *master, const char *service, const char *list
 {
     char item[32];
     struct span line, option, parameter, value, there;
-    if (!find_service(master, service, &line))
-        return 0;
+    int rc = find_service(master, service, &line);
+    if (rc <= 0)
+        return rc;
     option = (struct span){line.start, line.start};
     while (cf_option(master, line, &option, &parameter, &value)) {
         if (!cf_is(master, parameter, list) || find_reference(master, value, name, &there))
@@ -232,7 +242,7 @@ static int add_before_refusal(struct cf *cf, struct span part, const char *item)
 int ours_add_unserved_to_main(struct cf *main, const struct postfix *postfix, struct error *err)
 {
     static const char list[] = "smtpd_relay_restrictions";
-    struct span line, value;
+    struct span line, name, value;
     int rc = 0;
     if (!cf_parameter(main, list, &line, &value)) {
         char *set = NULL, *theirs = postfix_default(postfix->dir, list, err);
@@ -242,17 +252,22 @@ int ours_add_unserved_to_main(struct cf *main, const struct postfix *postfix, st
         free(theirs);
         free(set);
     }
-    for (line = (struct span){0, 0}; rc >= 0 && cf_next(main, &line); line.end += (size_t)rc)
-        if ((rc = add_before_refusal(main, line, "$" OURS_UNSERVED ", ")) < 0)
+    for (line = (struct span){0, 0}; rc >= 0 && cf_next(main, &line); line.end += (size_t)rc) {
+        rc = cf_split(main, line, &name, &value)
+                 ? add_before_refusal(main, value, "$" OURS_UNSERVED ", ")
+                 : 0;
+        if (rc < 0)
             break;
+    }
     return rc >= 0 ? 0 : error_no_memory(err);
 }
 
 int ours_add_unserved_to_service(struct cf *master, const char *service)
 {
     struct span line, option, name, value;
-    if (!find_service(master, service, &line))
-        return 0;
+    int rc = find_service(master, service, &line);
+    if (rc <= 0)
+        return rc;
     option = (struct span){line.start, line.start};
     while (cf_option(master, line, &option, &name, &value)) {
         int added = add_before_refusal(master, value, "$" OURS_UNSERVED ",");
@@ -277,7 +292,8 @@ int ours_define(struct cf *main, bool unserved)
 int ours_add_options(struct cf *master, const char *service, const char *lines)
 {
     struct span line;
-    return find_service(master, service, &line) ? cf_add_lines(master, line.end, lines) : 0;
+    int rc = find_service(master, service, &line);
+    return rc > 0 ? cf_add_lines(master, line.end, lines) : rc;
 }
 
 /* ---- taking out */
@@ -320,14 +336,6 @@ static bool find_in_list(const struct cf *cf, const char *list, struct span valu
     return find_unserved(cf, value, out);
 }
 
-static char *name_of(const struct cf *main, struct span line)
-{
-    size_t length = 0;
-    while (line.start + length < line.end && is_word(main->bare[line.start + length]))
-        length++;
-    return cf_copy(main, (struct span){line.start, line.start + length});
-}
-
 static size_t count_lines(const struct cf *main, const char *list)
 {
     size_t count = 0;
@@ -356,11 +364,12 @@ static bool is_set_by_us(const struct cf *main, const struct postfix *postfix, c
  * something, 0, or -1. */
 static int strip_line(struct cf *main, const struct postfix *postfix, struct span line)
 {
-    struct span reference, value = line;
-    char *list = name_of(main, line);
+    struct span reference, name, value;
+    if (!cf_split(main, line, &name, &value))
+        return 0;
+    char *list = cf_copy(main, name);
     int rc = list == NULL ? -1 : 0;
-    if (rc == 0 && cf_sets(main, line, list, &value) &&
-        find_in_list(main, list, value, &reference)) {
+    if (rc == 0 && find_in_list(main, list, value, &reference)) {
         rc = cf_replace(main, reference, "") == 0 ? 1 : -1;
         line.end -= reference.end - reference.start;
         if (rc == 1 && is_set_by_us(main, postfix, list, line))
