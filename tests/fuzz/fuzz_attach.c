@@ -4,6 +4,7 @@
 #include "mta/postfix/postfix_ours.h"
 #include "mta/sendmail/sendmail_mc.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,12 +26,21 @@ static void must(bool holds)
         abort();
 }
 
+static bool has_pairs(const struct cf *cf, struct span part)
+{
+    int depth = 0;
+    for (; part.start < part.end && depth >= 0; part.start++)
+        depth += cf->bare[part.start] == '{' ? 1 : cf->bare[part.start] == '}' ? -1 : 0;
+    return depth == 0;
+}
+
 /* smtpd(8) does not start with an option that sets nothing. */
 static bool has_values(const struct cf *cf, struct span line)
 {
     struct span option = {line.start, line.start}, name, value;
     while (cf_option(cf, line, &option, &name, &value))
-        if (memchr(cf->bare + name.end, '=', value.start - name.end) == NULL)
+        if (memchr(cf->bare + name.end, '=', value.start - name.end) == NULL ||
+            !has_pairs(cf, value))
             return false;
     return line.end < 2 || memcmp(cf->bare + line.end - 2, "-o", 2) != 0;
 }
@@ -38,13 +48,10 @@ static bool has_values(const struct cf *cf, struct span line)
 /* Postfix refuses a line with a brace too many, and warns of a first line that begins with a blank. */
 static bool is_fine(const struct cf *cf)
 {
-    for (struct span line = {0, 0}; cf_next(cf, &line);) {
-        int depth = strchr(" \t\r\v\f", cf->bare[line.start]) == NULL ? 0 : -1;
-        for (size_t at = line.start; at < line.end && depth >= 0; at++)
-            depth += cf->bare[at] == '{' ? 1 : cf->bare[at] == '}' ? -1 : 0;
-        if (depth != 0 || !has_values(cf, line))
+    for (struct span line = {0, 0}; cf_next(cf, &line);)
+        if (isspace((unsigned char)cf->bare[line.start]) || !has_pairs(cf, line) ||
+            !has_values(cf, line))
             return false;
-    }
     return true;
 }
 

@@ -51,7 +51,7 @@ static bool find_word(const struct cf *cf, struct span part, const char *word, s
 
 static bool ends_item(char c)
 {
-    return c == '\0' || strchr(", \t\r\n}", c) != NULL;
+    return c == '\0' || c == ',' || c == '}' || isspace((unsigned char)c);
 }
 
 /* Finds "$name" or "${name}" as an item of the list, and not in the braces of another item. */
