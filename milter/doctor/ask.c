@@ -2,7 +2,11 @@
 /* doctor/ask.c: which recipients the mail server is asked about, and asking it */
 #include "doctor/exam.h"
 
+#include "net/io.h"
+
+#include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +19,9 @@
 #define LOOKED_AT     1000 /* among which some are chosen */
 #define OF_EACH_RULE  2    /* for each outcome: moved, gone, forward ... */
 #define OF_DOMAIN_MAX 4    /* in all */
+
+#define RESTART_SECONDS 2
+#define ASK_AGAIN_MS    100
 
 #define REFUSALS 3 /* in one session: few enough for servers that allow few errors */
 
@@ -168,12 +175,24 @@ static void cannot_ask(struct exam *exam, const struct error *err)
                   "Start it; or ask it where it listens: --smtp HOST:PORT.");
 }
 
+/* Opens the first session. A server that is told to restart refuses connections for a moment. */
+static int open_first(const struct exam *exam, struct smtp *smtp, struct error *err)
+{
+    const struct server_state *server = &exam->evidence.server;
+    const struct timespec soon = io_deadline(RESTART_SECONDS);
+    int rc;
+    while ((rc = smtp_open(smtp, &server->where, server->as, &exam->end, err)) != 0 &&
+           strstr(err->text, strerror(ECONNREFUSED)) != NULL && io_milliseconds_left(&soon) > 0)
+        poll(NULL, 0, ASK_AGAIN_MS);
+    return rc;
+}
+
 void exam_greet(struct exam *exam)
 {
     struct server_state *server = &exam->evidence.server;
     struct smtp smtp;
     struct error err;
-    server->answers = smtp_open(&smtp, &server->where, server->as, &exam->end, &err) == 0;
+    server->answers = open_first(exam, &smtp, &err) == 0;
     if (!server->answers) {
         cannot_ask(exam, &err);
         return;

@@ -106,9 +106,7 @@ static void tell_commands(struct exam *exam)
     const char *conf = exam->request->conf, *dir = exam->request->config_dir;
     bool usual = strcmp(conf, MILTER_MOVED_CONF) == 0;
     const char *mta = exam->mta == NULL ? mtas[0].name : exam->mta->name;
-    char attach[4096], where[ENDPOINT_TEXT_SIZE];
-    snprintf(attach, sizeof attach, "movedctl%s%s attach%s%s", usual ? "" : " -c ",
-             usual ? "" : conf, dir == NULL ? "" : " --config-dir ", dir == NULL ? "" : dir);
+    char ctl[4096], of_dir[4096], where[ENDPOINT_TEXT_SIZE];
     static const char *const names[] = {[UNIT_START] = "start_daemon",
                                         [UNIT_RESTART] = "restart_daemon",
                                         [UNIT_RELOAD] = "reload_daemon"};
@@ -120,12 +118,18 @@ static void tell_commands(struct exam *exam)
     }
     fact_set(&exam->facts, "conf", "%s", conf);
     fact_set(&exam->facts, "stranger", "%s", DOCTOR_STRANGER);
-    fact_set(&exam->facts, "attach", "%s %s", attach, mta);
-    fact_set(&exam->facts, "ctl", "movedctl%s%s", usual ? "" : " -c ", usual ? "" : conf);
-    fact_set(&exam->facts, "detach", "movedctl%s%s detach%s%s %s", usual ? "" : " -c ",
-             usual ? "" : conf, dir == NULL ? "" : " --config-dir ", dir == NULL ? "" : dir, mta);
-    fact_set(&exam->facts, "attach_unserved", "%s --unserved %s", attach, mta);
-    fact_set(&exam->facts, "attach_limits", "%s --raise-limits %s", attach, mta);
+    snprintf(of_dir, sizeof of_dir, "%s%s", dir == NULL ? "" : " --config-dir ",
+             dir == NULL ? "" : dir);
+    snprintf(ctl, sizeof ctl, "movedctl%s%s", usual ? "" : " -c ", usual ? "" : conf);
+    fact_set(&exam->facts, "ctl", "%s", ctl);
+    fact_set(&exam->facts, "detach", "%s detach%s %s", ctl, of_dir, mta);
+    if (unit_can_follow())
+        fact_set(&exam->facts, "run_follow", "$ systemctl enable --now " UNIT_FOLLOW);
+    else
+        fact_set(&exam->facts, "run_follow", "As a service, movedctl-follow(8):\n$ %s follow", ctl);
+    fact_set(&exam->facts, "attach", "%s attach%s %s", ctl, of_dir, mta);
+    fact_set(&exam->facts, "attach_unserved", "%s attach%s --unserved %s", ctl, of_dir, mta);
+    fact_set(&exam->facts, "attach_limits", "%s attach%s --raise-limits %s", ctl, of_dir, mta);
     fact_set(&exam->facts, "on_host", "%s",
              exam->view != NULL ? "" : "On the host of the mail server, with its --config-dir:\n");
     fact_set(&exam->facts, "where", "%s",

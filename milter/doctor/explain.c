@@ -126,7 +126,7 @@ static const struct symptom replies[] = {
     {"session-ended", FAULT, OF_REPLY, ends_session, NULL,
      "The mail server ends the session: ${got}. It allows few errors or few connections, and a list server "
      "with many moved recipients is treated alike.",
-     "Raise its limit of errors in a session. With Postfix:\n$ ${attach_limits}"},
+     "Raise its limit of errors or of connections."},
     {"tls-wanted", FAULT, OF_REPLY, wants_tls, NULL,
      "This port accepts mail only over TLS, which a sender need not offer (RFC 3207): ${got}.",
      "Ask the port that accepts mail from anyone: --smtp HOST:25. If it is this one, with Postfix:\n"
@@ -179,7 +179,7 @@ static const struct symptom replies[] = {
      "Let ${client} pass there, or put milter-moved before it."},
     {"restricted", FAULT, OF_REPLY, is_restricted, NULL,
      "Another restriction of the mail server answered: ${got}.",
-     "Its log names the restriction ('reject: RCPT'): exempt recipients that have moved from it."},
+     "Its log names the restriction ('reject: RCPT'): exempt recipients that have moved from it${pass}."},
     {"not-heard", FAULT, OF_REPLY, is_accepted, NULL,
      "The mail server accepts mail for it: no milter-moved refuses there.",
      "${on_host}$ ${attach}"},
@@ -188,7 +188,7 @@ static const struct symptom replies[] = {
      "Its log tells which."},
     {"another-answered", FAULT, OF_REPLY, is_anything, NULL,
      "Something else answered before milter-moved, another milter perhaps: ${got}.",
-     "Its log tells which. Put milter-moved before the other milters."},
+     "Its log tells which. Put milter-moved before the other milters, and reload."},
     {NULL, NOTE, OF_SERVER, NULL, NULL, NULL, NULL},
 };
 /* clang-format on */

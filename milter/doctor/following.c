@@ -6,20 +6,22 @@
 
 #include <time.h>
 
+#define STATUS "$ ${ctl} follow --status"
+
 static const char *mend(enum follow_status status)
 {
     switch (status) {
     case FOLLOW_HELD:
-        return "put the rows back in the store; or, if they are meant to be gone: movedctl follow "
-               "--accept";
-    case FOLLOW_REFUSED: return "mend what it says; movedctl follow tries again by itself";
+        return "Put the rows back in the store; or, if they are meant to be gone:\n"
+               "$ ${ctl} follow --accept";
+    case FOLLOW_REFUSED: return "Correct what it says; movedctl follow tries again by itself.";
     case FOLLOW_NEVER:
     case FOLLOW_COMPARING:
     case FOLLOW_IN_STEP:
     case FOLLOW_BEHIND:
     case FOLLOW_DOWN: break;
     }
-    return "systemctl status milter-moved-follow; movedctl follow --status";
+    return "Is it running, and the store?\n" STATUS "\n${run_follow}";
 }
 
 static void note_state(struct exam *exam, const struct follow_state *state)
@@ -33,11 +35,11 @@ static void note_state(struct exam *exam, const struct follow_state *state)
         findings_note(
             &exam->findings, "follow-skipped", NOTE,
             "${skipped} rows of the store are not taken, since they are not as they should be.",
-            "movedctl follow --status says what is wrong with each");
+            "Correct them in the store; this prints what is wrong with each:\n" STATUS);
     else if (status == EX_TEMPFAIL)
         findings_note(&exam->findings, "follow-late", NOTE,
                       "The table is not in step with its store: ${follow_state}.",
-                      "it goes on by itself; movedctl follow --status");
+                      "It goes on by itself.\n" STATUS);
     else if (status != 0)
         findings_note(&exam->findings, "follow", FAULT,
                       "The table is not in step with its store: ${follow_state}: ${follow_reason}.",
@@ -56,7 +58,6 @@ void exam_following(struct exam *exam)
     fact_set(&exam->facts, "error", "%s", rc < 0 ? err.text : "it has not run yet");
     if (rc != 0)
         findings_note(&exam->findings, "follow", FAULT,
-                      "Nobody keeps the table in step with its store: ${error}.",
-                      "systemctl enable --now milter-moved-follow");
+                      "Nobody keeps the table in step with its store: ${error}.", "${run_follow}");
     state_clear(&state);
 }

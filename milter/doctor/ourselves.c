@@ -115,7 +115,8 @@ void exam_table(struct exam *exam)
         if (exam->evidence.entries == 0)
             findings_note(&exam->findings, "table-empty", NOTE,
                           "The table is empty: nothing has moved.",
-                          "Add entries: movedctl add OLD NEW, or movedctl import FILE.");
+                          "Add entries, or import a file of them (movedctl help import):\n"
+                          "$ ${ctl} add OLD NEW");
         return;
     }
     fact_set(&exam->facts, "error", "%s", err->text);
@@ -123,7 +124,7 @@ void exam_table(struct exam *exam)
                   err->status == EX_NOPERM && geteuid() != 0 ? UNSEEN : FAULT,
                   "The table cannot be read: ${error}.",
                   err->status == EX_NOINPUT && *exam->evidence.settings->source.connect != '\0'
-                      ? "movedctl follow makes it:\n$ systemctl start milter-moved-follow"
+                      ? "movedctl follow makes it.\n${run_follow}"
                       : mend_table(err->status));
 }
 

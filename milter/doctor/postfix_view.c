@@ -371,6 +371,8 @@ static void tell_sockets(struct facts *facts, const struct postfix_view *view, c
         fact_set(facts, "asked_at", "proxy:socketmap:unix:%s", view->lookups);
     else
         fact_set(facts, "asked_at", "socketmap:unix:%s", relative);
+    fact_set(facts, "pass", ": before it put 'check_recipient_access %s:refused', and reload",
+             fact_get(facts, "asked_at"));
 }
 
 void postfix_tell(const struct subject *subject)

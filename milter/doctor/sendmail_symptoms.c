@@ -266,7 +266,7 @@ static const struct symptom symptoms[] = {
      "DANGEROUS: the rules of Sendmail take mail of a stranger (${stranger}) to a domain that nobody serves. It relays for "
      "everybody.",
      "In ${dir}/sendmail.mc take out FEATURE(`promiscuous_relay'), or what else lets strangers relay (RELAY in the access "
-     "map, a relay domain), and:\n"
+     "map (then makemap), a line of relay-domains, RELAY_DOMAIN), and:\n"
      "$ ${rebuild}\n$ ${restart_mta}"},
     {"not-attached", FAULT, OF_SERVER, is_not_attached, shows_wrong,
      "Sendmail has no milter-moved among its InputMailFilters (${milters}).",

@@ -117,6 +117,11 @@ bool unit_reload(void)
 
 /* ---- for an administrator */
 
+bool unit_can_follow(void)
+{
+    return has_systemd() && has_unit(UNIT_FOLLOW ".service");
+}
+
 /* The sockets that attach has moved are known to systemd after this. */
 #define LOAD_AND_RESTART "systemctl daemon-reload; systemctl restart " SOCKETS " " SERVICE
 /* systemd gives up after some failed starts, and then starts nothing before this. */

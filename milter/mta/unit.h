@@ -40,6 +40,10 @@ pid_t unit_find_daemon(const struct settings *settings);
 enum unit_action { UNIT_START, UNIT_RESTART, UNIT_RELOAD };
 const char *unit_command(char *out, enum unit_action action, const struct settings *settings);
 
+/* Whether systemd can run movedctl follow, as this unit. */
+#define UNIT_FOLLOW "milter-moved-follow"
+bool unit_can_follow(void);
+
 /* Has the daemon read its configuration again. Returns false if it does not run as a unit. */
 bool unit_reload(void);
 

@@ -19,6 +19,7 @@ SENDMAIL = (
     ("flag-t", "mc", r"(INPUT_MAIL_FILTER\(`milter-moved', `S=unix:[^,]*), F=T", r"\1"),
     ("error-limits", "mc", r"(confBAD_RCPT_THROTTLE', `)0", r"\g<1>1"),
     ("open-relay", "mc", r"(FEATURE\(`delay_checks')", r"FEATURE(`promiscuous_relay')dnl\n\1"),
+    ("open-relay", "mc", r"(FEATURE\(`delay_checks')", r"RELAY_DOMAIN(`198.51.100')dnl\n\1"),
 )
 
 
@@ -59,7 +60,7 @@ class OnSendmail(Mends):
         if found := re.search(r"write ((?:define|INPUT_MAIL_FILTER)\(`[^']*',).*\)", line):
             self.change("mc", re.escape(found[1]) + ".*", found[0].removeprefix("write ") + "dnl")
         else:
-            self.change("mc", r"FEATURE\(`promiscuous_relay'\)dnl\n", "")
+            self.change("mc", r"(FEATURE\(`promiscuous_relay'|RELAY_DOMAIN\(`198.51.100')\)dnl\n", "")
         return True
 
     def test_what_is_wrong_with_its_configuration(self):
@@ -78,6 +79,27 @@ class OnSendmail(Mends):
     def test_not_attached(self):
         self.movedctl("detach", "--yes")
         self.content("not-attached")
+
+    def test_an_open_relay_by_its_tables_while_attached_and_after_detach(self):
+        access, domains = self.server.conf / "access", self.server.conf / "relay-domains"
+
+        def close(line):
+            if line.startswith(f"In {self.server.conf}/sendmail.mc take out "):
+                self.assertIn("RELAY in the access map (then makemap), a line of relay-domains", line)
+                access.write_text(access.read_text().replace("Connect:198.51.100\tRELAY\n", ""))
+                self.server.map("access")
+                domains.write_text("")
+                return True
+        for mends in (self.content, self.mends):
+            for table in (access, domains):
+                with self.subTest(table.name, how=mends.__name__):
+                    if table == access:
+                        self.server.map("access", "Connect:198.51.100\tRELAY")
+                    else:
+                        domains.write_text("198.51.100\n")
+                    self.restart()
+                    mends("open-relay", by_hand=close)
+            self.movedctl("detach", "--yes")
 
     def test_what_sendmail_has_not_read(self):
         os.utime(self.server.cf, (1, 1))
