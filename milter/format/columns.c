@@ -20,7 +20,7 @@ static int parse_pair(struct columns *out, char *pair, struct error *err)
     if (name == NULL)
         return error_set(err, EX_USAGE, "--columns: no '=' in '%s': write old=NAME,new=NAME", pair);
     *name++ = '\0';
-    int field = field_find(pair);
+    int field = field_find(field_names, pair);
     if (field < 0)
         return error_set(err, EX_USAGE, "--columns: no such field '%s': write some of " FIELD_NAMES,
                          pair);
@@ -78,14 +78,6 @@ int columns_parse_delimiter(struct columns *out, const char *text, struct error 
 
 /* ---- the header line */
 
-static int field_of(const struct columns *columns, const char *name)
-{
-    for (int i = 0; i < FIELDS && *name != '\0'; i++)
-        if (strcmp(columns->names[i], name) == 0)
-            return i;
-    return -1;
-}
-
 /* Whether the file must have a column for this field: for old and new, and for those that --columns names. */
 static bool is_needed(const struct columns *columns, int field)
 {
@@ -112,7 +104,7 @@ int columns_match(const struct columns *columns, int *fields, const char *const 
 {
     bool seen[FIELDS] = {false};
     for (size_t i = 0; i < count; i++) {
-        fields[i] = field_of(columns, header[i]);
+        fields[i] = *header[i] == '\0' ? -1 : field_find(columns->names, header[i]);
         if (fields[i] < 0 && !columns->others)
             return error_set(err, EX_DATAERR,
                              "no such column '%.60s': the header line names some of " FIELD_NAMES

@@ -6,10 +6,10 @@
 const char *const field_names[FIELDS] = {"old",   "new",           "action",   "from",
                                          "until", "forward_until", "disclose", "note"};
 
-int field_find(const char *name)
+int field_find(const char *const names[FIELDS], const char *name)
 {
     for (int i = 0; i < FIELDS; i++)
-        if (strcmp(field_names[i], name) == 0)
+        if (strcmp(names[i], name) == 0)
             return i;
     return -1;
 }

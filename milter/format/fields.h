@@ -23,8 +23,8 @@ enum field {
 extern const char *const field_names[FIELDS];
 #define FIELD_NAMES "old, new, action, from, until, forward_until, disclose, note"
 
-/* Returns the field of this name, or -1. */
-int field_find(const char *name);
+/* Returns the field that has this name among names, or -1. */
+int field_find(const char *const names[FIELDS], const char *name);
 
 /* The values of the fields. Some point into the struct and some into the entry, so do not copy it. */
 struct fields {

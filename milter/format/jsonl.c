@@ -38,7 +38,7 @@ static int read_object(struct entry_text *out, json_t *object, struct error *err
 
     json_object_foreach(object, name, value)
     {
-        int field = field_find(name);
+        int field = field_find(field_names, name);
         if (field < 0)
             return error_set(err, EX_DATAERR, "no such name '%.60s': write some of " FIELD_NAMES,
                              name);
