@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "mail/address.h"
 
+#include "mail/envelope.h"
+
 #include <idn2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,27 +289,6 @@ static int normalise(char *out, const char *written, size_t length, bool fold_ca
 
 /* ---- the whole */
 
-/* Passes over "@a,@b:" in front of the mailbox (RFC 5321 appendix C). */
-static void skip_route(struct cursor *in)
-{
-    if (in->at < in->end && *in->at == '@') {
-        const char *colon = memchr(in->at, ':', (size_t)(in->end - in->at));
-        if (colon != NULL)
-            in->at = colon + 1;
-    }
-}
-
-static int unwrap(struct cursor *in, const char *text, size_t length, struct error *err)
-{
-    if (length == 0 || text[0] != '<')
-        return 0;
-    if (length < 2 || text[length - 1] != '>')
-        return refuse(err, text, length, "no closing '>': write <user@domain>");
-    in->at++;
-    in->end--;
-    return 0;
-}
-
 static int read_domain(struct address *out, struct cursor *in, const char *text, size_t length,
                        const struct address_rules *rules, struct error *err)
 {
@@ -332,12 +313,12 @@ static int read_domain(struct address *out, struct cursor *in, const char *text,
 static int parse(struct address *out, const char *text, size_t length,
                  const struct address_rules *rules, struct error *err)
 {
-    struct cursor in = {text, text + length};
-    size_t written;
+    size_t written, left = length;
+    const char *mailbox = envelope_mailbox(text, &left);
+    struct cursor in = {mailbox, mailbox + left};
 
-    if (unwrap(&in, text, length, err) != 0)
-        return -1;
-    skip_route(&in);
+    if (length > 0 && *mailbox == '<')
+        return refuse(err, text, length, "no closing '>': write <user@domain>");
     if (read_local(&in, out->written, &written) != 0)
         return refuse(err, text, length,
                       "no mailbox name of 1 to 255 printable characters: write user@domain");
