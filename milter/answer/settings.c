@@ -3,7 +3,6 @@
 
 #include "base/endpoint.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,18 +222,6 @@ static int check_socket_mode(struct settings *s, struct error *err)
     return 0;
 }
 
-/* A program that can reach the milter's socket can read the table and claim to be trusted. */
-static bool is_loopback(const char *host)
-{
-    struct ip ip;
-    if (strcmp(host, "localhost") == 0)
-        return true;
-    if (ip_parse(&ip, host, NULL) != 0)
-        return false;
-    return ip_is_v4(&ip) ? ip.octets[12] == IN_LOOPBACKNET
-                         : memcmp(ip.octets, &in6addr_loopback, sizeof ip.octets) == 0;
-}
-
 /* A path of our own, which the daemon has to make. */
 static int check_path(const char *path, struct error *err)
 {
@@ -245,6 +232,7 @@ static int check_path(const char *path, struct error *err)
     return 0;
 }
 
+/* A program that can reach the milter's socket can read the table and claim to be trusted. */
 static int check_milter_socket(const struct settings *s, struct error *err)
 {
     struct endpoint endpoint;
@@ -252,7 +240,7 @@ static int check_milter_socket(const struct settings *s, struct error *err)
         return -1;
     if (endpoint.kind == ENDPOINT_UNIX)
         return check_path(endpoint.name, err);
-    if (!is_loopback(endpoint.name) && !s->allow_remote)
+    if (!ip_is_loopback(endpoint.name) && !s->allow_remote)
         return error_set(err, EX_CONFIG,
                          "'%s' can be reached from other hosts: write 127.0.0.1, or allow_remote = "
                          "true behind a packet filter",
@@ -272,35 +260,36 @@ static int check_lookup_socket(const struct settings *s, struct error *err)
     return check_path(path, err);
 }
 
-static int check_sockets(const struct settings *s, struct error *err)
+static int check_sockets(struct settings *s, struct error *err)
 {
     if (check_lookup_socket(s, err) != 0)
         return error_at(err, "lookup_socket", 0);
     return check_milter_socket(s, err) == 0 ? 0 : error_at(err, "socket", 0);
 }
 
+static int check_absolute(const char *key, const char *path, struct error *err)
+{
+    return *path == '/'
+               ? 0
+               : error_set(err, EX_CONFIG, "%s: '%s' is no absolute path: write one", key, path);
+}
+
+static int check_paths(struct settings *s, struct error *err)
+{
+    return check_absolute("table", s->table, err) != 0 ||
+                   (*s->pid_file != '\0' && check_absolute("pid_file", s->pid_file, err) != 0)
+               ? -1
+               : source_check(&s->source, err);
+}
+
 static int check(struct settings *s, struct error *err)
 {
-    int rc = check_sockets(s, err);
-    if (rc == 0)
-        rc = check_socket_mode(s, err);
-    if (rc == 0)
-        rc = check_addresses(s, err);
-    if (rc == 0)
-        rc = check_trusted(s, err);
-    if (rc == 0)
-        rc = check_trusted_domains(s, err);
-    if (rc == 0)
-        rc = check_limits(s, err);
-    if (rc == 0)
-        rc = check_texts(s, err);
-    if (rc == 0)
-        rc = source_check(&s->source, err);
-    if (rc == 0 && *s->table != '/')
-        rc = error_set(err, EX_CONFIG, "table: '%s' is no absolute path: write one", s->table);
-    if (rc == 0 && *s->pid_file != '\0' && *s->pid_file != '/')
-        rc =
-            error_set(err, EX_CONFIG, "pid_file: '%s' is no absolute path: write one", s->pid_file);
+    static int (*const checks[])(struct settings * s, struct error * err) = {
+        check_sockets,         check_socket_mode, check_addresses, check_trusted,
+        check_trusted_domains, check_limits,      check_texts,     check_paths};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof checks / sizeof *checks; i++)
+        rc = checks[i](s, err);
     return rc;
 }
 

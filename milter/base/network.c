@@ -56,6 +56,17 @@ bool ip_is_v4(const struct ip *ip)
     return memcmp(ip->octets, mapped, sizeof mapped) == 0;
 }
 
+bool ip_is_loopback(const char *text)
+{
+    struct ip ip;
+    if (strcmp(text, "localhost") == 0)
+        return true;
+    if (ip_parse(&ip, text, NULL) != 0)
+        return false;
+    return ip_is_v4(&ip) ? ip.octets[12] == IN_LOOPBACKNET
+                         : memcmp(ip.octets, &in6addr_loopback, sizeof ip.octets) == 0;
+}
+
 void ip_format(char *out, size_t size, const struct ip *ip)
 {
     const char *made = ip_is_v4(ip)

@@ -29,6 +29,9 @@ bool ip_from_sockaddr(struct ip *out, const struct sockaddr *address);
 
 bool ip_is_v4(const struct ip *ip);
 
+/* Whether the text is "localhost", or an address of this host alone: 127.0.0.0/8 or ::1. */
+bool ip_is_loopback(const char *text);
+
 /* Formats the address as inet_ntop(3) does, a mapped one as IPv4. size is at least INET6_ADDRSTRLEN. */
 void ip_format(char *out, size_t size, const struct ip *ip);
 

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <libpq-fe.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,23 +200,13 @@ static const char *param(const struct params *params, const char *keyword)
     return "";
 }
 
-static bool is_loopback_address(const char *text)
-{
-    struct ip ip;
-    if (ip_parse(&ip, text, NULL) != 0)
-        return false;
-    return ip_is_v4(&ip) ? ip.octets[12] == IN_LOOPBACKNET
-                         : memcmp(ip.octets, &in6addr_loopback, sizeof ip.octets) == 0;
-}
-
 /* The address decides, where both are given. */
 static bool is_here(const struct params *params)
 {
     const char *address = param(params, "hostaddr"), *host = param(params, "host");
     if (*address != '\0')
-        return is_loopback_address(address);
-    return *host == '\0' || *host == '/' || *host == '@' || strcmp(host, "localhost") == 0 ||
-           is_loopback_address(host);
+        return ip_is_loopback(address);
+    return *host == '\0' || *host == '/' || *host == '@' || ip_is_loopback(host);
 }
 
 /* Whoever stands between the two could tell every sender another new address. */
