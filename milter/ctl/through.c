@@ -4,6 +4,7 @@
 #include "base/printable.h"
 #include "follow/state.h"
 #include "format/fields.h"
+#include "net/io.h"
 #include "table/change.h"
 #include "table/mark.h"
 
@@ -75,13 +76,6 @@ int through_apply(struct through *through, struct error *err)
     return store_write_apply(through->store, through->replace, &through->written, err);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool is_in_force(const struct ctl *ctl, int64_t version)
 {
     struct error unheard;
@@ -104,14 +98,14 @@ static void warn_of_lag(const struct ctl *ctl)
 int through_commit(struct through *through, struct error *err)
 {
     const struct timespec pause = {0, LOOK_MS * 1000000};
-    int64_t version, end;
+    int64_t version;
     if (store_write_commit(through->store, &version, err) != 0)
         return -1;
-    for (end = now_ms() + IN_FORCE_MS; !is_in_force(through->ctl, version); nanosleep(&pause, NULL))
-        if (now_ms() >= end) {
-            warn_of_lag(through->ctl);
-            break;
-        }
+    const struct timespec end = io_deadline_ms(IN_FORCE_MS);
+    while (!is_in_force(through->ctl, version) && io_milliseconds_left(&end) > 0)
+        nanosleep(&pause, NULL);
+    if (io_milliseconds_left(&end) == 0 && !is_in_force(through->ctl, version))
+        warn_of_lag(through->ctl);
     return 0;
 }
 
