@@ -49,7 +49,7 @@ static void warn_of_losses(const struct hits *hits, uint32_t since)
             ctl_warn("milter-moved did not run from %s to %s, and counted nothing",
                      hits_day(first, state->gap[i][0]), hits_day(last, state->gap[i][1]));
     if (state->lost > 0 && state->lost_last >= since)
-        ctl_warn("%" PRIu64 " mails were answered and not counted, the last of them on %s",
+        ctl_warn("mails that were answered and not counted: %" PRIu64 ", the last on %s",
                  state->lost, hits_day(last, state->lost_last));
 }
 
@@ -130,7 +130,7 @@ static int parse_unused(const struct hits *hits, uint32_t *days, struct error *e
     *days = day_of(seconds + HIT_DAY_SECONDS - 1);
     if (*days > (uint32_t)hits->ctl->settings->hits_keep)
         return error_set(err, EX_USAGE,
-                         "--unused-for: counts are kept for %d days (hits.keep): write fewer",
+                         "--unused-for: counts are kept for %dd (hits.keep): write at most that",
                          hits->ctl->settings->hits_keep);
     return 0;
 }
@@ -148,7 +148,7 @@ static int read_options(struct hits *hits, struct error *err)
     if (options->top != NULL) {
         hits->top = strtoul(options->top, &end, 10);
         if (hits->top == 0 || *end != '\0' || hits->top > 1000000)
-            return error_set(err, EX_USAGE, "--top: '%s' is no number: write 1 to 1000000",
+            return error_set(err, EX_USAGE, "--top: '%s': write a number from 1 to 1000000",
                              options->top);
     }
     if (options->until != NULL || options->all)

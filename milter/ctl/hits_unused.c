@@ -74,12 +74,13 @@ static int take(const struct entry *entry, void *data, struct error *err)
 
 static int explain(const struct hits *hits, uint32_t days)
 {
-    char began[HITS_DAY_SIZE];
+    char began[HITS_DAY_SIZE], known[HITS_DAY_SIZE];
     if (hits->file == NULL)
         ctl_warn("nothing has been counted yet, so no entry is known to be unused");
     else
-        ctl_warn("counting began on %s, less than %lu days ago: no entry is known to be unused",
-                 hits_day(began, hits->state.began), (unsigned long)days);
+        ctl_warn("counting began on %s: which entries are unused for %lud is known from %s on",
+                 hits_day(began, hits->state.began), (unsigned long)days,
+                 hits_day(known, hits->state.began + days));
     return 0;
 }
 

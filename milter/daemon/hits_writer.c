@@ -57,7 +57,7 @@ static void say(const struct error *err)
     if (writer.said != 0 && seconds() - writer.said < QUIET_SECONDS)
         return;
     uint64_t lost = hits_queue_lost();
-    log_line(LOG_ERR, "hits: %s; %" PRIu64 " mails were answered and not counted", err->text,
+    log_line(LOG_ERR, "hits: %s; mails that were answered and not counted: %" PRIu64, err->text,
              lost - writer.told);
     writer.said = seconds();
     writer.told = lost;

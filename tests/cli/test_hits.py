@@ -4,6 +4,7 @@
 import contextlib
 import json
 import re
+import subprocess
 import unicodedata
 import unittest
 
@@ -88,6 +89,15 @@ class OnATerminal(unittest.TestCase):
         for line in (*lines[1:4], lines[5]):
             self.assertLessEqual(right, ends(line), "\n".join(lines))
         self.assertEqual([line.count("#") for line in lines[1:4]], [20, 10, 20])
+
+    def test_many_rows_of_other_hosts_need_little_memory(self):
+        names = [f"u{number}@old.example" for number in range(20000)]
+        self.daemon.hold(*((name, "new@new.example") for name in names))
+        self.added.write_text(json.dumps([row(name, number + 1, (("client.example", 1, 2),)) for number, name in enumerate(names)]))
+        done = subprocess.run(["sh", "-c", 'ulimit -d 65536; exec "$@"', "-", *place.program("movedctl"), "-c", self.daemon.conf, "hits", "--add", self.added,
+                               "--top", "15000", "--json"], capture_output=True, text=True, timeout=place.PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([entry["count"] for entry in json.loads(done.stdout)], list(range(20000, 5000, -1)))
 
     def test_colour_unless_it_is_unwanted(self):
         self.assertIn("\033[32m####################\033[0m", self.daemon.on_terminal("hits", "--add", self.added, env={"NO_COLOR": ""})[1])

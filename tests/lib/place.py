@@ -75,7 +75,7 @@ def preloading(shim, into):
 
 
 def unpacked(server):
-    """The folder with the programs of 'postfix', 'sendmail', 'unbound', 'sasl', 'fail2ban' or 'icinga2', from mta-fetch."""
+    """The folder with the programs of 'postfix', 'sendmail', 'unbound', 'sasl', 'fail2ban', 'icinga2', 'prometheus' or 'node-exporter', from mta-fetch."""
     if os.geteuid() != 0 and server in ("postfix", "sendmail"):
         lacking("a private mail server needs root: its parts run under accounts of their own")
     done = subprocess.run([SOURCE / "tests/lib/mta-fetch", server], capture_output=True, text=True, timeout=300)

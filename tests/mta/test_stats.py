@@ -9,10 +9,14 @@ import re
 import subprocess
 import time
 import unittest
+import urllib.parse
+import urllib.request
 
 from lib import milter, place
 from lib.daemon import Daemon
 from lib.socketmap import Socketmap
+
+RULES, BOARD = place.SOURCE / "contrib/prometheus/milter-moved.rules.yml", place.SOURCE / "contrib/grafana/milter-moved.json"
 
 
 class Stats(unittest.TestCase):
@@ -189,13 +193,13 @@ class Prometheus(unittest.TestCase):
     def test_promtool_takes_the_metrics_and_the_alert_rules(self):
         promtool = place.unpacked("prometheus") / "usr/bin/promtool"
         for words, text in ((("check", "metrics"), self.daemon.movedctl("stats", "--prometheus")),
-                            (("check", "rules", place.SOURCE / "contrib/prometheus/milter-moved.rules.yml"), "")):
+                            (("check", "rules", RULES), "")):
             done = subprocess.run([promtool, *words], input=text, capture_output=True, text=True, timeout=place.PATIENCE)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_the_dashboard_is_one_that_grafana_imports(self):
-        """As its documentation of the dashboard JSON model says; the expressions are those that promtool takes."""
-        board = json.loads((place.SOURCE / "contrib/grafana/milter-moved.json").read_text())
+        """As its documentation of the dashboard JSON model says."""
+        board = json.loads(BOARD.read_text())
         self.assertIsInstance(board["schemaVersion"], int)
         self.assertRegex(board["uid"], r"\A[A-Za-z0-9_-]{1,40}\Z")
         self.assertIsNone(board.get("id"))  # the number is Grafana's own
@@ -203,7 +207,7 @@ class Prometheus(unittest.TestCase):
         self.assertEqual((variables["datasource"]["type"], variables["datasource"]["query"]), ("datasource", "prometheus"))
         source = {"type": "prometheus", "uid": "${datasource}"}
         self.assertEqual([variable["datasource"] for variable in variables.values() if variable["type"] == "query"], [source])
-        panels, taken, rules = board["panels"], set(), []
+        panels, taken = board["panels"], set()
         self.assertEqual(len({panel["id"] for panel in panels}), len(panels))
         for panel in panels:
             where = panel["gridPos"]
@@ -217,21 +221,86 @@ class Prometheus(unittest.TestCase):
             for target in panel["targets"]:
                 used = set(re.findall(r"\$\{?(\w+)", target["expr"] + target.get("legendFormat", "")))
                 self.assertLessEqual(used - {"__rate_interval"}, set(variables), panel["title"])
-                expression = target["expr"].replace("$__rate_interval", "5m").replace("$instance", ".*")
-                rules.append({"record": f"panel:{panel['id']}:{target['refId']}", "expr": expression})
-        self.assertTrue(rules)
-        file = self.folder / "panels.json"  # which is YAML too
-        file.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
-        done = subprocess.run([place.unpacked("prometheus") / "usr/bin/promtool", "check", "rules", file], capture_output=True, text=True,
-                              timeout=place.PATIENCE)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-
     def test_each_metric_of_the_alerts_and_the_dashboard_exists(self):
         known = {name.split("{")[0] for name in self.read()}
-        for path in ("contrib/prometheus/milter-moved.rules.yml", "contrib/grafana/milter-moved.json"):
-            named = set(re.findall(r"milter_moved_[a-z_]+", (place.SOURCE / path).read_text()))
+        for path in (RULES, BOARD):
+            named = set(re.findall(r"milter_moved_[a-z_]+", path.read_text()))
             self.assertTrue(named, path)
             self.assertEqual(named - known, set(), path)
+
+    def test_each_alert_fires_when_it_should_and_not_before(self):
+        """promtool test rules: a series is good for ten minutes and then bad, a sample a minute."""
+        cases = (("Down", "up", "1x9 0x20", 15), ("TableUnreadable", "table_readable", "1x9 0x20", 12), ("TableEmpty", "table_entries", "5x9 0x20", 20),
+                 ("Observes", "observe_mode", "0x9 1x20200", 10 + 14 * 1440), ("LimitReached", 'limit_reached_total{scope="client"}', "0x9 1x20", 10),
+                 ("Loop", 'recipients_total{mode="enforce",result="loop"}', "0x9 1x20", 10), ("LogLinesLost", "log_lines_lost_total", "0x9 1x20", 10),
+                 ("HitsLost", "hits_lost_total", "0x9 1x20", 10), ("FollowHeld", 'follow_state{state="held"}', "0x9 1x20", 15),
+                 ("FollowStopped", 'follow_state{state="refused"}', "0x9 1x20", 20), ("FollowStopped", 'follow_state{state="never"}', "0x9 1x20", 20),
+                 ("FollowLag", "follow_lag_seconds", "0x9 400x20", 15),
+                 ("MetricsOld", 'node_textfile_mtime_seconds{file="/var/lib/milter-moved.prom"}', "0x40", 16))
+        self.assertEqual({f"MilterMoved{name}" for name, *_ in cases}, set(re.findall(r"alert: (\w+)", RULES.read_text())))
+        tests = []
+        for name, series, values, minute in cases:
+            metric, _, labels = series.partition("{")
+            metric = metric if metric.startswith("node_") else f"milter_moved_{metric}"
+            given = [{"series": metric + '{instance="mx1",' + labels.rstrip("}") + "}", "values": values},
+                     {"series": 'milter_moved_table_readable{instance="mx1"}', "values": "1x40"}]
+            fires = 'count(ALERTS{alertstate="firing",alertname="MilterMoved%s"})' % name
+            tests.append({"interval": "1m", "input_series": given[:1 if name == "TableUnreadable" else 2], "promql_expr_test": [
+                {"expr": 'count(ALERTS{alertstate="firing"})', "eval_time": f"{minute - 1}m", "exp_samples": []},
+                {"expr": fires, "eval_time": f"{minute + 1}m", "exp_samples": [{"labels": "{}", "value": 1}]}]})
+        file = self.folder / "alerts.json"  # which is YAML too
+        file.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests}))
+        done = subprocess.run([place.unpacked("prometheus") / "usr/bin/promtool", "test", "rules", file], capture_output=True, text=True, timeout=place.PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class Scraped(unittest.TestCase):
+    """A Prometheus that scrapes node_exporter, which reads what movedctl stats --output wrote."""
+
+    def ask(self, path, **query):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query)}", timeout=place.PATIENCE) as answer:
+            return json.load(answer)["data"]
+
+    def start(self, stack, folder):
+        with Daemon(folder / "d") as daemon:
+            daemon.hold(("alice@old.example", "alice@new.example"))
+            (folder / "textfile").mkdir()
+            daemon.movedctl("stats", "--prometheus", "--output", folder / "textfile/milter-moved.prom")
+        node, self.port = place.free_ports(2)
+        conf = folder / "prometheus.json"
+        conf.write_text(json.dumps({"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "rule_files": [str(RULES)],
+                                    "scrape_configs": [{"job_name": "node", "static_configs": [{"targets": [f"127.0.0.1:{node}"]}]}]}))
+        for name, *command in (("node-exporter", "usr/bin/prometheus-node-exporter", "--collector.disable-defaults", "--collector.textfile",
+                                f"--collector.textfile.directory={folder}/textfile", f"--web.listen-address=127.0.0.1:{node}"),
+                               ("prometheus", "usr/bin/prometheus", f"--config.file={conf}", f"--storage.tsdb.path={folder}/tsdb",
+                                f"--web.listen-address=127.0.0.1:{self.port}")):
+            command[0] = place.unpacked(name) / command[0]
+            stack.callback(place.Process(command, folder / f"{name}.log").end)
+        place.until(self.is_ready, "Prometheus is ready", (folder / "prometheus.log").read_text)
+
+    def is_ready(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=place.PATIENCE):
+                return True
+        except OSError:
+            return False
+
+    def test_each_expression_of_dashboard_and_alerts_gives_a_result(self):
+        with contextlib.ExitStack() as stack:
+            self.start(stack, stack.enter_context(place.folder()))
+            targets = [target for panel in json.loads(BOARD.read_text())["panels"] for target in panel["targets"]]
+            shown = [target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*") for target in targets]
+            for expression in shown:
+                if "== 1" in expression:  # the state, of a host that follows
+                    self.ask("query", query=expression)
+                    expression = expression.removesuffix("== 1")
+                place.until(lambda: self.ask("query", query=expression)["result"], f"a result of {expression}")
+            place.until(lambda: self.ask("query", query="node_textfile_mtime_seconds")["result"], "node_exporter tells how old the file is")
+
+            def rules():
+                return [rule for group in self.ask("rules")["groups"] for rule in group["rules"]]
+            place.until(lambda: rules() and all(rule["health"] == "ok" for rule in rules()), "each alert was evaluated")
+            self.assertEqual([rule["name"] for rule in rules() if rule["state"] != "inactive"], [])
 
 
 if __name__ == "__main__":
