@@ -292,12 +292,12 @@ int pgsql_send(struct store *store, const char *statement, int count, const char
 }
 
 /* A server that stopped after its last answer is seen within the timeout from then on: what it was not asked anything in counts,
- * up to half of it. */
+ * up to half of it, and so does a moment for saying so. */
 static int await_input(struct store *store, struct error *err)
 {
-    int timeout = store->address.timeout * 1000;
+    int timeout = store->address.timeout * 1000, unheard = store->idle + timeout / 50;
     const struct timespec deadline =
-        io_deadline_ms(timeout - (store->idle < timeout / 2 ? store->idle : timeout / 2));
+        io_deadline_ms(timeout - (unheard < timeout / 2 ? unheard : timeout / 2));
     if (io_wait(PQsocket(store->conn), POLLIN, &deadline) != 0)
         return lost_with_errno(store, err);
     store->idle = 0;
