@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What polling of 30 hosts costs the store; how soon a COMMIT is visible on them, by LISTEN and by polling alone; how long and how
-much memory the first copy of many rows takes, beside COPY and movedctl import, and 100,000 changes. Real PostgreSQL, with fsync.
+much memory the first copy of many rows takes, beside COPY and movedctl import, and 100,000 changes; how soon a host notices that the
+store is gone, and is in step again after its return, while Postfix is asked for mailboxes. Real PostgreSQL, with fsync.
 
-usage: python3 tests/bench/follow.py [cost|lag|rows|all] [ROWS]
+usage: python3 tests/bench/follow.py [cost|lag|rows|faults|all] [ROWS]
 """
 
 import contextlib
+import json
+import math
 import os
 import pathlib
 import re
+import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -17,15 +22,18 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from lib import place  # noqa: E402
 from lib.follower import Host, Store  # noqa: E402
+from lib.postfix import NO_DELAY, Postfix  # noqa: E402
 from lib.postgresql import Pool  # noqa: E402
+from lib.smtp import Sender  # noqa: E402
 
-HOSTS, COMMITS, CALM = 30, 100, 60
+HOSTS, COMMITS, CALM, ROUNDS = 30, 100, 60, 5
+ANSWERS = {"al@old.example": "551 5.1.6 User not local; please try <al@new.example>", "nobody@old.example": "250 2.1.5 Ok"}
 ROWS = "INSERT INTO moved (old_address, new_address) SELECT 'user' || i || '@old' || i % 100 || '.example', 'user' || i || '@new.example' FROM generate_series({}, {}) i"
 
 
 def spread(name, seconds, unit="ms", factor=1000):
     ordered = sorted(seconds)
-    print(f"{name:<60} p50 {factor * statistics.median(ordered):8.1f} {unit}  p99 {factor * ordered[int(len(ordered) * 0.99) - 1]:8.1f} {unit}"
+    print(f"{name:<60} p50 {factor * statistics.median(ordered):8.1f} {unit}  p99 {factor * ordered[math.ceil(len(ordered) * 0.99) - 1]:8.1f} {unit}"
           f"  most {factor * ordered[-1]:8.1f} {unit}  of {len(ordered)}", flush=True)
 
 
@@ -144,6 +152,101 @@ def rows(folder, store, count):
     run("movedctl follow --resync", host, "follow", "--resync")
 
 
+class Fault:
+    """A host with a mail server, and what it costs the host that something happens to its store."""
+
+    def __init__(self, what, stack, folder, store, **source):
+        self.what, self.gone, self.back = what, [], []
+        self.host = stack.enter_context(Host(folder / "mx", store, way="inet", **{"poll": 500, "timeout": 5, **source}))
+        self.host.movedctl("follow", "--once")
+        self.host.start().follow()
+        self.host.until_state("in step")
+        postfix = stack.enter_context(Postfix(folder / "postfix", {"inet": (self.host.socket.postfix, {})}, more=NO_DELAY))
+        self.sender = stack.enter_context(Sender(postfix.ports["inet"], ANSWERS))
+
+    def state(self):
+        return json.loads((self.host.table / "follow.json").read_text())
+
+    def notices(self, *states):
+        """From now on until it is in one of these states."""
+        began = time.monotonic()
+        place.until(lambda: self.state()["state"] in states, f"one of {states}")
+        self.gone.append(time.monotonic() - began)
+        self.sender.goes_on()
+
+    def returns(self, store, began):
+        """From the moment began until it has a change that is made there now."""
+        store.put(new=f"new{began}@new.example")
+        version = int(store.sql("SELECT max(version) FROM moved_version"))
+        place.until(lambda: self.state()["state"] == "in step" and self.state()["version"] == version, "in step")
+        self.back.append(time.monotonic() - began)
+        self.sender.goes_on()
+
+    def report(self):
+        spread(f"{self.what}: noticed", self.gone)
+        spread(f"{self.what}: in step again, from its return on", self.back)
+        print(f"    {2 * self.sender.asked} recipients asked for, {len(self.sender.wrong)} answered wrongly, the slowest in {self.sender.slowest * 1000:.0f} ms",
+              flush=True)
+
+
+@contextlib.contextmanager
+def fault(what, replica=False):
+    """A store, its standby if there is to be one, and a host that follows the first of them that it can reach."""
+    with place.folder() as folder, contextlib.ExitStack() as stack:
+        stores = [stack.enter_context(Store(folder / "one", fsync="on"))]
+        stores[0].put(al="al@new.example")
+        if replica:
+            stores.append(stack.enter_context(Store(folder / "two", standby_of=stores[0], fsync="on")))
+        connect = f"host={','.join(str(one.folder) for one in stores)} port={','.join(str(one.port) for one in stores)} user=moved_follow dbname=postgres"
+        yield Fault(what, stack, folder, stores[0], connect=connect), folder, *stores
+
+
+def faults():
+    with fault("SIGSTOP") as (host, _, store):
+        for _ in range(ROUNDS):
+            store.suspend()
+            host.notices("down")
+            began = time.monotonic()
+            store.resume()
+            host.returns(store, began)
+        host.report()
+    for what, how in (("crash", signal.SIGQUIT), ("restart", signal.SIGINT)):
+        with fault(what) as (host, _, store):
+            for _ in range(ROUNDS):
+                store.stop(how)
+                host.notices("down")
+                store.start()
+                host.returns(store, time.monotonic())
+            host.report()
+    with fault("older backup") as (host, folder, store):
+        for i in range(ROUNDS):
+            store.stop()
+            subprocess.run(["cp", "-a", store.data, folder / "older"], check=True)
+            store.start()
+            store.put(lost1=f"{i}@new.example", lost2=f"{i}@new.example")
+            host.host.until_same(store)
+            store.stop()
+            host.notices("down")
+            shutil.rmtree(store.data)
+            (folder / "older").rename(store.data)
+            store.start()
+            host.returns(store, time.monotonic())
+        host.report()
+    gone, back = [], []
+    for _ in range(ROUNDS):
+        with fault("lossy failover", replica=True) as (host, _, primary, standby):
+            host.gone, host.back = gone, back
+            standby.sql("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()")
+            place.until(lambda: standby.sql("SELECT count(*) FROM pg_stat_wal_receiver") == "0", "the standby receives nothing")
+            primary.put(lost1="x@new.example", lost2="x@new.example")
+            host.host.until_same(primary)
+            primary.stop(signal.SIGQUIT)
+            host.notices("down", "behind")
+            standby.promote()
+            host.returns(standby, time.monotonic())
+    host.report()
+
+
 def main():
     what = sys.argv[1] if len(sys.argv) > 1 else "all"
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000_000
@@ -158,6 +261,8 @@ def main():
                 lag(store, standby, "by polling a standby", poll=500)
         if what in ("rows", "all"):
             rows(folder, store, count)
+    if what in ("faults", "all"):
+        faults()
 
 
 main()

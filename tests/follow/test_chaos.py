@@ -11,7 +11,7 @@ import time
 
 from lib import place
 from lib.follower import FollowCase, Host, Store
-from lib.postfix import Postfix
+from lib.postfix import NO_DELAY, Postfix
 from lib.smtp import Sender, Talk
 from lib.socketmap import Socketmap
 
@@ -92,7 +92,7 @@ class MailGoesOn(FollowCase):
         host.start()
         host.follow()
         host.until_state("in step")
-        postfix = self.enter(Postfix(here / "postfix", {"inet": (host.socket.postfix, {})}))
+        postfix = self.enter(Postfix(here / "postfix", {"inet": (host.socket.postfix, {})}, more=NO_DELAY))
         return host, postfix.ports["inet"]
 
     def comes_back(self, host, name):

@@ -80,6 +80,9 @@ postlog   unix-dgram n - n - 1 postlogd
 # Out of the way: a test that is not about them asks for many moved mailboxes in one session.
 NO_LIMITS = {"smtpd_soft_error_limit": "10000", "smtpd_hard_error_limit": "10001"}
 
+# For main.cf: else each recipient takes a second once 100 messages have been begun and given up.
+NO_DELAY = "in_flow_delay = 0s\n"
+
 
 class Postfix:
     """A context. Doors are smtpd services, each with its own port and milter: doors={'unix': (milter, settings)}."""

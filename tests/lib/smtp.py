@@ -64,13 +64,20 @@ class Sender(threading.Thread):
         if said != answer:
             self.wrong.append(f"{recipient}: {said}")
 
+    def session(self):
+        """One of 100 rounds: a mail server ends a session that asks for too much."""
+        with Talk(self.port) as talk:
+            for _ in range(100):
+                for recipient, answer in self.answers.items():
+                    self.ask(talk, recipient, answer)
+                self.asked += 1
+                if self.over.wait(0.002):
+                    break
+
     def run(self):
         try:
-            with Talk(self.port) as talk:
-                while not self.over.wait(0.002):
-                    for recipient, answer in self.answers.items():
-                        self.ask(talk, recipient, answer)
-                    self.asked += 1
+            while not self.over.is_set():
+                self.session()
         except (OSError, smtplib.SMTPException) as error:  # a server that hung up has not answered
             self.wrong.append(repr(error))
 
