@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/siphash.h"
 
+#include <endian.h>
+#include <string.h>
+
 static uint64_t rotate(uint64_t word, int bits)
 {
     return word << bits | word >> (64 - bits);
@@ -27,9 +30,8 @@ static void take(uint64_t v[4], uint64_t word)
 static uint64_t read_word(const unsigned char *at, size_t octets)
 {
     uint64_t word = 0;
-    for (size_t i = 0; i < octets; i++)
-        word |= (uint64_t)at[i] << (8 * i);
-    return word;
+    memcpy(&word, at, octets);
+    return le64toh(word);
 }
 
 uint64_t siphash(const uint64_t key[2], const void *text, size_t length)

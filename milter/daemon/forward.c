@@ -199,8 +199,11 @@ static int make_room(struct forwards *forwards)
 static char *join(char **args, size_t length)
 {
     char *out = malloc(length + 1), *at = out;
-    for (size_t i = 0; out != NULL && args[i] != NULL; i++)
-        at += sprintf(at, "%s%s", i == 0 ? "" : " ", args[i]);
+    for (size_t i = 0; out != NULL && args[i] != NULL; i++) {
+        if (i > 0)
+            *at++ = ' ';
+        at = stpcpy(at, args[i]);
+    }
     return out;
 }
 

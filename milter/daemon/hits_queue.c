@@ -21,7 +21,7 @@ struct pairs {
     size_t count, used;
     bool announced; /* that a quarter is taken */
     char text[TEXT_MAX];
-    uint32_t places[PLACES]; /* by hash: the number of a hit plus 1; 0: free */
+    uint16_t places[PLACES]; /* by hash: the number of a hit plus 1; 0: free */
 };
 
 static struct pairs both[2];
@@ -79,7 +79,7 @@ static bool put(struct pairs *pairs, const struct hit *hit, size_t place)
     *made = *hit;
     made->key = text;
     made->domain = text + hit->key_length;
-    pairs->places[place] = (uint32_t)pairs->count;
+    pairs->places[place] = (uint16_t)pairs->count;
     return true;
 }
 

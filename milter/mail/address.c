@@ -82,19 +82,15 @@ static bool is_label_octet(char octet)
 /* Whether name is made of labels of 1 to 63 octets (RFC 1035 section 2.3.4). */
 static bool are_labels(const char *name)
 {
-    size_t length = 0;
-    for (;; name++) {
-        if (*name == '.' || *name == '\0') {
-            if (length == 0 || length > 63)
-                return false;
-            if (*name == '\0')
-                return true;
-            length = 0;
-        } else {
-            if (!is_label_octet(*name))
-                return false;
+    for (;;) {
+        size_t length = 0;
+        while (is_label_octet(name[length]))
             length++;
-        }
+        if (length == 0 || length > 63 || (name[length] != '.' && name[length] != '\0'))
+            return false;
+        if (name[length] == '\0')
+            return true;
+        name += length + 1;
     }
 }
 

@@ -137,9 +137,12 @@ enum table_result table_find(struct table_view *view, enum entry_scope scope, co
                              const char *domain, struct entry *out, struct error *err)
 {
     char text[RECORD_KEY_MAX];
-    MDB_val key = {record_key(text, scope, local, domain), text};
+    MDB_val key = {.mv_data = text};
     int rc;
-    if (key.mv_size == 0 || (scope == ENTRY_SUBDOMAINS && !view->has_subdomains))
+    if (scope == ENTRY_SUBDOMAINS && !view->has_subdomains)
+        return TABLE_ABSENT;
+    key.mv_size = record_key(text, scope, local, domain);
+    if (key.mv_size == 0)
         return TABLE_ABSENT;
     GUARDED(rc, get_entry(view, &key, out, err));
     return table_result_of(view->table, rc, err);
