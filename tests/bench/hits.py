@@ -83,7 +83,7 @@ def tended(built, ctl, folder, conf, entries, day):
             scrapes.append(time.monotonic() - began)
             most = max(most, private_kib(server.pid))
             time.sleep(0.2)
-        rate, median, p99, wrong = load.communicate()[0].split()
+        rate, median, p99, wrong, _ = load.communicate()[0].split()
         print(f"day {day}: {rate} replies/s for {LOAD_SECONDS} s, median {median} us, p99 {p99} us, {wrong} wrong; {stats(ctl)['hits_lost']:,} mails "
               f"were not counted; private memory {before:,} KiB, at most {most:,} KiB; a scrape {spread(scrapes, '.3f')} s", flush=True)
         began, size = time.monotonic(), -1

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the benchmarks share: how they build, run and describe what they measure."""
 
+import ctypes
+import math
 import os
 import pathlib
 import re
 import statistics
 import subprocess
+import time
 
 from lib import place
 
 HERE = pathlib.Path(__file__).resolve().parent
+FLUSH = 5  # seconds: the default of hits.flush_interval
 
 
 def run(*command, **how):
@@ -37,6 +41,29 @@ class Server:
     def __exit__(self, *_):
         self.process.end()
 
+    def cpu(self):
+        """The CPU time of all its threads so far, in microseconds: other load on the machine hardly changes it."""
+        clock = ctypes.c_int()
+        if ctypes.CDLL(None).clock_getcpuclockid(self.process.pid, ctypes.byref(clock)) != 0:
+            raise AssertionError(f"{self.name} has ended: {self.process.printed()}")
+        return time.clock_gettime(clock.value) * 1e6
+
+
+def our_server(built, folder, entries, hits=True):
+    """A daemon with a table: no log line, no limit on what the load is told."""
+    name = f"moved-{entries}" + ("" if hits else "-no-hits")
+    conf = folder / f"{name}.conf"
+    conf.write_text(f'socket = "unix:{folder}/{name}.sock"; lookup_socket = "unix:{folder}/{name}.lookup";\n'
+                    f'table = "{folder}/{name}.table"; user = ""; socket_mode = "0666";\n'
+                    'log: { target = "stderr"; level = "error"; };\n'
+                    f'hits: {{ enabled = {str(hits).lower()}; flush_interval = {FLUSH}; }};\n')
+    run(built / "movedctl", "-c", conf, "init")
+    run(built / "movedctl", "-c", conf, "import", "-",
+        input="old,new\n" + "".join(f"u{n:07d}@old.example,u{n:07d}@new.example\n" for n in range(entries)))
+    server = Server(name, folder, [built / "milter-moved", "-f", "-c", conf], entries)
+    server.conf, server.lookup = conf, folder / f"{name}.lookup"
+    return server
+
 
 def build(folder):
     source = place.SOURCE
@@ -50,6 +77,33 @@ def build(folder):
 
 def compile_tool(folder, name, *libraries):
     run("cc", "-O2", "-Wall", "-D_GNU_SOURCE", "-I", place.SOURCE / "milter", HERE / f"{name}.c", "-o", folder / name, *libraries)
+
+
+def in_turn(those, number):
+    """Those in the order of this round. Each follows each of the others as often, because what runs leaves work behind."""
+    first = number // 2 % len(those)
+    shifted = those[first:] + those[:first]
+    return shifted if number % 2 == 0 else shifted[::-1]
+
+
+def rounds(names, measure, seconds):
+    """Measures each in turn, in short rounds, until the time is over: [{name: what measure(name) returned}]."""
+    names, done, end = list(names), [], time.monotonic() + seconds
+    for name in names:
+        measure(name)  # the first time costs more
+    while len(done) < 6 or time.monotonic() < end:
+        done.append({name: measure(name) for name in in_turn(names, len(done))})
+    return done
+
+
+def interval(values):
+    """(low, median, high): between low and high lies the true median with at least 95 %, whatever the distribution (sign test);
+    with fewer than 6 values these are the least and the greatest."""
+    ordered, below, cut = sorted(values), 0.0, 0
+    while (below := below + math.comb(len(ordered), cut) / 2 ** len(ordered)) <= 0.025:
+        cut += 1
+    cut = max(cut - 1, 0)
+    return ordered[cut], statistics.median(ordered), ordered[-1 - cut]
 
 
 def spread(values, form):
