@@ -88,6 +88,18 @@ class Case(unittest.TestCase):
         self.daemon.configure(**settings)
         self.daemon.start()
 
+    def replace_postfix(self, script):
+        """In the place of postfix(1) this script, where {real} is its folder."""
+        folder, real = self.postfix.folder / "bin", self.postfix.root / "usr/sbin"
+        folder.mkdir()
+        for program in real.iterdir():
+            (folder / program.name).symlink_to(program)
+        (folder / "postfix").unlink()
+        (folder / "postfix").write_text(f"#!/bin/sh\n{script.format(real=real)}\nexec {real}/postfix \"$@\"\n")
+        (folder / "postfix").chmod(0o755)
+        with open(self.postfix.conf / "main.cf", "a") as main:
+            main.write(f"command_directory = {folder}\n")
+
     def replies(self, port=None):
         return {recipient: self.postfix.rcpt(recipient, port)
                 for domain, here in SERVED.items()
@@ -155,6 +167,17 @@ class StockPostfix(Case):
         self.detach()
         self.assertEqual(self.postfix.files(), files)
         self.assertIn("Not attached", self.ctl("detach", "--yes", "postfix").stdout)
+
+    def test_the_next_session_is_one_with_the_new_configuration(self):
+        """Where master(8) takes its time to read it, and beside a session that goes on."""
+        self.start()
+        self.replace_postfix('case "$3" in reload) (sleep 1; exec {real}/postfix "$@") >/dev/null 2>&1 & exit ;; esac')
+        with self.postfix.stranger() as session:
+            for change, expected in (("attach", MOVED.format("gone@new.example")), ("detach", "550 5.1.1 ")):
+                self.assertEqual(self.ctl(change, "--yes", "postfix").returncode, 0)
+                self.assertEqual(self.postfix.rcpt("gone@old.example")[:len(expected)], expected, change)
+            session.mail()
+            self.assertEqual(session.rcpt("gone@old.example")[:10], "550 5.1.1 ")
 
     def test_a_dated_copy_is_kept_with_its_owner_and_mode(self):
         self.start()
@@ -660,18 +683,7 @@ class OddPostfix(Case):
 
     def test_an_interrupt_in_the_middle_waits_until_all_is_done(self):
         self.start()
-        folder, real = self.postfix.folder / "bin", self.postfix.root / "usr/sbin"
-        folder.mkdir()
-        for program in real.iterdir():
-            (folder / program.name).symlink_to(program)
-        (folder / "postfix").unlink()
-        (folder / "postfix").write_text(f"""#!/bin/sh
-            case "$3" in check) kill -INT $PPID ;; esac
-            exec {real}/postfix "$@"
-            """)
-        (folder / "postfix").chmod(0o755)
-        with open(self.postfix.conf / "main.cf", "a") as main:
-            main.write(f"command_directory = {folder}\n")
+        self.replace_postfix('case "$3" in check) kill -INT $PPID ;; esac')
         self.attach()
         self.hears("gone@old.example", MOVED.format("gone@new.example"))
 
