@@ -86,7 +86,6 @@ static const struct conf_key keys[] = {
     {INT("hits.senders", hits_senders, 8, 1, 32, "domains")},
     {INT("hits.keep", hits_keep, 400, 1, 36500, "days")},
     {INT("hits.memory", hits_memory, 12, 1, 3072, "MiB")},
-    {.path = "metrics", .type = CONF_IGNORED},
     {CHOICE("source.type", source.type, "pgsql", sources)},
     {STRING("source.connect", source.connect, ""), .hide = source_hide_passwords},
     {STRING("source.passfile", source.passfile, "")},
@@ -295,16 +294,6 @@ static int check(struct settings *s, struct error *err)
 
 /* ---- reading */
 
-static void note_unused(struct settings *s, const char *path)
-{
-    char *longer;
-    bool first = s->unused == NULL;
-    if (asprintf(&longer, "%s%s%s", first ? "" : s->unused, first ? "" : ", ", path) < 0)
-        return;
-    free(s->unused);
-    s->unused = longer;
-}
-
 static void found(const struct conf_key *key, struct conf_spot spot, void *data)
 {
     struct settings *s = data;
@@ -313,8 +302,6 @@ static void found(const struct conf_key *key, struct conf_spot spot, void *data)
     size_t i = (size_t)(key - ROWS);
     if (strcmp(key->path, "lookup_socket") == 0)
         s->lookup_socket_is_set = true;
-    if (key->type == CONF_IGNORED && s->spots[i].file == NULL)
-        note_unused(s, key->path);
     s->spots[i] = spot;
 }
 
@@ -407,7 +394,6 @@ void settings_free(struct settings *settings)
         return;
     conf_free(settings, ROWS, KEYS);
     free(settings->trusted);
-    free(settings->unused);
     free(settings->spots);
     free(settings->file);
     conf_list_clear(&settings->files);
@@ -422,15 +408,10 @@ static bool limits_anything(const struct settings *s)
 void settings_warn(const struct settings *settings, void (*say)(const char *line, void *data),
                    void *data)
 {
-    char line[512];
     texts_warn(&settings->texts, &settings->texts_by_domain, say, data);
     if (settings->conceal && limits_anything(settings) && settings->over_limit == OVER_LIMIT_DEFER)
         say("disclosure.over_limit: \"defer\" tells that a mailbox has moved, which conceal hides: "
             "write "
             "\"withhold\"",
             data);
-    if (settings->unused != NULL) {
-        snprintf(line, sizeof line, "%s: this version does nothing with it yet", settings->unused);
-        say(line, data);
-    }
 }

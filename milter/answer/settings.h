@@ -76,10 +76,6 @@ struct settings {
 
     int log_target;              /* enum settings_log_target */
     int log_facility, log_level; /* values of syslog(3) */
-
-    /* Keys set in the file that this version does not use yet, separated by ", "; "" for none. The
-     * caller warns of them. */
-    char *unused;
 };
 
 /* The defaults, with nothing read. Returns NULL where memory is out. */

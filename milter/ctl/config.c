@@ -109,7 +109,6 @@ static json_t *groups_value(const struct config *config, const struct conf_key *
     return items;
 }
 
-/* NULL for a key that is not printed. */
 static json_t *setting(const struct config *config, size_t i, const struct settings *settings)
 {
     const struct conf_key *key = &config->keys[i];
@@ -136,12 +135,11 @@ static bool is_changed(const struct config *config, size_t i)
 
 static void print_quoted(const char *text)
 {
-    static const char special[] =
-        "\001\002\003\004\005\006\007\010\011\012\013\014\015\016\017\020"
-        "\021\022\023\024\025\026\027\030\031\032\033\034\035\036\037\"\\";
     putchar('"');
     while (*text != '\0') {
-        size_t plain = strcspn(text, special);
+        size_t plain = 0;
+        while ((unsigned char)text[plain] >= ' ' && text[plain] != '"' && text[plain] != '\\')
+            plain++;
         print_foreign(text, plain);
         text += plain;
         if (*text == '"' || *text == '\\')
@@ -241,7 +239,7 @@ static int print_all(const struct config *config, const struct options *options,
     const char *last = NULL;
     json_t *all = json_object();
     for (size_t i = 0; i < config->count; i++) {
-        if (config->keys[i].type == CONF_IGNORED || (options->changed && !is_changed(config, i)))
+        if (options->changed && !is_changed(config, i))
             continue;
         if (options->json)
             add_to(all, config->keys[i].path, setting(config, i, config->in_force));
@@ -249,11 +247,8 @@ static int print_all(const struct config *config, const struct options *options,
             print_one(config, i, last);
         last = config->keys[i].path;
     }
-    if (options->json) {
-        int rc = print_json(all, JSON_INDENT(2), err);
-        putchar('\n');
-        return rc;
-    }
+    if (options->json)
+        return print_json_line(all, JSON_INDENT(2), err);
     change_group(last, NULL);
     json_decref(all);
     return ferror(stdout) ? print_failed(err) : 0;
