@@ -128,6 +128,7 @@ int print_details(const struct entry *entry, bool json, struct error *err);
 /* Prints the value, without a line end, and frees it; NULL: memory was out, or a text is not UTF-8. flags are jansson's.
  * Returns 0, or -1 with err (EX_IOERR). */
 int print_json(json_t *value, size_t flags, struct error *err);
+int print_json_line(json_t *value, size_t flags, struct error *err); /* with it */
 
 /* A list on standard output: a JSON array, written as it grows; otherwise its functions print nothing. */
 struct list {

@@ -87,9 +87,7 @@ static int print_object(const struct follow_state *state, const char *contact, s
         (json_int_t)state->store_version, "contact", *contact == '\0' ? NULL : contact, "entries",
         (json_int_t)state->entries, "held", (json_int_t)state->held, "skipped_count",
         (json_int_t)state->skipped.count, "skipped", skipped_list(&state->skipped));
-    int rc = print_json(object, JSON_INDENT(2), err);
-    putchar('\n');
-    return rc;
+    return print_json_line(object, JSON_INDENT(2), err);
 }
 
 static void print_lines(const struct follow_state *state, const char *contact)

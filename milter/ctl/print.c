@@ -138,6 +138,13 @@ int print_json(json_t *value, size_t flags, struct error *err)
     return json_write(value, stdout, flags) == 0 ? 0 : print_failed(err);
 }
 
+int print_json_line(json_t *value, size_t flags, struct error *err)
+{
+    if (print_json(value, flags, err) != 0)
+        return -1;
+    return putchar('\n') == EOF ? print_failed(err) : 0;
+}
+
 int print_entry(const struct entry *entry, bool json, struct error *err)
 {
     if (json)
@@ -205,7 +212,7 @@ int print_details(const struct entry *entry, bool json, struct error *err)
 {
     struct fields fields;
     if (json)
-        return print_entry(entry, true, err) != 0 || putchar('\n') == EOF ? -1 : 0;
+        return print_json_line(json_entry(entry), 0, err);
     fields_spell(&fields, entry);
     for (int i = 0; i < FIELDS; i++)
         if (*fields.values[i] != '\0') {

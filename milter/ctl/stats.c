@@ -88,9 +88,7 @@ static int print_object(const struct ctl *ctl, struct error *err)
         json_decref(object);
         return -1;
     }
-    rc = print_json(object, JSON_INDENT(2), err);
-    putchar('\n');
-    return rc;
+    return print_json_line(object, JSON_INDENT(2), err);
 }
 
 /* For a script it makes no difference whether nothing answers or another program does. */

@@ -80,9 +80,7 @@ static int print_object(const struct answer *answer, const char *line, bool obse
                   (int)answer->chain.steps, "disclose", entry_disclose_name(answer->disclose),
                   "trusted", answer_trust_name(answer->trust), "concealed", (int)answer->concealed,
                   "observed", (int)(observe && answer->verdict != VERDICT_CONTINUE));
-    int rc = print_json(object, 0, err);
-    putchar('\n');
-    return rc;
+    return print_json_line(object, 0, err);
 }
 
 static int test(struct ctl *ctl, char **args, struct error *err)
