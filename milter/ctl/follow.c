@@ -98,8 +98,9 @@ static void print_lines(const struct follow_state *state, const char *contact)
         print_text(state->reason);
         putchar('\n');
     }
-    printf("version  %lld, of %lld in the store\n", (long long)state->version,
-           (long long)state->store_version);
+    if (state->version > 0)
+        printf("version  %lld, of %lld in the store\n", (long long)state->version,
+               (long long)state->store_version);
     printf("contact  %s\n", *contact == '\0' ? "never" : contact);
     printf("entries  %zu\n", state->entries);
     if (state->held > 0)
@@ -171,6 +172,16 @@ static int status(const struct ctl *ctl, const struct follow *follow, struct err
     return rc;
 }
 
+static int detach(const struct follow *follow, struct error *err)
+{
+    if (follow_detach(follow, err) != 0)
+        return -1;
+    if (*follow->settings->source.connect != '\0')
+        ctl_warn("source.connect is still set: remove it, or movedctl follow and each change go to "
+                 "the store again");
+    return 0;
+}
+
 static int check_options(const struct options *options, struct error *err)
 {
     int modes =
@@ -210,7 +221,7 @@ static int run_follow(struct ctl *ctl, char **args, struct error *err)
     if (check_options(&ctl->options, err) != 0)
         return -1;
     if (ctl->options.detach)
-        return follow_detach(&follow, err);
+        return detach(&follow, err);
     if (*source->connect == '\0')
         return error_set(err, EX_CONFIG,
                          "source.connect is not set: write the connection string of the store to "

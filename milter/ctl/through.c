@@ -72,7 +72,9 @@ int through_apply(struct through *through, struct error *err)
     if (through->store == NULL)
         return error_set(err, EX_NOPERM,
                          "nothing was changed: this host may not write to the store: set "
-                         "source.write, or run the SQL above in the store, as moved_admin");
+                         "source.write%s",
+                         through->printed ? ", or run the SQL above in the store, as moved_admin"
+                                          : "");
     return store_write_apply(through->store, through->replace, &through->written, err);
 }
 
@@ -83,11 +85,13 @@ static bool is_in_force(const struct ctl *ctl, int64_t version)
     return table_get_mark(ctl->table, &mark, &unheard) == TABLE_FOUND && mark.version >= version;
 }
 
-static void warn_of_lag(const struct ctl *ctl)
+/* Held: the follower has heard of this version, and does not believe it. */
+static void warn_of_lag(const struct ctl *ctl, int64_t version)
 {
     struct follow_state state;
     struct error unheard;
-    bool held = state_read(&state, ctl->path, &unheard) == 0 && state.status == FOLLOW_HELD;
+    bool held = state_read(&state, ctl->path, &unheard) == 0 && state.status == FOLLOW_HELD &&
+                state.store_version >= version;
     ctl_warn("the store has the change, and this host %s",
              held ? "holds it back, since so much would go: if that is meant, run movedctl follow "
                     "--accept"
@@ -105,7 +109,7 @@ int through_commit(struct through *through, struct error *err)
     while (!is_in_force(through->ctl, version) && io_milliseconds_left(&end) > 0)
         nanosleep(&pause, NULL);
     if (io_milliseconds_left(&end) == 0 && !is_in_force(through->ctl, version))
-        warn_of_lag(through->ctl);
+        warn_of_lag(through->ctl, version);
     return 0;
 }
 
@@ -173,6 +177,7 @@ int through_put(struct through *through, const struct entry *entry, struct error
                           : ");\n";
     if (through->store != NULL)
         return store_write_put(through->store, entry, err);
+    through->printed = true;
     fields_spell(&fields, entry);
     print_table(through, "INSERT INTO", "(old_address, " COLUMNS ") VALUES (");
     for (int i = 0; i < FIELDS; i++) /* in the order of the columns */
@@ -185,6 +190,7 @@ int through_del(struct through *through, const struct entry *old, struct error *
     char text[ADDRESS_TEXT_SIZE];
     if (through->store != NULL)
         return store_write_del(through->store, old, err);
+    through->printed = true;
     entry_format_old(text, sizeof text, old);
     print_table(through, "DELETE FROM", "WHERE old_address = ");
     print_literal(text, ";\n");

@@ -12,6 +12,7 @@ struct through {
     struct store
         *store;   /* NULL: this host may not write, and SQL is printed in place of a change */
     bool replace; /* a row that is there already is replaced, else it is an error */
+    bool printed; /* some SQL was */
     struct store_written written;
 };
 

@@ -187,10 +187,11 @@ static void say_held(struct following *session)
 {
     const struct follow_state *state = &session->state;
     char reason[256];
-    snprintf(reason, sizeof reason,
-             "%zu of %zu old addresses are gone from the store: put them back, or run movedctl "
-             "follow --accept",
-             state->held, state->entries);
+    snprintf(reason, sizeof reason, "%zu of %zu old addresses are %s, or run movedctl follow %s",
+             state->held, state->entries,
+             state->version == 0 ? "of this host and not in the store: load them into it"
+                                 : "gone from the store: put them back",
+             state->version == 0 ? "--accept --here to drop them" : "--accept");
     enter(session, FOLLOW_HELD, reason);
 }
 
@@ -368,6 +369,9 @@ int follow_status(const struct follow *follow, struct follow_state *out, struct 
     if (rc == 1 && mark.version > 0) {
         out->status = FOLLOW_DOWN; /* it was seeded from another host's copy */
         snprintf(out->reason, sizeof out->reason, "movedctl follow has not run yet");
+    } else if (rc == 1 && out->entries > 0) {
+        snprintf(out->reason, sizeof out->reason,
+                 "movedctl follow has not run yet: the entries that this host has are in force");
     }
     return 0;
 }

@@ -146,6 +146,12 @@ class Writing(FollowCase):
         self.store.sql(*sql.splitlines()[:-1], user="moved_admin")
         self.assertEqual(self.store.entries()["al@old.example"], "x@new.example")
 
+    def test_without_write_and_with_nothing_to_change_there_is_no_sql(self):
+        reader = self.host(write=False)
+        reader.movedctl("follow", "--once")
+        said = self.refuses(77, "source.write", "import", "-", host=reader, stdin="old,new\nal@old.example,al@new.example\n")
+        self.assertEqual(said, "movedctl: nothing was changed: this host may not write to the store: set source.write\n")
+
     def test_a_link_that_may_not_write(self):
         for status, words, write in ((77, "permission denied", self.store.connect("moved_follow")),
                                      (78, "verify-full", "host=192.0.2.1 dbname=mail"),
