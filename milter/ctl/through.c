@@ -78,11 +78,13 @@ int through_apply(struct through *through, struct error *err)
     return store_write_apply(through->store, through->replace, &through->written, err);
 }
 
-static bool is_in_force(const struct ctl *ctl, int64_t version)
+/* before: the mark of before the commit. The numbers of another store may be lower than the table's. */
+static bool is_in_force(const struct ctl *ctl, int64_t version, const struct mark *before)
 {
     struct error unheard;
     struct mark mark;
-    return table_get_mark(ctl->table, &mark, &unheard) == TABLE_FOUND && mark.version >= version;
+    return table_get_mark(ctl->table, &mark, &unheard) == TABLE_FOUND && mark.version >= version &&
+           strcmp(mark.nonce, before->nonce) != 0;
 }
 
 /* Held: the follower has heard of this version, and does not believe it. */
@@ -102,13 +104,17 @@ static void warn_of_lag(const struct ctl *ctl, int64_t version)
 int through_commit(struct through *through, struct error *err)
 {
     const struct timespec pause = {0, LOOK_MS * 1000000};
+    struct mark before = {.version = 0};
     int64_t version;
-    if (store_write_commit(through->store, &version, err) != 0)
+    if (table_get_mark(through->ctl->table, &before, err) == TABLE_FAILED ||
+        store_write_commit(through->store, &version, err) != 0)
         return -1;
+    if (version == 0)
+        return 0;
     const struct timespec end = io_deadline_ms(IN_FORCE_MS);
-    while (!is_in_force(through->ctl, version) && io_milliseconds_left(&end) > 0)
+    while (!is_in_force(through->ctl, version, &before) && io_milliseconds_left(&end) > 0)
         nanosleep(&pause, NULL);
-    if (io_milliseconds_left(&end) == 0 && !is_in_force(through->ctl, version))
+    if (io_milliseconds_left(&end) == 0 && !is_in_force(through->ctl, version, &before))
         warn_of_lag(through->ctl, version);
     return 0;
 }

@@ -9,7 +9,7 @@ import shutil
 import signal
 
 from lib import place
-from lib.follower import FollowCase, Store
+from lib.follower import FollowCase, Store, schema
 
 
 class Writing(FollowCase):
@@ -151,6 +151,19 @@ class Writing(FollowCase):
         reader.movedctl("follow", "--once")
         said = self.refuses(77, "source.write", "import", "-", host=reader, stdin="old,new\nal@old.example,al@new.example\n")
         self.assertEqual(said, "movedctl: nothing was changed: this host may not write to the store: set source.write\n")
+
+    def test_the_versions_of_another_store_are_others(self):
+        """A new database begins again at 1: its 2 is not in force here because the table has a 9 of the one before."""
+        self.store.sql("CREATE DATABASE another")
+        self.addCleanup(self.store.sql, "DROP DATABASE another WITH (FORCE)")
+        self.store.script(schema(), database="another")
+        other = self.host("mx2")
+        other.movedctl("follow", "--once")
+        other.configure(source={**other.source, "connect": self.store.connect("moved_follow", "another"),
+                                "write": self.store.connect("moved_admin", "another")})
+        done = other.ctl("add", "cy@old.example", "cy@new.example")
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertIn("this host not yet", done.stderr)
 
     def test_a_link_that_may_not_write(self):
         for status, words, write in ((77, "permission denied", self.store.connect("moved_follow")),
