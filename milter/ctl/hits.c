@@ -147,8 +147,8 @@ static int read_options(struct hits *hits, struct error *err)
     hits->since = day_of(since);
     if (options->top != NULL) {
         hits->top = strtoul(options->top, &end, 10);
-        if (hits->top == 0 || *end != '\0' || hits->top > 1000000)
-            return error_set(err, EX_USAGE, "--top: '%s': write a number from 1 to 1000000",
+        if (hits->top == 0 || *end != '\0' || hits->top > 100000)
+            return error_set(err, EX_USAGE, "--top: '%s': write a number from 1 to 100000",
                              options->top);
     }
     if (options->until != NULL || options->all)
@@ -248,7 +248,7 @@ static int run(struct ctl *ctl, char **args, struct error *err)
     struct hits hits = {.ctl = ctl, .today = day_of(time(NULL))};
     int rc = ctl->options.clear ? clear(&hits, args, err) : list(&hits, args, err);
     table_view_close(hits.view);
-    hits_free_best(&hits);
+    free(hits.best);
     hits_free_added(&hits);
     names_free(&hits.senders, NULL);
     hit_file_free(hits.file);

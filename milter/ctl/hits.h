@@ -41,8 +41,8 @@ typedef int hits_use(struct hits *hits, const struct entry *old, struct hit_row 
  * until it fails. Returns 0, or -1 with err. */
 int hits_each(struct hits *hits, hits_use *each, struct error *err);
 
-/* The entry of this key of a row, as far as the key tells. Returns 0, or -1 with err. */
-int hits_read_key(struct entry *out, const void *key, size_t length, struct error *err);
+/* The entry of a row, as far as the key tells. Returns 0, or -1 with err. */
+int hits_read_key(struct entry *out, const struct hit_place *at, struct error *err);
 
 /* The row of one entry, of all hosts together; all zero where it has had no mail. Returns 0, or -1 with err. */
 int hits_find(struct hits *hits, const struct entry *old, struct hit_row *out, struct error *err);
@@ -56,10 +56,9 @@ int hits_unused(struct hits *hits, uint32_t days, struct error *err);
 
 hits_use hits_print_row;
 
-/* Keeps the row if it is one of those with most mails; prints all that were kept; frees them. */
+/* Keeps the row if it is one of those with most mails; and prints all that were kept. */
 hits_use hits_keep_best;
 int hits_print_best(struct hits *hits, struct error *err);
-void hits_free_best(struct hits *hits);
 
 /* Adds the row up by sender domain; and prints that. */
 hits_use hits_add_up;

@@ -134,21 +134,20 @@ int hits_print_row(struct hits *hits, const struct entry *entry, struct hit_row 
 
 struct best {
     uint64_t count;
-    size_t number; /* in the order of the table */
-    size_t length;
-    char key[]; /* the row is read again when it is printed */
+    size_t number;       /* in the order of the table */
+    struct hit_place at; /* the row is read again when it is printed */
 };
 
 /* Up to twice as many as are asked for; then half of them go. */
 struct hits_best {
     size_t count, seen;
     uint64_t least; /* mails of the last one that stayed */
-    struct best *of[];
+    struct best of[];
 };
 
 static int by_count(const void *a, const void *b)
 {
-    const struct best *x = *(struct best *const *)a, *y = *(struct best *const *)b;
+    const struct best *x = a, *y = b;
     return x->count != y->count ? (x->count < y->count) - (x->count > y->count)
                                 : (x->number > y->number) - (x->number < y->number);
 }
@@ -156,15 +155,13 @@ static int by_count(const void *a, const void *b)
 static void sort_best(struct hits_best *best, size_t most)
 {
     qsort(best->of, best->count, sizeof *best->of, by_count);
-    while (best->count > most)
-        free(best->of[--best->count]);
-    best->least = best->count == most ? best->of[most - 1]->count : 0;
+    best->least = best->count < most ? 0 : best->of[most - 1].count;
+    best->count = best->count < most ? best->count : most;
 }
 
 int hits_keep_best(struct hits *hits, const struct entry *old, struct hit_row *row,
                    struct error *err)
 {
-    char key[RECORD_KEY_MAX];
     struct hits_best *best = hits->best;
     if (best == NULL)
         best = hits->best = calloc(1, sizeof *best + 2 * hits->top * sizeof *best->of);
@@ -172,13 +169,10 @@ int hits_keep_best(struct hits *hits, const struct entry *old, struct hit_row *r
         return error_no_memory(err);
     if (row->count <= best->least)
         return 0;
-    size_t length = record_key(key, old->scope, old->local, old->domain);
-    struct best *made = malloc(sizeof *made + length);
-    if (made == NULL)
-        return error_no_memory(err);
-    *made = (struct best){row->count, best->seen++, length};
-    memcpy(made->key, key, length);
-    best->of[best->count++] = made;
+    struct best *made = &best->of[best->count++];
+    made->count = row->count;
+    made->number = best->seen++;
+    made->at.length = record_key(made->at.key, old->scope, old->local, old->domain);
     if (best->count == 2 * hits->top)
         sort_best(best, hits->top);
     return 0;
@@ -194,17 +188,10 @@ int hits_print_best(struct hits *hits, struct error *err)
         return 0;
     sort_best(best, hits->top);
     for (size_t i = 0; rc == 0 && i < best->count; i++)
-        if ((rc = hits_read_key(&old, best->of[i]->key, best->of[i]->length, err)) == 0 &&
+        if ((rc = hits_read_key(&old, &best->of[i].at, err)) == 0 &&
             (rc = hits_find(hits, &old, &row, err)) == 0)
             rc = hits_print_row(hits, &old, &row, err);
     return rc;
-}
-
-void hits_free_best(struct hits *hits)
-{
-    for (size_t i = 0; hits->best != NULL && i < hits->best->count; i++)
-        free(hits->best->of[i]);
-    free(hits->best);
 }
 
 /* ---- by sender */

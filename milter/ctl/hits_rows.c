@@ -71,26 +71,16 @@ static int add(struct hits *hits, const struct entry *entry, const struct hit_ro
 
 /* ---- reading them */
 
-static int read_number(uint64_t *out, const json_t *object, const char *name)
+/* null: 0. Returns false where it is neither that nor a day. */
+static bool read_day(uint32_t *out, const json_t *value)
 {
-    const json_t *value = json_object_get(object, name);
-    if (!json_is_integer(value) || json_integer_value(value) < 0)
-        return -1;
-    *out = (uint64_t)json_integer_value(value);
-    return 0;
-}
-
-/* null: 0. */
-static int read_day(uint32_t *out, const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
     int64_t moment = 0;
     if (!json_is_null(value) &&
         (!json_is_string(value) ||
          timestamp_parse(&moment, json_string_value(value), TIMESTAMP_NONE, NULL) != 0))
-        return -1;
+        return false;
     *out = (uint32_t)(moment / HIT_DAY_SECONDS);
-    return 0;
+    return true;
 }
 
 /* A domain in A-labels, or what stands for none: it is printed as it is. */
@@ -102,34 +92,40 @@ static bool is_sender(const char *domain)
             strcmp(parsed, domain) == 0);
 }
 
-static int read_slot(struct hit_slot *out, const json_t *object)
+static int read_slot(struct hit_slot *out, json_t *object)
 {
-    const char *domain = json_string_value(json_object_get(object, "domain"));
-    uint64_t days;
-    if (domain == NULL || !is_sender(domain) || read_number(&out->mails, object, "mails") != 0 ||
-        read_number(&days, object, "days") != 0 || read_day(&out->last, object, "last_day") != 0)
+    const char *domain;
+    json_t *last;
+    json_int_t mails, days;
+    if (json_unpack(object, "{s:s, s:I, s:I, s:o}", "domain", &domain, "mails", &mails, "days",
+                    &days, "last_day", &last) != 0 ||
+        mails < 0 || days < 0 || !is_sender(domain) || !read_day(&out->last, last))
         return -1;
+    out->mails = (uint64_t)mails;
     out->days = (uint32_t)days;
     memcpy(out->domain, domain, strlen(domain) + 1);
     return 0;
 }
 
-static int read_row(struct hit_row *out, const json_t *object)
+static int read_row(struct hit_row *out, json_t *object)
 {
-    const json_t *senders = json_object_get(object, "senders");
-    int rc = json_is_array(senders) ? 0 : -1;
+    json_t *first, *last, *senders;
+    json_int_t count, strangers;
     *out = (struct hit_row){.count = 0};
-    if (rc == 0 && (read_number(&out->count, object, "count") != 0 ||
-                    read_number(&out->strangers, object, "strangers") != 0 ||
-                    read_day(&out->first, object, "first_day") != 0 ||
-                    read_day(&out->last, object, "last_day") != 0))
-        rc = -1;
+    if (json_unpack(object, "{s:I, s:I, s:o, s:o, s:o}", "count", &count, "strangers", &strangers,
+                    "first_day", &first, "last_day", &last, "senders", &senders) != 0 ||
+        count < 0 || strangers < 0 || !json_is_array(senders) || !read_day(&out->first, first) ||
+        !read_day(&out->last, last))
+        return -1;
+    out->count = (uint64_t)count;
+    out->strangers = (uint64_t)strangers;
+    int rc = 0;
     for (size_t i = 0; rc == 0 && i < json_array_size(senders) && i < HIT_SLOTS_MAX; i++)
         rc = read_slot(&out->slot[out->slots++], json_array_get(senders, i));
     return rc;
 }
 
-static int take_object(struct hits *hits, const json_t *object, size_t number, struct error *err)
+static int take_object(struct hits *hits, json_t *object, size_t number, struct error *err)
 {
     const char *old = json_string_value(json_object_get(object, "old"));
     struct entry entry;
@@ -208,10 +204,10 @@ static int give(struct hits *hits, const struct entry *old, struct hit_row *row,
     return -1;
 }
 
-int hits_read_key(struct entry *out, const void *key, size_t length, struct error *err)
+int hits_read_key(struct entry *out, const struct hit_place *at, struct error *err)
 {
     static const unsigned char empty[] = {ENTRY_REJECT, ENTRY_DEFAULT, 0, 0, 0};
-    return record_decode(out, key, length, empty, sizeof empty, err);
+    return record_decode(out, at->key, at->length, empty, sizeof empty, err);
 }
 
 /* The rows of this host, with what others have of the same entry. */
@@ -232,7 +228,7 @@ static int go_through_file(struct hits *hits, struct hit_walk *walk, hits_use *e
     while (rc == 0 && (more = hit_walk_next(walk, err)) != 0) {
         if (more > 0 && (walk->at.length < length || memcmp(walk->at.key, key, length) != 0))
             break;
-        rc = more < 0 ? -1 : hits_read_key(&old, walk->at.key, walk->at.length, err);
+        rc = more < 0 ? -1 : hits_read_key(&old, &walk->at, err);
         if (rc == 0) {
             hits_add_others(hits, &old, &walk->row);
             rc = give(hits, &old, &walk->row, each, err);

@@ -29,7 +29,7 @@ static struct pairs both[2];
 static struct {
     pthread_mutex_t lock;
     struct pairs *filled;
-    uint64_t lost, lost_ever; /* not noted yet, and since the start */
+    uint64_t lost, noted; /* mails, since the start; noted: in hits/ */
     uint64_t key[2];
     atomic_bool enabled;
     int filling;
@@ -118,10 +118,7 @@ void hits_queue_add(const struct answer *answer, const char *sender, size_t leng
     size_t place = siphash(queue.key, text, hit.key_length + hit.domain_length);
 
     pthread_mutex_lock(&queue.lock);
-    if (!put(queue.filled, &hit, place)) {
-        queue.lost++;
-        queue.lost_ever++;
-    }
+    queue.lost += !put(queue.filled, &hit, place);
     bool is_filling = is_news(queue.filled);
     pthread_mutex_unlock(&queue.lock);
     if (is_filling)
@@ -140,7 +137,7 @@ const struct hit *hits_queue_take(size_t *count, uint64_t *lost)
     pthread_mutex_lock(&queue.lock);
     struct pairs *taken = queue.filled;
     queue.filled = next;
-    *lost = queue.lost;
+    *lost = queue.lost - queue.noted;
     pthread_mutex_unlock(&queue.lock);
     *count = taken->count;
     return taken->hits;
@@ -150,21 +147,20 @@ void hits_queue_lose(uint64_t mails)
 {
     pthread_mutex_lock(&queue.lock);
     queue.lost += mails;
-    queue.lost_ever += mails;
     pthread_mutex_unlock(&queue.lock);
 }
 
 void hits_queue_noted(uint64_t lost)
 {
     pthread_mutex_lock(&queue.lock);
-    queue.lost -= lost;
+    queue.noted += lost;
     pthread_mutex_unlock(&queue.lock);
 }
 
 uint64_t hits_queue_lost(void)
 {
     pthread_mutex_lock(&queue.lock);
-    uint64_t lost = queue.lost_ever;
+    uint64_t lost = queue.lost;
     pthread_mutex_unlock(&queue.lock);
     return lost;
 }

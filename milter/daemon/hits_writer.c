@@ -12,8 +12,8 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-#define QUIET_SECONDS 3600
-#define STOP_MS       2000
+#define QUIET_MS 3600000
+#define STOP_MS  2000
 
 enum { STOP, FILLING }; /* of writer.events */
 
@@ -24,7 +24,7 @@ static struct {
     int64_t due_ms;          /* when the next flush is due, on the monotonic clock */
     char paused[PATH_MAX];   /* the table whose hits/ says that nothing is counted; "": none */
     uint64_t told;           /* mails lost that a line has told of */
-    time_t said;             /* on the monotonic clock; 0: never */
+    int64_t quiet_ms;        /* no line before this, on the monotonic clock */
     struct pollfd events[2]; /* eventfd(2): a flush is due before its time */
     int stopped;             /* one more */
 } writer = {.events = {{.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}}, .stopped = -1};
@@ -41,11 +41,6 @@ static int64_t milliseconds(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static time_t seconds(void)
-{
-    return milliseconds() / 1000 + 1;
-}
-
 /* Waits for so long at most. Whether a flush is due: its time has come, many answers wait, or the daemon stops. */
 static bool is_due(int64_t wait_ms)
 {
@@ -54,12 +49,12 @@ static bool is_due(int64_t wait_ms)
 
 static void say(const struct error *err)
 {
-    if (writer.said != 0 && seconds() - writer.said < QUIET_SECONDS)
+    if (milliseconds() < writer.quiet_ms)
         return;
     uint64_t lost = hits_queue_lost();
     log_line(LOG_ERR, "hits: %s; mails that were answered and not counted: %" PRIu64, err->text,
              lost - writer.told);
-    writer.said = seconds();
+    writer.quiet_ms = milliseconds() + QUIET_MS;
     writer.told = lost;
 }
 

@@ -75,12 +75,12 @@ static int put_state(struct hit_file *file)
 static int open_databases(struct hit_file *file, unsigned flags)
 {
     unsigned more = (flags & MDB_RDONLY) == 0 ? MDB_CREATE : 0;
-    int rc = mdb_dbi_open(file->txn, "rows", more, &file->rows);
-    if (rc == 0)
-        rc = mdb_dbi_open(file->txn, "today", more, &file->today);
-    if (rc == 0)
-        rc = mdb_dbi_open(file->txn, "seen", more, &file->seen);
-    return rc == 0 ? mdb_dbi_open(file->txn, "meta", more, &file->meta) : rc;
+    static const char *const names[DATABASES] = {"rows", "today", "seen", "meta"};
+    MDB_dbi *const handles[DATABASES] = {&file->rows, &file->today, &file->seen, &file->meta};
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < DATABASES; i++)
+        rc = mdb_dbi_open(file->txn, names[i], more, handles[i]);
+    return rc;
 }
 
 static int transact(struct hit_file *file, unsigned flags,

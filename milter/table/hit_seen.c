@@ -9,6 +9,7 @@
  * A filter is an array of chunks, which fill one page of LMDB's each. A hash belongs to one chunk, and to some bits in it. */
 #include "table/hit_internal.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define FILTERS     3
@@ -133,14 +134,6 @@ static int fill(struct hit_file *file, struct filling *filling, uint64_t hash)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static uint64_t hash_at(const MDB_val *key)
-{
-    uint64_t hash = 0;
-    for (size_t i = 0; i < key->mv_size && i < 8; i++)
-        hash = hash << 8 | ((const unsigned char *)key->mv_data)[i];
-    return hash;
-}
-
 static int fill_all(struct hit_file *file)
 {
     struct filling filling = {.begun = false};
@@ -149,9 +142,12 @@ static int fill_all(struct hit_file *file)
     int rc = mdb_cursor_open(file->txn, file->today, &cursor);
     if (rc != 0)
         return rc;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0 &&
-           (rc = fill(file, &filling, hash_at(&key))) == 0)
-        continue;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        uint64_t hash = 0; /* big-endian, so that keys are in its order */
+        memcpy(&hash, key.mv_data, key.mv_size < sizeof hash ? key.mv_size : sizeof hash);
+        if ((rc = fill(file, &filling, be64toh(hash))) != 0)
+            break;
+    }
     mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND ? put_chunk(file, &filling) : rc;
 }
@@ -205,10 +201,8 @@ int hit_seen_begin_day(struct hit_file *file, uint32_t day)
 
 static int note_today(struct hit_file *file, uint64_t hash, bool *is_there)
 {
-    unsigned char octets[8];
-    MDB_val key = {sizeof octets, octets}, value = {0, NULL};
-    for (int i = 0; i < 8; i++)
-        octets[i] = (unsigned char)(hash >> (56 - 8 * i) & 0xff);
+    uint64_t name = htobe64(hash);
+    MDB_val key = {sizeof name, &name}, value = {0, NULL};
     int rc = mdb_get(file->txn, file->today, &key, &value);
     *is_there = rc == 0;
     if (rc != MDB_NOTFOUND || file->state.today_pairs >= file->state.chunks * TODAY_RATIO)
