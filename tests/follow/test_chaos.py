@@ -184,6 +184,34 @@ class MailGoesOn(FollowCase):
             host.until_same(store)
             self.assertNotIn("later1@old.example", host.has())
 
+    def test_a_store_that_is_an_empty_one(self):
+        """Somebody made the database anew, and has not loaded it yet: all is held until it is loaded, or accepted."""
+        folder = self.enter(place.folder())
+        store = self.enter(Store(folder / "one"))
+        store.put(al="al@new.example", bo="bo@new.example")
+        host, port = self.server(store)
+        rows = store.entries()
+        with Sender(port, self.ANSWERS) as sender:
+            for way in ("loaded", "accepted"):
+                with Store(folder / way) as empty:
+                    empty.stop()
+                    store.stop()
+                    shutil.rmtree(store.data)
+                    subprocess.run(["cp", "-a", empty.data, store.data], check=True)
+                    store.start()
+                host.until_state("held")
+                sender.goes_on()
+                self.assertEqual(host.has(), rows)
+                if way == "loaded":
+                    store.put(al="al@new.example", bo="bo@new.example", cy="cy@new.example")
+                    host.until_same(store)
+                    host.until_state("in step")
+                    rows = store.entries()
+        host.movedctl("follow", "--accept")
+        place.until(lambda: host.has() == {}, "what was accepted is in force", lambda: str(host.status()))
+        store.put(al="al@new.example")
+        host.until_same(store)
+
     def test_a_host_that_was_never_synced(self):
         """451, and not 'has not moved'; then it answers."""
         here = self.enter(place.folder())
