@@ -246,6 +246,7 @@ int follow_once(const struct follow *follow, bool compare, bool accepts, struct 
     enum step_result result;
     if (begin(&session, follow, err) != 0)
         return -1;
+    session.state.reason[0] = '\0'; /* whoever runs a command is told each time */
     do {
         result = step_take(&session.step, compare, accepts, err);
         if (result == STEP_FAILED)

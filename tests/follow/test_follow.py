@@ -112,6 +112,7 @@ class Guard(FollowCase):
     def once(self, status, *args):
         done = self.mx.ctl("follow", *(args or ("--once",)))
         self.assertEqual(done.returncode, status, done.stderr)
+        self.assertEqual("held: " in done.stderr, status == 65, done.stderr)
 
     def test_what_the_store_has_lost_is_held_until_it_is_back(self):
         for statement in ("TRUNCATE moved", "DELETE FROM moved", "DELETE FROM moved WHERE old_address > 'u2'"):
