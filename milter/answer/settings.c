@@ -131,28 +131,12 @@ static int check_trusted(struct settings *s, struct error *err)
     return 0;
 }
 
-/* Makes *text, a domain, its A-labels in lower case. */
-static int make_domain(char **text, const char *key, struct error *err)
-{
-    char domain[ADDRESS_DOMAIN_MAX + 1], *copy;
-    if (address_domain_parse(domain, *text, strlen(*text), err) != 0) {
-        if (err != NULL)
-            err->status = EX_CONFIG;
-        return error_at(err, key, 0);
-    }
-    if ((copy = strdup(domain)) == NULL)
-        return error_no_memory(err);
-    free(*text);
-    *text = copy;
-    return 0;
-}
-
 static int check_trusted_domains(struct settings *s, struct error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < s->trusted_domains.count; i++)
-        rc = make_domain(&s->trusted_domains.items[i], "disclosure.trusted_domains", err);
-    return rc;
+        rc = texts_make_domain(&s->trusted_domains.items[i], false, err);
+    return rc == 0 ? 0 : error_at(err, "disclosure.trusted_domains", 0);
 }
 
 static int least(int a, int b)
@@ -199,9 +183,8 @@ static int check_addresses(struct settings *s, struct error *err)
                              "addresses.delimiters: '%s' has a character that cannot start an "
                              "extension: write some of +-_=#",
                              s->delimiters);
-    if (*s->local_domain != '\0' &&
-        make_domain(&s->local_domain, "addresses.local_domain", err) != 0)
-        return -1;
+    if (*s->local_domain != '\0' && texts_make_domain(&s->local_domain, false, err) != 0)
+        return error_at(err, "addresses.local_domain", 0);
     s->addresses = (struct address_rules){
         .fold_case = s->fold_case,
         .delimiters = s->delimiters,

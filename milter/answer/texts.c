@@ -78,29 +78,28 @@ static int check_text(struct texts *texts, enum text_kind kind, const char *grou
     return 0;
 }
 
-/* Makes the domain what texts_find looks for; a dot in front is kept. */
-static int check_domain(struct domain_texts *item, struct error *err)
+int texts_make_domain(char **text, bool may_have_dot, struct error *err)
 {
-    char domain[ADDRESS_DOMAIN_MAX + 1], *copy;
-    size_t dot = item->domain[0] == '.';
-
-    if (item->domain[0] == '\0')
-        return error_set(err, EX_CONFIG,
-                         "a group without a domain: write domain = \"old.example\";");
-    if (address_domain_parse(domain, item->domain + dot, strlen(item->domain + dot), err) != 0) {
-        err->status = EX_CONFIG;
+    char domain[ADDRESS_DOMAIN_MAX + 1], *made;
+    size_t dot = may_have_dot && **text == '.';
+    if (address_domain_parse(domain, *text + dot, strlen(*text + dot), err) != 0) {
+        if (err != NULL)
+            err->status = EX_CONFIG;
         return -1;
     }
-    if (asprintf(&copy, "%s%s", dot == 1 ? "." : "", domain) < 0)
+    if (asprintf(&made, "%s%s", dot == 1 ? "." : "", domain) < 0)
         return error_no_memory(err);
-    free(item->domain);
-    item->domain = copy;
+    free(*text);
+    *text = made;
     return 0;
 }
 
 static int check_item(struct domain_texts *item, const struct texts *general, struct error *err)
 {
-    if (check_domain(item, err) != 0)
+    if (item->domain[0] == '\0')
+        return error_set(err, EX_CONFIG,
+                         "a group without a domain: write domain = \"old.example\";");
+    if (texts_make_domain(&item->domain, true, err) != 0)
         return -1;
     for (int i = 0; i < TEXTS; i++) {
         if (item->texts.of[i] == NULL && (item->texts.of[i] = strdup(general->of[i])) == NULL)

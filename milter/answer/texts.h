@@ -54,4 +54,8 @@ const struct texts *texts_find(const struct texts *texts, const struct conf_grou
 void texts_warn(const struct texts *texts, const struct conf_groups *by_domain,
                 void (*say)(const char *line, void *data), void *data);
 
+/* Makes *text, a domain on the heap, its A-labels in lower case; a dot in front of it, if it may have one, is kept. Returns 0, or -1
+ * with err (EX_CONFIG). */
+int texts_make_domain(char **text, bool may_have_dot, struct error *err);
+
 #endif
