@@ -3,14 +3,11 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <string.h>
-#include <unistd.h>
-
-#ifdef __linux__
-#include <linux/capability.h>
 #include <sys/syscall.h>
-#endif
+#include <unistd.h>
 
 int privileges_find(struct owner *out, const char *user, struct error *err)
 {
@@ -30,13 +27,9 @@ int privileges_find(struct owner *out, const char *user, struct error *err)
  * (capabilities(7)). */
 static int drop_capabilities(void)
 {
-#ifdef __linux__
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
     return (int)syscall(SYS_capset, &header, none);
-#else
-    return 0;
-#endif
 }
 
 static int cannot_become(const struct owner *owner, struct error *err)

@@ -236,10 +236,8 @@ int service_start(struct settings *settings, struct error *err)
     pthread_t thread;
 
     pthread_rwlockattr_init(&attributes);
-#ifdef __GLIBC__
     /* A steady stream of questions must not keep a reload waiting. */
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
     pthread_rwlock_init(&service.lock, &attributes);
     pthread_rwlockattr_destroy(&attributes);
 
