@@ -6,30 +6,23 @@
 #include <time.h>
 #include <unistd.h>
 
-struct lint_walk {
-    struct lint *lint;
-    struct table *table;
-};
-
 static int walk_one(const struct entry *entry, void *data, struct error *err)
 {
-    struct lint_walk *walk = data;
-    struct lint *lint = walk->lint;
-    lint->view = table_view_open(walk->table, err);
+    struct lint *lint = data;
+    lint->view = table_view_open(lint->table, err);
     int rc = lint->view == NULL ? -1 : lint_entry(lint, entry, err);
     table_view_close(lint->view);
     progress_step(&lint->report.progress);
     return rc;
 }
 
-static int walk_all(struct lint *lint, struct table *table, struct error *err)
+static int walk_all(struct lint *lint, struct error *err)
 {
-    struct lint_walk walk = {.lint = lint, .table = table};
     size_t all;
-    if (table_count(table, &all, err) != 0)
+    if (table_count(lint->table, &all, err) != 0)
         return -1;
     progress_begin(&lint->report.progress, "looking", all);
-    int rc = ctl_each(table, NULL, walk_one, &walk, err);
+    int rc = ctl_each(lint->table, NULL, walk_one, lint, err);
     progress_clear(&lint->report.progress);
     return rc;
 }
@@ -56,7 +49,7 @@ static void open_hits(struct lint *lint, const char *table)
 
 static int lint_table(struct ctl *ctl, char **args, struct error *err)
 {
-    struct lint lint = {.settings = ctl->settings, .now = time(NULL)};
+    struct lint lint = {.settings = ctl->settings, .table = ctl->table, .now = time(NULL)};
 
     (void)args;
     if (ctl->options.resolver != NULL && !ctl->options.dns)
@@ -69,7 +62,7 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
         return error_at(err, err->status == EX_USAGE ? "--resolver" : "--dns", 0);
     open_hits(&lint, ctl->path);
     list_begin(&lint.report.list, ctl->options.json);
-    int rc = walk_all(&lint, ctl->table, err);
+    int rc = walk_all(&lint, err);
     if (rc == 0 && lint.domains != NULL && lint_domains_check(lint.domains, &lint.report, err) != 0)
         rc = error_at(err, "--dns", 0);
     if (rc == 0 && lint.mta != NULL)

@@ -66,6 +66,7 @@ struct lint_domains;
 
 struct lint {
     const struct settings *settings;
+    struct table *table;
     struct table_view *view; /* to look things up in */
     int64_t now;
     struct lint_report report;
