@@ -15,7 +15,7 @@ import subprocess
 from lib import place
 
 
-def _run(log, *command, **how):
+def run(log, *command, **how):
     with open(log, "ab") as out:
         if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **how).returncode != 0:
             raise AssertionError(f"{' '.join(map(str, command))}: {pathlib.Path(log).read_text(errors='replace')[-3000:]}")
@@ -33,7 +33,7 @@ def _source():
 
 
 @contextlib.contextmanager
-def _once(name):
+def once(name):
     """The folder called name, and whether it has been filled by now, by this process or by another."""
     folder = pathlib.Path(os.environ.get("top_builddir", place.SOURCE), "packages", _source(), name).resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,10 +49,10 @@ def _once(name):
 
 def dist():
     """The tarball of a release."""
-    with _once("dist") as (made, is_made):
+    with once("dist") as (made, is_made):
         if not is_made:
-            _run(made / "log", place.SOURCE / "configure", "-q", cwd=made)
-            _run(made / "log", "make", "-s", "dist", cwd=made)
+            run(made / "log", place.SOURCE / "configure", "-q", cwd=made)
+            run(made / "log", "make", "-s", "dist", cwd=made)
         return next(made.glob("milter-moved-*.tar.xz"))
 
 
@@ -62,17 +62,17 @@ def build(folder, zone="UTC"):
         place.lacking("debhelper and dpkg-dev are needed")
     name, version = dist().name.removesuffix(".tar.xz").rsplit("-", 1)
     shutil.copy(dist(), folder / f"{name}_{version}.orig.tar.xz")
-    _run(folder / "log", "tar", "xf", dist(), cwd=folder)
+    run(folder / "log", "tar", "xf", dist(), cwd=folder)
     source = folder / f"{name}-{version}"
     shutil.copytree(source / "contrib/debian", source / "debian")
-    _run(folder / "log", "dpkg-buildpackage", "-us", "-uc", "-F", cwd=source,
+    run(folder / "log", "dpkg-buildpackage", "-us", "-uc", "-F", cwd=source,
          env={**os.environ, "TZ": zone, "DEB_BUILD_OPTIONS": f"nocheck parallel={os.cpu_count()}"})
     return next(folder.glob("milter-moved_*.deb"))
 
 
 def rpm():
     """The path of the rpm."""
-    with _once("rpm") as (folder, is_made):
+    with once("rpm") as (folder, is_made):
         return next(folder.glob("RPMS/*/milter-moved-*.rpm")) if is_made else _build_rpm(folder)
 
 
@@ -80,15 +80,15 @@ def _build_rpm(folder):
     """Its package list is that of Red Hat's, so nothing is asked about it here."""
     if shutil.which("rpmbuild") is None:
         place.lacking("rpmbuild is needed: install the package rpm")
-    _run(folder / "log", "tar", "xf", dist(), "--strip-components=2", "--wildcards", "*/contrib/milter-moved.spec", cwd=folder)
-    _run(folder / "log", "rpmbuild", "-bb", "--nodeps", "--nocheck", "--define", f"_topdir {folder}",
+    run(folder / "log", "tar", "xf", dist(), "--strip-components=2", "--wildcards", "*/contrib/milter-moved.spec", cwd=folder)
+    run(folder / "log", "rpmbuild", "-bb", "--nodeps", "--nocheck", "--define", f"_topdir {folder}",
          "--define", f"_sourcedir {dist().parent}", "--define", "debug_package %{nil}", folder / "milter-moved.spec")
     return next(folder.glob("RPMS/*/milter-moved-*.rpm"))
 
 
 def package():
     """The path of the binary package."""
-    with _once("package") as (folder, is_made):
+    with once("package") as (folder, is_made):
         return next(folder.glob("milter-moved_*.deb")) if is_made else build(folder)
 
 

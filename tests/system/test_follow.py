@@ -16,6 +16,8 @@ UNIT = "milter-moved-follow.service"
 
 
 class Follow(unittest.TestCase):
+    early = True
+
     def sql(self, text):
         return self.machine.run("su", "postgres", "-c", f'psql -qAtX -v ON_ERROR_STOP=1 -c "{text}"').stdout
 

@@ -1,27 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a postmaster has: milter-moved as 'make install' puts it, systemd, and the mail server's own Debian package."""
 
-import os
-import pathlib
-import subprocess
 import unittest
 
-from lib import place
+from lib import package, place
 from lib.machine import LIBRARIES, Machine, root
-
-
-def build(folder):
-    """What 'make install' puts below folder/staged, with the units."""
-    source, made, staged = place.SOURCE, folder / "build", folder / "staged"
-    made.mkdir()
-    log = folder / "build.log"
-    with open(log, "wb") as out:
-        for command in ([source / "configure", "--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var",
-                         "--with-systemdsystemunitdir=/usr/lib/systemd/system", "CFLAGS=-O0"],  # half the time of the test
-                        ["make", f"-j{os.cpu_count()}"], ["make", "install", f"DESTDIR={staged}"]):
-            if subprocess.run(command, cwd=made, stdout=out, stderr=out).returncode != 0:
-                raise AssertionError(f"{command[0]}: {log.read_text()[-3000:]}")
-    return staged
+from lib.readme import built
 
 
 class Installed(unittest.TestCase):
@@ -30,9 +14,7 @@ class Installed(unittest.TestCase):
         lower = root("postfix", *LIBRARIES)
         folder = cls.enterClassContext(place.folder())
         cls.machine = Machine(lower, folder / "machine")
-        staged = build(folder)
-        (folder / "machine/upper").mkdir(parents=True)
-        subprocess.run(["cp", "-a", f"{staged}/.", folder / "machine/upper/"], check=True)
+        package.run(folder / "log", "make", "install", f"DESTDIR={folder / 'machine/upper'}", cwd=built())
         cls.enterClassContext(cls.machine)
         machine = cls.machine
         machine.run("systemctl", "daemon-reload")
@@ -123,6 +105,14 @@ class Installed(unittest.TestCase):
         sooner.write_text("[Timer]\nOnActiveSec=0\n")  # not a minute after the boot
         self.machine.shell("systemctl daemon-reload; systemctl start milter-moved-metrics.timer")
         place.until(written.exists, "the timer starts it")
+        self.machine.run("systemctl", "stop", "milter-moved-metrics.timer")
+
+        # A daemon that is down is a metric, and no failed unit each minute.
+        self.addCleanup(self.machine.run, "systemctl", "start", "milter-moved.socket", "milter-moved")
+        self.machine.run("systemctl", "stop", "milter-moved.socket", "milter-moved")
+        self.machine.run("systemctl", "start", "milter-moved-metrics.service")
+        self.assertIn("\nmilter_moved_up 0\n", written.read_text())
+        self.assertNotIn("Failed", self.machine.journal("milter-moved-metrics"))
 
     def test_doctor_is_content(self):
         done = self.machine.run("movedctl", "doctor", check=False)

@@ -63,9 +63,8 @@ class Walk(unittest.TestCase):
         self.check(f"^{MOVED}$", "attached")
         self.machine.run("movedctl", "doctor")
 
-    def under_load(self, *steps, straddling=0):
-        """While senders come and go each recipient gets what it should, and nobody is told to come again; but for so many sessions
-        whose milter is one daemon and whose map another, which knows of no session (milter-moved(8), The lookup socket)."""
+    def under_load(self, *steps):
+        """While senders come and go each recipient gets what it should, and nobody is told to come again."""
         def session():
             with self.machine.talk() as talk:
                 talk.mail()
@@ -75,9 +74,7 @@ class Walk(unittest.TestCase):
             for step in steps:
                 step()
                 load.goes_on()
-        straddled = [said for said in load.said if said[0].startswith("451 4.3.0 ")]
-        self.assertLessEqual(sum(load.said[said] for said in straddled), straddling, dict(load.said))
-        for said in set(load.said) - set(straddled):
+        for said in load.said:
             self.assertEqual(len(said), 3, said)
             self.assertEqual(said[0], MOVED, dict(load.said))
             self.assertRegex(said[1], self.here)
@@ -108,7 +105,7 @@ class Walk(unittest.TestCase):
 
 
 class OnPostfix(Walk):
-    server, packages = "postfix", ("postfix", "rpm", "swaks")
+    server, packages = "postfix", ("postfix", "rpm", "swaks", "autopkgtest", "dpkg-dev")
     files = ("/etc/postfix/main.cf", "/etc/postfix/master.cf")
 
     def test_from_installation_to_purge(self):
@@ -116,6 +113,7 @@ class OnPostfix(Walk):
 
     def prepare(self):
         """Postfix waits a second with each new message once a hundred have come in and none was delivered, as under our load."""
+        place.until(self.machine.serves, "Postfix runs")
         self.machine.shell("postconf -e in_flow_delay=0s; postfix reload")
 
     def steps(self):
@@ -131,10 +129,11 @@ class OnPostfix(Walk):
         self.remove_and_purge()
 
     def passes_its_own_test(self):
-        """As autopkgtest runs it: as root, in a testbed that has what debian/tests/control names, with this package installed."""
-        self.install(package())
-        shutil.copy(place.SOURCE / "contrib/debian/tests/answers", self.machine.path("/root/answers"))
-        self.machine.run("/root/answers")
+        """With autopkgtest. The machine is what the test's restrictions ask for, though this server of testbeds cannot know."""
+        shutil.copy(package(), self.machine.path("/root/milter-moved.deb"))
+        shutil.copytree(place.SOURCE / "contrib/debian", self.machine.path("/root/source/debian"))
+        self.machine.run("autopkgtest", "--ignore-restrictions=isolation-container,breaks-testbed", "--no-built-binaries",
+                         "/root/milter-moved.deb", "/root/source/", "--", "null")
         self.machine.run("movedctl", "del", "gone@mx.old.example")
 
     def is_not_edited(self):
@@ -188,10 +187,9 @@ class OnPostfix(Walk):
 
 
 class FromBefore(Walk):
-    """A version that held its sockets itself is replaced by one whose sockets systemd holds. While three daemons follow each
-    other, for about half a second, a session may straddle two of them; Postfix's in_flow_delay keeps the load at three a second."""
+    """A version that held its sockets itself is replaced by one whose sockets systemd holds."""
 
-    server, packages, files = OnPostfix.server, OnPostfix.packages, OnPostfix.files
+    server, packages, files, prepare = OnPostfix.server, OnPostfix.packages, OnPostfix.files, OnPostfix.prepare
     SOCKETS = "/var/spool/postfix/milter-moved"
 
     def test_nothing_is_asked_and_no_mail_is_deferred(self):
@@ -216,7 +214,7 @@ class FromBefore(Walk):
 
     def steps(self):
         self.attach()
-        self.under_load(lambda: self.install(package()), straddling=3)
+        self.under_load(lambda: self.install(package()))
         self.under_load(self.restart, self.upgrade)
         self.assertTrue(self.machine.is_active("milter-moved.socket"))
         self.assertEqual(sorted(path.name for path in self.machine.path(self.SOCKETS).iterdir()), ["lookup.sock", "milter.sock"])

@@ -2,15 +2,15 @@
 """README is run: each of its blocks, pasted line by line into a machine with systemd and the mail server's own package."""
 
 import contextlib
-import functools
 import os
 import re
 import smtplib
 import subprocess
 import unittest
 
-from lib import place
+from lib import package, place
 from lib.machine import LIBRARIES, Machine, root
+from lib.readme import blocks, built
 
 # What each block of a chapter is. A new block has to be named here, and so to be run.
 BLOCKS = {
@@ -27,42 +27,6 @@ BLOCKS = {
     "Without systemd": ["machine"],
 }
 MOVED, GONE = "551 5.1.6 User not local; please try <{}>", "550 5.1.6 User not local; no forwarding address"
-
-
-def blocks():
-    """Chapter -> its blocks, as they are pasted."""
-    found, chapter, lines = {"": []}, "", (place.SOURCE / "README").read_text().split("\n")
-    for number, line in enumerate(lines):
-        if number > 0 and re.fullmatch("-+", line):
-            chapter = lines[number - 1]
-            found[chapter] = []
-        elif line.startswith("    ") and not line[4:5].isspace() and lines[number - 1] == "":
-            end = number
-            while lines[end].startswith("    "):
-                end += 1
-            found[chapter].append("".join(part[4:] + "\n" for part in lines[number:end]))
-    return found
-
-
-def run_here(script, folder, **environment):
-    done = subprocess.run(["sh", "-ec", script], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                          env={**os.environ, "MAKEFLAGS": f"-j{os.cpu_count()}", **environment})
-    if done.returncode != 0:
-        raise AssertionError(f"{script}: {done.stdout[-3000:]}")
-
-
-@functools.lru_cache(maxsize=None)
-def built():
-    """A copy of the source, in which the block that builds it was run, once for all walks; its last line waits for the machine."""
-    folder = place.folder()
-    source = folder.__enter__()
-    unittest.addModuleCleanup(folder.__exit__, None, None, None)
-    run_here('tar --exclude=./.git --exclude="*.o" -cf - . | tar -C "$SOURCE" -xf -', place.SOURCE, SOURCE=str(source))
-    script, last = blocks()["Install"][0].rstrip("\n").rsplit("\n", 1)
-    if last != "make install":
-        raise AssertionError(f"the last line of the block that builds is '{last}'")
-    run_here(script, source)
-    return source
 
 
 class Blocks(unittest.TestCase):
@@ -99,7 +63,7 @@ class Walk(unittest.TestCase):
 
     def make(self, script):
         """Runs on this host, which has a compiler; what is installed goes into the machine."""
-        run_here(script, built(), DESTDIR=f"/proc/{self.machine.pid}/root")
+        package.run(self.folder / "log", "sh", "-ec", script, cwd=built(), env={**os.environ, "DESTDIR": f"/proc/{self.machine.pid}/root"})
 
     def paste(self, chapter, number=0):
         """The block's lines, typed on a terminal as root; a question is answered with yes."""
@@ -140,6 +104,7 @@ class OnPostfix(Walk):
         self.walk()
 
     def prepare(self):
+        place.until(self.machine.serves, "Postfix runs")
         self.machine.run("postconf", "-e", "mydestination=old.example, retired.example, localhost")
         self.machine.run("postfix", "reload")
 

@@ -55,6 +55,8 @@ movedctl attach --dry-run postfix | grep -c moved_milter
 
 
 class Trixie(unittest.TestCase):
+    early = True
+
     def test_it_builds_passes_and_answers(self):
         lower = root(*PACKAGES, suite="trixie")
         with place.folder() as folder:
