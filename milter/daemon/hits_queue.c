@@ -4,6 +4,7 @@
 #include "base/siphash.h"
 #include "table/record.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #define TEXT_MAX   (PAIRS_MAX * 96)
 #define PLACES     (2 * PAIRS_MAX)
 #define DOMAIN_MAX 255
+
+static_assert(PAIRS_MAX < UINT16_MAX, "struct pairs numbers them so");
 
 /* One is filled while the other is written. */
 struct pairs {

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define QUIET_MS 3600000
@@ -160,6 +161,11 @@ struct flush {
 static void *write_alone(void *data)
 {
     struct flush *flush = data;
+#ifdef __linux__
+    /* Where very many wait, mail goes first. On Linux this is the priority of the thread alone (setpriority(2)). */
+    if (writer.events[FILLING].revents != 0 && writer.events[STOP].revents == 0)
+        (void)setpriority(PRIO_PROCESS, 0, 19);
+#endif
     flush->rc = flush->hits->enabled ? write_hits(&flush->file, flush->hits, &flush->err)
                                      : pause_writing(&flush->file, flush->hits, &flush->err);
     return NULL;
