@@ -243,7 +243,8 @@ static bool misses_lookup(const struct subject *subject)
 
 static bool relays_for_us(const struct subject *subject)
 {
-    return subject->asked->invented && is_unserved(subject) && asked_class(subject->asked) == 2;
+    return subject->view != NULL && subject->asked->invented && asked_class(subject->asked) == 2 &&
+           subject->domain->kind != SENDMAIL_SERVED;
 }
 
 static bool lacks_mailbox(const struct subject *subject)

@@ -158,7 +158,7 @@ static int ask_rules(const struct sendmail_view *view, struct evidence *evidence
         rc = sendmail_ask(denied, SENDMAIL_DENIES, view->path, "check_rcpt",
                           listed ? "" : "movedctl-doctor@", names, count, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        domains[i]->kind = denied[i] ? SENDMAIL_DENIED : SENDMAIL_SERVED;
+        domains[i]->kind = denied[i] ? SENDMAIL_DENIED : listed ? SENDMAIL_LISTED : SENDMAIL_SERVED;
     free(names);
     free(domains);
     free(denied);

@@ -19,7 +19,11 @@ struct sendmail_view {
 };
 
 /* The kind of a domain. */
-enum { SENDMAIL_SERVED, SENDMAIL_DENIED /* Sendmail relays no stranger's mail to it */ };
+enum {
+    SENDMAIL_SERVED,
+    SENDMAIL_DENIED, /* Sendmail relays no stranger's mail to it */
+    SENDMAIL_LISTED, /* nor to this one, but to its entries */
+};
 
 /* As struct specialist has them: their view is a struct sendmail_view. */
 void *sendmail_look(const struct evidence *evidence, struct error *err);

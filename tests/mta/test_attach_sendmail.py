@@ -602,8 +602,10 @@ class OddSendmail(Case):
         self.refuses("already has a map called reply")
 
     def test_a_warning_of_m4_is_shown_once_and_stops_nothing(self):
-        self.start("FEATURE(`blacklist_recipients')dnl\n")
-        self.assertEqual(self.attached().count("FEATURE(blacklist_recipients) is deprecated"), 1)
+        self.start("FEATURE(`blacklist_recipients')dnl\nFEATURE(`relay_mail_from')dnl\n")
+        said = self.attached()
+        self.assertEqual(said.count("FEATURE(blacklist_recipients) is deprecated"), 1)
+        self.assertIn("warning: m4: relay.  Use SMTP AUTH", said)
         self.detach()
         self.sendmail.mc.write_text(self.sendmail.mc.read_text() + "FEATURE(`smrsh')dnl\n")
         self.refuses("*** ERROR: FEATURE() should be before MAILER()")

@@ -785,7 +785,9 @@ class OneSendmail(Doctor):
         self.assertTrue(report["got"]["gone@retired.example"]["well"])  # we may relay
         self.assertIn("retired.example", report["of"]["unserved"]["why"])
         self.attach("--unserved")
-        self.assertWell(self.doctor())
+        report = self.doctor()
+        self.assertWell(report)
+        self.assertExplains(report, "relays-for-us", INVENTED_AT.format("retired.example"))
 
     def test_a_new_address_that_sendmails_rules_cannot_write(self):
         self.start()

@@ -379,7 +379,7 @@ static int carry_out(struct postfix_attachment *a, bool detaches, const char *no
                                         .reloads = process_succeeds(status) ? reloads : NULL,
                                         .names_all_copies = detaches};
     int rc = attachment_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
-    if (rc == 0)
+    if (rc == 0 && aftermath.reloads != NULL)
         postfix_await_reload(&a->postfix, a->processes);
     return rc;
 }

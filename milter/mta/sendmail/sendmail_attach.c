@@ -276,6 +276,7 @@ static void say_all(const struct sendmail_attachment *a)
 {
     const struct mta_request *request = a->request;
     for (const char *line = a->source.warnings; *line != '\0'; line += *line == '\n') {
+        line += strspn(line, " \t");
         int length = (int)strcspn(line, "\n");
         if (length > 0)
             request->warn("m4: %.*s", length, line);
