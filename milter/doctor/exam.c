@@ -126,7 +126,8 @@ static void tell_commands(struct exam *exam)
     if (unit_can_follow())
         fact_set(&exam->facts, "run_follow", "$ systemctl enable --now " UNIT_FOLLOW);
     else
-        fact_set(&exam->facts, "run_follow", "As a service, movedctl-follow(8):\n$ %s follow", ctl);
+        fact_set(&exam->facts, "run_follow",
+                 "Run it as a service, movedctl-follow(8):\n$ %s follow", ctl);
     fact_set(&exam->facts, "attach", "%s attach%s %s", ctl, of_dir, mta);
     fact_set(&exam->facts, "attach_unserved", "%s attach%s --unserved %s", ctl, of_dir, mta);
     fact_set(&exam->facts, "attach_limits", "%s attach%s --raise-limits %s", ctl, of_dir, mta);

@@ -26,7 +26,7 @@ class DoctorFollow(FollowCase):
 
     def test_the_state_of_the_follower(self):
         host = self.host()
-        self.assertIn(f"movedctl follow makes it.\nAs a service, movedctl-follow(8):\n$ movedctl -c {host.conf} follow", self.findings(host)["table"]["mend"])
+        self.assertIn(f"movedctl follow makes it.\nRun it as a service, movedctl-follow(8):\n$ movedctl -c {host.conf} follow", self.findings(host)["table"]["mend"])
         self.store.put(**{f"u{i}": f"u{i}@new.example" for i in range(30)})
         self.mends(host, "follow", f"$ movedctl -c {host.conf} follow", host.follow)
         host.until_state("in step")

@@ -601,6 +601,19 @@ class OddSendmail(Case):
         self.start(tail="LOCAL_CONFIG\nKreply regex -a@MATCH ^x$\n")
         self.refuses("already has a map called reply")
 
+    def test_detach_names_all_that_it_leaves(self):
+        self.start()
+
+        def there():
+            return {path for folder in (self.sendmail.conf, self.daemon.folder) for path in folder.rglob("*")}
+        before = there()
+        self.attach("--observe")
+        said = self.detach()
+        left = there() - before
+        self.assertEqual([path for path in left if f"kept: {path}\n" not in said], [])
+        self.assertEqual(self.detach(), "Not attached: nothing to change.\n")
+        self.assertEqual(there() - before, left)
+
     def test_a_warning_of_m4_is_shown_once_and_stops_nothing(self):
         self.start("FEATURE(`blacklist_recipients')dnl\nFEATURE(`relay_mail_from')dnl\n")
         said = self.attached()
