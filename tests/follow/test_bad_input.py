@@ -2,6 +2,8 @@
 """What follow refuses: one line, its exit status, and the old answers go on."""
 
 import os
+import shutil
+import subprocess
 
 from lib import place
 from lib.follower import FollowCase, schema
@@ -94,6 +96,17 @@ class BadInput(FollowCase):
             self.check(78, f"source.passfile: {path}: others may read it: chmod 600 it", {"connect": connect, "passfile": path})
         self.check(78, f"source.passfile: {self.mx.folder}: not a file: write the path of one", {"connect": connect, "passfile": str(self.mx.folder)})
         self.check(78, f"{self.mx.conf}:15: source.passfile: 'pass' is no absolute path: write one", {"connect": connect, "passfile": "pass"})
+
+    def test_a_password_file_that_is_another_user_s(self):
+        if os.geteuid() != 0:
+            place.lacking("only root becomes another user")
+        path = self.passfile("*:*:*:*:right\n")
+        self.mx.configure(source={"connect": self.store.connect("wants_password"), "passfile": path})
+        program = shutil.copy(place.program("movedctl")[0], self.mx.folder)
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "-c", self.mx.conf, "follow", "--once"],
+                              capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr),
+                         (77, f"movedctl: source.passfile: {path}: Permission denied: make it a file of this user's\n"))
 
     def test_a_user_a_database_and_a_right(self):
         for status, line, connect in (
