@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
 
 #define PAIRS_MAX  32768 /* of an entry and a domain; of some 90 octets each */
@@ -22,7 +21,6 @@ static_assert(PAIRS_MAX < UINT16_MAX, "struct pairs numbers them so");
 struct pairs {
     struct hit hits[PAIRS_MAX]; /* count of them; they point into text */
     size_t count, used;
-    bool announced; /* that a quarter is taken */
     char text[TEXT_MAX];
     uint16_t places[PLACES]; /* by hash: the number of a hit plus 1; 0: free */
 };
@@ -35,19 +33,13 @@ static struct {
     uint64_t lost, noted; /* mails, since the start; noted: in hits/ */
     uint64_t key[2];
     atomic_bool enabled;
-    int filling;
-} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = &both[0], .filling = -1};
+} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = &both[0]};
 
 void hits_queue_enable(bool enabled)
 {
     if (queue.key[0] == 0)
         (void)!getrandom(queue.key, sizeof queue.key, 0);
     atomic_store(&queue.enabled, enabled);
-}
-
-void hits_queue_announce(int filling)
-{
-    queue.filling = filling;
 }
 
 static bool counts(const struct answer *answer)
@@ -86,14 +78,6 @@ static bool put(struct pairs *pairs, const struct hit *hit, size_t place)
     return true;
 }
 
-/* Whether a quarter is taken, and that was not said yet: a flush takes a moment. */
-static bool is_news(struct pairs *pairs)
-{
-    bool was_announced = pairs->announced;
-    pairs->announced = pairs->count >= PAIRS_MAX / 4 || pairs->used >= TEXT_MAX / 4;
-    return pairs->announced && !was_announced;
-}
-
 /* What follows the last '@'. */
 static size_t find_domain(const char **out, const char *sender, size_t length)
 {
@@ -122,10 +106,7 @@ void hits_queue_add(const struct answer *answer, const char *sender, size_t leng
 
     pthread_mutex_lock(&queue.lock);
     queue.lost += !put(queue.filled, &hit, place);
-    bool is_filling = is_news(queue.filled);
     pthread_mutex_unlock(&queue.lock);
-    if (is_filling)
-        (void)eventfd_write(queue.filling, 1);
 }
 
 const struct hit *hits_queue_take(size_t *count, uint64_t *lost)
@@ -135,7 +116,6 @@ const struct hit *hits_queue_take(size_t *count, uint64_t *lost)
     if (next->count > 0)
         memset(next->places, 0, sizeof next->places);
     next->count = next->used = 0;
-    next->announced = false;
 
     pthread_mutex_lock(&queue.lock);
     struct pairs *taken = queue.filled;

@@ -14,9 +14,6 @@
 /* Whether answers are taken; at first they are not. */
 void hits_queue_enable(bool enabled);
 
-/* An event is added to this eventfd(2), which does not block, when a quarter of the room is taken. */
-void hits_queue_announce(int filling);
-
 /* Adds an answer by an entry; any other answer is passed over, and one by a `stay`. The sender is the mailbox of MAIL, length
  * octets without brackets, as the client wrote it; length 0 for <>. */
 void hits_queue_add(const struct answer *answer, const char *sender, size_t length, int64_t now);

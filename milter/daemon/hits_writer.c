@@ -10,25 +10,22 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #define QUIET_MS 3600000
 #define STOP_MS  2000
 
-enum { STOP, FILLING }; /* of writer.events */
-
 static struct {
     uint32_t day;   /* that is noted in hits/; 0: none, or hits/ could not be written since */
     uint32_t swept; /* the day on which all rows were looked at */
-    struct hit_place place;  /* up to which they were, since then */
-    int64_t due_ms;          /* when the next flush is due, on the monotonic clock */
-    char paused[PATH_MAX];   /* the table whose hits/ says that nothing is counted; "": none */
-    uint64_t told;           /* mails lost that a line has told of */
-    int64_t quiet_ms;        /* no line before this, on the monotonic clock */
-    struct pollfd events[2]; /* eventfd(2): a flush is due before its time */
-    int stopped;             /* one more */
-} writer = {.events = {{.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}}, .stopped = -1};
+    struct hit_place place; /* up to which they were, since then */
+    int64_t due_ms;         /* when the next flush is due, on the monotonic clock */
+    char paused[PATH_MAX];  /* the table whose hits/ says that nothing is counted; "": none */
+    uint64_t told;          /* mails lost that a line has told of */
+    int64_t quiet_ms;       /* no line before this, on the monotonic clock */
+    struct pollfd stop;     /* eventfd(2) */
+    int stopped;            /* one more */
+} writer = {.stop = {.fd = -1, .events = POLLIN}, .stopped = -1};
 
 static uint32_t today(void)
 {
@@ -42,10 +39,10 @@ static int64_t milliseconds(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits for so long at most. Whether a flush is due: its time has come, many answers wait, or the daemon stops. */
+/* Waits for so long at most. Whether a flush is due: its time has come, or the daemon stops. */
 static bool is_due(int64_t wait_ms)
 {
-    return poll(writer.events, 2, (int)wait_ms) > 0 || milliseconds() >= writer.due_ms;
+    return poll(&writer.stop, 1, (int)wait_ms) > 0 || milliseconds() >= writer.due_ms;
 }
 
 static void say(const struct error *err)
@@ -161,11 +158,6 @@ struct flush {
 static void *write_alone(void *data)
 {
     struct flush *flush = data;
-#ifdef __linux__
-    /* Where very many wait, mail goes first. On Linux this is the priority of the thread alone (setpriority(2)). */
-    if (writer.events[FILLING].revents != 0 && writer.events[STOP].revents == 0)
-        (void)setpriority(PRIO_PROCESS, 0, 19);
-#endif
     flush->rc = flush->hits->enabled ? write_hits(&flush->file, flush->hits, &flush->err)
                                      : pause_writing(&flush->file, flush->hits, &flush->err);
     return NULL;
@@ -205,14 +197,12 @@ static void flush(const struct service_hits *hits)
 static void *run(void *unused)
 {
     struct service_hits hits = {.interval_s = 0}; /* the day of a start is noted at once */
-    eventfd_t count;
     bool ends = false;
     (void)unused;
     while (!ends) {
         int64_t left = writer.due_ms - milliseconds();
         (void)is_due(left > 0 ? left : 0);
-        ends = writer.events[STOP].revents != 0;
-        (void)eventfd_read(writer.events[FILLING].fd, &count);
+        ends = writer.stop.revents != 0;
         service_describe_hits(&hits);
         writer.due_ms = milliseconds() + hits.interval_s * 1000;
         hits_queue_enable(hits.enabled);
@@ -226,13 +216,11 @@ int hits_writer_start(struct error *err)
 {
     pthread_t thread;
     struct service_hits hits;
-    int stop = writer.events[STOP].fd = eventfd(0, EFD_CLOEXEC);
-    int filling = writer.events[FILLING].fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    writer.stop.fd = eventfd(0, EFD_CLOEXEC);
     writer.stopped = eventfd(0, EFD_CLOEXEC);
-    if (stop < 0 || filling < 0 || writer.stopped < 0)
+    if (writer.stop.fd < 0 || writer.stopped < 0)
         return error_set(err, EX_OSERR, "hits: no descriptor is left: raise LimitNOFILE");
     service_describe_hits(&hits);
-    hits_queue_announce(filling);
     hits_queue_enable(hits.enabled);
     int rc = pthread_create(&thread, NULL, run, NULL);
     if (rc != 0)
@@ -246,6 +234,6 @@ void hits_writer_stop(void)
     struct pollfd stopped = {.fd = writer.stopped, .events = POLLIN};
     if (writer.stopped < 0)
         return;
-    (void)eventfd_write(writer.events[STOP].fd, 1);
+    (void)eventfd_write(writer.stop.fd, 1);
     (void)poll(&stopped, 1, STOP_MS);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* daemon/hits_writer.h: the thread that writes what was answered into hits/ (table/hit_file.h), at each hits.flush_interval, and
- * before that when many wait.
+/* daemon/hits_writer.h: the thread that writes what was answered into hits/ (table/hit_file.h), at each hits.flush_interval.
  * Whatever goes wrong there, answers are as before: it is logged once an hour, and what was not counted is. */
 #ifndef DAEMON_HITS_WRITER_H
 #define DAEMON_HITS_WRITER_H
