@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a postmaster has: milter-moved as 'make install' puts it, systemd, and the mail server's own Debian package."""
 
+import re
 import unittest
 
 from lib import package, place
@@ -88,6 +89,10 @@ class Installed(unittest.TestCase):
         done = self.machine.run("systemd-analyze", "verify", "--man=no", *self.machine.shell("ls /usr/lib/systemd/system/milter-moved*").stdout.split(),
                                 check=False)
         self.assertEqual((done.returncode, [line for line in done.stderr.splitlines() if "milter-moved" in line]), (0, []), done.stderr)
+        said = self.machine.run("systemd-analyze", "security", "milter-moved.service", "--no-pager").stdout
+        self.assertLessEqual(float(re.search(r"exposure level for \S+: ([0-9.]+)", said)[1]), 2.1)
+        pid = self.machine.run("systemctl", "show", "-P", "MainPID", "milter-moved").stdout.strip()
+        self.assertEqual(set(re.findall(r"^Cap\w+:\t(\w+)$", self.machine.run("cat", f"/proc/{pid}/status").stdout, re.M)), {"0" * 16})
 
     def test_the_metrics_are_written_each_minute_as_the_owner_of_the_folder(self):
         folder = "/var/lib/prometheus/node-exporter"
