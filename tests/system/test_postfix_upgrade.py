@@ -14,6 +14,8 @@ POSTINST = "/var/lib/dpkg/info/postfix.postinst"
 
 
 class WhileAttached(test_package.Walk):
+    early = True
+
     server, packages, files = "postfix", test_package.OnPostfix.packages, test_package.OnPostfix.files
 
     def test_the_packages_own_scripts(self):
