@@ -242,15 +242,15 @@ static int check_socket(const char *socket, const struct settings *settings, str
                      socket, unit_command(command, UNIT_START, settings));
 }
 
-int attachment_check_daemon(const struct mta_request *request, const char *socket,
-                            const char *lookups, struct error *err)
+int attachment_check_daemon(const struct mta_request *request, const struct file_changes *changes,
+                            const char *socket, const char *lookups, struct error *err)
 {
     int rc = check_socket(socket, request->settings, err);
     if (rc == 0)
         rc = check_socket(lookups, request->settings, err);
     if (rc == 0)
         rc = probe_stats(lookups, find_table, NULL, err);
-    if (rc == 0 || !request->dry_run)
+    if (rc == 0 || (changes->count > 0 && !request->dry_run))
         return rc;
     request->warn("%s", err->text);
     return 0;

@@ -35,9 +35,9 @@ int attachment_share(const struct mta_request *request, struct file_changes *cha
 bool attachment_unsets(const struct file_changes *changes, const char *line);
 
 /* Checks that the daemon answers on both sockets and can read its table: else all mail would be deferred from now on.
- * Returns 0, or -1 with err; for --dry-run that is a warning. */
-int attachment_check_daemon(const struct mta_request *request, const char *socket,
-                            const char *lookups, struct error *err);
+ * Returns 0, or -1 with err; without changes, and for --dry-run, that is a warning. */
+int attachment_check_daemon(const struct mta_request *request, const struct file_changes *changes,
+                            const char *socket, const char *lookups, struct error *err);
 
 /* Has the changes confirmed, makes them, runs the aftermath, and says done; without changes it says nothing.
  * Returns 0, also if the changes were only to be shown; or -1 with err and all files as they were. */

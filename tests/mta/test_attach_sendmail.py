@@ -161,6 +161,9 @@ class StockSendmailCase(Case):
         self.assertIn("Attached already: nothing to change.", self.attach())
         self.assertEqual(self.sendmail.files(), files)
         self.assertEqual(sorted(self.sendmail.conf.iterdir()), there)
+        self.daemon.stop()
+        self.assertRegex(self.attach(), "warning: milter-moved does not answer on .*: start it: ")
+        self.daemon.start()
         self.detach()
         self.assertIn("Not attached: nothing to change.", self.detach())
 

@@ -402,10 +402,11 @@ static int place_sockets(struct postfix_attachment *a, struct error *err)
 /* If the daemon does not answer, or not to Postfix, all recipients would be deferred from now on. */
 static int check_daemon(const struct postfix_attachment *a, struct error *err)
 {
-    if (attachment_check_daemon(a->request, a->socket, a->lookups, err) != 0)
+    if (attachment_check_daemon(a->request, &a->changes, a->socket, a->lookups, err) != 0)
         return -1;
-    return a->request->dry_run || (postfix_check_socket(&a->postfix, a->socket, err) == 0 &&
-                                   postfix_check_socket(&a->postfix, a->lookups, err) == 0)
+    return a->request->dry_run || a->changes.count == 0 ||
+                   (postfix_check_socket(&a->postfix, a->socket, err) == 0 &&
+                    postfix_check_socket(&a->postfix, a->lookups, err) == 0)
                ? 0
                : -1;
 }
@@ -423,11 +424,10 @@ static int attach_with(struct postfix_attachment *a, struct error *err)
     if (make_plan(a, err) != 0 || add_changes(a, err) != 0 ||
         attachment_share(a->request, &a->changes, "postfix", err) != 0)
         return -1;
-    if (a->changes.count > 0) {
-        if (check_daemon(a, err) != 0)
-            return -1;
+    if (check_daemon(a, err) != 0)
+        return -1;
+    if (a->changes.count > 0)
         say_all(a, by_hand);
-    }
     return carry_out(a, false, "Attached already: nothing to change.",
                      "Attached. movedctl doctor shows what a sender now gets.", err);
 }

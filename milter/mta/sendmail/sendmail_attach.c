@@ -344,8 +344,8 @@ static int attach_with(struct sendmail_attachment *a, struct error *err)
         return -1;
     if (attachment_share(a->request, &a->changes, "sendmail", err) != 0)
         return -1;
-    if (a->changes.count > 0 &&
-        attachment_check_daemon(a->request, settings->socket, settings->lookup_socket, err) != 0)
+    if (attachment_check_daemon(a->request, &a->changes, settings->socket, settings->lookup_socket,
+                                err) != 0)
         return -1;
     if (a->changes.count > 0)
         say_all(a);
