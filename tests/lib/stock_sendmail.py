@@ -124,9 +124,13 @@ class StockSendmail:
     def _write_commands(self):
         """sendmail and makemap, as they are found in PATH; under a host name with a dot: it sleeps a minute over one without."""
         (self.folder / "bin").mkdir()
-        (self.folder / "hosts").write_text(HOSTS)
+        hosts = pathlib.Path("/etc/hosts")
+        if not hosts.exists():  # nothing can be mounted there: then a copy of its folder has it
+            hosts = hosts.parent
+            subprocess.run(["cp", "-a", hosts, self.folder / "hosts"], check=True)
+        (self.folder / "hosts" / "hosts" if hosts.is_dir() else self.folder / "hosts").write_text(HOSTS)
         apart = f"{' '.join(place.mounting())} --uts"
-        inside = f"mount --bind {self.folder}/hosts /etc/hosts && "
+        inside = f"mount --bind {self.folder}/hosts {hosts} && "
         for name, more in (("sendmail", ""), ("makemap", f"-C {self.cf}")):
             path = self.folder / "bin" / name
             path.write_text(

@@ -304,7 +304,7 @@ class StockPostfix(Case):
 
     def as_if_booted(self, *args, env):
         """movedctl where systemd is booted: in a mount namespace with /run/systemd/system."""
-        script = ("mount -t tmpfs none /run/systemd && mkdir /run/systemd/system && exec \"$@\"")
+        script = "{ mount -t tmpfs none /run/systemd || mount -t tmpfs none /run; } && mkdir -p /run/systemd/system && exec \"$@\""
         command = [*place.program("movedctl"), "-c", str(self.daemon.conf), *map(str, args)]
         return subprocess.run([*place.mounting(), "sh", "-c", script, "sh", *command], capture_output=True, text=True,
                               check=False, timeout=place.PATIENCE, env={**os.environ, **env})
