@@ -144,7 +144,8 @@ class Daemon:
     def answers(self):
         if not self.process.lives():
             raise AssertionError(f"milter-moved ended with {self.process.wait()}:\n{self.log()[-3000:]}")
-        return place.listens(self.address)
+        has_lookups = self.settings.get("lookup_socket") == f"unix:{self.lookups}"
+        return place.listens(self.address) and (not has_lookups or place.listens(self.lookups))
 
     def log(self):
         path = self.folder / "log"

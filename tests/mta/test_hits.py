@@ -143,7 +143,8 @@ class Counted(HitsCase):
             held.append((self.memory(), (self.daemon.table / "hits/data.mdb").stat().st_size))
         self.assertEqual(self.counted("@gone.example", names)["strangers"], names)
         self.assertEqual(len(self.hits()), 1)
-        self.assertLess(held[-1][0] - held[1][0], 2048, f"KiB, and octets of hits/, after each tenth: {held}")
+        if os.environ.get("TESTED_KIND", "plain") == "plain":  # a sanitizer keeps what was freed
+            self.assertLess(held[-1][0] - held[1][0], 2048, f"KiB, and octets of hits/, after each tenth: {held}")
         self.assertLess(held[-1][1] - held[1][1], 1 << 20, held)
 
     def test_what_there_is_no_room_for_is_answered_and_counted_as_lost(self):
