@@ -229,29 +229,33 @@ class Prometheus(unittest.TestCase):
             self.assertEqual(named - known, set(), path)
 
     def test_each_alert_fires_when_it_should_and_not_before(self):
-        """promtool test rules: a series is good for ten minutes and then bad, a sample a minute."""
+        """promtool test rules: a series is good for ten minutes and then bad, a sample a minute; an hour for the alert that takes days."""
         cases = (("Down", "up", "1x9 0x20", 15), ("TableUnreadable", "table_readable", "1x9 0x20", 12), ("TableEmpty", "table_entries", "5x9 0x20", 20),
-                 ("Observes", "observe_mode", "0x9 1x20200", 10 + 14 * 1440), ("LimitReached", 'limit_reached_total{scope="client"}', "0x9 1x20", 10),
+                 ("Observes", "observe_mode", "0x9 1x400", 10 + 14 * 24), ("LimitReached", 'limit_reached_total{scope="client"}', "0x9 1x20", 10),
                  ("Loop", 'recipients_total{mode="enforce",result="loop"}', "0x9 1x20", 10), ("LogLinesLost", "log_lines_lost_total", "0x9 1x20", 10),
                  ("HitsLost", "hits_lost_total", "0x9 1x20", 10), ("FollowHeld", 'follow_state{state="held"}', "0x9 1x20", 15),
                  ("FollowStopped", 'follow_state{state="refused"}', "0x9 1x20", 20), ("FollowStopped", 'follow_state{state="never"}', "0x9 1x20", 20),
                  ("FollowLag", "follow_lag_seconds", "0x9 400x20", 15),
                  ("MetricsOld", 'node_textfile_mtime_seconds{file="/var/lib/milter-moved.prom"}', "0x40", 16))
         self.assertEqual({f"MilterMoved{name}" for name, *_ in cases}, set(re.findall(r"alert: (\w+)", RULES.read_text())))
-        tests = []
-        for name, series, values, minute in cases:
-            metric, _, labels = series.partition("{")
-            metric = metric if metric.startswith("node_") else f"milter_moved_{metric}"
-            given = [{"series": metric + '{instance="mx1",' + labels.rstrip("}") + "}", "values": values},
-                     {"series": 'milter_moved_table_readable{instance="mx1"}', "values": "1x40"}]
-            fires = 'count(ALERTS{alertstate="firing",alertname="MilterMoved%s"})' % name
-            tests.append({"interval": "1m", "input_series": given[:1 if name == "TableUnreadable" else 2], "promql_expr_test": [
-                {"expr": 'count(ALERTS{alertstate="firing"})', "eval_time": f"{minute - 1}m", "exp_samples": []},
-                {"expr": fires, "eval_time": f"{minute + 1}m", "exp_samples": [{"labels": "{}", "value": 1}]}]})
-        file = self.folder / "alerts.json"  # which is YAML too
-        file.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests}))
-        done = subprocess.run([place.unpacked("prometheus") / "usr/bin/promtool", "test", "rules", file], capture_output=True, text=True, timeout=place.PATIENCE)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for unit in "m", "h":
+            tests = [self.alert(unit, *case) for case in cases if (case[0] == "Observes") == (unit == "h")]
+            file = self.folder / "alerts.json"  # which is YAML too
+            file.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": f"1{unit}", "tests": tests}))
+            done = subprocess.run([place.unpacked("prometheus") / "usr/bin/promtool", "test", "rules", file], capture_output=True,
+                                  text=True, timeout=place.PATIENCE)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    @staticmethod
+    def alert(unit, name, series, values, when):
+        metric, _, labels = series.partition("{")
+        metric = metric if metric.startswith("node_") else f"milter_moved_{metric}"
+        given = [{"series": metric + '{instance="mx1",' + labels.rstrip("}") + "}", "values": values},
+                 {"series": 'milter_moved_table_readable{instance="mx1"}', "values": "1x40"}]
+        fires = 'count(ALERTS{alertstate="firing",alertname="MilterMoved%s"})' % name
+        return {"interval": f"1{unit}", "input_series": given[:1 if name == "TableUnreadable" else 2], "promql_expr_test": [
+            {"expr": 'count(ALERTS{alertstate="firing"})', "eval_time": f"{when - 1}{unit}", "exp_samples": []},
+            {"expr": fires, "eval_time": f"{when + 1}{unit}", "exp_samples": [{"labels": "{}", "value": 1}]}]}
 
 
 class Scraped(unittest.TestCase):
