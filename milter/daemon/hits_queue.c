@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define PAIRS_MAX  32768 /* of an entry and a domain; of some 90 octets each */
+#define PAIRS_MAX  16384 /* of an entry and a domain; of some 90 octets each */
 #define TEXT_MAX   (PAIRS_MAX * 96)
 #define PLACES     (2 * PAIRS_MAX)
 #define DOMAIN_MAX 255

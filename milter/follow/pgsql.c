@@ -454,19 +454,9 @@ int pgsql_copy_end(struct store *store, struct error *err)
 
 /* ---- columns */
 
-const char *pgsql_text(const PGresult *result, int row, int column)
-{
-    return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
-}
-
 int64_t pgsql_number(const PGresult *result, int row, int column)
 {
     return strtoll(PQgetvalue(result, row, column), NULL, 10);
-}
-
-bool pgsql_is_true(const PGresult *result, int row, int column)
-{
-    return PQgetvalue(result, row, column)[0] == 't';
 }
 
 /* ---- the store */

@@ -65,9 +65,7 @@ int pgsql_copy_end(struct store *store, struct error *err);
 /* Reads to the end of the results of a statement. Returns 0, or -1 with err. */
 int pgsql_drain(struct store *store, struct error *err);
 
-/* The text of a column, NULL where it is null; and as a number, or yes. */
-const char *pgsql_text(const PGresult *result, int row, int column);
+/* The number in a column. */
 int64_t pgsql_number(const PGresult *result, int row, int column);
-bool pgsql_is_true(const PGresult *result, int row, int column);
 
 #endif

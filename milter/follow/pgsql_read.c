@@ -15,6 +15,17 @@ enum { ORD, SUB, VERSION, NONCE, KNOWN, REPLICA, EMPTY, WHOLE, ACCEPTED, GONE, W
 enum { AUTHOR = NONCE + 1, PROGRAM };
 enum { OLD = VERSION + 1, PRESENT, NEW, ACTION, FROM, UNTIL, FORWARD_UNTIL, DISCLOSE, NOTE };
 
+/* Of the first row; NULL where it is null. */
+static const char *column_text(const PGresult *result, int column)
+{
+    return PQgetisnull(result, 0, column) ? NULL : PQgetvalue(result, 0, column);
+}
+
+static bool is_true(const PGresult *result, int column)
+{
+    return PQgetvalue(result, 0, column)[0] == 't';
+}
+
 struct since_question {
     char version[24], since[24];
     const char *values[3];
@@ -48,7 +59,7 @@ int store_poll(struct store *store, struct store_head *out, struct error *err)
     int rc = PQntuples(result) == 1 ? 0 : no_version(store, err);
     if (rc == 0) {
         *out = (struct store_head){.version = pgsql_number(result, 0, 0),
-                                   .is_replica = pgsql_is_true(result, 0, 2)};
+                                   .is_replica = is_true(result, 2)};
         snprintf(out->nonce, sizeof out->nonce, "%s", PQgetvalue(result, 0, 1));
     }
     PQclear(result);
@@ -58,13 +69,13 @@ int store_poll(struct store *store, struct store_head *out, struct error *err)
 static int give_head(const PGresult *result, const struct store_reader *reader, struct error *err)
 {
     struct store_head head = {.version = pgsql_number(result, 0, VERSION),
-                              .knows_mark = pgsql_is_true(result, 0, KNOWN),
-                              .is_replica = pgsql_is_true(result, 0, REPLICA),
-                              .is_empty = pgsql_is_true(result, 0, EMPTY),
-                              .whole = pgsql_is_true(result, 0, WHOLE),
+                              .knows_mark = is_true(result, KNOWN),
+                              .is_replica = is_true(result, REPLICA),
+                              .is_empty = is_true(result, EMPTY),
+                              .whole = is_true(result, WHOLE),
                               .accepted = pgsql_number(result, 0, ACCEPTED),
                               .gone_since = pgsql_number(result, 0, GONE),
-                              .whole_since = pgsql_is_true(result, 0, WHOLE_SINCE)};
+                              .whole_since = is_true(result, WHOLE_SINCE)};
     snprintf(head.nonce, sizeof head.nonce, "%s", PQgetvalue(result, 0, NONCE));
     return reader->head(&head, reader->data, err);
 }
@@ -85,15 +96,15 @@ static int send_head(struct store *store, const char *behind, const struct since
 
 static int give_row(const PGresult *result, const struct store_reader *reader, struct error *err)
 {
-    const struct entry_text row = {.old = pgsql_text(result, 0, OLD),
-                                   .new = pgsql_text(result, 0, NEW),
-                                   .action = pgsql_text(result, 0, ACTION),
-                                   .from = pgsql_text(result, 0, FROM),
-                                   .until = pgsql_text(result, 0, UNTIL),
-                                   .forward_until = pgsql_text(result, 0, FORWARD_UNTIL),
-                                   .disclose = pgsql_text(result, 0, DISCLOSE),
-                                   .note = pgsql_text(result, 0, NOTE)};
-    return reader->row(&row, pgsql_is_true(result, 0, PRESENT), reader->data, err);
+    const struct entry_text row = {.old = column_text(result, OLD),
+                                   .new = column_text(result, NEW),
+                                   .action = column_text(result, ACTION),
+                                   .from = column_text(result, FROM),
+                                   .until = column_text(result, UNTIL),
+                                   .forward_until = column_text(result, FORWARD_UNTIL),
+                                   .disclose = column_text(result, DISCLOSE),
+                                   .note = column_text(result, NOTE)};
+    return reader->row(&row, is_true(result, PRESENT), reader->data, err);
 }
 
 static int give(const PGresult *result, const struct store_reader *reader, struct error *err)
@@ -184,7 +195,7 @@ static int read_head(struct store *store, const struct since_question *question,
     else if (PQntuples(result) != 1)
         rc = no_version(store, err);
     else
-        rc = pgsql_is_true(result, 0, SLOT) ? give_head(result, reader, err) : 1;
+        rc = is_true(result, SLOT) ? give_head(result, reader, err) : 1;
     PQclear(result);
     return rc;
 }
