@@ -74,7 +74,7 @@ static void write_line(int level, const struct report *report)
 {
     const struct answer *answer = report->answer;
     char ip[INET6_ADDRSTRLEN] = "local", outcome[sizeof answer->new + 16];
-    char old[ADDRESS_TEXT_SIZE], entry[ADDRESS_TEXT_SIZE], sender[ADDRESS_TEXT_SIZE] = "";
+    char old[ADDRESS_TEXT_SIZE], entry[ADDRESS_TEXT_SIZE], sender[ADDRESS_TEXT_SIZE];
     const char *error = answer->rule == RULE_TABLE_ERROR ? answer->error.text : "";
     bool plain = is_plain(answer->rule) && !answer->concealed;
     const char *rule = plain ? "" : rule_name(answer->rule);
@@ -91,8 +91,7 @@ static void write_line(int level, const struct report *report)
     answer_format_old(old, answer);
     if (old[0] == '\0')
         copy_path(old, report->recipient, strlen(report->recipient));
-    if (tells_sender)
-        copy_path(sender, report->sender, report->sender_length);
+    copy_path(sender, report->sender, tells_sender ? report->sender_length : 0);
     answer_format_entry(entry, answer);
     log_line(level, "%s: to=<%s>, client=%s[%s]%s%s%s%s%s, entry=%s%s%s%s%s, %s%s%s%s",
              report->id == NULL || *report->id == '\0' ? "NOQUEUE" : report->id, old, report->host,

@@ -4,7 +4,6 @@
 
 #include "net/io.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -175,14 +174,14 @@ static void cannot_ask(struct exam *exam, const struct error *err)
                   "Start it; or ask it where it listens: --smtp HOST:PORT.");
 }
 
-/* Opens the first session. A server that is told to restart refuses connections for a moment. */
+/* Opens the first session. A server that restarts refuses connections for a moment. */
 static int open_first(const struct exam *exam, struct smtp *smtp, struct error *err)
 {
     const struct server_state *server = &exam->evidence.server;
     const struct timespec soon = io_deadline(RESTART_SECONDS);
     int rc;
     while ((rc = smtp_open(smtp, &server->where, server->as, &exam->end, err)) != 0 &&
-           strstr(err->text, strerror(ECONNREFUSED)) != NULL && io_milliseconds_left(&soon) > 0)
+           smtp->greeting.code == 0 && io_milliseconds_left(&soon) > 0)
         poll(NULL, 0, ASK_AGAIN_MS);
     return rc;
 }

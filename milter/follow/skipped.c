@@ -18,7 +18,7 @@ static char *to_utf8(const char *text)
         if (length > 0)
             at = mempcpy(at, text, (size_t)length);
         else
-            at += sprintf(at, "\\x%02x", (unsigned char)*text);
+            at += snprintf(at, sizeof "\\xff", "\\x%02x", (unsigned char)*text);
         text += length > 0 ? length : 1;
         left -= length > 0 ? (size_t)length : 1;
     }

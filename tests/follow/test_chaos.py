@@ -185,7 +185,7 @@ class MailGoesOn(FollowCase):
             self.assertNotIn("later1@old.example", host.has())
 
     def test_a_store_that_is_an_empty_one(self):
-        """Somebody made the database anew, and has not loaded it yet: all is held until it is loaded, or accepted."""
+        """The database was recreated and is still empty. The host keeps its entries until the rows are back or the loss is accepted."""
         folder = self.enter(place.folder())
         store = self.enter(Store(folder / "one"))
         store.put(al="al@new.example", bo="bo@new.example")

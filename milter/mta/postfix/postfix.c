@@ -135,14 +135,16 @@ char *postfix_processes(const struct postfix *postfix)
     return file_read(path, &err);
 }
 
-/* How many of the numbers of a list are in the other; *all: of how many. */
+/* How many of the numbers in a list are in the other; *all: of how many. After each number there is a blank. */
 static size_t count_common(const char *list, const char *other, size_t *all)
 {
+    char word[24], *end;
     size_t common = 0;
     *all = 0;
-    for (char word[24]; sscanf(list, "%22s", word) == 1; ++*all) {
-        list = strstr(list, word) + strlen(word);
-        strcat(word, " ");
+    for (long pid = strtol(list, &end, 10); end != list; pid = strtol(list, &end, 10)) {
+        list = end;
+        ++*all;
+        snprintf(word, sizeof word, "%ld ", pid);
         const char *at = strstr(other, word);
         common += at != NULL && (at == other || at[-1] == ' ');
     }
