@@ -126,7 +126,7 @@ static const struct symptom replies[] = {
     {"session-ended", FAULT, OF_REPLY, ends_session, NULL,
      "The mail server ends the session: ${got}. It allows few errors or few connections, and a list server "
      "with many moved recipients is treated alike.",
-     "Raise its limit of errors or of connections."},
+     "Its log names what ended it: raise that limit, or exempt recipients that have moved from it."},
     {"tls-wanted", FAULT, OF_REPLY, wants_tls, NULL,
      "This port accepts mail only over TLS, which a sender need not offer (RFC 3207): ${got}.",
      "Ask the port that accepts mail from anyone: --smtp HOST:25. If it is this one, with Postfix:\n"
