@@ -21,7 +21,7 @@ static const char *mend(enum follow_status status)
     case FOLLOW_BEHIND:
     case FOLLOW_DOWN: break;
     }
-    return "Is it running, and the store?\n" STATUS "\n${run_follow}";
+    return "Check that movedctl follow and the store are running.\n" STATUS "\n${run_follow}";
 }
 
 static void note_state(struct exam *exam, const struct follow_state *state)
