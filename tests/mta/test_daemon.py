@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import unicodedata
 import unittest
 
@@ -631,7 +632,8 @@ class Table(Alone):
         return self.daemon.table / "data.mdb"
 
     def missing(self):
-        shutil.rmtree(self.daemon.table)
+        """Renamed, not emptied: a daemon that is just opening the table would make its lock file again in the meantime."""
+        self.daemon.table.rename(tempfile.mkdtemp(dir=self.folder))
 
     def cut_short(self):
         os.truncate(self.data(), 4096 * 2)
@@ -677,7 +679,8 @@ class Table(Alone):
         shutil.copytree(good, fresh)
         for path in (fresh, *fresh.iterdir()):
             shutil.chown(path, USER)
-        shutil.rmtree(self.daemon.table, ignore_errors=True)
+        if self.daemon.table.exists():
+            self.missing()
         fresh.rename(self.daemon.table)
 
     def test_check_names_what_is_wrong_with_the_table(self):
