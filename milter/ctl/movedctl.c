@@ -3,6 +3,7 @@
  * error. */
 #include "config.h"
 
+#include "base/descriptors.h"
 #include "ctl/ctl.h"
 #include "ctl/options.h"
 
@@ -111,6 +112,7 @@ int main(int argc, char **argv)
     struct ctl ctl = {.commands = commands};
     struct error err;
 
+    descriptors_occupy_standard();
     signal(SIGBUS, on_fault);
     int status = run_named(&ctl, argc, argv, &err);
     if (status >= 0 && print_flush(&err) != 0)

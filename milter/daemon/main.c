@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "answer/settings.h"
+#include "base/descriptors.h"
 #include "base/error.h"
 #include "daemon/counters.h"
 #include "daemon/hits_writer.h"
@@ -42,7 +43,17 @@ static int fail(const struct error *err)
     return err->status;
 }
 
-static void usage(FILE *out)
+/* The exit status after what was printed. */
+static int printed(void)
+{
+    struct error err;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EX_OK;
+    error_set(&err, EX_IOERR, "standard output: %s", strerror(errno));
+    return fail(&err);
+}
+
+static void usage(void)
 {
     fputs("Usage: milter-moved [-c FILE] [-f] [-t] [-V]\n"
           "Answers mail to moved mailboxes with 551 and the new address, as a milter of Postfix or "
@@ -55,7 +66,7 @@ static void usage(FILE *out)
           "\n"
           "HUP reads the configuration again; TERM finishes the open sessions and ends.\n"
           "See milter-moved(8), milter-moved.conf(5), movedctl(8).\n",
-          out);
+          stdout);
 }
 
 static _Noreturn void fail_usage(const char *word, const char *what)
@@ -76,8 +87,8 @@ static void read_options(struct daemon_options *options, int argc, char **argv)
         case 'c': options->file = optarg; break;
         case 'f': options->foreground = true; break;
         case 't': options->check_only = true; break;
-        case 'h': usage(stdout); exit(EX_OK);
-        case 'V': puts("milter-moved " PACKAGE_VERSION); exit(EX_OK);
+        case 'h': usage(); exit(printed());
+        case 'V': puts("milter-moved " PACKAGE_VERSION); exit(printed());
         case ':': fail_usage(argv[optind - 1], "requires an argument");
         default: fail_usage(argv[optind - 1], "is not an option");
         }
@@ -123,7 +134,7 @@ static int check(const struct settings *settings, const struct owner *owner)
     for (size_t i = 0; i < settings->files.count; i++)
         printf("configuration: %s: good\n", settings->files.items[i]);
     printf("table: %s: good, %zu %s\n", settings->table, count, entry_noun(count));
-    return EX_OK;
+    return printed();
 }
 
 /* ---- background */
@@ -265,6 +276,7 @@ int main(int argc, char **argv)
     struct owner owner;
     struct error err;
 
+    descriptors_occupy_standard();
     read_options(&options, argc, argv);
     if (read_settings(&settings, options.file, &err) != 0)
         return fail(&err);

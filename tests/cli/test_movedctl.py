@@ -333,6 +333,20 @@ class BadInput(MovedctlCase):
                                       stderr=subprocess.PIPE, text=True, timeout=place.PATIENCE)
             self.assertEqual(done.returncode, 74, command)
             self.assertIn("No space left on device", done.stderr)
+        for option in ("-V", "-h", "-t"):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run(place.program("milter-moved") + ["-c", str(self.daemon.conf), option], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=place.PATIENCE)
+            self.assertEqual((done.returncode, done.stderr), (74, "milter-moved: standard output: No space left on device\n"), option)
+
+    def test_what_is_meant_for_a_closed_output_never_lands_in_the_table(self):
+        self.movedctl("add", "a@old.example", "--gone")
+        for closed in ("0<&- 1>&- 2>&-", "0<&- 1>&-", "1>&- 2>&-", "0<&- 2>&-", "2>&-", "1>&-"):
+            for command, status in ((["undo", "--dry-run"], 74 if "1" in closed else 0), (["del", "none@old.example"], 1)):
+                done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *place.program("movedctl"), "-c", str(self.daemon.conf),
+                                       *command], capture_output=True, text=True, timeout=place.PATIENCE)
+                self.assertEqual(done.returncode, status, (closed, command))
+                self.assertEqual(self.movedctl("list", "--count"), "1\n", (closed, command))
 
 
 class Config(MovedctlCase):

@@ -456,6 +456,13 @@ class Starting(Alone):
                 self.assertEqual(done.returncode, status, done.stderr)
                 self.assertRegex(done.stderr, rf"\A(milter-moved: .*{words}.*\n)\Z")
 
+    def test_closed_descriptors_are_not_given_to_files_or_sockets(self):
+        command = ["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", *self.daemon.command()]
+        self.daemon.process = place.Process(command, self.daemon.folder / "log")
+        place.until(self.daemon.answers, "milter-moved answers")
+        self.assertEqual(self.ask(), NEW)
+        self.assertEqual({os.readlink(f"/proc/{self.daemon.process.pid}/fd/{number}") for number in range(3)}, {"/"})
+
     def test_check_finds_a_group_that_is_not_there(self):
         self.daemon.configure(socket_group="nosuch")
         done = self.run_with("-t", "-c", str(self.daemon.conf))
