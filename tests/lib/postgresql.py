@@ -124,8 +124,12 @@ class PostgreSQL:
         return [int(child) for child in children] + [self.process.pid]
 
     def suspend(self):
-        """Every process of it stops and keeps its connections: as a machine that hangs. The postmaster first, which would start others."""
-        for process in reversed(self.family()):
+        """Every process of it stops and keeps its connections: as a machine that hangs. The postmaster first, which would start
+        others: those that it has once it stands still are all."""
+        self.process.send_signal(signal.SIGSTOP)
+        stat = pathlib.Path(f"/proc/{self.process.pid}/stat")
+        place.until(lambda: stat.read_text().rpartition(") ")[2].startswith("T"), "the postmaster stands still")
+        for process in self.family():
             try:
                 os.kill(process, signal.SIGSTOP)
             except ProcessLookupError:
