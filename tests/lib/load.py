@@ -3,7 +3,6 @@
 
 import collections
 import threading
-import time
 
 from lib import place
 
@@ -11,15 +10,14 @@ from lib import place
 class Load:
     """A context. ask is called by several threads, each call in the place of one session, until the context ends."""
 
-    def __init__(self, ask, threads=4, seconds=120):
-        self.ask, self.seconds = ask, seconds
+    def __init__(self, ask, threads=4):
+        self.ask = ask
         self.said = collections.Counter()  # what ask returned, or what it raised
         self.done = threading.Event()
         self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
 
     def _run(self):
-        end = time.monotonic() + self.seconds
-        while not self.done.is_set() and time.monotonic() < end:
+        while not self.done.is_set():
             try:
                 said = self.ask()
             except Exception as error:
