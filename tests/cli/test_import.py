@@ -119,7 +119,7 @@ class Progress(Long):
         self.movedctl("import", "-", stdin="old,new\n" + rows(0, 30000))
         with Terminal() as terminal:
             process = self.begin("export", stderr=terminal.theirs, env={**os.environ, "TERM": "xterm", **environment})
-            place.until(lambda: process.stdout.read(4096) and "left" in terminal.text(), "a bar is shown")
+            place.until(lambda: [process.stdout.read(4096)] and "left" in terminal.text(), "a bar is shown")
             process.stdout.read()
             self.assertEqual(process.wait(place.PATIENCE), 0)
             terminal.close()
@@ -205,7 +205,7 @@ class Interrupted(Long):
         target = self.folder / "out.csv"
         target.write_text("as it was\n")
         process = self.begin("export", target)
-        place.until(lambda: list(self.folder.glob("out.csv.*")), "it has begun")
+        place.until(lambda: list(self.folder.glob("out.csv.*")) or process.poll() is not None, "it has begun")
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=place.PATIENCE)
         if process.returncode != 0:  # it may have been quicker
