@@ -88,10 +88,9 @@ class MailGoesOn(FollowCase):
     def server(self, store=None, **source):
         here = self.enter(place.folder())
         host = self.enter(Host(here / "mx1", store or self.store, way="inet", **source))
-        host.movedctl("follow", "--once")
-        host.start()
         host.follow()
         host.until_state("in step")
+        host.start()
         postfix = self.enter(Postfix(here / "postfix", {"inet": (host.socket.postfix, {})}, more=NO_DELAY))
         return host, postfix.ports["inet"]
 
