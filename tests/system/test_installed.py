@@ -111,6 +111,9 @@ class Installed(unittest.TestCase):
         self.machine.shell("systemctl daemon-reload; systemctl start milter-moved-metrics.timer")
         place.until(written.exists, "the timer starts it")
         self.machine.run("systemctl", "stop", "milter-moved-metrics.timer")
+        # What it has started has ended too: else the next start would be the same one.
+        place.until(lambda: self.machine.run("systemctl", "show", "-P", "ActiveState", "milter-moved-metrics.service").stdout == "inactive\n",
+                    "the service has ended")
 
         # A daemon that is down is a metric, and no failed unit each minute.
         self.addCleanup(self.machine.run, "systemctl", "start", "milter-moved.socket", "milter-moved")

@@ -61,7 +61,7 @@ class Trixie(unittest.TestCase):
         lower = root(*PACKAGES, suite="trixie")
         with place.folder() as folder:
             done = subprocess.run([*UNSHARE, "sh", "-ec", ENTER, "sh", lower, folder, package.dist(), STEPS],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500)
             self.assertEqual(done.returncode, 0, done.stdout[-4000:])
             self.assertIn("551 5.1.6 User not local; please try <gone@new.example>", done.stdout.partition("== 3.10")[2])
 
