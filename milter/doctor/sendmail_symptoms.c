@@ -92,17 +92,13 @@ static bool is_newer(const char *path, const char *than)
 /* sendmail.mc, or our part of it, was changed after sendmail.cf was made of it. */
 static bool is_not_rebuilt(const struct subject *subject)
 {
-    static const char *const names[] = {"sendmail.mc", "milter-moved.m4"};
     const struct sendmail_view *view = subject->view;
-    char path[PATH_MAX + 32];
-    int folder = (int)(strrchr(view->path, '/') - view->path);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%.*s/%s", folder, view->path, names[i]);
-        fact_set(subject->facts, "file", "%s", path);
-        if (is_newer(path, view->path))
-            return true;
-    }
-    return false;
+    char ours[PATH_MAX + 32];
+    snprintf(ours, sizeof ours, "%.*s/milter-moved.m4",
+             (int)(strrchr(view->path, '/') - view->path), view->path);
+    bool by_us = is_newer(ours, view->path);
+    fact_set(subject->facts, "file", "%s", by_us ? ours : view->source.path);
+    return by_us || is_newer(view->source.path, view->path);
 }
 
 /* Sendmail writes its pid when it has read sendmail.cf. */
@@ -266,7 +262,7 @@ static const struct symptom symptoms[] = {
     {"open-relay", FAULT, OF_REPLY, is_open, NULL,
      "DANGEROUS: the rules of Sendmail take mail of a stranger (${stranger}) to a domain that nobody serves. It relays for "
      "everybody.",
-     "In ${dir}/sendmail.mc take out FEATURE(`promiscuous_relay'), or what else lets strangers relay (RELAY in the access "
+     "In ${mc} take out FEATURE(`promiscuous_relay'), or what else lets strangers relay (RELAY in the access "
      "map (then makemap), a line of relay-domains, RELAY_DOMAIN), and:\n"
      "$ ${rebuild}\n$ ${restart_mta}"},
     {"not-attached", FAULT, OF_SERVER, is_not_attached, shows_wrong,
@@ -294,7 +290,7 @@ static const struct symptom symptoms[] = {
     {"flag-t", FAULT, OF_SERVER, lets_pass, shows_accepted,
      "Sendmail has milter-moved without F=T (F=${flags}): while milter-moved is down, mail passes as if "
      "nothing had moved.",
-     "In ${dir}/sendmail.mc write INPUT_MAIL_FILTER(`${filter}', `S=${socket}, F=T'), and:\n"
+     "In ${mc} write INPUT_MAIL_FILTER(`${filter}', `S=${socket}, F=T'), and:\n"
      "$ ${rebuild}\n$ ${restart_mta}"},
     {"not-rebuilt", FAULT, OF_SERVER, is_not_rebuilt, shows_wrong,
      "${file} is newer than ${cf}.",
@@ -305,7 +301,7 @@ static const struct symptom symptoms[] = {
     {"error-limits", NOTE, OF_SERVER, has_narrow_limits, NULL,
      "Sendmail waits a second before each reply after ${soft} refused recipients of a message "
      "(BadRcptThrottle); the table has ${entries} entries.",
-     "If it delays list servers, in ${dir}/sendmail.mc write define(`confBAD_RCPT_THROTTLE', `0'), and:\n"
+     "If it delays list servers, in ${mc} write define(`confBAD_RCPT_THROTTLE', `0'), and:\n"
      "$ ${rebuild}\n$ ${restart_mta}"},
     {"relays-for-us", NOTE, OF_REPLY, relays_for_us, NULL,
      "${domain} is not served here, but clients that may relay, as we do, may send mail through this server "

@@ -39,6 +39,22 @@ static const char *folder_of(const struct evidence *evidence)
     return evidence->config_dir == NULL ? DEFAULT_DIR : evidence->config_dir;
 }
 
+/* The .mc, and whether it leaves cf.m4 to m4's command line: what m4 makes of it tells. */
+static void find_source(struct sendmail_view *view, const char *dir)
+{
+    struct sendmail_source *source = &view->source;
+    struct error unheard;
+    if (sendmail_find_mc(source->path, dir, &unheard) != 0)
+        snprintf(source->path, sizeof source->path, "%s/sendmail.mc", dir);
+    source->cf = view->text;
+    char *mc = file_read(source->path, &unheard);
+    char *made = mc == NULL ? NULL : sendmail_build(source, mc, &unheard);
+    free(mc);
+    free(made);
+    free(source->warnings);
+    source->warnings = NULL;
+}
+
 void *sendmail_look(const struct evidence *evidence, struct error *err)
 {
     struct sendmail_view *view = calloc(1, sizeof *view);
@@ -56,6 +72,7 @@ void *sendmail_look(const struct evidence *evidence, struct error *err)
         view->size = strlen(view->lines) + 1;
         for (char *end = view->lines; (end = strchr(end, '\n')) != NULL;)
             *end++ = '\0';
+        find_source(view, folder_of(evidence));
         return view;
     }
     sendmail_look_free(view);
@@ -185,27 +202,36 @@ int sendmail_relays(const void *looked_at, const char *recipient, bool *relays, 
 
 /* ---- for doctor */
 
+static void tell_rebuild(struct facts *facts, const struct sendmail_view *view, const char *dir)
+{
+    const struct sendmail_source *source = &view->source;
+    const char *target = sendmail_target(dir, source->path, view->path);
+    const char *name = strrchr(source->path, '/') + 1;
+    if (target != NULL)
+        fact_set(facts, "rebuild", "touch %s; make -C %s %s", source->path, dir, target);
+    else if (*source->cf_dir != '\0')
+        fact_set(facts, "rebuild",
+                 "cd %s && m4 -D_CF_DIR_=%s %sm4/cf.m4 %s > new.cf && mv new.cf sendmail.cf", dir,
+                 source->cf_dir, source->cf_dir, name);
+    else
+        fact_set(facts, "rebuild", "cd %s && m4 %s > new.cf && mv new.cf sendmail.cf", dir, name);
+}
+
 void sendmail_tell(const struct subject *subject)
 {
     const struct sendmail_view *view = subject->view;
     const struct settings *settings = subject->evidence->settings;
     const char *filters = sendmail_option(view, "O InputMailFilters=");
     const char *dir = folder_of(subject->evidence);
-    char socket[ENDPOINT_TEXT_SIZE], makefile[PATH_MAX];
+    char socket[ENDPOINT_TEXT_SIZE];
 
     if (view == NULL)
         return;
-    fact_set(subject->facts, "dir", "%s", dir);
+    fact_set(subject->facts, "mc", "%s", view->source.path);
     fact_set(subject->facts, "cf", "%s", view->path);
     fact_set(subject->facts, "restart_mta", "kill -HUP $(head -n 1 %s)",
              sendmail_option(view, "O PidFile="));
-    snprintf(makefile, sizeof makefile, "%s/Makefile", dir);
-    if (access(makefile, F_OK) == 0)
-        fact_set(subject->facts, "rebuild", "touch %s/sendmail.mc; make -C %s %s", dir, dir,
-                 view->path);
-    else
-        fact_set(subject->facts, "rebuild",
-                 "cd %s && m4 sendmail.mc > new.cf && mv new.cf sendmail.cf", dir);
+    tell_rebuild(subject->facts, view, dir);
     fact_set(subject->facts, "lookups", "%s", settings->lookup_socket);
     fact_set(subject->facts, "socket", "%s",
              endpoint_format_sendmail(socket, sizeof socket, &view->milter));

@@ -13,9 +13,10 @@
 struct sendmail_view {
     char path[PATH_MAX]; /* of sendmail.cf */
     char *text;
-    char *lines;            /* the same, with a NUL after each line */
-    size_t size;            /* of lines, with the last NUL */
-    struct endpoint milter; /* our socket, as the settings have it */
+    struct sendmail_source source; /* of what it is made; without warnings */
+    char *lines;                   /* the same, with a NUL after each line */
+    size_t size;                   /* of lines, with the last NUL */
+    struct endpoint milter;        /* our socket, as the settings have it */
 };
 
 /* The kind of a domain. */

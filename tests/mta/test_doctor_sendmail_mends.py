@@ -3,6 +3,7 @@
 
 import os
 import re
+import socket
 import unittest
 
 from lib import place
@@ -25,11 +26,12 @@ SENDMAIL = (
 
 class OnSendmail(Mends):
     makefile = False
+    bsd = None
 
     def setUp(self):
         super().setUp()
         self.server = self.stack.enter_context(StockSendmail(
-            self.folder / "s", "MAIL_FILTER(`other', `S=inet:9@127.0.0.1')dnl\n"))
+            self.folder / "s", "MAIL_FILTER(`other', `S=inet:9@127.0.0.1')dnl\n", bsd=self.bsd))
         if self.makefile:
             self.server.makefile()
         self.server.start()
@@ -55,7 +57,7 @@ class OnSendmail(Mends):
 
     def in_mc(self, line):
         """The editor's part of a mend: 'In .../sendmail.mc ...'."""
-        if not line.lower().endswith(", and:") or "/sendmail.mc " not in line:
+        if not line.lower().endswith(", and:") or f" {self.server.mc} " not in line:
             return False
         if found := re.search(r"write ((?:define|INPUT_MAIL_FILTER)\(`[^']*',).*\)", line):
             self.change("mc", re.escape(found[1]) + ".*", found[0].removeprefix("write ") + "dnl")
@@ -84,7 +86,7 @@ class OnSendmail(Mends):
         access, domains = self.server.conf / "access", self.server.conf / "relay-domains"
 
         def close(line):
-            if line.startswith(f"In {self.server.conf}/sendmail.mc take out "):
+            if line.startswith(f"In {self.server.mc} take out "):
                 self.assertIn("RELAY in the access map (then makemap), a line of relay-domains", line)
                 access.write_text(access.read_text().replace("Connect:198.51.100\tRELAY\n", ""))
                 self.server.map("access")
@@ -142,6 +144,11 @@ class OnSendmail(Mends):
 
 class ByItsMakefile(OnSendmail):
     makefile = True
+
+
+class WithoutCfM4InItsMc(OnSendmail):
+    """As on FreeBSD: m4 alone would make a sendmail.cf that is none, and exit with 0."""
+    bsd = f"{socket.gethostname()}.mc"
 
 
 if __name__ == "__main__":

@@ -57,24 +57,14 @@ static int find_folder(struct sendmail_attachment *a, struct error *err)
     return 0;
 }
 
-/* sendmail.mc; where there is none, FreeBSD's makefile takes HOST.mc. */
 static int find_mc(struct sendmail_attachment *a, struct error *err)
 {
-    char host[256] = "", *path = a->source.path;
-    a->mc_path = path;
-    if (a->request->mc != NULL)
-        return realpath(a->request->mc, path) != NULL
-                   ? 0
-                   : error_set(err, EX_NOINPUT, "--mc: no such file '%s'", a->request->mc);
-    snprintf(path, sizeof a->source.path, "%s/sendmail.mc", a->dir);
-    if (access(path, F_OK) == 0)
-        return 0;
-    (void)gethostname(host, sizeof host - 1);
-    snprintf(path, sizeof a->source.path, "%s/%s.mc", a->dir, host);
-    if (access(path, F_OK) == 0)
-        return 0;
-    return error_set(err, EX_NOINPUT, "%s: no sendmail.mc and no %s.mc: --mc names the file",
-                     a->dir, host);
+    a->mc_path = a->source.path;
+    if (a->request->mc == NULL)
+        return sendmail_find_mc(a->source.path, a->dir, err);
+    return realpath(a->request->mc, a->source.path) != NULL
+               ? 0
+               : error_set(err, EX_NOINPUT, "--mc: no such file '%s'", a->request->mc);
 }
 
 static int read_files(struct sendmail_attachment *a, struct error *err)

@@ -12,6 +12,20 @@
 
 /* ---- making one */
 
+int sendmail_find_mc(char path[PATH_MAX], const char *dir, struct error *err)
+{
+    char host[256] = "";
+    snprintf(path, PATH_MAX, "%s/sendmail.mc", dir);
+    if (access(path, F_OK) == 0)
+        return 0;
+    (void)gethostname(host, sizeof host - 1);
+    snprintf(path, PATH_MAX, "%s/%s.mc", dir, host);
+    if (access(path, F_OK) == 0)
+        return 0;
+    return error_set(err, EX_NOINPUT, "%s: no sendmail.mc and no %s.mc: --mc names the file", dir,
+                     host);
+}
+
 /* What is in cf behind this text, up to the next blank; "" if there is none. */
 static void read_word(char *out, size_t size, const char *cf, const char *behind)
 {

@@ -23,6 +23,10 @@ struct sendmail_source {
     char *warnings;
 };
 
+/* The path of the .mc in this folder: sendmail.mc; where there is none HOST.mc, as FreeBSD's makefile takes it. Returns 0, or
+ * -1 with err (EX_NOINPUT). */
+int sendmail_find_mc(char path[PATH_MAX], const char *dir, struct error *err);
+
 /* The sendmail.cf that m4 makes from mc, the text of a .mc. A .mc that does not include cf.m4 leaves that to m4's command
  * line, as on FreeBSD and OpenBSD: cf_dir is set then. On the heap; or NULL with err (EX_CONFIG, EX_UNAVAILABLE). */
 char *sendmail_build(struct sendmail_source *source, const char *mc, struct error *err);

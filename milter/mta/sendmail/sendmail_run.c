@@ -41,8 +41,7 @@ static const char *find_target(const char *makefile, const char *cf_path, bool u
     return target;
 }
 
-int sendmail_make(bool *made, const char *folder, const char *mc_path, const char *cf_path,
-                  struct error *err)
+const char *sendmail_target(const char *folder, const char *mc_path, const char *cf_path)
 {
     char path[PATH_MAX], usual[PATH_MAX];
     struct error none;
@@ -52,6 +51,13 @@ int sendmail_make(bool *made, const char *folder, const char *mc_path, const cha
     const char *target =
         makefile == NULL ? NULL : find_target(makefile, cf_path, strcmp(mc_path, usual) == 0);
     free(makefile);
+    return target;
+}
+
+int sendmail_make(bool *made, const char *folder, const char *mc_path, const char *cf_path,
+                  struct error *err)
+{
+    const char *target = sendmail_target(folder, mc_path, cf_path);
     *made = target != NULL;
     if (!*made)
         return 0;

@@ -9,8 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Makes this sendmail.cf, even if it is up to date, of the .mc with the Makefile in the folder (Debian's, Red Hat's).
- * *made becomes false if there is none with a rule for it. Returns 0, or -1 with err (EX_UNAVAILABLE). */
+/* What the Makefile in the folder (Debian's, Red Hat's) calls this sendmail.cf, made of the .mc: cf_path or a constant; NULL
+ * if there is none with a rule for it. */
+const char *sendmail_target(const char *folder, const char *mc_path, const char *cf_path);
+
+/* Makes this sendmail.cf, even if it is up to date, of the .mc with the Makefile in the folder.
+ * *made becomes false if that has no rule for it. Returns 0, or -1 with err (EX_UNAVAILABLE). */
 int sendmail_make(bool *made, const char *folder, const char *mc_path, const char *cf_path,
                   struct error *err);
 
