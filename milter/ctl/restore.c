@@ -85,8 +85,8 @@ static int restore_from(struct ctl *ctl, struct table *copy, struct error *err)
             return replace(ctl, copy, err);
         return follows < 0 ? -1
                            : error_set(err, EX_NOPERM,
-                                       "%s: the table follows a store, and so is not restored: see "
-                                       "movedctl-follow(8) for how the store is",
+                                       "%s: the table follows a store: restore that one, see "
+                                       "movedctl-follow(8)",
                                        ctl->path);
     }
     if (err->status == EX_NOINPUT)

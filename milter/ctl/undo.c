@@ -4,6 +4,7 @@
 #include "ctl/log.h"
 #include "ctl/through.h"
 #include "follow/state.h"
+#include "table/mark.h"
 
 #include <string.h>
 
@@ -70,20 +71,42 @@ static int revert(const struct change_entry *entry, void *data, struct error *er
                                  : through_del(through, entry->after, err);
 }
 
+/* What this host changed last may not have come back from the store: then what it changed before that is not the last change. */
+static int check_none_is_newer(const struct through *through, struct error *err)
+{
+    struct mark mark = {.version = 0};
+    struct ctl_author author;
+    bool newer = false;
+    if (through->store == NULL)
+        return 0;
+    ctl_author(through->ctl, &author);
+    if (table_get_mark(through->ctl->table, &mark, err) == TABLE_FAILED ||
+        store_write_has_newer(through->store, mark.version, strrchr(author.user, '@'), &newer,
+                              err) != 0)
+        return -1;
+    return newer ? error_set(err, EX_TEMPFAIL,
+                             "the last change made on this host is in the store and not yet in "
+                             "force here: see movedctl follow --status, and run this again when it "
+                             "is, or undo NUMBER")
+                 : 0;
+}
+
 static int undo_through(struct ctl *ctl, uint64_t number, struct error *err)
 {
     struct change undone;
     struct through through = {.store = NULL};
     bool last = number == 0;
-    if (last && find_ours(ctl, &number, err) != 0)
+    if ((last && find_ours(ctl, &number, err) != 0) || check(ctl, number, &undone, err) != 0)
         return -1;
-    int rc = check(ctl, number, &undone, err);
-    if (rc == 0 && !ctl->options.dry_run) {
-        rc = through_begin(&through, ctl, true, err);
-        if (rc == 0)
-            rc = changelog_each_entry(ctl->table, number, revert, &through, err);
+    int rc = last || !ctl->options.dry_run ? through_begin(&through, ctl, true, err) : 0;
+    if (rc == 0 && last)
+        rc = check_none_is_newer(&through, err);
+    if (rc == 0 && !ctl->options.dry_run)
+        rc = changelog_each_entry(ctl->table, number, revert, &through, err);
+    if (ctl->options.dry_run)
+        through_end(&through);
+    else
         rc = through_finish(&through, rc, err);
-    }
     if (rc == 0)
         say(ctl, last ? "undone, the last change made on this host:" : "undone:", &undone);
     return rc;

@@ -31,6 +31,24 @@ int store_write_begin(struct store *store, const char *author, const char *progr
     return 0;
 }
 
+int store_write_has_newer(struct store *store, int64_t version, const char *host, bool *out,
+                          struct error *err)
+{
+    char number[24];
+    const char *const values[] = {number, host};
+    snprintf(number, sizeof number, "%lld", (long long)version);
+    PGresult *result = pgsql_ask(store,
+                                 "SELECT FROM @.moved_version WHERE version > $1::bigint AND "
+                                 "right(author, length($2)) = $2 AND program LIKE 'movedctl %' "
+                                 "LIMIT 1",
+                                 2, values, err);
+    if (result == NULL)
+        return -1;
+    *out = PQntuples(result) > 0;
+    PQclear(result);
+    return 0;
+}
+
 /* A field of COPY's text format, and the separator after it. "" is null. */
 static void put_field(FILE *line, const char *text, char end)
 {

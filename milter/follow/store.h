@@ -99,6 +99,11 @@ struct entry;
 /* Begins a transaction. author and program stand in the store with the version. */
 int store_write_begin(struct store *store, const char *author, const char *program,
                       struct error *err);
+
+/* Whether the store has a change that a movedctl of this host ("@mx1.example", the end of its author) made after the version. Returns 0
+ * with *out, or -1 with err. */
+int store_write_has_newer(struct store *store, int64_t version, const char *host, bool *out,
+                          struct error *err);
 int store_write_put(struct store *store, const struct entry *entry, struct error *err);
 int store_write_del(struct store *store, const struct entry *old, struct error *err);
 

@@ -102,6 +102,19 @@ class Writing(FollowCase):
         self.assertEqual(self.mx.has()["cy@old.example"], "cy@new.example")
         self.assertEqual(self.store.entries(), self.mx.has())
 
+    def test_undo_does_not_pass_over_a_change_of_this_host_that_is_held(self):
+        """The change before it is not the last one, and would go beside it."""
+        rows = "old,new\n" + "".join(f"u{i}@old.example,u{i}@new.example\n" for i in range(50))
+        self.change("add", "cy@old.example", "cy@new.example")
+        self.change("import", "-", stdin=rows)
+        self.mx.movedctl("import", "--replace-all", "--max-remove", "100", "-", stdin="old,new\nu1@old.example,u1@new.example\n")
+        self.mx.until_state("held")
+        for dry in ((), ("--dry-run",)):
+            self.refuses(75, "not yet in force here", "undo", *dry)
+        self.assertEqual(self.store.entries(), {"u1@old.example": "u1@new.example"})
+        self.mx.movedctl("follow", "--accept")
+        self.mx.until_same(self.store)
+
     def test_undo_does_not_pass_over_a_comparison_of_all_rows(self):
         """An import that is too large to be noted row by row comes that way."""
         self.change("add", "cy@old.example", "cy@new.example")
