@@ -99,9 +99,11 @@ static int write_file(const struct ctl *ctl, struct export *export, const char *
         if (rc == 0)
             rc = check_whole(ctl, export, err);
         rc = outfile_close(rc, err);
+        if (rc != 0)
+            error_at(err, file, 0);
     }
     interrupt_ignore();
-    return rc == 0 ? 0 : error_at(err, file, 0);
+    return rc;
 }
 
 /* Whoever wrote a note into the table must not control the terminal of whoever reads it. */

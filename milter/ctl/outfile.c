@@ -67,6 +67,7 @@ FILE *outfile_open(const char *path, struct error *err)
     if (open_in_place(err) == 0)
         return out.file;
     place_free(&out.place);
+    error_at(err, path, 0);
     return NULL;
 }
 

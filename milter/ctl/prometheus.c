@@ -2,6 +2,7 @@
 #include "ctl/prometheus.h"
 
 #include "ctl/outfile.h"
+#include "ctl/through.h"
 #include "follow/state.h"
 #include "net/probe.h"
 
@@ -109,17 +110,18 @@ static void print_samples(FILE *out, json_t *samples)
 
 struct follower {
     struct follow_state state;
-    int unread; /* what state_read returned */
+    int unread;    /* what state_read returned */
+    bool is_meant; /* the settings say that the table follows a store */
 };
 
 /* On a host that follows no store, no state is 1 and the lag is 0; where the state cannot be read it has no end. */
 static void print_follow(FILE *out, const struct follower *follower)
 {
-    bool follows = follower->unread == 0;
+    bool follows = follower->unread == 0 || (follower->unread > 0 && follower->is_meant);
     int64_t contact = follower->state.contact;
-    double lag = follower->unread > 0       ? 0
-                 : !follows || contact == 0 ? INFINITY
-                                            : (double)(time(NULL) - contact);
+    double lag = follower->unread >= 0 && !follows ? 0
+                 : !follows || contact == 0        ? INFINITY
+                                                   : (double)(time(NULL) - contact);
     print_head(out, "follow_state", "gauge", "1 for the state that movedctl follow is in.");
     for (int i = FOLLOW_NEVER; i <= FOLLOW_REFUSED; i++) {
         fprintf(out, PREFIX "follow_state{state=\"");
@@ -152,11 +154,12 @@ int prometheus_write(const struct ctl *ctl, const char *file, struct error *err)
     struct error why = {.status = 0}, unheard;
     int asked = probe_stats(ctl->settings->lookup_socket, take, samples, &why);
     follower.unread = state_read(&follower.state, ctl->path, &unheard);
+    follower.is_meant = through_is_meant(ctl);
     FILE *out = file == NULL ? stdout : outfile_open(file, err);
     if (out != NULL)
         print_all(out, samples, &follower);
     int rc = out == NULL ? -1 : file == NULL ? 0 : outfile_close(0, err);
-    if (rc != 0 && file != NULL)
+    if (rc != 0 && out != NULL)
         error_at(err, file, 0);
     state_clear(&follower.state);
     json_decref(samples);

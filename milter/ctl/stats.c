@@ -112,6 +112,8 @@ static int stats(struct ctl *ctl, char **args, struct error *err)
                          "lookup_socket is \"\": set it, so that the daemon can be asked");
     if (ctl->options.output != NULL && !ctl->options.prometheus)
         return error_set(err, EX_USAGE, "--output requires --prometheus: use both");
+    if (ctl->options.json && ctl->options.prometheus)
+        return error_set(err, EX_USAGE, "--json and --prometheus: use one of them");
     int rc = ctl->options.prometheus ? prometheus_write(ctl, ctl->options.output, err)
              : ctl->options.json     ? print_object(ctl, err)
                                      : each_number(ctl, print, NULL, err);

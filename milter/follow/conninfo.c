@@ -214,11 +214,12 @@ static int check_hosts(const struct conninfo *info, const char *key, struct erro
 {
     for (size_t i = 0; i < info->count; i++) {
         const char *mode = param(&info->hosts[i], "sslmode");
+        const char *address = param(&info->hosts[i], "hostaddr");
         if (!is_here(&info->hosts[i]) && strcmp(mode, "verify-full") != 0)
             return error_set(err, EX_CONFIG,
                              "%s: host '%s' is another one, and sslmode is '%s': write "
                              "sslmode=verify-full",
-                             key, conninfo_host_name(info, i), mode);
+                             key, *address != '\0' ? address : conninfo_host_name(info, i), mode);
     }
     return 0;
 }

@@ -152,8 +152,9 @@ class Prometheus(unittest.TestCase):
         self.assertEqual(file.stat().st_mode & 0o777, 0o644)
         self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["d", "milter-moved.prom"])
         done = self.daemon.ctl("stats", "--prometheus", "--output", self.folder / "none" / "x.prom")
-        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual((done.returncode, done.stderr), (73, f"movedctl: {self.folder}/none/x.prom: No such file or directory\n"))
         self.assertEqual(self.daemon.ctl("stats", "--output", file).returncode, 64)
+        self.assertEqual(self.daemon.ctl("stats", "--prometheus", "--json").returncode, 64)
 
     def test_what_is_no_file_stays(self):
         fifo = self.folder / "fifo"
@@ -177,6 +178,12 @@ class Prometheus(unittest.TestCase):
             self.daemon.movedctl("stats", "--prometheus", "--output", theirs / "x.prom")
             found = samples((theirs / "x.prom").read_text())
             self.assertEqual(found['milter_moved_follow_state{state="in_step"}'], 1)
+
+    def test_a_host_that_is_to_follow_a_store_and_has_never_done_so(self):
+        self.daemon.configure(source={"connect": "host=/nonexistent"})
+        found = self.read()
+        self.assertEqual(found['milter_moved_follow_state{state="never"}'], 1)
+        self.assertEqual(found["milter_moved_follow_lag_seconds"], float("inf"))
 
     def test_a_disk_that_is_full_leaves_the_file(self):
         if os.environ.get("TESTED_KIND") == "tsan":

@@ -42,7 +42,7 @@ static const struct {
     {"host=localhost port=6 dbname=x", NULL, NULL, "localhost::6:x"},
     {"host=127.0.0.9 dbname=x", NULL, NULL, "127.0.0.9::5432:x"},
     {"host=::1 dbname=x", NULL, NULL, "::1::5432:x"},
-    {"host=localhost hostaddr=192.0.2.1 dbname=x", NULL, NULL, "is another one"},
+    {"host=localhost hostaddr=192.0.2.1 dbname=x", NULL, NULL, "host '192.0.2.1' is another one"},
     {"host=db.example hostaddr=127.0.0.1 dbname=x", NULL, NULL, "db.example:127.0.0.1:5432:x"},
     {"host=db1,db2 port=5,6 dbname=x sslmode=verify-full", NULL, NULL, "db1::5:x db2::6:x"},
     {"host=db1,db2 port=5 dbname=x sslmode=verify-full", NULL, NULL, "db1::5:x db2::5:x"},
