@@ -73,16 +73,21 @@ bool ctl_parse_number(uint64_t *out, const char *text, uint64_t most)
 
 int ctl_parse_for(const struct ctl *ctl, int64_t *seconds, struct error *err)
 {
+    const char *lasts = ctl->options.lasts;
     *seconds = 0;
-    return ctl->options.lasts == NULL || ctl_parse_duration(seconds, ctl->options.lasts, err) == 0
-               ? 0
-               : error_at(err, "--for", 0);
+    if (lasts == NULL)
+        return 0;
+    int rc = ctl_parse_duration(seconds, lasts, err);
+    if (rc == 0 && *seconds == 0)
+        rc = error_set(err, EX_DATAERR, "'%.60s' is no time at all: write 180d, 26w or 12h", lasts);
+    return rc == 0 ? 0 : error_at(err, "--for", 0);
 }
 
 void ctl_end_after(struct entry *entry, int64_t seconds, int64_t now)
 {
-    if (seconds > 0 && entry->until == TIMESTAMP_NONE)
-        entry->until = (entry->from > now ? entry->from : now) + seconds;
+    int64_t end = (entry->from > now ? entry->from : now) + seconds;
+    if (seconds > 0 && entry->until == TIMESTAMP_NONE && end <= TIMESTAMP_LAST)
+        entry->until = end;
 }
 
 const char *ctl_temporary_folder(const struct ctl *ctl)

@@ -93,10 +93,11 @@ int ctl_parse_duration(int64_t *out, const char *text, struct error *err);
 /* Parses a whole number of 0 to most. Returns whether it is one; if not, *out is not set. */
 bool ctl_parse_number(uint64_t *out, const char *text, uint64_t most);
 
-/* Reads --for. Returns 0 with *seconds, 0 if it was not given; or -1 with err. */
+/* Reads --for. Returns 0 with *seconds, 0 if it was not given; or -1 with err: an entry has to be in force for some time. */
 int ctl_parse_for(const struct ctl *ctl, int64_t *seconds, struct error *err);
 
-/* Has an entry without until end so many seconds after now, or after its from if that is later; 0: leaves it as it is. */
+/* Has an entry without until end so many seconds after now, or after its from if that is later; 0, or after TIMESTAMP_LAST:
+ * leaves it as it is. */
 void ctl_end_after(struct entry *entry, int64_t seconds, int64_t now);
 
 /* The folder for large temporary files: TMPDIR, or that of the table, whose file system has room for them. Borrowed. */

@@ -8,7 +8,7 @@
 
 struct listing {
     const char *pattern; /* NULL: all */
-    int64_t now, within; /* only entries that end in so many seconds; 0: all */
+    int64_t now, within; /* only entries that end in so many seconds; -1: all */
     bool only_count;
     size_t count;
     struct list list;
@@ -19,7 +19,7 @@ static bool is_asked_for(const struct listing *listing, const struct entry *entr
     char old[ADDRESS_TEXT_SIZE];
     entry_format_old(old, sizeof old, entry);
     return (listing->pattern == NULL || fnmatch(listing->pattern, old, FNM_CASEFOLD) == 0) &&
-           (listing->within == 0 || entry_ends_within(entry, listing->now, listing->within));
+           (listing->within < 0 || entry_ends_within(entry, listing->now, listing->within));
 }
 
 static int take(const struct entry *entry, void *data, struct error *err)
@@ -37,14 +37,15 @@ static int take(const struct entry *entry, void *data, struct error *err)
 static int list(struct ctl *ctl, char **args, struct error *err)
 {
     const struct options *options = &ctl->options;
-    struct listing listing = {.pattern = args[0], .now = time(NULL), .only_count = options->count};
+    struct listing listing = {
+        .pattern = args[0], .now = time(NULL), .within = -1, .only_count = options->count};
     char domain[ADDRESS_DOMAIN_MAX + 1];
     if (ctl_parse_domain(ctl, domain, err) != 0)
         return -1;
     if (options->expiring != NULL &&
         ctl_parse_duration(&listing.within, options->expiring, err) != 0)
         return error_at(err, "--expiring", 0);
-    bool all = *domain == '\0' && args[0] == NULL && listing.within == 0;
+    bool all = *domain == '\0' && args[0] == NULL && options->expiring == NULL;
     list_begin(&listing.list, options->json && !options->count);
     int rc = options->count && all
                  ? table_count(ctl->table, &listing.count, err)

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#define LAST 253402300799 /* 9999-12-31T23:59:59Z */
-
 static int wrong(struct error *err, const char *text, int64_t now)
 {
     return error_set(err, EX_DATAERR, "no date or time '%.60s': write 2026-09-01%s", text,
@@ -30,7 +28,7 @@ static bool take(const char **at, const char *picture, const char *format, struc
 
 static bool take_date(const char **at, struct tm *out)
 {
-    if (!take(at, "0000-00-00", "%Y-%m-%d", out) || out->tm_year < 70)
+    if (!take(at, "0000-00-00", "%Y-%m-%d", out))
         return false;
     struct tm same = *out;
     (void)timegm(&same); /* makes September 31 an October 1 */
@@ -62,6 +60,16 @@ static bool take_zone(const char **at, int *out)
     return fits;
 }
 
+static int set(int64_t *out, int64_t when, const char *text, struct error *err)
+{
+    if (when <= TIMESTAMP_NONE || when > TIMESTAMP_LAST)
+        return error_set(err, EX_DATAERR,
+                         "'%.60s' is out of range: write one after 1970-01-01, up to 9999-12-31",
+                         text);
+    *out = when;
+    return 0;
+}
+
 /* "+180d" */
 static int parse_relative(int64_t *out, const char *text, int64_t now, struct error *err)
 {
@@ -71,12 +79,8 @@ static int parse_relative(int64_t *out, const char *text, int64_t now, struct er
     if (now == TIMESTAMP_NONE || length == 0 || unit == 0 || text[2 + length] != '\0')
         return wrong(err, text, now);
     int64_t count = strtoll(text + 1, NULL, 10); /* a longer number becomes LLONG_MAX */
-    int64_t when = count > LAST ? LAST + 1 : *text == '-' ? now - count * unit : now + count * unit;
-    if (when <= TIMESTAMP_NONE || when > LAST)
-        return error_set(err, EX_DATAERR, "'%.60s' is out of range: write one in 1970 to 9999",
-                         text);
-    *out = when;
-    return 0;
+    int64_t seconds = count > TIMESTAMP_LAST ? TIMESTAMP_LAST : count * unit;
+    return set(out, *text == '-' ? now - seconds : now + seconds, text, err);
 }
 
 int timestamp_parse(int64_t *out, const char *text, int64_t now, struct error *err)
@@ -93,10 +97,7 @@ int timestamp_parse(int64_t *out, const char *text, int64_t now, struct error *e
         fits = take_clock(&at, &parts) && take_zone(&at, &zone);
     }
     int64_t when = (int64_t)timegm(&parts) - zone;
-    if (!fits || *at != '\0' || when <= TIMESTAMP_NONE)
-        return wrong(err, text, now);
-    *out = when;
-    return 0;
+    return fits && *at == '\0' ? set(out, when, text, err) : wrong(err, text, now);
 }
 
 void timestamp_format(char *out, size_t size, int64_t when)

@@ -289,6 +289,17 @@ class Life(HitsCase):
                       ("add", "d@old.example", "d@new.example", "--for", "3d", "--until", "+3d")):
             self.assertIn(self.daemon.ctl(*words).returncode, (64, 65), words)
 
+    def test_a_duration_of_nothing_and_one_beyond_the_last_year(self):
+        self.ctl("add", "a@old.example", "a@new.example", "--until", "+5d")
+        self.assertEqual(self.ctl("list", "--expiring", "0d"), "")
+        self.assertEqual(self.ctl("list", "--expiring", "0d", "--count"), "0\n")
+        for words in (["add", "b@old.example", "b@new.example"], ["import", "-"]):
+            done = self.daemon.ctl(*words, "--for", "0h", stdin="old,new\nc@old.example,\n")
+            self.assertEqual((done.returncode, done.stderr), (65, "movedctl: --for: '0h' is no time at all: write 180d, 26w or 12h\n"))
+        self.ctl("add", "d@old.example", "d@new.example", "--from", "9999-12-31", "--for", "1w")
+        self.ctl("add", "e@old.example", "e@new.example", "--for", "418900w")
+        self.assertIn("0 added, 0 changed, 0 removed,", self.ctl("import", "-", stdin=self.ctl("export")))
+
 
 class Faults(HitsCase):
     """Whatever happens to hits/, answers are as before, and one line tells."""

@@ -48,8 +48,6 @@ static const char *const bad[] = {
     "2026-09-01T06",
     "2026-09-01T06:00+25:00",
     "2026-09-01x",
-    "1969-12-31",
-    "1970-01-01",
     "2026-09-01T06:00:00.",
     "2026-09-01T06:00 +02:00",
     "+180d", /* of a file: relative to what? */
@@ -62,6 +60,26 @@ START_TEST(what_is_no_moment_is_refused)
     ck_assert_int_eq(when, 7);
     ck_assert_int_eq(err.status, EX_DATAERR);
     ck_assert_ptr_nonnull(strstr(err.text, ": write 2026-09-01"));
+}
+END_TEST
+
+static const char *const out_of_range[] = {
+    "0000-01-01",
+    "1969-12-31",
+    "1969-12-31T23:59:59Z",
+    "1970-01-01",
+    "1970-01-01T01:00+02:00",
+    "9999-12-31T23:59:59-00:01",
+};
+START_TEST(a_moment_out_of_range_is_named_as_such)
+{
+    int64_t when = 7;
+    struct error err;
+    ck_assert_msg(timestamp_parse(&when, out_of_range[_i], TIMESTAMP_NONE, &err) == -1, "%s",
+                  out_of_range[_i]);
+    ck_assert_int_eq(when, 7);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    ck_assert_ptr_nonnull(strstr(err.text, "is out of range: write one after 1970-01-01"));
 }
 END_TEST
 
@@ -119,6 +137,7 @@ Suite *timestamp_suite(void)
     TCase *tcase = tcase_create("timestamp");
     tcase_add_loop_test(tcase, moments_are_read_and_written, 0, ROWS(good));
     tcase_add_loop_test(tcase, what_is_no_moment_is_refused, 0, ROWS(bad));
+    tcase_add_loop_test(tcase, a_moment_out_of_range_is_named_as_such, 0, ROWS(out_of_range));
     tcase_add_loop_test(tcase, a_moment_may_be_relative_to_now, 0, ROWS(relative));
     tcase_add_test(tcase, no_moment_is_an_empty_text);
     suite_add_tcase(suite, tcase);
