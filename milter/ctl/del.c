@@ -13,7 +13,10 @@ static int del_one(struct ctl *ctl, struct table_edit *edit, const char *name, s
     struct entry old;
     if (ctl_parse_old(ctl, name, &old, err) != 0)
         return -1;
-    switch (table_edit_del(edit, &old, err)) {
+    enum table_result result = table_edit_del(edit, &old, err);
+    if (result == TABLE_ABSENT) /* in the table itself it is still there if it was named before */
+        result = table_look_up(ctl->table, &old, &old, err);
+    switch (result) {
     case TABLE_FOUND: return 0;
     case TABLE_ABSENT: ctl_warn("no entry '%s': nothing was deleted", name); return 1;
     case TABLE_FAILED: break;

@@ -144,7 +144,7 @@ class Commands(MovedctlCase):
         self.movedctl("add", "a@old.example", "--gone")
         self.refused(1, "'b@old.example'", "del", "a@old.example", "b@old.example")
         self.movedctl("add", "b@old.example", "--gone")
-        self.movedctl("del", "a@old.example", "b@old.example")
+        self.movedctl("del", "a@old.example", "b@old.example", "A@old.example")  # one of them twice
         self.assertEqual(self.movedctl("export"), HEAD)
 
     def test_no_character_that_a_terminal_obeys_is_shown(self):
