@@ -26,16 +26,17 @@ static int bad_text(struct error *err, const char *value, const char *mend)
 static int parse_value(struct entry *out, const char *key, char *value,
                        const struct address_rules *rules, struct error *err)
 {
-    size_t code = reply_enhanced_length(value);
+    size_t code = reply_enhanced_length(value); /* relocated_prefix_enable = no: the whole reply */
     const char *at = strchr(value, '@'), *end = plain_word_end(value, PLAIN_BLANKS);
 
-    if (code > 0) { /* relocated_prefix_enable = no: the text is the whole reply */
-        end = strncmp(value, "5.1.6 ", code) == 0 ? plain_find_new(value + code) : NULL;
-        return end == NULL ? bad_text(err, value, "write 5.1.6 User has moved to user@domain")
-                           : plain_parse(out, key, end, rules, err);
+    if (code > 0 || at == NULL || at == value || end == NULL || end < at) {
+        bool may_tell = code == 0 || strncmp(value, "5.1.6 ", code) == 0;
+        end = may_tell ? plain_find_new(value + code) : NULL;
+        return end != NULL ? plain_parse(out, key, end, rules, err)
+                           : bad_text(err, value,
+                                      code > 0 ? "write 5.1.6 User has moved to user@domain"
+                                               : "write user@domain");
     }
-    if (at == NULL || at == value || end == NULL || end < at)
-        return bad_text(err, value, "write user@domain");
     if (*end != '\0')
         return error_set(err, EX_DATAERR,
                          "new: text follows the address, and relocated(5) has senders told all of "

@@ -109,6 +109,9 @@ static const struct {
      "a@old.example 5.1.6 Mailbox has moved to a@new.example\nb@old.example 5.1.6 Mailbox has "
      "moved to b@new.example. Ask help@old.example\n",
      "1:a@old.example>a@new.example 2:b@old.example>b@new.example ", NULL},
+    {&format_relocated, "a text of its own without the code",
+     "a@old.example moved to a@new.example\nb@old.example Please try <b@new.example>, or call\n",
+     "1:a@old.example>a@new.example 2:b@old.example>b@new.example ", NULL},
     {&format_relocated, "an address and a text", "a@old.example a@new.example until May\n", "1! ",
      "'User has moved to a@new.example until May': write user@domain alone"},
     {&format_relocated, "an address within a text", "a@old.example Ask b@new.example\n", "1! ",
