@@ -273,12 +273,21 @@ static int normalise_utf8(char *out, const char *written, size_t length, bool fo
     return 0;
 }
 
-/* written is NUL-terminated, length octets. */
+static bool is_reserved_name(const char *local, size_t length)
+{
+    static const char *const names[] = {"postmaster", "mailer-daemon", "double-bounce"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strlen(names[i]) == length && strncasecmp(local, names[i], length) == 0)
+            return true;
+    return false;
+}
+
+/* written is NUL-terminated, length octets. Case never distinguishes the reserved names (RFC 5321 section 4.5.1). */
 static int normalise(char *out, const char *written, size_t length, bool fold_case)
 {
     if (!copy_lower(out, written, length))
         return normalise_utf8(out, written, length, fold_case);
-    if (!fold_case)
+    if (!fold_case && !is_reserved_name(written, length))
         memcpy(out, written, length + 1);
     return 0;
 }
@@ -346,11 +355,7 @@ static bool is_srs(const char *local)
 
 static bool is_reserved(const char *local, size_t length)
 {
-    static const char *const names[] = {"postmaster", "mailer-daemon", "double-bounce"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i]) == length && strncasecmp(local, names[i], length) == 0)
-            return true;
-    return is_srs(local);
+    return is_reserved_name(local, length) || is_srs(local);
 }
 
 /* Whether it is the owner or request address of a mailing list, which is a mailbox of its own. */

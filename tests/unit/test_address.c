@@ -166,6 +166,19 @@ START_TEST(case_counts_where_the_rules_say_so)
     ck_assert_int_eq(address_parse(&got, "<Alice@OLD.example>", 19, &exact, NULL), 0);
     ck_assert_str_eq(got.local, "Alice");
     ck_assert_str_eq(got.domain, "old.example");
+    ck_assert_int_eq(address_parse(&got, "Postmasters@d", 13, &exact, NULL), 0);
+    ck_assert_str_eq(got.local, "Postmasters");
+}
+END_TEST
+
+START_TEST(case_never_counts_in_a_reserved_name)
+{
+    struct address got;
+    ck_assert_int_eq(address_parse(&got, "\"PostMaster\"@d", 14, &exact, NULL), 0);
+    ck_assert_str_eq(got.local, "postmaster");
+    ck_assert_str_eq(got.written, "PostMaster");
+    ck_assert_int_eq(address_parse(&got, "MAILER-DAEMON@d", 15, &exact, NULL), 0);
+    ck_assert_str_eq(got.local, "mailer-daemon");
 }
 END_TEST
 
@@ -295,6 +308,7 @@ Suite *address_suite(void)
     tcase_add_test(tcase, the_longest_parts_are_taken);
     tcase_add_test(tcase, an_address_without_a_domain_gets_ours);
     tcase_add_test(tcase, case_counts_where_the_rules_say_so);
+    tcase_add_test(tcase, case_never_counts_in_a_reserved_name);
     tcase_add_test(tcase, what_was_written_is_kept);
     tcase_add_loop_test(tcase, an_extension_begins_at_the_first_delimiter, 0, ROWS(bases));
     tcase_add_loop_test(tcase, no_wildcard_matches_what_is_reserved, 0, ROWS(reserved));
