@@ -96,11 +96,13 @@ static int undo_through(struct ctl *ctl, uint64_t number, struct error *err)
     struct change undone;
     struct through through = {.store = NULL};
     bool last = number == 0;
-    if ((last && find_ours(ctl, &number, err) != 0) || check(ctl, number, &undone, err) != 0)
-        return -1;
     int rc = last || !ctl->options.dry_run ? through_begin(&through, ctl, true, err) : 0;
     if (rc == 0 && last)
         rc = check_none_is_newer(&through, err);
+    if (rc == 0 && last)
+        rc = find_ours(ctl, &number, err);
+    if (rc == 0)
+        rc = check(ctl, number, &undone, err);
     if (rc == 0 && !ctl->options.dry_run)
         rc = changelog_each_entry(ctl->table, number, revert, &through, err);
     if (ctl->options.dry_run)

@@ -115,6 +115,11 @@ class Writing(FollowCase):
         self.mx.movedctl("follow", "--accept")
         self.mx.until_same(self.store)
 
+    def test_undo_of_the_first_change_of_this_host_before_it_is_in_force(self):
+        self.mx.follower.end()
+        self.mx.movedctl("add", "cy@old.example", "cy@new.example")
+        self.refuses(75, "not yet in force here", "undo")
+
     def test_undo_does_not_pass_over_a_comparison_of_all_rows(self):
         """An import that is too large to be noted row by row comes that way."""
         self.change("add", "cy@old.example", "cy@new.example")
