@@ -139,24 +139,38 @@ static int take_object(struct hits *hits, json_t *object, size_t number, struct 
     return add(hits, &entry, &row, err);
 }
 
-/* Where the next object begins; returns whether there is one. */
-static bool skip_to_object(FILE *file)
+static int skip_blanks(FILE *file)
 {
     int octet;
     do
         octet = getc(file);
-    while (octet == '[' || octet == ',' || (octet != EOF && isspace(octet)));
-    if (octet != EOF && octet != ']')
-        ungetc(octet, file);
-    return octet != EOF && octet != ']';
+    while (octet != EOF && isspace(octet));
+    return octet;
+}
+
+/* Where object number begins, or the one array ends with the file. Returns 1 or 0; or -1 where it does neither: what is cut is not
+ * taken for a host to which nobody wrote. */
+static int skip_to_object(FILE *file, size_t number)
+{
+    int octet = skip_blanks(file);
+    if (octet == (number == 1 ? '[' : ',')) {
+        octet = skip_blanks(file);
+        if (octet == '{')
+            return ungetc(octet, file) == EOF ? -1 : 1;
+        if (number > 1)
+            return -1;
+    } else if (number == 1) {
+        return -1;
+    }
+    return octet == ']' && skip_blanks(file) == EOF ? 0 : -1;
 }
 
 /* One object after another: the whole array need not fit into memory. */
 static int read_stream(struct hits *hits, FILE *file, struct error *err)
 {
     json_error_t why;
-    int rc = 0;
-    for (size_t number = 1; rc == 0 && skip_to_object(file); number++) {
+    int rc = 0, more = 0;
+    for (size_t number = 1; rc == 0 && (more = skip_to_object(file, number)) > 0; number++) {
         json_t *object = json_loadf(file, JSON_DISABLE_EOF_CHECK, &why);
         rc = object == NULL ? error_set(err, EX_DATAERR,
                                         "row %zu is no JSON: %s: write the output of hits --json",
@@ -164,8 +178,11 @@ static int read_stream(struct hits *hits, FILE *file, struct error *err)
                             : take_object(hits, object, number, err);
         json_decref(object);
     }
-    if (rc == 0 && ferror(file))
+    if (ferror(file))
         rc = error_set(err, EX_IOERR, "%s", strerror(errno));
+    else if (rc == 0 && more < 0)
+        rc = error_set(err, EX_DATAERR,
+                       "not the whole output of hits --json of one host: write that, nothing else");
     return rc;
 }
 

@@ -194,7 +194,12 @@ class Counted(HitsCase):
                '[{"domain": "%s", "mails": 2, "days": 2, "last_day": "2026-01-02"}]}]')
         other.write_text(row % "client.example")
         self.assertIn("client.example", self.ctl("hits", "--add", other))
-        for bad in ("[{}]", "[{", "x", row % "a\\tb", row % "\\u001b[2J", row % "Client.example"):
+        both = row % "client.example"
+        for part in ("[]", " [ ]\n"):
+            other.write_text(part)
+            self.assertEqual(list(self.hits("--add", other)), ["al@old.example"])
+        # An empty or a cut file is one of a host that could not be asked, and not of one to which nobody wrote.
+        for bad in ("", "[", both[:-1], both[:-1] + ",", both[:-1] + ",]", both * 2, "[]" + both, both[1:], both[1:-1], "[,]", "[{}]", "[{", "x", row % "a\\tb", row % "\\u001b[2J", row % "Client.example"):
             other.write_text(bad)
             self.assertEqual(self.daemon.ctl("hits", "--add", other).returncode, 65, bad)
         self.assertEqual(self.daemon.ctl("hits", "--add", self.folder / "none").returncode, 66)
