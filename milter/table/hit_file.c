@@ -153,12 +153,14 @@ static int find_folder(struct table *files, enum table_mode mode, struct error *
     return rc;
 }
 
-/* The daemon may be making it: LMDB would want to write to an empty file that is open for reading alone. */
+/* The daemon may be making it: LMDB would want to write to an empty file that is open for reading alone. One that is missing
+ * may be there, and empty, when it is opened. */
 static bool is_empty(const struct table *files)
 {
     struct stat status;
-    return fstatat(files->place.folder, "data.mdb", &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISREG(status.st_mode) && status.st_size == 0;
+    if (fstatat(files->place.folder, "data.mdb", &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT;
+    return S_ISREG(status.st_mode) && status.st_size == 0;
 }
 
 int hit_file_open(struct hit_file **out, const char *table, enum table_mode mode, struct error *err)
