@@ -67,7 +67,7 @@ def stats(ctl):
 def tended(built, ctl, folder, conf, entries, day):
     """The daemon is asked RATE times a second, each time for another entry, and drops rows meanwhile."""
     scrapes = []
-    (folder / "days").write_text(str(day))
+    (folder / "days").write_text(str(day * 86400))
     env = {**os.environ, **place.preloading("days", folder), "TEST_DAYS": str(folder / "days")}
     rows = folder / "table/hits/data.mdb"
     with contextlib.ExitStack() as stack:

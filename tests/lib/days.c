@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/lib/days.c: a process on another day (LD_PRELOAD): the clock is ahead by as many days as stand in the file that
+/* tests/lib/days.c: a process on another day (LD_PRELOAD): the clock is ahead by as many seconds as stand in the file that
  * $TEST_DAYS names, read again each time, so that a test can have the day pass while a daemon runs. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,7 +17,7 @@ static time_t ahead(void)
         return 0;
     ssize_t length = read(fd, text, sizeof text - 1);
     close(fd);
-    return length > 0 ? atol(text) * 86400 : 0;
+    return length > 0 ? atol(text) : 0;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)

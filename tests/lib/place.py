@@ -120,6 +120,14 @@ def folder():
         shutil.rmtree(path, ignore_errors=True)
 
 
+def replace(path, content):
+    """Writes a file that another process may be reading: that one gets the old content or the new, and no part."""
+    fresh = path.with_name(f".{path.name}.fresh")
+    fresh.write_bytes(content if isinstance(content, bytes) else content.encode())
+    fresh.chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
+    fresh.replace(path)
+
+
 def until(condition, what, log=None, seconds=PATIENCE):
     """Waits for the condition and returns what it came to; what says in words what did not happen, and log() what was logged."""
     end = time.monotonic() + seconds

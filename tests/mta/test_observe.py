@@ -8,6 +8,7 @@ import unittest
 
 from lib import place
 from lib.daemon import Daemon
+from lib.days import Days
 from lib.postfix import Postfix
 from lib.stock import Stock
 from lib.smtp import Talk
@@ -74,12 +75,7 @@ class Week(unittest.TestCase):
         self.stack = contextlib.ExitStack()
         self.addCleanup(self.stack.close)
         self.folder = self.stack.enter_context(place.folder())
-        self.days = self.folder / "days"
-        self.day(0)
-
-    def day(self, number):
-        self.days.write_text(str(number))
-        self.days.chmod(0o644)
+        self.days = Days(self.folder)
 
     def ctl(self, *args):
         done = self.daemon.ctl(*args, env=self.env)
@@ -89,7 +85,7 @@ class Week(unittest.TestCase):
     def start(self, mta, group):
         self.server = self.stack.enter_context(mta(self.folder / "m"))
         self.daemon = Daemon(self.folder / "d", group=group, hits={"flush_interval": 1})
-        self.env = self.daemon.env = {**place.preloading("days", self.folder), "TEST_DAYS": str(self.days)}
+        self.env = self.daemon.env = self.days.env
         if mta is Stock:
             place_in_queue(self.daemon, self.server)
         else:
@@ -127,7 +123,7 @@ class Week(unittest.TestCase):
 
     def shows_a_week(self, before):
         for day in range(7):
-            self.day(day)
+            self.days.turn(day)
             self.assertEqual(self.replies("eva@client.example"), before)
             self.assertEqual(self.replies(f"x@spam{day}.example"), before)
             place.until(lambda: self.observed() == 4 * day + 4, f"day {day} is counted: {self.observed()}", self.daemon.log)
