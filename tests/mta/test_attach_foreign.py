@@ -303,10 +303,14 @@ class Foreign(Case):
     def hear(self, stage, expected):
         self.assert_closed()
         for recipient, reply in zip(ASKED, expected):
+            said = []
+
+            def is_right():
+                said.append(self.postfix.rcpt(recipient))
+                return said[-1].startswith(reply)
             with contextlib.suppress(AssertionError):
-                place.until(lambda: self.postfix.rcpt(recipient).startswith(reply), "the reply is the one that is expected")
-            said = self.postfix.rcpt(recipient)
-            self.assertTrue(said.startswith(reply), f"{stage}: {recipient} gets not {reply}, but {said}\n{self.postfix.log()[-2000:]}")
+                place.until(is_right, "the reply is the one that is expected")
+            self.assertTrue(said[-1].startswith(reply), f"{stage}: {recipient} gets not {reply}, but {said[-1]}\n{self.postfix.log()[-2000:]}")
         self.assert_closed()
 
     def filtered(self):
@@ -327,7 +331,7 @@ class Foreign(Case):
             return
         if what == "cut":
             main = self.postfix.conf / "main.cf"
-            main.write_text(main.read_text().split(args[0])[0] + args[0] + args[1])
+            place.replace(main, main.read_text().split(args[0])[0] + args[0] + args[1])
             return
         done = self.postfix.run("postconf", what, *(arg.format(**self.words).replace("{{", "{").replace("}}", "}") for arg in args))
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -335,7 +339,7 @@ class Foreign(Case):
     def put_back(self, files):
         for name, text in files.items():
             path = self.postfix.conf / name
-            path.write_bytes(text)
+            place.replace(path, text)
             os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 60))
 
     def walk(self, shape):
