@@ -5,6 +5,8 @@ import ipaddress
 import socket
 import struct
 
+from lib import place
+
 ACTIONS, STEPS = 0x1FF, 0x1FFFFF  # all that libmilter 8.17 knows
 NO_STEP = {"C": 0x01, "H": 0x02, "M": 0x04, "R": 0x08, "T": 0x200, "N": 0x40}
 NO_REPLY = {"C": 0x1000, "H": 0x2000, "M": 0x4000, "R": 0x8000, "T": 0x10000, "N": 0x40000, "B": 0x80000}
@@ -15,7 +17,7 @@ CHANGES = {"+": "add", "2": "add", "-": "delete"}
 class Milter:
     """One session. Commands return 'continue' or another word, or the reply as the client of the mail server would read it."""
 
-    def __init__(self, address, timeout=30):
+    def __init__(self, address, timeout=place.PATIENCE):
         family = socket.AF_UNIX if not isinstance(address, tuple) else \
             socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family)

@@ -102,7 +102,7 @@ class Stock(Postfix):
     def outcome(self, recipient, subject):
         """What becomes of a message by sendmail(1): 'sent', 'bounced', 'deferred'."""
         self.submit(recipient, subject)
-        pattern = re.compile(rf"to=<{re.escape(recipient)}>, .*status=(\w+)")
+        pattern = re.compile(rf"to=<{re.escape(recipient)}>, .*status=(\w+) ")
         before = getattr(self, "read", 0)
 
         def look():

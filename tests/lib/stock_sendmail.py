@@ -28,7 +28,7 @@ define(`confDEF_USER_ID', `nobody:nogroup')dnl
 define(`confSERVICE_SWITCH_FILE', `{folder}/mail/service.switch')dnl
 define(`confTO_IDENT', `0')dnl
 define(`confLOG_LEVEL', `14')dnl
-define(`confQUEUE_LA', `0')dnl
+define(`confQUEUE_LA', `1000')dnl
 define(`confREFUSE_LA', `0')dnl
 define(`confCONNECTION_RATE_THROTTLE', `0')dnl
 define(`confBAD_RCPT_THROTTLE', `0')dnl
@@ -208,6 +208,7 @@ class StockSendmail:
         try:
             for port in self.ports.values():
                 place.until(lambda: self._listens(port), "Sendmail listens", self.log)
+            place.until(self._is_named, "Sendmail has written its pid file", self.log)
         except BaseException:
             self.stop()
             raise
@@ -217,6 +218,12 @@ class StockSendmail:
         if not self.process.lives():
             raise AssertionError(f"Sendmail ended with {self.process.wait()}:\n{self.log()[-3000:]}")
         return place.listens(("127.0.0.1", port))
+
+    def _is_named(self):
+        """Its pid file is written after it has begun to listen; attach and doctor look there for it."""
+        path = re.search("^O PidFile=(.*)", self.cf.read_text(), re.MULTILINE)[1]
+        with contextlib.suppress(FileNotFoundError):
+            return pathlib.Path(path).read_text().startswith(f"{self.process.pid}\n")
 
     def stop(self):
         """One that restarts itself does not hear the first signal."""

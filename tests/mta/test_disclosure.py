@@ -305,8 +305,8 @@ class Conceal(unittest.TestCase):
                     self.assertEqual(talk.rcpt("trusted@old.example"), MOVED.format("trusted@new.example"))
                     self.assertTrue(talk.rcpt("secret@old.example").startswith("550 5.1.1 <secret@old.example>: "))
             # What nobody may know Postfix itself refuses: the milter is not heard.
+            daemon.logged("to=<here@old.example>")
             self.assertEqual(daemon.count("to=<secret@old.example>"), 0)
-            self.assertGreater(daemon.count("to=<here@old.example>"), 0)
 
     def test_through_sendmail(self):
         with contextlib.ExitStack() as stack:

@@ -120,7 +120,8 @@ class LogLines(unittest.TestCase):
     def parsed(self, count):
         """The fields of each line of an answer, when there are so many."""
         def lines():
-            return [line.removeprefix("milter-moved: ") for line in self.daemon.log().splitlines() if ": to=<" in line]
+            return [line.removeprefix("milter-moved: ").rstrip("\n") for line in self.daemon.log().splitlines(True)
+                    if ": to=<" in line and line.endswith("\n")]
         place.until(lambda: len(lines()) >= count, f"{count} lines, {len(lines())}", self.daemon.log)
         parsed = [(line, self.line.fullmatch(line)) for line in lines()]
         self.assertEqual([line for line, match in parsed if match is None], [])

@@ -126,7 +126,7 @@ class Vanishing(SiteCase):
             site.hold(("alice@old.example", "alice@new.example"))
             for steps in range(len(self.STEPS) + 1):
                 for reset in (True, False):
-                    with socket.create_connection(("127.0.0.1", site.port), timeout=30) as client:
+                    with socket.create_connection(("127.0.0.1", site.port), timeout=place.PATIENCE) as client:
                         answers = client.makefile("rb")
                         answers.readline()
                         for line in self.STEPS[:steps]:

@@ -120,7 +120,7 @@ class Prometheus(unittest.TestCase):
     def test_all_series_are_there_from_the_start(self):
         before = self.read()
         milter.ask(self.daemon.address, "<alice@old.example>")
-        after = self.read()
+        after = place.until(lambda: found if (found := self.read())["milter_moved_sessions_open"] == 0 else None, "the session is over")
         self.assertEqual(sorted(before), sorted(after))
         changed = {name: after[name] - before[name] for name in after if after[name] != before[name]}
         self.assertEqual(changed, {"milter_moved_sessions_total": 1, 'milter_moved_recipients_total{mode="enforce",result="moved"}': 1})
