@@ -64,7 +64,8 @@ static int find_key(struct hits *hits, const char *name, char key[RECORD_KEY_MAX
         return -1;
     *length = record_key(key, old.scope, old.local, old.domain);
     struct hit_row row;
-    enum table_result found = hit_file_find(hits->file, key, *length, &row, err);
+    enum table_result found =
+        hits->file == NULL ? TABLE_ABSENT : hit_file_find(hits->file, key, *length, &row, err);
     if (found == TABLE_ABSENT)
         found = table_find(hits->view, old.scope, old.local, old.domain, &old, err);
     if (found == TABLE_ABSENT)
@@ -82,7 +83,7 @@ static int clear_entries(struct hits *hits, char **args, struct error *err)
         int rc = find_key(hits, *name, key, &length, err);
         status = rc != 0 ? rc : status;
     }
-    for (; status == 0 && *args != NULL; args++) {
+    for (; status == 0 && hits->file != NULL && *args != NULL; args++) {
         status = find_key(hits, *args, key, &length, err);
         if (status == 0)
             status = hit_file_clear_entry(hits->file, key, length, hits->today, err);
@@ -95,7 +96,7 @@ static int clear_until(struct hits *hits, struct error *err)
     int64_t until;
     if (timestamp_parse(&until, hits->ctl->options.until, time(NULL), err) != 0)
         return error_at(err, "--until", 0);
-    return hit_file_clear_until(hits->file, day_of(until), err);
+    return hits->file == NULL ? 0 : hit_file_clear_until(hits->file, day_of(until), err);
 }
 
 static int clear(struct hits *hits, char **args, struct error *err)
@@ -111,8 +112,6 @@ static int clear(struct hits *hits, char **args, struct error *err)
         return hit_file_remove(hits->ctl->path, err);
     if (open_file(hits, TABLE_WRITE, err) != 0)
         return -1;
-    if (hits->file == NULL)
-        return 0;
     if (options->until != NULL)
         return clear_until(hits, err);
     hits->view = table_view_open(hits->ctl->table, err);

@@ -216,6 +216,8 @@ class Counted(HitsCase):
         self.mail("eva@client.example", "al@old.example")
         self.counted("al@old.example", 1)
         self.ctl("hits", "--clear", "--all")
+        self.ctl("hits", "--clear", "typo@old.example", status=1)  # also where nothing is counted
+        self.ctl("hits", "--clear", "--until", "x", status=65)
         self.assertEqual(self.hits(), {})
         self.mail("eva@client.example", "al@old.example")
         self.counted("al@old.example", 1)  # the daemon goes on
