@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Debian 13: its compiler and libraries build this and pass the unit tests; attach and doctor with its Postfix 3.10."""
+"""Debian 13: its compiler and libraries build this and pass the unit tests; attach and doctor with its Postfix 3.10; and
+quickstart, which unpacks that Postfix."""
 
+import pathlib
+import shlex
 import subprocess
 import unittest
 
 from lib import package, place
 from lib.machine import STRANGER, UNSHARE, root
 
-PACKAGES = ("postfix", "gcc", "libc6-dev", "make", "pkg-config", "libmilter-dev", "libconfig-dev", "liblmdb-dev", "libidn2-dev",
-            "libunistring-dev", "libjansson-dev", "libcsv-dev", "libsystemd-dev", "libc-ares-dev", "libpq-dev", "check", "xz-utils",
-            "python3-minimal")
+BUILD = ("gcc", "libc6-dev", "make", "pkg-config", "libmilter-dev", "libconfig-dev", "liblmdb-dev", "libidn2-dev",
+         "libunistring-dev", "libjansson-dev", "libcsv-dev", "libsystemd-dev", "libc-ares-dev", "libpq-dev")
+PACKAGES = ("postfix", *BUILD, "check", "xz-utils", "python3-minimal")
 
-# In namespaces of its own: the root file system with a layer above it, and a network that has only itself.
-ENTER = f"""
+# In namespaces of its own: the root file system with a layer above it.
+ENTER = """
 cd "$2"
 mkdir upper work root
 mount -t overlay -o "lowerdir=$1,upperdir=upper,workdir=work" trixie root
@@ -20,10 +23,14 @@ mount -t proc proc root/proc
 mount -t tmpfs tmpfs root/run
 mount -t tmpfs -o mode=1777 tmpfs root/dev/shm
 cp "$3" root/root/dist.tar.xz
-ip link set lo up
-ip address add {STRANGER}/32 dev lo
 hostname mx.old.example
 exec chroot root env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin LC_ALL=C.UTF-8 sh -ec "$4"
+"""
+
+# A network that has only itself.
+NETWORK = f"""
+ip link set lo up
+ip address add {STRANGER}/32 dev lo
 """
 
 # Python is minimal there: the shell is the client.
@@ -53,17 +60,39 @@ movedctl detach --yes --all
 movedctl attach --dry-run postfix | grep -c moved_milter
 """
 
+# With the network of the outside, from which the package comes.
+QUICKSTART = f"""
+exec 2>&1
+echo {shlex.quote(pathlib.Path("/etc/resolv.conf").read_text())} >/etc/resolv.conf
+apt-get -qq update || exit 99
+cd /root
+tar xf dist.tar.xz
+milter-moved-*/contrib/quickstart
+"""
+
 
 class Trixie(unittest.TestCase):
     early = True
 
+    def run_in(self, lower, namespaces, network, steps):
+        with place.folder() as folder:
+            return subprocess.run([*namespaces, "sh", "-ec", network + ENTER, "sh", lower, folder, package.dist(), steps],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500)
+
     def test_it_builds_passes_and_answers(self):
         lower = root(*PACKAGES, suite="trixie")
-        with place.folder() as folder:
-            done = subprocess.run([*UNSHARE, "sh", "-ec", ENTER, "sh", lower, folder, package.dist(), STEPS],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500)
-            self.assertEqual(done.returncode, 0, done.stdout[-4000:])
-            self.assertIn("551 5.1.6 User not local; please try <gone@new.example>", done.stdout.partition("== 3.10")[2])
+        done = self.run_in(lower, UNSHARE, NETWORK, STEPS)
+        self.assertEqual(done.returncode, 0, done.stdout[-4000:])
+        self.assertIn("551 5.1.6 User not local; please try <gone@new.example>", done.stdout.partition("== 3.10")[2])
+
+    def test_quickstart(self):
+        lower = root(*BUILD, "autoconf", "automake", "m4", "xz-utils", suite="trixie")
+        done = self.run_in(lower, [word for word in UNSHARE if word != "--net"], "", QUICKSTART)
+        if done.returncode == 99:
+            self.skipTest(f"no mirror of Debian can be had here: {done.stdout[-300:]}")
+        self.assertEqual(done.returncode, 0, done.stdout[-4000:])
+        self.assertIn("S: 551 5.1.6 User not local; please try <alice@new.example>", done.stdout)
+        self.assertEqual([line for line in done.stdout.splitlines() if len(line) > 80 and not line.startswith("S: ")], [])
 
 
 if __name__ == "__main__":
