@@ -123,7 +123,7 @@ static void tell_commands(struct exam *exam)
     snprintf(ctl, sizeof ctl, "movedctl%s%s", usual ? "" : " -c ", usual ? "" : conf);
     fact_set(&exam->facts, "ctl", "%s", ctl);
     fact_set(&exam->facts, "detach", "%s detach%s %s", ctl, of_dir, mta);
-    if (unit_can_follow())
+    if (unit_can_follow(exam->evidence.settings))
         fact_set(&exam->facts, "run_follow", "$ systemctl enable --now " UNIT_FOLLOW);
     else
         fact_set(&exam->facts, "run_follow",

@@ -48,7 +48,7 @@ static void reload_daemon(const struct mta_request *request)
 {
     char command[UNIT_COMMAND_SIZE];
     pid_t pid = unit_find_daemon(request->settings);
-    if (!(pid > 1 && kill(pid, SIGHUP) == 0) && !unit_reload())
+    if (!(pid > 1 && kill(pid, SIGHUP) == 0) && !unit_reload(request->settings))
         request->warn("milter-moved has to read its configuration again: %s",
                       unit_command(command, UNIT_RELOAD, request->settings));
 }
@@ -213,7 +213,9 @@ int attachment_forget(const struct mta_request *request, struct file_changes *ch
 {
     if (change_part(request, changes, server, false, NULL, NULL, err) != 0)
         return -1;
-    return attachment_unsets(changes, "socket = ") ? unit_forget_sockets(changes, err) : 0;
+    return attachment_unsets(changes, "socket = ")
+               ? unit_forget_sockets(changes, request->settings, err)
+               : 0;
 }
 
 int attachment_share(const struct mta_request *request, struct file_changes *changes,

@@ -9,12 +9,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SERVICE     "milter-moved"
 #define SOCKETS     SERVICE ".socket"
 #define DROP_IN     "sockets.conf"
 #define DROP_IN_DIR "/etc/systemd/system/" SOCKETS ".d/"
+
+/* The units run with the installed configuration: the daemon of another one is not theirs, nor are its sockets. */
+static bool is_of_units(const struct settings *settings)
+{
+    struct stat file, installed;
+    return settings->file == NULL ||
+           (stat(settings->file, &file) == 0 && stat(MILTER_MOVED_CONF, &installed) == 0 &&
+            file.st_dev == installed.st_dev && file.st_ino == installed.st_ino);
+}
 
 /* Where it is only installed systemctl does nothing and exits 0: sd_booted(3). */
 static bool has_systemd(void)
@@ -49,11 +59,12 @@ static int write_listener(FILE *out, const char *socket, struct error *err)
 }
 
 int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2],
-                      const char *folder, const char *user, const char *group, struct error *err)
+                      const char *folder, const char *group, const struct settings *settings,
+                      struct error *err)
 {
     char *text = NULL;
     size_t size;
-    if (!has_unit(SOCKETS))
+    if (!is_of_units(settings) || !has_unit(SOCKETS))
         return 0;
     FILE *out = open_memstream(&text, &size);
     if (out == NULL)
@@ -63,7 +74,7 @@ int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2]
             "[Socket]\n"
             "ExecStartPre=/usr/bin/install -d -o %s -g %s -m 2755 %s\n"
             "ListenStream=\n",
-            user, group, folder);
+            settings->user, group, folder);
     int rc = write_listener(out, sockets[0], err);
     if (rc == 0)
         rc = write_listener(out, sockets[1], err);
@@ -73,10 +84,13 @@ int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2]
     return rc == 0 ? error_no_memory(err) : -1;
 }
 
-int unit_forget_sockets(struct file_changes *changes, struct error *err)
+int unit_forget_sockets(struct file_changes *changes, const struct settings *settings,
+                        struct error *err)
 {
     static const char path[] = DROP_IN_DIR DROP_IN;
-    return access(path, F_OK) != 0 ? 0 : file_changes_add(changes, path, NULL, err);
+    return !is_of_units(settings) || access(path, F_OK) != 0
+               ? 0
+               : file_changes_add(changes, path, NULL, err);
 }
 
 bool unit_holds_sockets(void)
@@ -85,7 +99,7 @@ bool unit_holds_sockets(void)
     return has_systemd() && process_succeeds(holds);
 }
 
-const char *const *const *unit_restarts(void)
+const char *const *const *unit_restarts(const struct settings *settings)
 {
     static const char *const runs[] = {"systemctl", "is-active", "--quiet", SERVICE, SOCKETS, NULL};
     /* systemd removes the sockets of the unit as it was loaded, and the service along with them (PartOf=). */
@@ -95,31 +109,31 @@ const char *const *const *unit_restarts(void)
     static const char *const restart[] = {"systemctl", "restart", SERVICE, NULL};
     static const char *const *const both[] = {stop, load, start, NULL};
     static const char *const *const alone[] = {restart, NULL};
-    if (!has_systemd() || !process_succeeds(runs))
+    if (!is_of_units(settings) || !has_systemd() || !process_succeeds(runs))
         return NULL;
     return unit_holds_sockets() ? both : alone;
 }
 
-bool unit_restart(void)
+bool unit_restart(const struct settings *settings)
 {
-    const char *const *const *argvs = unit_restarts();
+    const char *const *const *argvs = unit_restarts(settings);
     bool done = argvs != NULL;
     for (; done && *argvs != NULL; argvs++)
         done = process_succeeds(*argvs);
     return done;
 }
 
-bool unit_reload(void)
+bool unit_reload(const struct settings *settings)
 {
     static const char *const reload[] = {"systemctl", "reload", SERVICE, NULL};
-    return has_systemd() && process_succeeds(reload);
+    return is_of_units(settings) && has_systemd() && process_succeeds(reload);
 }
 
 /* ---- for an administrator */
 
-bool unit_can_follow(void)
+bool unit_can_follow(const struct settings *settings)
 {
-    return has_systemd() && has_unit(UNIT_FOLLOW ".service");
+    return is_of_units(settings) && has_systemd() && has_unit(UNIT_FOLLOW ".service");
 }
 
 /* The sockets that attach has moved are known to systemd after this. */
@@ -181,7 +195,7 @@ const char *unit_command(char *out, enum unit_action action, const struct settin
     char process[256], start[256];
     const char *file = settings->file == NULL ? MILTER_MOVED_CONF : settings->file;
     bool is_usual = strcmp(file, MILTER_MOVED_CONF) == 0;
-    if (has_systemd() && has_unit(SERVICE ".service")) {
+    if (is_of_units(settings) && has_systemd() && has_unit(SERVICE ".service")) {
         snprintf(out, UNIT_COMMAND_SIZE, "%s", name_unit_command(action));
         return out;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mta/unit.h: milter-moved as units of systemd. milter-moved.socket holds its sockets, so a change of their paths is a
- * drop-in of that unit beside the change of our configuration. systemd.socket(5), systemctl(1). */
+ * drop-in of that unit beside the change of our configuration. systemd.socket(5), systemctl(1).
+ * The units run with the installed configuration: with settings of another one they are left alone. */
 #ifndef MTA_UNIT_H
 #define MTA_UNIT_H
 
@@ -11,20 +12,22 @@
 #include <sys/types.h>
 
 /* Plans the drop-in with which milter-moved.socket listens on both sockets, "unix:PATH" or "inet:PORT@HOST", and makes
- * the folder, which the user and the group own, before it does. Without that unit it plans nothing. Returns 0, or -1
+ * the folder, which the user of the settings and the group own, before it does. Without that unit it plans nothing. Returns 0, or -1
  * with err. */
 int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2],
-                      const char *folder, const char *user, const char *group, struct error *err);
+                      const char *folder, const char *group, const struct settings *settings,
+                      struct error *err);
 
 /* Plans that there is no drop-in. Returns 0, or -1 with err. */
-int unit_forget_sockets(struct file_changes *changes, struct error *err);
+int unit_forget_sockets(struct file_changes *changes, const struct settings *settings,
+                        struct error *err);
 
 /* The commands that restart the daemon, with the sockets that systemd holds: a NULL-terminated list of argv. NULL if it
  * does not run as a unit. */
-const char *const *const *unit_restarts(void);
+const char *const *const *unit_restarts(const struct settings *settings);
 
 /* Runs them. Returns whether there are any and all succeed. */
-bool unit_restart(void);
+bool unit_restart(const struct settings *settings);
 
 /* Whether milter-moved.socket is active: then the sockets are made again with it alone, in the group of their folder. */
 #define UNIT_REGROUP "systemctl restart milter-moved.socket gives it the group of its folder"
@@ -42,9 +45,9 @@ const char *unit_command(char *out, enum unit_action action, const struct settin
 
 /* Whether systemd can run movedctl follow, as this unit. */
 #define UNIT_FOLLOW "milter-moved-follow"
-bool unit_can_follow(void);
+bool unit_can_follow(const struct settings *settings);
 
 /* Has the daemon read its configuration again. Returns false if it does not run as a unit. */
-bool unit_reload(void);
+bool unit_reload(const struct settings *settings);
 
 #endif

@@ -122,6 +122,7 @@ class OnPostfix(Walk):
     def steps(self):
         self.passes_its_own_test()
         self.attach()
+        self.is_not_that_of_another_configuration()
         self.under_load(self.restart, self.reload, self.upgrade)
         self.is_not_edited()
         self.is_activated()
@@ -138,6 +139,14 @@ class OnPostfix(Walk):
         self.machine.run("autopkgtest", "--ignore-restrictions=isolation-container,breaks-testbed", "--no-built-binaries",
                          "/root/milter-moved.deb", "/root/source/", "--", "null")
         self.machine.run("movedctl", "del", "gone@mx.old.example")
+
+    def is_not_that_of_another_configuration(self):
+        """The units are those of the installed configuration: who detaches with another one leaves them as they are."""
+        self.machine.shell("cp -a /etc/postfix /etc/milter-moved /root")
+        self.machine.run("movedctl", "-c", "/root/milter-moved/milter-moved.conf", "detach", "--yes", "--config-dir", "/root/postfix", "postfix")
+        self.assertTrue(self.machine.path("/etc/systemd/system/milter-moved.socket.d/sockets.conf").exists())
+        self.restart()
+        self.check(f"^{MOVED}$", "another one was detached")
 
     def is_not_edited(self):
         """A configuration file that a program changes would have each upgrade ask."""

@@ -125,9 +125,9 @@ static int plan_unit(const char *milter, const char *lookups, const struct setti
     const char *const sockets[] = {milter, lookups};
     char folder[PATH_MAX];
     snprintf(folder, sizeof folder, "%s/" FOLDER, postfix->queue);
-    return unit_plan_sockets(changes, sockets, folder, settings->user,
+    return unit_plan_sockets(changes, sockets, folder,
                              *settings->socket_group == '\0' ? "postfix" : settings->socket_group,
-                             err);
+                             settings, err);
 }
 
 int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *request,
@@ -137,7 +137,7 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
     struct file_changes changes = {.count = 0};
     struct moving moving = {request->settings, postfix};
     const struct aftermath aftermath = {
-        .first = make_folder, .data = &moving, .reloads = unit_restarts()};
+        .first = make_folder, .data = &moving, .reloads = unit_restarts(request->settings)};
 
     request->say("Step 1 of 2: %s is confined to %s (chroot in master.cf): the sockets of "
                  "milter-moved move there.\n\n",
@@ -165,7 +165,7 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
 void postfix_leave_folder(const struct mta_request *request, const struct postfix *postfix,
                           bool in_use)
 {
-    bool restarted = in_use && unit_restart();
+    bool restarted = in_use && unit_restart(request->settings);
     int queue = open(postfix->queue, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = queue < 0 ? -1 : unlinkat(queue, FOLDER, AT_REMOVEDIR);
     if (rc == 0)
