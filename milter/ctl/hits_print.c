@@ -269,6 +269,8 @@ int hits_print_senders(struct hits *hits, struct error *err)
         qsort(sorted, count, sizeof *sorted, by_mails);
     for (size_t i = 0; rc == 0 && i < count && (hits->top == 0 || i < hits->top); i++)
         rc = print_sender(hits, sorted[i], most, err);
+    if (rc == 0 && count == 0 && hits->file != NULL)
+        ctl_warn("no sender domain has come back on another day: movedctl hits has all mails");
     free(sorted);
     return rc;
 }

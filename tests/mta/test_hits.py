@@ -164,6 +164,8 @@ class Counted(HitsCase):
             self.mail("eva@client.example", "al@old.example", "al@old.example", "bo@old.example")
             self.mail("x@other.example", "x@gone.example")
             self.counted("@gone.example", day + 1)
+            self.ctl("hits", "--by-sender")
+            self.assertEqual("no sender domain has come back" in self.said, day == 0, self.said)
         self.assertEqual(list(self.hits("--top", "1")), ["al@old.example"])
         self.assertEqual(list(self.hits("--domain", "gone.example")), ["@gone.example"])
         self.day(9)
