@@ -94,7 +94,7 @@ void exam_explain(struct exam *exam);
 
 /* The daemon cannot be reached: with the facts silent_socket, silent_key and silent_error. */
 #define DAEMON_DOWN_WHY                                                                            \
-    "milter-moved does not answer on ${silent_socket} (${silent_key} in ${conf}): "                \
+    "milter-moved does not answer on ${silent_socket} (${silent_key} in ${silent_file}): "         \
     "${silent_error}."
 #define DAEMON_DOWN_MEND                                                                           \
     "Its log tells why it stopped, or that it listens elsewhere.\n${start_daemon}"

@@ -130,18 +130,15 @@ void exam_table(struct exam *exam)
 
 /* ---- the daemon */
 
-/* The file in which a key is to be changed: the last one that has its name, for that one wins. */
+/* The file in which a key is set, or else the one where it can be. */
 static const char *file_with(const struct exam *exam, const char *key)
 {
-    const struct conf_list *files = &exam->evidence.settings->files;
-    struct error err;
-    for (size_t i = files->count; i-- > 0;) {
-        char *text = file_read(files->items[i], &err);
-        bool has = text != NULL && strstr(text, key) != NULL;
-        free(text);
-        if (has)
-            return files->items[i];
-    }
+    const struct settings *settings = exam->evidence.settings;
+    size_t count;
+    const struct conf_key *keys = settings_keys(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(keys[i].path, key) == 0 && settings->spots[i].file != NULL)
+            return settings->spots[i].file;
     return exam->request->conf;
 }
 
@@ -191,7 +188,7 @@ static void compare(struct exam *exam)
     if (observes != daemon->observes)
         findings_note(
             &exam->findings, "not-reloaded", FAULT,
-            "milter-moved runs with mode = \"${mode}\", and ${conf} has \"${other_mode}\".",
+            "milter-moved runs with mode = \"${mode}\", and ${mode_file} has \"${other_mode}\".",
             "${reload_daemon}");
     tell_mend(exam);
     if (*daemon->table != '\0' && strcmp(daemon->table, "good") != 0)
@@ -206,6 +203,7 @@ static enum socket_state report_socket(struct exam *exam, const char *key, const
                                        const struct error *err)
 {
     fact_set(&exam->facts, "silent_key", "%s", key);
+    fact_set(&exam->facts, "silent_file", "%s", file_with(exam, key));
     fact_set(&exam->facts, "silent_socket", "%s", socket);
     fact_set(&exam->facts, "silent_error", "%s", err->text);
     if (err->status == EX_NOPERM)
@@ -215,7 +213,7 @@ static enum socket_state report_socket(struct exam *exam, const char *key, const
     else if (err->status == EX_PROTOCOL)
         findings_note(
             &exam->findings, "daemon-other", DOWN, "${silent_error}",
-            "In ${conf} set ${silent_key} to a socket of its own, and:\n${restart_daemon}");
+            "In ${silent_file} set ${silent_key} to a socket of its own, and:\n${restart_daemon}");
     else
         findings_note(&exam->findings, "daemon-down", DOWN, DAEMON_DOWN_WHY, DAEMON_DOWN_MEND);
     return err->status == EX_NOPERM ? SOCKET_UNSEEN : SOCKET_SILENT;
@@ -226,11 +224,12 @@ static enum socket_state ask_lookups(struct exam *exam)
     const char *socket = exam->evidence.settings->lookup_socket;
     struct error err;
     if (*socket == '\0') {
-        findings_note(&exam->findings, "no-lookups", FAULT,
-                      "lookup_socket is \"\" in ${conf}: the mail server cannot ask for mailboxes "
-                      "that it no longer has, and refuses them itself.",
-                      "In ${lookup_file} set lookup_socket = "
-                      "\"unix:/run/milter-moved/lookup.sock\";\n${restart_daemon}\n$ ${attach}");
+        findings_note(
+            &exam->findings, "no-lookups", FAULT,
+            "lookup_socket is \"\" in ${lookup_file}: the mail server cannot ask for mailboxes "
+            "that it no longer has, and refuses them itself.",
+            "In ${lookup_file} set lookup_socket = "
+            "\"unix:/run/milter-moved/lookup.sock\";\n${restart_daemon}\n$ ${attach}");
         return SOCKET_SILENT;
     }
     if (probe_stats(socket, take_stat, &exam->evidence.daemon, &err) == 0)

@@ -4,8 +4,10 @@
 import contextlib
 import json
 import os
+import pathlib
 import pwd
 import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -324,6 +326,17 @@ class BrokenAndMended(Doctor):
             self.daemon.start()
         self.assertExplains(report, "daemon-down", mend=f"$ milter-moved -c {self.daemon.conf}")
         self.assertTrue(report["summary"].startswith("DOWN: daemon-down"))
+
+    def test_the_file_is_named_that_sets_the_key(self):
+        part = pathlib.Path(f"{self.daemon.conf}.d/socket.conf")
+        part.parent.mkdir()
+        part.write_text(f'socket = "unix:{self.daemon.folder}/none.sock";\n')
+        (part.parent / "z.conf").write_text('socket_mode = "0660";\n')
+        try:
+            report = self.doctor(status=1)
+        finally:
+            shutil.rmtree(part.parent)
+        self.assertIn(f"(socket in {part})", report["of"]["daemon-down"]["why"])
 
     def test_a_mail_server_that_is_not_there(self):
         (port,) = place.free_ports(1)
