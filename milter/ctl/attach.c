@@ -24,7 +24,7 @@ static int confirm(const char *diff, void *data, struct error *err)
                              "standard input is not a terminal: use --yes to make these changes");
         print_say("\nMake these changes? [y/N] ");
         if (fgets(line, sizeof line, stdin) == NULL || (*line != 'y' && *line != 'Y'))
-            return error_set(err, EX_TEMPFAIL, "nothing was changed");
+            return error_set(err, EX_TEMPFAIL, "these changes were not made");
     }
     interrupt_ignore(); /* a change that is half made would look complete to the next run */
     return 0;
@@ -106,7 +106,7 @@ static int detach_all(const struct mta_request *request, struct error *err)
                  request->config_dir == NULL ? mta->dir : request->config_dir, mta->file);
         if (access(path, F_OK) != 0)
             continue;
-        print_say("%s: ", mta->title);
+        print_say("%s:\n", mta->title);
         rc = mta->detach(request, err);
     }
     return rc;

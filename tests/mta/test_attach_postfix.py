@@ -447,7 +447,9 @@ class StockPostfix(Case):
                     if not said.startswith("551"):
                         return i, said
             return 40, ""
-        self.assertIn("--raise-limits", self.attach())
+        said = self.attach()
+        self.assertIn("--raise-limits", said)
+        self.assertEqual([line for line in said[:said.index("raises them.")].splitlines() if len(line) > 80], [])
         self.hears("u1@old.example", MOVED.format("u1@new.example"))
         count, said = session()
         self.assertEqual((count, said[:9]), (20, "421 4.7.0"))
@@ -665,8 +667,8 @@ class OddPostfix(Case):
         self.assertEqual(self.postfix.files(), files)
         self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
 
-    def test_what_was_edited_while_we_asked_is_not_overwritten(self):
-        self.start()
+    def attach_on_terminal(self):
+        """Until it asks. (the process, the terminal)"""
         terminal, theirs = os.openpty()
         self.addCleanup(os.close, terminal)
         asks = subprocess.Popen([*place.program("movedctl"), "-c", str(self.daemon.conf), "attach", "--config-dir",
@@ -677,6 +679,20 @@ class OddPostfix(Case):
         said = b""
         while b"[y/N]" not in said:
             said += os.read(terminal, 4096)
+        return asks, terminal
+
+    def test_no_is_no(self):
+        self.start()
+        files = self.postfix.files()
+        asks, terminal = self.attach_on_terminal()
+        os.write(terminal, b"n\n")
+        self.assertEqual(asks.wait(place.PATIENCE), 75)
+        self.assertIn(b"movedctl: these changes were not made", os.read(terminal, 4096))
+        self.assertEqual(self.postfix.files(), files)
+
+    def test_what_was_edited_while_we_asked_is_not_overwritten(self):
+        self.start()
+        asks, terminal = self.attach_on_terminal()
         with open(self.postfix.conf / "master.cf", "a") as master:
             master.write("# edited\n")
         files, there = self.postfix.files(), sorted(self.postfix.conf.iterdir())

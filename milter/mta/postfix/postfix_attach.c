@@ -205,12 +205,12 @@ static void say_limits(const struct postfix_attachment *a)
     char *hard = postfix_value(a->postfix.dir, "smtpd_hard_error_limit", true, &err);
     if (soft != NULL && hard != NULL && !a->raise_limits)
         a->request->say("Postfix counts each 551 as an error: after %s in a session it waits a "
-                        "second before each\n"
-                        "reply, after %s it ends the session with 421, and the sender has to try "
-                        "good recipients\n"
-                        "again too. This table has %zu %s: mail to a list with many of them meets "
-                        "these limits.\n"
-                        "attach --raise-limits raises them.\n",
+                        "second\n"
+                        "before each reply, after %s it ends the session with 421, and the sender "
+                        "has to\n"
+                        "try good recipients again too. This table has %zu %s: mail to a list\n"
+                        "with many of them meets these limits. attach --raise-limits raises "
+                        "them.\n",
                         soft, hard, a->request->entries,
                         a->request->entries == 1 ? "entry" : "entries");
     free(soft);
