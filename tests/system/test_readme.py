@@ -34,7 +34,8 @@ class Blocks(unittest.TestCase):
         self.assertEqual({chapter: len(of) for chapter, of in blocks().items() if of}, {chapter: len(of) for chapter, of in BLOCKS.items()})
 
     def test_readme_fits_a_terminal(self):
-        self.assertEqual([line for line in (place.SOURCE / "README").read_text().splitlines() if len(line) > 80], [])
+        for name in ("README", "contrib/debian/README.Debian"):
+            self.assertEqual([line for line in (place.SOURCE / name).read_text().splitlines() if len(line) > 80], [], name)
 
     def test_the_two_commands_are_there(self):
         for line in blocks()["Try it"][0].splitlines():
@@ -58,12 +59,13 @@ class Walk(unittest.TestCase):
         self.blocks = blocks()
         lower = root(*self.packages, *LIBRARIES)
         with place.folder() as self.folder, Machine(lower, self.folder / "machine") as self.machine:
+            self.log = self.folder / "log"
             self.prepare()
             self.steps()
 
     def make(self, script):
         """Runs on this host, which has a compiler; what is installed goes into the machine."""
-        package.run(self.folder / "log", "sh", "-ec", script, cwd=built(), env={**os.environ, "DESTDIR": f"/proc/{self.machine.pid}/root"})
+        package.run(self.log, "sh", "-ec", script, cwd=built(), env={**os.environ, "DESTDIR": f"/proc/{self.machine.pid}/root"})
 
     def paste(self, chapter, number=0):
         """The block's lines, typed on a terminal as root; a question is answered with yes."""
@@ -74,6 +76,7 @@ class Walk(unittest.TestCase):
                 self.machine.path("/root/block").write_text(part)
                 done = self.machine.run("script", "-qefc", "sh -e /root/block", "/dev/null", stdin="yes\n" * 5, check=False, timeout=120)
                 self.assertEqual(done.returncode, 0, f"{chapter}\n{part}\n{done.stdout}{self.machine.journal('milter-moved')[-2000:]}")
+                self.assertNotRegex(done.stdout, "still (be )?activ", "systemd has nothing to warn of")
 
     def check(self, why, **others):
         expected = {"alice@old.example": MOVED.format("alice@new.example"), "bob@old.example": GONE,
@@ -126,6 +129,7 @@ class OnPostfix(Walk):
         self.check("upgraded")
         self.without_systemd()
         self.paste("Uninstall")
+        self.assertNotIn("(ignored)", self.log.read_text())
         self.assertEqual(self.files(), before)
         self.assertEqual(self.machine.shell("find / -xdev -name '*milter*moved*' -o -xdev -name '*movedctl*' | grep -v '^/proc\\|^/sys\\|/var/tmp'",
                                             check=False).stdout.splitlines(), [])
