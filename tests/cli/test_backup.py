@@ -152,7 +152,7 @@ class Snapshot(MovedctlCase):
 
     def test_export(self):
         with self.writing() as done:
-            place.until(lambda: self.is_whole(self.movedctl("export")) or len(done) > 10, "ten imports are done")
+            place.until(lambda: self.is_whole(self.movedctl("export")) or len(done) > 10, "ten imports are done", seconds=10 * place.PATIENCE)
 
     def test_backup(self):
         with self.writing() as done:
@@ -160,7 +160,7 @@ class Snapshot(MovedctlCase):
                 copy = self.folder / f"copy{i}"
                 self.assertEqual(self.movedctl("backup", copy), f"{copy}: a copy of 2000 entries\n")
                 self.is_whole(export_of(self.daemon, copy))
-            place.until(lambda: len(done) > 10, "ten imports are done")
+            place.until(lambda: len(done) > 10, "ten imports are done", seconds=10 * place.PATIENCE)
 
     def test_readers_see_one_or_the_other_while_a_copy_comes_back(self):
         copy = self.folder / "copy"

@@ -124,7 +124,7 @@ class Configure(unittest.TestCase):
     PC = "systemdsystemunitdir=/lib/of/units\nName: systemd\nDescription: systemd\nVersion: 252\n"
 
     def configure(self, folder, *options):
-        return subprocess.run([place.SOURCE / "configure", *options], cwd=folder, capture_output=True, text=True, timeout=240,
+        return subprocess.run([place.SOURCE / "configure", *options], cwd=folder, capture_output=True, text=True, timeout=10 * place.PATIENCE,
                               env={**os.environ, "PKG_CONFIG_PATH": str(folder)})
 
     def test_the_units_go_where_systemd_looks_for_them(self):
