@@ -44,7 +44,7 @@ static void find_source(struct sendmail_view *view, const char *dir)
 {
     struct sendmail_source *source = &view->source;
     struct error unheard;
-    if (sendmail_find_mc(source->path, dir, &unheard) != 0)
+    if (sendmail_find_mc(source, dir, &unheard) != 0)
         snprintf(source->path, sizeof source->path, "%s/sendmail.mc", dir);
     source->cf = view->text;
     char *mc = file_read(source->path, &unheard);

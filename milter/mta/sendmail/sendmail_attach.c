@@ -61,7 +61,7 @@ static int find_mc(struct sendmail_attachment *a, struct error *err)
 {
     a->mc_path = a->source.path;
     if (a->request->mc == NULL)
-        return sendmail_find_mc(a->source.path, a->dir, err);
+        return sendmail_find_mc(&a->source, a->dir, err);
     return realpath(a->request->mc, a->source.path) != NULL
                ? 0
                : error_set(err, EX_NOINPUT, "--mc: no such file '%s'", a->request->mc);

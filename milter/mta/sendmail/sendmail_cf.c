@@ -12,14 +12,14 @@
 
 /* ---- making one */
 
-int sendmail_find_mc(char path[PATH_MAX], const char *dir, struct error *err)
+int sendmail_find_mc(struct sendmail_source *out, const char *dir, struct error *err)
 {
-    char host[256] = "";
-    snprintf(path, PATH_MAX, "%s/sendmail.mc", dir);
+    char host[256] = "", *path = out->path;
+    snprintf(path, sizeof out->path, "%s/sendmail.mc", dir);
     if (access(path, F_OK) == 0)
         return 0;
     (void)gethostname(host, sizeof host - 1);
-    snprintf(path, PATH_MAX, "%s/%s.mc", dir, host);
+    snprintf(path, sizeof out->path, "%s/%s.mc", dir, host);
     if (access(path, F_OK) == 0)
         return 0;
     return error_set(err, EX_NOINPUT, "%s: no sendmail.mc and no %s.mc: --mc names the file", dir,

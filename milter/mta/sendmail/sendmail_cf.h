@@ -15,17 +15,18 @@
 
 /* Where a sendmail.cf comes from. */
 struct sendmail_source {
+    const char
+        *cf; /* the sendmail.cf made of the .mc before, borrowed: a comment in it names cf_dir */
     char path[PATH_MAX]; /* of the .mc, absolute; m4 runs in its folder */
     /* Of Sendmail's m4 files, where cf.m4 has to be on m4's command line; else "" */
     char cf_dir[PATH_MAX];
-    const char *cf; /* the sendmail.cf made of it before, borrowed: a comment in it names cf_dir */
     /* What m4 wrote on standard error when it ran last, on the heap; NULL before that */
     char *warnings;
 };
 
-/* The path of the .mc in this folder: sendmail.mc; where there is none HOST.mc, as FreeBSD's makefile takes it. Returns 0, or
- * -1 with err (EX_NOINPUT). */
-int sendmail_find_mc(char path[PATH_MAX], const char *dir, struct error *err);
+/* Finds the .mc in this folder: sendmail.mc; where there is none HOST.mc, as FreeBSD's makefile takes it. Sets out->path and returns
+ * 0, or -1 with err (EX_NOINPUT). */
+int sendmail_find_mc(struct sendmail_source *out, const char *dir, struct error *err);
 
 /* The sendmail.cf that m4 makes from mc, the text of a .mc. A .mc that does not include cf.m4 leaves that to m4's command
  * line, as on FreeBSD and OpenBSD: cf_dir is set then. On the heap; or NULL with err (EX_CONFIG, EX_UNAVAILABLE). */
