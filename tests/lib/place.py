@@ -99,12 +99,16 @@ _ports = iter(random.sample(range(10000, 32000), 22000))
 
 
 def free_ports(count, host="127.0.0.1"):
-    """Ports of loopback that nobody has; none is given twice."""
+    """Ports of loopback that nobody has; none is given twice, to no other process of the tests either: initdb takes seconds, and
+    then the server wants its port. The name of a socket without a file (unix(7)) is for one network, as a port is."""
     found = []
     while len(found) < count:
         port = next(_ports)
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as claim, \
+                socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            claim.bind(f"\0milter-moved-test-port-{port}")
             probe.bind((host, port))
+            claim.detach()  # it is open until this process ends
             found.append(port)
     return found
 
