@@ -57,7 +57,7 @@ class BadInput(FollowCase):
         for host, connect, env in (
             ("192.0.2.1", "host=192.0.2.1 dbname=mail", None),
             ("db.example", "host=127.0.0.1,db.example dbname=mail", None),
-            ("localhost", "host=localhost hostaddr=192.0.2.1 dbname=mail", None),
+            ("192.0.2.1", "host=localhost hostaddr=192.0.2.1 dbname=mail", None),
             ("192.0.2.1", "hostaddr=192.0.2.1 dbname=mail", None),
             ("192.0.2.1", "postgresql://moved_follow@192.0.2.1/mail", None),
             ("db.example", "dbname=mail", {"PGHOST": "db.example"}),
