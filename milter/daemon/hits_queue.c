@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define PAIRS_MAX  16384 /* of an entry and a domain; of some 90 octets each */
+#define PAIRS_MAX  8192 /* of an entry and a domain; of some 90 octets each */
 #define TEXT_MAX   (PAIRS_MAX * 96)
-#define PLACES     (2 * PAIRS_MAX)
+#define BUCKETS    (2 * PAIRS_MAX)
 #define DOMAIN_MAX 255
 
 static_assert(PAIRS_MAX < UINT16_MAX, "struct pairs numbers them so");
@@ -22,7 +22,10 @@ struct pairs {
     struct hit hits[PAIRS_MAX]; /* count of them; they point into text */
     size_t count, used;
     char text[TEXT_MAX];
-    uint16_t places[PLACES]; /* by hash: the number of a hit plus 1; 0: free */
+    struct bucket {
+        uint16_t number; /* of a hit, plus 1; 0: free */
+        uint16_t tag;    /* of its hash: who differs in it need not be looked at */
+    } buckets[BUCKETS];  /* by hash */
 };
 
 static struct pairs both[2];
@@ -56,12 +59,14 @@ static bool is_same(const struct hit *a, const struct hit *b)
 }
 
 /* Puts the hit, whose key and domain stand side by side. Returns whether there was room. */
-static bool put(struct pairs *pairs, const struct hit *hit, size_t place)
+static bool put(struct pairs *pairs, const struct hit *hit, uint64_t hash)
 {
     size_t length = hit->key_length + hit->domain_length;
-    for (place %= PLACES; pairs->places[place] != 0; place = (place + 1) % PLACES) {
-        struct hit *there = &pairs->hits[pairs->places[place] - 1];
-        if (is_same(there, hit)) {
+    const uint16_t tag = (uint16_t)(hash >> 48);
+    struct bucket *bucket = &pairs->buckets[hash % BUCKETS];
+    for (; bucket->number != 0; bucket = &pairs->buckets[++hash % BUCKETS]) {
+        struct hit *there = &pairs->hits[bucket->number - 1];
+        if (bucket->tag == tag && is_same(there, hit)) {
             there->mails++;
             return true;
         }
@@ -74,7 +79,7 @@ static bool put(struct pairs *pairs, const struct hit *hit, size_t place)
     *made = *hit;
     made->key = text;
     made->domain = text + hit->key_length;
-    pairs->places[place] = (uint16_t)pairs->count;
+    *bucket = (struct bucket){(uint16_t)pairs->count, tag};
     return true;
 }
 
@@ -102,10 +107,10 @@ void hits_queue_add(const struct answer *answer, const char *sender, size_t leng
     hit.key_length = record_key(text, entry->scope, entry->local, entry->domain);
     hit.domain_length = find_domain(&domain, sender, length);
     hit.domain = memcpy(text + hit.key_length, domain, hit.domain_length);
-    size_t place = siphash(queue.key, text, hit.key_length + hit.domain_length);
+    uint64_t hash = siphash(queue.key, text, hit.key_length + hit.domain_length);
 
     pthread_mutex_lock(&queue.lock);
-    queue.lost += !put(queue.filled, &hit, place);
+    queue.lost += !put(queue.filled, &hit, hash);
     pthread_mutex_unlock(&queue.lock);
 }
 
@@ -114,7 +119,7 @@ const struct hit *hits_queue_take(size_t *count, uint64_t *lost)
     struct pairs *next =
         queue.filled == &both[0] ? &both[1] : &both[0]; /* only this thread changes it */
     if (next->count > 0)
-        memset(next->places, 0, sizeof next->places);
+        memset(next->buckets, 0, sizeof next->buckets);
     next->count = next->used = 0;
 
     pthread_mutex_lock(&queue.lock);

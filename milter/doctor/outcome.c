@@ -62,7 +62,8 @@ static void summarize(FILE *out, const struct exam *exam)
     if (asked == 0)
         fputs("no recipient was asked about", out);
     else if (well == asked)
-        fprintf(out, "%zu recipients asked about, each got what it should", asked);
+        fprintf(out, "%zu recipient%s asked about, each got what it should", asked,
+                asked == 1 ? "" : "s");
     else
         fprintf(out, "%zu of %zu recipients asked about did not get what they should", asked - well,
                 asked);

@@ -51,7 +51,7 @@ class Server:
 
 def our_server(built, folder, entries, hits=True):
     """A daemon with a table: no log line, no limit on what the load is told."""
-    name = f"moved-{entries}" + ("" if hits else "-no-hits")
+    name = f"moved-{entries}" + ("-counting" if hits else "")
     conf = folder / f"{name}.conf"
     conf.write_text(f'socket = "unix:{folder}/{name}.sock"; lookup_socket = "unix:{folder}/{name}.lookup";\n'
                     f'table = "{folder}/{name}.table"; user = ""; socket_mode = "0666";\n'
