@@ -4,6 +4,7 @@
 import contextlib
 import grp
 import os
+import pathlib
 import pwd
 import re
 import shlex
@@ -302,11 +303,27 @@ class StockPostfix(Case):
         """What attach sets in our own configuration."""
         return self.daemon.conf.with_name("milter-moved.conf.d") / "attach.conf"
 
+    def etc(self):
+        """(a folder, a copy of it in which our configuration is the installed one, with which the units run)"""
+        usage = subprocess.run([*place.program("movedctl"), "help"], capture_output=True, text=True, check=True).stdout
+        installed = pathlib.Path(re.search(r"^ +(/.*/milter-moved\.conf)$", usage, re.MULTILINE)[1])
+        folder, copy = next(above for above in installed.parents if above.exists()), self.folder / "etc"
+        if not copy.exists():
+            subprocess.run(["cp", "-a", folder, copy], check=True)
+            link = copy / installed.relative_to(folder)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.daemon.conf)
+        return folder, copy
+
     def as_if_booted(self, *args, env):
-        """movedctl where systemd is booted: in a mount namespace with /run/systemd/system."""
-        script = "{ mount -t tmpfs none /run/systemd || mount -t tmpfs none /run; } && mkdir -p /run/systemd/system && exec \"$@\""
+        """movedctl where systemd is booted, and our configuration the installed one: in mounts of its own."""
+        apart = place.mounting()
+        folder, copy = self.etc()
+        script = (f"{{ mount -t tmpfs none /run/systemd || mount -t tmpfs none /run; }} && mkdir -p /run/systemd/system && "
+                  f"mount --bind {copy} {folder} && exec \"$@\"")
         command = [*place.program("movedctl"), "-c", str(self.daemon.conf), *map(str, args)]
-        return subprocess.run([*place.mounting(), "sh", "-c", script, "sh", *command], capture_output=True, text=True,
+        return subprocess.run([*apart, "sh", "-c", script, "sh", *command], capture_output=True, text=True,
                               check=False, timeout=place.PATIENCE, env={**os.environ, **env})
 
     def test_a_link_in_the_place_of_the_socket_folder_is_not_followed(self):
@@ -698,6 +715,7 @@ class OddPostfix(Case):
         files, there = self.postfix.files(), sorted(self.postfix.conf.iterdir())
         os.write(terminal, b"y\n")
         self.assertEqual(asks.wait(place.PATIENCE), 75)
+        said = b""
         with contextlib.suppress(OSError):  # EIO: it has ended
             while part := os.read(terminal, 4096):
                 said += part
