@@ -60,10 +60,11 @@ movedctl detach --yes --all
 movedctl attach --dry-run postfix | grep -c moved_milter
 """
 
-# With the network of the outside, from which the package comes.
+# With the network of the outside, if there is one, from which the package comes.
+RESOLV = pathlib.Path("/etc/resolv.conf")
 QUICKSTART = f"""
 exec 2>&1
-echo {shlex.quote(pathlib.Path("/etc/resolv.conf").read_text())} >/etc/resolv.conf
+echo {shlex.quote(RESOLV.read_text() if RESOLV.exists() else "")} >/etc/resolv.conf
 apt-get -qq update || exit 99
 cd /root
 tar xf dist.tar.xz
