@@ -65,7 +65,7 @@ RESOLV = pathlib.Path("/etc/resolv.conf")
 QUICKSTART = f"""
 exec 2>&1
 echo {shlex.quote(RESOLV.read_text() if RESOLV.exists() else "")} >/etc/resolv.conf
-apt-get -qq update || exit 99
+apt-get -qq -o APT::Update::Error-Mode=any update || exit 99
 cd /root
 tar xf dist.tar.xz
 milter-moved-*/contrib/quickstart
