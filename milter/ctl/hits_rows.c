@@ -153,16 +153,12 @@ static int skip_blanks(FILE *file)
 static int skip_to_object(FILE *file, size_t number)
 {
     int octet = skip_blanks(file);
-    if (octet == (number == 1 ? '[' : ',')) {
+    bool is_first = number == 1, goes_on = octet == (is_first ? '[' : ',');
+    if (goes_on)
         octet = skip_blanks(file);
-        if (octet == '{')
-            return ungetc(octet, file) == EOF ? -1 : 1;
-        if (number > 1)
-            return -1;
-    } else if (number == 1) {
-        return -1;
-    }
-    return octet == ']' && skip_blanks(file) == EOF ? 0 : -1;
+    if (goes_on && octet == '{')
+        return ungetc(octet, file) == EOF ? -1 : 1;
+    return goes_on == is_first && octet == ']' && skip_blanks(file) == EOF ? 0 : -1;
 }
 
 /* One object after another: the whole array need not fit into memory. */

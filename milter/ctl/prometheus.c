@@ -117,17 +117,16 @@ struct follower {
 /* On a host that follows no store, no state is 1 and the lag is 0; where the state cannot be read it has no end. */
 static void print_follow(FILE *out, const struct follower *follower)
 {
-    bool follows = follower->unread == 0 || (follower->unread > 0 && follower->is_meant);
-    int64_t contact = follower->state.contact;
-    double lag = follower->unread >= 0 && !follows ? 0
-                 : !follows || contact == 0        ? INFINITY
-                                                   : (double)(time(NULL) - contact);
+    bool is_alone = follower->unread > 0 && !follower->is_meant;
+    bool is_known = follower->unread >= 0 && !is_alone;
+    int64_t contact = is_known ? follower->state.contact : 0;
+    double lag = is_alone ? 0 : contact == 0 ? INFINITY : (double)(time(NULL) - contact);
     print_head(out, "follow_state", "gauge", "1 for the state that movedctl follow is in.");
     for (int i = FOLLOW_NEVER; i <= FOLLOW_REFUSED; i++) {
         fprintf(out, PREFIX "follow_state{state=\"");
         for (const char *at = state_name((enum follow_status)i); *at != '\0'; at++)
             putc(*at == ' ' ? '_' : *at, out);
-        fprintf(out, "\"} %d\n", follows && (int)follower->state.status == i);
+        fprintf(out, "\"} %d\n", is_known && (int)follower->state.status == i);
     }
     print_head(out, "follow_lag_seconds", "gauge",
                "Seconds since movedctl follow last heard from the store.");

@@ -202,9 +202,11 @@ class Links(AsRoot):
                     path.unlink()
 
     def outside(self):
-        """All that lstat(2) says of what the links lead to, time of the last change included; not when it was read, as it is here."""
+        """All that lstat(2) says of what the links lead to, time of the last change included; of folders not when they were
+        read, as they are here."""
         paths = (self.folder / "precious", self.folder / "roots", self.folder / "roots/file", self.folder)
-        return [(path, (found := path.lstat())[:stat.ST_ATIME], found.st_mtime_ns, found.st_ctime_ns) for path in paths] + sorted(os.listdir(self.folder / "roots"))
+        read = [path.lstat().st_atime_ns for path in paths if path.is_file()]
+        return read + [(path, (found := path.lstat())[:stat.ST_ATIME], found.st_mtime_ns, found.st_ctime_ns) for path in paths] + sorted(os.listdir(self.folder / "roots"))
 
     def test_nothing_outside_is_made_or_changed(self):
         (self.folder / "precious").write_text("precious")

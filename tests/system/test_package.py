@@ -227,8 +227,8 @@ class FromBefore(Walk):
 
     def steps(self):
         self.attach()
-        # Of each sender at most one that waits in the old queue, and one that comes just as systemd puts its socket in the place of the old one.
-        self.under_load(lambda: self.install(package()), deferred=2 * SENDERS)
+        # Of each sender at most one, that comes just as systemd puts its socket in the place of the old one.
+        self.under_load(lambda: self.install(package()), deferred=SENDERS)
         self.under_load(self.restart, self.upgrade)
         self.assertTrue(self.machine.is_active("milter-moved.socket"))
         self.assertEqual(sorted(path.name for path in self.machine.path(self.SOCKETS).iterdir()), ["lookup.sock", "milter.sock"])

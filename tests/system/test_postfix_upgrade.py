@@ -27,7 +27,8 @@ class WhileAttached(test_package.Walk):
         master.write_bytes(re.sub(rb"(?m)^(?:postlog|proxywrite|retry|scache) .*\n", b"", master.read_bytes()))
 
     def fetch(self):
-        done = subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", "postfix"], cwd=self.folder, capture_output=True, text=True)
+        done = subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", "postfix"], cwd=self.folder, capture_output=True, text=True,
+                              timeout=10 * place.PATIENCE)
         found = list(self.folder.glob("postfix_*.deb"))
         if not found:
             raise unittest.SkipTest(f"the package cannot be downloaded: {done.stderr.strip()}")

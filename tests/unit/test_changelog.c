@@ -512,7 +512,7 @@ Suite *changelog_suite(void)
     Suite *suite = suite_create("changelog");
     TCase *tcase = tcase_create("changelog");
     tcase_add_checked_fixture(tcase, begin, end);
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 600); /* thousands of changes, each of which waits for the disk */
     tcase_add_test(tcase, each_commit_is_one_change);
     tcase_add_test(tcase, what_changes_nothing_is_no_change);
     tcase_add_test(tcase, an_undo_is_undone_by_the_next);

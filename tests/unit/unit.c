@@ -16,8 +16,7 @@ int main(void)
         endpoint_suite, forward_suite,  io_suite,        facts_suite,     place_suite,
         cf_suite,       hits_suite,     siphash_suite,   state_suite,
     };
-    setenv("CK_DEFAULT_TIMEOUT", "60", 0);    /* seconds: other tests may run beside this */
-    setenv("CK_TIMEOUT_MULTIPLIER", "10", 0); /* of all: a sanitizer, or a disk, may be slow */
+    setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* seconds: other tests may run beside this */
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
         srunner_add_suite(runner, suites[i]());
