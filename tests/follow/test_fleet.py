@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 from lib import place
-from lib.follower import FollowCase
+from lib.follower import NO_ANSWER, FollowCase
 from lib.milter import Milter
 
 PAGE = place.SOURCE / "milter/ctl/movedctl-follow.8"
@@ -98,7 +98,7 @@ class Fleet(FollowCase):
         first.until_state("in step")
 
         # The second has a copy before it has ever reached the store, which is down.
-        second, roots = self.host("mx2"), self.enter(place.folder())
+        second, roots = self.host("mx2", timeout=2), self.enter(place.folder())
         first.movedctl("backup", roots / "copy")
         shutil.copytree(roots / "copy", roots / "copied")
         second.movedctl("restore", roots / "copied")
@@ -107,7 +107,7 @@ class Fleet(FollowCase):
         self.store.suspend()
         try:
             second.follow()
-            second.until_state("down")
+            second.until_state("down", NO_ANSWER)
         finally:
             self.store.resume()
         second.until_state("in step")

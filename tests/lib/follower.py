@@ -11,6 +11,8 @@ from lib import place
 from lib.daemon import Daemon
 from lib.postgresql import PostgreSQL
 
+NO_ANSWER = "no answer within 2 s (source.timeout)"  # to a host with timeout=2, of a store that stands still
+
 
 def schema():
     """What movedctl schema pgsql prints."""
@@ -58,9 +60,13 @@ class Host(Daemon):
         done = self.ctl("follow", "--status", "--json")
         return {**json.loads(done.stdout or "{}"), "exit": done.returncode, "error": done.stderr}
 
-    def until_state(self, state):
-        return place.until(lambda: status if (status := self.status()).get("state") == state else None, f"state {state}",
-                           lambda: str(self.status()))
+    def until_state(self, state, reason=""):
+        """The status, once it has this state and these words in its reason."""
+        def reached():
+            status = self.status()
+            return status if status.get("state") == state and reason in status.get("reason", "") else None
+
+        return place.until(reached, f"state {state} {reason}", lambda: str(self.status()))
 
     def has(self):
         """Old and new address of each entry of the table."""
