@@ -56,7 +56,8 @@ static enum trust find_trust(const struct client *client, const struct settings 
     return TRUST_NONE;
 }
 
-/* Whether a reply says the address as it is: with '?' for a control character it is another one. */
+/* Whether a reply can show the address unchanged. With '?' in place of a control character it would be another
+ * address. */
 static bool is_printable(const char *address)
 {
     char shown[ADDRESS_TEXT_SIZE];
@@ -65,7 +66,7 @@ static bool is_printable(const char *address)
     return strcmp(shown, address) == 0;
 }
 
-/* The new address in U-labels, unless a path of them is too long: they can have more octets. */
+/* Writes the new address with U-labels, unless that makes the path too long: U-labels can have more octets. */
 static void write_unicode(char *out, const char *new)
 {
     char domain[4 * ADDRESS_DOMAIN_MAX + 1];
@@ -77,9 +78,9 @@ static void write_unicode(char *out, const char *new)
         memcpy(out + local_length + 1, domain, strlen(domain) + 1);
 }
 
-/* Writes the new address in the way that this session can carry: in UTF-8 throughout, or in
- * A-labels. Returns -1 where neither does. RFC 6531 section 3.7.4.2. A mail server that forwards
- * gets A-labels, which every one can look up. */
+/* Writes the new address as this session can carry it: in UTF-8 throughout, or with A-labels (RFC 6531 section
+ * 3.7.4.2). Returns -1 if it can carry neither. A mail server that forwards gets A-labels, since every resolver
+ * knows them. */
 static int write_new(struct answer *out, const struct client *client)
 {
     const struct chain *chain = &out->chain;
@@ -95,8 +96,7 @@ static int write_new(struct answer *out, const struct client *client)
     return client->smtputf8 && (chain->forward || is_printable(out->new)) ? 0 : -1;
 }
 
-/* Who may not know where may not even know that: the mail server's own words for a mailbox that it does not
- * know. */
+/* Hides even that the mailbox has moved: answers with the mail server's own text for an unknown mailbox. */
 static void conceal(struct answer *out, const struct question *question,
                     const struct answer_source *from)
 {
@@ -110,7 +110,7 @@ static bool may_know(const struct answer *answer)
            (answer->disclose == ENTRY_TRUSTED && answer->trust != TRUST_NONE);
 }
 
-/* Whether the client may be told one more address. */
+/* Whether the client may be told another new address. */
 static bool is_within_limit(struct answer *out, const struct question *question,
                             struct limit *limit)
 {
@@ -139,8 +139,7 @@ static void disclose(struct answer *out, const struct question *question,
     }
 }
 
-/* Whether that the mailbox has moved is kept from the client too. One that is forwarded is accepted like any
- * other. */
+/* Whether the client may not even know that the mailbox has moved. A forwarded one is accepted like any other. */
 static bool is_concealed(const struct answer *answer, const struct settings *settings)
 {
     const struct chain *chain = &answer->chain;
@@ -149,7 +148,7 @@ static bool is_concealed(const struct answer *answer, const struct settings *set
     return settings->conceal && refuses && !may_know(answer);
 }
 
-/* A mailbox that another session would have forwarded is concealed too. */
+/* This hides a mailbox too that a session with SMTPUTF8 would have forwarded. */
 static void unwritable(struct answer *out, const struct question *question,
                        const struct answer_source *from)
 {
@@ -165,7 +164,7 @@ static void loop(struct answer *out, const struct question *question,
 {
     const struct reply_words none = {.old = NULL};
     reply_with(out, out->chain.forward ? TEXT_DEFERRED : TEXT_GONE, question, from);
-    if (out->chain.forward) /* deferred, in words of its own */
+    if (out->chain.forward) /* deferred, with its own text */
         (void)reply_fill(&out->reply, LOOP_WHILE_FORWARDING, &none);
 }
 
@@ -182,7 +181,7 @@ static void moved(struct answer *out, const struct question *question,
     }
 }
 
-/* Of the end of the chain, the answer. */
+/* Makes the answer from the end of the chain. */
 static void conclude(struct answer *out, const struct question *question,
                      const struct answer_source *from)
 {
@@ -236,7 +235,7 @@ static void ask_table(struct answer *out, const struct question *question,
     table_view_close(view);
 }
 
-/* Decides for out->old. */
+/* Makes the answer for out->old. */
 static void decide(struct answer *out, const struct question *question,
                    const struct answer_source *from)
 {
@@ -248,14 +247,14 @@ static void decide(struct answer *out, const struct question *question,
     }
 }
 
-/* As most are: then there is nothing more to find out. */
+/* Whether the mail server reads the recipient as it was written, as most: then there is nothing more to look up. */
 static bool is_as_written(const struct question *question, const char *text, size_t length)
 {
     return question->length == length + 2 && question->recipient[0] == '<' &&
            memcmp(question->recipient + 1, text, length) == 0;
 }
 
-/* Reads what the mail server has made of the recipient. A mail server says it without quotes. */
+/* Reads the recipient as the mail server resolves it. Mail servers write it without quotes. */
 static int read_resolved(struct address *out, const char *text, size_t length,
                          const struct settings *settings)
 {
@@ -271,8 +270,8 @@ static bool is_same_mailbox(const struct address *a, const struct address *b)
     return strcmp(a->local, b->local) == 0 && strcmp(a->domain, b->domain) == 0;
 }
 
-/* Makes of out->old what the mail server has made of the recipient. Returns false, and leaves it, where that
- * is no other mailbox. reads: the recipient is an address. */
+/* Sets out->old to the recipient as the mail server resolves it. Returns false and leaves it unchanged if that is
+ * no other mailbox. reads: the recipient is an address. */
 static bool resolve(struct answer *out, bool reads, const struct question *question,
                     const struct settings *settings)
 {
@@ -293,7 +292,7 @@ static bool resolve(struct answer *out, bool reads, const struct question *quest
 void answer_ask(struct answer *out, const struct question *question,
                 const struct answer_source *from)
 {
-    /* Field by field: it is large, and asked for every recipient. */
+    /* Field by field, because the struct is large and this runs for every recipient. */
     out->verdict = VERDICT_CONTINUE;
     out->new[0] = '\0';
     out->chain.met = out->chain.steps = 0;

@@ -7,12 +7,12 @@
 struct search {
     const struct chain_question *question;
     struct error *err;
-    struct chain_trace *trace; /* NULL: nobody asks for the way */
+    struct chain_trace *trace; /* NULL: not asked for */
 };
 
 /* ---- one entry */
 
-/* As table_find, but an entry out of force is as if absent. */
+/* As table_find, but an entry that is not in force counts as absent. */
 static enum table_result find(const struct search *search, enum entry_scope scope,
                               const char *local, const char *domain, struct entry *out)
 {
@@ -38,7 +38,7 @@ static enum table_result match_without_extension(const struct search *search,
     return result;
 }
 
-/* An entry for all mailboxes of a domain, or of its subdomains. It is not for a reserved one. */
+/* Finds the entry for all mailboxes of a domain, or of its subdomains. It never matches a reserved mailbox. */
 static enum table_result match_wildcard(const struct search *search, const struct address *address,
                                         enum entry_scope scope, const char *domain,
                                         struct entry *out)
@@ -73,8 +73,8 @@ static enum table_result match_parents(const struct search *search, const struct
     return result;
 }
 
-/* The first entry in force in the order of look-up. without_extension tells that the address has an extension and the
- * entry has not. Of most new addresses the table knows not even the domain, which one look-up tells. */
+/* Finds the first entry in force in the order of look-up. Sets without_extension if the address has an extension
+ * and the entry has none. The table has no entry of the domain of most new addresses, and one look-up tells that. */
 static enum table_result match(const struct search *search, const struct address *address,
                                bool is_new, struct entry *out, bool *without_extension)
 {
@@ -92,20 +92,20 @@ static enum table_result match(const struct search *search, const struct address
 
 /* ---- the chain */
 
-/* Reads a new address. Returns -1 where it is none: the table may be damaged. */
+/* Reads a new address. Returns -1 if it is none, since the table may be damaged. */
 static int read_new(struct address *out, const char *new, const struct settings *settings)
 {
-    /* Another server's mailbox: our local domain has no say in it. */
+    /* It is a mailbox of another server, so local_domain does not apply. */
     const struct address_rules rules = {.fold_case = settings->addresses.fold_case,
                                         .delimiters = ""};
-    /* An entry has no brackets, which address_parse takes. */
+    /* address_parse accepts angle brackets, but an entry has none. */
     if (new[0] == '<' || address_parse(out, new, strlen(new), &rules, NULL) != 0)
         return -1;
     return out->domain[0] == '\0' ? -1 : 0;
 }
 
-/* Writes local, and after it the extension, with domain, as a new address. Returns -1 where that is
- * longer than a path may be (RFC 5321 section 4.5.3.1.3). */
+/* Writes local, extension and domain as a new address. Returns -1 if that is longer than a path may be (RFC 5321
+ * section 4.5.3.1.3). */
 static int join(char *out, const char *local, const char *extension, const char *domain)
 {
     char whole[2 * ADDRESS_LOCAL_MAX + 1], text[ADDRESS_TEXT_SIZE];
@@ -121,7 +121,7 @@ static int join(char *out, const char *local, const char *extension, const char 
     return 0;
 }
 
-/* Writes what the entry makes of the address. Returns -1 where that cannot be written. */
+/* Writes the new address that the entry gives to the address. Returns -1 if it cannot be written. */
 static int write_new(char *out, const struct address *address, const struct entry *entry,
                      bool without_extension, const struct settings *settings)
 {
@@ -136,12 +136,12 @@ static int write_new(char *out, const struct address *address, const struct entr
     size_t base = address_base_length(address->written, &settings->addresses);
     if (read_new(&next, entry->new, settings) != 0)
         return -1;
-    /* Too long with the extension: without it it is still the mailbox. */
+    /* If that is too long, the address without the extension is still the right mailbox. */
     (void)join(out, next.written, address->written + base, next.domain);
     return 0;
 }
 
-/* The new address, from what the entry says of address, which may be chain->end itself. */
+/* Writes and reads the new address that the entry gives to address, which may be chain->end itself. */
 static int step(struct chain *chain, const struct address *address, const struct entry *entry,
                 bool without_extension, const struct settings *settings)
 {
@@ -171,7 +171,7 @@ static void note(const struct search *search, const struct entry *entry, unsigne
         entry_format_old(search->trace->old[number], ADDRESS_TEXT_SIZE, entry);
 }
 
-/* Takes the entry into account that was met at address. Whether the chain goes on at its new address. */
+/* Adds the entry that matched address to the chain. Returns whether the chain goes on at the new address. */
 static bool take(struct chain *chain, const struct search *search, const struct address *address,
                  const struct entry *entry, bool without_extension)
 {

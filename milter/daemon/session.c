@@ -21,7 +21,7 @@
 #define SENDER_SIZE                                                                                \
     512 /* for the log: a path has 256 octets (RFC 5321 section 4.5.3.1.3), a longer one is cut */
 
-/* What the callbacks want of libmilter: of these only what the MTA offers is asked for. */
+/* What the callbacks need. Of these, only what the MTA offers is negotiated. */
 #define ACTIONS (SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_SETSYMLIST)
 #define STEPS                                                                                      \
     (SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN |   \
@@ -31,7 +31,7 @@ struct session {
     char host[HOST_SIZE];
     char sender[SENDER_SIZE]; /* the mailbox of MAIL, as the client wrote it; "" for <> */
     struct client client;
-    bool may_be_local; /* Postfix may have it from sendmail(1) */
+    bool may_be_local; /* it may be mail that Postfix got from sendmail(1) */
     bool no_reply_connect, no_reply_mail;
     bool hears_refused; /* recipients too that the mail server itself refuses */
     struct forwards forwards;
@@ -70,7 +70,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
                              unsigned long *pf3)
 {
     struct session *session = session_new(ctx);
-    /* While observing, the maps find nothing, so a removed mailbox is refused by the mail server itself. */
+    /* In observe mode the maps find nothing, so the mail server itself refuses a mailbox that was removed. */
     const unsigned long more_steps = service_observes() ? SMFIP_RCPT_REJ : 0;
     (void)f2;
     (void)f3;
@@ -96,7 +96,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
     return SMFIS_CONTINUE;
 }
 
-/* RFC 5321 has no bare quotes in a host name, but a log line might be read by programs. */
+/* Programs may read the log line, so a host name must not break it. */
 static void copy_host(char *out, const char *host)
 {
     size_t i = 0;
@@ -105,8 +105,8 @@ static void copy_host(char *out, const char *host)
     out[i] = '\0';
 }
 
-/* As Postfix shows sendmail(1) mail: 127.0.0.1, and no port, which only a client over TCP has. Someone
- * else without a port is a client whose port a proxy kept to itself. */
+/* Postfix shows mail from sendmail(1) as 127.0.0.1 without a port, which every TCP client has. Any other address
+ * without a port is that of a client behind a proxy. */
 static bool may_be_local(const struct sockaddr *address)
 {
     if (address == NULL || address->sa_family != AF_INET)
@@ -128,7 +128,7 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *address)
     if (session == NULL && (session = session_new(ctx)) == NULL)
         return SMFIS_TEMPFAIL;
     copy_host(session->host, host);
-    /* Sendmail gives the name of any PTR record; both say here whether it leads back to the address. */
+    /* Sendmail passes the name of any PTR record. Both MTAs say here whether it resolves to the address. */
     const char *resolves = smfi_getsymval(ctx, (char *)"{client_resolve}");
     bool confirmed = resolves != NULL && strcmp(resolves, "OK") == 0;
     session->client.confirmed_name = confirmed ? session->host : NULL;
@@ -160,8 +160,8 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
     const char *user = smfi_getsymval(ctx, (char *)"{auth_authen}");
     session->client.authenticated = user != NULL && *user != '\0';
     session->client.smtputf8 = envelope_parameter(args, "SMTPUTF8", &length) != NULL;
-    /* Without brackets it is. There are no parameters then, and Postfix finds out by itself what
-     * has to be carried as UTF-8. */
+    /* Without angle brackets it is local mail. It has no parameters then, and Postfix detects itself what needs
+     * UTF-8. */
     if (session->may_be_local && args[0][0] != '<') {
         session->client.has_ip = false;
         session->client.smtputf8 = true;
@@ -174,7 +174,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
 static void log_answer(SMFICTX *ctx, const struct session *session, const char *recipient,
                        const struct answer *answer, bool counts)
 {
-    if (!report_wants(answer)) /* as for most: libmilter would search all macros */
+    if (!report_wants(answer)) /* true of most, and libmilter would search all macros */
         return;
     const struct report report = {.id = smfi_getsymval(ctx, (char *)"i"),
                                   .host = session->host,
@@ -187,15 +187,15 @@ static void log_answer(SMFICTX *ctx, const struct session *session, const char *
     report_answer(&report);
 }
 
-/* Our own trouble: the sender tries again. */
+/* For a failure of our own: the sender tries again. */
 static sfsistat tempfail(SMFICTX *ctx, const char *text)
 {
     (void)smfi_setreply(ctx, (char *)"451", (char *)"4.3.0", (char *)text);
     return SMFIS_TEMPFAIL;
 }
 
-/* smfi_setreply takes the text as a format of which only "%%" is allowed: Postfix drops a single
- * '%', Sendmail refuses the whole reply. */
+/* smfi_setreply takes the text as a format in which only "%%" is allowed. Postfix drops a single '%', and Sendmail
+ * refuses the whole reply. */
 static int set_reply(SMFICTX *ctx, const struct reply *reply)
 {
     char *code = (char *)reply->code, *enhanced = (char *)reply->enhanced;
@@ -210,8 +210,7 @@ static int set_reply(SMFICTX *ctx, const struct reply *reply)
                            line[5], line[6], line[7], NULL);
 }
 
-/* A reply that libmilter will not take must not become a refusal for good: its own text would be
- * 550. */
+/* If libmilter rejects the reply, its own text is a 550: that would refuse the recipient for good. */
 static sfsistat refuse(SMFICTX *ctx, const struct reply *reply)
 {
     if (set_reply(ctx, reply) == MI_SUCCESS)
@@ -222,7 +221,7 @@ static sfsistat refuse(SMFICTX *ctx, const struct reply *reply)
     return tempfail(ctx, "Internal error");
 }
 
-/* The recipient stays in the message, as it is or to be replaced. */
+/* Keeps the recipient in the message, unchanged or to be replaced. */
 static sfsistat take(SMFICTX *ctx, struct session *session, char **args,
                      const struct answer *answer, bool forward)
 {
@@ -238,8 +237,8 @@ static sfsistat take(SMFICTX *ctx, struct session *session, char **args,
                    : tempfail(ctx, "Cannot take this recipient now; try again later");
 }
 
-/* What Postfix asks its maps for. Sendmail's macro is what its tables have made of it, and its maps have no say
- * in what it accepts. */
+/* The address that Postfix looks up in its maps. Sendmail's macro holds the result of its tables instead, which do
+ * not decide what it accepts. */
 static const char *rcpt_addr(void *ctx)
 {
     return smfi_getsymval(ctx, (char *)"{rcpt_addr}");
@@ -270,7 +269,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
                                       .client = session->client,
                                       .now = time(NULL)};
     bool enforces = service_ask(&answer, &question), counts = enforces && !refused;
-    /* A refusal of Sendmail's may be the map reply's, which has counted it. */
+    /* When Sendmail refuses, the map reply may be the reason, and it has counted the mail. */
     if (counts || !enforces)
         hits_queue_add(&answer, session->sender, strlen(session->sender), question.now);
     counters_count(counts ? COUNTERS_MILTER : COUNTERS_OBSERVED, answer.rule);

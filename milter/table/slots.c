@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table/slots.c: who reads: the slots of readers in lock.mdb */
+/* table/slots.c: the slots of readers in lock.mdb */
 #include "table/guard.h"
 #include "table/table_internal.h"
 
@@ -22,7 +22,7 @@ static int begin(MDB_env *env, MDB_txn **out)
     return rc;
 }
 
-/* One thread at a time: where it is given up while it holds LMDB's lock, no other one waits for that. */
+/* One thread at a time: if a fault interrupts it while it holds LMDB's lock, no other thread waits for that lock. */
 int table_begin_read(struct table *table, MDB_txn **out)
 {
     int rc;
@@ -39,10 +39,10 @@ void table_end_read(MDB_txn *txn)
 {
     int rc;
     GUARDED(rc, (mdb_txn_abort(txn), 0));
-    (void)rc; /* a slot that is not there needs no giving back */
+    (void)rc; /* a slot that is gone need not be given back */
 }
 
-/* ---- views that wait */
+/* ---- idle views */
 
 struct table_view *pool_take(struct table *table)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table/view.c: reading: one consistent state of the table, look-ups in it, and the walk through
- * it */
+/* table/view.c: reads one snapshot of the table: looks up an entry, and walks through all */
 #include "table/record.h"
 #include "table/table_internal.h"
 
@@ -8,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#define DEPTH_MAX 32 /* pages above each other: LMDB follows no more */
+#define DEPTH_MAX 32 /* LMDB's own limit (CURSOR_STACK) */
 
-/* Most tables have no entry for subdomains. Then none is looked for under each parent of each domain. */
+/* Most tables have no entry for subdomains. Then the parents of a domain need no look-ups. */
 static int find_subdomains(struct table_view *view)
 {
     MDB_val value, key = {.mv_size = 1, .mv_data = (void *)"."}; /* only read */
@@ -19,8 +18,9 @@ static int find_subdomains(struct table_view *view)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* Another program may have made it a table of a newer format: asked once for each transaction. Or it has written something
- * else over the file, which would say of every mailbox that it has not moved: a tree that is no table's shows that. */
+/* Another program may have changed the table to a newer format, which is checked once for each transaction. It may
+ * also have overwritten the file with something in which no mailbox has moved: a tree that cannot be a table's
+ * shows that. */
 static int make_ready(struct table_view *view)
 {
     struct table *table = view->table;
@@ -46,7 +46,8 @@ static int make_ready(struct table_view *view)
     return rc;
 }
 
-/* The size is asked at each tick of the clock, every few milliseconds: at each view it would be a fortieth of an answer. */
+/* Checks the size of the file at each tick of the clock, every few milliseconds. At each view that would take a
+ * fortieth of the time of an answer. */
 static int check_each_tick(struct table *table, struct error *err)
 {
     struct timespec now;
@@ -125,7 +126,7 @@ static int decode(struct entry *out, const MDB_val *key, const MDB_val *value, s
                : MDB_CORRUPTED;
 }
 
-/* Not with the cursor of the view: a walk that looks up what it finds needs its place. */
+/* Does not use the cursor of the view: a walk whose callback looks up entries must keep its position. */
 static int get_entry(struct table_view *view, MDB_val *key, struct entry *out, struct error *err)
 {
     MDB_val value;
@@ -189,12 +190,12 @@ enum table_result table_find_domain(struct table_view *view, const char *domain,
 
 /* ---- walking */
 
-#define FIRST_OCTET "\1" /* behind the NUL of the metas: where the entries begin */
+#define FIRST_OCTET "\1" /* entries begin after the metas, whose keys begin with NUL */
 
 enum walk {
     WALK_ON,      /* to the last entry */
-    WALK_WITHIN,  /* while the keys begin as the first one has to */
-    WALK_DOMAINS, /* to the last entry, of those of a domain only to the first */
+    WALK_WITHIN,  /* while the keys have the prefix */
+    WALK_DOMAINS, /* to the last entry, but only the first of each domain */
 };
 
 /* Reads the entry to which op leads from the key; MDB_NOTFOUND after the last. */
@@ -208,7 +209,7 @@ static int read_next(struct table_view *view, const MDB_val *from, enum walk how
     return rc == 0 ? decode(out, &key, &value, err) : rc;
 }
 
-/* Begins at the key, which it changes with WALK_DOMAINS. */
+/* Walks from the key on. WALK_DOMAINS changes the key. */
 static int walk(struct table_view *view, MDB_val *from, enum walk how,
                 int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
                 struct error *err)
@@ -229,7 +230,7 @@ static int walk(struct table_view *view, MDB_val *from, enum walk how,
         }
         from->mv_size = record_key(
             text, entry.scope == ENTRY_SUBDOMAINS ? entry.scope : ENTRY_DOMAIN, "", entry.domain);
-        text[from->mv_size - 1]++; /* after the last "domain@…" */
+        text[from->mv_size - 1]++; /* the first key after all "domain@…" */
     }
 }
 
@@ -250,7 +251,7 @@ int table_each_after(struct table_view *view, const struct entry *after,
 {
     char text[RECORD_KEY_MAX + 1];
     MDB_val from = {record_key(text, after->scope, after->local, after->domain), text};
-    text[from.mv_size++] = '\0'; /* the least key that is greater */
+    text[from.mv_size++] = '\0'; /* the smallest key that is greater */
     return walk(view, &from, WALK_ON, each, data, err);
 }
 
