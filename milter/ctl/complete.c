@@ -3,14 +3,13 @@
  *
  * One candidate a line, and behind a tab what it is. The line ":file" or ":dir" alone leaves it to the shell. What a
  * command's row calls its operands, and an option's row its values, are words; in capitals they are: */
-#include "ctl/options.h"
+#include "ctl/ctl.h"
 
 #include "base/printable.h"
 #include "format/format.h"
 
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -21,50 +20,40 @@
 struct completion {
     struct ctl *ctl;
     const struct command *command; /* NULL: none yet */
-    const char *prefix;            /* the last word, or in --option=value the value */
-    const char *before;      /* what stands before prefix in the last word: "--option=", or "" */
-    const char *option;      /* the last one */
-    const char *file, *path; /* -c, -d */
+    const char *word, *prefix;     /* the last word, and in it what --option= precedes, or all */
     char local[ADDRESS_LOCAL_MAX + 1]; /* the mailbox name in prefix, as the table has it */
-    const char *domain;                /* that is looked into */
-    struct table *table;
-    struct table_view *view; /* a second one, beside the walk through the domains */
+    const char *domain;                /* that is searched */
+    struct table_view *view;           /* a second one, besides that of the walk over domains */
     size_t count, visited;
 };
 
-static void offer(const struct completion *line, const char *word, size_t length, const char *what)
+static void offer(const struct completion *line, const char *word, const char *what)
 {
-    size_t typed = strlen(line->prefix);
-    if (length < typed || strncasecmp(word, line->prefix, typed) != 0)
-        return;
-    printf("%s%.*s%s%s\n", line->before, (int)length, word, what == NULL ? "" : "\t",
-           what == NULL ? "" : what);
+    if (strncasecmp(word, line->prefix, strlen(line->prefix)) == 0)
+        printf("%.*s%s%s%s\n", (int)(line->prefix - line->word), line->word, word,
+               what == NULL ? "" : "\t", what == NULL ? "" : what);
 }
 
-static void offer_options(const struct completion *line)
+/* Offers words that are separated by blanks; options with their dashes. */
+static void offer_words(const struct completion *line, const char *words, bool options)
 {
-    const char *at = line->command == NULL ? "c d help version" : line->command->takes;
-    char name[64];
-    for (size_t length; at != NULL && *at != '\0'; at += length, at += *at == ' ') {
-        length = strcspn(at, " ");
-        snprintf(name, sizeof name, "%s%.*s", length == 1 ? "-" : "--", (int)length, at);
-        offer(line, name, strlen(name), NULL);
+    char word[64];
+    for (size_t length; words != NULL && *words != '\0'; words += length + (words[length] == ' ')) {
+        length = strcspn(words, " ");
+        snprintf(word, sizeof word, "%s%.*s",
+                 !options      ? ""
+                 : length == 1 ? "-"
+                               : "--",
+                 (int)length, words);
+        offer(line, word, NULL);
     }
-    if (line->command != NULL)
-        offer(line, "--help", strlen("--help"), NULL);
 }
 
 static void offer_commands(const struct completion *line)
 {
     for (const struct command *const *at = line->ctl->commands; *at != NULL; at++)
         if ((*at)->summary != NULL)
-            offer(line, (*at)->name, strlen((*at)->name), (*at)->summary);
-}
-
-static void offer_formats(const struct completion *line)
-{
-    for (size_t i = 0; formats[i] != NULL; i++)
-        offer(line, formats[i]->name, strlen(formats[i]->name), NULL);
+            offer(line, (*at)->name, (*at)->summary);
 }
 
 /* ---- from the table */
@@ -77,7 +66,7 @@ static int offer_entry(struct completion *line, const struct entry *entry)
     printable_make(memcpy(shown, old, sizeof shown));
     printable_make(memcpy(new, entry->new, sizeof new));
     if (strcmp(shown, old) == 0)
-        offer(line, old, strlen(old), *new == '\0' ? NULL : new);
+        offer(line, old, *new == '\0' ? NULL : new);
     return ++line->count == MOST;
 }
 
@@ -132,45 +121,38 @@ static int take_domain_name(const struct entry *first, void *data, struct error 
     struct completion *line = data;
     (void)err;
     if (first->scope != ENTRY_SUBDOMAINS)
-        offer(line, first->domain, strlen(first->domain), NULL);
+        offer(line, first->domain, NULL);
     return ++line->visited == DOMAINS_MOST;
 }
 
-/* Whoever may not read the table gets no candidates, and no error between the words being typed. */
+/* A user who may not read the table gets no candidates, and no error between the words being typed. */
 static void offer_from_table(struct completion *line,
                              int (*take)(const struct entry *, void *, struct error *))
 {
-    struct settings *settings = NULL;
+    const struct options *options = &line->ctl->options;
+    struct settings *settings;
+    struct table *table;
     struct error err;
-    if (ctl_read_settings(&settings, line->file, &err) != 0)
+    if (ctl_read_settings(&settings, options->file, &err) != 0)
         return;
     snprintf(line->local, sizeof line->local, "%.*s", (int)strcspn(line->prefix, "@"),
              line->prefix);
     for (char *at = line->local; settings->fold_case && *at != '\0'; at++)
         *at = (char)tolower((unsigned char)*at);
-    const char *path = line->path == NULL ? settings->table : line->path;
-    if (table_open(&line->table, path, TABLE_READ, settings->fold_case, &err) == 0) {
-        struct table_view *domains = table_view_open(line->table, &err);
-        line->view = table_view_open(line->table, &err);
+    if (table_open(&table, options->path == NULL ? settings->table : options->path, TABLE_READ,
+                   settings->fold_case, &err) == 0) {
+        struct table_view *domains = table_view_open(table, &err);
+        line->view = table_view_open(table, &err);
         if (domains != NULL && line->view != NULL)
             table_each_domain(domains, take, line, &err);
         table_view_close(line->view);
         table_view_close(domains);
-        table_free(line->table);
+        table_free(table);
     }
     settings_free(settings);
 }
 
 /* ---- which of them */
-
-static void offer_words(const struct completion *line, const char *words)
-{
-    for (size_t length; *words != '\0'; words += length) {
-        length = strcspn(words, " ");
-        offer(line, words, length, NULL);
-        length += words[length] == ' ';
-    }
-}
 
 static void offer_values(struct completion *line, const char *values)
 {
@@ -178,78 +160,74 @@ static void offer_values(struct completion *line, const char *values)
         offer_from_table(line, take_domain);
     else if (strcmp(values, "DOMAIN") == 0)
         offer_from_table(line, take_domain_name);
-    else if (strcmp(values, "FORMAT") == 0)
-        offer_formats(line);
     else if (strcmp(values, "COMMAND") == 0)
         offer_commands(line);
     else if (strcmp(values, "FILE") == 0)
         puts(":file");
     else if (strcmp(values, "DIR") == 0)
         puts(":dir");
+    else if (strcmp(values, "FORMAT") != 0)
+        offer_words(line, values, false);
     else
-        offer_words(line, values);
+        for (size_t i = 0; formats[i] != NULL; i++)
+            offer(line, formats[i]->name, NULL);
 }
 
-/* The option whose argument is the next word; NULL: that is no argument. */
-static const char *values_behind(const struct completion *line, const char *word)
+/* What may follow an option; NULL if it has no argument. */
+static const char *values_of(const struct completion *line, const char *option)
 {
-    if (strcmp(word, "-c") == 0)
+    if (strcmp(option, "-c") == 0)
         return "FILE";
-    if (strcmp(word, "-d") == 0)
+    if (strcmp(option, "-d") == 0)
         return "DIR";
     const struct option_row *row =
-        line->command != NULL && strncmp(word, "--", 2) == 0 ? option_find(word + 2) : NULL;
+        line->command != NULL && strncmp(option, "--", 2) == 0 ? option_find(option + 2) : NULL;
     return row == NULL || !row->has_argument ? NULL : row->values == NULL ? "" : row->values;
 }
 
-/* Takes one of the words before the last. Returns the values of the next word, where that is its argument. */
-static const char *pass(struct completion *line, const char *word, const char *values)
+/* Reads the words before the last one. Returns what the last one may be, if it is the argument of an option, or NULL. */
+static const char *read_words(struct completion *line, char **words)
 {
-    if (values != NULL) {
-        if (strcmp(line->option, "-c") == 0)
-            line->file = word;
-        else if (strcmp(line->option, "-d") == 0)
-            line->path = word;
-        return NULL;
+    const char *option = "", *values = NULL;
+    for (; words[0] != NULL && words[1] != NULL; words++) {
+        if (values != NULL) {
+            if (strcmp(option, "-c") == 0)
+                line->ctl->options.file = words[0];
+            else if (strcmp(option, "-d") == 0)
+                line->ctl->options.path = words[0];
+            values = NULL;
+        } else if (*words[0] == '-') {
+            option = words[0];
+            values = values_of(line, option);
+        } else if (line->command == NULL) {
+            line->command = command_find(line->ctl->commands, words[0], NULL);
+        }
     }
-    line->option = word;
-    if (*word == '-')
-        return values_behind(line, word);
-    for (size_t i = 0; line->command == NULL && line->ctl->commands[i] != NULL; i++)
-        if (strcmp(line->ctl->commands[i]->name, word) == 0)
-            line->command = line->ctl->commands[i];
-    return NULL;
+    line->word = line->prefix = words[0] == NULL ? "" : words[0];
+    return values;
 }
 
-/* Offers what fits the last word, behind the words before it. */
 static int complete(struct ctl *ctl, char **words, struct error *err)
 {
-    struct completion line = {
-        .ctl = ctl, .before = "", .file = ctl->options.file, .path = ctl->options.path};
-    const char *values = NULL;
-    char option[64];
-    for (; words[0] != NULL && words[1] != NULL; words++)
-        values = pass(&line, words[0], values);
-    line.prefix = words[0] == NULL ? "" : words[0];
-    const char *equals = strchr(line.prefix, '=');
-    if (values == NULL && strncmp(line.prefix, "--", 2) == 0 && equals != NULL) {
-        snprintf(option, sizeof option, "%.*s", (int)(equals + 1 - line.prefix), line.prefix);
-        line.before = option;
+    struct completion line = {.ctl = ctl};
+    const char *values = read_words(&line, words), *equals = strchr(line.word, '=');
+    (void)err;
+    if (values == NULL && strncmp(line.word, "--", 2) == 0 && equals != NULL) {
+        char option[64];
+        snprintf(option, sizeof option, "%.*s", (int)(equals - line.word), line.word);
+        values = values_of(&line, option);
         line.prefix = equals + 1;
-        option[strlen(option) - 1] = '\0';
-        values = values_behind(&line, option);
-        option[strlen(option)] = '=';
         offer_values(&line, values == NULL ? "" : values);
     } else if (values != NULL) {
         offer_values(&line, values);
-    } else if (*line.prefix == '-') {
-        offer_options(&line);
+    } else if (*line.word == '-') {
+        offer_words(&line, line.command == NULL ? "c d version" : line.command->takes, true);
+        offer(&line, "--help", NULL);
     } else if (line.command == NULL) {
         offer_commands(&line);
-    } else {
-        offer_values(&line, line.command->operands == NULL ? "" : line.command->operands);
+    } else if (line.command->operands != NULL) {
+        offer_values(&line, line.command->operands);
     }
-    (void)err;
     return 0;
 }
 

@@ -17,25 +17,74 @@
 /* How a command opens the table before it runs. */
 enum command_opens { TABLE_NONE, TABLE_TO_READ, TABLE_TO_WRITE };
 
-/* The options of all commands, NULL or false if not given. Borrowed from argv. */
+/* The long options of all commands, one row each: the name, and the member of struct options. TEXT has an argument, and
+ * says what it may be, as the operands of struct command. */
+/* clang-format off */
+#define OPTION_ROWS(FLAG, TEXT) \
+    FLAG("accept", accept) \
+    FLAG("add", add) \
+    FLAG("all", all) \
+    FLAG("authenticated", authenticated) \
+    FLAG("by-sender", by_sender) \
+    FLAG("clear", clear) \
+    FLAG("count", count) \
+    FLAG("detach", detach) \
+    FLAG("dns", dns) \
+    FLAG("dry-run", dry_run) \
+    FLAG("forward", forward) \
+    FLAG("gone", gone) \
+    FLAG("here", here) \
+    FLAG("json", json) \
+    FLAG("nagios", nagios) \
+    FLAG("observe", observe) \
+    FLAG("once", once) \
+    FLAG("prometheus", prometheus) \
+    FLAG("raise-limits", raise_limits) \
+    FLAG("replace", replace) \
+    FLAG("replace-all", replace_all) \
+    FLAG("resync", resync) \
+    FLAG("skip-bad", skip_bad) \
+    FLAG("smtputf8", smtputf8) \
+    FLAG("status", status) \
+    FLAG("stay", stay) \
+    FLAG("unserved", unserved) \
+    FLAG("verbose", verbose) \
+    FLAG("yes", yes) \
+    TEXT("as", as, NULL) \
+    TEXT("at", at, NULL) \
+    TEXT("client", client, NULL) \
+    TEXT("client-name", client_name, NULL) \
+    TEXT("columns", columns, NULL) \
+    TEXT("config-dir", config_dir, "DIR") \
+    TEXT("delimiter", delimiter, NULL) \
+    TEXT("disclose", disclose, "anyone trusted nobody") \
+    TEXT("domain", domain, "DOMAIN") \
+    TEXT("expiring", expiring, NULL) \
+    TEXT("for", lasts, NULL) \
+    TEXT("format", format, "FORMAT") \
+    TEXT("forward-until", forward_until, NULL) \
+    TEXT("from", from, NULL) \
+    TEXT("max-remove", max_remove, NULL) \
+    TEXT("mc", mc, "FILE") \
+    TEXT("mta", mta, "postfix sendmail") \
+    TEXT("note", note, NULL) \
+    TEXT("output", output, NULL) \
+    TEXT("resolver", resolver, NULL) \
+    TEXT("since", since, NULL) \
+    TEXT("smtp", smtp, NULL) \
+    TEXT("top", top, NULL) \
+    TEXT("until", until, NULL) \
+    TEXT("unused-for", unused_for, NULL)
+/* clang-format on */
+
+#define OPTION_FLAG(name, member)         bool member;
+#define OPTION_TEXT(name, member, values) const char *member;
+
+/* What was given, else false or NULL. Borrowed from argv. */
 struct options {
-    const char *file, *path; /* -c, -d */
-    bool help, version;
-    const char *from, *until, *forward_until, *disclose, *note;
-    const char *domain, *client, *client_name, *at, *format;
-    const char *columns, *delimiter, *max_remove;
-    const char *config_dir, *mc, *smtp, *as, *mta;
-    bool yes, all, observe, unserved, raise_limits;
-    bool json, nagios, forward, gone, stay, replace, authenticated, smtputf8;
-    bool replace_all, dry_run, skip_bad, verbose;
-    bool dns;
-    bool once, status, accept, here, resync, detach;
-    bool clear;
-    const char *resolver;
-    const char *since, *unused_for, *top, *lasts, *expiring, *output;
-    bool add, by_sender, prometheus;
-    bool changed; /* -n */
-    bool count;
+    const char *file, *path;     /* -c, -d */
+    bool help, version, changed; /* -h, -V, -n */
+    OPTION_ROWS(OPTION_FLAG, OPTION_TEXT)
 };
 
 struct command;
@@ -51,23 +100,19 @@ struct ctl {
 
 struct command {
     const char *name;
-    const char *also;  /* what other programs call it, separated by blanks: a hint; NULL: nothing */
-    const char *usage; /* "get [--json] OLD" */
-    const char *
-        summary; /* a sentence without its full stop, for the list of commands; NULL: not in that list */
+    const char *also;      /* what other programs call it, separated by blanks; NULL: nothing */
+    const char *usage;     /* "get [--json] OLD" */
+    const char *summary;   /* without its full stop; NULL: help does not list the command */
     const char *details;   /* more lines for help COMMAND; NULL: none */
     void (*explain)(void); /* prints still more of it; NULL: nothing */
     const char *example;   /* command lines, separated by line feeds */
-    const char
-        *operands; /* what they may be, separated by blanks; see ctl/complete.c; NULL: anything */
-    const char *takes; /* the long options that it knows, separated by blanks; NULL: none */
-    int least, most;   /* operands; most -1: any number */
+    const char *operands;  /* what they may be, see ctl/complete.c; NULL: anything */
+    const char *takes;     /* its options without dashes, separated by blanks; NULL: none */
+    int least, most;       /* operands; most -1: any number */
     enum command_opens opens;
     /* args is NULL-terminated. Returns an exit status of 0 or 1; or -1 with err. */
     int (*run)(struct ctl *ctl, char **args, struct error *err);
 };
-
-extern const struct command *const commands[]; /* NULL-terminated; only movedctl.c uses it */
 
 /* Whether word is among words, which are separated by blanks. words may be NULL; word must not be empty. */
 bool ctl_has_word(const char *words, const char *word);
@@ -166,6 +211,42 @@ int print_failed(struct error *err);
 
 /* Flushes standard output. Returns 0, or -1 with err (EX_IOERR) if it is full or closed. */
 int print_flush(struct error *err);
+
+/* ---- options.c */
+
+struct option_row {
+    const char *name;
+    bool has_argument;
+    const char *values; /* of the argument, as the operands of a command; NULL: anything */
+    size_t offset;      /* in struct options */
+};
+
+/* NULL if no command has such an option. */
+const struct option_row *option_find(const char *name);
+
+/* Reads the options of command, and those that may stand anywhere (-c, -d, help, version), into *out; skips argv[0].
+ * Returns the index of the first operand in argv, which is reordered; or -1 with err (EX_USAGE). If command is NULL,
+ * stops at the command. */
+int options_read(struct options *out, const struct command *command, int argc, char **argv,
+                 struct error *err);
+
+/* ---- log.c */
+
+/* Writes "change 3 of 2026-11-25T02:19:51Z by alice as root: import moved.csv" to out[size], truncated to fit. */
+void change_format(char *out, size_t size, const struct change *change);
+#define CHANGE_TEXT_SIZE (CHANGE_COMMAND_MAX + 3 * CHANGE_USER_MAX)
+
+/* Writes "2 added, 1 changed, 3 removed" to out[size], without the counts that are 0. */
+void change_format_counts(char *out, size_t size, uint64_t added, uint64_t changed,
+                          uint64_t removed);
+#define CHANGE_COUNTS_SIZE 100
+
+/* ---- prometheus.c */
+
+/* Asks the daemon for its counters, and writes them to the file as Prometheus text 0.0.4, whole or not at all; NULL: to
+ * standard output. If the daemon does not answer, milter_moved_up is 0, only what is known without it follows, and the
+ * result is -1 with err (EX_UNAVAILABLE). Returns 0, or -1 with err. */
+int prometheus_write(const struct ctl *ctl, const char *file, struct error *err);
 
 /* ---- author.c */
 

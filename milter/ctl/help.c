@@ -22,15 +22,6 @@ static void print_list(const struct command *const *all)
          "movedctl help COMMAND explains one, with an example.");
 }
 
-static void print_example(const char *lines)
-{
-    puts(strchr(lines, '\n') == NULL ? "\nExample:" : "\nExamples:");
-    for (const char *end; *lines != '\0'; lines = end + (*end == '\n')) {
-        end = lines + strcspn(lines, "\n");
-        printf("    %.*s\n", (int)(end - lines), lines);
-    }
-}
-
 static int help(struct ctl *ctl, char **args, struct error *err)
 {
     if (args[0] == NULL) {
@@ -47,8 +38,15 @@ static int help(struct ctl *ctl, char **args, struct error *err)
         printf("\n%s", command->details);
     if (command->explain != NULL)
         command->explain();
-    if (command->example != NULL)
-        print_example(command->example);
+    if (command->example != NULL) {
+        printf("\nExample%s:\n    ", strchr(command->example, '\n') == NULL ? "" : "s");
+        for (const char *at = command->example; *at != '\0'; at++) {
+            putchar(*at);
+            if (*at == '\n')
+                fputs("    ", stdout);
+        }
+        putchar('\n');
+    }
     return 0;
 }
 

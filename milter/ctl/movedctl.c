@@ -5,7 +5,6 @@
 
 #include "base/descriptors.h"
 #include "ctl/ctl.h"
-#include "ctl/options.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -22,7 +21,13 @@ static int fail(const struct error *err, bool nagios)
     return err->status;
 }
 
-/* ---- running */
+/* In the order in which help lists them. */
+static const struct command *const commands[] = {
+    &command_init,   &command_add,     &command_del,     &command_get,      &command_list,
+    &command_test,   &command_import,  &command_export,  &command_lint,     &command_hits,
+    &command_backup, &command_restore, &command_log,     &command_undo,     &command_follow,
+    &command_schema, &command_attach,  &command_detach,  &command_doctor,   &command_stats,
+    &command_config, &command_help,    &command_version, &command_complete, NULL};
 
 static int run_with_table(struct ctl *ctl, const struct command *command, char **args,
                           struct error *err)
@@ -39,36 +44,28 @@ static int run_with_table(struct ctl *ctl, const struct command *command, char *
     return status;
 }
 
-/* What -h and -V ask for, before or after the command. */
+/* Answers -h or -V, before or after the command. */
 static int inform(struct ctl *ctl, const struct command *command, struct error *err)
 {
     char *help[] = {command == NULL ? NULL : (char *)command->name, NULL}; /* only read */
     return (ctl->options.version ? &command_version : &command_help)->run(ctl, help, err);
 }
 
-static int check_operands(const struct command *command, int operands, struct error *err)
-{
-    if (operands >= command->least && (command->most < 0 || operands <= command->most))
-        return 0;
-    return error_set(err, EX_USAGE, "%s operands: usage: movedctl %s",
-                     operands < command->least ? "too few" : "too many", command->usage);
-}
-
 static int run(struct ctl *ctl, const struct command *command, int argc, char **argv,
                struct error *err)
 {
     struct settings *settings;
-
     int at = options_read(&ctl->options, command, argc, argv, err);
     if (at < 0)
         return -1;
+    int operands = argc - at;
     if (ctl->options.help || ctl->options.version)
         return inform(ctl, command, err);
-    if (check_operands(command, argc - at, err) != 0)
-        return -1;
-    if (command == &command_help ||
-        command == &command_version) /* helps with a bad configuration too */
-        return command->run(ctl, argv + at, err);
+    if (operands < command->least || (command->most >= 0 && operands > command->most))
+        return error_set(err, EX_USAGE, "too %s operands: usage: movedctl %s",
+                         operands < command->least ? "few" : "many", command->usage);
+    if (command == &command_help || command == &command_version)
+        return command->run(ctl, argv + at, err); /* with a bad configuration too */
     if (ctl_read_settings(&settings, ctl->options.file, err) != 0)
         return -1;
     ctl->settings = settings;
@@ -79,7 +76,7 @@ static int run(struct ctl *ctl, const struct command *command, int argc, char **
     return status;
 }
 
-/* Finds the command behind what stands before it. */
+/* Finds the command behind the options that precede it. */
 static int run_named(struct ctl *ctl, int argc, char **argv, struct error *err)
 {
     int at = options_read(&ctl->options, NULL, argc, argv, err);
@@ -90,7 +87,7 @@ static int run_named(struct ctl *ctl, int argc, char **argv, struct error *err)
     if (at == argc)
         return error_set(err, EX_USAGE, "no command: see movedctl help");
     const struct command *command = command_find(commands, argv[at], err);
-    if (command == &command_complete) /* its words are no options of its own */
+    if (command == &command_complete) /* the words are not its own options */
         return command->run(ctl, argv + at + 1, err);
     return command == NULL ? -1 : run(ctl, command, argc - at, argv + at, err);
 }

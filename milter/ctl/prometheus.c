@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ctl/prometheus.h"
-
+/* ctl/prometheus.c: the daemon's counters as Prometheus text 0.0.4, for node_exporter's textfile collector */
 #include "ctl/outfile.h"
 #include "ctl/through.h"
 #include "follow/state.h"

@@ -2,7 +2,6 @@
 /* ctl/stats.c: what the running daemon says of itself */
 #include "ctl/ctl.h"
 
-#include "ctl/prometheus.h"
 #include "net/probe.h"
 
 #include <stdio.h>
