@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/log.c: print who changed what, when, and what it was before */
-#include "ctl/log.h"
+#include "ctl/ctl.h"
 
 #include "base/printable.h"
-#include "ctl/ctl.h"
 #include "format/json.h"
+#include "table/changelog.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,140 +12,50 @@
 
 #define SHOWN 10 /* entries of a change, unless only this change is printed */
 
-struct query {
+/* What is asked for, and the change that is being printed. */
+struct log {
     struct table *table;
-    struct list list;        /* of the changes */
+    struct list changes;
     uint64_t number;         /* print only this change; 0: all */
     const struct entry *old; /* print only changes of this old address; NULL: all */
+    const struct change *change;
+    bool begun;          /* its head is printed */
+    struct list entries; /* of the change */
+    uint64_t left;       /* entries that may still be printed */
 };
-
-/* ---- words */
-
-static void format_who(char *out, size_t size, const struct change *change)
-{
-    char user[CHANGE_USER_MAX + 1];
-    snprintf(user, sizeof user, "%s", change->user);
-    if (*user == '\0')
-        snprintf(user, sizeof user, "uid %llu", (unsigned long long)change->uid);
-    if (*change->behind == '\0' || strcmp(change->behind, user) == 0)
-        snprintf(out, size, "%s", user);
-    else
-        snprintf(out, size, "%s as %s", change->behind, user);
-}
 
 void change_format(char *out, size_t size, const struct change *change)
 {
-    char when[TIMESTAMP_TEXT_SIZE], who[2 * CHANGE_USER_MAX + 8], of[40] = "";
+    char when[TIMESTAMP_TEXT_SIZE], uid[32], of[40] = "";
+    const char *user = change->user, *behind = change->behind;
     if (change->undoes != 0)
         snprintf(of, sizeof of, " of change %llu", (unsigned long long)change->undoes);
+    snprintf(uid, sizeof uid, "uid %llu", (unsigned long long)change->uid);
     timestamp_format(when, sizeof when, change->when);
-    format_who(who, sizeof who, change);
-    snprintf(out, size, "change %llu of %s by %s: %s%s", (unsigned long long)change->number, when,
-             who, *change->command == '\0' ? "no movedctl" : change->command, of);
+    if (*user == '\0')
+        user = uid;
+    if (strcmp(behind, user) == 0)
+        behind = "";
+    snprintf(out, size, "change %llu of %s by %s%s%s: %s%s", (unsigned long long)change->number,
+             when, behind, *behind == '\0' ? "" : " as ", user,
+             *change->command == '\0' ? "no movedctl" : change->command, of);
     printable_make(out);
 }
 
 void change_format_counts(char *out, size_t size, uint64_t added, uint64_t changed,
                           uint64_t removed)
 {
-    const struct {
-        uint64_t count;
-        const char *word;
-    } counts[] = {{added, "added"}, {changed, "changed"}, {removed, "removed"}};
+    static const char *const words[] = {"added", "changed", "removed"};
+    const uint64_t counts[] = {added, changed, removed};
     size_t used = 0;
     *out = '\0';
-    for (size_t i = 0; i < sizeof counts / sizeof *counts && used < size; i++)
-        if (counts[i].count > 0)
+    for (size_t i = 0; i < 3 && used < size; i++)
+        if (counts[i] > 0)
             used += (size_t)snprintf(out + used, size - used, "%s%llu %s", used > 0 ? ", " : "",
-                                     (unsigned long long)counts[i].count, counts[i].word);
+                                     (unsigned long long)counts[i], words[i]);
 }
 
-/* ---- entries */
-
-struct printer {
-    const struct query *query;
-    uint64_t done, limit; /* entries */
-    struct list list;     /* of the entries */
-};
-
-static bool is_asked_for(const struct query *query, const struct change_entry *entry)
-{
-    const struct entry *one = entry->before != NULL ? entry->before : entry->after;
-    const struct entry *old = query->old;
-    return old == NULL || (one->scope == old->scope && strcmp(one->domain, old->domain) == 0 &&
-                           strcmp(one->local, old->local) == 0);
-}
-
-static json_t *side(const struct entry *entry)
-{
-    return entry == NULL ? json_null() : json_entry(entry);
-}
-
-static int print_json_entry(const struct change_entry *entry, struct error *err)
-{
-    char old[ADDRESS_TEXT_SIZE];
-    entry_format_old(old, sizeof old, entry->before != NULL ? entry->before : entry->after);
-    fputs("  ", stdout);
-    return print_json(json_pack("{s:s, s:o, s:o}", "old", old, "before", side(entry->before),
-                                "after", side(entry->after)),
-                      0, err);
-}
-
-static int print_change_entry(const struct change_entry *entry, void *data, struct error *err)
-{
-    struct printer *printer = data;
-    if (!is_asked_for(printer->query, entry))
-        return 0;
-    if (printer->done == printer->limit)
-        return 1;
-    printer->done++;
-    list_next(&printer->list);
-    if (printer->list.json)
-        return print_json_entry(entry, err);
-    fputs("  ", stdout);
-    return print_difference(entry->before, entry->after, err);
-}
-
-static int stop_if_asked_for(const struct change_entry *entry, void *data, struct error *err)
-{
-    (void)err;
-    return is_asked_for(data, entry) ? 1 : 0;
-}
-
-/* Whether to print the change: 1, 0, or -1 with err. A change that is logged without its entries may have the old
- * address. */
-static int wants(const struct query *query, const struct change *change, struct error *err)
-{
-    if (query->number != 0 && query->number != change->number)
-        return 0;
-    if (query->old == NULL || !change->held)
-        return 1;
-    return changelog_each_entry(query->table, change->number, stop_if_asked_for, (void *)query,
-                                err);
-}
-
-/* ---- changes */
-
-static int print_for_people(const struct query *query, const struct change *change,
-                            struct error *err)
-{
-    struct printer printer = {
-        .query = query, .limit = query->number != 0 || query->old != NULL ? UINT64_MAX : SHOWN};
-    char text[CHANGE_TEXT_SIZE], counts[CHANGE_COUNTS_SIZE];
-    change_format(text, sizeof text, change);
-    change_format_counts(counts, sizeof counts, change->added, change->changed, change->removed);
-    print_say("%s\n", text);
-    if (!change->held) {
-        printf("  %s: too large for the log, cannot be undone\n", counts);
-        return 0;
-    }
-    int rc = changelog_each_entry(query->table, change->number, print_change_entry, &printer, err);
-    if (rc == 1)
-        printf("  %s in all: movedctl log %llu\n", counts, (unsigned long long)change->number);
-    return rc < 0 ? -1 : 0;
-}
-
-/* Everything but the entries and the closing brace. */
+/* Prints everything but the entries and the closing brace. */
 static int print_json_head(const struct change *change, struct error *err)
 {
     char when[TIMESTAMP_TEXT_SIZE];
@@ -166,44 +76,88 @@ static int print_json_head(const struct change *change, struct error *err)
     return 0;
 }
 
-static int print_as_json(const struct query *query, const struct change *change, struct error *err)
+static int print_head(struct log *log, struct error *err)
 {
-    struct printer printer = {.query = query, .limit = UINT64_MAX};
-    if (print_json_head(change, err) != 0)
+    char text[CHANGE_TEXT_SIZE];
+    log->begun = true;
+    list_next(&log->changes);
+    if (log->changes.json && print_json_head(log->change, err) != 0)
         return -1;
-    list_begin(&printer.list, true);
-    if (changelog_each_entry(query->table, change->number, print_change_entry, &printer, err) != 0)
-        return -1;
-    fputs(printer.list.begun ? "\n]}" : "]}", stdout);
+    if (!log->changes.json) {
+        change_format(text, sizeof text, log->change);
+        print_say("%s\n", text);
+    }
+    list_begin(&log->entries, log->changes.json);
     return 0;
 }
 
+static int print_change_entry(const struct change_entry *entry, void *data, struct error *err)
+{
+    struct log *log = data;
+    const struct entry *before = entry->before, *after = entry->after,
+                       *one = before != NULL ? before : after, *old = log->old;
+    char text[ADDRESS_TEXT_SIZE];
+    if (old != NULL && (one->scope != old->scope || strcmp(one->domain, old->domain) != 0 ||
+                        strcmp(one->local, old->local) != 0))
+        return 0;
+    if (!log->begun && print_head(log, err) != 0)
+        return -1;
+    if (log->left == 0)
+        return 1;
+    log->left--;
+    list_next(&log->entries);
+    fputs("  ", stdout);
+    if (!log->entries.json)
+        return print_difference(before, after, err);
+    entry_format_old(text, sizeof text, one);
+    return print_json(json_pack("{s:s, s:o, s:o}", "old", text, "before",
+                                before == NULL ? json_null() : json_entry(before), "after",
+                                after == NULL ? json_null() : json_entry(after)),
+                      0, err);
+}
+
+/* Where an old address is asked for, the head is printed with the first entry that has it. A change that is logged
+ * without its entries may have changed it. */
 static int print_change(const struct change *change, void *data, struct error *err)
 {
-    struct query *query = data;
-    int rc = wants(query, change, err);
-    if (rc <= 0)
+    struct log *log = data;
+    char counts[CHANGE_COUNTS_SIZE];
+    bool all = log->changes.json || log->number != 0 || log->old != NULL;
+    if (log->number != 0 && log->number != change->number)
+        return 0;
+    log->change = change;
+    log->begun = false;
+    log->left = all ? UINT64_MAX : SHOWN;
+    if ((log->old == NULL || !change->held) && print_head(log, err) != 0)
+        return -1;
+    int rc = changelog_each_entry(log->table, change->number, print_change_entry, log, err);
+    if (rc < 0 || !log->begun)
         return rc;
-    list_next(&query->list);
-    return query->list.json ? print_as_json(query, change, err)
-                            : print_for_people(query, change, err);
+    change_format_counts(counts, sizeof counts, change->added, change->changed, change->removed);
+    if (log->changes.json)
+        fputs(log->entries.begun ? "\n]}" : "]}", stdout);
+    else if (!change->held)
+        printf("  %s: too large for the log, cannot be undone\n", counts);
+    else if (rc == 1)
+        printf("  %s in all: movedctl log %llu\n", counts, (unsigned long long)change->number);
+    return 0;
 }
 
 static int log_changes(struct ctl *ctl, char **args, struct error *err)
 {
-    struct query query = {.table = ctl->table};
+    struct log log = {.table = ctl->table};
     struct entry old;
     if (args[0] != NULL &&
-        (!ctl_parse_number(&query.number, args[0], UINT64_MAX) || query.number == 0)) {
+        (!ctl_parse_number(&log.number, args[0], UINT64_MAX) || log.number == 0)) {
         if (ctl_parse_old(ctl, args[0], &old, err) != 0)
             return -1;
-        query.old = &old;
+        log.old = &old;
     }
-    list_begin(&query.list, ctl->options.json);
-    if (changelog_each(ctl->table, print_change, &query, err) != 0)
+    list_begin(&log.changes, ctl->options.json);
+    if (changelog_each(ctl->table, print_change, &log, err) != 0)
         return -1;
-    list_end(&query.list);
-    return query.list.begun || args[0] == NULL ? 0 : 1;
+    list_end(&log.changes);
+    return log.changes.begun || args[0] == NULL ? 0 : 1;
 }
 
 const struct command command_log = {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/undo.c: take a change of the table back */
-#include "ctl/ctl.h"
-#include "ctl/log.h"
 #include "ctl/through.h"
 #include "follow/state.h"
+#include "table/changelog.h"
 #include "table/mark.h"
 
 #include <string.h>
@@ -16,31 +15,23 @@ static void say(const struct ctl *ctl, const char *what, const struct change *un
     print_say("%s %s\n%s\n", ctl->options.dry_run ? "dry run: would undo" : what, text, counts);
 }
 
-static int finish(const struct ctl *ctl, struct table_edit *edit, const struct change *undone,
-                  struct error *err)
-{
-    if (ctl->options.dry_run)
-        table_edit_abort(edit);
-    else if (table_edit_commit(edit, err) != 0)
-        return -1;
-    say(ctl, "undone:", undone);
-    return 0;
-}
-
-/* Whether the table has what the change made of it, and so the change can be taken back. */
-static int check(const struct ctl *ctl, uint64_t number, struct change *undone, struct error *err)
+/* Undoes the change in the table, if the table still has what it made; commits only with keep. */
+static int undo_here(const struct ctl *ctl, uint64_t number, bool keep, struct change *undone,
+                     struct error *err)
 {
     struct table_edit *edit = ctl_edit_begin(ctl, err);
     if (edit == NULL)
         return -1;
     int rc = table_edit_undo(edit, number, undone, err);
+    if (rc == 0 && keep)
+        return table_edit_commit(edit, err);
     table_edit_abort(edit);
     return rc;
 }
 
 /* ---- through the store */
 
-/* A large import, of this host or another one, arrives by a comparison of all rows: which tells nobody's change from another's. */
+/* A large import of any host arrives by a comparison of all rows, which does not tell whose change it was. */
 static int is_ours(const struct change *change, void *data, struct error *err)
 {
     uint64_t *number = data;
@@ -55,12 +46,29 @@ static int is_ours(const struct change *change, void *data, struct error *err)
     return 1;
 }
 
-static int find_ours(const struct ctl *ctl, uint64_t *number, struct error *err)
+/* Finds the last change of this host. One that has not come back from the store yet would be passed over. */
+static int find_ours(const struct through *through, uint64_t *number, struct error *err)
 {
-    int rc = changelog_each(ctl->table, is_ours, number, err);
+    struct table *table = through->ctl->table;
+    struct mark mark = {.version = 0};
+    struct ctl_author author;
+    bool newer = false;
+    ctl_author(through->ctl, &author);
+    if (through->store != NULL &&
+        (table_get_mark(table, &mark, err) == TABLE_FAILED ||
+         store_write_has_newer(through->store, mark.version, strrchr(author.user, '@'), &newer,
+                               err) != 0))
+        return -1;
+    if (newer)
+        return error_set(err, EX_TEMPFAIL,
+                         "the last change made on this host is in the store and not yet in force "
+                         "here: see movedctl follow --status, and run this again when it is, or "
+                         "undo NUMBER");
+    int rc = changelog_each(table, is_ours, number, err);
     if (rc == 0)
-        error_set(err, EX_DATAERR,
-                  "no change in the log was made on this host: see movedctl log, and undo NUMBER");
+        return error_set(err, EX_DATAERR,
+                         "no change in the log was made on this host: see movedctl log, and undo "
+                         "NUMBER");
     return rc == 1 ? 0 : -1;
 }
 
@@ -71,26 +79,6 @@ static int revert(const struct change_entry *entry, void *data, struct error *er
                                  : through_del(through, entry->after, err);
 }
 
-/* What this host changed last may not have come back from the store: then what it changed before that is not the last change. */
-static int check_none_is_newer(const struct through *through, struct error *err)
-{
-    struct mark mark = {.version = 0};
-    struct ctl_author author;
-    bool newer = false;
-    if (through->store == NULL)
-        return 0;
-    ctl_author(through->ctl, &author);
-    if (table_get_mark(through->ctl->table, &mark, err) == TABLE_FAILED ||
-        store_write_has_newer(through->store, mark.version, strrchr(author.user, '@'), &newer,
-                              err) != 0)
-        return -1;
-    return newer ? error_set(err, EX_TEMPFAIL,
-                             "the last change made on this host is in the store and not yet in "
-                             "force here: see movedctl follow --status, and run this again when it "
-                             "is, or undo NUMBER")
-                 : 0;
-}
-
 static int undo_through(struct ctl *ctl, uint64_t number, struct error *err)
 {
     struct change undone;
@@ -98,11 +86,9 @@ static int undo_through(struct ctl *ctl, uint64_t number, struct error *err)
     bool last = number == 0;
     int rc = last || !ctl->options.dry_run ? through_begin(&through, ctl, true, err) : 0;
     if (rc == 0 && last)
-        rc = check_none_is_newer(&through, err);
-    if (rc == 0 && last)
-        rc = find_ours(ctl, &number, err);
+        rc = find_ours(&through, &number, err);
     if (rc == 0)
-        rc = check(ctl, number, &undone, err);
+        rc = undo_here(ctl, number, false, &undone, err);
     if (rc == 0 && !ctl->options.dry_run)
         rc = changelog_each_entry(ctl->table, number, revert, &through, err);
     if (ctl->options.dry_run)
@@ -124,13 +110,10 @@ static int undo(struct ctl *ctl, char **args, struct error *err)
     int follows = through_asked(ctl, err);
     if (follows != 0)
         return follows < 0 ? -1 : undo_through(ctl, number, err);
-    struct table_edit *edit = ctl_edit_begin(ctl, err);
-    if (edit == NULL)
+    if (undo_here(ctl, number, !ctl->options.dry_run, &undone, err) != 0)
         return -1;
-    if (table_edit_undo(edit, number, &undone, err) == 0)
-        return finish(ctl, edit, &undone, err);
-    table_edit_abort(edit);
-    return -1;
+    say(ctl, "undone:", &undone);
+    return 0;
 }
 
 const struct command command_undo = {
