@@ -15,40 +15,28 @@ struct config {
 
 /* ---- values, as JSON */
 
-static json_t *text_value(const char *text)
+/* A string; or several lines as a list. What nobody may see, such as a password, is taken out. */
+static json_t *text_value(const struct conf_key *key, const char *text)
 {
-    return json_string_nocheck(text == NULL ? "" : text);
-}
-
-/* A text of several lines is a list of them. */
-static json_t *lines_value(const char *text)
-{
-    if (text == NULL || strchr(text, '\n') == NULL)
-        return text_value(text);
-    json_t *lines = json_array();
-    for (; *text != '\0'; text += strcspn(text, "\n"), text += *text == '\n')
-        json_array_append_new(lines, json_stringn_nocheck(text, strcspn(text, "\n")));
-    return lines;
+    char *shown = strdup(text == NULL ? "" : text), *rest = shown;
+    if (shown == NULL)
+        return NULL;
+    if (key->hide != NULL)
+        key->hide(shown);
+    bool lines = key->type == CONF_LINES && strchr(shown, '\n') != NULL;
+    json_t *value = lines ? json_array() : json_string_nocheck(shown);
+    for (char *line; lines && (line = strsep(&rest, "\n")) != NULL;)
+        json_array_append_new(value, json_string_nocheck(line));
+    free(shown);
+    return value;
 }
 
 static json_t *list_value(const struct conf_list *list)
 {
     json_t *items = json_array();
     for (size_t i = 0; i < list->count; i++)
-        json_array_append_new(items, text_value(list->items[i]));
+        json_array_append_new(items, json_string_nocheck(list->items[i]));
     return items;
-}
-
-/* Without the passwords of a connection string. */
-static json_t *string_value(const struct conf_key *key, const char *text)
-{
-    char *shown = key->hide == NULL || text == NULL ? NULL : strdup(text);
-    if (shown == NULL)
-        return text_value(key->hide == NULL ? text : "");
-    key->hide(shown);
-    json_t *value = text_value(shown);
-    free(shown);
-    return value;
 }
 
 static json_t *choice_value(const struct conf_key *key, int value)
@@ -56,7 +44,7 @@ static json_t *choice_value(const struct conf_key *key, int value)
     int i = 0;
     while (key->choices[i + 1] != NULL && (key->values == NULL ? i : key->values[i]) != value)
         i++;
-    return text_value(key->choices[i]);
+    return json_string_nocheck(key->choices[i]);
 }
 
 /* Not of CONF_GROUPS. */
@@ -64,8 +52,8 @@ static json_t *value_of(const struct conf_key *key, const void *settings)
 {
     const void *at = (const char *)settings + key->offset;
     switch (key->type) {
-    case CONF_STRING: return string_value(key, *(char *const *)at);
-    case CONF_LINES: return lines_value(*(char *const *)at);
+    case CONF_STRING:
+    case CONF_LINES: return text_value(key, *(char *const *)at);
     case CONF_INT: return json_integer(*(const int *)at);
     case CONF_BOOL: return json_boolean(*(const bool *)at);
     case CONF_CHOICE: return choice_value(key, *(const int *)at);
@@ -183,35 +171,13 @@ static void print_setting(const json_t *value)
     }
 }
 
-/* The length of the group's name in a path, 0 for none. */
-static size_t group_length(const char *path)
+static void print_one(const struct config *config, size_t i, const char *name, int indent)
 {
-    const char *dot = strchr(path, '.');
-    return dot == NULL ? 0 : (size_t)(dot - path);
-}
-
-/* Closes the group of the last key, if the next one (NULL: there is none) is in another, and opens that one. */
-static void change_group(const char *last, const char *next)
-{
-    size_t old = last == NULL ? 0 : group_length(last), new = next == NULL ? 0 : group_length(next);
-    if (old == new && (old == 0 || strncmp(last, next, old) == 0))
-        return;
-    if (old > 0)
-        puts("};");
-    if (new > 0)
-        printf("%.*s: {\n", (int)new, next);
-}
-
-static void print_one(const struct config *config, size_t i, const char *last)
-{
-    const char *path = config->keys[i].path;
     const struct conf_spot *spot = &config->in_force->spots[i];
-    size_t group = group_length(path);
     json_t *value = setting(config, i, config->in_force);
-    change_group(last, path);
     if (spot->file != NULL)
-        printf("%*s# %s:%u\n", group > 0 ? 2 : 0, "", spot->file, spot->line);
-    printf("%*s%s = ", group > 0 ? 2 : 0, "", path + group + (group > 0));
+        printf("%*s# %s:%u\n", indent, "", spot->file, spot->line);
+    printf("%*s%s = ", indent, "", name);
     print_setting(value);
     puts(";");
     json_decref(value);
@@ -219,37 +185,34 @@ static void print_one(const struct config *config, size_t i, const char *last)
 
 /* ---- both */
 
-static void add_to(json_t *all, const char *path, json_t *value)
-{
-    size_t group = group_length(path);
-    char name[64];
-    json_t *into = all;
-    if (group > 0) {
-        snprintf(name, sizeof name, "%.*s", (int)group, path);
-        into = json_object_get(all, name);
-        if (into == NULL)
-            json_object_set_new(all, name, into = json_object());
-        path += group + 1;
-    }
-    json_object_set_new(into, path, value);
-}
-
 static int print_all(const struct config *config, const struct options *options, struct error *err)
 {
-    const char *last = NULL;
+    char last[64] = "", group[64];
     json_t *all = json_object();
     for (size_t i = 0; i < config->count; i++) {
+        const char *path = config->keys[i].path, *dot = strchr(path, '.'),
+                   *name = dot == NULL ? path : dot + 1;
         if (options->changed && !is_changed(config, i))
             continue;
-        if (options->json)
-            add_to(all, config->keys[i].path, setting(config, i, config->in_force));
-        else
-            print_one(config, i, last);
-        last = config->keys[i].path;
+        snprintf(group, sizeof group, "%.*s", dot == NULL ? 0 : (int)(dot - path), path);
+        if (options->json) {
+            json_t *into = *group == '\0' ? all : json_object_get(all, group);
+            if (into == NULL)
+                json_object_set_new(all, group, into = json_object());
+            json_object_set_new(into, name, setting(config, i, config->in_force));
+            continue;
+        }
+        if (strcmp(group, last) != 0) {
+            fputs(*last == '\0' ? "" : "};\n", stdout);
+            if (*group != '\0')
+                printf("%s: {\n", group);
+            memcpy(last, group, sizeof last);
+        }
+        print_one(config, i, name, *group == '\0' ? 0 : 2);
     }
     if (options->json)
         return print_json_line(all, JSON_INDENT(2), err);
-    change_group(last, NULL);
+    fputs(*last == '\0' ? "" : "};\n", stdout);
     json_decref(all);
     return ferror(stdout) ? print_failed(err) : 0;
 }
