@@ -11,31 +11,21 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Quotes a word for a shell, unless it has only letters, digits and the characters of addresses and paths. */
-static void print_word(FILE *out, const char *word)
+/* Writes the words as one would type them in a shell, truncated to fit, and printable. */
+static void join(char *out, size_t size, char **words)
 {
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@.-_+/=:,%";
-    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
-        fputs(word, out);
-        return;
-    }
-    fputc('\'', out);
-    for (; *word != '\0'; word++)
-        fputs(*word == '\'' ? "'\\''" : (const char[]){*word, '\0'}, out);
-    fputc('\'', out);
-}
-
-/* Truncated to fit, and printable. */
-static void join(char *out, size_t size, char **words)
-{
     FILE *file = fmemopen(out, size, "w");
+    *out = '\0';
     if (file == NULL)
         return;
     for (; *words != NULL; words++) {
-        print_word(file, *words);
-        if (words[1] != NULL)
-            fputc(' ', file);
+        const char *word = *words, *quote = *word == '\0' || word[strspn(word, plain)] ? "'" : "";
+        fputs(quote, file);
+        for (; *word != '\0'; word++)
+            fputs(*word == '\'' ? "'\\''" : (const char[]){*word, '\0'}, file);
+        fprintf(file, "%s%s", quote, words[1] == NULL ? "" : " ");
     }
     fclose(file);
     out[size - 1] = '\0';

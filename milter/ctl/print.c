@@ -78,10 +78,30 @@ int print_columns_of(const char *text)
 
 static void print_painted(const char *text, const char *paint)
 {
-    if (print_has_colour())
-        printf("%s%s\033[0m", paint, text);
-    else
-        fputs(text, stdout);
+    bool paints = *paint != '\0' && print_has_colour();
+    fputs(paints ? paint : "", stdout);
+    print_text(text);
+    fputs(paints ? "\033[0m" : "", stdout);
+}
+
+/* The new address, or the word for none. */
+static const char *shown_new(const struct entry *entry, const struct fields *fields)
+{
+    const char *new = fields->values[FIELD_NEW];
+    return *new != '\0' ? new : entry->action == ENTRY_STAY ? "(stays)" : "(gone)";
+}
+
+/* Prints the fields besides old and new that are set, each with its name. */
+static void print_rest(const struct entry *entry, const struct fields *fields, const char *gap,
+                       const char *paint)
+{
+    for (int i = FIELD_ACTION; i < FIELDS; i++)
+        if (*fields->values[i] != '\0' && (i > FIELD_ACTION || entry->action == ENTRY_FORWARD)) {
+            fputs(gap, stdout);
+            print_painted(field_names[i], paint);
+            putchar(' ');
+            print_text(fields->values[i]);
+        }
 }
 
 /* A column grows with the longest address so far, since the entries are not read twice; one that is far
@@ -94,41 +114,26 @@ static int pad(int *width, const char *text)
     return columns < *width ? *width - columns : 0;
 }
 
-static int print_columns(const struct entry *entry)
+static void print_columns(const struct entry *entry)
 {
     static int old_width = COLUMN_MIN, new_width = COLUMN_MIN;
     struct fields fields;
-
     fields_spell(&fields, entry);
+    const char *new = shown_new(entry, &fields);
     print_text(fields.old);
     printf("%*s  ", pad(&old_width, fields.old), "");
-    if (entry->new[0] != '\0') {
-        print_text(entry->new);
-        printf("%*s", pad(&new_width, entry->new), "");
-    } else {
-        const char *gone = entry->action == ENTRY_STAY ? "(stays)" : "(gone)";
-        print_painted(gone, "\033[33m");
-        printf("%*s", pad(&new_width, gone), "");
-    }
-    for (int i = 2; i < FIELDS; i++)
-        if (*fields.values[i] != '\0' && (i > 2 || entry->action == ENTRY_FORWARD)) {
-            fputs("  ", stdout);
-            print_painted(field_names[i], "\033[2m");
-            putchar(' ');
-            print_text(fields.values[i]);
-        }
+    print_painted(new, *entry->new == '\0' ? "\033[33m" : "");
+    printf("%*s", pad(&new_width, new), "");
+    print_rest(entry, &fields, "  ", "\033[2m");
     putchar('\n');
-    return ferror(stdout) ? -1 : 0;
 }
 
-static int print_tabs(const struct entry *entry)
+static void print_tabs(const struct entry *entry)
 {
     struct fields fields;
-    int rc = 0;
     fields_spell(&fields, entry);
-    for (int i = 0; i < FIELDS && rc >= 0; i++)
-        rc = printf("%s%c", fields.values[i], i == FIELDS - 1 ? '\n' : '\t');
-    return rc;
+    for (int i = 0; i < FIELDS; i++)
+        printf("%s%c", fields.values[i], i == FIELDS - 1 ? '\n' : '\t');
 }
 
 int print_json(json_t *value, size_t flags, struct error *err)
@@ -149,43 +154,11 @@ int print_entry(const struct entry *entry, bool json, struct error *err)
 {
     if (json)
         return print_json(json_entry(entry), 0, err);
-    int rc = print_is_terminal() ? print_columns(entry) : print_tabs(entry);
-    return rc < 0 ? print_failed(err) : 0;
-}
-
-/* Colours the line of a difference. */
-static const char *colour(char sign)
-{
-    if (!print_has_colour())
-        return "";
-    return sign == '+' ? "\033[32m" : sign == '-' ? "\033[31m" : "\033[33m";
-}
-
-/* The new address, and each other field that says something. */
-static void print_fields(const struct entry *entry, const struct fields *fields)
-{
-    const char *new = fields->values[FIELD_NEW];
-    putchar(' ');
-    print_text(*new != '\0' ? new : entry->action == ENTRY_STAY ? "(stays)" : "(gone)");
-    for (int i = 2; i < FIELDS; i++)
-        if (*fields->values[i] != '\0' && (i > 2 || entry->action == ENTRY_FORWARD)) {
-            printf(" %s ", field_names[i]);
-            print_text(fields->values[i]);
-        }
-}
-
-static void print_changes(const struct fields *before, const struct fields *after)
-{
-    const char *part = "";
-    for (int i = 1; i < FIELDS; i++)
-        if (strcmp(before->values[i], after->values[i]) != 0) {
-            printf("%s %s '", part, field_names[i]);
-            print_text(before->values[i]);
-            fputs("' -> '", stdout);
-            print_text(after->values[i]);
-            putchar('\'');
-            part = ",";
-        }
+    if (print_is_terminal())
+        print_columns(entry);
+    else
+        print_tabs(entry);
+    return ferror(stdout) ? print_failed(err) : 0;
 }
 
 int print_difference(const struct entry *before, const struct entry *after, struct error *err)
@@ -193,19 +166,33 @@ int print_difference(const struct entry *before, const struct entry *after, stru
     struct fields fields, other;
     const struct entry *shown = after == NULL ? before : after;
     char sign = before == NULL ? '+' : after == NULL ? '-' : '~';
-    const char *on = colour(sign);
+    const char *paint = sign == '+'   ? "\033[32m"
+                        : sign == '-' ? "\033[31m"
+                                      : "\033[33m",
+               *part = "";
+    bool colour = print_has_colour();
 
     fields_spell(&fields, shown);
-    printf("%s%c ", on, sign);
+    printf("%s%c ", colour ? paint : "", sign);
     print_text(fields.old);
-    if (sign == '~') {
-        fields_spell(&other, before);
-        print_changes(&other, &fields);
+    if (sign != '~') {
+        putchar(' ');
+        print_text(shown_new(shown, &fields));
+        print_rest(shown, &fields, " ", "");
     } else {
-        print_fields(shown, &fields);
+        fields_spell(&other, before);
     }
-    int rc = printf("%s\n", *on == '\0' ? "" : "\033[0m");
-    return rc < 0 || ferror(stdout) ? print_failed(err) : 0;
+    for (int i = FIELD_NEW; sign == '~' && i < FIELDS; i++)
+        if (strcmp(other.values[i], fields.values[i]) != 0) {
+            printf("%s %s '", part, field_names[i]);
+            print_text(other.values[i]);
+            fputs("' -> '", stdout);
+            print_text(fields.values[i]);
+            putchar('\'');
+            part = ",";
+        }
+    puts(colour ? "\033[0m" : "");
+    return ferror(stdout) ? print_failed(err) : 0;
 }
 
 int print_details(const struct entry *entry, bool json, struct error *err)
