@@ -70,43 +70,12 @@ static int write_all(const struct ctl *ctl, struct export *export, struct error 
         rc = table_each(export->out.view, export->domain, write_one, export, err);
     table_view_close(export->out.view);
     progress_clear(&export->progress);
-    if (rc == 0 && (fflush(export->out.file) != 0 || ferror(export->out.file)))
-        rc = error_set(err, EX_IOERR, "%s", strerror(errno));
     return rc;
-}
-
-/* A script that runs export expects all entries. */
-static int check_whole(const struct ctl *ctl, const struct export *export, struct error *err)
-{
-    if (export->less + export->refused == 0 || ctl->options.skip_bad)
-        return 0;
-    return error_set(err, EX_DATAERR,
-                     "%zu entries left out and %zu written in part, see above: use --skip-bad if "
-                     "that is intended",
-                     export->refused, export->less);
 }
 
 /* ---- where they go */
 
-static int write_file(const struct ctl *ctl, struct export *export, const char *file,
-                      struct error *err)
-{
-    interrupt_says("the file is not written", outfile_remove);
-    export->out.file = outfile_open(file, err);
-    int rc = -1;
-    if (export->out.file != NULL) {
-        rc = write_all(ctl, export, err);
-        if (rc == 0)
-            rc = check_whole(ctl, export, err);
-        rc = outfile_close(rc, err);
-        if (rc != 0)
-            error_at(err, file, 0);
-    }
-    interrupt_ignore();
-    return rc;
-}
-
-/* Whoever wrote a note into the table must not control the terminal of whoever reads it. */
+/* A note in the table may come from anybody, and must not control the terminal. */
 static ssize_t show(void *cookie, const char *text, size_t length)
 {
     (void)cookie;
@@ -114,28 +83,12 @@ static ssize_t show(void *cookie, const char *text, size_t length)
     return (ssize_t)length;
 }
 
-static int write_stdout(const struct ctl *ctl, struct export *export, struct error *err)
-{
-    bool terminal = print_is_terminal();
-    export->out.file =
-        terminal ? fopencookie(NULL, "w", (cookie_io_functions_t){.write = show}) : stdout;
-    if (export->out.file == NULL)
-        return error_no_memory(err);
-    if (terminal)
-        setvbuf(export->out.file, NULL, _IOLBF, LINE_SIZE);
-    int rc = write_all(ctl, export, err);
-    if (terminal && (fclose(export->out.file) != 0 || fflush(stdout) != 0) && rc == 0)
-        rc = print_failed(err);
-    if (rc != 0)
-        error_at(err, "standard output", 0);
-    return rc == 0 ? check_whole(ctl, export, err) : rc;
-}
-
 static int export_table(struct ctl *ctl, char **args, struct error *err)
 {
     const struct settings *settings = ctl->settings;
-    char domain[ADDRESS_DOMAIN_MAX + 1];
     const char *file = args[0] == NULL || strcmp(args[0], "-") == 0 ? NULL : args[0];
+    bool shows = file == NULL && print_is_terminal();
+    char domain[ADDRESS_DOMAIN_MAX + 1];
     struct export export = {
         .format = format_find(ctl->options.format, file, err),
         .out = {.local_domain = settings->addresses.local_domain,
@@ -143,13 +96,36 @@ static int export_table(struct ctl *ctl, char **args, struct error *err)
                 .disclose = ENTRY_ANYONE + settings->disclose},
     };
 
-    if (export.format == NULL)
-        return -1;
-    if (ctl_parse_domain(ctl, domain, err) != 0)
+    if (export.format == NULL || ctl_parse_domain(ctl, domain, err) != 0)
         return -1;
     if (*domain != '\0')
         export.domain = export.out.local_domain = domain;
-    return file == NULL ? write_stdout(ctl, &export, err) : write_file(ctl, &export, file, err);
+    if (file != NULL)
+        interrupt_says("the file is not written", outfile_remove);
+    export.out.file = file != NULL ? outfile_open(file, err)
+                      : shows      ? fopencookie(NULL, "w", (cookie_io_functions_t){.write = show})
+                                   : stdout;
+    if (export.out.file == NULL)
+        return file != NULL ? -1 : error_no_memory(err);
+    if (shows)
+        setvbuf(export.out.file, NULL, _IOLBF, LINE_SIZE);
+
+    int rc = write_all(ctl, &export, err);
+    if (shows)
+        fclose(export.out.file);
+    if (rc != 0 && file == NULL)
+        return error_at(err, "standard output", 0);
+    if (file == NULL && print_flush(err) != 0)
+        return -1;
+    if (rc == 0 && export.less + export.refused > 0 && !ctl->options.skip_bad)
+        rc = error_set(err, EX_DATAERR, /* a script expects all entries */
+                       "%zu entries left out and %zu written in part, see above: use --skip-bad if "
+                       "that is intended",
+                       export.refused, export.less);
+    if (file != NULL && (rc = outfile_close(rc, err)) != 0)
+        error_at(err, file, 0);
+    interrupt_ignore();
+    return rc;
 }
 
 const struct command command_export = {
