@@ -116,35 +116,24 @@ static int keep(const struct entry *entry, void *data, struct error *err)
     return page->count == PAGE;
 }
 
-/* Replaces a full page by the next one. */
-static int read_page(struct page *page, struct table *table, struct error *err)
-{
-    struct table_view *view = table_view_open(table, err);
-    bool first = page->count == 0;
-    int rc = -1;
-    page->count = 0;
-    if (view != NULL)
-        rc = first ? table_each(view, page->domain, keep, page, err)
-                   : table_each_after(view, &page->entries[PAGE - 1], keep, page, err);
-    table_view_close(view);
-    return rc < 0 ? -1 : 0;
-}
-
 int ctl_each(struct table *table, const char *domain,
              int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
              struct error *err)
 {
-    struct page *page = malloc(sizeof *page);
-    int rc = 0;
-    if (page == NULL)
-        return error_no_memory(err);
-    page->domain = domain;
-    page->count = 0;
-    do {
-        rc = read_page(page, table, err);
+    struct page *page = calloc(1, sizeof *page);
+    int rc = page == NULL ? error_no_memory(err) : 0;
+    for (bool first = true; rc == 0 && (first || page->count == PAGE); first = false) {
+        struct table_view *view = table_view_open(table, err);
+        page->domain = domain;
+        page->count = 0;
+        rc = view == NULL ? -1
+             : first      ? table_each(view, domain, keep, page, err)
+                          : table_each_after(view, &page->entries[PAGE - 1], keep, page, err);
+        table_view_close(view);
+        rc = rc < 0 ? -1 : 0;
         for (size_t i = 0; rc == 0 && i < page->count; i++)
             rc = each(&page->entries[i], data, err);
-    } while (rc == 0 && page->count == PAGE);
+    }
     free(page);
     return rc;
 }
@@ -183,32 +172,24 @@ bool ctl_has_word(const char *words, const char *word)
     return false;
 }
 
-/* The command that was meant: other programs use this name for it, or its name is near. */
-static const char *command_meant(const struct command *const *all, const char *typed)
-{
-    struct guess guess;
-    guess_begin(&guess, typed);
-    for (size_t i = 0; *typed != '\0' && all[i] != NULL; i++) {
-        if (all[i]->summary == NULL)
-            continue;
-        if (ctl_has_word(all[i]->also, typed))
-            return all[i]->name;
-        guess_try(&guess, all[i]->name);
-    }
-    return guess.nearest;
-}
-
 const struct command *command_find(const struct command *const *all, const char *name,
                                    struct error *err)
 {
-    for (size_t i = 0; all[i] != NULL; i++)
-        if (strcmp(all[i]->name, name) == 0)
-            return all[i];
-    const char *meant = command_meant(all, name);
+    const char *meant = NULL; /* another program calls it by this name, or its name is near */
+    struct guess guess;
+    guess_begin(&guess, name);
+    for (; *all != NULL; all++) {
+        if (strcmp((*all)->name, name) == 0)
+            return *all;
+        if (*name != '\0' && ctl_has_word((*all)->also, name))
+            meant = (*all)->name;
+        if ((*all)->summary != NULL)
+            guess_try(&guess, (*all)->name);
+    }
     if (meant == NULL)
-        error_set(err, EX_USAGE, "no such command '%s': see movedctl help", name);
-    else
-        error_set(err, EX_USAGE, "no such command '%s': did you mean %s? see movedctl help", name,
-                  meant);
+        meant = guess.nearest;
+    error_set(err, EX_USAGE, "no such command '%s': %s%s%ssee movedctl help", name,
+              meant == NULL ? "" : "did you mean ", meant == NULL ? "" : meant,
+              meant == NULL ? "" : "? ");
     return NULL;
 }

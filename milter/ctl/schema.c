@@ -18,34 +18,22 @@ static void print_name(const char *schema)
     putchar('"');
 }
 
-/* public is there, and whoever may not make schemas may use it. */
-static void print_line(const char *line, size_t length, const char *schema)
-{
-    static const char mark[] = "@SCHEMA@", create[] = "CREATE SCHEMA";
-    const char *at = memmem(line, length, mark, sizeof mark - 1);
-    if (at != NULL && strncmp(line, create, sizeof create - 1) == 0 &&
-        strcmp(schema, "public") == 0)
-        return;
-    if (at == NULL) {
-        fwrite(line, 1, length, stdout);
-        return;
-    }
-    fwrite(line, 1, (size_t)(at - line), stdout);
-    print_name(schema);
-    at += sizeof mark - 1;
-    fwrite(at, 1, (size_t)(line + length - at), stdout);
-}
-
 static int schema(struct ctl *ctl, char **args, struct error *err)
 {
-    size_t length;
+    static const char mark[] = "@SCHEMA@";
+    const char *name = ctl->settings->source.schema, *at = sql_schema, *next;
     if (strcmp(args[0], "pgsql") != 0)
         return error_set(err, EX_USAGE, "no schema for '%s': write pgsql", args[0]);
-    for (const char *line = sql_schema; *line != '\0'; line += length) {
-        length = strcspn(line, "\n");
-        length += line[length] == '\n';
-        print_line(line, length, ctl->settings->source.schema);
+    if (strcmp(name, "public") == 0) { /* it exists, and not every user may create a schema */
+        next = strstr(at, "CREATE SCHEMA");
+        fwrite(at, 1, (size_t)(next - at), stdout);
+        at = strchr(next, '\n') + 1;
     }
+    for (; (next = strstr(at, mark)) != NULL; at = next + sizeof mark - 1) {
+        fwrite(at, 1, (size_t)(next - at), stdout);
+        print_name(name);
+    }
+    fputs(at, stdout);
     return 0;
 }
 
