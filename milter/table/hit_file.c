@@ -22,16 +22,17 @@
 
 _Static_assert(STATE_SIZE % sizeof(uint64_t) == 0, "an array of numbers");
 
-/* What the table's words advise is not for this file. */
-static int hit_error(struct error *err, const struct hit_file *file, int rc)
+/* hits/ needs another advice than the table. */
+static int damaged(struct error *err, const struct hit_file *file)
 {
-    table_lmdb_error(err, file->files, rc);
-    if (err != NULL && err->status == EX_DATAERR)
-        return error_set(
-            err, EX_DATAERR,
-            "%s/data.mdb: damaged, or cut short: movedctl hits --clear --all begins again",
-            file->files->path);
-    return -1;
+    return error_set(err, EX_DATAERR,
+                     "%s/data.mdb: damaged, or cut short: movedctl hits --clear --all begins again",
+                     file->files->path);
+}
+
+static int never(struct error *err, const struct table *files)
+{
+    return error_set(err, EX_NOINPUT, "%s: nothing has been counted yet", files->path);
 }
 
 /* ---- the state */
@@ -41,23 +42,18 @@ static int get_state(struct hit_file *file)
     uint64_t *numbers = (uint64_t *)&file->state;
     MDB_val value, key = {sizeof STATE - 1, (void *)STATE};
     int rc = mdb_get(file->txn, file->meta, &key, &value);
-    if (rc == 0 && value.mv_size != STATE_SIZE)
-        rc = MDB_CORRUPTED;
-    for (size_t i = 0; rc == 0 && i < STATE_SIZE / sizeof *numbers; i++)
+    if (rc != 0)
+        return rc;
+    if (value.mv_size != STATE_SIZE)
+        return MDB_CORRUPTED;
+    for (size_t i = 0; i < STATE_SIZE / sizeof *numbers; i++)
         numbers[i] = record_get_number((const unsigned char *)value.mv_data + 8 * i, 8);
-    if (rc == 0 && file->state.format > HIT_FORMAT)
+    if (file->state.format > HIT_FORMAT)
         return MDB_VERSION_MISMATCH;
-    return rc == 0 && (file->state.gaps > HIT_GAPS_MAX || file->state.current > 2 ||
-                       file->state.chunks > UINT32_MAX)
+    return file->state.gaps > HIT_GAPS_MAX || file->state.current > 2 ||
+                   file->state.chunks > UINT32_MAX
                ? MDB_CORRUPTED
-               : rc;
-}
-
-static int make_state(struct hit_file *file)
-{
-    file->state = (struct hit_state){.format = HIT_FORMAT};
-    return getrandom(file->state.key, sizeof file->state.key, 0) == sizeof file->state.key ? 0
-                                                                                           : EIO;
+               : 0;
 }
 
 static int put_state(struct hit_file *file)
@@ -72,79 +68,73 @@ static int put_state(struct hit_file *file)
 
 /* ---- a transaction */
 
-static int open_databases(struct hit_file *file, unsigned flags)
+static int begin(struct hit_file *file)
 {
-    unsigned more = (flags & MDB_RDONLY) == 0 ? MDB_CREATE : 0;
     static const char *const names[DATABASES] = {"rows", "today", "seen", "meta"};
     MDB_dbi *const handles[DATABASES] = {&file->rows, &file->today, &file->seen, &file->meta};
-    int rc = 0;
+    struct hit_state *state = &file->state;
+    int dead;
+    if (file->writes)
+        mdb_reader_check(file->files->env, &dead);
+    int rc = mdb_txn_begin(file->files->env, NULL, file->writes ? 0 : MDB_RDONLY, &file->txn);
     for (int i = 0; rc == 0 && i < DATABASES; i++)
-        rc = mdb_dbi_open(file->txn, names[i], more, handles[i]);
+        rc = mdb_dbi_open(file->txn, names[i], file->writes ? MDB_CREATE : 0, handles[i]);
+    if (rc == 0)
+        rc = get_state(file);
+    file->before = rc == 0 ? *state : (struct hit_state){.format = 0};
+    if (rc != MDB_NOTFOUND || !file->writes)
+        return rc == MDB_NOTFOUND ? HIT_NEVER : rc;
+    *state = (struct hit_state){.format = HIT_FORMAT};
+    return getrandom(state->key, sizeof state->key, 0) == sizeof state->key ? 0 : EIO;
+}
+
+int hit_begin(struct hit_file *file, unsigned flags)
+{
+    int rc;
+    file->writes = (flags & MDB_RDONLY) == 0;
+    GUARDED(rc, begin(file));
     return rc;
 }
 
-static int transact(struct hit_file *file, unsigned flags,
-                    int (*what)(struct hit_file *file, void *data), void *data)
+/* Also after reading: the handles of the databases remain valid only then. */
+static int commit(struct hit_file *file)
 {
-    bool writes = (flags & MDB_RDONLY) == 0;
-    int dead;
-    if (writes)
-        mdb_reader_check(file->files->env, &dead);
-    int rc = mdb_txn_begin(file->files->env, NULL, flags, &file->txn);
-    if (rc == 0)
-        rc = open_databases(file, flags);
-    if (rc == 0)
-        rc = get_state(file);
-    const struct hit_state before = rc == 0 ? file->state : (struct hit_state){.format = 0};
-    if (rc == MDB_NOTFOUND && writes)
-        rc = make_state(file);
-    if (rc == 0)
-        rc = what(file, data);
-    if (rc == 0 && writes && memcmp(&before, &file->state, sizeof before) != 0)
-        rc = put_state(file);
+    MDB_txn *txn = file->txn;
+    int rc =
+        file->writes && memcmp(&file->before, &file->state, STATE_SIZE) != 0 ? put_state(file) : 0;
     if (rc != 0)
         return rc;
-    MDB_txn *txn = file->txn; /* a commit frees it, whatever comes out */
-    file->txn = NULL;
+    file->txn = NULL; /* mdb_txn_commit frees it in any case */
     return mdb_txn_commit(txn);
 }
 
-int hit_file_do(struct hit_file *file, unsigned flags,
-                int (*what)(struct hit_file *file, void *data), void *data, struct error *err)
+int hit_end(struct hit_file *file, int rc, struct error *err)
 {
-    int rc;
-    GUARDED(rc, transact(file, flags, what, data));
-    table_end_read(file->txn); /* NULL is fine */
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        GUARDED(rc, commit(file));
+    table_end_read(file->txn); /* NULL is allowed */
     file->txn = NULL;
-    if ((flags & MDB_RDONLY) == 0) /* smaller than this it is cut short */
+    if (file->writes) /* a smaller file is truncated */
         atomic_store(&file->files->size, table_file_size(file->files));
-    if (rc == MDB_NOTFOUND)
-        return error_set(err, EX_NOINPUT, "%s: nothing has been counted yet", file->files->path);
-    if (rc == HIT_TOLD)
-        return -1;
-    return rc == 0 ? 0 : hit_error(err, file, rc);
+    if (rc == 0 || rc == HIT_TOLD)
+        return rc == 0 ? 0 : -1;
+    if (rc == HIT_NEVER)
+        return never(err, file->files);
+    table_lmdb_error(err, file->files, rc);
+    return err != NULL && err->status == EX_DATAERR ? damaged(err, file) : -1;
 }
 
 /* ---- opening */
 
-static int nothing(struct hit_file *file, void *unused)
-{
-    (void)file;
-    (void)unused;
-    return 0;
-}
-
-/* The folder hits/, which is made where it is missing. */
+/* Finds the folder hits/; creates it for TABLE_WRITE. */
 static int find_folder(struct table *files, enum table_mode mode, struct error *err)
 {
     struct place above;
     int missing = home_find(&files->place, files->path, err);
     if (missing != 1)
         return missing;
-    if (mode == TABLE_READ) {
-        place_free(&files->place);
-        return error_set(err, EX_NOINPUT, "%s: nothing has been counted yet", files->path);
-    }
+    if (mode == TABLE_READ)
+        return never(err, files);
     above = files->place;
     int rc = home_make(&files->place, &above, err);
     if (rc == 0)
@@ -153,8 +143,7 @@ static int find_folder(struct table *files, enum table_mode mode, struct error *
     return rc;
 }
 
-/* The daemon may be making it: LMDB would want to write to an empty file that is open for reading alone. One that is missing
- * may be there, and empty, when it is opened. */
+/* The daemon may be creating the file. LMDB would write to an empty one, though it is opened for reading only. */
 static bool is_empty(const struct table *files)
 {
     struct stat status;
@@ -163,31 +152,34 @@ static bool is_empty(const struct table *files)
     return S_ISREG(status.st_mode) && status.st_size == 0;
 }
 
+static int open_files(struct hit_file *file, enum table_mode mode, struct error *err)
+{
+    struct table *files = file->files;
+    files->databases = DATABASES;
+    int rc = find_folder(files, mode, err);
+    if (rc == 0 && mode == TABLE_READ && is_empty(files))
+        rc = never(err, files);
+    if (rc == 0)
+        rc = table_open_any(files, mode, err);
+    place_free(&files->place);
+    return rc != 0 && err != NULL && err->status == EX_DATAERR ? damaged(err, file) : rc;
+}
+
 int hit_file_open(struct hit_file **out, const char *table, enum table_mode mode, struct error *err)
 {
     char path[PATH_MAX];
+    struct hit_state state;
     struct hit_file *file = calloc(1, sizeof *file);
     if (file == NULL)
         return error_no_memory(err);
     snprintf(path, sizeof path, "%.4000s/" FOLDER, table);
     file->files = table_new(path, err);
-    int rc = -1;
-    if (file->files != NULL) {
-        file->files->databases = DATABASES;
-        rc = find_folder(file->files, mode, err);
-        if (rc == 0 && mode == TABLE_READ && is_empty(file->files))
-            rc = error_set(err, EX_NOINPUT, "%s: nothing has been counted yet", path);
-        if (rc == 0)
-            rc = table_open_any(file->files, mode, err);
-        place_free(&file->files->place);
-        if (rc != 0 && err != NULL && err->status == EX_DATAERR)
-            hit_error(err, file, PAGE_MISSING);
-    }
+    int rc = file->files == NULL ? -1 : open_files(file, mode, err);
     if (rc == 0)
         rc = hit_file_check(file, err);
-    /* Not to write: a fault would leave the lock held when the file is closed. */
+    /* Not to write: after a fault, closing the file would leave its lock held. */
     if (rc == 0 && mode == TABLE_READ)
-        rc = hit_file_do(file, MDB_RDONLY, nothing, NULL, err);
+        rc = hit_file_state(file, &state, err);
     if (rc == 0)
         *out = file;
     else
@@ -204,24 +196,55 @@ void hit_file_free(struct hit_file *file)
 
 int hit_file_check(struct hit_file *file, struct error *err)
 {
-    if (table_check(file->files, err) == 0)
-        return 0;
-    return err->status == EX_DATAERR ? hit_error(err, file, PAGE_MISSING) : -1;
+    int rc = table_check(file->files, err);
+    return rc != 0 && err->status == EX_DATAERR ? damaged(err, file) : rc;
 }
+
+/* ---- the state, and single rows */
 
 int hit_file_state(struct hit_file *file, struct hit_state *out, struct error *err)
 {
-    if (hit_file_do(file, MDB_RDONLY, nothing, NULL, err) != 0)
-        return -1;
+    int rc = hit_end(file, hit_begin(file, MDB_RDONLY), err);
     *out = file->state;
-    return 0;
+    return rc;
+}
+
+int hit_file_pause(struct hit_file *file, struct error *err)
+{
+    int rc = hit_begin(file, 0);
+    file->state.paused = 1;
+    return hit_end(file, rc, err);
+}
+
+enum table_result hit_file_find(struct hit_file *file, const char *key, size_t length,
+                                struct hit_row *out, struct error *err)
+{
+    const MDB_val name = {length, (void *)key}; /* only read */
+    int rc = hit_begin(file, MDB_RDONLY);
+    if (rc == 0)
+        GUARDED(rc, hit_file_get(file, &name, out));
+    return hit_end(file, rc, err) != 0 ? TABLE_FAILED : rc == 0 ? TABLE_FOUND : TABLE_ABSENT;
+}
+
+int hit_file_clear_entry(struct hit_file *file, const char *key, size_t length, uint32_t today,
+                         struct error *err)
+{
+    const MDB_val name = {length, (void *)key}; /* only read */
+    int rc = hit_begin(file, 0);
+    if (rc == 0)
+        GUARDED(rc, hit_file_put(file, &name, &(struct hit_row){.born = today}));
+    return hit_end(file, rc, err);
 }
 
 int hit_file_get(struct hit_file *file, const MDB_val *key, struct hit_row *out)
 {
-    MDB_val name = *key, value;
+    MDB_val value, name = *key;
     int rc = mdb_get(file->txn, file->rows, &name, &value);
-    return rc == 0 && hit_row_decode(out, value.mv_data, value.mv_size) != 0 ? MDB_CORRUPTED : rc;
+    if (rc != 0)
+        *out = (struct hit_row){.count = 0};
+    else if (hit_row_decode(out, value.mv_data, value.mv_size) != 0)
+        rc = MDB_CORRUPTED;
+    return rc;
 }
 
 int hit_file_put(struct hit_file *file, const MDB_val *key, const struct hit_row *row)
@@ -233,19 +256,19 @@ int hit_file_put(struct hit_file *file, const MDB_val *key, const struct hit_row
 
 /* ---- removing */
 
-/* Under another name first: a program that opens hits/ meanwhile finds both of its files, or none. */
+/* Renames the folder first: a program that opens hits/ meanwhile finds both of its files, or none. */
 static int remove_folder(const struct place *above, struct error *err)
 {
-    static const char *const names[] = {"data.mdb", "lock.mdb"};
     char gone[sizeof FOLDER + 24];
     snprintf(gone, sizeof gone, FOLDER ".%ld", (long)getpid());
     if (renameat(above->folder, FOLDER, above->folder, gone) != 0)
         return errno == ENOENT ? 0 : error_set(err, error_status(errno), "%s", strerror(errno));
     int folder = openat(above->folder, gone, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    for (size_t i = 0; folder >= 0 && i < sizeof names / sizeof *names; i++)
-        (void)unlinkat(folder, names[i], 0);
-    if (folder >= 0)
+    if (folder >= 0) {
+        (void)unlinkat(folder, "data.mdb", 0);
+        (void)unlinkat(folder, "lock.mdb", 0);
         close(folder);
+    }
     return unlinkat(above->folder, gone, AT_REMOVEDIR) == 0
                ? 0
                : error_set(err, error_status(errno), "%s: %s", gone, strerror(errno));
@@ -260,10 +283,8 @@ int hit_file_remove(const char *table, struct error *err)
     if (rc == 0)
         rc = place_enter(&above, err);
     if (rc == 0) {
-        rc = remove_folder(&above, err);
+        rc = remove_folder(&above, err) == 0 ? 0 : error_at(err, table, 0);
         place_leave(&above);
-        if (rc != 0)
-            error_at(err, table, 0);
     }
     place_free(&above);
     return rc;

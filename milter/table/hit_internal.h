@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table/hit_internal.h: what the files of table/hit_file.h share; nobody else includes it. */
+/* table/hit_internal.h: shared by the files behind table/hit_file.h; only they include it. */
 #ifndef TABLE_HIT_INTERNAL_H
 #define TABLE_HIT_INTERNAL_H
 
@@ -8,24 +8,28 @@
 
 #define HIT_FORMAT 1
 
-/* Beside the codes of table_internal.h: err is set, of something other than hits/. */
-#define HIT_TOLD (-5)
+/* In addition to the codes of table_internal.h: err is already set, about something other than hits/; and nothing has been
+ * counted yet. */
+#define HIT_TOLD  (-5)
+#define HIT_NEVER (-6)
 
 struct hit_file {
-    struct table *files; /* of which only what concerns files, locks and readers is used */
+    struct table *files; /* only its files, locks and readers are used */
     MDB_dbi rows, today, seen, meta;
-    MDB_txn *txn; /* that is open */
-    struct hit_state state;
-    bool goes_on; /* it was written since it was opened: a day that is left out is the clock's */
+    MDB_txn *txn;                   /* NULL: none is open */
+    bool writes;                    /* of txn */
+    struct hit_state state, before; /* before: as it is in the file */
+    bool goes_on; /* it was written since it was opened: a missing day is due to the clock */
 };
 
-/* Begins a transaction (flags: 0 or MDB_RDONLY) with the state, calls what, and ends it: by a commit if what returns 0 and it
- * writes. Whatever is in the file, that is at worst an error. Returns 0; or -1 with err. what returns one of LMDB's codes or
- * HIT_TOLD. */
-int hit_file_do(struct hit_file *file, unsigned flags,
-                int (*what)(struct hit_file *file, void *data), void *data, struct error *err);
+/* Begins a transaction, for reading (MDB_RDONLY) or writing (0), with the state. Returns one of LMDB's codes or HIT_NEVER. If
+ * it is 0 the caller works on the file under GUARDED; in any case it then calls hit_end. */
+int hit_begin(struct hit_file *file, unsigned flags);
 
-/* Reads a row. Returns one of LMDB's codes. */
+/* Ends the transaction: commits it, with the state, if rc is 0 or MDB_NOTFOUND. Returns 0; or -1 with err. */
+int hit_end(struct hit_file *file, int rc, struct error *err);
+
+/* Reads and writes a row. Return one of LMDB's codes; a row that is MDB_NOTFOUND is all zero. */
 int hit_file_get(struct hit_file *file, const MDB_val *key, struct hit_row *out);
 int hit_file_put(struct hit_file *file, const MDB_val *key, const struct hit_row *row);
 

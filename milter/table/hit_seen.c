@@ -101,55 +101,45 @@ int hit_seen_resize(struct hit_file *file, unsigned memory)
 
 /* ---- a new day */
 
-struct filling {
-    uint32_t chunk;
-    bool begun;
-    unsigned char octets[CHUNK];
-};
-
-static int put_chunk(struct hit_file *file, const struct filling *filling)
+/* Finds a chunk of the current filter, or makes it, to set bits in. It is valid until something else is written. */
+static int open_chunk(struct hit_file *file, uint32_t chunk, unsigned char **out)
 {
-    unsigned char name[5];
-    MDB_val key = {sizeof name, name}, value = {CHUNK, (void *)filling->octets};
-    if (!filling->begun)
-        return 0;
-    name_chunk(name, (unsigned)file->state.current, filling->chunk);
-    return mdb_put(file->txn, file->seen, &key, &value, 0);
-}
-
-static int fill(struct hit_file *file, struct filling *filling, uint64_t hash)
-{
-    uint32_t chunk = chunk_of(&file->state, hash);
-    MDB_val there;
-    int rc = 0;
-    if (!filling->begun || filling->chunk != chunk) {
-        rc = put_chunk(file, filling);
-        *filling = (struct filling){.chunk = chunk, .begun = true};
-        if (rc == 0)
-            rc = get_chunk(file, (unsigned)file->state.current, chunk, &there);
-        if (rc == 0)
-            memcpy(filling->octets, there.mv_data, CHUNK);
-    }
-    set_bits(filling->octets, hash);
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    unsigned char name[5], octets[CHUNK] = {0};
+    MDB_val there, value = {CHUNK, NULL}, key = {sizeof name, name};
+    int rc = get_chunk(file, (unsigned)file->state.current, chunk, &there);
+    if (rc == 0)
+        memcpy(octets, there.mv_data, CHUNK);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return rc;
+    name_chunk(name, (unsigned)file->state.current, chunk);
+    rc = mdb_put(file->txn, file->seen, &key, &value, MDB_RESERVE);
+    if (rc == 0)
+        *out = memcpy(value.mv_data, octets, CHUNK);
+    return rc;
 }
 
 static int fill_all(struct hit_file *file)
 {
-    struct filling filling = {.begun = false};
+    unsigned char *octets = NULL;
+    uint32_t chunk = 0;
     MDB_cursor *cursor;
     MDB_val key, value;
     int rc = mdb_cursor_open(file->txn, file->today, &cursor);
     if (rc != 0)
         return rc;
     while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-        uint64_t hash = 0; /* big-endian, so that keys are in its order */
+        uint64_t hash = 0; /* big-endian, so that the keys are in its order */
         memcpy(&hash, key.mv_data, key.mv_size < sizeof hash ? key.mv_size : sizeof hash);
-        if ((rc = fill(file, &filling, be64toh(hash))) != 0)
-            break;
+        hash = be64toh(hash);
+        if (octets == NULL || chunk != chunk_of(&file->state, hash)) {
+            chunk = chunk_of(&file->state, hash);
+            if ((rc = open_chunk(file, chunk, &octets)) != 0)
+                break;
+        }
+        set_bits(octets, hash);
     }
     mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? put_chunk(file, &filling) : rc;
+    return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 /* Empties filters that are too old on this day. A first day that is still to come was noted while the clock was wrong. */
@@ -184,9 +174,7 @@ int hit_seen_begin_day(struct hit_file *file, uint32_t day)
     int rc = 0;
     if (state->today == day)
         return 0;
-    if (state->today_pairs > 0)
-        rc = choose(file, state->today);
-    if (rc == 0 && state->today_pairs > 0)
+    if (state->today_pairs > 0 && (rc = choose(file, state->today)) == 0)
         rc = fill_all(file);
     if (rc == 0)
         rc = mdb_drop(file->txn, file->today, 0);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table/hit_tend.c: rows follow the entries of the table, and are not kept for ever; and clearing */
+/* table/hit_tend.c: keeps the rows in step with the entries of the table, and drops old ones */
 #include "table/changelog.h"
 #include "table/guard.h"
 #include "table/hit_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 int hit_lend_table(void *from, int (*use)(struct table *table, void *data), void *data)
@@ -16,12 +15,9 @@ int hit_lend_table(void *from, int (*use)(struct table *table, void *data), void
 
 struct log_reading {
     struct hit_file *file;
-    hit_lend *lend;
-    void *from;
-    struct table *table;   /* while it is lent */
-    uint64_t next, newest; /* the first change that is new; the last one of the log */
-    uint32_t today, day;   /* day: of the change at hand */
-    int rc;                /* of hits/, where an entry could not be taken */
+    struct table *table; /* borrowed during the call of hit_lend */
+    uint32_t today, day; /* day: of the current change */
+    int rc;              /* of hits/, if an entry cannot be recorded */
     struct error *err;
 };
 
@@ -30,16 +26,14 @@ static int take_entry(const struct change_entry *changed, void *data, struct err
     struct log_reading *reading = data;
     const struct entry *entry = changed->after != NULL ? changed->after : changed->before;
     char name[RECORD_KEY_MAX];
-    struct hit_row row = {.count = 0};
-    MDB_val key = {0, name};
-    int rc = 0;
+    struct hit_row row;
     (void)err;
     if (changed->before != NULL && changed->after != NULL)
         return 0;
-    key.mv_size = record_key(name, entry->scope, entry->local, entry->domain);
-    if (changed->after == NULL) {
-        rc = mdb_del(reading->file->txn, reading->file->rows, &key, NULL);
-    } else if ((rc = hit_file_get(reading->file, &key, &row)) == 0 || rc == MDB_NOTFOUND) {
+    MDB_val key = {record_key(name, entry->scope, entry->local, entry->domain), name};
+    int rc = changed->after == NULL ? mdb_del(reading->file->txn, reading->file->rows, &key, NULL)
+                                    : hit_file_get(reading->file, &key, &row);
+    if (changed->after != NULL && (rc == 0 || rc == MDB_NOTFOUND)) {
         row.born = reading->day;
         rc = hit_file_put(reading->file, &key, &row);
     }
@@ -59,22 +53,24 @@ static int take_change(struct log_reading *reading, const struct change *change)
     return 0;
 }
 
-/* What the log has dropped is not known; nor what came after it where it ends earlier than it did, since the table was
- * restored from a copy. Where counting begins all entries are as old as that. */
+/* Changes that the log has dropped are unknown. If the log ends earlier than before, the table was restored from a copy, and
+ * what came after that is unknown too. When counting begins, all entries count as old. */
 static int take_news(struct log_reading *reading)
 {
     struct hit_state *state = &reading->file->state;
-    uint64_t number = state->log_next, newest = reading->newest;
-    bool is_incomplete = newest + 1 < number || newest >= number + CHANGELOG_CHANGES_MAX;
-    struct change change;
+    struct change change = {.number = 0};
     int rc = 0;
+    if (changelog_get(reading->table, 0, &change, reading->err) == TABLE_FAILED)
+        return HIT_TOLD;
+    uint64_t number = state->log_next, newest = change.number;
+    bool is_incomplete = newest + 1 < number || newest >= number + CHANGELOG_CHANGES_MAX;
     if (is_incomplete && newest >= number)
         number = newest + 1 - CHANGELOG_CHANGES_MAX;
     for (; state->log_next > 0 && rc == 0 && number <= newest; number++)
         switch (changelog_get(reading->table, number, &change, reading->err)) {
         case TABLE_FOUND: rc = take_change(reading, &change); break;
         case TABLE_ABSENT: is_incomplete = true; break;
-        case TABLE_FAILED: return HIT_TOLD;
+        case TABLE_FAILED: rc = HIT_TOLD; break;
         }
     if (rc != 0)
         return rc;
@@ -84,7 +80,7 @@ static int take_news(struct log_reading *reading)
     return 0;
 }
 
-/* What is lent is given back, also from a table or a file that is cut short. */
+/* Returns, whatever happens, so that the lender gets its table back. */
 static int take_lent(struct table *table, void *data)
 {
     struct log_reading *reading = data;
@@ -94,39 +90,12 @@ static int take_lent(struct table *table, void *data)
     return rc;
 }
 
-static int follow(struct hit_file *file, void *data)
-{
-    struct log_reading *reading = data;
-    if (file->state.log_next != reading->next)
-        return 0; /* another process has done it */
-    return reading->lend(reading->from, take_lent, reading);
-}
-
-static int read_newest(struct table *table, void *data)
-{
-    struct log_reading *reading = data;
-    struct change last = {.number = 0};
-    enum table_result result = changelog_get(table, 0, &last, reading->err);
-    reading->newest = result == TABLE_FOUND ? last.number : 0;
-    return result == TABLE_FAILED ? -1 : 1;
-}
-
 int hit_file_follow(struct hit_file *file, hit_lend *lend, void *from, uint32_t today,
                     struct error *err)
 {
-    struct hit_state state;
-    if (hit_file_state(file, &state, err) != 0)
-        return -1;
-    struct log_reading reading = {.file = file,
-                                  .lend = lend,
-                                  .from = from,
-                                  .next = state.log_next,
-                                  .today = today,
-                                  .err = err};
-    int rc = lend(from, read_newest, &reading);
-    if (rc > 0 && reading.newest + 1 != state.log_next)
-        rc = hit_file_do(file, 0, follow, &reading, err);
-    return rc < 0 ? -1 : 0;
+    struct log_reading reading = {.file = file, .today = today, .err = err};
+    int rc = hit_begin(file, 0);
+    return hit_end(file, rc == 0 ? lend(from, take_lent, &reading) : rc, err);
 }
 
 /* ---- what is too old, or has no entry */
@@ -134,13 +103,11 @@ int hit_file_follow(struct hit_file *file, hit_lend *lend, void *from, uint32_t 
 #define SWEEP 2000 /* rows of one transaction */
 
 struct sweep {
-    struct hit_place *place;
-    uint64_t since; /* the first day of what stays */
-    hit_lend *lend; /* NULL: rows without an entry stay */
-    void *from;
-    struct table *table; /* while it is lent */
-    struct table_view *view;
     struct hit_file *file;
+    struct hit_place *place;
+    uint64_t since;          /* rows without a mail since this day are dropped */
+    struct table *table;     /* borrowed during the call of hit_lend */
+    struct table_view *view; /* of it; NULL: rows without an entry stay */
     bool more;
     struct error *err;
 };
@@ -156,7 +123,7 @@ static int has_entry(const struct sweep *sweep, const MDB_val *key, bool *has)
     return HIT_TOLD;
 }
 
-/* A row that cannot be read goes too. */
+/* Drops also a row that cannot be decoded. */
 static int look_at(const struct sweep *sweep, MDB_cursor *cursor, const MDB_val *key,
                    const MDB_val *value)
 {
@@ -181,7 +148,7 @@ static int sweep_some(struct sweep *sweep)
     rc = mdb_cursor_get(cursor, &key, &value, place->length == 0 ? MDB_FIRST : MDB_SET_RANGE);
     for (int i = 0; rc == 0 && i < SWEEP; i++) {
         if (key.mv_size > sizeof place->key) {
-            rc = MDB_CORRUPTED; /* no program of ours has written it */
+            rc = MDB_CORRUPTED; /* no program of ours wrote such a key */
             break;
         }
         place->length = key.mv_size;
@@ -193,7 +160,7 @@ static int sweep_some(struct sweep *sweep)
     }
     mdb_cursor_close(cursor);
     sweep->more = rc == 0;
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    return rc;
 }
 
 static int sweep_lent(struct table *table, void *data)
@@ -209,52 +176,25 @@ static int sweep_lent(struct table *table, void *data)
     return rc;
 }
 
-static int sweep_txn(struct hit_file *file, void *data)
-{
-    struct sweep *sweep = data;
-    sweep->file = file;
-    return sweep->lend == NULL ? sweep_some(sweep) : sweep->lend(sweep->from, sweep_lent, sweep);
-}
-
 int hit_file_sweep(struct hit_file *file, hit_lend *lend, void *from, struct hit_place *place,
                    uint32_t since, struct error *err)
 {
-    struct sweep sweep = {.place = place, .since = since, .lend = lend, .from = from, .err = err};
-    return hit_file_do(file, 0, sweep_txn, &sweep, err) != 0 ? -1 : sweep.more;
-}
-
-/* ---- clearing */
-
-struct clearing {
-    const MDB_val key;
-    uint32_t day;
-};
-
-static int clear_entry(struct hit_file *file, void *data)
-{
-    const struct clearing *clearing = data;
-    return hit_file_put(file, &clearing->key, &(struct hit_row){.born = clearing->day});
-}
-
-int hit_file_clear_entry(struct hit_file *file, const char *key, size_t length, uint32_t today,
-                         struct error *err)
-{
-    struct clearing clearing = {{length, (void *)key}, today};
-    return hit_file_do(file, 0, clear_entry, &clearing, err);
-}
-
-static int begin_on(struct hit_file *file, void *data)
-{
-    const uint32_t *day = data;
-    if (file->state.began < *day)
-        file->state.began = *day;
-    return 0;
+    struct sweep sweep = {.file = file, .place = place, .since = since, .err = err};
+    int rc = hit_begin(file, 0);
+    if (rc == 0 && lend != NULL)
+        rc = lend(from, sweep_lent, &sweep);
+    else if (rc == 0)
+        GUARDED(rc, sweep_some(&sweep));
+    return hit_end(file, rc, err) != 0 ? -1 : sweep.more;
 }
 
 int hit_file_clear_until(struct hit_file *file, uint32_t until, struct error *err)
 {
     struct hit_place place = {.length = 0};
-    int rc = hit_file_do(file, 0, begin_on, &until, err) == 0 ? 1 : -1;
+    int rc = hit_begin(file, 0);
+    if (file->state.began < until)
+        file->state.began = until;
+    rc = hit_end(file, rc, err) == 0 ? 1 : -1;
     while (rc > 0)
         rc = hit_file_sweep(file, NULL, NULL, &place, until, err);
     return rc;

@@ -39,27 +39,7 @@ uint32_t hit_window(const struct hit_state *state, uint32_t days, uint32_t today
     return today >= days + state->began ? today - days : 0;
 }
 
-static int pause_counting(struct hit_file *file, void *unused)
-{
-    (void)unused;
-    file->state.paused = 1;
-    return 0;
-}
-
-int hit_file_pause(struct hit_file *file, struct error *err)
-{
-    return hit_file_do(file, 0, pause_counting, NULL, err);
-}
-
 /* ---- mails */
-
-struct writing {
-    const struct hit *hits;
-    size_t count;
-    uint64_t lost;
-    uint32_t today;
-    const struct hit_rules *rules;
-};
 
 /* Writes the domain in A-labels, or what stands for it, into out[ADDRESS_DOMAIN_MAX + 1]. */
 static void read_domain(char *out, const struct hit *hit)
@@ -84,8 +64,8 @@ static uint64_t hash_pair(const struct hit_file *file, const struct hit *hit, co
 
 static int count_hit(struct hit_file *file, const struct hit *hit, uint32_t day, unsigned senders)
 {
-    struct hit_row row = {.count = 0};
-    const MDB_val key = {hit->key_length, (void *)hit->key};
+    struct hit_row row;
+    const MDB_val key = {hit->key_length, (void *)hit->key}; /* only read */
     char domain[ADDRESS_DOMAIN_MAX + 1];
     bool earlier = false;
     read_domain(domain, hit);
@@ -94,38 +74,37 @@ static int count_hit(struct hit_file *file, const struct hit *hit, uint32_t day,
         rc = 0;
     if (rc == 0 && hit_row_find(&row, domain) == NULL)
         rc = hit_seen_note(file, hash_pair(file, hit, domain), &earlier);
-    if (rc == 0) {
-        hit_row_count(&row, domain, hit->mails, day, earlier, senders);
-        rc = hit_file_put(file, &key, &row);
-    }
-    return rc;
+    if (rc != 0)
+        return rc;
+    hit_row_count(&row, domain, hit->mails, day, earlier, senders);
+    return hit_file_put(file, &key, &row);
 }
 
-/* A clock that is set back over midnight does not make a day that comes twice. */
+/* If the clock is set back over midnight, the day does not begin a second time. */
 static uint32_t counted_day(const struct hit_state *state, uint32_t day)
 {
     return state->today == (uint64_t)day + 1 ? day + 1 : day;
 }
 
-static int write_all(struct hit_file *file, void *data)
+static int write_all(struct hit_file *file, const struct hit *hits, size_t count, uint64_t lost,
+                     uint32_t today, const struct hit_rules *rules)
 {
-    const struct writing *writing = data;
     struct hit_state *state = &file->state;
-    int rc = hit_seen_resize(file, writing->rules->memory);
-    for (size_t i = 0; rc == 0 && i < writing->count; i++) {
-        uint32_t day = counted_day(state, writing->hits[i].day);
+    int rc = hit_seen_resize(file, rules->memory);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        uint32_t day = counted_day(state, hits[i].day);
         rc = hit_seen_begin_day(file, day);
         if (rc == 0)
-            rc = count_hit(file, &writing->hits[i], day, writing->rules->senders);
+            rc = count_hit(file, &hits[i], day, rules->senders);
     }
-    uint32_t today = counted_day(state, writing->today);
+    today = counted_day(state, today);
     if (rc == 0)
         rc = hit_seen_begin_day(file, today);
     note_alive(file, today);
     state->paused = 0;
     file->goes_on = true;
-    if (writing->lost > 0) {
-        state->lost += writing->lost;
+    if (lost > 0) {
+        state->lost += lost;
         state->lost_last = today;
     }
     return rc;
@@ -134,6 +113,8 @@ static int write_all(struct hit_file *file, void *data)
 int hit_file_write(struct hit_file *file, const struct hit *hits, size_t count, uint64_t lost,
                    uint32_t today, const struct hit_rules *rules, struct error *err)
 {
-    struct writing writing = {hits, count, lost, today, rules};
-    return hit_file_do(file, 0, write_all, &writing, err);
+    int rc = hit_begin(file, 0);
+    if (rc == 0)
+        GUARDED(rc, write_all(file, hits, count, lost, today, rules));
+    return hit_end(file, rc, err);
 }
