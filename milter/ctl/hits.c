@@ -14,30 +14,28 @@ static uint32_t day_of(int64_t moment)
 
 /* ---- hits/ */
 
-static int never(struct hits *hits)
+/* If nothing has been counted, there is no file: a warning, but no error. */
+static int open_file(struct hits *hits, enum table_mode mode, struct error *err)
 {
-    ctl_warn(hits->ctl->settings->hits
+    const struct ctl *ctl = hits->ctl;
+    int rc = hit_file_open(&hits->file, ctl->path, TABLE_READ, err);
+    if (rc == 0 && mode == TABLE_WRITE) { /* not at once, because that would create it */
+        hit_file_free(hits->file);
+        hits->file = NULL;
+        rc = hit_file_open(&hits->file, ctl->path, TABLE_WRITE, err);
+    }
+    if (rc == 0)
+        return hit_file_state(hits->file, &hits->state, err);
+    hits->file = NULL;
+    if (err->status != EX_NOINPUT)
+        return -1;
+    ctl_warn(ctl->settings->hits
                  ? "nothing has been counted yet: milter-moved begins when it is started"
                  : "nothing has been counted: hits.enabled is false");
     return 0;
 }
 
-/* Where nothing has been counted there is no file, and that is said. */
-static int open_file(struct hits *hits, enum table_mode mode, struct error *err)
-{
-    int rc = hit_file_open(&hits->file, hits->ctl->path, TABLE_READ, err);
-    if (rc == 0 && mode == TABLE_WRITE) { /* which would make it */
-        hit_file_free(hits->file);
-        hits->file = NULL;
-        rc = hit_file_open(&hits->file, hits->ctl->path, TABLE_WRITE, err);
-    }
-    if (rc == 0)
-        return hit_file_state(hits->file, &hits->state, err);
-    hits->file = NULL;
-    return err->status == EX_NOINPUT ? never(hits) : -1;
-}
-
-/* What was not counted, from the day since on. */
+/* Warns of mails since this day that were not counted. */
 static void warn_of_losses(const struct hits *hits, uint32_t since)
 {
     const struct hit_state *state = &hits->state;
@@ -55,17 +53,21 @@ static void warn_of_losses(const struct hits *hits, uint32_t since)
 
 /* ---- clearing */
 
-/* The key of an entry that has a row or is in the table. Returns 1 where it is neither. */
-static int find_key(struct hits *hits, const char *name, char key[RECORD_KEY_MAX], size_t *length,
-                    struct error *err)
+/* Clears the entry, or only checks that there is one: it has a row or is in the table. Returns 1 if there is none. */
+static int clear_entry(struct hits *hits, const char *name, bool checks, struct error *err)
 {
     struct entry old;
+    struct hit_row row;
+    char key[RECORD_KEY_MAX];
+    enum table_result found = TABLE_ABSENT;
     if (ctl_parse_old(hits->ctl, name, &old, err) != 0)
         return -1;
-    *length = record_key(key, old.scope, old.local, old.domain);
-    struct hit_row row;
-    enum table_result found =
-        hits->file == NULL ? TABLE_ABSENT : hit_file_find(hits->file, key, *length, &row, err);
+    size_t length = record_key(key, old.scope, old.local, old.domain);
+    if (!checks)
+        return hits->file == NULL ? 0
+                                  : hit_file_clear_entry(hits->file, key, length, hits->today, err);
+    if (hits->file != NULL)
+        found = hit_file_find(hits->file, key, length, &row, err);
     if (found == TABLE_ABSENT)
         found = table_find(hits->view, old.scope, old.local, old.domain, &old, err);
     if (found == TABLE_ABSENT)
@@ -73,21 +75,16 @@ static int find_key(struct hits *hits, const char *name, char key[RECORD_KEY_MAX
     return found == TABLE_FAILED ? -1 : found == TABLE_ABSENT;
 }
 
-/* First all are looked for: who mistypes one should not take it for erased. */
+/* All are checked first: if one of them is mistyped, none is cleared. */
 static int clear_entries(struct hits *hits, char **args, struct error *err)
 {
-    char key[RECORD_KEY_MAX];
-    size_t length;
     int status = 0;
     for (char **name = args; status >= 0 && *name != NULL; name++) {
-        int rc = find_key(hits, *name, key, &length, err);
+        int rc = clear_entry(hits, *name, true, err);
         status = rc != 0 ? rc : status;
     }
-    for (; status == 0 && hits->file != NULL && *args != NULL; args++) {
-        status = find_key(hits, *args, key, &length, err);
-        if (status == 0)
-            status = hit_file_clear_entry(hits->file, key, length, hits->today, err);
-    }
+    for (; status == 0 && *args != NULL; args++)
+        status = clear_entry(hits, *args, false, err);
     return status;
 }
 
@@ -120,7 +117,7 @@ static int clear(struct hits *hits, char **args, struct error *err)
 
 /* ---- showing */
 
-/* "180d", whole days: part of one counts as one. */
+/* Parses "180d" into whole days, rounded up. */
 static int parse_unused(const struct hits *hits, uint32_t *days, struct error *err)
 {
     int64_t seconds;
@@ -155,25 +152,22 @@ static int read_options(struct hits *hits, struct error *err)
     return 0;
 }
 
-/* With --add, operands without '@' are files; they are taken out of args. */
+/* With --add, operands without '@' are files; the others remain in args. */
 static int read_files(struct hits *hits, char **args, struct error *err)
 {
     char **kept = args;
     size_t files = 0;
-    int rc = 0;
-    for (; rc == 0 && hits->ctl->options.add && *args != NULL; args++) {
-        if (strchr(*args, '@') != NULL) {
+    if (!hits->ctl->options.add)
+        return 0;
+    for (; *args != NULL; args++)
+        if (strchr(*args, '@') != NULL)
             *kept++ = *args;
-            continue;
-        }
-        rc = hits_read(hits, *args, err);
-        files++;
-    }
-    if (hits->ctl->options.add)
-        *kept = NULL;
-    return rc == 0 && hits->ctl->options.add && files == 0
-               ? error_set(err, EX_USAGE, "--add: no file: write the output of hits --json, or -")
-               : rc;
+        else if (++files, hits_read(hits, *args, err) != 0)
+            return -1;
+    *kept = NULL;
+    return files > 0
+               ? 0
+               : error_set(err, EX_USAGE, "--add: no file: write the output of hits --json, or -");
 }
 
 static int show_entries(struct hits *hits, char **args, struct error *err)
@@ -185,12 +179,11 @@ static int show_entries(struct hits *hits, char **args, struct error *err)
         if (ctl_parse_old(hits->ctl, *args, &old, err) != 0)
             return -1;
         switch (table_find(hits->view, old.scope, old.local, old.domain, &entry, err)) {
+        case TABLE_FAILED: return -1;
+        case TABLE_ABSENT: status = 1; break;
         case TABLE_FOUND:
             if (hits_find(hits, &old, &row, err) != 0 || hits_print_row(hits, &old, &row, err) != 0)
                 return -1;
-            break;
-        case TABLE_ABSENT: status = 1; break;
-        case TABLE_FAILED: return -1;
         }
     }
     return status;
@@ -207,7 +200,7 @@ static int show(struct hits *hits, char **args, struct error *err)
     return hits_each(hits, hits_print_row, err);
 }
 
-/* The change log first: an entry that was added a moment ago is not unused. */
+/* Reads the change log first: an entry that was added a moment ago is not unused. */
 static int show_unused(struct hits *hits, uint32_t days, struct error *err)
 {
     if (hits->file != NULL &&

@@ -37,10 +37,8 @@ void hits_add_others(const struct hits *hits, const struct entry *entry, struct 
 {
     char old[ADDRESS_TEXT_SIZE];
     struct hit_row other;
-    if (hits->added.count == 0)
-        return;
     entry_format_old(old, sizeof old, entry);
-    struct added *added = names_find(&hits->added, old);
+    struct added *added = hits->added.count == 0 ? NULL : names_find(&hits->added, old);
     if (added == NULL)
         return;
     decode(&other, added);

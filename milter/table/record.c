@@ -20,6 +20,12 @@ size_t record_key(char *key, enum entry_scope scope, const char *local, const ch
     return dot + domain_length + 1 + local_length;
 }
 
+int record_compare(const void *a, size_t a_length, const void *b, size_t b_length)
+{
+    int rc = memcmp(a, b, a_length < b_length ? a_length : b_length);
+    return rc != 0 ? rc : (a_length > b_length) - (a_length < b_length);
+}
+
 unsigned char *record_put_number(unsigned char *at, uint64_t number, int octets)
 {
     for (int i = 0; i < octets; i++, number >>= 8)

@@ -23,6 +23,10 @@
  * entry never is. local is used for ENTRY_MAILBOX only. */
 size_t record_key(char *key, enum entry_scope scope, const char *local, const char *domain);
 
+/* Compares two keys as LMDB does: as unsigned octets, and a prefix comes before a longer key. Returns a number below, equal to
+ * or above 0. */
+int record_compare(const void *a, size_t a_length, const void *b, size_t b_length);
+
 /* Encodes the value of entry into value[RECORD_VALUE_MAX] and returns its length. */
 size_t record_encode(unsigned char *value, const struct entry *entry);
 

@@ -2,6 +2,7 @@
 #include "table/sort.h"
 
 #include "base/place.h"
+#include "table/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,12 +15,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A record as octets: its line (8), the lengths of key and value (2 each), key, value. */
-#define HEAD 12
-
 #define MEMORY_MIN (64 * 1024)
 
-/* A part of the temporary file that is in order. */
+/* A sorted part of the temporary file. */
 struct run {
     size_t begin, end;  /* octets of the file */
     const char *record; /* the next one, while there is any */
@@ -29,21 +27,19 @@ struct sort {
     const char *folder;
     size_t memory;
 
-    /* Records from the front on; from the back on, where each begins. */
+    /* The records, from its beginning; and pointers to them, from its end. */
     char *buffer;
     size_t used, count;
 
-    FILE *file; /* NULL: all are in the buffer */
+    FILE *file; /* NULL: all records are in the buffer */
     size_t written;
-    struct run *runs;
-    size_t run_count, run_room;
+    struct run *
+        runs; /* while they are merged, the first `left` of them are a heap: the lowest record is in runs[0] */
+    size_t run_count, left;
 
-    bool reads;      /* sort_rewind was called: none is added any more */
+    bool reads;      /* sort_rewind was called: no record can be added any more */
     const char *map; /* of the file */
-    size_t next;     /* of those in the buffer */
-    size_t *heap;    /* the runs that have a record left, the one with the least at 0 */
-    size_t heap_size;
-    bool took; /* the caller has the record of the run at heap[0] */
+    size_t next;     /* the index of the next record in the buffer */
 };
 
 struct sort *sort_new(size_t memory, const char *folder)
@@ -72,60 +68,46 @@ void sort_free(struct sort *sort)
         munmap((void *)sort->map, sort->written);
     free(sort->buffer);
     free(sort->runs);
-    free(sort->heap);
     free(sort);
 }
 
-/* ---- a record as octets */
+/* ---- a record as octets: its line (8), the lengths of key and value (2 each), key, value */
 
-static size_t key_length(const char *record)
-{
-    uint16_t length;
-    memcpy(&length, record + 8, sizeof length);
-    return length;
-}
-
-static size_t record_length(const char *record)
-{
-    uint16_t value;
-    memcpy(&value, record + 10, sizeof value);
-    return HEAD + key_length(record) + value;
-}
+#define HEAD 12
 
 static size_t pack(char *out, const struct sort_record *record)
 {
     const uint64_t line = record->line;
-    const uint16_t both[2] = {(uint16_t)record->key_length, (uint16_t)record->value_length};
+    const uint16_t lengths[2] = {(uint16_t)record->key_length, (uint16_t)record->value_length};
     memcpy(out, &line, sizeof line);
-    memcpy(out + 8, both, sizeof both);
+    memcpy(out + 8, lengths, sizeof lengths);
     memcpy(out + HEAD, record->key, record->key_length);
     memcpy(out + HEAD + record->key_length, record->value, record->value_length);
     return HEAD + record->key_length + record->value_length;
 }
 
-static void unpack(struct sort_record *out, const char *record)
+/* Returns the end of the record. */
+static const char *unpack(struct sort_record *out, const char *record)
 {
     uint64_t line;
+    uint16_t lengths[2];
     memcpy(&line, record, sizeof line);
+    memcpy(lengths, record + 8, sizeof lengths);
     out->line = (unsigned long)line;
-    out->key_length = key_length(record);
     out->key = record + HEAD;
-    out->value = record + HEAD + out->key_length;
-    out->value_length = record_length(record) - HEAD - out->key_length;
+    out->key_length = lengths[0];
+    out->value = record + HEAD + lengths[0];
+    out->value_length = lengths[1];
+    return record + HEAD + lengths[0] + lengths[1];
 }
 
 static int compare(const char *a, const char *b)
 {
-    size_t a_length = key_length(a), b_length = key_length(b);
-    uint64_t a_line, b_line;
-    int rc = memcmp(a + HEAD, b + HEAD, a_length < b_length ? a_length : b_length);
-    if (rc != 0)
-        return rc;
-    if (a_length != b_length)
-        return a_length < b_length ? -1 : 1;
-    memcpy(&a_line, a, sizeof a_line);
-    memcpy(&b_line, b, sizeof b_line);
-    return a_line < b_line ? -1 : a_line > b_line;
+    struct sort_record x, y;
+    unpack(&x, a);
+    unpack(&y, b);
+    int rc = record_compare(x.key, x.key_length, y.key, y.key_length);
+    return rc != 0 ? rc : (x.line > y.line) - (x.line < y.line);
 }
 
 static int compare_places(const void *a, const void *b)
@@ -135,7 +117,7 @@ static int compare_places(const void *a, const void *b)
 
 /* ---- adding */
 
-/* Where the records begin: the last that was added first, until they are in order. */
+/* Pointers to the records; until they are sorted, the last one that was added is the first. */
 static const char **places(const struct sort *sort)
 {
     return (const char **)(void *)(sort->buffer + sort->memory) - sort->count;
@@ -147,20 +129,7 @@ static int write_error(const struct sort *sort, struct error *err)
                      sort->folder, strerror(errno));
 }
 
-/* Not every file system has O_TMPFILE. */
-static int open_unnamed(const struct place *place)
-{
-    int file = openat(place->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (file >= 0)
-        return file;
-    file = openat(place->folder, place->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                  0600);
-    if (file >= 0)
-        unlinkat(place->folder, place->name, 0);
-    return file;
-}
-
-/* A name in the folder is looked for, not the folder: that may be /tmp, of which root controls its own names alone. */
+/* Finds a name in the folder, not the folder itself: that may be /tmp, in which root controls only its own names. */
 static FILE *open_file(const char *folder)
 {
     char path[PATH_MAX];
@@ -170,7 +139,13 @@ static FILE *open_file(const char *folder)
     if (place_find(&place, path, NULL) != 0)
         return NULL;
     if (place_enter(&place, NULL) == 0) {
-        fd = open_unnamed(&place);
+        fd = openat(place.folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (fd < 0) { /* not every file system has O_TMPFILE */
+            fd = openat(place.folder, place.name,
+                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+            if (fd >= 0)
+                unlinkat(place.folder, place.name, 0);
+        }
         place_leave(&place);
     }
     int reason = errno;
@@ -182,46 +157,29 @@ static FILE *open_file(const char *folder)
     return file;
 }
 
-/* The records of the buffer in their order. */
-static int write_sorted(struct sort *sort, struct error *err)
+/* Writes the records of the buffer, sorted, as a new run. */
+static int spill(struct sort *sort, struct error *err)
 {
+    struct sort_record record;
+    if (sort->file == NULL && (sort->file = open_file(sort->folder)) == NULL)
+        return write_error(sort, err);
+    struct run *runs = realloc(sort->runs, (sort->run_count + 1) * sizeof *runs);
+    if (runs == NULL)
+        return error_no_memory(err);
+    sort->runs = runs;
+    struct run *run = &runs[sort->run_count++];
+    run->begin = sort->written;
+    qsort(places(sort), sort->count, sizeof(const char *), compare_places);
     for (size_t i = 0; i < sort->count; i++) {
-        size_t size = record_length(places(sort)[i]);
-        if (fwrite(places(sort)[i], size, 1, sort->file) != 1)
+        const char *from = places(sort)[i];
+        size_t size = (size_t)(unpack(&record, from) - from);
+        if (fwrite(from, size, 1, sort->file) != 1)
             return write_error(sort, err);
         sort->written += size;
     }
-    return fflush(sort->file) == 0 ? 0 : write_error(sort, err);
-}
-
-static struct run *add_run(struct sort *sort)
-{
-    if (sort->run_count == sort->run_room) {
-        size_t room = sort->run_room == 0 ? 16 : 2 * sort->run_room;
-        struct run *more = realloc(sort->runs, room * sizeof *more);
-        if (more == NULL)
-            return NULL;
-        sort->runs = more;
-        sort->run_room = room;
-    }
-    struct run *run = &sort->runs[sort->run_count++];
-    *run = (struct run){.begin = sort->written};
-    return run;
-}
-
-/* Makes a run of what is in the buffer. */
-static int spill(struct sort *sort, struct error *err)
-{
-    if (sort->file == NULL && (sort->file = open_file(sort->folder)) == NULL)
-        return write_error(sort, err);
-    struct run *run = add_run(sort);
-    if (run == NULL)
-        return error_no_memory(err);
-    qsort(places(sort), sort->count, sizeof(const char *), compare_places);
-    int rc = write_sorted(sort, err);
     run->end = sort->written;
     sort->used = sort->count = 0;
-    return rc;
+    return fflush(sort->file) == 0 ? 0 : write_error(sort, err);
 }
 
 int sort_add(struct sort *sort, const struct sort_record *record, struct error *err)
@@ -240,31 +198,21 @@ int sort_add(struct sort *sort, const struct sort_record *record, struct error *
 
 /* ---- reading */
 
-/* Lets the run at heap[at] sink to where none below it has a lesser record. */
+/* Moves runs[at] down the heap until no run below it has a lower record. */
 static void sink(struct sort *sort, size_t at)
 {
-    size_t moved = sort->heap[at], child;
-    while ((child = 2 * at + 1) < sort->heap_size) {
-        if (child + 1 < sort->heap_size && compare(sort->runs[sort->heap[child + 1]].record,
-                                                   sort->runs[sort->heap[child]].record) < 0)
+    struct run *runs = sort->runs;
+    const struct run moved = runs[at];
+    size_t child;
+    while ((child = 2 * at + 1) < sort->left) {
+        if (child + 1 < sort->left && compare(runs[child + 1].record, runs[child].record) < 0)
             child++;
-        if (compare(sort->runs[moved].record, sort->runs[sort->heap[child]].record) <= 0)
+        if (compare(moved.record, runs[child].record) <= 0)
             break;
-        sort->heap[at] = sort->heap[child];
+        runs[at] = runs[child];
         at = child;
     }
-    sort->heap[at] = moved;
-}
-
-static void begin_merge(struct sort *sort)
-{
-    for (size_t i = 0; i < sort->run_count; i++) {
-        sort->runs[i].record = sort->map + sort->runs[i].begin;
-        sort->heap[i] = i;
-    }
-    sort->heap_size = sort->run_count;
-    for (size_t i = sort->heap_size / 2; i-- > 0;)
-        sink(sort, i);
+    runs[at] = moved;
 }
 
 static int end_adding(struct sort *sort, struct error *err)
@@ -278,11 +226,11 @@ static int end_adding(struct sort *sort, struct error *err)
         return -1;
     free(sort->buffer);
     sort->buffer = NULL;
-    sort->heap = calloc(sort->run_count, sizeof *sort->heap);
     void *map = mmap(NULL, sort->written, PROT_READ, MAP_PRIVATE, fileno(sort->file), 0);
-    if (map != MAP_FAILED)
-        sort->map = map;
-    return sort->map != NULL && sort->heap != NULL ? 0 : error_no_memory(err);
+    if (map == MAP_FAILED)
+        return error_no_memory(err);
+    sort->map = map;
+    return 0;
 }
 
 int sort_rewind(struct sort *sort, struct error *err)
@@ -290,38 +238,28 @@ int sort_rewind(struct sort *sort, struct error *err)
     if (!sort->reads && end_adding(sort, err) != 0)
         return -1;
     sort->next = 0;
-    sort->took = false;
-    if (sort->file != NULL)
-        begin_merge(sort);
+    sort->left = sort->run_count;
+    for (size_t i = 0; i < sort->left; i++)
+        sort->runs[i].record = sort->map + sort->runs[i].begin;
+    for (size_t i = sort->left / 2; i-- > 0;)
+        sink(sort, i);
     return 0;
-}
-
-static bool next_in_memory(struct sort *sort, struct sort_record *out)
-{
-    if (sort->next == sort->count)
-        return false;
-    unpack(out, places(sort)[sort->next++]);
-    return true;
-}
-
-/* Goes to the next record of the run whose record was the least. */
-static void advance(struct sort *sort)
-{
-    struct run *run = &sort->runs[sort->heap[0]];
-    run->record += record_length(run->record);
-    if (run->record == sort->map + run->end)
-        sort->heap[0] = sort->heap[--sort->heap_size];
-    sink(sort, 0);
 }
 
 bool sort_next(struct sort *sort, struct sort_record *out)
 {
-    if (sort->file == NULL)
-        return next_in_memory(sort, out);
-    if (sort->took)
-        advance(sort);
-    sort->took = sort->heap_size > 0;
-    if (sort->took)
-        unpack(out, sort->runs[sort->heap[0]].record);
-    return sort->took;
+    if (sort->next < sort->count)
+        unpack(out, places(sort)[sort->next++]);
+    else if (sort->left == 0)
+        return false;
+    else {
+        struct run *run = &sort->runs[0], read = *run;
+        read.record = run->record = unpack(out, run->record);
+        if (read.record == sort->map + read.end) {
+            *run = sort->runs[--sort->left];
+            sort->runs[sort->left] = read;
+        }
+        sink(sort, 0);
+    }
+    return true;
 }

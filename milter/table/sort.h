@@ -12,8 +12,7 @@
 #define SORT_KEY_MAX   512 /* octets */
 #define SORT_VALUE_MAX 4096
 
-/* Keys are compared as LMDB does: as unsigned octets, and a prefix comes before a longer key. Of equal keys, the one
- * with the lower line comes first. */
+/* Keys are compared by record_compare. Of equal keys, the one with the lower line comes first. */
 struct sort_record {
     const void *key, *value;
     size_t key_length, value_length; /* octets, at most those above */
@@ -36,7 +35,7 @@ int sort_add(struct sort *sort, const struct sort_record *record, struct error *
 /* Goes to the first record. No record can be added after it. May be called again. Returns 0, or -1 with err. */
 int sort_rewind(struct sort *sort, struct error *err);
 
-/* Returns the next record; false after the last. *out is valid until the next call. */
+/* Returns the next record; false after the last. *out is valid until sort_free. */
 bool sort_next(struct sort *sort, struct sort_record *out);
 
 #endif
