@@ -80,33 +80,27 @@ int changelog_head(MDB_cursor *cursor, uint64_t number, struct change *out)
     return number == 0 ? last_head(cursor, out) : read_head(cursor, number, out);
 }
 
-/* ---- how many records are entries: neither metas nor the log's */
+/* ---- counting the entries */
 
-/* Counts the records of the log, which are among the entries. */
-static int count_records(MDB_cursor *cursor, size_t *out)
-{
-    struct change first, last;
-    int rc = first_head(cursor, &first);
-    if (rc == 0)
-        rc = last_head(cursor, &last);
-    *out = rc == 0 ? last.records_end - first.records_end + first.records : 0;
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
+/* Subtracts the records that are no entries: the metas, the mark and those of the log. */
 static int count_entries(const struct table_view *view, size_t *out)
 {
     MDB_stat status;
     struct mark mark;
-    size_t records;
+    struct change first, last;
     int rc = mdb_stat(view->txn, view->table->entries, &status);
+    if (rc != 0)
+        return rc;
+    *out = status.ms_entries - META_COUNT;
+    rc = table_read_mark(view->txn, view->table->entries, &mark);
+    *out -= rc == 0;
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        rc = first_head(view->cursor, &first);
     if (rc == 0)
-        rc = count_records(view->cursor, &records);
-    int marked = table_read_mark(view->txn, view->table->entries, &mark);
-    if (rc == 0 && marked != MDB_NOTFOUND)
-        rc = marked;
+        rc = last_head(view->cursor, &last);
     if (rc == 0)
-        *out = status.ms_entries - META_COUNT - (marked == 0) - records;
-    return rc;
+        *out -= last.records_end - first.records_end + first.records;
+    return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 int table_view_count(struct table_view *view, size_t *out)
@@ -128,29 +122,6 @@ int table_count(struct table *table, size_t *out, struct error *err)
 
 /* ---- noting */
 
-/* From now on the edit is logged without its entries. */
-static void hold_no_more(struct table_edit *edit)
-{
-    edit->change.held = false;
-    free(edit->items);
-    edit->items = NULL;
-}
-
-static int make_room(struct table_edit *edit, size_t length)
-{
-    size_t size = edit->size == 0 ? 4096 : edit->size;
-    while (size - edit->used < length)
-        size *= 2;
-    if (size == edit->size)
-        return 0;
-    unsigned char *items = realloc(edit->items, size);
-    if (items == NULL)
-        return ENOMEM;
-    edit->items = items;
-    edit->size = size;
-    return 0;
-}
-
 int changelog_note(struct table_edit *edit, const MDB_val *key, const MDB_val *before,
                    const MDB_val *after)
 {
@@ -163,19 +134,26 @@ int changelog_note(struct table_edit *edit, const MDB_val *key, const MDB_val *b
     edit->change.added += before == NULL;
     edit->change.changed += before != NULL && after != NULL;
     edit->change.removed += after == NULL;
+    size_t length = change_item_length(&item);
+    /* Too long: not a value of an entry. Too many: the change is logged without its entries. */
+    if (length > CHANGE_ITEM_MAX || edit->used + length > CHANGELOG_CHANGE_MAX) {
+        edit->change.held = false;
+        free(edit->items);
+        edit->items = NULL;
+    }
     if (!edit->change.held)
         return 0;
-    size_t length = change_item_length(&item);
-    if (length > CHANGE_ITEM_MAX || edit->used + length > CHANGELOG_CHANGE_MAX) {
-        hold_no_more(edit); /* the first: not a value of an entry */
-        return 0;
+    if (edit->size - edit->used < length) {
+        size_t size = 2 * edit->size + CHANGE_ITEM_MAX;
+        unsigned char *items = realloc(edit->items, size);
+        if (items == NULL)
+            return ENOMEM;
+        edit->items = items;
+        edit->size = size;
     }
-    int rc = make_room(edit, length);
-    if (rc == 0) {
-        change_encode_item(edit->items + edit->used, &item);
-        edit->used += length;
-    }
-    return rc;
+    change_encode_item(edit->items + edit->used, &item);
+    edit->used += length;
+    return 0;
 }
 
 /* ---- writing */
@@ -185,46 +163,23 @@ static void copy_text(char *out, size_t size, const char *text)
     snprintf(out, size, "%s", text == NULL ? "" : text);
 }
 
-static void sign(struct change *change, const struct table_author *author)
-{
-    change->when = (int64_t)time(NULL);
-    change->uid = getuid();
-    copy_text(change->user, sizeof change->user, author->user);
-    copy_text(change->behind, sizeof change->behind, author->behind);
-    copy_text(change->command, sizeof change->command, author->command);
-}
-
-/* The size of the items, from the edit's items at from, that fit into one record. */
-static size_t record_length(const struct table_edit *edit, size_t from)
-{
-    struct change_item item;
-    size_t length = 0, next;
-    while ((next = change_first_item(&item, edit->items + from + length,
-                                     edit->used - from - length)) > 0 &&
-           length + next <= CHANGELOG_ITEMS_MAX)
-        length += next;
-    return length;
-}
-
+/* Writes the items in as few records as possible, and counts these. */
 static int put_items(struct table_edit *edit, uint64_t number, uint64_t *records)
 {
     unsigned char name[KEY_LENGTH];
+    struct change_item item;
     int rc = 0;
     for (size_t at = 0, length; rc == 0 && at < edit->used; at += length) {
+        size_t next;
+        for (length = 0; (next = change_first_item(&item, edit->items + at + length,
+                                                   edit->used - at - length)) > 0 &&
+                         length + next <= CHANGELOG_ITEMS_MAX;)
+            length += next;
         MDB_val key = log_key(name, number, (uint32_t)(*records)++);
-        length = record_length(edit, at);
         MDB_val value = {.mv_size = length, .mv_data = edit->items + at};
         rc = mdb_put(edit->txn, edit->table->entries, &key, &value, 0);
     }
     return rc;
-}
-
-static int put_head(const struct table_edit *edit, const struct change *change)
-{
-    unsigned char name[KEY_LENGTH], head[CHANGE_HEAD_MAX];
-    MDB_val key = log_key(name, change->number, 0);
-    MDB_val value = {.mv_size = change_encode_head(head, change), .mv_data = head};
-    return mdb_put(edit->txn, edit->table->entries, &key, &value, 0);
 }
 
 static int drop_change(MDB_cursor *cursor, uint64_t number)
@@ -240,46 +195,43 @@ static int drop_change(MDB_cursor *cursor, uint64_t number)
     return rc;
 }
 
-/* Drops the oldest changes until there is room for a new one of this size after last. */
-static int drop_oldest(MDB_cursor *cursor, const struct change *last, uint64_t octets)
-{
-    struct change first;
-    int rc;
-    while ((rc = first_head(cursor, &first)) == 0 &&
-           (last->number - first.number + 1 >= CHANGELOG_CHANGES_MAX ||
-            last->octets_end - first.octets_end + first.octets + octets > CHANGELOG_OCTETS_MAX))
-        if ((rc = drop_change(cursor, first.number)) != 0)
-            break;
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-/* Finds the last change, and drops old ones to make room. */
+/* Finds the last change, and drops the oldest ones until there is room for a new one of this size. */
 static int find_place(struct table_edit *edit, struct change *last, uint64_t octets)
 {
+    struct change first;
     int rc = last_head(edit->cursor, last);
-    if (rc == 0)
-        rc = drop_oldest(edit->cursor, last, octets);
+    while (rc == 0 && (rc = first_head(edit->cursor, &first)) == 0 &&
+           (last->number - first.number + 1 >= CHANGELOG_CHANGES_MAX ||
+            last->octets_end - first.octets_end + first.octets + octets > CHANGELOG_OCTETS_MAX))
+        rc = drop_change(edit->cursor, first.number);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 int changelog_write(struct table_edit *edit)
 {
+    const struct table_author *author = &edit->table->author;
     struct change last = {.number = 0}, *change = &edit->change;
-    unsigned char head[CHANGE_HEAD_MAX];
+    unsigned char head[CHANGE_HEAD_MAX], name[KEY_LENGTH];
     size_t used = change->held ? edit->used : 0;
 
-    sign(change, &edit->table->author);
+    change->when = (int64_t)time(NULL);
+    change->uid = getuid();
+    copy_text(change->user, sizeof change->user, author->user);
+    copy_text(change->behind, sizeof change->behind, author->behind);
+    copy_text(change->command, sizeof change->command, author->command);
     change->octets = change_encode_head(head, change) + used;
     int rc = find_place(edit, &last, change->octets);
-    if (rc != 0)
-        return rc;
     change->number = last.number + 1;
     change->records = 1; /* the head */
-    if (used > 0)
+    if (rc == 0 && used > 0)
         rc = put_items(edit, change->number, &change->records);
+    if (rc != 0)
+        return rc;
     change->octets_end = last.octets_end + change->octets;
     change->records_end = last.records_end + change->records;
-    return rc == 0 ? put_head(edit, change) : rc;
+    MDB_val key = log_key(name, change->number, 0);
+    MDB_val value = {.mv_size = change_encode_head(head, change), .mv_data = head};
+    return mdb_put(edit->txn, edit->table->entries, &key, &value, 0);
 }
 
 /* ---- reading */
@@ -353,39 +305,30 @@ static int decode_item(struct entry *before, struct entry *after, struct change_
                                               item->after_length, err);
 }
 
-/* Of one record. */
-static int each_item(const struct table *table, const unsigned char *items, size_t left,
-                     int (*each)(const struct change_entry *entry, void *data, struct error *err),
-                     void *data, struct error *err)
-{
-    struct change_item item;
-    struct change_entry entry;
-    struct entry before, after;
-    size_t length;
-    for (; (length = change_first_item(&item, items, left)) > 0; items += length, left -= length) {
-        int said = decode_item(&before, &after, &entry, &item, err);
-        if (said == 0)
-            said = each(&entry, data, err);
-        if (said != 0)
-            return said;
-    }
-    return left == 0 ? 0 : table_lmdb_error(err, table, MDB_CORRUPTED);
-}
-
 int changelog_each_entry(struct table *table, uint64_t number,
                          int (*each)(const struct change_entry *entry, void *data,
                                      struct error *err),
                          void *data, struct error *err)
 {
     unsigned char items[CHANGELOG_ITEMS_MAX];
-    size_t length;
+    struct change_item item;
+    struct change_entry entry;
+    struct entry before, after;
+    size_t left, length;
     enum table_result result;
     for (uint64_t record = 1;
-         (result = look_up_items(table, number, record, items, &length, err)) == TABLE_FOUND;
+         (result = look_up_items(table, number, record, items, &left, err)) == TABLE_FOUND;
          record++) {
-        int said = each_item(table, items, length, each, data, err);
-        if (said != 0)
-            return said;
+        for (const unsigned char *at = items; (length = change_first_item(&item, at, left)) > 0;
+             at += length, left -= length) {
+            int said = decode_item(&before, &after, &entry, &item, err);
+            if (said == 0)
+                said = each(&entry, data, err);
+            if (said != 0)
+                return said;
+        }
+        if (left > 0)
+            return table_lmdb_error(err, table, MDB_CORRUPTED);
     }
     return result == TABLE_FAILED ? -1 : 0;
 }

@@ -126,9 +126,14 @@ static int name_folder(struct copy *copy, struct error *err)
 
 /* ---- the whole */
 
-/* Creates the folder under a temporary name. */
-static int make_folder(struct copy *copy, struct error *err)
+/* Finds the folder, or creates it under a temporary name. */
+static int find_folder(struct copy *copy, struct error *err)
 {
+    int missing = home_find(&copy->in, copy->path, err);
+    if (missing < 0 && err != NULL)
+        err->status = EX_CANTCREAT;
+    if (missing != 1)
+        return missing;
     struct place above = copy->in;
     memcpy(copy->name, above.name, sizeof copy->name);
     snprintf(above.name, sizeof above.name, "%.230s.%ld", copy->name, (long)getpid());
@@ -136,41 +141,7 @@ static int make_folder(struct copy *copy, struct error *err)
     return home_make(&copy->in, &copy->above, err) == 0 ? 0 : error_at(err, copy->path, 0);
 }
 
-static int begin(struct copy *copy, struct table *table, const char *path, struct error *err)
-{
-    *copy =
-        (struct copy){.table = table, .path = path, .in = {.folder = -1}, .above = {.folder = -1}};
-    running = copy;
-    if (table_check(table, err) != 0)
-        return -1;
-    int missing = home_find(&copy->in, path, err);
-    if (missing < 0 && err != NULL)
-        err->status = EX_CANTCREAT;
-    return missing == 1 ? make_folder(copy, err) : missing;
-}
-
-/* Everything but giving it to its owner. */
-static int make(struct copy *copy, void (*settle)(void), size_t *entries, struct error *err)
-{
-    int rc = write_data(copy, err);
-    settle();
-    if (rc == 0)
-        rc = name_data(copy, err);
-    return rc == 0 ? try_out(copy, entries, err) : -1;
-}
-
-static int end(struct copy *copy, int rc, struct error *err)
-{
-    if (rc == 0)
-        rc = name_folder(copy, err);
-    if (rc != 0)
-        table_copy_remove();
-    running = NULL;
-    place_free(&copy->in);
-    place_free(&copy->above);
-    return rc;
-}
-
+/* Gives a backup to the owner and group of the table. */
 static int hand_over(const struct copy *copy, struct error *err)
 {
     uid_t owner = geteuid() == 0 ? copy->table->owner : (uid_t)-1;
@@ -182,33 +153,52 @@ static int hand_over(const struct copy *copy, struct error *err)
     return error_at(err, copy->path, 0);
 }
 
+static int copy_table(struct table *table, const char *path, bool is_backup, uid_t owner,
+                      gid_t group, void (*settle)(void), size_t *entries, struct error *err)
+{
+    struct copy copy = {
+        .table = table, .path = path, .in = {.folder = -1}, .above = {.folder = -1}};
+    struct stat status;
+    running = &copy;
+    int rc = table_check(table, err);
+    if (rc == 0)
+        rc = find_folder(&copy, err);
+    if (rc == 0 && !is_backup)
+        rc = home_settle(&copy.in, copy.above.folder >= 0, owner, group, err);
+    if (rc == 0 && fstatat(copy.in.folder, DATA, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        rc = error_set(err, EX_CANTCREAT, "%s: there is a table already: it stays as it is", path);
+    if (rc == 0) {
+        rc = write_data(&copy, err);
+        settle();
+    }
+    if (rc == 0)
+        rc = name_data(&copy, err);
+    if (rc == 0)
+        rc = try_out(&copy, entries, err);
+    if (rc == 0 && is_backup)
+        rc = hand_over(&copy, err);
+    if (rc == 0)
+        rc = name_folder(&copy, err);
+    if (rc != 0)
+        table_copy_remove();
+    running = NULL;
+    place_free(&copy.in);
+    place_free(&copy.above);
+    return rc;
+}
+
 int table_backup(struct table *table, const char *path, void (*settle)(void), size_t *entries,
                  struct error *err)
 {
     struct stat status;
-    struct copy copy;
     if (lstat(path, &status) == 0)
         return error_set(err, EX_CANTCREAT, "%s: is there already: write a folder that is not",
                          path);
-    int rc = begin(&copy, table, path, err);
-    if (rc == 0)
-        rc = make(&copy, settle, entries, err);
-    if (rc == 0)
-        rc = hand_over(&copy, err);
-    return end(&copy, rc, err);
+    return copy_table(table, path, true, (uid_t)-1, (gid_t)-1, settle, entries, err);
 }
 
 int table_place(struct table *table, const char *path, uid_t owner, gid_t group,
                 void (*settle)(void), size_t *entries, struct error *err)
 {
-    struct stat status;
-    struct copy copy;
-    int rc = begin(&copy, table, path, err);
-    if (rc == 0)
-        rc = home_settle(&copy.in, copy.above.folder >= 0, owner, group, err);
-    if (rc == 0 && fstatat(copy.in.folder, DATA, &status, AT_SYMLINK_NOFOLLOW) == 0)
-        rc = error_set(err, EX_CANTCREAT, "%s: there is a table already: it stays as it is", path);
-    if (rc == 0)
-        rc = make(&copy, settle, entries, err);
-    return end(&copy, rc, err);
+    return copy_table(table, path, false, owner, group, settle, entries, err);
 }

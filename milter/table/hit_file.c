@@ -160,7 +160,7 @@ static int open_files(struct hit_file *file, enum table_mode mode, struct error 
     if (rc == 0 && mode == TABLE_READ && is_empty(files))
         rc = never(err, files);
     if (rc == 0)
-        rc = table_open_any(files, mode, err);
+        rc = table_open_files(files, mode, mode == TABLE_WRITE, err);
     place_free(&files->place);
     return rc != 0 && err != NULL && err->status == EX_DATAERR ? damaged(err, file) : rc;
 }

@@ -25,8 +25,8 @@
 
 /* ---- opening */
 
-/* What stands in the folder under a name of LMDB's: 0 with *out, 1 where there is nothing; or -1 with err where it is no
- * file. A link is none: it would lead out of the folder. */
+/* Looks at a file of LMDB's in the folder. Returns 0 with *out; 1 if it does not exist; or -1 with err. A symbolic link is
+ * refused, because it would lead out of the folder. */
 static int ask_file(const struct table *table, const char *name, struct stat *out,
                     struct error *err)
 {
@@ -38,26 +38,6 @@ static int ask_file(const struct table *table, const char *name, struct stat *ou
                ? 0
                : error_set(err, EX_DATAERR, "%s/%s: not a file: move it elsewhere", table->path,
                            name);
-}
-
-/* LMDB would make what is missing, and say little of what it cannot read: ask first. */
-static int check_files(const struct table *table, struct error *err)
-{
-    struct stat status;
-    int there = ask_file(table, "data.mdb", &status, err);
-    if (there < 0 || ask_file(table, "lock.mdb", &(struct stat){0}, err) < 0)
-        return -1;
-    if (there == 1)
-        return error_set(err, EX_NOINPUT, "%s: no table there: make one with movedctl init",
-                         table->path);
-    if (faccessat(table->place.folder, "data.mdb", R_OK, AT_EACCESS) != 0)
-        return error_set(err, error_status(errno),
-                         "%s/data.mdb: %s: give this user the right to read it", table->path,
-                         strerror(errno));
-    if (status.st_size == 0)
-        return error_set(err, EX_DATAERR, "%s/data.mdb: empty file: restore a copy of the table",
-                         table->path);
-    return 0;
 }
 
 /* LMDB would end the process. */
@@ -126,29 +106,25 @@ static int check_meta(struct table *table, MDB_txn *txn, bool fold_case, struct 
     return 0;
 }
 
-/* On a read-only mount LMDB goes on without reader locks, and a writer elsewhere could then
- * reuse pages that are being read: seen by the count of readers staying 0 in the middle of a
- * read transaction. */
-static int check_reader_locks(const struct table *table, struct error *err)
-{
-    MDB_envinfo info;
-    int rc = mdb_env_info(table->env, &info);
-    if (rc != 0)
-        return table_lmdb_error(err, table, rc);
-    if (info.me_numreaders == 0)
-        return error_set(err, EX_NOPERM,
-                         "%s/lock.mdb: cannot be written, and readers must lock: "
-                         "mount it read-write (systemd: ReadWritePaths)",
-                         table->path);
-    return 0;
-}
-
+/* Returns 0, or 1 with err; a fault is -1. */
 static int check_inside(struct table *table, MDB_txn *txn, bool fold_case, struct error *err)
 {
-    return check_meta(table, txn, fold_case, err) != 0 || check_reader_locks(table, err) != 0 ||
-                   table_check_whole(table, txn, err) != 0
-               ? 1
-               : 0;
+    MDB_envinfo info;
+    if (check_meta(table, txn, fold_case, err) != 0)
+        return 1;
+    int rc = mdb_env_info(table->env, &info);
+    if (rc != 0)
+        table_lmdb_error(err, table, rc);
+    /* On a read-only mount LMDB continues without reader locks, and a writer elsewhere could reuse pages that are being
+     * read. Then the number of readers is 0, even during this transaction. */
+    else if (info.me_numreaders == 0)
+        rc = error_set(err, EX_NOPERM,
+                       "%s/lock.mdb: cannot be written, and readers must lock: "
+                       "mount it read-write (systemd: ReadWritePaths)",
+                       table->path);
+    else
+        rc = table_check_whole(table, txn, err);
+    return rc != 0;
 }
 
 static int check_table(struct table *table, bool fold_case, struct error *err)
@@ -209,31 +185,35 @@ static int open_as_owner(struct table *table, unsigned flags, struct error *err)
     return rc;
 }
 
-static int open_files(struct table *table, enum table_mode mode, struct error *err)
-{
-    if (place_enter(&table->place, err) != 0)
-        return -1;
-    int rc = check_files(table, err);
-    if (rc == 0)
-        rc = open_as_owner(table, mode == TABLE_READ ? MDB_RDONLY : 0, err);
-    place_leave(&table->place);
-    return rc;
-}
-
-int table_open_any(struct table *table, enum table_mode mode, struct error *err)
+/* LMDB would create missing files, and its errors say little: this checks them first. */
+static int check_files(const struct table *table, bool creates, struct error *err)
 {
     struct stat status;
+    int there = ask_file(table, "data.mdb", &status, err);
+    if (there < 0 || ask_file(table, "lock.mdb", &(struct stat){0}, err) < 0)
+        return -1;
+    if (there == 1 && creates)
+        return make_file(table, "data.mdb") == 0 || errno == EEXIST
+                   ? 0
+                   : error_set(err, EX_CANTCREAT, "%s: %s", table->path, strerror(errno));
+    if (there == 1)
+        return error_set(err, EX_NOINPUT, "%s: no table there: make one with movedctl init",
+                         table->path);
+    if (faccessat(table->place.folder, "data.mdb", R_OK, AT_EACCESS) != 0)
+        return error_set(err, error_status(errno),
+                         "%s/data.mdb: %s: give this user the right to read it", table->path,
+                         strerror(errno));
+    if (status.st_size == 0 && !creates)
+        return error_set(err, EX_DATAERR, "%s/data.mdb: empty file: restore a copy of the table",
+                         table->path);
+    return 0;
+}
+
+int table_open_files(struct table *table, enum table_mode mode, bool creates, struct error *err)
+{
     if (place_enter(&table->place, err) != 0)
         return -1;
-    int rc = ask_file(table, "data.mdb", &status, err);
-    if (rc == 1 && mode == TABLE_READ)
-        rc = error_set(err, EX_NOINPUT, "%s: %s", table->path, strerror(ENOENT));
-    else if (rc == 1)
-        rc = make_file(table, "data.mdb") == 0 || errno == EEXIST
-                 ? 0
-                 : error_set(err, EX_CANTCREAT, "%s: %s", table->path, strerror(errno));
-    if (rc == 0 && ask_file(table, "lock.mdb", &status, err) < 0)
-        rc = -1;
+    int rc = check_files(table, creates, err);
     if (rc == 0)
         rc = open_as_owner(table, mode == TABLE_READ ? MDB_RDONLY : 0, err);
     place_leave(&table->place);
@@ -254,7 +234,7 @@ int table_open(struct table **out, const char *path, enum table_mode mode, bool 
     if (rc == 0 && fstat(table->place.folder, &status) == 0) {
         table->owner = status.st_uid;
         table->group = status.st_gid;
-        rc = open_files(table, mode, err);
+        rc = table_open_files(table, mode, false, err);
     }
     place_free(&table->place);
     if (rc != 0 || check_table(table, fold_case, err) != 0) {

@@ -73,8 +73,9 @@ struct table_edit {
 /* A table that is not open yet; or NULL with err. Give it to table_free. */
 struct table *table_new(const char *path, struct error *err);
 
-/* Opens the files in its place whatever they hold; with TABLE_WRITE makes what is missing. Returns 0, or -1 with err. */
-int table_open_any(struct table *table, enum table_mode mode, struct error *err);
+/* Opens the files in table->place, whatever they contain. creates: creates them if they are missing or empty. Returns 0, or -1
+ * with err. */
+int table_open_files(struct table *table, enum table_mode mode, bool creates, struct error *err);
 
 /* Sets err to the meaning of rc: a code of LMDB, errno, or one of those above. Always returns -1. */
 int table_lmdb_error(struct error *err, const struct table *table, int rc);
