@@ -101,18 +101,16 @@ static int parse_key(struct entry *out, char *key, const char *new,
                      const struct address_rules *rules, struct error *err)
 {
     char old[ADDRESS_DOMAIN_MAX * 4 + 2];
-    size_t length = strlen(key);
+    char *at = strchr(key, '@');
 
-    if (*key == '@')
+    if (at == key)
         return error_set(err, EX_DATAERR, "Sendmail never looks '%s' up: write To:%s", key,
                          key + 1);
-    if (strchr(key, '@') == NULL) {
+    if (at == NULL)
         snprintf(old, sizeof old, "@%s", key);
-        return plain_parse(out, old, new, rules, err);
-    }
-    if (key[length - 1] == '@')
-        key[length - 1] = '\0';
-    return plain_parse(out, key, new, rules, err);
+    else if (key[strlen(key) - 1] == '@')
+        key[strlen(key) - 1] = '\0';
+    return plain_parse(out, at == NULL ? old : key, new, rules, err);
 }
 
 static int parse_line(struct entry *out, char *text, const struct address_rules *rules,
@@ -127,10 +125,10 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
     if (*value == '\0')
         return error_set(err, EX_DATAERR, "no value: write ERROR:5.1.6:\"551 5.1.6 … <new>\"");
 
-    struct action action = read_value(value);
+    const struct action action = read_value(value);
+    bool has_to = strncasecmp(text, "To:", 3) == 0;
     if (action.what == BROKEN)
         return error_set(err, EX_DATAERR, "a quote that is never closed");
-    bool has_to = strncasecmp(text, "To:", 3) == 0;
     if (action.what == OTHER ||
         (action.what == LETS_PASS && (!has_to || strchr(text, '@') == NULL)))
         return error_set(err, EX_OK, "not carried over: it is not about a mailbox that has moved");
@@ -138,15 +136,13 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
         return error_set(err, EX_UNAVAILABLE,
                          "not carried over: its key has no To: in front, and is not for recipients "
                          "alone");
-    text += strlen("To:");
     if (action.what == MOVES && action.new == NULL)
         return error_set(err, EX_DATAERR,
                          "no new address can be found in the text: write please try <user@domain>");
-    if (parse_key(out, text, action.new, rules, err) != 0)
-        return -1;
-    if (action.what == LETS_PASS)
+    int rc = parse_key(out, text + strlen("To:"), action.new, rules, err);
+    if (rc == 0 && action.what == LETS_PASS)
         out->action = ENTRY_STAY;
-    return 0;
+    return rc;
 }
 
 static int take_line(struct lines *lines)
@@ -248,7 +244,6 @@ static enum format_result write_entry(const struct format_out *out, const struct
                                       struct error *why)
 {
     struct entry plain = *entry;
-    const char *reason = reason_not_to(out, entry);
     bool stays = entry->action == ENTRY_STAY && entry->scope == ENTRY_MAILBOX;
 
     if (stays)
@@ -256,12 +251,13 @@ static enum format_result write_entry(const struct format_out *out, const struct
     enum format_result result = plain_check(&plain, out, "access", why);
     if (result == FORMAT_REFUSED)
         return result;
+    const char *reason = reason_not_to(out, entry);
     if (reason != NULL)
         return plain_refuse(why, reason);
-    if (stays)
-        return lines_written(
-            result, fprintf(out->file, "To:%s@%s\tOK\n", entry->local, entry->domain), why);
-    return write_refusal(out, entry, result, why);
+    return stays ? lines_written(result,
+                                 fprintf(out->file, "To:%s@%s\tOK\n", entry->local, entry->domain),
+                                 why)
+                 : write_refusal(out, entry, result, why);
 }
 
 const struct format format_access = {

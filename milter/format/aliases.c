@@ -45,49 +45,34 @@ static size_t split(char *text)
     return count;
 }
 
-/* The address of "Name <address>", in place; other text as it is. */
-static char *unbracket(char *text)
-{
-    char *begin = strrchr(text, '<'), *end = strrchr(text, '>');
-    if (begin == NULL || end == NULL || end < begin || end[1] != '\0')
-        return text;
-    *end = '\0';
-    return begin + 1;
-}
-
 /* Whether Sendmail treats the target as a file, a program or an include, quoted or not. */
 static bool delivers_here(const char *target)
 {
     return strchr("/|:", target[*target == '"' ? 1 : 0]) != NULL;
 }
 
-/* Removes the suffix. Returns whether there was one, after an address with a domain. */
-static bool is_redirected(char *target)
+/* The new address in a target that ends in the suffix, terminated in place; NULL: it does not, or has no domain. */
+static char *find_new(char *target)
 {
-    size_t length = strlen(target), suffix = strlen(SUFFIX);
+    size_t suffix = strlen(SUFFIX);
+    char *begin = strrchr(target, '<'), *end = strrchr(target, '>');
+    if (begin != NULL && end > begin && end[1] == '\0') { /* "Name <address>" */
+        *end = '\0';
+        target = begin + 1;
+    }
+    size_t length = strlen(target);
     if (length > 0 && target[length - 1] == '.')
         length--;
     if (length <= suffix || strncasecmp(target + length - suffix, SUFFIX, suffix) != 0)
-        return false;
+        return NULL;
     target[length - suffix] = '\0';
-    return !plain_is_bare(target) && !delivers_here(target);
-}
-
-/* The first of count targets that ends in the suffix, without it; NULL: none does. */
-static char *find_redirected(char *targets, size_t count)
-{
-    for (char *next; count > 0; count--, targets = next) {
-        next = targets + strlen(targets) + 1;
-        char *target = unbracket(plain_trim(targets));
-        if (is_redirected(target))
-            return target;
-    }
-    return NULL;
+    return plain_is_bare(target) || delivers_here(target) ? NULL : target;
 }
 
 /* ---- a line */
 
-/* FEATURE(redirect): a redirected address with others beside it is "notify and forward". */
+/* The reason why there is no entry. new: the address of one of several targets, which FEATURE(redirect) calls "notify and
+ * forward"; or NULL. */
 static int leave_out(struct error *err, size_t targets, const char *new)
 {
     if (new == NULL)
@@ -114,27 +99,31 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
     if (*name == '\0' || *target == '\0')
         return error_set(err, EX_DATAERR, "no %s: write name: user@domain" SUFFIX,
                          *name == '\0' ? "name" : "target");
+    const char *new = NULL;
     size_t targets = split(target);
-    const char *new = find_redirected(target, targets);
-    if (new == NULL || targets > 1)
-        return leave_out(err, targets, new);
-    return plain_parse(out, name, new, rules, err);
+    for (size_t i = 0; i < targets && new == NULL; i++) {
+        char *next = target + strlen(target) + 1;
+        new = find_new(plain_trim(target));
+        target = next;
+    }
+    return new == NULL || targets > 1 ? leave_out(err, targets, new)
+                                      : plain_parse(out, name, new, rules, err);
 }
 
 static int take_line(struct lines *lines)
 {
     struct entry entry;
     struct error err;
-    int rc = 0;
+    int rc;
 
     if (lines->text[0] == '#' || strspn(lines->text, PLAIN_BLANKS) == lines->length)
         return 0;
     if (lines->too_long)
         rc = leave_out(&err, 2, NULL); /* no address is as long */
-    else if (lines_unreadable(lines, &err))
-        rc = -1;
     else
-        rc = parse_line(&entry, lines->text, lines->in->rules, &err);
+        rc = lines_unreadable(lines, &err)
+                 ? -1
+                 : parse_line(&entry, lines->text, lines->in->rules, &err);
     return lines_tell(lines, rc, &entry, &err);
 }
 

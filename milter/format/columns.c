@@ -13,7 +13,7 @@ void columns_begin(struct columns *out)
 
 /* ---- the options */
 
-/* Reads "old=NAME". */
+/* Parses "old=NAME". */
 static int parse_pair(struct columns *out, char *pair, struct error *err)
 {
     char *name = strchr(pair, '=');
@@ -31,9 +31,17 @@ static int parse_pair(struct columns *out, char *pair, struct error *err)
     return 0;
 }
 
-/* If two fields have the same column, it belongs to the one that --columns names. */
-static int part_names(struct columns *out, struct error *err)
+int columns_parse(struct columns *out, const char *text, struct error *err)
 {
+    char *next = out->text, *pair;
+    if (snprintf(out->text, sizeof out->text, "%s", text) >= (int)sizeof out->text)
+        return error_set(err, EX_USAGE, "--columns: over %zu octets: write shorter names",
+                         sizeof out->text - 1);
+    out->others = true;
+    while ((pair = strsep(&next, ",")) != NULL)
+        if (parse_pair(out, pair, err) != 0)
+            return -1;
+    /* If two fields have the same column, it belongs to the one that --columns names. */
     for (int i = 0; i < FIELDS; i++)
         for (int j = 0; j < FIELDS; j++) {
             if (i == j || *out->names[i] == '\0' || strcmp(out->names[i], out->names[j]) != 0)
@@ -45,23 +53,6 @@ static int part_names(struct columns *out, struct error *err)
             out->names[j] = "";
         }
     return 0;
-}
-
-int columns_parse(struct columns *out, const char *text, struct error *err)
-{
-    char *next;
-    if (snprintf(out->text, sizeof out->text, "%s", text) >= (int)sizeof out->text)
-        return error_set(err, EX_USAGE, "--columns: over %zu octets: write shorter names",
-                         sizeof out->text - 1);
-    out->others = true;
-    for (char *at = out->text; at != NULL; at = next) {
-        next = strchr(at, ',');
-        if (next != NULL)
-            *next++ = '\0';
-        if (parse_pair(out, at, err) != 0)
-            return -1;
-    }
-    return part_names(out, err);
 }
 
 int columns_parse_delimiter(struct columns *out, const char *text, struct error *err)
@@ -78,25 +69,18 @@ int columns_parse_delimiter(struct columns *out, const char *text, struct error 
 
 /* ---- the header line */
 
-/* Whether the file must have a column for this field: for old and new, and for those that --columns names. */
-static bool is_needed(const struct columns *columns, int field)
-{
-    const char *name = columns->names[field];
-    return field <= FIELD_NEW || (name != field_names[field] && *name != '\0');
-}
-
 static int no_column(const struct columns *columns, int field, struct error *err)
 {
     const char *name = columns->names[field];
     if (*name == '\0')
         return error_set(err, EX_DATAERR, "no column for '%s': name one with --columns",
                          field_names[field]);
-    if (columns->others)
-        return error_set(err, EX_DATAERR,
-                         "no column '%.60s': write in --columns the names in the header line",
-                         name);
-    return error_set(err, EX_DATAERR, "no column '%s': begin with a header line such as old,new",
-                     name);
+    return columns->others
+               ? error_set(err, EX_DATAERR,
+                           "no column '%.60s': write in --columns the names in the header line",
+                           name)
+               : error_set(err, EX_DATAERR,
+                           "no column '%s': begin with a header line such as old,new", name);
 }
 
 int columns_match(const struct columns *columns, int *fields, const char *const *header,
@@ -115,9 +99,12 @@ int columns_match(const struct columns *columns, int *fields, const char *const 
         if (fields[i] >= 0)
             seen[fields[i]] = true;
     }
-    for (int i = 0; i < FIELDS; i++)
-        if (!seen[i] && is_needed(columns, i))
+    /* The file must have columns for old and new, and for the fields that --columns names. */
+    for (int i = 0; i < FIELDS; i++) {
+        const char *name = columns->names[i];
+        if (!seen[i] && (i <= FIELD_NEW || (name != field_names[i] && *name != '\0')))
             return no_column(columns, i, err);
+    }
     return 0;
 }
 

@@ -66,7 +66,7 @@ static void start_row(struct csv_row *row)
 
 /* ---- a row */
 
-/* An error in the header line is an error of the file, because the rows cannot be read without it. */
+/* A bad header line is an error of the file, because the rows cannot be read without it. */
 static int bad_row(const struct reader *reader, const struct error *why, struct error *err)
 {
     if (reader->column_count > 0)
@@ -75,54 +75,36 @@ static int bad_row(const struct reader *reader, const struct error *why, struct 
     return error_at(err, reader->in->name, reader->first);
 }
 
-static int say_bad(const struct reader *reader, const char *what, struct error *err)
-{
-    struct error why;
-    error_set(&why, EX_DATAERR, "%s", what);
-    return bad_row(reader, &why, err);
-}
-
-static int read_header(struct reader *reader, struct error *err)
-{
-    struct error why;
-    if (columns_match(reader->columns, reader->fields, reader->row.fields, reader->row.count,
-                      &why) != 0)
-        return bad_row(reader, &why, err);
-    reader->column_count = reader->row.count;
-    return 0;
-}
-
-static int read_row(const struct reader *reader, struct error *err)
+static int take_row(struct reader *reader, struct error *err)
 {
     const struct csv_row *row = &reader->row;
     struct entry_text text = {.now = TIMESTAMP_NONE};
     struct entry entry;
     struct error why;
+    int rc;
 
-    if (row->count != reader->column_count) {
-        error_set(&why, EX_DATAERR, "%zu field%s: write %zu, as in the header line", row->count,
-                  row->count == 1 ? "" : "s", reader->column_count);
-        return bad_row(reader, &why, err);
+    if (row->too_long) {
+        rc = error_set(&why, EX_DATAERR, "over 256 fields or 64 KiB: is a quote not closed?");
+    } else if (row->has_cr) {
+        rc = error_set(&why, EX_DATAERR,
+                       "a carriage return within the line: write LF or CRLF at its end alone");
+    } else if (row->has_nul) {
+        rc = error_set(&why, EX_DATAERR, "a NUL octet: write text");
+    } else if (reader->column_count == 0) {
+        rc = columns_match(reader->columns, reader->fields, row->fields, row->count, &why);
+        reader->column_count = rc == 0 ? row->count : 0;
+        return rc == 0 ? 0 : bad_row(reader, &why, err);
+    } else if (row->count != reader->column_count) {
+        rc = error_set(&why, EX_DATAERR, "%zu field%s: write %zu, as in the header line",
+                       row->count, row->count == 1 ? "" : "s", reader->column_count);
+    } else {
+        for (size_t i = 0; i < row->count; i++)
+            if (reader->fields[i] >= 0)
+                text.values[reader->fields[i]] = row->fields[i];
+        rc = entry_parse(&entry, &text, reader->in->rules, &why);
     }
-    for (size_t i = 0; i < row->count; i++)
-        if (reader->fields[i] >= 0)
-            text.values[reader->fields[i]] = row->fields[i];
-    if (entry_parse(&entry, &text, reader->in->rules, &why) != 0)
-        return bad_row(reader, &why, err);
-    return reader->in->entry(&entry, reader->first, reader->in->data);
-}
-
-static int take_row(struct reader *reader, struct error *err)
-{
-    const struct csv_row *row = &reader->row;
-    if (row->too_long)
-        return say_bad(reader, "over 256 fields or 64 KiB: is a quote not closed?", err);
-    if (row->has_cr)
-        return say_bad(reader,
-                       "a carriage return within the line: write LF or CRLF at its end alone", err);
-    if (row->has_nul)
-        return say_bad(reader, "a NUL octet: write text", err);
-    return reader->column_count > 0 ? read_row(reader, err) : read_header(reader, err);
+    return rc == 0 ? reader->in->entry(&entry, reader->first, reader->in->data)
+                   : bad_row(reader, &why, err);
 }
 
 /* ---- the file */
@@ -151,7 +133,9 @@ static bool feed(struct reader *reader, const char *text, size_t length)
 /* Reports a row that libcsv cannot parse; the next line begins another. */
 static int give_up(struct reader *reader, const char *what, struct error *err)
 {
-    int rc = say_bad(reader, what, err);
+    struct error why;
+    error_set(&why, EX_DATAERR, "%s", what);
+    int rc = bad_row(reader, &why, err);
     csv_free(&reader->parser);
     return start_parser(reader, err) != 0 ? -1 : rc;
 }
@@ -185,19 +169,21 @@ static int take_line(struct reader *reader, struct error *err)
 static int read_lines(struct reader *reader, struct error *err)
 {
     enum lines_result result = LINES_READ;
-    int rc = 0;
-
+    int rc = start_parser(reader, err);
+    if (rc != 0)
+        return rc;
     while (rc == 0 && (result = lines_next(&reader->lines, err)) == LINES_READ)
         rc = take_line(reader, err);
     if (result == LINES_FAILED)
-        return -1;
-    if (rc == 0 && !is_between_rows(&reader->parser))
-        rc = say_bad(reader, "a quote that is never closed: write \"…\" around the whole field",
+        rc = -1;
+    else if (rc == 0 && !is_between_rows(&reader->parser))
+        rc = give_up(reader, "a quote that is never closed: write \"…\" around the whole field",
                      err);
     if (rc == 0 && reader->column_count == 0) {
         error_set(err, EX_DATAERR, "empty: begin with a header line such as old,new");
         rc = error_at(err, reader->in->name, 0);
     }
+    csv_free(&reader->parser);
     return rc;
 }
 
@@ -211,11 +197,7 @@ static int read_file(FILE *file, const struct format_in *in, struct error *err)
     reader->in = in;
     reader->columns = in->columns == NULL ? &ours : in->columns;
     lines_begin(&reader->lines, file, in);
-    int rc = start_parser(reader, err);
-    if (rc == 0) {
-        rc = read_lines(reader, err);
-        csv_free(&reader->parser);
-    }
+    int rc = read_lines(reader, err);
     free(reader);
     return rc;
 }

@@ -16,20 +16,16 @@ const struct format *const formats[] = {
 };
 /* clang-format on */
 
-static const struct format *find_by_ending(const char *file)
-{
-    const char *dot = file == NULL ? NULL : strrchr(file, '.');
-    for (size_t i = 0; dot != NULL && formats[i] != NULL; i++)
-        if (formats[i]->ending != NULL && strcasecmp(formats[i]->ending, dot) == 0)
-            return formats[i];
-    return formats[0];
-}
-
 const struct format *format_find(const char *name, const char *file, struct error *err)
 {
     char names[200] = "";
-    if (name == NULL)
-        return find_by_ending(file);
+    const char *dot = file == NULL ? NULL : strrchr(file, '.');
+    if (name == NULL) {
+        for (size_t i = 0; dot != NULL && formats[i] != NULL; i++)
+            if (formats[i]->ending != NULL && strcasecmp(formats[i]->ending, dot) == 0)
+                return formats[i];
+        return formats[0];
+    }
     for (size_t i = 0; formats[i] != NULL; i++)
         if (strcmp(formats[i]->name, name) == 0)
             return formats[i];

@@ -6,37 +6,29 @@
 
 #include <unistr.h>
 
-/* Writes one character, which jansson passes complete. jansson escapes ASCII control characters itself, except line
- * feeds between values. */
-static size_t write_character(const char *text, size_t left, FILE *out)
-{
-    ucs4_t character = 0;
-    size_t length = printable_length(text, left);
-    int octets = u8_mbtoucr(&character, (const uint8_t *)text, left);
-    if (length == 0 && octets > 1) {
-        fprintf(out, "\\u%04x", (unsigned)character); /* all are below U+10000 */
-        return (size_t)octets;
-    }
-    length = length == 0 ? 1 : length;
-    fwrite(text, 1, length, out);
-    return length;
-}
-
+/* jansson passes whole characters. It escapes ASCII control characters itself, except line feeds between values. */
 static int write_part(const char *text, size_t size, void *data)
 {
     FILE *out = data;
     while (size > 0) {
-        size_t ascii = 0;
-        while (ascii < size && (unsigned char)text[ascii] < 0x7f)
-            ascii++;
-        fwrite(text, 1, ascii, out);
-        text += ascii;
-        size -= ascii;
-        if (size > 0) {
-            size_t length = write_character(text, size, out);
-            text += length;
-            size -= length;
+        ucs4_t character = 0;
+        size_t length = 0;
+        while (length < size && (unsigned char)text[length] < 0x7f)
+            length++;
+        if (length == 0)
+            length = printable_length(text, size);
+        if (length > 0) {
+            fwrite(text, 1, length, out);
+        } else {
+            int octets = u8_mbtoucr(&character, (const uint8_t *)text, size);
+            length = octets > 1 ? (size_t)octets : 1;
+            if (octets > 1)
+                fprintf(out, "\\u%04x", (unsigned)character); /* all are below U+10000 */
+            else
+                fwrite(text, 1, 1, out);
         }
+        text += length;
+        size -= length;
     }
     return ferror(out) ? -1 : 0;
 }

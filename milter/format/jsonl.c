@@ -56,17 +56,15 @@ static int parse_line(struct entry *out, const struct lines *lines, struct error
 {
     struct entry_text text = {.now = TIMESTAMP_NONE};
     json_error_t why;
-    int rc;
 
     if (lines_unreadable(lines, err))
         return -1;
     json_t *object = json_loadb(lines->text, lines->length, JSON_REJECT_DUPLICATES, &why);
-    if (object == NULL)
-        rc = bad_json(&why, err);
-    else if (!json_is_object(object))
-        rc = error_set(err, EX_DATAERR, "no JSON object: write {\"old\": \"…\", \"new\": \"…\"}");
-    else
-        rc = read_object(&text, object, err);
+    int rc =
+        object == NULL ? bad_json(&why, err)
+        : !json_is_object(object)
+            ? error_set(err, EX_DATAERR, "no JSON object: write {\"old\": \"…\", \"new\": \"…\"}")
+            : read_object(&text, object, err);
     if (rc == 0)
         rc = entry_parse(out, &text, lines->in->rules, err);
     json_decref(object);
@@ -77,9 +75,9 @@ static int take_line(struct lines *lines)
 {
     struct entry entry;
     struct error err;
-    if (lines->length == strspn(lines->text, " \t\r"))
-        return 0;
-    return lines_tell(lines, parse_line(&entry, lines, &err), &entry, &err);
+    return lines->length == strspn(lines->text, " \t\r")
+               ? 0
+               : lines_tell(lines, parse_line(&entry, lines, &err), &entry, &err);
 }
 
 static int read_file(FILE *file, const struct format_in *in, struct error *err)

@@ -10,20 +10,6 @@ enum format_result plain_refuse(struct error *why, const char *what)
     return FORMAT_REFUSED;
 }
 
-static enum format_result refuse(struct error *why, const char *what, const char *format,
-                                 const char *limit)
-{
-    error_set(why, EX_DATAERR, "%s: %s %s", what, format, limit);
-    return FORMAT_REFUSED;
-}
-
-/* disclose does not matter without a new address. */
-static bool is_for_all(const struct entry *entry, const struct format_out *out)
-{
-    enum entry_disclose told = entry->disclose == ENTRY_DEFAULT ? out->disclose : entry->disclose;
-    return told == ENTRY_ANYONE || entry->new[0] == '\0';
-}
-
 /* Whether folding, which the mail servers do, would change the name. */
 static bool has_capitals(const struct entry *entry)
 {
@@ -41,33 +27,32 @@ static bool is_short(const struct entry *entry)
     return entry->scope == ENTRY_MAILBOX && entry->new[0] == '@';
 }
 
-/* Names the fields that are lost. */
-static enum format_result lose_words(const struct entry *entry, const char *format,
-                                     struct error *why)
-{
-    bool note = entry->note[0] != '\0', disclose = entry->disclose != ENTRY_DEFAULT;
-    if (!note && !disclose && !is_short(entry))
-        return FORMAT_WHOLE;
-    error_set(why, EX_DATAERR, "its%s%s%s: %s has none", note ? " note" : "",
-              disclose ? " disclose" : "", is_short(entry) ? " @domain, but a full address" : "",
-              format);
-    return FORMAT_LESS;
-}
-
 enum format_result plain_check(const struct entry *entry, const struct format_out *out,
                                const char *format, struct error *why)
 {
+    enum entry_disclose told = entry->disclose == ENTRY_DEFAULT ? out->disclose : entry->disclose;
+    bool has_note = entry->note[0] != '\0', has_disclose = entry->disclose != ENTRY_DEFAULT;
+    const char *what = NULL, *limit = "";
     if (entry->action == ENTRY_STAY)
-        return refuse(why, "it stays", format, "has only what has moved");
-    if (entry->action == ENTRY_FORWARD)
-        return refuse(why, "forward", format, "can only refuse");
-    if (entry->from != TIMESTAMP_NONE || entry->until != TIMESTAMP_NONE)
-        return refuse(why, "from or until", format, "has no dates");
-    if (!is_for_all(entry, out))
-        return refuse(why, "disclose", format, "tells everyone");
-    if (!out->fold_case && has_capitals(entry))
-        return refuse(why, "capital letters", format, "finds the name in any case");
-    return lose_words(entry, format, why);
+        what = "it stays", limit = "has only what has moved";
+    else if (entry->action == ENTRY_FORWARD)
+        what = "forward", limit = "can only refuse";
+    else if (entry->from != TIMESTAMP_NONE || entry->until != TIMESTAMP_NONE)
+        what = "from or until", limit = "has no dates";
+    else if (told != ENTRY_ANYONE && entry->new[0] != '\0')
+        what = "disclose", limit = "tells everyone";
+    else if (!out->fold_case && has_capitals(entry))
+        what = "capital letters", limit = "finds the name in any case";
+    if (what != NULL) {
+        error_set(why, EX_DATAERR, "%s: %s %s", what, format, limit);
+        return FORMAT_REFUSED;
+    }
+    if (!has_note && !has_disclose && !is_short(entry))
+        return FORMAT_WHOLE;
+    error_set(why, EX_DATAERR, "its%s%s%s: %s has none", has_note ? " note" : "",
+              has_disclose ? " disclose" : "",
+              is_short(entry) ? " @domain, but a full address" : "", format);
+    return FORMAT_LESS;
 }
 
 void plain_new(char *new, const struct entry *entry)
@@ -129,6 +114,7 @@ static char *cut_address(char *text)
     return text + bracketed;
 }
 
+/* The address after these words. */
 static char *find_behind(char *text, const char *words)
 {
     char *address = NULL;
@@ -139,23 +125,20 @@ static char *find_behind(char *text, const char *words)
     return address;
 }
 
-/* The address in brackets, if it is the only one. */
-static char *find_bracketed(char *text)
-{
-    char *begin = text, *end = text, *at = strchr(text, '@');
-    while (at != NULL && end != NULL && end < at && (begin = strchr(end, '<')) != NULL)
-        end = plain_word_end(begin, ">");
-    if (at == NULL || begin == NULL || end == NULL || strchr(end, '@') != NULL)
-        return NULL;
-    return cut_address(begin);
-}
-
 char *plain_find_new(char *text)
 {
     char *address = find_behind(text, "please try ");
     if (address == NULL)
         address = find_behind(text, "moved to ");
-    return address == NULL ? find_bracketed(text) : address;
+    if (address != NULL)
+        return address;
+    /* Otherwise the address in brackets, if it is the only address. */
+    char *begin = text, *end = text, *at = strchr(text, '@');
+    while (at != NULL && end != NULL && end < at && (begin = strchr(end, '<')) != NULL)
+        end = plain_word_end(begin, ">");
+    return at == NULL || begin == NULL || end == NULL || strchr(end, '@') != NULL
+               ? NULL
+               : cut_address(begin);
 }
 
 char *plain_trim(char *text)

@@ -17,32 +17,26 @@ static bool is_blank(int octet)
     return octet > 0 && strchr(PLAIN_BLANKS, octet) != NULL;
 }
 
-/* Senders are told the whole text. */
-static int bad_text(struct error *err, const char *value, const char *mend)
-{
-    return error_set(err, EX_DATAERR, "new: '%.200s' is told to senders as it is: %s", value, mend);
-}
-
 static int parse_value(struct entry *out, const char *key, char *value,
                        const struct address_rules *rules, struct error *err)
 {
     size_t code = reply_enhanced_length(value); /* relocated_prefix_enable = no: the whole reply */
-    const char *at = strchr(value, '@'), *end = plain_word_end(value, PLAIN_BLANKS);
+    const char *at = strchr(value, '@'), *end = plain_word_end(value, PLAIN_BLANKS), *new = value;
 
     if (code > 0 || at == NULL || at == value || end == NULL || end < at) {
         bool may_tell = code == 0 || strncmp(value, "5.1.6 ", code) == 0;
-        end = may_tell ? plain_find_new(value + code) : NULL;
-        return end != NULL ? plain_parse(out, key, end, rules, err)
-                           : bad_text(err, value,
-                                      code > 0 ? "write 5.1.6 User has moved to user@domain"
-                                               : "write user@domain");
-    }
-    if (*end != '\0')
+        new = may_tell ? plain_find_new(value + code) : NULL;
+        if (new == NULL) /* senders are told the whole text */
+            return error_set(err, EX_DATAERR,
+                             "new: '%.200s' is told to senders as it is: write %suser@domain",
+                             value, code > 0 ? "5.1.6 User has moved to " : "");
+    } else if (*end != '\0') {
         return error_set(err, EX_DATAERR,
                          "new: text follows the address, and relocated(5) has senders told all of "
                          "it, 'User has moved to %.200s': write user@domain alone",
                          value);
-    return plain_parse(out, key, value, rules, err);
+    }
+    return plain_parse(out, key, new, rules, err);
 }
 
 /* "/^a@b$/", and not "/S=Lee/@old.example". */
@@ -130,17 +124,16 @@ static int write_line(FILE *out, const struct entry *entry, const char *domain)
     return fprintf(out, "%s\t%s\n", old, new);
 }
 
-/* Postfix looks a domain up as the client wrote it. */
+/* Writes a line with A-labels, and one with U-labels: Postfix looks a domain up as the client wrote it. */
 static int write_lines(FILE *out, const struct entry *entry)
 {
     char unicode[4 * ADDRESS_DOMAIN_MAX + 1], ascii[ADDRESS_DOMAIN_MAX + 1];
     int rc = write_line(out, entry, entry->domain);
-    if (rc >= 0 && address_domain_to_unicode(unicode, sizeof unicode, entry->domain) == 0 &&
-        strcmp(unicode, entry->domain) != 0 &&
-        address_domain_parse(ascii, unicode, strlen(unicode), NULL) == 0 &&
-        strcmp(ascii, entry->domain) == 0)
-        rc = write_line(out, entry, unicode);
-    return rc;
+    bool has_both = address_domain_to_unicode(unicode, sizeof unicode, entry->domain) == 0 &&
+                    strcmp(unicode, entry->domain) != 0 &&
+                    address_domain_parse(ascii, unicode, strlen(unicode), NULL) == 0 &&
+                    strcmp(ascii, entry->domain) == 0;
+    return rc >= 0 && has_both ? write_line(out, entry, unicode) : rc;
 }
 
 static enum format_result write_entry(const struct format_out *out, const struct entry *entry,
