@@ -79,23 +79,20 @@ void conf_free(void *settings, const struct conf_key *keys, size_t count)
     }
 }
 
-/* ---- one value: each function below stores it or says what would be right */
+/* ---- one value */
 
 static int wrong_type(struct error *err, const char *path, const char *right)
 {
     return error_set(err, EX_CONFIG, "%s: wrong type: write %s", path, right);
 }
 
-static int store_string(void *value, const struct conf_key *key, const config_setting_t *setting,
-                        struct error *err)
+/* Stores a text that is on the heap. */
+static int store_text(char **value, char *text, struct error *err)
 {
-    if (config_setting_type(setting) != CONFIG_TYPE_STRING)
-        return wrong_type(err, key->path, "a string in \"quotes\"");
-    char *copy = strdup(config_setting_get_string(setting));
-    if (copy == NULL)
+    if (text == NULL)
         return error_no_memory(err);
-    free(*(char **)value);
-    *(char **)value = copy;
+    free(*value);
+    *value = text;
     return 0;
 }
 
@@ -111,15 +108,6 @@ static int store_int(void *value, const struct conf_key *key, const config_setti
                          number, key->min, key->max, key->unit == NULL ? "" : " ",
                          key->unit == NULL ? "" : key->unit);
     *(int *)value = (int)number;
-    return 0;
-}
-
-static int store_bool(void *value, const struct conf_key *key, const config_setting_t *setting,
-                      struct error *err)
-{
-    if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
-        return wrong_type(err, key->path, "true or false");
-    *(bool *)value = config_setting_get_bool(setting) != 0;
     return 0;
 }
 
@@ -158,54 +146,42 @@ static int read_strings(struct conf_list *out, const struct conf_key *key,
                                   : config_setting_get_string_elem(setting, i);
         if (item == NULL)
             return wrong_type(err, key->path, right);
+        if (key->type == CONF_LINES && strchr(item, '\n') != NULL)
+            return error_set(err, EX_CONFIG, "%s: a line break: write one line, or a list of lines",
+                             key->path);
         if (conf_list_add(out, item, strlen(item)) != 0)
             return error_no_memory(err);
     }
     return count > 0 || key->type == CONF_LIST ? 0 : wrong_type(err, key->path, right);
 }
 
-static int store_list(struct conf_list *value, const struct conf_key *key,
-                      const config_setting_t *setting, struct error *err)
+/* The lines with line feeds between them, on the heap; NULL if memory is out. */
+static char *join(const struct conf_list *lines)
 {
-    struct conf_list list = {.items = NULL};
-    if (read_strings(&list, key, setting, err) != 0) {
-        conf_list_clear(&list);
-        return -1;
-    }
-    conf_list_clear(value);
-    *value = list;
-    return 0;
-}
-
-static int join_lines(char **out, const struct conf_list *lines, const struct conf_key *key,
-                      struct error *err)
-{
-    size_t size;
-    FILE *text = open_memstream(out, &size);
-    int rc = 0;
-    if (text == NULL)
-        return error_no_memory(err);
-    for (size_t i = 0; i < lines->count && rc == 0; i++) {
-        if (strchr(lines->items[i], '\n') != NULL)
-            rc = error_set(err, EX_CONFIG, "%s: a line break: write one line, or a list of lines",
-                           key->path);
-        fprintf(text, "%s%s", i == 0 ? "" : "\n", lines->items[i]);
-    }
-    return fclose(text) == 0 || rc != 0 ? rc : error_no_memory(err);
-}
-
-static int store_lines(char **value, const struct conf_key *key, const config_setting_t *setting,
-                       struct error *err)
-{
-    struct conf_list lines = {.items = NULL};
     char *text = NULL;
-    int rc = read_strings(&lines, key, setting, err);
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    for (size_t i = 0; file != NULL && i < lines->count; i++)
+        fprintf(file, "%s%s", i == 0 ? "" : "\n", lines->items[i]);
+    if (file != NULL && fclose(file) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static int store_strings(void *value, const struct conf_key *key, const config_setting_t *setting,
+                         struct error *err)
+{
+    struct conf_list list = {.items = NULL}, *stored = value;
+    int rc = read_strings(&list, key, setting, err);
+    if (rc == 0 && key->type == CONF_LIST) {
+        conf_list_clear(stored);
+        *stored = list;
+        return 0;
+    }
     if (rc == 0)
-        rc = join_lines(&text, &lines, key, err);
-    conf_list_clear(&lines);
-    free(rc == 0 ? *value : text);
-    if (rc == 0)
-        *value = text;
+        rc = store_text(value, join(&list), err);
+    conf_list_clear(&list);
     return rc;
 }
 
@@ -213,13 +189,21 @@ static int store(void *settings, const struct conf_key *key, const config_settin
                  struct error *err)
 {
     void *value = value_at(settings, key);
+    int type = config_setting_type(setting);
     switch (key->type) {
-    case CONF_STRING: return store_string(value, key, setting, err);
+    case CONF_STRING:
+        if (type != CONFIG_TYPE_STRING)
+            return wrong_type(err, key->path, "a string in \"quotes\"");
+        return store_text(value, strdup(config_setting_get_string(setting)), err);
+    case CONF_BOOL:
+        if (type != CONFIG_TYPE_BOOL)
+            return wrong_type(err, key->path, "true or false");
+        *(bool *)value = config_setting_get_bool(setting) != 0;
+        return 0;
     case CONF_INT: return store_int(value, key, setting, err);
-    case CONF_BOOL: return store_bool(value, key, setting, err);
     case CONF_CHOICE: return store_choice(value, key, setting, err);
-    case CONF_LIST: return store_list(value, key, setting, err);
-    case CONF_LINES: return store_lines(value, key, setting, err);
+    case CONF_LIST:
+    case CONF_LINES: return store_strings(value, key, setting, err);
     case CONF_GROUPS: return wrong_type(err, key->path, GROUPS_RIGHT);
     case CONF_IGNORED: return 0;
     }
@@ -394,12 +378,6 @@ static int is_part(const struct dirent *at)
     return fnmatch("*.conf", at->d_name, FNM_PERIOD) == 0;
 }
 
-/* Compares bytes, so that the order is the same in every locale. */
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 static int read_part(struct reading *reading, const char *folder, const char *name,
                      struct conf_list *files, struct error *err)
 {
@@ -417,7 +395,8 @@ static int read_parts(struct reading *reading, const char *folder, struct conf_l
                       struct error *err)
 {
     struct dirent **parts;
-    int rc = 0, count = scandir(folder, &parts, is_part, by_name);
+    int rc = 0;
+    int count = scandir(folder, &parts, is_part, alphasort); /* bytewise: no locale is set */
     if (count < 0 && errno == ENOENT)
         return 0;
     if (count < 0) {

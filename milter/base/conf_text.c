@@ -2,11 +2,9 @@
 #include "base/conf_text.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define FILES_MAX  10        /* nested includes, as in libconfig */
 #define SCOPES_MAX 32        /* nested groups and lists; our deepest key has three */
@@ -15,16 +13,17 @@
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz*"
 #define DIGITS  "0123456789"
 
+/* Where the lines of the text from first on come from, up to the first line of the next origin. */
 struct conf_origin {
-    unsigned
-        first; /* the line of the text that was read from spot; the lines after it follow there */
-    struct conf_spot spot;
+    unsigned first;
+    struct conf_spot spot; /* of the line first */
 };
 
 /* A file being read. */
 struct source {
     const char *text, *at;
     struct conf_spot spot; /* of at */
+    unsigned depth;        /* 1 for the main file, 2 for a file that it includes */
 };
 
 /* An open group, list or array. */
@@ -46,7 +45,6 @@ struct assembly {
     struct conf_text *out;
     const char *main_file;
     struct conf_list *files;
-    unsigned open_files;
     struct scope scopes[SCOPES_MAX];
     size_t depth; /* scopes[depth] is the innermost */
     struct set_key *set_keys;
@@ -54,19 +52,10 @@ struct assembly {
     struct error *err;
 };
 
-/* An error of the configuration at this spot. Always returns -1. */
-static int refuse(const struct assembly *assembly, struct conf_spot spot, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static int refuse(const struct assembly *assembly, struct conf_spot spot, const char *format, ...)
-{
-    char text[sizeof assembly->err->text];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    error_set(assembly->err, EX_CONFIG, "%s", text);
-    return error_at(assembly->err, spot.file, spot.line);
-}
+/* Sets an error of the configuration at this spot. Always -1. */
+#define refuse(assembly, spot, ...)                                                                \
+    (error_set((assembly)->err, EX_CONFIG, __VA_ARGS__),                                           \
+     error_at((assembly)->err, (spot).file, (spot).line))
 
 /* ---- the text that comes out */
 
@@ -159,20 +148,7 @@ static const char *skip_blanks(const char *at)
     }
 }
 
-static int refuse_endless(const struct assembly *assembly, const struct source *in)
-{
-    bool is_string = *in->at == '"';
-    return refuse(assembly, in->spot,
-                  "the %s that begins in this line has no end: write %s at its end",
-                  is_string ? "string" : "comment", is_string ? "\"" : "*/");
-}
-
 /* ---- keys */
-
-static size_t name_length(const char *at)
-{
-    return strspn(at, LETTERS) == 0 ? 0 : strspn(at, LETTERS DIGITS "-_");
-}
 
 /* Records the key of length octets at the position of the source. */
 static int note_key(struct assembly *assembly, const struct source *in, size_t length)
@@ -182,11 +158,10 @@ static int note_key(struct assembly *assembly, const struct source *in, size_t l
         const struct set_key *first = &assembly->set_keys[i];
         if (first->length != length || memcmp(first->name, in->at, length) != 0)
             continue;
-        if (strcmp(first->spot.file, in->spot.file) == 0)
-            return refuse(assembly, in->spot, "%.*s: is set in line %u already: write it once",
-                          (int)length, in->at, first->spot.line);
-        return refuse(assembly, in->spot, "%.*s: is set in %s:%u already: write it once",
-                      (int)length, in->at, first->spot.file, first->spot.line);
+        bool is_here = strcmp(first->spot.file, in->spot.file) == 0;
+        return refuse(assembly, in->spot, "%.*s: is set in %s%s%u already: write it once",
+                      (int)length, in->at, is_here ? "line" : first->spot.file, is_here ? " " : ":",
+                      first->spot.line);
     }
     struct set_key *more =
         realloc(assembly->set_keys, (assembly->set_count + 1) * sizeof *assembly->set_keys);
@@ -197,18 +172,6 @@ static int note_key(struct assembly *assembly, const struct source *in, size_t l
         (struct set_key){assembly->out->text + assembly->out->length, length, in->spot};
     return 0;
 }
-
-/* A word is a key if a value follows. Otherwise it is true, false, or an error that libconfig finds. */
-static int read_word(struct assembly *assembly, struct source *in, size_t length)
-{
-    const char *end = in->at + length, *next = skip_blanks(end);
-    bool is_key = assembly->scopes[assembly->depth].closer == '}' && (*next == '=' || *next == ':');
-    if (is_key && note_key(assembly, in, length) != 0)
-        return -1;
-    return take(assembly, in, end);
-}
-
-/* ---- numbers */
 
 /* Adds an L to an integer, so that libconfig reads 64 bits. A number with a fraction or an exponent is none. */
 static int read_number(struct assembly *assembly, struct source *in)
@@ -234,12 +197,8 @@ static int open_scope(struct assembly *assembly, const struct source *in)
         return refuse(assembly, in->spot,
                       "groups and lists within each other are too deep: write %d at most",
                       SCOPES_MAX - 1);
-    assembly->scopes[++assembly->depth] = (struct scope){.opener = *in->at,
-                                                         .closer = *in->at == '{'   ? '}'
-                                                                   : *in->at == '(' ? ')'
-                                                                                    : ']',
-                                                         .spot = in->spot,
-                                                         .first_key = assembly->set_count};
+    assembly->scopes[++assembly->depth] =
+        (struct scope){*in->at, strchr("{}()[]", *in->at)[1], in->spot, assembly->set_count};
     return 0;
 }
 
@@ -257,19 +216,9 @@ static int close_scope(struct assembly *assembly, const struct source *in)
     return 0;
 }
 
-static int check_end(const struct assembly *assembly)
-{
-    const struct scope *scope = &assembly->scopes[assembly->depth];
-    return assembly->depth == 0 ? 0
-                                : refuse(assembly, scope->spot,
-                                         "the '%c' here is never closed: write %c; after its last "
-                                         "line",
-                                         scope->opener, scope->closer);
-}
-
 /* ---- @include */
 
-static int add_file(struct assembly *assembly, const char *path);
+static int add_file(struct assembly *assembly, const char *path, unsigned depth);
 
 /* The quote before the path, if the source is at an @include at the beginning of a line; otherwise NULL. */
 static const char *include_path(const struct source *in)
@@ -283,23 +232,15 @@ static const char *include_path(const struct source *in)
     return quote > word_end && *quote == '"' ? quote : NULL;
 }
 
-/* The path between the quotes, relative to the folder of the main file. */
+/* The path between the quotes, relative to the folder of the main file; on the heap. */
 static char *resolve(const char *main_file, const char *quote, const char *end)
 {
-    const char *slash = strrchr(main_file, '/');
-    size_t folder = slash == NULL || quote[1] == '/' ? 0 : (size_t)(slash + 1 - main_file);
-    char *path = malloc(folder + (size_t)(end - quote) + 1), *to = path;
-    if (path == NULL)
-        return NULL;
-    memcpy(path, main_file, folder);
-    to += folder;
-    for (const char *at = quote + 1; at < end - 1; at++) {
-        if (at[0] == '\\' && (at[1] == '\\' || at[1] == '"'))
-            at++;
-        *to++ = *at;
-    }
-    *to = '\0';
-    return path;
+    const char *slash = quote[1] == '/' ? NULL : strrchr(main_file, '/');
+    char *path;
+    int folder = slash == NULL ? 0 : (int)(slash + 1 - main_file);
+    return asprintf(&path, "%.*s%.*s", folder, main_file, (int)(end - quote - 2), quote + 1) < 0
+               ? NULL
+               : path;
 }
 
 static int include(struct assembly *assembly, struct source *in)
@@ -311,13 +252,13 @@ static int include(struct assembly *assembly, struct source *in)
                       "'@' that begins no include: write @include \"FILE\" on a line of its own");
     if (end == NULL)
         return refuse(assembly, in->spot, "@include: the path has no end: write \" after it");
-    if (assembly->open_files == FILES_MAX)
+    if (in->depth == FILES_MAX)
         return refuse(assembly, in->spot,
                       "@include: deeper than %d files: write a file that does not include itself",
                       FILES_MAX);
     size_t files = assembly->files->count;
     char *path = resolve(assembly->main_file, quote, end);
-    int rc = path == NULL ? error_no_memory(err) : add_file(assembly, path);
+    int rc = path == NULL ? error_no_memory(err) : add_file(assembly, path, in->depth + 1);
     free(path);
     in->at = end;
     if (rc == 0)
@@ -332,62 +273,57 @@ static int include(struct assembly *assembly, struct source *in)
 
 /* ---- a file */
 
-/* Reads all of an open file. Returns NULL with err. */
-static char *slurp(FILE *in, size_t *length, struct error *err)
+/* Reads all of a file, on the heap; or returns NULL with err. */
+static char *read_octets(const char *file, size_t *length, struct error *err)
 {
     char *text = malloc(OCTETS_MAX + 1);
-    if (text == NULL) {
+    FILE *in = fopen(file, "re");
+    *length = text == NULL || in == NULL ? 0 : fread(text, 1, OCTETS_MAX, in);
+    int reason = in == NULL || ferror(in) ? errno : 0, status = error_status(reason);
+    if (in != NULL)
+        fclose(in);
+    if (text == NULL)
         error_no_memory(err);
-        return NULL;
-    }
-    *length = fread(text, 1, OCTETS_MAX, in);
-    text[*length] = '\0';
-    if (!ferror(in) && *length < OCTETS_MAX)
-        return text;
-    if (ferror(in))
-        error_set(err, EX_IOERR, "%s", strerror(errno));
-    else
+    else if (reason == EISDIR)
+        error_set(err, EX_CONFIG, "is a folder: write the path of a configuration file");
+    else if (reason != 0)
+        error_set(err, status, "%s: %s", strerror(reason),
+                  status == EX_NOPERM ? "let this user read it"
+                                      : "write the path of a configuration file");
+    else if (*length == OCTETS_MAX)
         error_set(err, EX_CONFIG, "4 MiB or more: write the path of a configuration file");
+    else {
+        text[*length] = '\0';
+        return text;
+    }
     free(text);
     return NULL;
 }
 
-static char *read_octets(const char *file, size_t *length, struct error *err)
-{
-    struct stat status;
-    char *text = NULL;
-    FILE *in = fopen(file, "r");
-    if (in == NULL || fstat(fileno(in), &status) != 0) {
-        int why = error_status(errno);
-        error_set(err, why, "%s: %s", strerror(errno),
-                  why == EX_NOPERM ? "let this user read it"
-                                   : "write the path of a configuration file");
-    } else if (S_ISDIR(status.st_mode))
-        error_set(err, EX_CONFIG, "is a folder: write the path of a configuration file");
-    else
-        text = slurp(in, length, err);
-    if (in != NULL)
-        fclose(in);
-    return text;
-}
-
 static int read_token(struct assembly *assembly, struct source *in)
 {
-    size_t length = name_length(in->at);
-    const char *end = skip_token(in->at);
-    if (length > 0)
-        return read_word(assembly, in, length);
-    if (strchr(DIGITS "+-.", *in->at) != NULL)
+    const char *at = in->at, *end = skip_token(at);
+    size_t length = strspn(at, LETTERS) == 0 ? 0 : strspn(at, LETTERS DIGITS "-_");
+    if (length > 0) {
+        /* A word is a key if a value follows. Otherwise it is true, false, or an error that libconfig finds. */
+        const char *next = skip_blanks(at + length);
+        bool is_key =
+            assembly->scopes[assembly->depth].closer == '}' && (*next == '=' || *next == ':');
+        return is_key && note_key(assembly, in, length) != 0 ? -1 : take(assembly, in, at + length);
+    }
+    if (strchr(DIGITS "+-.", *at) != NULL)
         return read_number(assembly, in);
-    if (*in->at == '@')
+    if (*at == '@')
         return include(assembly, in);
     if (end == NULL)
-        return refuse_endless(assembly, in);
-    if (strchr("{([", *in->at) != NULL && open_scope(assembly, in) != 0)
+        return refuse(assembly, in->spot,
+                      "the %s that begins in this line has no end: write %s at its end",
+                      *at == '"' ? "string" : "comment", *at == '"' ? "\"" : "*/");
+    if (strchr("{([", *at) != NULL && open_scope(assembly, in) != 0)
         return -1;
-    if (strchr("})]", *in->at) != NULL && close_scope(assembly, in) != 0)
+    if (strchr("})]", *at) != NULL && close_scope(assembly, in) != 0)
         return -1;
-    return take(assembly, in, end == in->at ? end + 1 : end);
+    return take(assembly, in, end == at ? end + 1 : end);
 }
 
 static int add_text(struct assembly *assembly, struct source *in, size_t length)
@@ -411,21 +347,17 @@ static int add_text(struct assembly *assembly, struct source *in, size_t length)
     return rc;
 }
 
-static int add_file(struct assembly *assembly, const char *path)
+static int add_file(struct assembly *assembly, const char *path, unsigned depth)
 {
     size_t length;
-    int rc = -1;
+    struct conf_list *files = assembly->files;
     char *octets = read_octets(path, &length, assembly->err);
     if (octets == NULL)
         return error_at(assembly->err, path, 0);
-    if (conf_list_add(assembly->files, path, strlen(path)) != 0) {
-        error_no_memory(assembly->err);
-    } else {
-        struct source in = {
-            octets, octets, {assembly->files->items[assembly->files->count - 1], 1}};
-        assembly->open_files++;
+    int rc = conf_list_add(files, path, strlen(path)) == 0 ? 0 : error_no_memory(assembly->err);
+    if (rc == 0) {
+        struct source in = {octets, octets, {files->items[files->count - 1], 1}, depth};
         rc = add_text(assembly, &in, length);
-        assembly->open_files--;
     }
     free(octets);
     return rc;
@@ -437,9 +369,12 @@ int conf_text_read(struct conf_text *out, const char *file, struct conf_list *fi
     struct assembly assembly = {
         .out = out, .main_file = file, .files = files, .scopes = {{.closer = '}'}}, .err = err};
     *out = (struct conf_text){.text = malloc(OCTETS_MAX + 1)};
-    int rc = out->text == NULL ? error_no_memory(err) : add_file(&assembly, file);
-    if (rc == 0)
-        rc = check_end(&assembly);
+    int rc = out->text == NULL ? error_no_memory(err) : add_file(&assembly, file, 1);
+    const struct scope *scope = &assembly.scopes[assembly.depth];
+    if (rc == 0 && assembly.depth > 0)
+        rc = refuse(&assembly, scope->spot,
+                    "the '%c' here is never closed: write %c; after its last line", scope->opener,
+                    scope->closer);
     free(assembly.set_keys);
     if (rc != 0)
         conf_text_free(out);
