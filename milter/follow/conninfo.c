@@ -4,80 +4,33 @@
 #include "base/network.h"
 
 #include <errno.h>
-#include <libpq-fe.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PARAMS_MAX 64 /* keywords; libpq 15 knows some 40 */
-#define HOSTS_MAX  16 /* one after another is asked, for seconds where it hangs */
+#define PARAMS_MAX 100 /* libpq 15 knows some 40 */
+#define HOSTS_MAX  16 /* they are tried one after another, for seconds each if they hang */
 
-/* keywords and values end with NULL; values are on the heap. */
-struct params {
-    const char *keywords[PARAMS_MAX + 1];
-    char *values[PARAMS_MAX + 1];
-};
+/* The parameters that have a part for each host, separated by commas. */
+enum { HOST, ADDRESS, PORT, LISTS };
+static const char *const lists[LISTS] = {"host", "hostaddr", "port"};
 
 struct conninfo {
-    PQconninfoOption *own, *rest; /* of the text; of everything else */
-    size_t count;
-    struct params *hosts; /* heap, count of them */
+    PQconninfoOption *options; /* of the text and of everything else */
+    const char *passfile;
+    size_t count;                        /* of hosts */
+    char *values[LISTS];                 /* heap, split into the parts */
+    const char *parts[LISTS][HOSTS_MAX]; /* NULL or "": not set */
 };
 
 /* ---- what libpq says of it */
 
 static int say(struct error *err, const char *key, const char *what)
 {
-    char line[256];
-    snprintf(line, sizeof line, "%.*s", (int)strcspn(what, "\n"), what);
-    return error_set(err, EX_CONFIG, "%s: %s: write it as libpq reads it, \"host=db.example ...\"",
-                     key, line);
-}
-
-static const char *value_in(const PQconninfoOption *options, const char *keyword)
-{
-    for (; options->keyword != NULL; options++)
-        if (strcmp(options->keyword, keyword) == 0)
-            return options->val != NULL && *options->val != '\0' ? options->val : NULL;
-    return NULL;
-}
-
-static const char *value_of(const struct conninfo *info, const char *keyword)
-{
-    const char *own = value_in(info->own, keyword);
-    return own != NULL ? own : value_in(info->rest, keyword);
-}
-
-/* libpq has no other way to say that the service is not defined than to try; no host has this socket. */
-static int check_service(const char *key, const char *service, struct error *err)
-{
-    const char *const keywords[] = {"service", "host", NULL};
-    const char *const values[] = {service, "/nonexistent/service", NULL};
-    PGconn *conn = PQconnectStartParams(keywords, values, 0);
-    const char *what = conn == NULL ? "out of memory" : PQerrorMessage(conn);
-    int rc = strstr(what, "service file") != NULL || strstr(what, "definition of service") != NULL
-                 ? say(err, key, what)
-                 : 0;
-    PQfinish(conn);
-    return rc;
-}
-
-/* PQconndefaults reads the service that the environment names. */
-static PQconninfoOption *read_rest(const char *service)
-{
-    const char *before = getenv("PGSERVICE");
-    char *saved = before == NULL ? NULL : strdup(before);
-    if (service != NULL)
-        setenv("PGSERVICE", service, 1);
-    PQconninfoOption *rest = PQconndefaults();
-    if (saved != NULL)
-        setenv("PGSERVICE", saved, 1);
-    else
-        unsetenv("PGSERVICE");
-    free(saved);
-    return rest;
+    return error_set(err, EX_CONFIG,
+                     "%s: %.*s: write it as libpq reads it, \"host=db.example ...\"", key,
+                     (int)strcspn(what, "\n"), what);
 }
 
 /* libpq quotes what it stumbles over, which may be a part of a password. */
@@ -86,140 +39,109 @@ static bool may_have_password(const char *text)
     return strstr(text, "password") != NULL || strstr(text, "://") != NULL;
 }
 
-static int read_text(struct conninfo *info, const char *key, const char *text, struct error *err)
+static int check_text(const char *key, const char *text, struct error *err)
 {
     char *what = NULL;
-    info->own = PQconninfoParse(text, &what);
-    if (info->own == NULL) {
-        say(err, key,
-            what == NULL              ? "out of memory"
-            : may_have_password(text) ? "cannot be read (why is not shown: it may have a password)"
-                                      : what);
-        PQfreemem(what);
-        return -1;
-    }
-    const char *service = value_in(info->own, "service");
-    if (service == NULL)
-        service = getenv("PGSERVICE");
-    if (service != NULL && check_service(key, service, err) != 0)
-        return -1;
-    info->rest = read_rest(service);
-    return info->rest != NULL ? 0 : error_no_memory(err);
-}
-
-/* ---- hosts: several stand in one value, separated by commas */
-
-static size_t parts_of(const char *list)
-{
-    size_t count = 1;
-    for (; list != NULL && (list = strchr(list, ',')) != NULL; list++)
-        count++;
-    return count;
-}
-
-/* The part of this number, on the heap; where the list has one part alone that is everybody's. */
-static char *part_of(const char *list, size_t number)
-{
-    if (parts_of(list) > 1)
-        for (; number > 0; number--)
-            list = strchr(list, ',') + 1;
-    return strndup(list, strcspn(list, ","));
-}
-
-static int add_param(struct params *params, const char *keyword, char *value)
-{
-    size_t i = 0;
-    while (params->keywords[i] != NULL)
-        i++;
-    if (value == NULL || i == PARAMS_MAX) {
-        free(value);
-        return -1;
-    }
-    params->keywords[i] = keyword;
-    params->values[i] = value;
-    return 0;
-}
-
-static bool is_list(const char *keyword)
-{
-    return strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
-           strcmp(keyword, "port") == 0;
-}
-
-static int fill_host(struct conninfo *info, size_t number, const char *passfile)
-{
-    struct params *params = &info->hosts[number];
-    int rc = 0;
-    for (const PQconninfoOption *option = info->own; rc == 0 && option->keyword != NULL; option++) {
-        const char *value = value_of(info, option->keyword);
-        if (strcmp(option->keyword, "passfile") == 0 && *passfile != '\0')
-            value = passfile;
-        if (value != NULL && strcmp(option->keyword, "service") != 0)
-            rc = add_param(params, option->keyword,
-                           is_list(option->keyword) ? part_of(value, number) : strdup(value));
-    }
+    PQconninfoOption *options = PQconninfoParse(text, &what);
+    int rc = options != NULL ? 0
+             : what == NULL  ? error_no_memory(err)
+             : may_have_password(text)
+                 ? say(err, key, "cannot be read (why is not shown: it may have a password)")
+                 : say(err, key, what);
+    PQfreemem(what);
+    PQconninfoFree(options);
     return rc;
 }
 
-static int check_counts(const struct conninfo *info, const char *key, struct error *err)
+static PQconninfoOption *find(PQconninfoOption *options, const char *keyword)
 {
-    static const char *const lists[] = {"host", "hostaddr", "port"};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        const char *list = value_of(info, lists[i]);
-        size_t count = parts_of(list);
-        if (list != NULL && count != info->count && !(i == 2 && count == 1))
-            return error_set(err, EX_CONFIG, "%s: %zu in %s for %zu hosts: write one for each", key,
-                             count, lists[i], info->count);
-    }
-    return 0;
+    while (options->keyword != NULL && strcmp(options->keyword, keyword) != 0)
+        options++;
+    return options; /* the last one has no value */
 }
 
-static int split(struct conninfo *info, const char *key, const char *passfile, struct error *err)
+static const char *value_of(PQconninfoOption *options, const char *keyword)
 {
-    const char *addresses = value_of(info, "hostaddr"), *hosts = value_of(info, "host");
-    int rc = 0;
-    info->count = parts_of(addresses != NULL ? addresses : hosts);
+    const char *value = find(options, keyword)->val;
+    return value == NULL ? "" : value;
+}
+
+/* Only a connection tells what libpq would use. This one is refused before it begins, because of the invalid parameter. */
+static PQconninfoOption *ask_libpq(const char *key, const char *text, const char *invalid,
+                                   struct error *err)
+{
+    const char *const keywords[] = {"dbname", invalid, NULL};
+    const char *const values[] = {text, "invalid", NULL};
+    PGconn *conn = PQconnectStartParams(keywords, values, 1);
+    PQconninfoOption *options = PQconninfo(conn);
+    const char *what = PQerrorMessage(conn);
+    if (options == NULL) {
+        error_no_memory(err);
+    } else if (strstr(what, "service file") != NULL ||
+               strstr(what, "definition of service") != NULL) {
+        say(err, key, what);
+        PQconninfoFree(options);
+        options = NULL;
+    }
+    PQfinish(conn);
+    return options;
+}
+
+/* Returns all parameters, to be freed with PQconninfoFree; or NULL with err. */
+static PQconninfoOption *read_options(const char *key, const char *text, struct error *err)
+{
+    PQconninfoOption *options = ask_libpq(key, text, "gssencmode", err);
+    PQconninfoOption *other = options == NULL ? NULL : ask_libpq(key, text, "sslmode", err);
+    if (other == NULL) {
+        PQconninfoFree(options);
+        return NULL;
+    }
+    char *invalid = find(options, "gssencmode")->val;
+    find(options, "gssencmode")->val = find(other, "gssencmode")->val;
+    find(other, "gssencmode")->val = invalid;
+    PQconninfoFree(other);
+    return options;
+}
+
+/* ---- the hosts */
+
+static int split(struct conninfo *info, const char *key, struct error *err)
+{
+    size_t counts[LISTS] = {0};
+    for (int i = 0; i < LISTS; i++) {
+        char *part, *rest = info->values[i] = strdup(value_of(info->options, lists[i]));
+        if (rest == NULL)
+            return error_no_memory(err);
+        for (; *info->values[i] != '\0' && (part = strsep(&rest, ",")) != NULL; counts[i]++)
+            if (counts[i] < HOSTS_MAX)
+                info->parts[i][counts[i]] = part;
+    }
+    info->count = counts[ADDRESS] > 0 ? counts[ADDRESS] : counts[HOST] > 0 ? counts[HOST] : 1;
     if (info->count > HOSTS_MAX)
         return error_set(err, EX_CONFIG, "%s: %zu hosts: write %d at most", key, info->count,
                          HOSTS_MAX);
-    if (check_counts(info, key, err) != 0)
-        return -1;
-    info->hosts = calloc(info->count, sizeof *info->hosts);
-    for (size_t i = 0; rc == 0 && i < info->count; i++)
-        rc = info->hosts == NULL ? -1 : fill_host(info, i, passfile);
-    return rc == 0 ? 0 : error_no_memory(err);
+    for (int i = 0; i < LISTS; i++)
+        if (counts[i] > 0 && counts[i] != info->count && !(i == PORT && counts[i] == 1))
+            return error_set(err, EX_CONFIG, "%s: %zu in %s for %zu hosts: write one for each", key,
+                             counts[i], lists[i], info->count);
+    for (size_t i = 1; counts[PORT] == 1 && i < info->count; i++)
+        info->parts[PORT][i] = info->parts[PORT][0];
+    return 0;
 }
 
-/* ---- what must not be */
-
-static const char *param(const struct params *params, const char *keyword)
-{
-    for (size_t i = 0; params->keywords[i] != NULL; i++)
-        if (strcmp(params->keywords[i], keyword) == 0)
-            return params->values[i];
-    return "";
-}
-
-/* The address decides, where both are given. */
-static bool is_here(const struct params *params)
-{
-    const char *address = param(params, "hostaddr"), *host = param(params, "host");
-    if (*address != '\0')
-        return ip_is_loopback(address);
-    return *host == '\0' || *host == '/' || *host == '@' || ip_is_loopback(host);
-}
-
-/* Whoever stands between the two could tell every sender another new address. */
+/* An attacker between the two hosts could tell every sender another new address. */
 static int check_hosts(const struct conninfo *info, const char *key, struct error *err)
 {
-    for (size_t i = 0; i < info->count; i++) {
-        const char *mode = param(&info->hosts[i], "sslmode");
-        const char *address = param(&info->hosts[i], "hostaddr");
-        if (!is_here(&info->hosts[i]) && strcmp(mode, "verify-full") != 0)
+    const char *mode = value_of(info->options, "sslmode");
+    for (size_t i = 0; strcmp(mode, "verify-full") != 0 && i < info->count; i++) {
+        const char *host = info->parts[ADDRESS][i]; /* decides, if both are given */
+        if (host == NULL || *host == '\0')
+            host = info->parts[HOST][i];
+        if (host != NULL && *host != '\0' && *host != '/' && *host != '@' && !ip_is_loopback(host))
             return error_set(err, EX_CONFIG,
                              "%s: host '%s' is another one, and sslmode is '%s': write "
                              "sslmode=verify-full",
-                             key, *address != '\0' ? address : conninfo_host_name(info, i), mode);
+                             key, host, mode);
     }
     return 0;
 }
@@ -248,10 +170,14 @@ struct conninfo *conninfo_new(const char *key, const char *text, const char *pas
                               struct error *err)
 {
     struct conninfo *info = calloc(1, sizeof *info);
-    if (info == NULL)
+    if (info == NULL) {
         error_no_memory(err);
-    else if (read_text(info, key, text, err) == 0 && split(info, key, passfile, err) == 0 &&
-             check_hosts(info, key, err) == 0 && check_passfile(passfile, err) == 0)
+        return NULL;
+    }
+    info->passfile = passfile;
+    if (check_text(key, text, err) == 0 && (info->options = read_options(key, text, err)) != NULL &&
+        split(info, key, err) == 0 && check_hosts(info, key, err) == 0 &&
+        check_passfile(passfile, err) == 0)
         return info;
     conninfo_free(info);
     return NULL;
@@ -261,12 +187,9 @@ void conninfo_free(struct conninfo *info)
 {
     if (info == NULL)
         return;
-    for (size_t i = 0; info->hosts != NULL && i < info->count; i++)
-        for (size_t j = 0; info->hosts[i].keywords[j] != NULL; j++)
-            free(info->hosts[i].values[j]);
-    free(info->hosts);
-    PQconninfoFree(info->own);
-    PQconninfoFree(info->rest);
+    for (int i = 0; i < LISTS; i++)
+        free(info->values[i]);
+    PQconninfoFree(info->options);
     free(info);
 }
 
@@ -275,17 +198,26 @@ size_t conninfo_hosts(const struct conninfo *info)
     return info->count;
 }
 
-const char *conninfo_host_name(const struct conninfo *info, size_t host)
+/* Of two values of a parameter libpq takes the last, and it ignores one that is NULL or "". */
+PGconn *conninfo_start(const struct conninfo *info, size_t host, bool writes)
 {
-    const char *name = param(&info->hosts[host], "host");
-    if (*name == '\0')
-        name = param(&info->hosts[host], "hostaddr");
-    return *name == '\0' ? "the local socket" : name;
-}
-
-void conninfo_params(const struct conninfo *info, size_t host, const char *const **keywords,
-                     const char *const **values)
-{
-    *keywords = info->hosts[host].keywords;
-    *values = (const char *const *)info->hosts[host].values;
+    const char *keywords[PARAMS_MAX + LISTS + 5] = {"fallback_application_name"};
+    const char *values[PARAMS_MAX + LISTS + 5] = {"movedctl"};
+    size_t count = 1;
+    for (const PQconninfoOption *at = info->options; at->keyword != NULL; at++)
+        if (at->val != NULL && strcmp(at->keyword, "service") != 0 && count <= PARAMS_MAX) {
+            keywords[count] = at->keyword;
+            values[count++] = at->val;
+        }
+    for (int i = 0; i < LISTS; i++, count++) {
+        keywords[count] = lists[i];
+        values[count] = info->parts[i][host];
+    }
+    keywords[count] = "passfile";
+    values[count++] = info->passfile;
+    keywords[count] = "client_encoding";
+    values[count++] = "UTF8";
+    keywords[count] = writes ? "target_session_attrs" : NULL;
+    values[count] = "read-write";
+    return PQconnectStartParams(keywords, values, 0);
 }

@@ -10,20 +10,17 @@
 #include <string.h>
 
 #define FORMAT     "1"   /* of the schema, in moved_format */
-#define PARAMS_MAX 64    /* of a connection string */
 #define UNSENT_MAX 65536 /* octets of COPY: libpq would take any number into memory */
 #define FIRST_WAIT 1     /* second for a host to accept a connection; the least of a retry */
 
 /* ---- errors */
 
-struct meaning {
+/* The first row that fits is taken. */
+static const struct meaning {
     const char *state; /* the beginning of a SQLSTATE: appendix A of PostgreSQL's manual */
     int status;
     const char *mend;
-};
-
-/* The longest that fits stands first. */
-static const struct meaning meanings[] = {
+} meanings[] = {
     {"23", EX_DATAERR, "write what the constraint asks for"},
     {"22", EX_DATAERR, "correct the value"},
     {"44", EX_DATAERR, "correct the value"},
@@ -37,55 +34,34 @@ static const struct meaning meanings[] = {
     {"", EX_UNAVAILABLE, "see the log of the server"},
 };
 
-static const struct meaning *find_meaning(const char *state)
+static int says(struct error *err, const char *state, const char *text)
 {
     const struct meaning *at = meanings;
     while (strncmp(at->state, state, strlen(at->state)) != 0)
         at++;
-    return at;
+    return error_set(err, at->status, "store: %.*s: %s", (int)strcspn(text, "\n"), text, at->mend);
 }
 
-static int says(struct error *err, const char *state, const char *text)
-{
-    const struct meaning *meaning = find_meaning(state);
-    return error_set(err, meaning->status, "store: %.*s: %s", (int)strcspn(text, "\n"), text,
-                     meaning->mend);
-}
-
-/* libpq keeps the SQLSTATE of an error while connecting to itself, but writes it: "FATAL:  28P01: password ...". */
-static const char *find_state(const char *text, const char **message)
-{
-    static char state[6];
-    const char *at = text;
-    *message = text;
-    while ((at = strstr(at, ":  ")) != NULL) {
-        at += 3;
-        size_t length = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
-        if (length == 5 && at[5] == ':') {
-            memcpy(state, at, 5);
-            *message = at + 7;
-            return state;
-        }
-    }
-    return NULL;
-}
-
+/* libpq gives the SQLSTATE of an error while connecting only in the text: "FATAL:  28P01: password ...". */
 static int refused_connection(struct store *store, struct error *err)
 {
-    const char *message, *text = PQerrorMessage(store->conn);
-    const char *state = find_state(text, &message);
-    if (state == NULL && PQconnectionNeedsPassword(store->conn))
+    char state[6] = "";
+    int length = 0;
+    const char *text = PQerrorMessage(store->conn), *at = text;
+    while (length == 0 && (at = strstr(at, ":  ")) != NULL)
+        (void)sscanf(at++, ":  %5[0-9A-Z]: %n", state, &length);
+    if (length > 0)
+        says(err, state, at - 1 + length);
+    else if (PQconnectionNeedsPassword(store->conn))
         error_set(err, EX_NOPERM,
                   "store: no password for user '%s': write one into source.passfile",
                   PQuser(store->conn));
-    else if (state == NULL)
+    else
         error_set(err, EX_UNAVAILABLE, "store: %.*s%s", (int)strcspn(text, "\n"), text,
                   strstr(text, "certificate verify failed") == NULL
                       ? ""
                       : ": it has expired, or no CA in sslrootcert has signed it: renew it, "
                         "or correct sslrootcert");
-    else
-        says(err, state, message);
     return error_at(err, store->address.key, 0);
 }
 
@@ -113,7 +89,7 @@ void pgsql_close(struct store *store)
 {
     PQfinish(store->conn); /* NULL is fine */
     store->conn = NULL;
-    store->writing = store->copying = store->has_prepared = store->is_pool = false;
+    store->writing = store->copying = false;
     store->idle = 0;
 }
 
@@ -151,26 +127,10 @@ static void alive(const struct store *store)
         store->address.alive(store->address.data);
 }
 
-/* What a parameter has to be whatever the connection string says stands last: libpq takes the last one. */
 static int connect_host(struct store *store, size_t host, struct error *err)
 {
-    const char *const *keywords, *const *values;
-    const char *names[PARAMS_MAX + 4] = {"fallback_application_name"};
-    const char *contents[PARAMS_MAX + 4] = {"movedctl"};
-    size_t count = 1;
     alive(store);
-    conninfo_params(store->info, host, &keywords, &values);
-    for (; keywords[count - 1] != NULL && count <= PARAMS_MAX; count++) {
-        names[count] = keywords[count - 1];
-        contents[count] = values[count - 1];
-    }
-    names[count] = "client_encoding";
-    contents[count++] = "UTF8";
-    if (store->address.writes) {
-        names[count] = "target_session_attrs"; /* a standby is passed over */
-        contents[count] = "read-write";
-    }
-    store->conn = PQconnectStartParams(names, contents, 0);
+    store->conn = conninfo_start(store->info, host, store->address.writes);
     if (store->conn == NULL)
         return error_no_memory(err);
     PQsetNoticeReceiver(store->conn, ignore_notice, NULL);
@@ -241,13 +201,9 @@ static char *put_schema(const struct store *store, const char *statement)
     FILE *file = open_memstream(&out, &size);
     if (file == NULL)
         return NULL;
-    for (const char *at = statement; *at != '\0'; at++)
-        if (at[0] == '@' && at[1] == '.') {
-            fputs(store->schema, file);
-            at++;
-        } else {
-            fputc(*at, file);
-        }
+    for (const char *at; (at = strstr(statement, "@.")) != NULL; statement = at + 2)
+        fprintf(file, "%.*s%s", (int)(at - statement), statement, store->schema);
+    fputs(statement, file);
     if (fclose(file) == 0)
         return out;
     free(out);
@@ -268,12 +224,6 @@ static int flush(struct store *store, struct error *err)
     return rc == 0 ? 0 : lost(store, PQerrorMessage(store->conn), err);
 }
 
-static int sent(struct store *store, int is_sent, struct error *err)
-{
-    alive(store);
-    return is_sent == 1 ? flush(store, err) : lost(store, PQerrorMessage(store->conn), err);
-}
-
 int pgsql_send(struct store *store, const char *statement, int count, const char *const *values,
                struct error *err)
 {
@@ -288,7 +238,8 @@ int pgsql_send(struct store *store, const char *statement, int count, const char
                       ? PQsendQuery(store->conn, text)
                       : PQsendQueryParams(store->conn, text, count, NULL, values, NULL, NULL, 0);
     free(text);
-    return sent(store, is_sent, err);
+    alive(store);
+    return is_sent == 1 ? flush(store, err) : lost(store, PQerrorMessage(store->conn), err);
 }
 
 /* A server that stopped after its last answer is seen within the timeout from then on: what it was not asked anything in counts,
@@ -353,54 +304,16 @@ int pgsql_drain(struct store *store, struct error *err)
     return rc;
 }
 
-/* The one result of what was sent, rc 0, or NULL. */
-static PGresult *take_result(struct store *store, int rc, struct error *err)
+PGresult *pgsql_ask(struct store *store, const char *statement, int count,
+                    const char *const *values, struct error *err)
 {
+    int rc = pgsql_send(store, statement, count, values, err);
     PGresult *result = rc == 0 ? pgsql_next(store, &rc, err) : NULL;
     if (result != NULL && pgsql_drain(store, err) != 0) {
         PQclear(result);
         return NULL;
     }
     return result;
-}
-
-PGresult *pgsql_ask(struct store *store, const char *statement, int count,
-                    const char *const *values, struct error *err)
-{
-    return take_result(store, pgsql_send(store, statement, count, values, err), err);
-}
-
-/* Its name is the schema: where a pool hands connections round it is another host's, and the same. */
-static int prepare(struct store *store, const char *statement, struct error *err)
-{
-    if (pgsql_connect(store, err) != 0)
-        return -1;
-    if (store->has_prepared)
-        return 0;
-    char *text = put_schema(store, statement);
-    if (text == NULL)
-        return error_no_memory(err);
-    int rc = sent(store, PQsendPrepare(store->conn, store->schema, text, 0, NULL), err);
-    free(text);
-    if (rc == 0)
-        rc = pgsql_drain(store, err);
-    store->has_prepared = rc == 0;
-    return rc;
-}
-
-PGresult *pgsql_ask_often(struct store *store, const char *statement, struct error *err)
-{
-    if (!store->is_pool) {
-        int rc = prepare(store, statement, err);
-        if (rc == 0)
-            rc = sent(store,
-                      PQsendQueryPrepared(store->conn, store->schema, 0, NULL, NULL, NULL, 0), err);
-        PGresult *result = take_result(store, rc, err);
-        if (result != NULL || store->conn == NULL)
-            return result;
-        store->is_pool = true;
-    }
-    return pgsql_ask(store, statement, 0, NULL, err);
 }
 
 int pgsql_run(struct store *store, const char *statement, struct error *err)

@@ -53,7 +53,7 @@ static const char newest[] = "SELECT version, nonce, pg_is_in_recovery() FROM @.
 
 int store_poll(struct store *store, struct store_head *out, struct error *err)
 {
-    PGresult *result = pgsql_ask_often(store, newest, err);
+    PGresult *result = pgsql_ask(store, newest, 0, NULL, err);
     if (result == NULL)
         return -1;
     int rc = PQntuples(result) == 1 ? 0 : no_version(store, err);
