@@ -17,9 +17,8 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-static void on_line(const char *line, void *data)
+static void on_line(const char *line)
 {
-    (void)data;
     fprintf(stderr, "movedctl: follow: %s\n", line);
 }
 
@@ -32,15 +31,13 @@ static void tell_manager(const char *what)
 #endif
 }
 
-static void on_ready(void *data)
+static void on_ready(void)
 {
-    (void)data;
     tell_manager("READY=1");
 }
 
-static void on_alive(void *data)
+static void on_alive(void)
 {
-    (void)data;
     tell_manager("WATCHDOG=1");
 }
 
@@ -48,7 +45,7 @@ static void on_alive(void *data)
 static void on_alarm(int number)
 {
     (void)number;
-    on_ready(NULL);
+    on_ready();
 }
 
 static int serve(const struct follow *follow, struct error *err)
@@ -57,7 +54,7 @@ static int serve(const struct follow *follow, struct error *err)
     int start_wait = follow->settings->source.start_wait;
     sigaction(SIGALRM, &action, NULL);
     if (start_wait == 0)
-        on_ready(NULL);
+        on_ready();
     alarm((unsigned)start_wait);
     return follow_serve(follow, err);
 }

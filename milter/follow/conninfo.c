@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define PARAMS_MAX 100 /* libpq 15 knows some 40 */
-#define HOSTS_MAX  16 /* they are tried one after another, for seconds each if they hang */
+#define HOSTS_MAX  16  /* they are tried one after another, for seconds each if they hang */
 
 /* The parameters that have a part for each host, separated by commas. */
 enum { HOST, ADDRESS, PORT, LISTS };

@@ -48,10 +48,12 @@ static int refused_connection(struct store *store, struct error *err)
     char state[6] = "";
     int length = 0;
     const char *text = PQerrorMessage(store->conn), *at = text;
-    while (length == 0 && (at = strstr(at, ":  ")) != NULL)
-        (void)sscanf(at++, ":  %5[0-9A-Z]: %n", state, &length);
+    while (length == 0 && (at = strstr(at, ":  ")) != NULL) {
+        at += 3;
+        (void)sscanf(at, "%5[0-9A-Z]: %n", state, &length);
+    }
     if (length > 0)
-        says(err, state, at - 1 + length);
+        says(err, state, at + length);
     else if (PQconnectionNeedsPassword(store->conn))
         error_set(err, EX_NOPERM,
                   "store: no password for user '%s': write one into source.passfile",
@@ -89,7 +91,7 @@ void pgsql_close(struct store *store)
 {
     PQfinish(store->conn); /* NULL is fine */
     store->conn = NULL;
-    store->writing = store->copying = false;
+    store->writing = store->copying = store->has_prepared = store->is_pool = false;
     store->idle = 0;
 }
 
@@ -124,7 +126,7 @@ static void ignore_notice(void *unused, const PGresult *result)
 static void alive(const struct store *store)
 {
     if (store->address.alive != NULL)
-        store->address.alive(store->address.data);
+        store->address.alive();
 }
 
 static int connect_host(struct store *store, size_t host, struct error *err)
@@ -224,6 +226,12 @@ static int flush(struct store *store, struct error *err)
     return rc == 0 ? 0 : lost(store, PQerrorMessage(store->conn), err);
 }
 
+static int sent(struct store *store, int is_sent, struct error *err)
+{
+    alive(store);
+    return is_sent == 1 ? flush(store, err) : lost(store, PQerrorMessage(store->conn), err);
+}
+
 int pgsql_send(struct store *store, const char *statement, int count, const char *const *values,
                struct error *err)
 {
@@ -238,8 +246,7 @@ int pgsql_send(struct store *store, const char *statement, int count, const char
                       ? PQsendQuery(store->conn, text)
                       : PQsendQueryParams(store->conn, text, count, NULL, values, NULL, NULL, 0);
     free(text);
-    alive(store);
-    return is_sent == 1 ? flush(store, err) : lost(store, PQerrorMessage(store->conn), err);
+    return sent(store, is_sent, err);
 }
 
 /* A server that stopped after its last answer is seen within the timeout from then on: what it was not asked anything in counts,
@@ -304,16 +311,54 @@ int pgsql_drain(struct store *store, struct error *err)
     return rc;
 }
 
-PGresult *pgsql_ask(struct store *store, const char *statement, int count,
-                    const char *const *values, struct error *err)
+/* The one result of what was sent, rc 0, or NULL. */
+static PGresult *take_result(struct store *store, int rc, struct error *err)
 {
-    int rc = pgsql_send(store, statement, count, values, err);
     PGresult *result = rc == 0 ? pgsql_next(store, &rc, err) : NULL;
     if (result != NULL && pgsql_drain(store, err) != 0) {
         PQclear(result);
         return NULL;
     }
     return result;
+}
+
+PGresult *pgsql_ask(struct store *store, const char *statement, int count,
+                    const char *const *values, struct error *err)
+{
+    return take_result(store, pgsql_send(store, statement, count, values, err), err);
+}
+
+/* Its name is the schema: where a pool hands connections round it is another host's, and the same. */
+static int prepare(struct store *store, const char *statement, struct error *err)
+{
+    if (pgsql_connect(store, err) != 0)
+        return -1;
+    if (store->has_prepared)
+        return 0;
+    char *text = put_schema(store, statement);
+    if (text == NULL)
+        return error_no_memory(err);
+    int rc = sent(store, PQsendPrepare(store->conn, store->schema, text, 0, NULL), err);
+    free(text);
+    if (rc == 0)
+        rc = pgsql_drain(store, err);
+    store->has_prepared = rc == 0;
+    return rc;
+}
+
+PGresult *pgsql_ask_often(struct store *store, const char *statement, struct error *err)
+{
+    if (!store->is_pool) {
+        int rc = prepare(store, statement, err);
+        if (rc == 0)
+            rc = sent(store,
+                      PQsendQueryPrepared(store->conn, store->schema, 0, NULL, NULL, NULL, 0), err);
+        PGresult *result = take_result(store, rc, err);
+        if (result != NULL || store->conn == NULL)
+            return result;
+        store->is_pool = true;
+    }
+    return pgsql_ask(store, statement, 0, NULL, err);
 }
 
 int pgsql_run(struct store *store, const char *statement, struct error *err)
@@ -367,9 +412,9 @@ int pgsql_copy_end(struct store *store, struct error *err)
 
 /* ---- columns */
 
-int64_t pgsql_number(const PGresult *result, int row, int column)
+int64_t pgsql_number(const PGresult *result, int column)
 {
-    return strtoll(PQgetvalue(result, row, column), NULL, 10);
+    return strtoll(PQgetvalue(result, 0, column), NULL, 10);
 }
 
 /* ---- the store */

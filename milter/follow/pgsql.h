@@ -19,6 +19,8 @@ struct store {
     char schema[2 * 64 + 4]; /* quoted, with a dot after it */
     size_t host;             /* to try first */
     PGconn *conn;            /* NULL: none */
+    bool has_prepared;       /* this connection has the statement of pgsql_ask_often */
+    bool is_pool;            /* connections are handed round: they keep no such statement */
     bool listens;            /* this store is to be told of changes */
     bool writing;            /* between store_write_begin and commit or abort */
     bool copying;            /* rows are being sent */
@@ -45,6 +47,9 @@ PGresult *pgsql_next(struct store *store, int *rc, struct error *err);
 PGresult *pgsql_ask(struct store *store, const char *statement, int count,
                     const char *const *values, struct error *err);
 
+/* As pgsql_ask, for the one statement that is asked all the time: prepared, it costs the server half. */
+PGresult *pgsql_ask_often(struct store *store, const char *statement, struct error *err);
+
 /* As pgsql_ask where the result has no rows: 0, or -1. */
 int pgsql_run(struct store *store, const char *statement, struct error *err);
 
@@ -60,7 +65,7 @@ int pgsql_copy_end(struct store *store, struct error *err);
 /* Reads to the end of the results of a statement. Returns 0, or -1 with err. */
 int pgsql_drain(struct store *store, struct error *err);
 
-/* The number in a column. */
-int64_t pgsql_number(const PGresult *result, int row, int column);
+/* The number in a column of the first row. */
+int64_t pgsql_number(const PGresult *result, int column);
 
 #endif

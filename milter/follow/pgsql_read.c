@@ -26,20 +26,6 @@ static bool is_true(const PGresult *result, int column)
     return PQgetvalue(result, 0, column)[0] == 't';
 }
 
-struct since_question {
-    char version[24], since[24];
-    const char *values[3];
-};
-
-static void ask_since(struct since_question *out, const struct mark *mark, int64_t since)
-{
-    snprintf(out->version, sizeof out->version, "%lld", (long long)mark->version);
-    snprintf(out->since, sizeof out->since, "%lld", (long long)since);
-    out->values[0] = out->version;
-    out->values[1] = mark->nonce;
-    out->values[2] = out->since;
-}
-
 static int no_version(const struct store *store, struct error *err)
 {
     return error_set(err, EX_CONFIG,
@@ -53,12 +39,12 @@ static const char newest[] = "SELECT version, nonce, pg_is_in_recovery() FROM @.
 
 int store_poll(struct store *store, struct store_head *out, struct error *err)
 {
-    PGresult *result = pgsql_ask(store, newest, 0, NULL, err);
+    PGresult *result = pgsql_ask_often(store, newest, err);
     if (result == NULL)
         return -1;
     int rc = PQntuples(result) == 1 ? 0 : no_version(store, err);
     if (rc == 0) {
-        *out = (struct store_head){.version = pgsql_number(result, 0, 0),
+        *out = (struct store_head){.version = pgsql_number(result, 0),
                                    .is_replica = is_true(result, 2)};
         snprintf(out->nonce, sizeof out->nonce, "%s", PQgetvalue(result, 0, 1));
     }
@@ -66,28 +52,30 @@ int store_poll(struct store *store, struct store_head *out, struct error *err)
     return rc;
 }
 
-static int give_head(const PGresult *result, const struct store_reader *reader, struct error *err)
+static void read_head(struct store_head *out, const PGresult *result)
 {
-    struct store_head head = {.version = pgsql_number(result, 0, VERSION),
-                              .knows_mark = is_true(result, KNOWN),
-                              .is_replica = is_true(result, REPLICA),
-                              .is_empty = is_true(result, EMPTY),
-                              .whole = is_true(result, WHOLE),
-                              .accepted = pgsql_number(result, 0, ACCEPTED),
-                              .gone_since = pgsql_number(result, 0, GONE),
-                              .whole_since = is_true(result, WHOLE_SINCE)};
-    snprintf(head.nonce, sizeof head.nonce, "%s", PQgetvalue(result, 0, NONCE));
-    return reader->head(&head, reader->data, err);
+    *out = (struct store_head){.version = pgsql_number(result, VERSION),
+                               .knows_mark = is_true(result, KNOWN),
+                               .is_replica = is_true(result, REPLICA),
+                               .is_empty = is_true(result, EMPTY),
+                               .whole = is_true(result, WHOLE),
+                               .accepted = pgsql_number(result, ACCEPTED),
+                               .gone_since = pgsql_number(result, GONE),
+                               .whole_since = is_true(result, WHOLE_SINCE)};
+    snprintf(out->nonce, sizeof out->nonce, "%s", PQgetvalue(result, 0, NONCE));
 }
 
 /* Sends head.sql and what follows it. */
-static int send_head(struct store *store, const char *behind, const struct since_question *question,
-                     struct error *err)
+static int send_head(struct store *store, const char *behind, const struct mark *mark,
+                     int64_t since, struct error *err)
 {
-    char *statement;
+    char version[24], after[24], *statement;
+    const char *const values[] = {version, mark->nonce, after};
+    snprintf(version, sizeof version, "%lld", (long long)mark->version);
+    snprintf(after, sizeof after, "%lld", (long long)since);
     if (asprintf(&statement, "%s%s", sql_head, behind) < 0)
         return error_no_memory(err);
-    int rc = pgsql_send(store, statement, 3, question->values, err);
+    int rc = pgsql_send(store, statement, 3, values, err);
     free(statement);
     return rc;
 }
@@ -107,33 +95,34 @@ static int give_row(const PGresult *result, const struct store_reader *reader, s
     return reader->row(&row, is_true(result, PRESENT), reader->data, err);
 }
 
-static int give(const PGresult *result, const struct store_reader *reader, struct error *err)
+static int give(const PGresult *result, struct store_head *head, const struct store_reader *reader,
+                struct error *err)
 {
     if (PQntuples(result) == 0) /* what single-row mode ends with */
         return 0;
-    int64_t ord = pgsql_number(result, 0, ORD);
+    int64_t ord = pgsql_number(result, ORD);
     if (ord == 0)
-        return give_head(result, reader, err);
+        read_head(head, result);
+    if (ord == 0)
+        return 0;
     if (ord == 1)
         return reader->gone(PQgetvalue(result, 0, OLD), reader->data, err);
-    if (pgsql_number(result, 0, SUB) == 1)
+    if (pgsql_number(result, SUB) == 1)
         return give_row(result, reader, err);
-    return reader->version(pgsql_number(result, 0, VERSION), PQgetvalue(result, 0, NONCE),
+    return reader->version(pgsql_number(result, VERSION), PQgetvalue(result, 0, NONCE),
                            PQgetvalue(result, 0, AUTHOR), PQgetvalue(result, 0, PROGRAM),
                            reader->data, err);
 }
 
-int store_delta(struct store *store, const struct mark *mark, const struct store_reader *reader,
-                struct error *err)
+int store_delta(struct store *store, const struct mark *mark, struct store_head *out,
+                const struct store_reader *reader, struct error *err)
 {
-    struct since_question question;
     PGresult *result;
-    ask_since(&question, mark, mark->version);
-    int rc = send_head(store, sql_delta, &question, err);
+    int rc = send_head(store, sql_delta, mark, mark->version, err);
     if (rc == 0)
         PQsetSingleRowMode(store->conn);
     while (rc == 0 && (result = pgsql_next(store, &rc, err)) != NULL) {
-        rc = give(result, reader, err);
+        rc = give(result, out, reader, err);
         PQclear(result);
         if (rc != 0)
             pgsql_close(store); /* the rest would still come */
@@ -185,29 +174,29 @@ static int read_rows(struct store *store, const struct store_reader *reader, str
 }
 
 /* Returns 0, 1 where no slot is free, or -1 with err. */
-static int read_head(struct store *store, const struct since_question *question,
-                     const struct store_reader *reader, struct error *err)
+static int ask_head(struct store *store, const struct mark *mark, int64_t since,
+                    struct store_head *out, struct error *err)
 {
-    int rc = send_head(store, sql_whole, question, err);
+    int rc = send_head(store, sql_whole, mark, since, err);
     PGresult *result = rc == 0 ? pgsql_next(store, &rc, err) : NULL;
-    if (result == NULL || pgsql_drain(store, err) != 0)
+    if (result == NULL || pgsql_drain(store, err) != 0) {
         rc = -1;
-    else if (PQntuples(result) != 1)
+    } else if (PQntuples(result) != 1) {
         rc = no_version(store, err);
-    else
-        rc = is_true(result, SLOT) ? give_head(result, reader, err) : 1;
+    } else {
+        read_head(out, result);
+        rc = is_true(result, SLOT) ? 0 : 1;
+    }
     PQclear(result);
     return rc;
 }
 
-int store_whole(struct store *store, const struct mark *mark, int64_t since,
+int store_whole(struct store *store, const struct mark *mark, int64_t since, struct store_head *out,
                 const struct store_reader *reader, struct error *err)
 {
-    struct since_question question;
-    ask_since(&question, mark, since);
     if (pgsql_run(store, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err) != 0)
         return -1;
-    int rc = read_head(store, &question, reader, err);
+    int rc = ask_head(store, mark, since, out, err);
     if (rc == 0)
         rc = read_rows(store, reader, err);
     if (rc >= 0 && pgsql_run(store, "COMMIT", err) != 0)

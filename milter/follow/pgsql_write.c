@@ -184,7 +184,7 @@ static int stamp(struct store *store, int64_t *version, struct error *err)
                                  0, NULL, err);
     if (result == NULL)
         return -1;
-    *version = pgsql_number(result, 0, 0);
+    *version = pgsql_number(result, 0);
     PQclear(result);
     return 0;
 }

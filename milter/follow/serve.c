@@ -19,81 +19,59 @@ struct following {
     struct follow_state state;
     struct follow_state written;                        /* but for its skipped rows */
     char unwritten[sizeof((struct error *)NULL)->text]; /* why that failed last, said once */
-    size_t skipped_written;
     bool is_ready;
 };
 
-/* ---- what is told */
-
-static void say(const struct following *session, const char *line)
-{
-    if (session->follow->say != NULL)
-        session->follow->say(line, session->follow->data);
-}
-
-static void on_skipped(const char *old, const char *why, void *data)
-{
-    struct error line;
-    error_set(&line, 0, "skipped: '%s': %s", old, why);
-    say(data, line.text);
-}
-
-static void on_alive(void *data)
-{
-    struct following *session = data;
-    if (session->follow->alive != NULL)
-        session->follow->alive(session->follow->data);
-}
+/* ---- the state */
 
 static void write_state(struct following *session)
 {
     const struct follow_state *now = &session->state, *then = &session->written;
-    struct error err;
+    struct error err = {.text = ""};
     if (now->status == then->status && now->version == then->version &&
         now->store_version == then->store_version && now->contact == then->contact &&
         now->held == then->held && strcmp(now->reason, then->reason) == 0)
         return;
-    if ((session->step.table != NULL &&
-         table_count(session->step.table, &session->state.entries, &err) != 0) ||
-        state_write(now, session->follow->path, &err) != 0) {
-        if (strcmp(err.text, session->unwritten) != 0)
-            say(session, err.text);
-        snprintf(session->unwritten, sizeof session->unwritten, "%s", err.text);
-    } else
-        session->unwritten[0] = '\0';
+    if (state_write(now, session->follow->path, &err) != 0 &&
+        strcmp(err.text, session->unwritten) != 0)
+        session->follow->say(err.text);
+    snprintf(session->unwritten, sizeof session->unwritten, "%s", err.text);
     session->written = *now;
-    session->written.skipped = (struct skipped){NULL, 0};
 }
 
-/* Returns whether the state, or its reason, is another one. */
-static bool note(struct following *session, enum follow_status status, const char *reason)
+/* Takes over and writes the state. is_said: if it, or its reason, is new, that is said. */
+static void enter(struct following *session, enum follow_status status, const char *reason,
+                  bool is_said)
 {
     struct follow_state *state = &session->state;
+    struct error line;
     bool is_new = state->status != status || strcmp(state->reason, reason) != 0;
+    error_set(&line, 0, "%s%s%s", state_name(status), *reason == '\0' ? "" : ": ", reason);
     state->status = status;
     snprintf(state->reason, sizeof state->reason, "%s", reason);
     write_state(session);
-    return is_new;
-}
-
-/* Says what is new. */
-static void enter(struct following *session, enum follow_status status, const char *reason)
-{
-    struct error line;
-    if (!note(session, status, reason))
-        return;
-    error_set(&line, 0, "%s%s%s", state_name(status), *reason == '\0' ? "" : ": ", reason);
-    say(session, line.text);
+    if (is_new && is_said)
+        session->follow->say(line.text);
 }
 
 static void on_comparing(void *data)
 {
     struct following *session = data;
     if (session->state.version != 0)
-        enter(session, FOLLOW_COMPARING, "");
+        enter(session, FOLLOW_COMPARING, "", true);
 }
 
 /* ---- the table */
+
+/* Sets the mark, or removes it (NULL), in an edit of its own. */
+static int set_mark(struct table *table, const struct mark *mark, struct error *err)
+{
+    struct table_edit *edit = table_edit_begin(table, err);
+    if (edit != NULL && table_edit_mark(edit, mark, err) == 0)
+        return table_edit_commit(edit, err);
+    table_edit_abort(edit); /* NULL is fine */
+    return -1;
+}
 
 /* A table without entries that nobody has followed yet would say of every mailbox that it has not moved. */
 static int claim(struct table *table, const struct mark *never, struct error *err)
@@ -105,13 +83,7 @@ static int claim(struct table *table, const struct mark *never, struct error *er
         return found == TABLE_FAILED ? -1 : 0;
     if (table_count(table, &entries, err) != 0)
         return -1;
-    struct table_edit *edit = entries > 0 ? NULL : table_edit_begin(table, err);
-    if (edit == NULL)
-        return entries > 0 ? 0 : -1;
-    if (table_edit_mark(edit, never, err) == 0)
-        return table_edit_commit(edit, err);
-    table_edit_abort(edit);
-    return -1;
+    return entries > 0 ? 0 : set_mark(table, never, err);
 }
 
 static int open_table(struct table **out, const struct follow *follow, const char *source,
@@ -144,8 +116,7 @@ static int begin(struct following *session, const struct follow *follow, struct 
                                           .passfile = follow->passfile,
                                           .schema = source->schema,
                                           .timeout = source->timeout,
-                                          .alive = on_alive,
-                                          .data = session};
+                                          .alive = follow->alive};
     size_t memory = (size_t)follow->settings->sort_buffer << 20;
     *session = (struct following){
         .follow = follow,
@@ -154,9 +125,11 @@ static int begin(struct following *session, const struct follow *follow, struct 
                  .max_remove = (unsigned)source->max_remove,
                  .memory = memory < MEMORY_MAX ? memory : MEMORY_MAX,
                  .folder = follow->folder,
-                 .alive = on_alive,
+                 .state = &session->state,
+                 .alive = follow->alive,
+                 .say = follow->say,
                  .comparing = on_comparing,
-                 .skipped = on_skipped},
+                 .data = session},
     };
     if (store_new(&session->step.store, &address, err) != 0)
         return -1;
@@ -164,14 +137,12 @@ static int begin(struct following *session, const struct follow *follow, struct 
         store_free(session->step.store);
         return -1;
     }
-    session->step.state = &session->state;
-    session->step.data = session;
     if (state_read(&session->state, follow->path, err) < 0)
-        say(session, err->text);
+        follow->say(err->text);
     int64_t now = time(NULL);
+    /* Otherwise it is a copy of another host's table, or the clock was wrong. */
     if (session->state.compared == 0 || session->state.compared > now)
-        session->state.compared =
-            now; /* a copy of another host's table, or a clock that was wrong */
+        session->state.compared = now;
     return 0;
 }
 
@@ -183,34 +154,31 @@ static void end(struct following *session)
 
 /* ---- how a step went */
 
-static void say_held(struct following *session)
-{
-    const struct follow_state *state = &session->state;
-    char reason[256];
-    snprintf(reason, sizeof reason, "%zu of %zu old addresses are %s, or run movedctl follow %s",
-             state->held, state->entries,
-             state->version == 0 ? "of this host and not in the store: load them into it"
-                                 : "gone from the store: put them back",
-             state->version == 0 ? "--accept --here to drop them" : "--accept");
-    enter(session, FOLLOW_HELD, reason);
-}
-
 static void conclude(struct following *session, enum step_result result)
 {
     struct follow_state *state = &session->state;
+    char reason[256];
     struct error err;
     state->contact = time(NULL);
     (void)table_count(session->step.table, &state->entries, &err);
     switch (result) {
-    case STEP_DONE: enter(session, FOLLOW_IN_STEP, ""); break;
+    case STEP_DONE: enter(session, FOLLOW_IN_STEP, "", true); break;
     case STEP_BEHIND:
-        enter(session, FOLLOW_BEHIND, "the store is a replica that is older than this table");
+        enter(session, FOLLOW_BEHIND, "the store is a replica that is older than this table", true);
         break;
     case STEP_BUSY:
         enter(session, state->version == 0 ? FOLLOW_NEVER : FOLLOW_COMPARING,
-              "waiting for other hosts to read all rows");
+              "waiting for other hosts to read all rows", true);
         break;
-    case STEP_HELD: say_held(session); break;
+    case STEP_HELD:
+        snprintf(reason, sizeof reason,
+                 "%zu of %zu old addresses are %s, or run movedctl follow %s", state->held,
+                 state->entries,
+                 state->version == 0 ? "of this host and not in the store: load them into it"
+                                     : "gone from the store: put them back",
+                 state->version == 0 ? "--accept --here to drop them" : "--accept");
+        enter(session, FOLLOW_HELD, reason, true);
+        break;
     case STEP_FAILED: break;
     }
 }
@@ -219,18 +187,15 @@ static void conclude(struct following *session, enum step_result result)
  * so it is not said here. */
 static void conclude_failure(struct following *session, const struct error *err, bool is_last)
 {
-    bool is_refused = err->status == EX_NOPERM || err->status == EX_CONFIG;
     struct mark mark = {.version = 1};
     struct error unheard;
     if (session->step.table != NULL)
         (void)step_read_mark(&session->step, &mark, &unheard);
-    enum follow_status status = is_refused          ? FOLLOW_REFUSED
-                                : mark.version == 0 ? FOLLOW_NEVER
-                                                    : FOLLOW_DOWN;
-    if (is_last)
-        (void)note(session, status, err->text);
-    else
-        enter(session, status, err->text);
+    enter(session,
+          err->status == EX_NOPERM || err->status == EX_CONFIG ? FOLLOW_REFUSED
+          : mark.version == 0                                  ? FOLLOW_NEVER
+                                                               : FOLLOW_DOWN,
+          err->text, !is_last);
 }
 
 static bool is_due(const struct following *session)
@@ -294,9 +259,9 @@ static int begin_at_last(struct following *session, const struct follow *follow,
         if (is_final(err))
             return -1;
         if (strcmp(said.text, err->text) != 0)
-            say(session, err->text);
+            follow->say(err->text);
         said = *err;
-        on_alive(session);
+        follow->alive();
         (void)poll(NULL, 0, jitter(RETRY_MS));
     }
     return 0;
@@ -321,10 +286,10 @@ int follow_serve(const struct follow *follow, struct error *err)
         } else {
             conclude(&session, result);
         }
-        if (result == STEP_DONE && !session.is_ready && follow->ready != NULL)
-            follow->ready(follow->data);
+        if (result == STEP_DONE && !session.is_ready)
+            follow->ready();
         session.is_ready |= result == STEP_DONE;
-        on_alive(&session);
+        follow->alive();
         store_wait(session.step.store, result == STEP_DONE || result == STEP_HELD
                                            ? follow->settings->source.poll
                                            : jitter(RETRY_MS));
@@ -341,12 +306,7 @@ int follow_detach(const struct follow *follow, struct error *err)
     struct table *table;
     if (table_open(&table, follow->path, TABLE_FOLLOW, follow->settings->fold_case, err) != 0)
         return -1;
-    struct table_edit *edit = table_edit_begin(table, err);
-    int rc = edit == NULL ? -1 : table_edit_mark(edit, NULL, err);
-    if (rc == 0)
-        rc = table_edit_commit(edit, err);
-    else
-        table_edit_abort(edit);
+    int rc = set_mark(table, NULL, err);
     table_free(table);
     return rc == 0 ? state_remove(follow->path, err) : -1;
 }

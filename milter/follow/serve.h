@@ -19,12 +19,9 @@ struct follow {
     gid_t group;
     const char *folder; /* for what does not fit into memory */
 
-    /* say is told what somebody may want to read; ready, that the table is in step for the first time; alive, from time to time
-     * that all is well. ready and alive may be NULL. */
-    void (*say)(const char *line, void *data);
-    void (*ready)(void *data);
-    void (*alive)(void *data);
-    void *data;
+    void (*say)(const char *line); /* gets what an administrator may want to read */
+    void (*ready)(void);           /* called when the table is in step for the first time */
+    void (*alive)(void);           /* called from time to time, since all is well */
 };
 
 /* Takes one step, and writes the state. compare: all rows are read. accepts: however many entries would go. Returns 0 with *out,

@@ -80,13 +80,42 @@ void step_release(const struct step_work *step)
     step->state->held_nonce[0] = '\0';
 }
 
-void step_skip(const struct step_work *step, struct skipped *skipped, const char *old,
-               const char *reason, bool stays)
+/* ---- rows */
+
+int step_read_old(const struct step_work *step, struct entry *out, const char *old,
+                  struct error *err)
 {
-    struct error line;
-    error_set(&line, EX_DATAERR, "%s%s", stays ? "its entry stays as it was: " : "", reason);
-    const char *why = line.text;
-    bool is_known = skipped_has(&step->state->skipped, old, why);
-    if (skipped_add(skipped, old, why) && !is_known && step->skipped != NULL)
-        step->skipped(old, why, step->data);
+    char right[ADDRESS_TEXT_SIZE];
+    struct address_rules rules = *step->rules;
+    rules.local_domain = NULL;
+    if (entry_parse_old(out, old, &rules, err) != 0)
+        return -1;
+    entry_format_old(right, sizeof right, out);
+    return strcmp(right, old) == 0 ? 0 : error_set(err, EX_DATAERR, "old: write '%s'", right);
+}
+
+static void skip(const struct step_work *step, struct skipped *skipped, const char *old,
+                 const char *reason, bool stays)
+{
+    struct error why, line;
+    error_set(&why, EX_DATAERR, "%s%s", stays ? "its entry stays as it was: " : "", reason);
+    bool is_known = skipped_has(&step->state->skipped, old, why.text);
+    error_set(&line, 0, "skipped: '%s': %s", old, why.text);
+    if (skipped_add(skipped, old, why.text) && !is_known)
+        step->say(line.text);
+}
+
+enum table_result step_read_row(const struct step_work *step, struct skipped *skipped,
+                                const struct entry_text *row, struct entry *out, bool *is_good,
+                                struct error *err)
+{
+    struct error why;
+    bool has_old = step_read_old(step, out, row->old, &why) == 0;
+    *is_good = has_old && entry_parse(out, row, step->rules, &why) == 0;
+    if (*is_good)
+        return TABLE_FOUND;
+    enum table_result found = has_old ? table_look_up(step->table, out, out, err) : TABLE_ABSENT;
+    if (found != TABLE_FAILED)
+        skip(step, skipped, row->old, why.text, found == TABLE_FOUND);
+    return found;
 }

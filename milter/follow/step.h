@@ -29,18 +29,17 @@ struct step_work {
     struct follow_state
         *state; /* of before; its version, held and skipped rows are kept up to date */
 
-    /* From time to time while a step takes long: all is well. comparing is called where all rows are going to be read, and skipped
-     * for a row that is no entry, once. NULL: nobody asks. */
-    void (*alive)(void *data);
-    void (*comparing)(void *data);
-    void (*skipped)(const char *old, const char *why, void *data);
+    /* alive is called from time to time while a step takes long. NULL is allowed */
+    void (*alive)(void);
+    void (*say)(const char *line); /* gets each row that is no entry, once */
+    void (*comparing)(void *data); /* called before all rows are read */
     void *data;
 };
 
 enum step_result {
     STEP_DONE,   /* in step */
     STEP_BEHIND, /* the replica has not come as far as the table */
-    STEP_BUSY,   /* others read all rows: again soon */
+    STEP_BUSY,   /* others read all rows: try again soon */
     STEP_HELD,
     STEP_FAILED,
 };
@@ -71,17 +70,25 @@ bool step_is_held(const struct step_work *step, const struct store_head *head, s
 void step_hold(const struct step_work *step, const struct store_head *head, size_t removed);
 void step_release(const struct step_work *step);
 
-/* Notes a row that is no entry in *skipped, and says so once. stays: its old address has an entry, from when the row was good. */
-void step_skip(const struct step_work *step, struct skipped *skipped, const char *old,
-               const char *reason, bool stays);
+/* Reads an old address, which has to be exactly as movedctl writes it: else two rows could be for one mailbox. Returns 0
+ * with scope, local and domain of *out; or -1 with err, which names the right form. */
+int step_read_old(const struct step_work *step, struct entry *out, const char *old,
+                  struct error *err);
 
-/* What has changed since the mark. *needs_whole: all rows have to be read, and nothing was done; *is_known: the store knows the
- * mark. Returns 0, or -1 with err. */
-int step_delta(const struct step_work *step, const struct mark *mark, bool accepts, bool *is_known,
-               bool *needs_whole, bool *held, struct error *err);
+/* Reads a row. One that is no entry is noted in *skipped, and said once; the entry of its old address, from when the row
+ * was good, stays. Returns TABLE_FOUND with the entry in *out; TABLE_ABSENT if there is none; or TABLE_FAILED with err.
+ * *is_good: the entry is that of the row. */
+enum table_result step_read_row(const struct step_work *step, struct skipped *skipped,
+                                const struct entry_text *row, struct entry *out, bool *is_good,
+                                struct error *err);
 
-/* All rows. since: as for store_whole. Returns 0, 1 where others are at it, or -1 with err. */
-int step_whole(const struct step_work *step, const struct mark *mark, int64_t since, bool accepts,
-               bool *held, struct error *err);
+/* Takes over what has changed since the mark. *needs_whole: all rows have to be read, and nothing was done; *is_known: the
+ * store knows the mark. Returns STEP_DONE, STEP_HELD or STEP_FAILED with err. */
+enum step_result step_delta(const struct step_work *step, const struct mark *mark, bool accepts,
+                            bool *is_known, bool *needs_whole, struct error *err);
+
+/* Takes over all rows. since: as for store_whole. Returns STEP_DONE, STEP_BUSY, STEP_HELD or STEP_FAILED with err. */
+enum step_result step_whole(const struct step_work *step, const struct mark *mark, int64_t since,
+                            bool accepts, struct error *err);
 
 #endif

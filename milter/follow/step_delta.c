@@ -2,7 +2,6 @@
 /* follow/step_delta.c: a step that changes what the store says has changed. Changes made on this host are an edit of their own
  * each, for movedctl undo; those of others go together. */
 #include "base/printable.h"
-#include "follow/row.h"
 #include "follow/step.h"
 
 #include <stdio.h>
@@ -17,7 +16,7 @@ struct delta {
     const struct step_work *step;
     struct mark mark; /* of the table, so far */
     struct store_head head;
-    bool accepts, needs_whole, decided, held;
+    bool accepts, decided, held;
     size_t removed, all, own;
 
     /* What will be committed next. */
@@ -28,23 +27,13 @@ struct delta {
     bool is_own;
 };
 
-static int on_head(const struct store_head *head, void *data, struct error *err)
-{
-    struct delta *delta = data;
-    (void)err;
-    delta->head = *head;
-    delta->needs_whole = !head->knows_mark || head->whole;
-    delta->step->state->store_version = head->version;
-    return 0;
-}
-
 /* Counts the entries that will go, before one is touched. */
 static int on_gone(const char *old, void *data, struct error *err)
 {
     struct delta *delta = data;
     struct entry entry;
     struct error not_ours;
-    if (row_read_old(&entry, old, delta->step->rules, &not_ours) != 0)
+    if (step_read_old(delta->step, &entry, old, &not_ours) != 0)
         return 0;
     enum table_result found = table_look_up(delta->step->table, &entry, &entry, err);
     delta->removed += found == TABLE_FOUND;
@@ -120,49 +109,47 @@ static int on_version(int64_t version, const char *nonce, const char *author, co
     return 0;
 }
 
-/* A row that is no entry leaves the entry of its old address as it is. */
 static int on_row(const struct entry_text *row, bool present, void *data, struct error *err)
 {
     struct delta *delta = data;
     struct skipped *skipped = &delta->step->state->skipped;
     struct entry entry;
-    struct error why;
-    bool has_old;
+    struct error not_ours;
+    bool is_good;
     if (delta->held)
         return 0;
     if (!present) {
         skipped_remove(skipped, row->old);
-        return row_read_old(&entry, row->old, delta->step->rules, &why) == 0 &&
+        return step_read_old(delta->step, &entry, row->old, &not_ours) == 0 &&
                        table_edit_del(delta->edit, &entry, err) == TABLE_FAILED
                    ? -1
                    : 0;
     }
-    if (row_read(&entry, &has_old, row, delta->step->rules, &why) != 0) {
-        enum table_result found =
-            has_old ? table_look_up(delta->step->table, &entry, &entry, err) : TABLE_ABSENT;
-        step_skip(delta->step, skipped, row->old, why.text, found == TABLE_FOUND);
+    enum table_result found = step_read_row(delta->step, skipped, row, &entry, &is_good, err);
+    if (!is_good)
         return found == TABLE_FAILED ? -1 : 0;
-    }
     skipped_remove(skipped, row->old);
     return table_edit_put(delta->edit, &entry, true, err) == TABLE_FAILED ? -1 : 0;
 }
 
-int step_delta(const struct step_work *step, const struct mark *mark, bool accepts, bool *is_known,
-               bool *needs_whole, bool *held, struct error *err)
+enum step_result step_delta(const struct step_work *step, const struct mark *mark, bool accepts,
+                            bool *is_known, bool *needs_whole, struct error *err)
 {
     struct delta delta = {.step = step, .mark = *mark, .accepts = accepts};
     const struct store_reader reader = {
-        .head = on_head, .gone = on_gone, .version = on_version, .row = on_row, .data = &delta};
-    int rc = store_delta(step->store, mark, &reader, err);
-    if (rc == 0 && !delta.needs_whole && !delta.held)
+        .gone = on_gone, .version = on_version, .row = on_row, .data = &delta};
+    int rc = store_delta(step->store, mark, &delta.head, &reader, err);
+    *is_known = delta.head.knows_mark;
+    *needs_whole = !delta.head.knows_mark || delta.head.whole;
+    if (rc == 0 && !*needs_whole && !delta.held)
         rc = commit(&delta, err);
     table_edit_abort(delta.edit); /* NULL is fine */
-    *is_known = delta.head.knows_mark;
-    *needs_whole = delta.needs_whole;
-    *held = delta.held;
-    if (rc == 0 && delta.held)
+    if (rc != 0)
+        return STEP_FAILED;
+    step->state->store_version = delta.head.version;
+    if (delta.held)
         step_hold(step, &delta.head, delta.removed);
-    else if (rc == 0 && !delta.needs_whole)
+    else if (!*needs_whole)
         step_release(step);
-    return rc;
+    return delta.held ? STEP_HELD : STEP_DONE;
 }

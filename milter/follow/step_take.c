@@ -14,21 +14,15 @@ static bool is_held_already(const struct follow_state *state, const struct store
 static enum step_result compare_all(const struct step_work *step, const struct mark *mark,
                                     bool is_known, bool accepts, struct error *err)
 {
-    bool held = false;
     /* Versions of another history say nothing about what the table has: only what came after the hold. */
     int64_t since = is_known                ? mark->version
                     : step->state->held > 0 ? step->state->held_first
                                             : INT64_MAX;
-    if (step->comparing != NULL)
-        step->comparing(step->data);
-    switch (step_whole(step, mark, since, accepts, &held, err)) {
-    case 0: break;
-    case 1: return STEP_BUSY;
-    default: return STEP_FAILED;
-    }
-    if (!held)
+    step->comparing(step->data);
+    enum step_result result = step_whole(step, mark, since, accepts, err);
+    if (result == STEP_DONE)
         step->state->compared = time(NULL);
-    return held ? STEP_HELD : STEP_DONE;
+    return result;
 }
 
 static bool is_newest(const struct mark *mark, const struct store_head *head)
@@ -36,16 +30,14 @@ static bool is_newest(const struct mark *mark, const struct store_head *head)
     return head->version == mark->version && strcmp(head->nonce, mark->nonce) == 0;
 }
 
-/* What has changed; all rows where that cannot be told. */
+/* Takes over what has changed, or all rows if that cannot be told. */
 static enum step_result catch_up(const struct step_work *step, const struct mark *mark,
                                  bool accepts, struct error *err)
 {
-    bool held = false, needs_whole = false, is_known = false;
-    if (step_delta(step, mark, accepts, &is_known, &needs_whole, &held, err) != 0)
-        return STEP_FAILED;
-    if (needs_whole)
-        return compare_all(step, mark, is_known, accepts, err);
-    return held ? STEP_HELD : STEP_DONE;
+    bool needs_whole, is_known;
+    enum step_result result = step_delta(step, mark, accepts, &is_known, &needs_whole, err);
+    return result == STEP_DONE && needs_whole ? compare_all(step, mark, is_known, accepts, err)
+                                              : result;
 }
 
 enum step_result step_take(struct step_work *step, bool compare, bool accepts, struct error *err)

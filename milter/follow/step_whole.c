@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* follow/step_whole.c: a step that compares all rows with the table, and writes what differs */
-#include "follow/row.h"
 #include "follow/step.h"
 
 #include "table/merge.h"
@@ -20,36 +19,22 @@ struct whole {
 static void alive(const struct step_work *step)
 {
     if (step->alive != NULL)
-        step->alive(step->data);
+        step->alive();
 }
 
-static int on_head(const struct store_head *head, void *data, struct error *err)
-{
-    struct whole *whole = data;
-    (void)err;
-    whole->head = *head;
-    whole->step->state->store_version = head->version;
-    return 0;
-}
-
-/* A row that is no entry leaves the entry of its old address as it is. */
 static int on_row(const struct entry_text *row, bool present, void *data, struct error *err)
 {
     struct whole *whole = data;
     struct entry entry;
-    struct error why;
-    bool has_old;
+    bool is_good;
     (void)present;
     if (++whole->rows % ALIVE_EACH == 0)
         alive(whole->step);
-    if (row_read(&entry, &has_old, row, whole->step->rules, &why) == 0)
-        return merge_add(whole->merge, &entry, whole->rows, err);
     enum table_result found =
-        has_old ? table_look_up(whole->step->table, &entry, &entry, err) : TABLE_ABSENT;
-    step_skip(whole->step, &whole->skipped, row->old, why.text, found == TABLE_FOUND);
-    if (found != TABLE_FOUND)
-        return found == TABLE_FAILED ? -1 : 0;
-    return merge_add(whole->merge, &entry, whole->rows, err);
+        step_read_row(whole->step, &whole->skipped, row, &entry, &is_good, err);
+    if (found == TABLE_FOUND)
+        return merge_add(whole->merge, &entry, whole->rows, err);
+    return found == TABLE_FAILED ? -1 : 0;
 }
 
 static void on_progress(size_t done, size_t all, void *data)
@@ -97,31 +82,31 @@ static int change(struct whole *whole, struct error *err)
     return 0;
 }
 
+/* Returns 0, 1 where others are at it, or -1 with err. */
 static int run(struct whole *whole, int64_t since, struct error *err)
 {
-    const struct store_reader reader = {.head = on_head, .row = on_row, .data = whole};
-    int rc = store_whole(whole->step->store, whole->mark, since, &reader, err);
+    const struct store_reader reader = {.row = on_row, .data = whole};
+    struct follow_state *state = whole->step->state;
+    int rc = store_whole(whole->step->store, whole->mark, since, &whole->head, &reader, err);
     if (rc == 0)
         rc = change(whole, err);
     if (rc != 0)
         return rc;
-    skipped_clear(&whole->step->state->skipped);
-    whole->step->state->skipped = whole->skipped;
+    state->store_version = whole->head.version;
+    skipped_clear(&state->skipped);
+    state->skipped = whole->skipped;
     whole->skipped = (struct skipped){NULL, 0};
     return 0;
 }
 
-int step_whole(const struct step_work *step, const struct mark *mark, int64_t since, bool accepts,
-               bool *held, struct error *err)
+enum step_result step_whole(const struct step_work *step, const struct mark *mark, int64_t since,
+                            bool accepts, struct error *err)
 {
     struct whole whole = {.step = step, .mark = mark, .accepts = accepts};
     const struct merge_watch watch = {.progress = on_progress, .data = &whole};
     whole.merge = merge_new(step->memory, step->folder, true, &watch);
-    if (whole.merge == NULL)
-        return error_no_memory(err);
-    int rc = run(&whole, since, err);
-    *held = whole.held;
+    int rc = whole.merge == NULL ? error_no_memory(err) : run(&whole, since, err);
     merge_free(whole.merge);
     skipped_clear(&whole.skipped);
-    return rc;
+    return rc < 0 ? STEP_FAILED : rc > 0 ? STEP_BUSY : whole.held ? STEP_HELD : STEP_DONE;
 }

@@ -29,9 +29,7 @@ struct store_address {
     int timeout; /* seconds */
     bool writes;
 
-    /* Called before each wait for a server, none of which is longer than the timeout. NULL: nobody asks */
-    void (*alive)(void *data);
-    void *data;
+    void (*alive)(void); /* called before each wait for a server; NULL is allowed */
 };
 
 /* Connects to nothing yet. Returns 0, or -1 with err (EX_CONFIG, EX_NOPERM). */
@@ -62,8 +60,6 @@ int store_poll(struct store *store, struct store_head *out, struct error *err);
 
 /* Who is told of what a store sends. Each returns 0 to go on, or -1 with err. */
 struct store_reader {
-    int (*head)(const struct store_head *head, void *data, struct error *err);
-
     /* An old address of which there is no row any more. All come before the first version. */
     int (*gone)(const char *old, void *data, struct error *err);
 
@@ -76,14 +72,14 @@ struct store_reader {
     void *data;
 };
 
-/* What has changed since the mark, as it is now: the head first, then, unless the mark is not known or a change is whole, gone,
- * version, row. All of one snapshot. Returns 0, or -1 with err. */
-int store_delta(struct store *store, const struct mark *mark, const struct store_reader *reader,
-                struct error *err);
+/* What has changed since the mark, as it is now. *out is set before the first row; then come, unless the mark is not known
+ * or a change is whole, gone, version, row. All of one snapshot. Returns 0, or -1 with err. */
+int store_delta(struct store *store, const struct mark *mark, struct store_head *out,
+                const struct store_reader *reader, struct error *err);
 
-/* All rows, in any order, of one snapshot: head and row. In the head, accepted is looked for after version since; in that of a
+/* All rows, in any order, of one snapshot: *out, then row. In it accepted is looked for after version since; in that of a
  * delta, after the mark. Returns 0; 1 where as many hosts as may already read all rows: try again soon; or -1 with err. */
-int store_whole(struct store *store, const struct mark *mark, int64_t since,
+int store_whole(struct store *store, const struct mark *mark, int64_t since, struct store_head *out,
                 const struct store_reader *reader, struct error *err);
 
 /* From now on connections are told by the store of changes. */

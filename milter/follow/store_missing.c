@@ -34,8 +34,10 @@ void store_write_abort(struct store *store)
         return store_new(&store, &(struct store_address){.key = "source"}, err);                   \
     }
 MISSING(store_poll, struct store_head *out)
-MISSING(store_delta, const struct mark *mark, const struct store_reader *reader)
-MISSING(store_whole, const struct mark *mark, int64_t since, const struct store_reader *reader)
+MISSING(store_delta, const struct mark *mark, struct store_head *out,
+        const struct store_reader *reader)
+MISSING(store_whole, const struct mark *mark, int64_t since, struct store_head *out,
+        const struct store_reader *reader)
 MISSING(store_write_begin, const char *author, const char *program)
 MISSING(store_write_has_newer, int64_t version, const char *host, bool *out)
 MISSING(store_write_put, const struct entry *entry)
