@@ -3,6 +3,7 @@
 #include "ctl/lint.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +27,41 @@ static int walk_all(struct lint *lint, struct error *err)
     progress_clear(&lint->report.progress);
     return rc;
 }
+
+/* ---- the mail server */
+
+static int report_unserved(struct lint *lint, const bool *is_served, struct error *err)
+{
+    for (struct name *at = lint->forwarding.first; at != NULL; at = at->next) {
+        const struct noted *domain = (struct noted *)(void *)at;
+        const struct about about = {domain->old, at->text, domain->entries};
+        if (!*is_served++ && report_add(&lint->report, FINDING_NOT_SERVED, &about, err,
+                                        "is to be forwarded, but %s accepts no mail for %s",
+                                        lint->mta->title, at->text) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Reports the domains with entries that forward for which the mail server accepts no mail. */
+static int check_served(struct lint *lint, const char *config_dir, struct error *err)
+{
+    size_t all = lint->forwarding.count, count = 0;
+    bool *is_served = calloc(all + 1, sizeof *is_served);
+    const char **names = calloc(all + 1, sizeof *names);
+    int rc = is_served == NULL || names == NULL ? error_no_memory(err) : 0;
+    for (struct name *at = lint->forwarding.first; rc == 0 && at != NULL; at = at->next)
+        names[count++] = at->text;
+    if (rc == 0 && count > 0)
+        rc = lint->mta->serves(is_served, config_dir, names, count, err);
+    if (rc == 0)
+        rc = report_unserved(lint, is_served, err);
+    free(is_served);
+    free(names);
+    return rc;
+}
+
+/* ---- the command */
 
 static void summarise(const struct lint *lint)
 {
@@ -66,7 +102,7 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
     if (rc == 0 && lint.domains != NULL && lint_domains_check(lint.domains, &lint.report, err) != 0)
         rc = error_at(err, "--dns", 0);
     if (rc == 0 && lint.mta != NULL)
-        rc = lint_served_check(&lint, ctl->options.config_dir, err);
+        rc = check_served(&lint, ctl->options.config_dir, err);
     lint_domains_free(lint.domains);
     names_free(&lint.forwarding, lint_clear_noted);
     hit_file_free(lint.hits);

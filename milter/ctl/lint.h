@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ctl/lint.h: movedctl lint. lint.c walks through the table, lint_entry.c checks one entry, lint_dns.c looks up the new
- * domains, lint_served.c asks the mail server about the old ones, lint_report.c prints the findings. */
+/* ctl/lint.h: movedctl lint. lint.c walks through the table and asks the mail server about the old domains, lint_entry.c
+ * checks one entry, lint_dns.c looks up the new domains, lint_report.c prints the findings. */
 #ifndef CTL_LINT_H
 #define CTL_LINT_H
 
@@ -95,11 +95,5 @@ int lint_domains_add(struct lint_domains *domains, const char *domain, const cha
 /* Looks up all of them, and reports the findings in the order in which the domains were added. Returns 0; or -1 with err,
  * as resolver_ask, and nothing reported. */
 int lint_domains_check(struct lint_domains *domains, struct lint_report *report, struct error *err);
-
-/* ---- lint_served.c */
-
-/* Reports the domains with entries that forward for which lint->mta accepts no mail; its configuration is in this folder (NULL:
- * the usual one). Returns 0, or -1 with err. */
-int lint_served_check(struct lint *lint, const char *config_dir, struct error *err);
 
 #endif

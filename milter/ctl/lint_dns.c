@@ -36,10 +36,8 @@ struct lint_domains {
     bool out_of_memory;
 
     struct progress *progress;
-
-    /* What is asked next. */
-    const struct name *next;
-    enum resolver_type next_type;
+    const struct name *next; /* to be asked for, with this type */
+    enum resolver_type type;
 };
 
 /* ---- this host */
@@ -97,16 +95,14 @@ static void clear_domain(void *kept)
 int lint_domains_new(struct lint_domains **out, const char *servers, struct error *err)
 {
     struct lint_domains *domains = calloc(1, sizeof *domains);
-    if (domains == NULL || read_interfaces(domains) != 0) {
+    int rc = domains == NULL || read_interfaces(domains) != 0 ? error_no_memory(err) : 0;
+    if (rc == 0)
+        rc = resolver_new(&domains->resolver, servers, err);
+    if (rc != 0)
         lint_domains_free(domains);
-        return error_no_memory(err);
-    }
-    if (resolver_new(&domains->resolver, servers, err) != 0) {
-        lint_domains_free(domains);
-        return -1;
-    }
-    *out = domains;
-    return 0;
+    else
+        *out = domains;
+    return rc;
 }
 
 void lint_domains_free(struct lint_domains *domains)
@@ -126,40 +122,22 @@ int lint_domains_add(struct lint_domains *domains, const char *name, const char 
     return lint_note(&domains->domains, sizeof(struct domain), name, old, err);
 }
 
-/* ---- asking for the MX of each domain */
-
-static bool next_mx(struct resolver_question *out, void *data)
-{
-    struct lint_domains *domains = data;
-    const struct name *name = domains->next;
-    if (name == NULL)
-        return false;
-    *out = (struct resolver_question){name->text, RESOLVER_MX, (void *)name};
-    domains->next = name->next;
-    return true;
-}
-
-/* The host of this name, to be asked for; NULL where memory is out. */
-static struct host *add_host(struct lint_domains *domains, const char *name)
-{
-    struct host *host = names_add(&domains->hosts, name, sizeof *host);
-    if (host == NULL)
-        domains->out_of_memory = true;
-    else
-        host->is_ours = is_our_name(name);
-    return host;
-}
+/* ---- asking for the MX of each domain, then for the addresses of each host */
 
 static void set_hosts(struct lint_domains *domains, struct domain *domain, const char *const *names,
                       size_t count)
 {
     domain->hosts = calloc(count, sizeof(struct host *));
-    for (size_t i = 0; i < count && domain->hosts != NULL; i++) {
+    domains->out_of_memory |= domain->hosts == NULL;
+    for (size_t i = 0; i < count && !domains->out_of_memory; i++) {
         if (names[i][0] == '\0') /* a null MX has no host; beside others it says nothing */
             continue;
-        domain->hosts[domain->count++] = add_host(domains, names[i]);
+        struct host *host = names_add(&domains->hosts, names[i], sizeof *host);
+        domains->out_of_memory = host == NULL;
+        if (host != NULL)
+            host->is_ours = is_our_name(names[i]);
+        domain->hosts[domain->count++] = host;
     }
-    domains->out_of_memory = domains->out_of_memory || domain->hosts == NULL;
 }
 
 static void on_mx(const struct resolver_question *question, const struct resolver_answer *answer,
@@ -178,24 +156,6 @@ static void on_mx(const struct resolver_question *question, const struct resolve
         set_hosts(domains, domain, &itself, 1);
 }
 
-/* ---- asking for the addresses of each host */
-
-static bool next_address(struct resolver_question *out, void *data)
-{
-    struct lint_domains *domains = data;
-    const struct name *name = domains->next;
-    if (name == NULL)
-        return false;
-    *out = (struct resolver_question){name->text, domains->next_type, (void *)name};
-    if (domains->next_type == RESOLVER_A) {
-        domains->next_type = RESOLVER_AAAA;
-    } else {
-        domains->next_type = RESOLVER_A;
-        domains->next = name->next;
-    }
-    return true;
-}
-
 static void on_address(const struct resolver_question *question,
                        const struct resolver_answer *answer, void *data)
 {
@@ -211,31 +171,29 @@ static void on_address(const struct resolver_question *question,
         host->is_ours = host->is_ours || is_ours(domains, &answer->addresses[i]);
 }
 
-static int ask_round(struct lint_domains *domains, const struct resolver_asker *asker,
-                     const char *what, size_t questions, struct error *err)
+static bool next_question(struct resolver_question *out, void *data)
 {
-    progress_begin(domains->progress, what, questions);
-    domains->progress->unit = "questions";
-    int rc = resolver_ask(domains->resolver, asker, err);
-    progress_clear(domains->progress);
-    return rc;
+    struct lint_domains *domains = data;
+    const struct name *name = domains->next;
+    if (name == NULL)
+        return false;
+    *out = (struct resolver_question){name->text, domains->type, (void *)name};
+    domains->next = name->next;
+    return true;
 }
 
-static int ask(struct lint_domains *domains, struct error *err)
+static int ask(struct lint_domains *domains, const struct names *names, enum resolver_type type,
+               const char *what, struct error *err)
 {
-    const struct resolver_asker for_mx = {next_mx, on_mx, domains},
-                                for_addresses = {next_address, on_address, domains};
-
-    domains->next = domains->domains.first;
-    int rc = ask_round(domains, &for_mx, "asking for MX", domains->domains.count, err);
-    domains->next = domains->hosts.first;
-    domains->next_type = RESOLVER_A;
-    if (rc == 0)
-        rc = ask_round(domains, &for_addresses, "asking for addresses", 2 * domains->hosts.count,
-                       err);
-    if (rc == 0 && domains->out_of_memory)
-        rc = error_no_memory(err);
-    return rc;
+    const struct resolver_asker asker = {next_question, type == RESOLVER_MX ? on_mx : on_address,
+                                         domains};
+    domains->next = names->first;
+    domains->type = type;
+    progress_begin(domains->progress, what, names->count);
+    domains->progress->unit = "questions";
+    int rc = resolver_ask(domains->resolver, &asker, err);
+    progress_clear(domains->progress);
+    return rc == 0 && domains->out_of_memory ? error_no_memory(err) : rc;
 }
 
 /* ---- judging */
@@ -247,33 +205,19 @@ static int ask(struct lint_domains *domains, struct error *err)
                                      (domain)->noted.entries},                                     \
                err, __VA_ARGS__)
 
-static const struct host *find_ours(const struct domain *domain)
-{
-    for (size_t i = 0; i < domain->count; i++)
-        if (domain->hosts[i]->is_ours)
-            return domain->hosts[i];
-    return NULL;
-}
-
-/* Returns a host with an address; else NULL, with *why where that is not known for sure. */
-static const struct host *find_reachable(const struct domain *domain, const char **why)
-{
-    for (size_t i = 0; i < domain->count; i++) {
-        if (domain->hosts[i]->has_address)
-            return domain->hosts[i];
-        if (domain->hosts[i]->why != NULL)
-            *why = domain->hosts[i]->why;
-    }
-    return NULL;
-}
-
 static int judge_hosts(const struct domain *domain, struct lint_report *report, struct error *err)
 {
-    const char *why = NULL;
-    const struct host *ours = find_ours(domain);
-    bool has_mx = domain->mx == RESOLVER_FOUND;
+    const char *why = NULL; /* why it is not known whether a host has an address */
+    const struct host *ours = NULL;
+    bool has_mx = domain->mx == RESOLVER_FOUND, has_address = false;
 
-    if (find_reachable(domain, &why) == NULL) {
+    for (size_t i = 0; i < domain->count; i++) {
+        const struct host *host = domain->hosts[i];
+        has_address |= host->has_address;
+        why = host->why == NULL ? why : host->why;
+        ours = host->is_ours && ours == NULL ? host : ours;
+    }
+    if (!has_address) {
         if (why != NULL)
             return tell(domain, FINDING_DNS_FAILED, "it is not known where %s receives mail (%s)",
                         domain->noted.name.text, why);
@@ -313,7 +257,9 @@ static int judge(const struct domain *domain, struct lint_report *report, struct
 int lint_domains_check(struct lint_domains *domains, struct lint_report *report, struct error *err)
 {
     domains->progress = &report->progress;
-    if (ask(domains, err) != 0)
+    if (ask(domains, &domains->domains, RESOLVER_MX, "asking for MX", err) != 0 ||
+        ask(domains, &domains->hosts, RESOLVER_A, "asking for addresses", err) != 0 ||
+        ask(domains, &domains->hosts, RESOLVER_AAAA, "asking for IPv6 addresses", err) != 0)
         return -1;
     for (const struct name *at = domains->domains.first; at != NULL; at = at->next)
         if (judge((const struct domain *)(const void *)at, report, err) != 0)

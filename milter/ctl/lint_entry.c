@@ -61,18 +61,6 @@ static const char *shown_end(const struct linted *subject)
     return wildcard ? strrchr(chain->new, '@') : chain->new;
 }
 
-static int tell_chain(const struct linted *subject)
-{
-    const struct chain_trace *way = &subject->lint->way;
-    const char *end = shown_end(subject);
-
-    if (way->chain.steps > 2)
-        return tell(subject, FINDING_CHAIN, "leads through %u entries to %s", way->chain.steps,
-                    end);
-    return tell(subject, FINDING_NEW_HAS_MOVED,
-                "its new address has moved too, to %s by the entry %s", end, way->old[1]);
-}
-
 static int tell_loop(const struct linted *subject)
 {
     const struct chain_trace *way = &subject->lint->way;
@@ -88,26 +76,17 @@ static int tell_loop(const struct linted *subject)
                 forwards ? "its mail is deferred" : "senders are told no new address");
 }
 
-/* Name servers do not know address literals. */
-static int note_domain(const struct linted *subject)
-{
-    const struct lint *lint = subject->lint;
-    if (lint->domains == NULL || lint->way.chain.end.domain[0] == '[')
-        return 0;
-    return lint_domains_add(lint->domains, lint->way.chain.end.domain, subject->about.old,
-                            subject->err);
-}
-
 static int check_way(const struct linted *subject)
 {
     struct lint *lint = subject->lint;
+    const struct chain *chain = &lint->way.chain;
     const struct chain_question question = {
         .view = lint->view, .settings = lint->settings, .now = subject->at};
     struct address from;
 
     sample(&from, subject->entry);
     chain_trace(&lint->way, &from, &question, subject->err);
-    switch ((int)lint->way.chain.rule) {
+    switch ((int)chain->rule) {
     case RULE_TABLE_ERROR: return -1;
     case RULE_LOOP: return tell_loop(subject);
     case RULE_UNWRITABLE:
@@ -115,14 +94,21 @@ static int check_way(const struct linted *subject)
                     "its final address has over %d octets, and senders are not told it",
                     ADDRESS_NEW_MAX);
     case RULE_GONE:
-        if (lint->way.chain.steps == 0)
+        if (chain->steps == 0)
             return 0;
         return tell(subject, FINDING_NEW_IS_GONE, "its new address is gone, by the entry %s",
-                    lint->way.old[lint->way.chain.met - 1]);
+                    lint->way.old[chain->met - 1]);
     case RULE_MOVED:
-        if (lint->way.chain.steps > 1 && tell_chain(subject) != 0)
+        if (chain->steps > 2 && tell(subject, FINDING_CHAIN, "leads through %u entries to %s",
+                                     chain->steps, shown_end(subject)) != 0)
             return -1;
-        return note_domain(subject);
+        if (chain->steps == 2 && tell(subject, FINDING_NEW_HAS_MOVED,
+                                      "its new address has moved too, to %s by the entry %s",
+                                      shown_end(subject), lint->way.old[1]) != 0)
+            return -1;
+        if (lint->domains == NULL || chain->end.domain[0] == '[') /* an address literal */
+            return 0;
+        return lint_domains_add(lint->domains, chain->end.domain, subject->about.old, subject->err);
     default: return 0;
     }
 }
@@ -138,16 +124,10 @@ static int check_unused(const struct linted *subject)
 
     if (lint->hits == NULL || since > entry->forward_until)
         return 0;
-    switch (hit_file_find(lint->hits, key,
-                          record_key(key, entry->scope, entry->local, entry->domain), &row,
-                          subject->err)) {
-    case TABLE_FAILED: return -1;
-    case TABLE_FOUND:
-        if (row.count > 0)
-            return 0;
-        break;
-    case TABLE_ABSENT: break;
-    }
+    size_t length = record_key(key, entry->scope, entry->local, entry->domain);
+    enum table_result found = hit_file_find(lint->hits, key, length, &row, subject->err);
+    if (found == TABLE_FAILED || (found == TABLE_FOUND && row.count > 0))
+        return found == TABLE_FAILED ? -1 : 0;
     timestamp_format(began, sizeof began, since);
     return tell(subject, FINDING_UNUSED, "no longer forwards, and has had no mail since %.10s",
                 began);
