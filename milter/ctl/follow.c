@@ -15,6 +15,8 @@
 
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
+#else
+#define sd_notify(unset, state) ((void)0)
 #endif
 
 static void on_line(const char *line)
@@ -22,23 +24,14 @@ static void on_line(const char *line)
     fprintf(stderr, "movedctl: follow: %s\n", line);
 }
 
-static void tell_manager(const char *what)
-{
-#ifdef HAVE_SYSTEMD
-    sd_notify(0, what);
-#else
-    (void)what;
-#endif
-}
-
 static void on_ready(void)
 {
-    tell_manager("READY=1");
+    sd_notify(0, "READY=1");
 }
 
 static void on_alive(void)
 {
-    tell_manager("WATCHDOG=1");
+    sd_notify(0, "WATCHDOG=1");
 }
 
 /* A store that hangs may keep the first step for longer than mail should wait. */
@@ -61,21 +54,6 @@ static int serve(const struct follow *follow, struct error *err)
 
 /* ---- --status */
 
-/* A follower that has ended writes nothing more: the silence is what tells. */
-static int judge(struct follow_state *state, int max_lag)
-{
-    int64_t now = time(NULL);
-    int status = state_exit_status(state, now, max_lag);
-    if (status == EX_UNAVAILABLE && state->status != FOLLOW_DOWN) {
-        state->status = FOLLOW_DOWN;
-        snprintf(state->reason, sizeof state->reason,
-                 "no contact with the store for more than %d s (source.max_lag): is movedctl "
-                 "follow running?",
-                 max_lag);
-    }
-    return status;
-}
-
 static int print_object(const struct follow_state *state, const char *contact, struct error *err)
 {
     json_t *object = json_pack(
@@ -90,11 +68,8 @@ static int print_object(const struct follow_state *state, const char *contact, s
 static void print_lines(const struct follow_state *state, const char *contact)
 {
     printf("state    %s\n", state_name(state->status));
-    if (state->reason[0] != '\0') {
-        fputs("reason   ", stdout);
-        print_text(state->reason);
-        putchar('\n');
-    }
+    if (state->reason[0] != '\0')
+        print_say("reason   %s\n", state->reason);
     if (state->version > 0)
         printf("version  %lld, of %lld in the store\n", (long long)state->version,
                (long long)state->store_version);
@@ -107,24 +82,33 @@ static void print_lines(const struct follow_state *state, const char *contact)
     for (size_t i = 0; skipped_old(&state->skipped, i) != NULL; i++) {
         struct error old; /* printable: anybody may have written it */
         error_set(&old, 0, "%s", skipped_old(&state->skipped, i));
-        fputs("  ", stdout);
-        print_text(old.text);
-        fputs(": ", stdout);
-        print_text(skipped_why(&state->skipped, i));
-        putchar('\n');
+        print_say("  %s: %s\n", old.text, skipped_why(&state->skipped, i));
     }
 }
 
-static int print_status(const struct ctl *ctl, struct follow_state *state, struct error *err)
+static int status(const struct ctl *ctl, const struct follow *follow, struct error *err)
 {
+    struct follow_state state;
     char contact[TIMESTAMP_TEXT_SIZE];
-    int status = judge(state, ctl->settings->source.max_lag);
-    timestamp_format(contact, sizeof contact, state->contact);
-    if (ctl->options.json && print_object(state, contact, err) != 0)
-        return -1;
-    if (!ctl->options.json)
-        print_lines(state, contact);
-    return status;
+    int max_lag = ctl->settings->source.max_lag, status = -1,
+        rc = follow_status(follow, &state, err);
+    if (rc == 0)
+        status = state_exit_status(&state, time(NULL), max_lag);
+    /* A follower that has ended no longer writes the state, and so only its age tells. */
+    if (status == EX_UNAVAILABLE && state.status != FOLLOW_DOWN) {
+        state.status = FOLLOW_DOWN;
+        snprintf(state.reason, sizeof state.reason,
+                 "no contact with the store for more than %d s (source.max_lag): is movedctl "
+                 "follow running?",
+                 max_lag);
+    }
+    timestamp_format(contact, sizeof contact, state.contact);
+    if (rc == 0 && ctl->options.json)
+        rc = print_object(&state, contact, err);
+    else if (rc == 0)
+        print_lines(&state, contact);
+    state_clear(&state);
+    return rc == 0 ? status : -1;
 }
 
 /* ---- what else is asked for */
@@ -157,16 +141,6 @@ static int step(const struct ctl *ctl, const struct follow *follow, struct error
     int status = state_exit_status(&state, time(NULL), ctl->settings->source.max_lag);
     state_clear(&state);
     return status;
-}
-
-static int status(const struct ctl *ctl, const struct follow *follow, struct error *err)
-{
-    struct follow_state state;
-    int rc = follow_status(follow, &state, err);
-    if (rc == 0)
-        rc = print_status(ctl, &state, err);
-    state_clear(&state);
-    return rc;
 }
 
 static int detach(const struct follow *follow, struct error *err)

@@ -25,18 +25,17 @@ bool through_is_meant(const struct ctl *ctl)
 int through_asked(const struct ctl *ctl, struct error *err)
 {
     struct mark mark;
-    bool has_source = *ctl->settings->source.connect != '\0';
     if (through_is_meant(ctl))
         return 1;
     enum table_result there = table_get_mark(ctl->table, &mark, err);
-    if (there == TABLE_FOUND && has_source)
-        return 1;
-    if (there == TABLE_FOUND)
+    if (there != TABLE_FOUND)
+        return there == TABLE_ABSENT ? 0 : -1;
+    if (*ctl->settings->source.connect == '\0')
         return error_set(err, EX_CONFIG,
                          "%s: the table follows a store, and source.connect is not set: set it, or "
                          "make the table this host's own with movedctl follow --detach",
                          ctl->path);
-    return there == TABLE_ABSENT ? 0 : -1;
+    return 1;
 }
 
 /* ---- the transaction */
@@ -112,9 +111,11 @@ int through_commit(struct through *through, struct error *err)
     if (version == 0)
         return 0;
     const struct timespec end = io_deadline_ms(IN_FORCE_MS);
-    while (!is_in_force(through->ctl, version, &before) && io_milliseconds_left(&end) > 0)
+    bool is_there;
+    while (!(is_there = is_in_force(through->ctl, version, &before)) &&
+           io_milliseconds_left(&end) > 0)
         nanosleep(&pause, NULL);
-    if (io_milliseconds_left(&end) == 0 && !is_in_force(through->ctl, version, &before))
+    if (!is_there)
         warn_of_lag(through->ctl, version);
     return 0;
 }

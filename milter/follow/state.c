@@ -165,27 +165,10 @@ int state_write(const struct follow_state *state, const char *path, struct error
     return rc;
 }
 
-struct rest {
-    int fd;
-    size_t left;
-};
-
-/* Whoever may write the file may make it as long as he likes. */
-static size_t take(void *buffer, size_t size, void *data)
-{
-    struct rest *rest = data;
-    ssize_t taken = read(rest->fd, buffer, size < rest->left ? size : rest->left);
-    if (taken < 0)
-        return (size_t)-1;
-    rest->left -= (size_t)taken;
-    return (size_t)taken;
-}
-
 static json_t *load(const char *path, struct error *err)
 {
     struct place place;
     json_error_t why;
-    json_t *object = NULL;
     if (enter(&place, path, err) != 0)
         return NULL;
     int fd = openat(place.folder, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -194,11 +177,13 @@ static json_t *load(const char *path, struct error *err)
     leave(&place);
     if (fd < 0)
         return NULL;
-    struct rest rest = {fd, SIZE_LIMIT};
-    object = json_load_callback(take, &rest, 0, &why);
+    char *written = malloc(SIZE_LIMIT); /* others may write the file, and make it longer */
+    ssize_t length = written == NULL ? -1 : read(fd, written, SIZE_LIMIT);
+    json_t *object = json_loadb(written, length < 0 ? 0 : (size_t)length, 0, &why);
     if (object == NULL)
         error_set(err, EX_DATAERR, "%s/" NAME ":%d: %s: run movedctl follow", path, why.line,
                   why.text);
+    free(written);
     close(fd);
     return object;
 }
