@@ -88,13 +88,12 @@ static int parse_inet(struct endpoint *out, enum endpoint_kind kind, const char 
 
 int endpoint_parse(struct endpoint *out, const char *text, struct error *err)
 {
-    const char *rest;
-    if ((rest = behind(text, schemes[ENDPOINT_UNIX])) != NULL)
+    const char *rest = endpoint_path(text);
+    if (rest != NULL)
         return parse_path(out, rest, err);
-    if ((rest = behind(text, schemes[ENDPOINT_INET])) != NULL)
-        return parse_inet(out, ENDPOINT_INET, rest, text, err);
-    if ((rest = behind(text, schemes[ENDPOINT_INET6])) != NULL)
-        return parse_inet(out, ENDPOINT_INET6, rest, text, err);
+    for (enum endpoint_kind kind = ENDPOINT_INET; kind <= ENDPOINT_INET6; kind++)
+        if ((rest = behind(text, schemes[kind])) != NULL)
+            return parse_inet(out, kind, rest, text, err);
     return error_set(err, EX_CONFIG,
                      "no such kind '%s': write unix:/PATH, inet:PORT@HOST or inet6:PORT@HOST",
                      text);
@@ -147,42 +146,31 @@ bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b)
 
 /* ---- writing */
 
-/* "[" and "]" for an IPv6 address, "" for any other host. */
-static const char *bracket(const struct endpoint *endpoint, const char *which)
-{
-    return strchr(endpoint->name, ':') == NULL ? "" : which;
-}
-
-static const char *format_path(char *out, size_t size, const struct endpoint *endpoint)
-{
-    snprintf(out, size, "%s%s", schemes[ENDPOINT_UNIX], endpoint->name);
-    return out;
-}
-
 const char *endpoint_format_host(char *out, size_t size, const struct endpoint *endpoint)
 {
     if (endpoint->kind == ENDPOINT_UNIX)
-        return format_path(out, size, endpoint);
-    snprintf(out, size, "%s%s%s:%u", bracket(endpoint, "["), endpoint->name, bracket(endpoint, "]"),
-             endpoint->port);
+        return endpoint_format_sendmail(out, size, endpoint);
+    bool is_ipv6 = strchr(endpoint->name, ':') != NULL;
+    snprintf(out, size, is_ipv6 ? "[%s]:%u" : "%s:%u", endpoint->name, endpoint->port);
     return out;
 }
 
 /* Postfix looks up both address families in any case. */
 const char *endpoint_format_postfix(char *out, size_t size, const struct endpoint *endpoint)
 {
-    if (endpoint->kind == ENDPOINT_UNIX)
-        return format_path(out, size, endpoint);
-    snprintf(out, size, "%s%s%s%s:%u", schemes[ENDPOINT_INET], bracket(endpoint, "["),
-             endpoint->name, bracket(endpoint, "]"), endpoint->port);
+    char host[ENDPOINT_TEXT_SIZE];
+    snprintf(out, size, "%s%s", endpoint->kind == ENDPOINT_UNIX ? "" : schemes[ENDPOINT_INET],
+             endpoint_format_host(host, sizeof host, endpoint));
     return out;
 }
 
 /* Sendmail accepts no brackets around an IPv6 address. */
 const char *endpoint_format_sendmail(char *out, size_t size, const struct endpoint *endpoint)
 {
+    const char *scheme = schemes[endpoint->kind];
     if (endpoint->kind == ENDPOINT_UNIX)
-        return format_path(out, size, endpoint);
-    snprintf(out, size, "%s%u@%s", schemes[endpoint->kind], endpoint->port, endpoint->name);
+        snprintf(out, size, "%s%s", scheme, endpoint->name);
+    else
+        snprintf(out, size, "%s%u@%s", scheme, endpoint->port, endpoint->name);
     return out;
 }

@@ -129,22 +129,17 @@ static int check_folder(struct way *way, bool holds_all, struct error *err)
 
 static int start(struct way *way, struct error *err)
 {
-    size_t used = 0;
-    if (*way->path == '\0') {
-        errno = ENOENT;
+    size_t length = strlen(way->path), used = 0;
+    errno = length == 0 ? ENOENT : ENAMETOOLONG;
+    if (length == 0 || length >= PATH_MAX)
         return cannot(way, err);
-    }
     if (*way->path != '/') {
         if (getcwd(way->rest, PATH_MAX) == NULL)
             return cannot(way, err);
         used = strlen(way->rest);
         way->rest[used++] = '/';
     }
-    if (strlen(way->path) >= PATH_MAX) {
-        errno = ENAMETOOLONG;
-        return cannot(way, err);
-    }
-    memcpy(way->rest + used, way->path, strlen(way->path) + 1);
+    memcpy(way->rest + used, way->path, length + 1);
     way->place->folder = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return way->place->folder < 0 ? cannot(way, err) : 0;
 }
