@@ -243,10 +243,10 @@ void change_format_counts(char *out, size_t size, uint64_t added, uint64_t chang
 
 /* ---- prometheus.c */
 
-/* Asks the daemon for its counters, and writes them to the file as Prometheus text 0.0.4, whole or not at all; NULL: to
- * standard output. If the daemon does not answer, milter_moved_up is 0, only what is known without it follows, and the
- * result is -1 with err (EX_UNAVAILABLE). Returns 0, or -1 with err. */
-int prometheus_write(const struct ctl *ctl, const char *file, struct error *err);
+/* Writes the daemon's counters, an object of strings, to the file as Prometheus text 0.0.4, whole or not at all; NULL: to
+ * standard output. If there are none, milter_moved_up is 0, and only what is known without the daemon follows. Returns 0,
+ * or -1 with err. */
+int prometheus_write(const struct ctl *ctl, json_t *counters, const char *file, struct error *err);
 
 /* ---- author.c */
 

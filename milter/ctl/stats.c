@@ -9,96 +9,71 @@
 #include <string.h>
 #include <time.h>
 
-static bool is_number(const char *value)
-{
-    size_t digits = strspn(value, "0123456789");
-    return digits > 0 && value[digits] == '\0';
-}
-
-/* Counters of 0 would only hide the others. */
-static int print(const char *name, const char *value, void *data, struct error *err)
-{
-    (void)data;
-    if (strchr(name, '.') != NULL && strcmp(value, "0") == 0)
-        return 0;
-    char line[1024];
-    snprintf(line, sizeof line, "%-24s %s\n", name, value);
-    print_text(line);
-    return ferror(stdout) ? print_failed(err) : 0;
-}
-
+/* The numbers of the daemon and of the table become an object of strings, in this order. */
 static int collect(const char *name, const char *value, void *data, struct error *err)
 {
-    json_t *object = data;
-    json_t *item = is_number(value) ? json_integer(strtoll(value, NULL, 10)) : json_string(value);
-    return json_object_set_new(object, name, item) == 0 ? 0 : error_no_memory(err);
+    return json_object_set_new(data, name, json_string(value)) == 0 ? 0 : error_no_memory(err);
 }
-
-/* ---- what the daemon is not asked for */
 
 #define SOON (30 * 86400) /* seconds */
 
-struct ending {
-    int64_t now;
-    size_t count;
-};
-
 static int count_ending(const struct entry *entry, void *data, struct error *err)
 {
-    struct ending *ending = data;
+    size_t *count = data;
     (void)err;
-    ending->count += entry_ends_within(entry, ending->now, SOON);
+    *count += entry_ends_within(entry, time(NULL), SOON);
     return 0;
 }
 
-/* How many entries end soon. Returns -1 where this user cannot read the table: the daemon's counters are shown all the same. */
-static int find_ending(const struct ctl *ctl, char out[32])
+/* Adds how many entries end soon. Where this user cannot read the table, the daemon's counters are shown all the same. */
+static int collect_ending(const struct ctl *ctl, json_t *numbers, struct error *err)
 {
-    struct ending ending = {.now = time(NULL)};
-    struct error err;
-    struct table *table;
-    if (table_open(&table, ctl->path, TABLE_READ, ctl->settings->fold_case, &err) != 0)
-        return -1;
-    struct table_view *view = table_view_open(table, &err);
-    int rc = view == NULL ? -1 : table_each(view, NULL, count_ending, &ending, &err);
-    table_view_close(view);
+    struct table *table = NULL;
+    struct error unread;
+    size_t ending = 0;
+    char text[32];
+    if (table_open(&table, ctl->path, TABLE_READ, ctl->settings->fold_case, &unread) != 0)
+        return 0;
+    int rc = ctl_each(table, NULL, count_ending, &ending, &unread);
     table_free(table);
-    snprintf(out, 32, "%zu", ending.count);
-    return rc;
+    snprintf(text, sizeof text, "%zu", ending);
+    return rc == 0 ? collect("ending_30d", text, numbers, err) : 0;
 }
 
-/* All numbers, of the daemon and of the table. */
-static int each_number(const struct ctl *ctl,
-                       int (*each)(const char *name, const char *value, void *data,
-                                   struct error *err),
-                       void *data, struct error *err)
+/* Counters of 0 would only hide the others. */
+static int print_words(json_t *numbers)
 {
-    char ending[32];
-    if (probe_stats(ctl->settings->lookup_socket, each, data, err) != 0)
-        return -1;
-    return find_ending(ctl, ending) == 0 ? each("ending_30d", ending, data, err) : 0;
+    const char *name;
+    json_t *value;
+    json_object_foreach(numbers, name, value)
+    {
+        if (strchr(name, '.') == NULL || strcmp(json_string_value(value), "0") != 0)
+            print_say("%-24s %s\n", name, json_string_value(value));
+    }
+    return 0;
 }
 
-static int print_object(const struct ctl *ctl, struct error *err)
+static int print_object(json_t *numbers, struct error *err)
 {
-    json_t *object = json_object();
-    int rc = object == NULL ? error_no_memory(err) : each_number(ctl, collect, object, err);
-    if (rc != 0) {
-        json_decref(object);
-        return -1;
+    json_t *object = json_object(), *value;
+    const char *name;
+    json_object_foreach(numbers, name, value)
+    {
+        const char *text = json_string_value(value);
+        bool is_number = *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+        json_object_set_new(object, name,
+                            is_number ? json_integer(strtoll(text, NULL, 10)) : json_incref(value));
     }
     return print_json_line(object, JSON_INDENT(2), err);
 }
 
 /* For a script it makes no difference whether nothing answers or another program does. */
-static int explain(struct error *err)
+static int explain(const struct error *why, struct error *err)
 {
-    const struct error why = *err;
-    if (why.status == EX_PROTOCOL)
-        err->status = EX_UNAVAILABLE;
-    if (why.status == EX_UNAVAILABLE)
-        error_set(err, why.status, "%s: start milter-moved, or name its configuration with -c",
-                  why.text);
+    if (why->status == EX_PROTOCOL || why->status == EX_UNAVAILABLE)
+        return error_set(err, EX_UNAVAILABLE,
+                         "%s: start milter-moved, or name its configuration with -c", why->text);
+    *err = *why;
     return -1;
 }
 
@@ -113,10 +88,15 @@ static int stats(struct ctl *ctl, char **args, struct error *err)
         return error_set(err, EX_USAGE, "--output requires --prometheus: use both");
     if (ctl->options.json && ctl->options.prometheus)
         return error_set(err, EX_USAGE, "--json and --prometheus: use one of them");
-    int rc = ctl->options.prometheus ? prometheus_write(ctl, ctl->options.output, err)
-             : ctl->options.json     ? print_object(ctl, err)
-                                     : each_number(ctl, print, NULL, err);
-    return rc == 0 ? 0 : explain(err);
+    json_t *numbers = json_object();
+    struct error why;
+    int rc = 0, asked = probe_stats(socket, collect, numbers, &why);
+    if (ctl->options.prometheus)
+        rc = prometheus_write(ctl, numbers, ctl->options.output, err);
+    else if (asked == 0 && (rc = collect_ending(ctl, numbers, err)) == 0)
+        rc = ctl->options.json ? print_object(numbers, err) : print_words(numbers);
+    json_decref(numbers);
+    return rc != 0 || asked == 0 ? rc : explain(&why, err);
 }
 
 const struct command command_stats = {

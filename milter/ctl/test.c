@@ -42,20 +42,12 @@ static void describe(char *out, size_t size, const struct answer *answer)
 static void print_words(const struct answer *answer, const char *line, bool observe)
 {
     char entry[ADDRESS_TEXT_SIZE];
-
-    print_text(line);
-    putchar('\n');
     answer_format_entry(entry, answer);
-    if (entry[0] != '\0') {
-        fputs("entry: ", stdout);
-        print_text(entry);
-        puts(answer->chain.steps > 1 ? ", and on from there" : "");
-    }
-    if (answer->new[0] != '\0') {
-        fputs("new:   ", stdout);
-        print_text(answer->new);
-        putchar('\n');
-    }
+    print_say("%s\n", line);
+    if (entry[0] != '\0')
+        print_say("entry: %s%s\n", entry, answer->chain.steps > 1 ? ", and on from there" : "");
+    if (answer->new[0] != '\0')
+        print_say("new:   %s\n", answer->new);
     printf("rule:  %s: %s\n", rule_name(answer->rule), rule_explain(answer->rule));
     if (answer->disclose != ENTRY_DEFAULT)
         printf("told:  %s, and this client is %s%s\n", entry_disclose_name(answer->disclose),
