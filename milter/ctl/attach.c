@@ -30,8 +30,6 @@ static int confirm(const char *diff, void *data, struct error *err)
     return 0;
 }
 
-/* ---- the domains of the table */
-
 static int add_domain(const struct entry *first, void *data, struct error *err)
 {
     /* Nobody can say what the subdomains are called. */
@@ -40,16 +38,6 @@ static int add_domain(const struct entry *first, void *data, struct error *err)
                ? 0
                : error_no_memory(err);
 }
-
-static int read_domains(const struct ctl *ctl, struct conf_list *out, struct error *err)
-{
-    struct table_view *view = table_view_open(ctl->table, err);
-    int rc = view == NULL ? -1 : table_each_domain(view, add_domain, out, err);
-    table_view_close(view);
-    return rc;
-}
-
-/* ---- the commands */
 
 static struct mta_request request_of(struct ctl *ctl)
 {
@@ -83,32 +71,16 @@ static int attach(struct ctl *ctl, char **args, struct error *err)
     struct conf_list domains = {.count = 0};
     struct mta_request request = request_of(ctl);
     const struct mta *mta = find_mta(ctl, args[0], err);
-    int rc = mta == NULL ? -1 : table_count(ctl->table, &request.entries, err);
-
+    if (mta == NULL || table_count(ctl->table, &request.entries, err) != 0)
+        return -1;
+    struct table_view *view = table_view_open(ctl->table, err);
+    int rc = view == NULL ? -1 : table_each_domain(view, add_domain, &domains, err);
+    table_view_close(view);
+    request.domains = (const char *const *)domains.items;
+    request.domain_count = domains.count;
     if (rc == 0)
-        rc = read_domains(ctl, &domains, err);
-    if (rc == 0) {
-        request.domains = (const char *const *)domains.items;
-        request.domain_count = domains.count;
         rc = mta->attach(&request, err);
-    }
     conf_list_clear(&domains);
-    return rc;
-}
-
-/* From whatever is installed here. */
-static int detach_all(const struct mta_request *request, struct error *err)
-{
-    int rc = 0;
-    for (const struct mta *mta = mtas; mta->name != NULL && rc == 0; mta++) {
-        char path[PATH_MAX];
-        snprintf(path, sizeof path, "%s/%s",
-                 request->config_dir == NULL ? mta->dir : request->config_dir, mta->file);
-        if (access(path, F_OK) != 0)
-            continue;
-        print_say("%s:\n", mta->title);
-        rc = mta->detach(request, err);
-    }
     return rc;
 }
 
@@ -117,10 +89,21 @@ static int detach(struct ctl *ctl, char **args, struct error *err)
     const struct mta_request request = request_of(ctl);
     if (ctl->options.all == (args[0] != NULL))
         return error_set(err, EX_USAGE, "name one mail server, or use --all");
-    if (ctl->options.all)
-        return detach_all(&request, err);
-    const struct mta *mta = find_mta(ctl, args[0], err);
-    return mta == NULL ? -1 : mta->detach(&request, err);
+    if (!ctl->options.all) {
+        const struct mta *mta = find_mta(ctl, args[0], err);
+        return mta == NULL ? -1 : mta->detach(&request, err);
+    }
+    int rc = 0;
+    for (const struct mta *mta = mtas; mta->name != NULL && rc == 0; mta++) {
+        char path[PATH_MAX];
+        snprintf(path, sizeof path, "%s/%s",
+                 request.config_dir == NULL ? mta->dir : request.config_dir, mta->file);
+        if (access(path, F_OK) != 0)
+            continue; /* it is not installed here */
+        print_say("%s:\n", mta->title);
+        rc = mta->detach(&request, err);
+    }
+    return rc;
 }
 
 const struct command command_attach = {
@@ -165,8 +148,6 @@ const struct command command_detach = {
     .example = "movedctl detach postfix",
     .operands = "postfix sendmail",
     .takes = "config-dir mc dry-run yes all",
-    .least = 0,
     .most = 1,
-    .opens = TABLE_NONE,
     .run = detach,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/del.c: delete entries, all or none */
+#include "base/conf_list.h"
 #include "ctl/through.h"
 
 #include <errno.h>
@@ -27,57 +28,48 @@ static int del_one(struct ctl *ctl, struct table_edit *edit, const char *name, s
 /* ---- through the store */
 
 /* The store counts; the table, which is a copy of it, has the names. */
-static int say_absent(struct ctl *ctl, char **args, struct error *err)
+static int say_absent(struct ctl *ctl, char **names, size_t count, struct error *err)
 {
     struct entry old;
-    size_t named = 0;
-    for (; *args != NULL; args++)
-        if (ctl_parse_old(ctl, *args, &old, err) == 0 &&
+    bool named = false;
+    for (size_t i = 0; i < count; i++)
+        if (ctl_parse_old(ctl, names[i], &old, err) == 0 &&
             table_look_up(ctl->table, &old, &old, err) == TABLE_ABSENT) {
-            ctl_warn("no entry '%s': nothing was deleted", *args);
-            named++;
+            ctl_warn("no entry '%s': nothing was deleted", names[i]);
+            named = true;
         }
-    if (named == 0)
+    if (!named)
         ctl_warn("the store no longer has all of them: nothing was deleted");
     return 1;
 }
 
-static int del_in_store(struct ctl *ctl, struct through *through, char **args, struct error *err)
-{
-    size_t count = 0;
-    int rc = through_begin(through, ctl, true, err);
-    for (; rc == 0 && args[count] != NULL; count++) {
-        struct entry old;
-        rc = ctl_parse_old(ctl, args[count], &old, err);
-        if (rc == 0)
-            rc = through_del(through, &old, err);
-    }
-    if (rc == 0)
-        rc = through_apply(through, err);
-    if (rc == 0 && through->written.removed != count)
-        return say_absent(ctl, args, err);
-    return rc == 0 ? through_commit(through, err) : -1;
-}
-
-static int del_through(struct ctl *ctl, char **args, struct error *err)
+static int del_through(struct ctl *ctl, char **names, size_t count, struct error *err)
 {
     struct through through;
-    int status = del_in_store(ctl, &through, args, err);
+    struct entry old;
+    int rc = through_begin(&through, ctl, true, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        if ((rc = ctl_parse_old(ctl, names[i], &old, err)) == 0)
+            rc = through_del(&through, &old, err);
+    if (rc == 0)
+        rc = through_apply(&through, err);
+    if (rc == 0)
+        rc = through.written.removed == count ? through_commit(&through, err)
+                                              : say_absent(ctl, names, count, err);
     through_end(&through);
-    return status;
+    return rc;
 }
 
-static int del_all(struct ctl *ctl, char **args, struct error *err)
+static int del_all(struct ctl *ctl, char **names, size_t count, struct error *err)
 {
-    int follows = through_asked(ctl, err);
+    int follows = through_asked(ctl, err), status = 0;
     if (follows != 0)
-        return follows < 0 ? -1 : del_through(ctl, args, err);
+        return follows < 0 ? -1 : del_through(ctl, names, count, err);
     struct table_edit *edit = ctl_edit_begin(ctl, err);
-    int status = 0;
     if (edit == NULL)
         return -1;
-    for (; status >= 0 && *args != NULL; args++) {
-        int rc = del_one(ctl, edit, *args, err);
+    for (size_t i = 0; status >= 0 && i < count; i++) {
+        int rc = del_one(ctl, edit, names[i], err);
         status = rc == 0 ? status : rc;
     }
     if (status == 0)
@@ -86,43 +78,39 @@ static int del_all(struct ctl *ctl, char **args, struct error *err)
     return status;
 }
 
-/* Splits the text into its lines, without empty ones. Returns a NULL-terminated array, or NULL where memory is out. */
-static char **split(char *text)
-{
-    size_t count = 0;
-    for (const char *at = text; *at != '\0'; at++)
-        count += *at == '\n';
-    char **lines = calloc(count + 2, sizeof *lines), **end = lines, *rest = text;
-    for (char *line; lines != NULL && (line = strtok_r(rest, "\r\n", &rest)) != NULL;)
-        *end++ = line;
-    return lines;
-}
-
 /* All names are read before the writer's lock is taken: a slow program holds nobody up. */
 static int del_lines(struct ctl *ctl, struct error *err)
 {
-    char *text = NULL, **lines;
+    struct conf_list names = {.count = 0};
+    char *line = NULL;
     size_t size = 0;
-    ssize_t length = getdelim(&text, &size, '\0', stdin);
-    int status = 0;
-    if (length < 0 && ferror(stdin))
-        status = error_set(err, EX_IOERR, "standard input: %s", strerror(errno));
-    else if (length >= 0 && getc(stdin) != EOF)
-        status = error_set(err, EX_DATAERR, "standard input: a NUL: write one address a line");
-    else if (length > 0 && (lines = split(text)) == NULL)
-        status = error_no_memory(err);
-    else if (length > 0) {
-        status = *lines == NULL ? 0 : del_all(ctl, lines, err);
-        free(lines);
+    ssize_t length;
+    int rc = 0;
+    while (rc == 0 && (length = getline(&line, &size, stdin)) > 0) {
+        if (strlen(line) != (size_t)length)
+            rc = error_set(err, EX_DATAERR, "standard input: a NUL: write one address a line");
+        while (length > 0 && strchr("\r\n", line[length - 1]) != NULL)
+            length--;
+        if (rc == 0 && length > 0 && conf_list_add(&names, line, (size_t)length) != 0)
+            rc = error_no_memory(err);
     }
-    free(text);
-    return status;
+    if (rc == 0 && ferror(stdin))
+        rc = error_set(err, EX_IOERR, "standard input: %s", strerror(errno));
+    if (rc == 0 && names.count > 0)
+        rc = del_all(ctl, names.items, names.count, err);
+    free(line);
+    conf_list_clear(&names);
+    return rc;
 }
 
 static int del(struct ctl *ctl, char **args, struct error *err)
 {
-    return strcmp(args[0], "-") == 0 && args[1] == NULL ? del_lines(ctl, err)
-                                                        : del_all(ctl, args, err);
+    size_t count = 1;
+    if (strcmp(args[0], "-") == 0 && args[1] == NULL)
+        return del_lines(ctl, err);
+    while (args[count] != NULL)
+        count++;
+    return del_all(ctl, args, count, err);
 }
 
 const struct command command_del = {

@@ -49,6 +49,5 @@ const struct command command_doctor = {
     .operands = "OLD",
     .takes = "json nagios smtp as mta config-dir domain",
     .most = -1,
-    .opens = TABLE_NONE,
     .run = doctor,
 };

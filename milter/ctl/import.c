@@ -89,90 +89,61 @@ static int on_entry(const struct entry *entry, unsigned long line, void *data)
     return rc != 0 && import->err->status == EX_DATAERR ? on_bad(import->err, line, data) : rc;
 }
 
-static int read_lines(struct import *import)
-{
-    struct stat status;
-    if (fstat(fileno(import->file), &status) == 0 && S_ISREG(status.st_mode))
-        import->size = status.st_size;
-    progress_begin(&import->apply.progress, "reading", 0);
-    int rc = import->format->read(import->file, &import->in, import->err);
-    progress_clear(&import->apply.progress);
-    return rc;
-}
-
 /* ---- what comes of it */
-
-/* A truncated file, or the result of a failed query, would remove entries that are still needed. */
-static int check_removal(const struct import *import, struct error *err)
-{
-    const struct merge_counts *counts = &import->apply.counts;
-    size_t all = counts->removed + counts->changed + counts->same;
-    if (!merge_removes_too_many(counts->removed, all, import->max_remove))
-        return 0;
-    return error_set(err, EX_DATAERR,
-                     "%s: %zu of %zu old addresses are missing from it, more than %u per cent; "
-                     "nothing was changed: correct the file, or use --max-remove %u",
-                     import->in.name, counts->removed, all, import->max_remove,
-                     merge_percent(counts->removed, all));
-}
 
 static int may_change(void *data, struct error *err)
 {
     const struct import *import = data;
+    const struct merge_counts *counts = &import->apply.counts;
+    size_t all = counts->removed + counts->changed + counts->same;
     bool one = import->bad == 1;
     if (import->bad > 0 && !import->ctl->options.skip_bad)
         return error_set(err, EX_DATAERR,
                          "%s: %zu bad line%s; nothing was changed: correct %s, or use --skip-bad",
                          import->in.name, import->bad, one ? "" : "s", one ? "it" : "them");
-    return check_removal(import, err);
-}
-
-static void print_counts(const struct import *import)
-{
-    apply_print(&import->apply);
-    if (import->bad > 0)
-        printf(", %zu bad line%s skipped", import->bad, import->bad == 1 ? "" : "s");
-    if (import->other > 0)
-        printf(", %zu line%s not carried over", import->other, import->other == 1 ? "" : "s");
-    putchar('\n');
+    /* A truncated file, or the result of a failed query, would remove entries that are still needed. */
+    if (merge_removes_too_many(counts->removed, all, import->max_remove))
+        return error_set(
+            err, EX_DATAERR,
+            "%s: %zu of %zu old addresses are missing from it, more than %u per cent; nothing was "
+            "changed: correct the file, or use --max-remove %u",
+            import->in.name, counts->removed, all, import->max_remove,
+            merge_percent(counts->removed, all));
+    return 0;
 }
 
 /* The table is locked only after the whole file was read, so a slow file blocks no other writer. */
 static int import_stream(struct import *import)
 {
     struct apply *apply = &import->apply;
+    struct stat status;
     *apply = (struct apply){
         .ctl = import->ctl, .repeated = on_repeated, .may = may_change, .data = import};
     if (apply_begin(apply, import->ctl->options.replace_all, import->err) != 0)
         return -1;
-    int rc = read_lines(import);
+    if (fstat(fileno(import->file), &status) == 0 && S_ISREG(status.st_mode))
+        import->size = status.st_size;
+    progress_begin(&apply->progress, "reading", 0);
+    int rc = import->format->read(import->file, &import->in, import->err);
+    progress_clear(&apply->progress);
     if (rc == 0)
         rc = apply_run(apply, import->err);
-    if (rc == 0)
-        print_counts(import);
+    if (rc == 0) {
+        apply_print(apply);
+        if (import->bad > 0)
+            printf(", %zu bad line%s skipped", import->bad, import->bad == 1 ? "" : "s");
+        if (import->other > 0)
+            printf(", %zu line%s not carried over", import->other, import->other == 1 ? "" : "s");
+        putchar('\n');
+    }
     apply_end(apply);
     return rc;
 }
 
 /* ---- the options */
 
-static int parse_max_remove(struct import *import, struct error *err)
+static int parse_columns(struct import *import, const struct options *options, struct error *err)
 {
-    const char *text = import->ctl->options.max_remove;
-    uint64_t percent = MERGE_PERCENT;
-    if (text != NULL && !ctl_parse_number(&percent, text, 100))
-        return error_set(err, EX_USAGE,
-                         "--max-remove: '%s' is not a limit: write per cent, 0 to 100 (no limit)",
-                         text);
-    if (text != NULL && !import->ctl->options.replace_all)
-        return error_set(err, EX_USAGE, "--max-remove requires --replace-all: use both");
-    import->max_remove = (unsigned)percent;
-    return 0;
-}
-
-static int parse_columns(struct import *import, struct error *err)
-{
-    const struct options *options = &import->ctl->options;
     columns_begin(&import->columns);
     if ((options->columns != NULL || options->delimiter != NULL) && !import->format->has_columns)
         return error_set(err, EX_USAGE, "%s is for files with columns: %s has none",
@@ -185,44 +156,48 @@ static int parse_columns(struct import *import, struct error *err)
                : columns_parse_delimiter(&import->columns, options->delimiter, err);
 }
 
-static int parse_options(struct import *import, char *domain, struct error *err)
+static int parse_options(struct import *import, const struct options *options, char *domain,
+                         struct error *err)
 {
-    if (ctl_parse_domain(import->ctl, domain, err) != 0 || parse_columns(import, err) != 0 ||
-        parse_max_remove(import, err) != 0 || ctl_parse_for(import->ctl, &import->lasts, err) != 0)
+    const char *limit = options->max_remove;
+    uint64_t percent = MERGE_PERCENT;
+    if (ctl_parse_domain(import->ctl, domain, err) != 0 || parse_columns(import, options, err) != 0)
         return -1;
+    if (limit != NULL && !ctl_parse_number(&percent, limit, 100))
+        return error_set(err, EX_USAGE,
+                         "--max-remove: '%s' is not a limit: write per cent, 0 to 100 (no limit)",
+                         limit);
+    if (limit != NULL && !options->replace_all)
+        return error_set(err, EX_USAGE, "--max-remove requires --replace-all: use both");
+    import->max_remove = (unsigned)percent;
     import->now = time(NULL);
     import->rules = import->ctl->settings->addresses;
     if (*domain != '\0')
         import->rules.local_domain = domain;
-    return 0;
+    return ctl_parse_for(import->ctl, &import->lasts, err);
 }
 
 static int import(struct ctl *ctl, char **args, struct error *err)
 {
+    bool is_stdin = strcmp(args[0], "-") == 0;
     struct import import = {.ctl = ctl, .file = stdin, .err = err};
     char domain[ADDRESS_DOMAIN_MAX + 1];
 
     import.format = format_find(ctl->options.format, args[0], err);
-    if (import.format == NULL || parse_options(&import, domain, err) != 0)
+    if (import.format == NULL || parse_options(&import, &ctl->options, domain, err) != 0)
         return -1;
-    import.in = (struct format_in){.name = args[0],
+    import.in = (struct format_in){.name = is_stdin ? "standard input" : args[0],
                                    .rules = &import.rules,
                                    .columns = &import.columns,
                                    .must_end = ctl->options.replace_all,
                                    .entry = on_entry,
                                    .bad = on_bad,
                                    .data = &import};
-    if (strcmp(args[0], "-") == 0) {
-        import.in.name = "standard input";
-        return import_stream(&import);
-    }
-    import.file = fopen(args[0], "r");
-    if (import.file == NULL) {
-        error_set(err, error_status(errno), "%s", strerror(errno));
-        return error_at(err, args[0], 0);
-    }
+    if (!is_stdin && (import.file = fopen(args[0], "r")) == NULL)
+        return error_set(err, error_status(errno), "%s: %s", args[0], strerror(errno));
     int rc = import_stream(&import);
-    fclose(import.file);
+    if (!is_stdin)
+        fclose(import.file);
     return rc;
 }
 

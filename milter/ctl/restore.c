@@ -14,28 +14,18 @@ static int add_entry(const struct entry *entry, void *data, struct error *err)
     return merge_add(apply->merge, entry, 0, err);
 }
 
-/* All of it, so that a damaged copy is refused before anything changes. */
-static int read_copy(struct apply *apply, struct table *copy, struct error *err)
-{
-    size_t all;
-    if (table_count(copy, &all, err) != 0)
-        return -1;
-    struct table_view *view = table_view_open(copy, err);
-    if (view == NULL)
-        return -1;
-    progress_begin(&apply->progress, "reading", all);
-    int rc = table_each(view, NULL, add_entry, apply, err);
-    progress_clear(&apply->progress);
-    table_view_close(view);
-    return rc;
-}
-
 static int replace(struct ctl *ctl, struct table *copy, struct error *err)
 {
     struct apply apply = {.ctl = ctl};
-    int rc = apply_begin(&apply, true, err);
-    if (rc == 0)
-        rc = read_copy(&apply, copy, err);
+    size_t all;
+    if (table_count(copy, &all, err) != 0 || apply_begin(&apply, true, err) != 0)
+        return -1;
+    /* The whole copy is read, so that a damaged one is refused before anything changes. */
+    struct table_view *view = table_view_open(copy, err);
+    progress_begin(&apply.progress, "reading", all);
+    int rc = view == NULL ? -1 : table_each(view, NULL, add_entry, &apply, err);
+    progress_clear(&apply.progress);
+    table_view_close(view);
     if (rc == 0)
         rc = apply_run(&apply, err);
     if (rc == 0) {
@@ -69,13 +59,6 @@ static int place(const struct ctl *ctl, struct table *copy, struct error *err)
     return 0;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-    struct stat one, other;
-    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_ino == other.st_ino &&
-           one.st_dev == other.st_dev;
-}
-
 static int restore_from(struct ctl *ctl, struct table *copy, struct error *err)
 {
     int follows;
@@ -103,7 +86,9 @@ static int restore_from(struct ctl *ctl, struct table *copy, struct error *err)
 static int restore(struct ctl *ctl, char **args, struct error *err)
 {
     struct table *copy;
-    if (is_same(args[0], ctl->path))
+    struct stat here, there;
+    if (stat(args[0], &there) == 0 && stat(ctl->path, &here) == 0 && there.st_ino == here.st_ino &&
+        there.st_dev == here.st_dev)
         return error_set(err, EX_USAGE, "%s: this is the table itself: write the folder of a copy",
                          args[0]);
     if (table_open(&copy, args[0], TABLE_READ, ctl->settings->fold_case, err) != 0)

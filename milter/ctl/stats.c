@@ -116,6 +116,5 @@ const struct command command_stats = {
                "                 collector\n",
     .example = "movedctl stats --json",
     .takes = "json prometheus output",
-    .opens = TABLE_NONE,
     .run = stats,
 };

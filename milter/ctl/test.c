@@ -122,6 +122,5 @@ const struct command command_test = {
     .takes = "json client client-name authenticated smtputf8 at",
     .least = 1,
     .most = 1,
-    .opens = TABLE_NONE,
     .run = test,
 };
