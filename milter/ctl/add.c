@@ -28,25 +28,24 @@ static int read_words(struct entry_text *out, const struct options *options, cha
     return 0;
 }
 
-static int put_through(const struct ctl *ctl, const struct entry *entry, struct error *err)
-{
-    struct through through;
-    int rc = through_begin(&through, ctl, ctl->options.replace, err);
-    if (rc == 0)
-        rc = through_put(&through, entry, err);
-    return through_finish(&through, rc, err);
-}
-
 static int put(const struct ctl *ctl, const struct entry *entry, const char *old, struct error *err)
 {
+    bool replace = ctl->options.replace;
     int follows = through_asked(ctl, err);
-    if (follows != 0)
-        return follows < 0 ? -1 : put_through(ctl, entry, err);
+    if (follows < 0)
+        return -1;
+    if (follows > 0) {
+        struct through through;
+        int rc = through_begin(&through, ctl, replace, err);
+        if (rc == 0)
+            rc = through_put(&through, entry, err);
+        return through_finish(&through, rc, err);
+    }
     struct table_edit *edit = ctl_edit_begin(ctl, err);
     if (edit == NULL)
         return -1;
-    enum table_result result = table_edit_put(edit, entry, ctl->options.replace, err);
-    if (result == TABLE_ABSENT || (result == TABLE_FOUND && ctl->options.replace))
+    enum table_result result = table_edit_put(edit, entry, replace, err);
+    if (result == TABLE_ABSENT || (result == TABLE_FOUND && replace))
         return table_edit_commit(edit, err);
     table_edit_abort(edit);
     if (result == TABLE_FOUND)

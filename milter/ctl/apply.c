@@ -49,13 +49,6 @@ static int compare(struct apply *apply, struct table_view *view, struct error *e
     return rc;
 }
 
-static void warn_of_size(const struct merge_counts *counts)
-{
-    if (counts->log_octets > CHANGELOG_CHANGE_MAX)
-        ctl_warn("this is too large for the change log and cannot be undone: copy the table first, "
-                 "with movedctl backup");
-}
-
 /* Prints the differences before the writer's lock is taken, so that no other change waits for a slow terminal. */
 static int show(struct apply *apply, struct error *err)
 {
@@ -66,50 +59,40 @@ static int show(struct apply *apply, struct error *err)
     table_view_close(view);
     if (rc == 0 && apply->may != NULL)
         rc = apply->may(apply->data, err);
-    if (rc == 0)
-        warn_of_size(&apply->counts);
+    if (rc == 0 && apply->counts.log_octets > CHANGELOG_CHANGE_MAX)
+        ctl_warn("this is too large for the change log and cannot be undone: copy the table first, "
+                 "with movedctl backup");
     return rc;
 }
 
 /* Compares again, because another process may have changed the table since. */
-static int write_edit(struct apply *apply, struct table_edit *edit, struct error *err)
+static int change(struct apply *apply, struct error *err)
 {
-    struct table_view *view = table_view_open(apply->ctl->table, err);
-    if (view == NULL)
+    const struct merge_counts *counts = &apply->counts;
+    struct table_edit *edit = ctl_edit_begin(apply->ctl, err);
+    if (edit == NULL)
         return -1;
-    int rc = compare(apply, view, err);
+    struct table_view *view = table_view_open(apply->ctl->table, err);
+    int rc = view == NULL ? -1 : compare(apply, view, err);
     if (rc == 0) {
         progress_begin(&apply->progress, "writing", 0);
         rc = merge_write(apply->merge, view, edit, err);
         progress_clear(&apply->progress);
     }
     table_view_close(view);
-    return rc;
-}
-
-static int commit(struct apply *apply, struct table_edit *edit, struct error *err)
-{
-    const struct merge_counts *counts = &apply->counts;
+    if (rc != 0) {
+        table_edit_abort(edit);
+        return -1;
+    }
     interrupt_ignore();
     merge_free(apply->merge); /* its temporary file need not be written to the disk */
     apply->merge = NULL;
     progress_begin(&apply->progress, "waiting for the disk", 0);
     if (counts->added + counts->changed + counts->removed >= LONG_COMMIT)
         progress_show(&apply->progress);
-    int rc = table_edit_commit(edit, err);
+    rc = table_edit_commit(edit, err);
     progress_clear(&apply->progress);
     return rc;
-}
-
-static int change(struct apply *apply, struct error *err)
-{
-    struct table_edit *edit = ctl_edit_begin(apply->ctl, err);
-    if (edit == NULL)
-        return -1;
-    if (write_edit(apply, edit, err) == 0)
-        return commit(apply, edit, err);
-    table_edit_abort(edit);
-    return -1;
 }
 
 /* ---- through the store */
@@ -123,34 +106,27 @@ static int send_one(const struct entry *before, const struct entry *after, void 
                          : through_del(&apply->through, before, err);
 }
 
-static int write_store(struct apply *apply, struct error *err)
-{
-    const struct store_written *written = &apply->through.written;
-    progress_begin(&apply->progress, "waiting for the store", 0);
-    progress_show(&apply->progress);
-    int rc = through_apply(&apply->through, err);
-    if (rc == 0) {
-        apply->counts.added = written->added;
-        apply->counts.changed = written->changed;
-        apply->counts.removed = written->removed;
-        apply->counts.same = written->same;
-        interrupt_ignore();
-        rc = through_commit(&apply->through, err);
-    }
-    progress_clear(&apply->progress);
-    return rc;
-}
-
 static int change_store(struct apply *apply, struct error *err)
 {
-    int rc = through_begin(&apply->through, apply->ctl, true, err);
+    struct through *through = &apply->through;
+    int rc = through_begin(through, apply->ctl, true, err);
     apply->watch.difference = send_one;
-    apply->watch.tells_same = apply->through.store != NULL;
-    if (rc == 0)
-        rc = show(apply, err);
-    if (rc == 0)
-        rc = write_store(apply, err);
-    through_end(&apply->through);
+    apply->watch.tells_same = through->store != NULL;
+    if (rc == 0 && (rc = show(apply, err)) == 0) {
+        progress_begin(&apply->progress, "waiting for the store", 0);
+        progress_show(&apply->progress);
+        rc = through_apply(through, err);
+    }
+    if (rc == 0) {
+        apply->counts.added = through->written.added;
+        apply->counts.changed = through->written.changed;
+        apply->counts.removed = through->written.removed;
+        apply->counts.same = through->written.same;
+        interrupt_ignore();
+        rc = through_commit(through, err);
+    }
+    progress_clear(&apply->progress);
+    through_end(through);
     return rc;
 }
 

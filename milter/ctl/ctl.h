@@ -138,25 +138,22 @@ int ctl_parse_duration(int64_t *out, const char *text, struct error *err);
 /* Parses a whole number of 0 to most. Returns whether it is one; if not, *out is not set. */
 bool ctl_parse_number(uint64_t *out, const char *text, uint64_t most);
 
-/* Reads --for. Returns 0 with *seconds, 0 if it was not given; or -1 with err: an entry has to be in force for some time. */
+/* Reads --for. Returns 0 with *seconds, 0 if it was not given; or -1 with err, also for a duration of 0. */
 int ctl_parse_for(const struct ctl *ctl, int64_t *seconds, struct error *err);
 
-/* Has an entry without until end so many seconds after now, or after its from if that is later; 0, or after TIMESTAMP_LAST:
- * leaves it as it is. */
+/* Sets the until of an entry that has none to so many seconds after now, or after its from if that is later. Does nothing if
+ * seconds is 0, or the time is after TIMESTAMP_LAST. */
 void ctl_end_after(struct entry *entry, int64_t seconds, int64_t now);
 
 /* The folder for large temporary files: TMPDIR, or that of the table, whose file system has room for them. Borrowed. */
 const char *ctl_temporary_folder(const struct ctl *ctl);
 
-/* Calls each for the entries in their order, with domain (NULL: all) only for those of it. They are read in short views, none
- * of which is open while each runs: it may print to a pager that waits. Stops when each returns a value other than 0. Returns
- * the last value of each, or -1 with err. */
+/* As table_each, in short views, none of which is open while each runs: it may print to a pager that waits. */
 int ctl_each(struct table *table, const char *domain,
              int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
              struct error *err);
 
-/* As table_edit_begin. On a terminal, a message after a second says that another process is changing the table. Warns
- * of a reader that makes the file grow. */
+/* As table_edit_begin. On a terminal, a message after a second says that another process is changing the table. */
 struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err);
 
 /* Prints a warning on standard error: "movedctl: warning: ...". */

@@ -2,22 +2,15 @@
 #include "ctl/interrupt.h"
 
 #include <signal.h>
-#include <stdbool.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 #define SIGNALS (sizeof signals / sizeof *signals)
 
-static const char *said;
+static char message[200];
 static void (*undoes)(void);
-
-static void say(const char *text)
-{
-    ssize_t written = write(STDERR_FILENO, text, strlen(text));
-    (void)written; /* nobody is left to be told */
-}
 
 /* Further signals stay blocked, so the message is printed once. */
 static void on_signal(int number)
@@ -25,11 +18,7 @@ static void on_signal(int number)
     sigset_t own;
     if (undoes != NULL)
         undoes();
-    if (isatty(STDERR_FILENO))
-        say("\r\033[K"); /* where a progress bar stands */
-    say("movedctl: interrupted: ");
-    say(said);
-    say("\n");
+    (void)!write(STDERR_FILENO, message, strlen(message));
     signal(number, SIG_DFL); /* so that a shell sees how it ended */
     raise(number);
     sigemptyset(&own);
@@ -37,27 +26,21 @@ static void on_signal(int number)
     sigprocmask(SIG_UNBLOCK, &own, NULL); /* and here it ends */
 }
 
-/* Leaves alone the signals that were ignored when the program started. */
 static void handle(void (*handler)(int))
 {
-    static bool known, ignored[SIGNALS];
-    struct sigaction first, action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-
+    struct sigaction old, action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < SIGNALS; i++) {
-        sigaddset(&action.sa_mask, signals[i]);
-        if (!known)
-            ignored[i] = sigaction(signals[i], NULL, &first) == 0 && first.sa_handler == SIG_IGN;
-    }
-    known = true;
     for (size_t i = 0; i < SIGNALS; i++)
-        if (!ignored[i])
+        sigaddset(&action.sa_mask, signals[i]);
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(signals[i], &action, NULL);
 }
 
 void interrupt_says(const char *what, void (*undo)(void))
 {
-    said = what;
+    const char *wipe = isatty(STDERR_FILENO) ? "\r\033[K" : ""; /* the progress bar */
+    snprintf(message, sizeof message, "%smovedctl: interrupted: %s\n", wipe, what);
     undoes = undo;
     handle(on_signal);
 }

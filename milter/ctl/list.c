@@ -14,18 +14,13 @@ struct listing {
     struct list list;
 };
 
-static bool is_asked_for(const struct listing *listing, const struct entry *entry)
-{
-    char old[ADDRESS_TEXT_SIZE];
-    entry_format_old(old, sizeof old, entry);
-    return (listing->pattern == NULL || fnmatch(listing->pattern, old, FNM_CASEFOLD) == 0) &&
-           (listing->within < 0 || entry_ends_within(entry, listing->now, listing->within));
-}
-
 static int take(const struct entry *entry, void *data, struct error *err)
 {
     struct listing *listing = data;
-    if (!is_asked_for(listing, entry))
+    char old[ADDRESS_TEXT_SIZE];
+    entry_format_old(old, sizeof old, entry);
+    if ((listing->pattern != NULL && fnmatch(listing->pattern, old, FNM_CASEFOLD) != 0) ||
+        (listing->within >= 0 && !entry_ends_within(entry, listing->now, listing->within)))
         return 0;
     listing->count++;
     if (listing->only_count)

@@ -25,23 +25,17 @@ void *names_find(const struct names *names, const char *text)
     return there == NULL ? NULL : *there;
 }
 
-static struct name *new_name(const char *text, size_t size)
-{
-    size_t length = strlen(text) + 1;
-    struct name *name = calloc(1, size + length);
-    if (name != NULL)
-        name->text = memcpy((char *)name + size, text, length);
-    return name;
-}
-
 void *names_add(struct names *names, const char *text, size_t size)
 {
+    size_t length = strlen(text) + 1;
     struct name *name = names_find(names, text);
     if (name != NULL)
         return name;
-    name = new_name(text, size);
-    if (name == NULL ||
-        tsearch(name, &names->tree, names->exact ? compare_exactly : compare) == NULL) {
+    name = calloc(1, size + length);
+    if (name == NULL)
+        return NULL;
+    name->text = memcpy((char *)name + size, text, length);
+    if (tsearch(name, &names->tree, names->exact ? compare_exactly : compare) == NULL) {
         free(name);
         return NULL;
     }

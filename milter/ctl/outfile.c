@@ -26,35 +26,41 @@ void outfile_remove(void)
         unlinkat(out.place.folder, out.fresh, 0);
 }
 
-static int open_fresh(const struct stat *old)
+/* Opens the temporary file as the owner of the folder. Returns -1 with errno or, for what is not a regular file, with 0. */
+static int open_fresh(void)
 {
+    struct stat old;
+    bool there = out.place.there &&
+                 fstatat(out.place.folder, out.place.name, &old, AT_SYMLINK_NOFOLLOW) == 0;
+    if (there && !S_ISREG(old.st_mode)) {
+        errno = 0;
+        return -1;
+    }
     snprintf(out.fresh, sizeof out.fresh, "%.230s.%ld", out.place.name, (long)getpid());
     int fd = openat(out.place.folder, out.fresh,
                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0)
         *out.fresh = '\0'; /* it is not ours */
-    else if (old != NULL && fchown(fd, old->st_uid, old->st_gid) == 0)
-        (void)fchmod(fd, old->st_mode & 07777);
+    else if (there && fchown(fd, old.st_uid, old.st_gid) == 0)
+        (void)fchmod(fd, old.st_mode & 07777);
     return fd;
 }
 
 static int open_in_place(struct error *err)
 {
-    struct stat old;
     if (*out.place.name == '\0')
         return fail(err, EX_CANTCREAT, EISDIR);
     if (place_enter(&out.place, err) != 0)
         return -1;
-    bool there = out.place.there &&
-                 fstatat(out.place.folder, out.place.name, &old, AT_SYMLINK_NOFOLLOW) == 0;
-    bool special = there && !S_ISREG(old.st_mode);
-    int fd = special ? -1 : open_fresh(there ? &old : NULL);
+    int fd = open_fresh();
     out.file = fd < 0 ? NULL : fdopen(fd, "w");
     int reason = errno;
     place_leave(&out.place);
-    if (special)
-        return error_set(err, EX_CANTCREAT, "not a regular file: write to standard output instead");
-    return out.file != NULL ? 0 : fail(err, EX_CANTCREAT, reason);
+    if (out.file != NULL)
+        return 0;
+    return reason != 0 ? fail(err, EX_CANTCREAT, reason)
+                       : error_set(err, EX_CANTCREAT,
+                                   "not a regular file: write to standard output instead");
 }
 
 FILE *outfile_open(const char *path, struct error *err)
@@ -71,25 +77,21 @@ FILE *outfile_open(const char *path, struct error *err)
     return NULL;
 }
 
-static int put_in_place(int rc, struct error *err)
-{
-    if (place_enter(&out.place, err) != 0)
-        return -1;
-    if (rc == 0 && renameat(out.place.folder, out.fresh, out.place.folder, out.place.name) != 0)
-        rc = fail(err, EX_CANTCREAT, errno);
-    if (rc != 0)
-        outfile_remove();
-    place_leave(&out.place);
-    return rc;
-}
-
 int outfile_close(int rc, struct error *err)
 {
     if (rc == 0 && (fflush(out.file) != 0 || ferror(out.file) || fsync(fileno(out.file)) != 0))
         rc = fail(err, EX_IOERR, errno);
     if (fclose(out.file) != 0 && rc == 0)
         rc = fail(err, EX_IOERR, errno);
-    rc = put_in_place(rc, err);
+    if (place_enter(&out.place, err) == 0) {
+        if (rc == 0 && renameat(out.place.folder, out.fresh, out.place.folder, out.place.name) != 0)
+            rc = fail(err, EX_CANTCREAT, errno);
+        if (rc != 0)
+            outfile_remove();
+        place_leave(&out.place);
+    } else {
+        rc = -1;
+    }
     *out.fresh = '\0';
     place_free(&out.place);
     return rc;

@@ -35,18 +35,17 @@ static int columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-/* "1,234,567" */
-static const char *grouped(char *out, size_t size, size_t number)
+/* "1,234,567", at the end of out. */
+static const char *grouped(char out[32], size_t number)
 {
-    char digits[24];
-    size_t used = 0, length = (size_t)snprintf(digits, sizeof digits, "%zu", number);
-    for (size_t i = 0; i < length && used + 2 < size; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            out[used++] = ',';
-        out[used++] = digits[i];
+    char *at = out + 31;
+    *at = '\0';
+    for (int digits = 0; digits == 0 || number > 0; digits++, number /= 10) {
+        if (digits > 0 && digits % 3 == 0)
+            *--at = ',';
+        *--at = (char)('0' + number % 10);
     }
-    out[used] = '\0';
-    return out;
+    return at;
 }
 
 static void show_bar(const struct progress *progress, double part, int width)
@@ -63,10 +62,10 @@ static void show_bar(const struct progress *progress, double part, int width)
 
 static void show(const struct progress *progress, size_t done, double part, int64_t passed_ms)
 {
-    char count[32], rate[32], left[32] = "";
+    char digits[2][32], left[32] = "";
+    const char *count = grouped(digits[0], done),
+               *rate = grouped(digits[1], (size_t)((double)done * 1000 / (double)passed_ms));
     long seconds = part > 0 ? (long)((double)passed_ms / 1000 * (1 - part) / part + 0.5) : 0;
-    grouped(count, sizeof count, done);
-    grouped(rate, sizeof rate, (size_t)((double)done * 1000 / (double)passed_ms));
     if (part > 0)
         snprintf(left, sizeof left, ", %ld:%02ld left", seconds / 60, seconds % 60);
 
