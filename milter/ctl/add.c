@@ -106,8 +106,7 @@ const struct command command_add = {
                "movedctl add @old.example @new.example --from 2026-09-01",
     .operands = "OLD",
     .takes = "gone stay forward forward-until from until for disclose note replace",
-    .least = 1,
-    .most = 2,
+    .args = {1, 2},
     .opens = TABLE_TO_WRITE,
     .run = add,
 };

@@ -126,8 +126,7 @@ const struct command command_attach = {
     .example = "movedctl attach --observe postfix",
     .operands = "postfix sendmail",
     .takes = "config-dir mc dry-run yes observe unserved raise-limits",
-    .least = 1,
-    .most = 1,
+    .args = {1, 1},
     .opens = TABLE_TO_READ,
     .run = attach,
 };
@@ -148,6 +147,6 @@ const struct command command_detach = {
     .example = "movedctl detach postfix",
     .operands = "postfix sendmail",
     .takes = "config-dir mc dry-run yes all",
-    .most = 1,
+    .args = {0, 1},
     .run = detach,
 };

@@ -31,8 +31,7 @@ const struct command command_backup = {
                "and the table may be changed.\n",
     .example = "movedctl backup /var/backups/moved",
     .operands = "DIR",
-    .least = 1,
-    .most = 1,
+    .args = {1, 1},
     .opens = TABLE_TO_READ,
     .run = backup,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ctl/complete.c: print what may stand for the last word of a command line: contrib/completion asks it
+/* ctl/complete.c: prints what may stand for the last word of a command line, for the scripts in contrib/completion
  *
- * One candidate a line, and behind a tab what it is. The line ":file" or ":dir" alone leaves it to the shell. What a
- * command's row calls its operands, and an option's row its values, are words; in capitals they are: */
+ * One candidate a line, with its description behind a tab. ":file" or ":dir" alone leaves the candidates to the shell. The
+ * operands of a command, and the values of an option, are literal words, or one of these: OLD, DOMAIN, COMMAND, FILE, DIR,
+ * FORMAT. */
 #include "ctl/ctl.h"
 
 #include "base/printable.h"

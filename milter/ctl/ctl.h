@@ -108,7 +108,9 @@ struct command {
     const char *example;   /* command lines, separated by line feeds */
     const char *operands;  /* what they may be, see ctl/complete.c; NULL: anything */
     const char *takes;     /* its options without dashes, separated by blanks; NULL: none */
-    int least, most;       /* operands; most -1: any number */
+    struct {
+        int least, most; /* operands; most -1: any number */
+    } args;
     enum command_opens opens;
     /* args is NULL-terminated. Returns an exit status of 0 or 1; or -1 with err. */
     int (*run)(struct ctl *ctl, char **args, struct error *err);

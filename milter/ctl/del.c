@@ -122,8 +122,7 @@ const struct command command_del = {
                "With -, the addresses are read from standard input, one a line.\n",
     .example = "movedctl del alice@old.example bob@old.example",
     .operands = "OLD",
-    .least = 1,
-    .most = -1,
+    .args = {1, -1},
     .opens = TABLE_TO_WRITE,
     .run = del,
 };

@@ -48,6 +48,6 @@ const struct command command_doctor = {
     .example = "movedctl doctor alice@old.example",
     .operands = "OLD",
     .takes = "json nagios smtp as mta config-dir domain",
-    .most = -1,
+    .args = {0, -1},
     .run = doctor,
 };

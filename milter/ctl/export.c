@@ -24,33 +24,19 @@ struct export
     struct progress progress;
 };
 
-/* ---- the entries */
-
-static void warn_of(struct export *export, const struct entry *entry, const char *what,
-                    const struct error *why)
-{
-    char old[ADDRESS_TEXT_SIZE];
-    progress_clear(&export->progress);
-    entry_format_old(old, sizeof old, entry);
-    ctl_warn("%s: %s: %s", old, what, why->text);
-}
-
 static int write_one(const struct entry *entry, void *data, struct error *err)
 {
     struct export *export = data;
+    char old[ADDRESS_TEXT_SIZE];
     progress_step(&export->progress);
-    switch (export->format->write(&export->out, entry, err)) {
-    case FORMAT_WHOLE: break;
-    case FORMAT_LESS:
-        export->less++;
-        warn_of(export, entry, "written without", err);
-        break;
-    case FORMAT_REFUSED:
-        export->refused++;
-        warn_of(export, entry, "left out", err);
-        break;
-    case FORMAT_FAILED: return -1;
-    }
+    enum format_result result = export->format->write(&export->out, entry, err);
+    if (result == FORMAT_WHOLE || result == FORMAT_FAILED)
+        return result == FORMAT_WHOLE ? 0 : -1;
+    export->less += result == FORMAT_LESS;
+    export->refused += result == FORMAT_REFUSED;
+    progress_clear(&export->progress);
+    entry_format_old(old, sizeof old, entry);
+    ctl_warn("%s: %s: %s", old, result == FORMAT_LESS ? "written without" : "left out", err->text);
     return 0;
 }
 
@@ -72,8 +58,6 @@ static int write_all(const struct ctl *ctl, struct export *export, struct error 
     progress_clear(&export->progress);
     return rc;
 }
-
-/* ---- where they go */
 
 /* A note in the table may come from anybody, and must not control the terminal. */
 static ssize_t show(void *cookie, const char *text, size_t length)
@@ -142,7 +126,7 @@ const struct command command_export = {
     .operands = "FILE",
     .explain = print_formats,
     .takes = "format domain skip-bad",
-    .most = 1,
+    .args = {0, 1},
     .opens = TABLE_TO_READ,
     .run = export_table,
 };

@@ -27,8 +27,7 @@ const struct command command_get = {
     .example = "movedctl get --json alice@old.example",
     .operands = "OLD",
     .takes = "json",
-    .least = 1,
-    .most = 1,
+    .args = {1, 1},
     .opens = TABLE_TO_READ,
     .run = get,
 };

@@ -65,7 +65,7 @@ const struct command command_help = {
     .summary = "List the commands, or explain one",
     .example = "movedctl help add",
     .operands = "COMMAND",
-    .most = 1,
+    .args = {0, 1},
     .run = help,
 };
 

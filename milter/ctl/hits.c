@@ -269,7 +269,7 @@ const struct command command_hits = {
                "movedctl hits --unused-for 180d | movedctl del -",
     .operands = "OLD",
     .takes = "domain since unused-for by-sender top add json clear until all",
-    .most = -1,
+    .args = {0, -1},
     .opens = TABLE_TO_READ,
     .run = run,
 };

@@ -227,8 +227,7 @@ const struct command command_import = {
     .operands = "FILE",
     .explain = print_formats,
     .takes = "format for domain columns delimiter replace-all max-remove dry-run skip-bad verbose",
-    .least = 1,
-    .most = 1,
+    .args = {1, 1},
     .opens = TABLE_TO_WRITE,
     .run = import,
 };

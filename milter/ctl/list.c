@@ -72,7 +72,7 @@ const struct command command_list = {
                "movedctl list --count 'a*@old.example'",
     .operands = "OLD",
     .takes = "json domain expiring count",
-    .most = 1,
+    .args = {0, 1},
     .opens = TABLE_TO_READ,
     .run = list,
 };

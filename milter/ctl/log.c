@@ -177,7 +177,7 @@ const struct command command_log = {
     .example = "movedctl log alice@old.example",
     .operands = "OLD",
     .takes = "json",
-    .most = 1,
+    .args = {0, 1},
     .opens = TABLE_TO_READ,
     .run = log_changes,
 };

@@ -29,21 +29,6 @@ static const struct command *const commands[] = {
     &command_schema, &command_attach,  &command_detach,  &command_doctor,   &command_stats,
     &command_config, &command_help,    &command_version, &command_complete, NULL};
 
-static int run_with_table(struct ctl *ctl, const struct command *command, char **args,
-                          struct error *err)
-{
-    if (command->opens != TABLE_NONE &&
-        table_open(&ctl->table, ctl->path,
-                   command->opens == TABLE_TO_WRITE ? TABLE_WRITE : TABLE_READ,
-                   ctl->settings->fold_case, err) != 0)
-        return -1;
-    if (command->opens == TABLE_TO_WRITE)
-        ctl_sign(ctl);
-    int status = command->run(ctl, args, err);
-    table_free(ctl->table);
-    return status;
-}
-
 /* Answers -h or -V, before or after the command. */
 static int inform(struct ctl *ctl, const struct command *command, struct error *err)
 {
@@ -61,9 +46,10 @@ static int run(struct ctl *ctl, const struct command *command, int argc, char **
     int operands = argc - at;
     if (ctl->options.help || ctl->options.version)
         return inform(ctl, command, err);
-    if (operands < command->least || (command->most >= 0 && operands > command->most))
-        return error_set(err, EX_USAGE, "too %s operands: usage: movedctl %s",
-                         operands < command->least ? "few" : "many", command->usage);
+    bool few = operands < command->args.least;
+    if (few || (command->args.most >= 0 && operands > command->args.most))
+        return error_set(err, EX_USAGE, "too %s operands: usage: movedctl %s", few ? "few" : "many",
+                         command->usage);
     if (command == &command_help || command == &command_version)
         return command->run(ctl, argv + at, err); /* with a bad configuration too */
     if (ctl_read_settings(&settings, ctl->options.file, err) != 0)
@@ -71,7 +57,16 @@ static int run(struct ctl *ctl, const struct command *command, int argc, char **
     ctl->settings = settings;
     ctl->words = argv;
     ctl->path = ctl->options.path == NULL ? settings->table : ctl->options.path;
-    int status = run_with_table(ctl, command, argv + at, err);
+    int status = -1;
+    if (command->opens == TABLE_NONE ||
+        table_open(&ctl->table, ctl->path,
+                   command->opens == TABLE_TO_WRITE ? TABLE_WRITE : TABLE_READ, settings->fold_case,
+                   err) == 0) {
+        if (command->opens == TABLE_TO_WRITE)
+            ctl_sign(ctl);
+        status = command->run(ctl, argv + at, err);
+    }
+    table_free(ctl->table);
     settings_free(settings);
     return status;
 }

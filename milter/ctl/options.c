@@ -50,25 +50,22 @@ static const char *option_meant(const struct command *command, const char *word)
     return guess.nearest;
 }
 
-static int refuse_option(const struct command *command, char **argv, struct error *err)
+static int refuse(const struct command *command, char **argv, bool lacks, struct error *err)
 {
-    const char *word = wrong_option(argv);
-    const char *meant = strncmp(word, "--", 2) == 0 ? option_meant(command, word) : NULL;
-    if (command == NULL && meant != NULL)
+    const char *word = lacks ? argv[optind - 1] : wrong_option(argv);
+    const char *meant = !lacks && strncmp(word, "--", 2) == 0 ? option_meant(command, word) : NULL;
+    const char *see = command == NULL ? "see movedctl help" : "usage: movedctl ",
+               *usage = command == NULL ? "" : command->usage;
+    if (lacks)
+        return error_set(err, EX_USAGE, "'%s' requires an argument: %s%s", word, see, usage);
+    if (command != NULL)
+        return error_set(err, EX_USAGE, "'%s' is not an option of %s: %s%s%s%s%s", word,
+                         command->name, meant == NULL ? "" : "did you mean --",
+                         meant == NULL ? "" : meant, meant == NULL ? "" : "? ", see, usage);
+    if (meant != NULL)
         return error_set(err, EX_USAGE, "'%s' must come after the command: movedctl COMMAND --%s",
                          word, meant);
-    if (command == NULL)
-        return error_set(err, EX_USAGE, "'%s' is not an option: see movedctl help", word);
-    return error_set(err, EX_USAGE, "'%s' is not an option of %s: %s%s%susage: movedctl %s", word,
-                     command->name, meant == NULL ? "" : "did you mean --",
-                     meant == NULL ? "" : meant, meant == NULL ? "" : "? ", command->usage);
-}
-
-static int refuse_missing(const struct command *command, char **argv, struct error *err)
-{
-    return error_set(err, EX_USAGE, "'%s' requires an argument: %s%s", argv[optind - 1],
-                     command == NULL ? "see movedctl help" : "usage: movedctl ",
-                     command == NULL ? "" : command->usage);
+    return error_set(err, EX_USAGE, "'%s' is not an option: %s", word, see);
 }
 
 /* ---- reading */
@@ -96,8 +93,8 @@ int options_read(struct options *out, const struct command *command, int argc, c
         case 'h': out->help = true; break;
         case 'V': out->version = true; break;
         case 'n': out->changed = true; break;
-        case ':': return refuse_missing(command, argv, err);
-        case '?': return refuse_option(command, argv, err);
+        case ':':
+        case '?': return refuse(command, argv, value == ':', err);
         default:
             if (rows[value - FIRST_ROW].has_argument)
                 *(const char **)member = optarg;

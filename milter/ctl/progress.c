@@ -10,7 +10,7 @@
 
 #define QUIET_MS 1000 /* what is over sooner shows no bar */
 #define EACH_MS  200
-#define BAR_MAX  40 /* columns */
+#define BAR_MAX  40 /* columns, as many as show_bar has */
 
 static int64_t now_ms(void)
 {
@@ -50,14 +50,11 @@ static const char *grouped(char out[32], size_t number)
 
 static void show_bar(const struct progress *progress, double part, int width)
 {
+    static const char full[] = "########################################",
+                      rest[] = "----------------------------------------";
+    const char *on = progress->colour ? "\033[32m" : "", *off = progress->colour ? "\033[0m" : "";
     int done = (int)(part * width);
-    fputs(progress->colour ? " [\033[32m" : " [", stderr);
-    for (int i = 0; i < width; i++) {
-        if (i == done && progress->colour)
-            fputs("\033[0m", stderr);
-        fputc(i < done ? '#' : '-', stderr);
-    }
-    fputs(progress->colour ? "\033[0m]" : "]", stderr);
+    fprintf(stderr, " [%s%.*s%s%.*s%s]", on, done, full, off, width - done, rest, off);
 }
 
 static void show(const struct progress *progress, size_t done, double part, int64_t passed_ms)

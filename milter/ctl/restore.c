@@ -42,21 +42,19 @@ static int place(const struct ctl *ctl, struct table *copy, struct error *err)
     uid_t owner;
     gid_t group;
     size_t entries;
-
+    int rc;
     if (ctl->options.dry_run) {
-        if (table_count(copy, &entries, err) != 0)
-            return -1;
-        print_say("dry run: a new table of %zu %s\n", entries, entry_noun(entries));
-        return 0;
+        rc = table_count(copy, &entries, err);
+    } else {
+        ctl_find_owner(ctl->settings, &owner, &group);
+        interrupt_says("nothing is changed", table_copy_remove);
+        rc = table_place(copy, ctl->path, owner, group, interrupt_ignore, &entries, err);
+        interrupt_ignore();
     }
-    ctl_find_owner(ctl->settings, &owner, &group);
-    interrupt_says("nothing is changed", table_copy_remove);
-    int rc = table_place(copy, ctl->path, owner, group, interrupt_ignore, &entries, err);
-    interrupt_ignore();
-    if (rc != 0)
-        return -1;
-    print_say("%s: a new table of %zu %s\n", ctl->path, entries, entry_noun(entries));
-    return 0;
+    if (rc == 0)
+        print_say("%s: a new table of %zu %s\n", ctl->options.dry_run ? "dry run" : ctl->path,
+                  entries, entry_noun(entries));
+    return rc;
 }
 
 static int restore_from(struct ctl *ctl, struct table *copy, struct error *err)
@@ -113,7 +111,6 @@ const struct command command_restore = {
     .example = "movedctl restore --dry-run /var/backups/moved",
     .operands = "DIR",
     .takes = "dry-run",
-    .least = 1,
-    .most = 1,
+    .args = {1, 1},
     .run = restore,
 };

@@ -46,7 +46,6 @@ const struct command command_schema = {
                "keeps what is there.\n",
     .example = "movedctl schema pgsql | psql -v ON_ERROR_STOP=1 -d DATABASE",
     .operands = "pgsql",
-    .least = 1,
-    .most = 1,
+    .args = {1, 1},
     .run = schema,
 };

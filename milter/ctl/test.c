@@ -39,7 +39,7 @@ static void describe(char *out, size_t size, const struct answer *answer)
     }
 }
 
-static void print_words(const struct answer *answer, const char *line, bool observe)
+static void print_words(const struct answer *answer, const char *line, bool observed)
 {
     char entry[ADDRESS_TEXT_SIZE];
     answer_format_entry(entry, answer);
@@ -55,11 +55,11 @@ static void print_words(const struct answer *answer, const char *line, bool obse
                answer_trust_explain(answer->trust));
     if (answer->concealed)
         puts("       and it gets the reply for an unknown mailbox: disclosure.conceal");
-    if (observe && answer->verdict != VERDICT_CONTINUE)
+    if (observed)
         puts("mode:  observe: the daemon logs this, and lets the recipient pass");
 }
 
-static int print_object(const struct answer *answer, const char *line, bool observe,
+static int print_object(const struct answer *answer, const char *line, bool observed,
                         struct error *err)
 {
     char old[ADDRESS_TEXT_SIZE], entry[ADDRESS_TEXT_SIZE];
@@ -71,7 +71,7 @@ static int print_object(const struct answer *answer, const char *line, bool obse
                   old, "rule", rule_name(answer->rule), "entry", entry, "new", answer->new, "steps",
                   (int)answer->chain.steps, "disclose", entry_disclose_name(answer->disclose),
                   "trusted", answer_trust_name(answer->trust), "concealed", (int)answer->concealed,
-                  "observed", (int)(observe && answer->verdict != VERDICT_CONTINUE));
+                  "observed", (int)observed);
     return print_json_line(object, 0, err);
 }
 
@@ -81,7 +81,6 @@ static int test(struct ctl *ctl, char **args, struct error *err)
     struct answer answer;
     struct error table_error;
     char line[REPLY_TEXT_SIZE];
-    bool observe = ctl->settings->mode == MODE_OBSERVE;
 
     if (read_question(&question, &ctl->options, args[0], err) != 0)
         return -1;
@@ -91,10 +90,11 @@ static int test(struct ctl *ctl, char **args, struct error *err)
     answer_ask(&answer, &question,
                &(struct answer_source){ctl->settings, ctl->table, &table_error, NULL});
     describe(line, sizeof line, &answer);
-    if (ctl->options.json && print_object(&answer, line, observe, err) != 0)
+    bool observed = ctl->settings->mode == MODE_OBSERVE && answer.verdict != VERDICT_CONTINUE;
+    if (ctl->options.json && print_object(&answer, line, observed, err) != 0)
         return -1;
     if (!ctl->options.json)
-        print_words(&answer, line, observe);
+        print_words(&answer, line, observed);
     if (answer.rule == RULE_TABLE_ERROR || answer.rule == RULE_NOT_AN_ADDRESS) {
         *err = answer.error;
         return -1;
@@ -120,7 +120,6 @@ const struct command command_test = {
     .example = "movedctl test --client 192.0.2.7 alice@old.example",
     .operands = "OLD",
     .takes = "json client client-name authenticated smtputf8 at",
-    .least = 1,
-    .most = 1,
+    .args = {1, 1},
     .run = test,
 };

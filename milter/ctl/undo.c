@@ -131,7 +131,7 @@ const struct command command_undo = {
                "  --dry-run  print what would be reverted\n",
     .example = "movedctl undo --dry-run",
     .takes = "dry-run",
-    .most = 1,
+    .args = {0, 1},
     .opens = TABLE_TO_WRITE,
     .run = undo,
 };
