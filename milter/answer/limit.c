@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "answer/limit.h"
 
+#include "base/siphash.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +13,10 @@
 
 /* The count of one client, network, or everyone. */
 struct limit_row {
-    uint64_t key;   /* hash; 0: free */
-    uint32_t since; /* when its period began */
-    uint32_t told : 31;
-    uint32_t said : 1; /* that the limit is reached */
+    uint64_t key;       /* hash */
+    uint32_t since;     /* when its period began */
+    uint32_t told : 31; /* 0: the row is free */
+    uint32_t said : 1;  /* that the limit is reached */
 };
 
 /* An address that somebody was told. Two that pass for one (mark and set the same) are one in a
@@ -34,41 +36,16 @@ struct level {
 struct limit {
     pthread_mutex_t lock; /* of all the rest */
     int64_t period;
-    uint64_t secret; /* so that nobody can choose clients or addresses that share a set */
+    uint64_t secret[2]; /* so that nobody can choose clients or addresses that share a set */
     struct level levels[LIMIT_LEVELS];
     size_t sets;
     struct pair (*pairs)[WAYS];
 };
 
-/* What a question means at one level. */
-struct limit_place {
-    struct level *level;
-    uint64_t key, pair;
-    bool known; /* the address was told here before */
-};
-
 /* ---- keys */
 
-/* A keyed mix (the finaliser of SplitMix64 over each 8 octets): the result is never shown, so that
- * it need only be hard to steer. */
-static uint64_t mix(uint64_t state, const void *data, size_t length)
-{
-    const unsigned char *at = data;
-    for (; length > 0;) {
-        uint64_t word = 0;
-        size_t take = length < sizeof word ? length : sizeof word;
-        memcpy(&word, at, take);
-        at += take;
-        length -= take;
-        state = (state ^ word) + 0x9e3779b97f4a7c15ULL + take;
-        state = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9ULL;
-        state = (state ^ (state >> 27)) * 0x94d049bb133111ebULL;
-        state ^= state >> 31;
-    }
-    return state == 0 ? 1 : state;
-}
-
-static uint64_t key_of(const struct limit *limit, const struct level *level, const struct ip *ip)
+static uint64_t hash_client(const struct limit *limit, const struct level *level,
+                            const struct ip *ip)
 {
     unsigned bits = ip_is_v4(ip) ? level->ipv4_bits : level->ipv6_bits;
     uint8_t prefix[sizeof ip->octets + 1] = {0};
@@ -76,12 +53,19 @@ static uint64_t key_of(const struct limit *limit, const struct level *level, con
     if (bits % 8 != 0)
         prefix[bits / 8] = (uint8_t)(ip->octets[bits / 8] & (0xff00 >> bits % 8));
     prefix[sizeof prefix - 1] = (uint8_t)bits; /* a network is not its first address */
-    return mix(limit->secret, prefix, sizeof prefix);
+    return siphash(limit->secret, prefix, sizeof prefix);
+}
+
+static uint64_t hash_mailbox(const struct limit *limit, const struct address *address)
+{
+    char text[sizeof address->local + sizeof address->domain];
+    const char *end = stpcpy(stpcpy(text, address->local) + 1, address->domain);
+    return siphash(limit->secret, text, (size_t)(end - text));
 }
 
 /* ---- counts */
 
-/* A clock that was set back by more than a period ends the period too, one that differs by a second
+/* A clock that was set back by more than a period ends the period too. One that differs by a second
  * between two threads does not. */
 static bool is_over(uint32_t since, int64_t now, int64_t period)
 {
@@ -91,14 +75,15 @@ static bool is_over(uint32_t since, int64_t now, int64_t period)
 
 static unsigned told_now(const struct limit_row *row, int64_t now, int64_t period)
 {
-    return row->key == 0 || is_over(row->since, now, period) ? 0 : row->told;
+    return is_over(row->since, now, period) ? 0 : row->told;
 }
 
 /* The key's own row, or else the one that it would take over: that with the least count, the oldest
  * of several. */
-static struct limit_row *find_row(struct limit_row *set, uint64_t key, int64_t now, int64_t period)
+static struct limit_row *find_row(const struct level *level, uint64_t key, int64_t now,
+                                  int64_t period)
 {
-    struct limit_row *least = &set[0];
+    struct limit_row *set = level->rows[key % level->sets], *least = &set[0];
     for (int i = 0; i < WAYS; i++) {
         unsigned told = told_now(&set[i], now, period), least_told = told_now(least, now, period);
         if (set[i].key == key)
@@ -109,115 +94,80 @@ static struct limit_row *find_row(struct limit_row *set, uint64_t key, int64_t n
     return least;
 }
 
-static struct limit_row *row_of(const struct limit *limit, const struct limit_place *place,
-                                int64_t now)
+/* Says once in a period that a limit is reached: for the client, or for all that have no place in the table. */
+static void say_full(struct limit_outcome *out, struct level *level, struct limit_row *row,
+                     bool is_own, int64_t now, int64_t period)
 {
-    struct level *level = place->level;
-    return find_row(level->rows[place->key % level->sets], place->key, now, limit->period);
-}
-
-static void take_room(const struct limit *limit, const struct limit_place *place, int64_t now)
-{
-    struct limit_row *row = row_of(limit, place, now);
-    unsigned told = told_now(row, now, limit->period);
-    if (row->key != place->key || told == 0)
-        *row = (struct limit_row){.key = place->key, .since = (uint32_t)now};
-    row->told = told + 1;
-}
-
-/* Says once in a period that a limit is reached: for the client, or where it has no place, for all of those. */
-static void say_full(struct limit_outcome *out, const struct limit *limit,
-                     const struct limit_place *place, struct limit_row *row, int64_t now)
-{
-    struct level *level = place->level;
     out->allowed = false;
-    out->level = (enum limit_level)(level - limit->levels);
     out->most = level->most;
-    out->crowded = row->key != place->key;
-    if (!out->crowded) {
+    out->crowded = !is_own;
+    if (is_own) {
         out->first = !row->said;
         row->said = 1;
-        return;
+    } else {
+        out->first = level->crowded == 0 || now - level->crowded >= period;
+        level->crowded = out->first ? now : level->crowded;
     }
-    out->first = level->crowded == 0 || now - level->crowded >= limit->period;
-    if (out->first)
-        level->crowded = now;
 }
-
-/* Whether there is room for one more at this level; else *out says so. */
-static bool has_room(struct limit_outcome *out, const struct limit *limit,
-                     const struct limit_place *place, int64_t now)
-{
-    struct limit_row *row = row_of(limit, place, now);
-    if (told_now(row, now, limit->period) < place->level->most)
-        return true;
-    say_full(out, limit, place, row, now);
-    return false;
-}
-
-/* ---- told addresses */
 
 /* Whether the pair was told within the last period. With note it now is; and what is known stays so from
  * now on, since nothing new is told. */
 static bool was_told(struct limit *limit, uint64_t hash, int64_t now, bool note)
 {
     uint32_t mark = (uint32_t)(hash >> 32) | 1;
-    struct pair *set = limit->pairs[hash % limit->sets], *found = NULL, *oldest = &set[0];
+    struct pair *set = limit->pairs[hash % limit->sets], *oldest = &set[0];
 
-    for (int i = 0; i < WAYS && found == NULL; i++) {
-        if (set[i].mark == mark && !is_over(set[i].at, now, limit->period))
-            found = &set[i];
-        else if (set[i].at < oldest->at)
+    for (int i = 0; i < WAYS; i++) {
+        if (set[i].mark == mark && !is_over(set[i].at, now, limit->period)) {
+            set[i].at = (uint32_t)now;
+            return true;
+        }
+        if (set[i].at < oldest->at)
             oldest = &set[i];
     }
-    bool known = found != NULL;
-    if (known)
-        found->at = (uint32_t)now;
-    else if (note)
+    if (note)
         *oldest = (struct pair){.mark = mark, .at = (uint32_t)now};
-    return known;
+    return false;
 }
 
 /* ---- asking */
 
-/* The levels that have a limit. Returns how many. */
-static int find_places(struct limit_place *places, struct limit *limit, const struct ip *client,
-                       const struct address *new)
+/* A known address costs nothing, at no level. A new one is counted only if every level has room. */
+static void ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
+                const struct address *new, int64_t now)
 {
-    uint64_t local = mix(limit->secret, new->local, strlen(new->local) + 1); /* its NUL ends it */
-    uint64_t name = mix(local, new->domain, strlen(new->domain));
-    int count = 0;
+    const uint64_t mailbox = hash_mailbox(limit, new);
+    uint64_t keys[LIMIT_LEVELS], pairs[LIMIT_LEVELS];
+    struct limit_row *rows[LIMIT_LEVELS] = {NULL}; /* where it counts */
+
+    *out = (struct limit_outcome){.allowed = true};
     for (int i = 0; i < LIMIT_LEVELS; i++) {
         struct level *level = &limit->levels[i];
         if (level->most == 0)
             continue;
-        uint64_t key = key_of(limit, level, client);
-        places[count++] =
-            (struct limit_place){.level = level, .key = key, .pair = mix(key, &name, sizeof name)};
-    }
-    return count;
-}
-
-/* What is known costs nothing, at no level; what is new is taken only where every level has room. */
-static void ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
-                const struct address *new, int64_t now)
-{
-    struct limit_place places[LIMIT_LEVELS];
-    int count = find_places(places, limit, client, new);
-
-    *out = (struct limit_outcome){.allowed = true};
-    for (int i = 0; i < count; i++) {
-        places[i].known = was_told(limit, places[i].pair, now, false);
-        if (places[i].known && places[i].level == &limit->levels[LIMIT_CLIENT])
+        keys[i] = hash_client(limit, level, client);
+        pairs[i] = siphash(limit->secret, (const uint64_t[]){keys[i], mailbox}, 2 * sizeof mailbox);
+        bool known = was_told(limit, pairs[i], now, false);
+        if (known && i == LIMIT_CLIENT)
             return;
-        if (!places[i].known && !has_room(out, limit, &places[i], now))
-            return;
-    }
-    for (int i = 0; i < count; i++) {
-        if (places[i].known)
+        if (known)
             continue;
-        take_room(limit, &places[i], now);
-        (void)was_told(limit, places[i].pair, now, true);
+        rows[i] = find_row(level, keys[i], now, limit->period);
+        if (told_now(rows[i], now, limit->period) >= level->most) {
+            out->level = (enum limit_level)i;
+            say_full(out, level, rows[i], rows[i]->key == keys[i], now, limit->period);
+            return;
+        }
+    }
+    for (int i = 0; i < LIMIT_LEVELS; i++) {
+        struct limit_row *row = rows[i];
+        if (row == NULL)
+            continue;
+        unsigned told = told_now(row, now, limit->period);
+        if (row->key != keys[i] || told == 0)
+            *row = (struct limit_row){.key = keys[i], .since = (uint32_t)now};
+        row->told = told + 1;
+        (void)was_told(limit, pairs[i], now, true);
     }
 }
 
@@ -253,38 +203,31 @@ void limit_adapt(struct limit *limit, const struct limit_rules *rules)
     limit->levels[LIMIT_EVERYONE].most = rules->everyone; /* all share 0 bits */
 }
 
-static int make_level(struct level *level, size_t memory)
-{
-    level->sets = memory / sizeof *level->rows + 1;
-    level->rows = calloc(level->sets, sizeof *level->rows);
-    return level->rows == NULL ? -1 : 0;
-}
-
-/* Half for told addresses, three eighths for clients, one for networks: each is rarer than the last. */
-static int make_tables(struct limit *limit, size_t memory)
-{
-    int rc = make_level(&limit->levels[LIMIT_CLIENT], memory / 8 * 3);
-    rc |= make_level(&limit->levels[LIMIT_NETWORK], memory / 8);
-    rc |= make_level(&limit->levels[LIMIT_EVERYONE], 0);
-    limit->sets = memory / 2 / sizeof *limit->pairs + 1;
-    limit->pairs = calloc(limit->sets, sizeof *limit->pairs);
-    return rc != 0 || limit->pairs == NULL ? -1 : 0;
-}
-
 struct limit *limit_new(const struct limit_rules *rules)
 {
+    /* Of the memory; the other half is for told addresses. */
+    static const unsigned eighths[] = {
+        [LIMIT_CLIENT] = 3, [LIMIT_NETWORK] = 1, [LIMIT_EVERYONE] = 0};
     struct limit *made = calloc(1, sizeof *made);
     if (made == NULL)
         return NULL;
     pthread_mutex_init(&made->lock, NULL);
     limit_adapt(made, rules);
-    if (getrandom(&made->secret, sizeof made->secret, GRND_NONBLOCK) < 0)
-        made->secret = (uint64_t)(uintptr_t)made;
-    if (make_tables(made, rules->memory) != 0) {
-        limit_free(made);
-        return NULL;
+    if (getrandom(made->secret, sizeof made->secret, GRND_NONBLOCK) < 0)
+        made->secret[0] = (uint64_t)(uintptr_t)made;
+    made->sets = rules->memory / 2 / sizeof *made->pairs + 1;
+    made->pairs = calloc(made->sets, sizeof *made->pairs);
+    bool whole = made->pairs != NULL;
+    for (int i = 0; i < LIMIT_LEVELS; i++) {
+        struct level *level = &made->levels[i];
+        level->sets = rules->memory / 8 * eighths[i] / sizeof *level->rows + 1;
+        level->rows = calloc(level->sets, sizeof *level->rows);
+        whole = whole && level->rows != NULL;
     }
-    return made;
+    if (whole)
+        return made;
+    limit_free(made);
+    return NULL;
 }
 
 void limit_free(struct limit *limit)
