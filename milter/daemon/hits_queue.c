@@ -33,9 +33,9 @@ static struct pairs both[2];
 static struct {
     pthread_mutex_t lock;
     struct pairs *filled;
-    uint64_t lost, noted; /* mails, since the start; noted: in hits/ */
     uint64_t key[2];
     atomic_bool enabled;
+    _Atomic uint64_t lost; /* mails, since the start */
 } queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = &both[0]};
 
 void hits_queue_enable(bool enabled)
@@ -43,12 +43,6 @@ void hits_queue_enable(bool enabled)
     if (queue.key[0] == 0)
         (void)!getrandom(queue.key, sizeof queue.key, 0);
     atomic_store(&queue.enabled, enabled);
-}
-
-static bool counts(const struct answer *answer)
-{
-    return answer->chain.met > 0 && answer->chain.first.action != ENTRY_STAY &&
-           answer->rule != RULE_TABLE_ERROR && answer->rule != RULE_STAY;
 }
 
 static bool is_same(const struct hit *a, const struct hit *b)
@@ -102,7 +96,8 @@ void hits_queue_add(const struct answer *answer, const char *sender, size_t leng
     const char *domain;
     struct hit hit = {.key = text, .mails = 1, .day = (uint32_t)(now / HIT_DAY_SECONDS)};
 
-    if (!atomic_load_explicit(&queue.enabled, memory_order_relaxed) || !counts(answer))
+    if (!atomic_load_explicit(&queue.enabled, memory_order_relaxed) || answer->chain.met == 0 ||
+        entry->action == ENTRY_STAY || answer->rule == RULE_TABLE_ERROR)
         return;
     hit.key_length = record_key(text, entry->scope, entry->local, entry->domain);
     hit.domain_length = find_domain(&domain, sender, length);
@@ -114,18 +109,16 @@ void hits_queue_add(const struct answer *answer, const char *sender, size_t leng
     pthread_mutex_unlock(&queue.lock);
 }
 
-const struct hit *hits_queue_take(size_t *count, uint64_t *lost)
+const struct hit *hits_queue_take(size_t *count)
 {
-    struct pairs *next =
-        queue.filled == &both[0] ? &both[1] : &both[0]; /* only this thread changes it */
+    struct pairs *taken = queue.filled; /* only this thread changes it */
+    struct pairs *next = taken == &both[0] ? &both[1] : &both[0];
     if (next->count > 0)
         memset(next->buckets, 0, sizeof next->buckets);
     next->count = next->used = 0;
 
     pthread_mutex_lock(&queue.lock);
-    struct pairs *taken = queue.filled;
     queue.filled = next;
-    *lost = queue.lost - queue.noted;
     pthread_mutex_unlock(&queue.lock);
     *count = taken->count;
     return taken->hits;
@@ -133,22 +126,10 @@ const struct hit *hits_queue_take(size_t *count, uint64_t *lost)
 
 void hits_queue_lose(uint64_t mails)
 {
-    pthread_mutex_lock(&queue.lock);
     queue.lost += mails;
-    pthread_mutex_unlock(&queue.lock);
-}
-
-void hits_queue_noted(uint64_t lost)
-{
-    pthread_mutex_lock(&queue.lock);
-    queue.noted += lost;
-    pthread_mutex_unlock(&queue.lock);
 }
 
 uint64_t hits_queue_lost(void)
 {
-    pthread_mutex_lock(&queue.lock);
-    uint64_t lost = queue.lost;
-    pthread_mutex_unlock(&queue.lock);
-    return lost;
+    return queue.lost;
 }

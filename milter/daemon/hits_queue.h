@@ -18,15 +18,12 @@ void hits_queue_enable(bool enabled);
  * octets without brackets, as the client wrote it; length 0 for <>. */
 void hits_queue_add(const struct answer *answer, const char *sender, size_t length, int64_t now);
 
-/* Takes all that is there: *count hits, each pair of an entry and a domain once a day; *lost is how many more mails were lost and
- * not noted anywhere yet. They are valid until the next call. For one thread. */
-const struct hit *hits_queue_take(size_t *count, uint64_t *lost);
+/* Takes all that is there: *count hits, each pair of an entry and a domain once a day. They are valid until the next call. For
+ * one thread. */
+const struct hit *hits_queue_take(size_t *count);
 
-/* Counts that so many mails were lost after they were taken; that so many lost ones are noted. */
+/* Counts mails that were taken and could not be written; and returns how many were lost since the start. */
 void hits_queue_lose(uint64_t mails);
-void hits_queue_noted(uint64_t lost);
-
-/* How many mails were lost since the start. */
 uint64_t hits_queue_lost(void);
 
 #endif

@@ -12,20 +12,21 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-#define QUIET_MS 3600000
-#define STOP_MS  2000
+#define QUIET_MS     3600000
+#define STOP_SECONDS 2
 
 static struct {
-    uint32_t day;   /* that is noted in hits/; 0: none, or hits/ could not be written since */
-    uint32_t swept; /* the day on which all rows were looked at */
+    pthread_t thread;
+    struct pollfd stop;     /* eventfd(2); -1: the thread was not started */
+    uint32_t day;           /* noted in hits/; 0: none, or hits/ could not be written since */
+    uint32_t swept;         /* the day on which all rows were looked at */
     struct hit_place place; /* up to which they were, since then */
     int64_t due_ms;         /* when the next flush is due, on the monotonic clock */
     char paused[PATH_MAX];  /* the table whose hits/ says that nothing is counted; "": none */
-    uint64_t told;          /* mails lost that a line has told of */
+    uint64_t noted;         /* mails lost that hits/ knows of */
+    uint64_t told;          /* mails lost that the log knows of */
     int64_t quiet_ms;       /* no line before this, on the monotonic clock */
-    struct pollfd stop;     /* eventfd(2) */
-    int stopped;            /* one more */
-} writer = {.stop = {.fd = -1, .events = POLLIN}, .stopped = -1};
+} writer = {.stop = {.fd = -1, .events = POLLIN}};
 
 static uint32_t today(void)
 {
@@ -39,24 +40,24 @@ static int64_t milliseconds(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits for so long at most. Whether a flush is due: its time has come, or the daemon stops. */
+/* Waits for this time at most. Returns whether a flush is due: its time has come, or the daemon stops. */
 static bool is_due(int64_t wait_ms)
 {
     return poll(&writer.stop, 1, (int)wait_ms) > 0 || milliseconds() >= writer.due_ms;
 }
 
-static void say(const struct error *err)
+static void say(const char *what)
 {
     if (milliseconds() < writer.quiet_ms)
         return;
     uint64_t lost = hits_queue_lost();
-    log_line(LOG_ERR, "hits: %s; mails that were answered and not counted: %" PRIu64, err->text,
+    log_line(LOG_ERR, "hits: %s; mails that were answered and not counted: %" PRIu64, what,
              lost - writer.told);
     writer.quiet_ms = milliseconds() + QUIET_MS;
     writer.told = lost;
 }
 
-/* ---- what the table says */
+/* ---- one flush */
 
 static int lend(void *unused, int (*use)(struct table *table, void *data), void *data)
 {
@@ -64,7 +65,14 @@ static int lend(void *unused, int (*use)(struct table *table, void *data), void 
     return service_use_table(use, data);
 }
 
-/* All rows are looked at once a day, as far as there is time between two flushes. */
+static int is_open(struct table *table, void *unused)
+{
+    (void)table;
+    (void)unused;
+    return 1;
+}
+
+/* Compares hits/ with the table. All rows are looked at once a day, as far as there is time between two flushes. */
 static int tend(struct hit_file *file, const struct service_hits *hits, struct error *err)
 {
     uint32_t since = today() > hits->rules.keep ? today() - hits->rules.keep : 0;
@@ -80,38 +88,21 @@ static int tend(struct hit_file *file, const struct service_hits *hits, struct e
     return rc;
 }
 
-/* ---- writing */
-
-static int is_open(struct table *table, void *unused)
-{
-    (void)table;
-    (void)unused;
-    return 1;
-}
-
-/* Of what was taken, and what the table says. */
-static int write_taken(struct hit_file **file, const struct service_hits *hits,
-                       const struct hit *taken, size_t count, uint64_t lost, struct error *err)
-{
-    int rc = hit_file_open(file, hits->table, TABLE_WRITE, err);
-    if (rc == 0 && writer.day > 0)
-        hit_file_goes_on(*file);
-    if (rc == 0 && (count > 0 || lost > 0 || writer.day != today()))
-        rc = hit_file_write(*file, taken, count, lost, today(), &hits->rules, err);
-    return rc;
-}
-
 static int write_hits(struct hit_file **file, const struct service_hits *hits, struct error *err)
 {
     size_t count;
-    uint64_t lost, mails = 0;
-    const struct hit *taken = hits_queue_take(&count, &lost);
+    uint64_t mails = 0, lost = hits_queue_lost();
+    const struct hit *taken = hits_queue_take(&count);
     /* Without a table there is no folder, and nobody is answered by an entry. */
-    if (count == 0 && lost == 0 && service_use_table(is_open, NULL) == 0)
+    if (count == 0 && lost == writer.noted && service_use_table(is_open, NULL) == 0)
         return 0;
-    int rc = write_taken(file, hits, taken, count, lost, err);
+    int rc = hit_file_open(file, hits->table, TABLE_WRITE, err);
+    if (rc == 0 && writer.day > 0)
+        hit_file_goes_on(*file);
+    if (rc == 0 && (count > 0 || lost > writer.noted || writer.day != today()))
+        rc = hit_file_write(*file, taken, count, lost - writer.noted, today(), &hits->rules, err);
     if (rc == 0) {
-        hits_queue_noted(lost);
+        writer.noted = lost;
         writer.day = today();
         return tend(*file, hits, err);
     }
@@ -121,29 +112,21 @@ static int write_hits(struct hit_file **file, const struct service_hits *hits, s
     return rc;
 }
 
-/* hits/ is not made where nothing was counted before. */
-static int note_pause(struct hit_file **file, const struct service_hits *hits, struct error *err)
-{
-    if (hit_file_open(file, hits->table, TABLE_READ, err) != 0)
-        return -1;
-    hit_file_free(*file); /* first: LMDB's locks are the process's, not the handle's */
-    *file = NULL;
-    return hit_file_open(file, hits->table, TABLE_WRITE, err) == 0 ? hit_file_pause(*file, err)
-                                                                   : -1;
-}
-
-/* Where hits.enabled is false. */
+/* Where hits.enabled is false. hits/ is not made where nothing was counted before. */
 static int pause_writing(struct hit_file **file, const struct service_hits *hits, struct error *err)
 {
     size_t count;
-    uint64_t lost;
-    (void)hits_queue_take(&count, &lost);
-    hits_queue_noted(lost);
+    writer.noted = hits_queue_lost();
+    (void)hits_queue_take(&count);
     writer.day = 0;
     if (strcmp(writer.paused, hits->table) == 0)
         return 0;
-    if (note_pause(file, hits, err) != 0)
+    if (hit_file_open(file, hits->table, TABLE_READ, err) != 0)
         return err->status == EX_NOINPUT ? 0 : -1;
+    hit_file_free(*file); /* first: LMDB's locks are the process's, not the handle's */
+    *file = NULL;
+    if (hit_file_open(file, hits->table, TABLE_WRITE, err) != 0 || hit_file_pause(*file, err) != 0)
+        return -1;
     memcpy(writer.paused, hits->table, sizeof writer.paused);
     return 0;
 }
@@ -155,7 +138,7 @@ struct flush {
     struct error err;
 };
 
-static void *write_alone(void *data)
+static void *flush_alone(void *data)
 {
     struct flush *flush = data;
     flush->rc = flush->hits->enabled ? write_hits(&flush->file, flush->hits, &flush->err)
@@ -165,41 +148,36 @@ static void *write_alone(void *data)
 
 /* In a thread of its own: a fault inside LMDB can leave it with the write lock of hits/, a robust mutex. The lock becomes
  * free when the thread ends, and before that the file must not be closed (pthread_mutexattr_setrobust(3)). It is closed after
- * each flush, for LMDB keeps the memory of all pages that a transaction has written until then. */
-static int write_in_thread(const struct service_hits *hits, struct error *err)
+ * each flush, because LMDB keeps the memory of all pages that a transaction has written until then. */
+static void flush(const struct service_hits *hits)
 {
     pthread_t thread;
     struct flush flush = {.hits = hits};
-    int rc = pthread_create(&thread, NULL, write_alone, &flush);
-    if (rc != 0)
-        return error_set(err, EX_OSERR, "cannot start a thread: %s", strerror(rc));
-    pthread_join(thread, NULL);
-    hit_file_free(flush.file);
-    *err = flush.err;
-    return flush.rc;
-}
-
-static void flush(const struct service_hits *hits)
-{
-    struct error err;
     if (hits->enabled)
         writer.paused[0] = '\0';
-    if (write_in_thread(hits, &err) != 0) {
+    int rc = pthread_create(&thread, NULL, flush_alone, &flush);
+    if (rc == 0) {
+        pthread_join(thread, NULL);
+        hit_file_free(flush.file);
+    } else {
+        flush.rc = error_set(&flush.err, EX_OSERR, "cannot start a thread: %s", strerror(rc));
+    }
+    if (flush.rc != 0) {
         writer.day = 0;
-        say(&err);
+        say(flush.err.text);
     } else if (hits_queue_lost() > writer.told) {
-        error_set(&err, EX_TEMPFAIL,
-                  "more senders and entries within hits.flush_interval than there is room for");
-        say(&err);
+        say("more senders and entries within hits.flush_interval than there is room for");
     }
 }
 
+/* ---- the thread */
+
 static void *run(void *unused)
 {
-    struct service_hits hits = {.interval_s = 0}; /* the day of a start is noted at once */
+    struct service_hits hits;
     bool ends = false;
     (void)unused;
-    while (!ends) {
+    while (!ends) { /* the first flush is due at once, and notes the day */
         int64_t left = writer.due_ms - milliseconds();
         (void)is_due(left > 0 ? left : 0);
         ends = writer.stop.revents != 0;
@@ -208,32 +186,33 @@ static void *run(void *unused)
         hits_queue_enable(hits.enabled);
         flush(&hits);
     }
-    (void)eventfd_write(writer.stopped, 1);
     return NULL;
 }
 
 int hits_writer_start(struct error *err)
 {
-    pthread_t thread;
     struct service_hits hits;
-    writer.stop.fd = eventfd(0, EFD_CLOEXEC);
-    writer.stopped = eventfd(0, EFD_CLOEXEC);
-    if (writer.stop.fd < 0 || writer.stopped < 0)
+    int fd = eventfd(0, EFD_CLOEXEC);
+    if (fd < 0)
         return error_set(err, EX_OSERR, "hits: no descriptor is left: raise LimitNOFILE");
     service_describe_hits(&hits);
     hits_queue_enable(hits.enabled);
-    int rc = pthread_create(&thread, NULL, run, NULL);
-    if (rc != 0)
+    writer.stop.fd = fd;
+    int rc = pthread_create(&writer.thread, NULL, run, NULL);
+    if (rc != 0) {
+        writer.stop.fd = -1;
         return error_set(err, EX_OSERR, "cannot start a thread: %s", strerror(rc));
-    pthread_detach(thread);
+    }
     return 0;
 }
 
 void hits_writer_stop(void)
 {
-    struct pollfd stopped = {.fd = writer.stopped, .events = POLLIN};
-    if (writer.stopped < 0)
+    struct timespec until;
+    if (writer.stop.fd < 0)
         return;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_SECONDS;
     (void)eventfd_write(writer.stop.fd, 1);
-    (void)poll(&stopped, 1, STOP_MS);
+    (void)pthread_timedjoin_np(writer.thread, NULL, &until);
 }
