@@ -28,23 +28,22 @@ static bool has_journal(void)
 #define STOP_SECONDS 1
 #define LINE_SIZE    4096 /* octets: a reply, three addresses and a host name fit */
 
-struct line {
-    int level;
-    char text[];
-};
-
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t more, ended;
-    struct line *lines[QUEUE_MAX]; /* a ring: count of them from first on */
+    pthread_cond_t more;
+    struct line {
+        int level;
+        char *text;     /* on the heap */
+    } lines[QUEUE_MAX]; /* a ring: count of them from first on */
     size_t first, count;
-    unsigned long lost, lost_ever; /* since it was last said, and since the start */
-    bool running, stopping;        /* running: the thread */
+    unsigned long lost,
+        said; /* lines lost since the start, and how many of these the log tells of */
+    bool started, stopping;
+    pthread_t thread;
     int target, facility;
     atomic_int level;
 } queue = {.lock = PTHREAD_MUTEX_INITIALIZER,
            .more = PTHREAD_COND_INITIALIZER,
-           .ended = PTHREAD_COND_INITIALIZER,
            .target = LOG_TARGET_STDERR,
            .level = LOG_INFO};
 
@@ -73,16 +72,16 @@ static void *write_queue(void *unused)
             pthread_cond_wait(&queue.more, &queue.lock);
         if (queue.count == 0)
             break;
-        struct line *line = queue.lines[queue.first];
+        const struct line line = queue.lines[queue.first];
         queue.first = (queue.first + 1) % QUEUE_MAX;
         queue.count--;
-        unsigned long lost = queue.lost;
-        queue.lost = 0;
+        unsigned long lost = queue.lost - queue.said;
+        queue.said = queue.lost;
         int target = queue.target, facility = queue.facility;
         pthread_mutex_unlock(&queue.lock);
 
-        write_line(target, facility, line->level, line->text);
-        free(line);
+        write_line(target, facility, line.level, line.text);
+        free(line.text);
         if (lost > 0) {
             char text[64];
             snprintf(text, sizeof text, "%lu log lines lost: the log is too slow", lost);
@@ -90,8 +89,6 @@ static void *write_queue(void *unused)
         }
         pthread_mutex_lock(&queue.lock);
     }
-    queue.running = false;
-    pthread_cond_signal(&queue.ended);
     pthread_mutex_unlock(&queue.lock);
     return NULL;
 }
@@ -110,30 +107,25 @@ int log_start(const struct settings *settings, struct error *err)
     openlog("milter-moved", LOG_PID | LOG_NDELAY,
             settings->log_facility); /* libmilter logs there too */
     log_reconfigure(settings);
-    pthread_t thread;
-    queue.running = true;
-    int rc = pthread_create(&thread, NULL, write_queue, NULL);
-    if (rc != 0) {
-        queue.running = false;
+    int rc = pthread_create(&queue.thread, NULL, write_queue, NULL);
+    if (rc != 0)
         return error_set(err, EX_OSERR, "cannot start a thread: %s", strerror(rc));
-    }
-    pthread_detach(thread);
+    queue.started = true;
     return 0;
 }
 
 void log_stop(void)
 {
     struct timespec until;
-    int rc = 0;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += STOP_SECONDS;
 
     pthread_mutex_lock(&queue.lock);
     queue.stopping = true;
     pthread_cond_signal(&queue.more);
-    while (queue.running && rc == 0)
-        rc = pthread_cond_timedwait(&queue.ended, &queue.lock, &until);
     pthread_mutex_unlock(&queue.lock);
+    if (queue.started)
+        (void)pthread_timedjoin_np(queue.thread, NULL, &until);
 }
 
 bool log_wants(int level)
@@ -141,37 +133,24 @@ bool log_wants(int level)
     return level <= atomic_load_explicit(&queue.level, memory_order_relaxed);
 }
 
-static struct line *make_line(int level, const char *format, va_list args)
-{
-    char text[LINE_SIZE];
-    vsnprintf(text, sizeof text, format, args);
-    size_t length = strlen(text);
-    struct line *line = malloc(sizeof *line + length + 1);
-    if (line == NULL)
-        return NULL;
-    line->level = level;
-    memcpy(line->text, text, length + 1);
-    printable_make(line->text);
-    return line;
-}
-
 void log_line(int level, const char *format, ...)
 {
+    char text[LINE_SIZE];
     va_list args;
     if (!log_wants(level))
         return;
     va_start(args, format);
-    struct line *line = make_line(level, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    printable_make(text);
+    char *copy = strdup(text);
 
     pthread_mutex_lock(&queue.lock);
-    if (line == NULL || queue.count == QUEUE_MAX || queue.stopping) {
+    if (copy == NULL || queue.count == QUEUE_MAX || queue.stopping) {
         queue.lost++;
-        queue.lost_ever++;
-        free(line);
+        free(copy);
     } else {
-        queue.lines[(queue.first + queue.count) % QUEUE_MAX] = line;
-        queue.count++;
+        queue.lines[(queue.first + queue.count++) % QUEUE_MAX] = (struct line){level, copy};
         pthread_cond_signal(&queue.more);
     }
     pthread_mutex_unlock(&queue.lock);
@@ -180,7 +159,7 @@ void log_line(int level, const char *format, ...)
 unsigned long log_count_lost(void)
 {
     pthread_mutex_lock(&queue.lock);
-    unsigned long lost = queue.lost_ever;
+    unsigned long lost = queue.lost;
     pthread_mutex_unlock(&queue.lock);
     return lost;
 }
