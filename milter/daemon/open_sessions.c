@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -63,43 +62,28 @@ static unsigned count_names(const char *folder)
     return count;
 }
 
-static bool is_due(time_t *said)
-{
-    time_t now = time(NULL);
-    if (now - *said < QUIET_SECONDS)
-        return false;
-    *said = now;
-    return true;
-}
-
-/* With no descriptor left libmilter's listener spins without a word: the line has to come earlier. */
-static void watch_descriptors(void)
-{
-    static time_t said;
-    struct rlimit limit;
-    unsigned open = count_names("/proc/self/fd");
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || open < limit.rlim_cur / 10 * 8 || !is_due(&said))
-        return;
-    log_line(LOG_WARNING,
-             "80 %% or more of the %lu descriptors are open, for %u milter sessions: raise "
-             "LimitNOFILE, or see who connects and says nothing (ss -xp, ss -tp)",
-             (unsigned long)limit.rlim_cur, open_sessions_count());
-}
-
-static void watch_threads(void)
-{
-    static time_t said;
-    unsigned threads = count_names("/proc/self/task");
-    if (threads < THREADS_MANY || !is_due(&said))
-        return;
-    log_line(LOG_WARNING,
-             "%u threads run, for %u milter sessions: a connection that sends half a packet holds "
-             "one: see who connects (ss -xp, ss -tp)",
-             threads, open_sessions_count());
-}
-
 void open_sessions_watch(void)
 {
-    watch_descriptors();
-    watch_threads();
+    static time_t descriptors_said, threads_said;
+    const time_t now = time(NULL);
+    const unsigned descriptors = count_names("/proc/self/fd");
+    const unsigned threads = count_names("/proc/self/task");
+    struct rlimit limit;
+
+    /* With no descriptor left libmilter's listener spins without a word: the line has to come earlier. */
+    if (now - descriptors_said >= QUIET_SECONDS && getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        descriptors >= limit.rlim_cur / 10 * 8) {
+        descriptors_said = now;
+        log_line(LOG_WARNING,
+                 "80 %% or more of the %lu descriptors are open, for %u milter sessions: raise "
+                 "LimitNOFILE, or see who connects and says nothing (ss -xp, ss -tp)",
+                 (unsigned long)limit.rlim_cur, open_sessions_count());
+    }
+    if (now - threads_said >= QUIET_SECONDS && threads >= THREADS_MANY) {
+        threads_said = now;
+        log_line(LOG_WARNING,
+                 "%u threads run, for %u milter sessions: a connection that sends half a packet "
+                 "holds one: see who connects (ss -xp, ss -tp)",
+                 threads, open_sessions_count());
+    }
 }
