@@ -120,8 +120,10 @@ static int check(const struct settings *settings, const struct owner *owner)
     struct error err;
     struct table *table;
     size_t count;
+    gid_t group;
 
-    if (socket_check(settings, &err) != 0 || pid_file_check(settings->pid_file, &err) != 0 ||
+    if (socket_find_group(&group, settings, owner, &err) != 0 ||
+        pid_file_check(settings->pid_file, &err) != 0 ||
         privileges_drop(owner, owner->gid, &err) != 0 || privileges_settle(owner, &err) != 0)
         return fail(&err);
     settings_warn(settings, warn, NULL);
@@ -190,8 +192,9 @@ static void say_ready(int ready_fd, int status)
 static int listen_as(const struct settings *settings, const struct owner *owner, struct error *err)
 {
     gid_t group;
-    if (session_register(err) != 0 || socket_prepare(&group, settings, owner, err) != 0 ||
-        pid_file_write(settings->pid_file, err) != 0 || privileges_drop(owner, group, err) != 0)
+    if (session_register(err) != 0 || socket_find_group(&group, settings, owner, err) != 0 ||
+        socket_prepare(settings, owner, err) != 0 || pid_file_write(settings->pid_file, err) != 0 ||
+        privileges_drop(owner, group, err) != 0)
         return -1;
     int rc = socket_open(settings, owner, group, err);
     return privileges_settle(owner, rc == 0 ? err : NULL) == 0 ? rc : -1;
@@ -261,9 +264,9 @@ static int read_settings(struct settings **out, const char *given, struct error 
 {
     const char *file = settings_path(given, NULL);
     char *folder = *file == '/' ? NULL : getcwd(NULL, 0), *path = NULL;
-    int rc = folder != NULL && asprintf(&path, "%s/%s", folder, file) > 0
-                 ? settings_read_for_daemon(out, path, err)
-                 : settings_read_for_daemon(out, file, err);
+    if (folder != NULL && asprintf(&path, "%s/%s", folder, file) < 0)
+        path = NULL;
+    int rc = settings_read_for_daemon(out, path == NULL ? file : path, err);
     free(path);
     free(folder);
     return rc;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
 #include "daemon/socket.h"
 
 #include "base/endpoint.h"
 #include "base/place.h"
-#include "daemon/handed_over.h"
 #include "daemon/logger.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <libgen.h>
 #include <libmilter/mfapi.h>
 #include <limits.h>
+#include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +21,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
 
 #define BACKLOG                                                                                    \
     1024 /* sessions that an MTA opens at once after a pause; the kernel cuts it to somaxconn */
@@ -30,8 +36,182 @@ struct bound_socket {
     ino_t inode;
 };
 static struct bound_socket milter_place, lookup_place;
-static struct handed_over handed;
+static int handed_milter = -1; /* what systemd hands over for the milter; -1: nothing */
 static int lookup_listener = -1;
+
+/* ---- what systemd hands over (sd_listen_fds(3)) */
+
+#ifdef HAVE_SYSTEMD
+#define NAME_SIZE 300 /* a path, or an address with its port */
+
+/* Returns whether it is a unix socket with a path. */
+static bool name_socket(char *out, int fd)
+{
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    struct sockaddr_storage address = {0};
+    const struct sockaddr_un *local = (const struct sockaddr_un *)&address;
+    socklen_t length = sizeof address;
+
+    snprintf(out, NAME_SIZE, "descriptor %d", fd);
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+        return false;
+    bool has_path = address.ss_family == AF_UNIX && local->sun_path[0] != '\0';
+    if (has_path)
+        snprintf(out, NAME_SIZE, "%.*s", (int)sizeof local->sun_path, local->sun_path);
+    else if (address.ss_family != AF_UNIX &&
+             getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
+                         NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        snprintf(out, NAME_SIZE, "%.64s port %.16s", host, port);
+    return has_path;
+}
+
+/* Through links too: /var/run is one. */
+static bool is_same_place(const char *a, const char *b)
+{
+    struct stat first, second;
+    return strcmp(a, b) == 0 || (stat(a, &first) == 0 && stat(b, &second) == 0 &&
+                                 first.st_dev == second.st_dev && first.st_ino == second.st_ino);
+}
+
+/* Whether the unit as it is shipped put the socket at the usual place, and the settings want it elsewhere. */
+static bool is_left_behind(const char *name, const char *usual, const char *wanted)
+{
+    const char *path = endpoint_path(wanted);
+    return strcmp(name, endpoint_path(usual)) == 0 && (path == NULL || !is_same_place(name, path));
+}
+
+/* The socket that is bound where lookup_socket leads to is the lookup socket, another one the milter's. */
+static int take(int fd, const struct settings *settings, struct error *err)
+{
+    const char *lookup_path = endpoint_path(settings->lookup_socket);
+    char name[NAME_SIZE], other[NAME_SIZE];
+    bool has_path = name_socket(name, fd);
+    if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+        return error_set(err, EX_CONFIG,
+                         "'%s', handed over by systemd, is no stream socket that listens: write "
+                         "ListenStream= in the socket unit",
+                         name);
+    if (has_path && (is_left_behind(name, SETTINGS_SOCKET, settings->socket) ||
+                     is_left_behind(name, SETTINGS_LOOKUP_SOCKET, settings->lookup_socket))) {
+        log_line(LOG_WARNING,
+                 "'%s', handed over by systemd, is served by nobody: the configuration has another "
+                 "place: write that into ListenStream= (systemctl edit milter-moved.socket)",
+                 name);
+        return close(fd);
+    }
+    bool is_lookup = has_path && lookup_path != NULL && is_same_place(name, lookup_path);
+    int *place = is_lookup ? &lookup_listener : &handed_milter;
+    if (*place < 0) {
+        *place = fd;
+        return 0;
+    }
+    (void)name_socket(other, *place);
+    return error_set(err, EX_CONFIG,
+                     "'%s', handed over by systemd, would be served by nobody: '%s' is %s, and "
+                     "lookup_socket is '%s': "
+                     "let the socket unit and lookup_socket agree",
+                     name, other, is_lookup ? "the lookup socket" : "the milter's",
+                     lookup_path == NULL ? "" : lookup_path);
+}
+#endif
+
+static int take_handed_over(const struct settings *settings, struct error *err)
+{
+    int rc = 0;
+#ifdef HAVE_SYSTEMD
+    int count = sd_listen_fds(1);
+    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count && rc == 0; fd++)
+        rc = take(fd, settings, err);
+#else
+    (void)settings, (void)err;
+#endif
+    return rc;
+}
+
+/* ---- the folder of a socket */
+
+static const char *folder_of(char copy[PATH_MAX], const char *path)
+{
+    snprintf(copy, PATH_MAX, "%s", path);
+    return dirname(copy);
+}
+
+/* Makes the folder if it is missing, with mode 0755: a mail server has to pass through. Root makes it for the owner, and
+ * only in a folder of root's. */
+static int make_folder(const char *path, const struct owner *owner, struct error *err)
+{
+    char copy[PATH_MAX], above[PATH_MAX], last[PATH_MAX];
+    struct stat status;
+    const char *folder = folder_of(copy, path);
+    int made = -1, rc = -1;
+    if (stat(folder, &status) == 0)
+        return 0;
+
+    snprintf(last, sizeof last, "%s", folder);
+    const char *name = basename(last);
+    int parent = place_open_of_root(folder_of(above, folder), NULL);
+    if (parent >= 0 && mkdirat(parent, name, 0700) == 0)
+        made = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (made >= 0 && (geteuid() != 0 || fchown(made, owner->uid, owner->gid) == 0))
+        rc = fchmod(made, 0755); /* mkdir(2) would heed the umask */
+    if (rc != 0)
+        error_set(err, EX_CANTCREAT,
+                  "cannot make the folder '%s': %s: make it, for the daemon's user", folder,
+                  strerror(errno));
+    if (made >= 0)
+        close(made);
+    if (parent >= 0)
+        close(parent);
+    return rc;
+}
+
+/* ---- the group and the mode: of a socket that is bound, the effective group and the umask at that moment */
+
+static const char *wanted_group(const struct settings *settings)
+{
+    return *settings->socket_group == '\0' ? "postfix" : settings->socket_group;
+}
+
+int socket_find_group(gid_t *out, const struct settings *settings, const struct owner *owner,
+                      struct error *err)
+{
+    const struct group *group = getgrnam(wanted_group(settings));
+    bool any = endpoint_path(settings->socket) != NULL || *settings->lookup_socket != '\0';
+    if (any && group == NULL && *settings->socket_group != '\0')
+        return error_set(err, EX_CONFIG, "socket_group: no such group '%s': write one of this host",
+                         settings->socket_group);
+    *out = !any || group == NULL ? owner->gid : group->gr_gid;
+    return 0;
+}
+
+/* A folder with the setgid bit gives its own group, and one with a default ACL its own mode. */
+static int check_made(const char *key, const char *path, const struct stat *made,
+                      const struct settings *settings, gid_t group, struct error *err)
+{
+    char copy[PATH_MAX];
+    const char *folder = folder_of(copy, path), *name = wanted_group(settings);
+    struct error why;
+    if ((made->st_mode & 07777) != settings->socket_mode)
+        return error_set(
+            err, EX_CANTCREAT,
+            "%s: '%s' gets the mode %04o, not %04o: take the default ACL from its folder", key,
+            path, (unsigned)made->st_mode & 07777, settings->socket_mode);
+    if (made->st_gid == group)
+        return 0;
+    error_set(&why, EX_NOPERM,
+              "%s: '%s' does not get the group '%s': start milter-moved as root, or give the "
+              "folder that group (chgrp %s %s; chmod g+s %s)",
+              key, path, name, name, folder, folder);
+    if (*settings->socket_group != '\0') {
+        *err = why;
+        return -1;
+    }
+    if (made->st_gid == getegid()) /* then it is not the folder that says otherwise */
+        log_line(LOG_WARNING, "%s", why.text);
+    return 0;
+}
+
+/* ---- listening */
 
 static int cannot_listen(const char *key, const char *where, struct error *err)
 {
@@ -70,129 +250,6 @@ static int listen_lookup(const char *path, const char *name, struct error *err)
     if (fd >= 0)
         close(fd);
     return -1;
-}
-
-/* ---- the folder of a socket */
-
-static const char *folder_of(char copy[PATH_MAX], const char *path)
-{
-    snprintf(copy, PATH_MAX, "%s", path);
-    return dirname(copy);
-}
-
-/* The new folder's mode is set through a descriptor, whatever the umask was. */
-static int make_in(int above, const char *name, const struct owner *owner)
-{
-    if (mkdirat(above, name, 0700) != 0)
-        return -1;
-    int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    int rc = geteuid() == 0 ? fchown(fd, owner->uid, owner->gid) : 0;
-    if (rc == 0)
-        rc = fchmod(fd, 0755);
-    close(fd);
-    return rc;
-}
-
-/* Makes the folder if it is missing, with mode 0755: a mail server has to pass through. Root makes it for the owner, and
- * only in a folder of root's. */
-static int make_folder(const char *path, const struct owner *owner, struct error *err)
-{
-    char copy[PATH_MAX], above[PATH_MAX], name[PATH_MAX];
-    struct stat status;
-    const char *folder = folder_of(copy, path);
-    if (stat(folder, &status) == 0)
-        return 0;
-
-    snprintf(name, sizeof name, "%s", folder);
-    int fd = place_open_of_root(folder_of(above, folder), NULL);
-    int rc = fd < 0 ? -1 : make_in(fd, basename(name), owner);
-    if (rc != 0)
-        error_set(err, EX_CANTCREAT,
-                  "cannot make the folder '%s': %s: make it, for the daemon's user", folder,
-                  strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-static int check_folder(const char *key, const char *path, struct error *err)
-{
-    char copy[PATH_MAX];
-    const char *folder = folder_of(copy, path);
-    if (access(folder, W_OK | X_OK) == 0)
-        return 0;
-    return error_set(err, EX_CANTCREAT, "%s: '%s': %s: give the folder to the daemon's user", key,
-                     folder, strerror(errno));
-}
-
-/* A socket that someone listens on is an instance that is being replaced; any other file was not
- * meant. */
-static int check_place(const char *key, const char *path, struct error *err)
-{
-    struct stat status;
-    if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
-        return error_set(err, EX_CANTCREAT,
-                         "%s: '%s' is there and is no socket: write another path", key, path);
-    return 0;
-}
-
-/* ---- the group and the mode: of a socket that is bound, the effective group and the umask at that moment */
-
-static const char *wanted_group(const struct settings *settings)
-{
-    return *settings->socket_group == '\0' ? "postfix" : settings->socket_group;
-}
-
-static int find_group(gid_t *out, const struct settings *settings, gid_t own, struct error *err)
-{
-    const struct group *group = getgrnam(wanted_group(settings));
-    if (group == NULL && *settings->socket_group != '\0')
-        return error_set(err, EX_CONFIG, "socket_group: no such group '%s': write one of this host",
-                         settings->socket_group);
-    *out = group == NULL ? own : group->gr_gid;
-    return 0;
-}
-
-int socket_check(const struct settings *settings, struct error *err)
-{
-    gid_t group;
-    bool any = endpoint_path(settings->socket) != NULL || *settings->lookup_socket != '\0';
-    return any ? find_group(&group, settings, 0, err) : 0;
-}
-
-static int wrong_group(const char *key, const char *path, const struct settings *settings,
-                       struct error *err)
-{
-    char copy[PATH_MAX];
-    const char *name = folder_of(copy, path), *group = wanted_group(settings);
-    return error_set(
-        err, EX_NOPERM,
-        "%s: '%s' does not get the group '%s': start milter-moved as root, or give the "
-        "folder that group (chgrp %s %s; chmod g+s %s)",
-        key, path, group, group, name, name);
-}
-
-/* A folder with the setgid bit gives its own group, and one with a default ACL its own mode. */
-static int check_made(const char *key, const char *path, const struct stat *made,
-                      const struct settings *settings, gid_t group, struct error *err)
-{
-    if ((made->st_mode & 07777) != settings->socket_mode)
-        return error_set(
-            err, EX_CANTCREAT,
-            "%s: '%s' gets the mode %04o, not %04o: take the default ACL from its folder", key,
-            path, (unsigned)made->st_mode & 07777, settings->socket_mode);
-    if (made->st_gid == group)
-        return 0;
-    if (*settings->socket_group != '\0')
-        return wrong_group(key, path, settings, err);
-    struct error why;
-    if (made->st_gid == getegid()) { /* then it is not the folder that says otherwise */
-        wrong_group(key, path, settings, &why);
-        log_line(LOG_WARNING, "%s", why.text);
-    }
-    return 0;
 }
 
 /* ---- a place, which another instance may have */
@@ -235,13 +292,18 @@ static int open_unix(struct bound_socket *place, const char *key, const char *pa
                      const struct settings *settings, const struct owner *owner, gid_t group,
                      struct error *err)
 {
-    char fresh[PATH_MAX], connection[PATH_MAX + 8];
+    char copy[PATH_MAX], fresh[PATH_MAX], connection[PATH_MAX + 8];
+    const char *folder = folder_of(copy, path);
     struct stat status;
 
     if (make_folder(path, owner, err) != 0)
         return error_at(err, key, 0);
-    if (check_folder(key, path, err) != 0 || check_place(key, path, err) != 0)
-        return -1;
+    if (access(folder, W_OK | X_OK) != 0)
+        return error_set(err, EX_CANTCREAT, "%s: '%s': %s: give the folder to the daemon's user",
+                         key, folder, strerror(errno));
+    if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
+        return error_set(err, EX_CANTCREAT,
+                         "%s: '%s' is there and is no socket: write another path", key, path);
     snprintf(fresh, sizeof fresh, "%s.%u", path, (unsigned)(getpid() % 100000));
     snprintf(connection, sizeof connection, "unix:%s", fresh);
     mode_t mask = umask(0777 & ~settings->socket_mode);
@@ -250,12 +312,9 @@ static int open_unix(struct bound_socket *place, const char *key, const char *pa
     umask(mask);
     if (rc < 0)
         return -1;
-    rc = lstat(fresh, &status);
-    if (rc == 0)
-        rc = check_made(key, path, &status, settings, group, err);
-    else
-        error_set(err, EX_CANTCREAT, "%s: '%s': %s", key, path, strerror(errno));
-    if (rc == 0 && put(key, fresh, path) != 0)
+    bool made = lstat(fresh, &status) == 0;
+    rc = made ? check_made(key, path, &status, settings, group, err) : 0;
+    if (rc == 0 && (!made || put(key, fresh, path) != 0))
         rc = error_set(err, EX_CANTCREAT, "%s: '%s': %s", key, path, strerror(errno));
     if (rc != 0) {
         unlink(fresh);
@@ -267,23 +326,16 @@ static int open_unix(struct bound_socket *place, const char *key, const char *pa
     return 0;
 }
 
-/* ---- both sockets */
-
-int socket_prepare(gid_t *group, const struct settings *settings, const struct owner *owner,
-                   struct error *err)
+int socket_prepare(const struct settings *settings, const struct owner *owner, struct error *err)
 {
-    const char *milter = endpoint_path(settings->socket),
-               *lookup = endpoint_path(settings->lookup_socket);
-
-    *group = owner->gid;
-    if (handed_over_find(&handed, settings, err) != 0)
-        return -1;
-    if ((milter != NULL || lookup != NULL) && find_group(group, settings, owner->gid, err) != 0)
+    const char *milter = endpoint_path(settings->socket);
+    const char *lookup = endpoint_path(settings->lookup_socket);
+    if (take_handed_over(settings, err) != 0)
         return -1;
     /* What root cannot make the daemon's user may be able to: socket_open tries, and says why not. */
-    if (milter != NULL && handed.milter < 0)
+    if (milter != NULL && handed_milter < 0)
         (void)make_folder(milter, owner, NULL);
-    if (lookup != NULL && handed.lookup < 0)
+    if (lookup != NULL && lookup_listener < 0)
         (void)make_folder(lookup, owner, NULL);
     return 0;
 }
@@ -293,9 +345,9 @@ static int open_milter(const struct settings *settings, const struct owner *owne
 {
     char connection[32];
     const char *path = endpoint_path(settings->socket);
-    if (handed.milter >= 0) {
+    if (handed_milter >= 0) {
         /* Debian's libmilter takes this */
-        snprintf(connection, sizeof connection, "fd:%d", handed.milter);
+        snprintf(connection, sizeof connection, "fd:%d", handed_milter);
         return listen_milter(connection, "the socket handed over by systemd", err);
     }
     if (path != NULL)
@@ -310,7 +362,6 @@ int socket_open(const struct settings *settings, const struct owner *owner, gid_
 
     if (open_milter(settings, owner, group, err) != 0)
         return -1;
-    lookup_listener = handed.lookup;
     if (lookup == NULL || lookup_listener >= 0 ||
         open_unix(&lookup_place, "lookup_socket", lookup, &lookup_listener, settings, owner, group,
                   err) == 0)
