@@ -15,11 +15,6 @@
 /* The length of untrusted text that an error message quotes, in octets. */
 #define QUOTE_MAX 60
 
-/* The unread part of the text. */
-struct cursor {
-    const char *at, *end;
-};
-
 static int refuse(struct error *err, const char *text, size_t length, const char *what)
 {
     return error_set(err, EX_DATAERR, "'%.*s%s': %s",
@@ -35,13 +30,10 @@ size_t address_requote(char *out, size_t size, const char *text, size_t length)
     text += bracketed;
     const char *at = memrchr(text, '@', (size_t)(end - text));
 
-    if (at == NULL || (size_t)(at - text) >= sizeof local ||
-        (size_t)(end - at - 1) >= sizeof domain)
+    if (at == NULL || at - text > ADDRESS_LOCAL_MAX || end - at - 1 > ADDRESS_DOMAIN_MAX)
         return 0;
-    memcpy(local, text, (size_t)(at - text));
-    local[at - text] = '\0';
-    memcpy(domain, at + 1, (size_t)(end - at - 1));
-    domain[end - at - 1] = '\0';
+    snprintf(local, sizeof local, "%.*s", (int)(at - text), text);
+    snprintf(domain, sizeof domain, "%.*s", (int)(end - at - 1), at + 1);
     return address_format(out, size, local, domain) == 0 ? strlen(out) : 0;
 }
 
@@ -53,18 +45,13 @@ bool address_needs_utf8(const char *text)
     return false;
 }
 
-static char lower(char octet)
-{
-    return octet >= 'A' && octet <= 'Z' ? (char)(octet - 'A' + 'a') : octet;
-}
-
 /* Copies length octets, and ends them with a NUL. Returns whether all are ASCII. */
 static bool copy_lower(char *out, const char *text, size_t length)
 {
     unsigned char seen = 0;
     for (size_t i = 0; i < length; i++) {
         seen |= (unsigned char)text[i];
-        out[i] = lower(text[i]);
+        out[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] | 0x20) : text[i];
     }
     out[length] = '\0';
     return seen <= 0x7f;
@@ -103,11 +90,11 @@ static bool is_literal_octet(unsigned char octet)
 /* [192.0.2.1], [IPv6:2001:db8::1]: RFC 5321 section 4.1.3. */
 static int parse_literal(char *out, const char *text, size_t length, struct error *err)
 {
-    if (length < 3 || length > ADDRESS_DOMAIN_MAX || text[length - 1] != ']')
+    size_t inside = 1;
+    while (inside < length && is_literal_octet((unsigned char)text[inside]))
+        inside++;
+    if (inside == 1 || inside + 1 != length || length > ADDRESS_DOMAIN_MAX || text[inside] != ']')
         return refuse(err, text, length, "not an address literal: write [192.0.2.1]");
-    for (size_t i = 1; i < length - 1; i++)
-        if (!is_literal_octet((unsigned char)text[i]))
-            return refuse(err, text, length, "not an address literal: write [192.0.2.1]");
     (void)copy_lower(out, text, length);
     return 0;
 }
@@ -120,12 +107,10 @@ static int to_ascii(char *name, const char *text, size_t length, struct error *e
     bool foreign = address_needs_utf8(name);
     char unicode[4 * ADDRESS_DOMAIN_MAX + 1];
 
-    if (!foreign) {
-        if (address_domain_to_unicode(unicode, sizeof unicode, name) != 0)
-            return 0;
-    } else {
+    if (foreign)
         snprintf(unicode, sizeof unicode, "%s", name);
-    }
+    else if (address_domain_to_unicode(unicode, sizeof unicode, name) != 0)
+        return 0;
     int rc =
         idn2_lookup_u8((const uint8_t *)unicode, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
     if (rc == IDN2_OK && strlen((char *)ascii) <= ADDRESS_DOMAIN_MAX)
@@ -139,20 +124,25 @@ static int to_ascii(char *name, const char *text, size_t length, struct error *e
     return rc == IDN2_OK ? 0 : -1;
 }
 
-/* Converts the name to lower case. copy_lower is enough for an ASCII name. */
-static int lower_name(char *out, const char *text, size_t length)
+/* Converts UTF-8 to NFC, and its case with a function of libunistring if there is one. Returns -1 if text is no UTF-8, or the
+ * result has more than 255 octets. */
+static int normalise_utf8(char out[ADDRESS_LOCAL_MAX + 1], const char *text, size_t length,
+                          uint8_t *(*convert)(const uint8_t *, size_t, const char *, uninorm_t,
+                                              uint8_t *, size_t *))
 {
-    if (u8_check((const uint8_t *)text, length) != NULL)
+    const uint8_t *from = (const uint8_t *)text;
+    size_t size = ADDRESS_LOCAL_MAX;
+    if (u8_check(from, length) != NULL)
         return -1;
-    size_t size = ADDRESS_DOMAIN_MAX;
-    uint8_t *made =
-        u8_tolower((const uint8_t *)text, length, NULL, UNINORM_NFC, (uint8_t *)out, &size);
+    uint8_t *made = convert == NULL
+                        ? u8_normalize(UNINORM_NFC, from, length, (uint8_t *)out, &size)
+                        : convert(from, length, NULL, UNINORM_NFC, (uint8_t *)out, &size);
     if (made != (uint8_t *)out) {
         free(made);
         return -1;
     }
     out[size] = '\0';
-    return memchr(out, '\0', size) == NULL ? 0 : -1;
+    return 0;
 }
 
 static bool has_a_label(const char *name)
@@ -164,7 +154,8 @@ static bool has_a_label(const char *name)
 static int read_name(char *out, const char *text, size_t length, struct error *err)
 {
     bool ascii = copy_lower(out, text, length);
-    if (memchr(text, '\0', length) != NULL || (!ascii && lower_name(out, text, length) != 0))
+    if (memchr(text, '\0', length) != NULL ||
+        (!ascii && normalise_utf8(out, text, length, u8_tolower) != 0))
         return refuse(err, text, length,
                       "not a domain name in UTF-8: write one such as old.example");
     if ((!ascii || has_a_label(out)) && to_ascii(out, text, length, err) != 0)
@@ -214,63 +205,34 @@ static bool is_atom_octet(char octet)
     return !specials[(unsigned char)octet];
 }
 
-/* Reads a quoted-string (RFC 5321 section 4.1.2) into out, unquoted. */
-static int read_quoted(struct cursor *in, char *out, size_t *used)
+/* Reads a quoted-string (RFC 5321 section 4.1.2) or a dot-string, with dots anywhere: some providers have such mailboxes.
+ * Writes it unquoted. Returns its end, or NULL if it is no mailbox name of 1 to 255 octets. */
+static const char *read_local(char *out, size_t *length, const char *at, const char *end)
 {
-    in->at++;
-    while (in->at < in->end && *in->at != '"') {
-        if (*in->at == '\\' && ++in->at == in->end)
-            return -1;
-        unsigned char octet = (unsigned char)*in->at++;
-        if (octet < ' ' || octet == 0x7f || *used == ADDRESS_LOCAL_MAX)
-            return -1;
-        out[(*used)++] = (char)octet;
-    }
-    if (in->at == in->end)
-        return -1;
-    in->at++;
-    return 0;
-}
-
-/* Reads a dot-string, with dots anywhere: some providers have such mailboxes. */
-static int read_dot_string(struct cursor *in, char *out, size_t *used)
-{
-    const char *at = in->at;
-    while (at < in->end && is_atom_octet(*at))
+    const char *begin = at;
+    size_t used = 0;
+    if (at < end && *at == '"') {
+        for (at++; at < end && *at != '"'; at++) {
+            if (*at == '\\' && ++at == end)
+                return NULL;
+            if ((unsigned char)*at < ' ' || *at == 0x7f || used == ADDRESS_LOCAL_MAX)
+                return NULL;
+            out[used++] = *at;
+        }
+        if (at == end)
+            return NULL;
         at++;
-    *used = (size_t)(at - in->at);
-    if (*used > ADDRESS_LOCAL_MAX)
-        return -1;
-    memcpy(out, in->at, *used);
-    in->at = at;
-    return 0;
-}
-
-static int read_local(struct cursor *in, char *out, size_t *length)
-{
-    *length = 0;
-    int rc = in->at < in->end && *in->at == '"' ? read_quoted(in, out, length)
-                                                : read_dot_string(in, out, length);
-    if (rc != 0 || *length == 0)
-        return -1;
-    out[*length] = '\0';
-    return 0;
-}
-
-static int normalise_utf8(char *out, const char *written, size_t length, bool fold_case)
-{
-    const uint8_t *from = (const uint8_t *)written;
-    size_t size = ADDRESS_LOCAL_MAX;
-    if (u8_check(from, length) != NULL)
-        return -1;
-    uint8_t *made = fold_case ? u8_casefold(from, length, NULL, UNINORM_NFC, (uint8_t *)out, &size)
-                              : u8_normalize(UNINORM_NFC, from, length, (uint8_t *)out, &size);
-    if (made != (uint8_t *)out) {
-        free(made);
-        return -1;
+    } else {
+        while (at < end && is_atom_octet(*at))
+            at++;
+        used = (size_t)(at - begin);
+        if (used > ADDRESS_LOCAL_MAX)
+            return NULL;
+        memcpy(out, begin, used);
     }
-    out[size] = '\0';
-    return 0;
+    out[used] = '\0';
+    *length = used;
+    return used == 0 ? NULL : at;
 }
 
 static bool is_reserved_name(const char *local, size_t length)
@@ -286,7 +248,7 @@ static bool is_reserved_name(const char *local, size_t length)
 static int normalise(char *out, const char *written, size_t length, bool fold_case)
 {
     if (!copy_lower(out, written, length))
-        return normalise_utf8(out, written, length, fold_case);
+        return normalise_utf8(out, written, length, fold_case ? u8_casefold : NULL);
     if (!fold_case && !is_reserved_name(written, length))
         memcpy(out, written, length + 1);
     return 0;
@@ -294,42 +256,34 @@ static int normalise(char *out, const char *written, size_t length, bool fold_ca
 
 /* ---- the whole */
 
-static int read_domain(struct address *out, struct cursor *in, const char *text, size_t length,
-                       const struct address_rules *rules, struct error *err)
-{
-    if (in->at == in->end) {
-        bool has_own = rules->local_domain == NULL || address_is_postmaster(out->written);
-        /* <postmaster> is every server's own: RFC 5321 section 4.5.1 */
-        snprintf(out->domain, sizeof out->domain, "%s", has_own ? "" : rules->local_domain);
-        return 0;
-    }
-    if (*in->at != '@')
-        return refuse(err, text, length,
-                      "a character that needs quotes: write user@domain or \"user\"@domain");
-    in->at++;
-    size_t left = (size_t)(in->end - in->at);
-    int rc = address_domain_parse(out->domain, in->at, left, err);
-    if (rc != 0 && memchr(in->at, '@', left) != NULL)
-        return refuse(err, text, length, "a second '@': write user@domain");
-    return rc;
-}
-
 /* As address_parse, but on an error *out is undefined. */
 static int parse(struct address *out, const char *text, size_t length,
                  const struct address_rules *rules, struct error *err)
 {
     size_t written, left = length;
-    const char *mailbox = envelope_mailbox(text, &left);
-    struct cursor in = {mailbox, mailbox + left};
+    const char *mailbox = envelope_mailbox(text, &left), *end = mailbox + left;
 
     if (length > 0 && *mailbox == '<')
         return refuse(err, text, length, "no closing '>': write <user@domain>");
-    if (read_local(&in, out->written, &written) != 0)
+    const char *at = read_local(out->written, &written, mailbox, end);
+    if (at == NULL)
         return refuse(err, text, length,
                       "no mailbox name of 1 to 255 printable characters: write user@domain");
     if (normalise(out->local, out->written, written, rules->fold_case) != 0)
         return refuse(err, text, length, "the mailbox name is not UTF-8: write it in UTF-8");
-    return read_domain(out, &in, text, length, rules, err);
+    if (at == end) {
+        bool has_own = rules->local_domain == NULL || address_is_postmaster(out->written);
+        /* <postmaster> is every server's own: RFC 5321 section 4.5.1 */
+        snprintf(out->domain, sizeof out->domain, "%s", has_own ? "" : rules->local_domain);
+        return 0;
+    }
+    if (*at++ != '@')
+        return refuse(err, text, length,
+                      "a character that needs quotes: write user@domain or \"user\"@domain");
+    int rc = address_domain_parse(out->domain, at, (size_t)(end - at), err);
+    if (rc != 0 && memchr(at, '@', (size_t)(end - at)) != NULL)
+        return refuse(err, text, length, "a second '@': write user@domain");
+    return rc;
 }
 
 int address_parse(struct address *out, const char *text, size_t length,
@@ -346,16 +300,12 @@ bool address_is_postmaster(const char *local)
     return strcasecmp(local, "postmaster") == 0;
 }
 
-/* Whether it is an address of the sender rewriting scheme: its hash identifies one mailbox. */
-static bool is_srs(const char *local)
-{
-    return (strncasecmp(local, "SRS0", 4) == 0 || strncasecmp(local, "SRS1", 4) == 0) &&
-           (local[4] == '=' || local[4] == '+' || local[4] == '-');
-}
-
+/* The hash in an address of the sender rewriting scheme identifies one mailbox. */
 static bool is_reserved(const char *local, size_t length)
 {
-    return is_reserved_name(local, length) || is_srs(local);
+    bool srs = strncasecmp(local, "SRS", 3) == 0 && (local[3] == '0' || local[3] == '1') &&
+               (local[4] == '=' || local[4] == '+' || local[4] == '-');
+    return srs || is_reserved_name(local, length);
 }
 
 /* Whether it is the owner or request address of a mailing list, which is a mailbox of its own. */
