@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_digit(char octet)
-{
-    return octet >= '0' && octet <= '9';
-}
+#define DIGITS "0123456789"
+
+/* The length of a code and the blank after it. */
+#define CODE_LENGTH 4
 
 enum reply_mark { REPLY_NEW, REPLY_OLD, REPLY_RECIPIENT };
 
@@ -35,34 +35,30 @@ static const struct variable *find_variable(const char *text)
     return NULL;
 }
 
-/* The length of the code and the blank after it, or 0. */
-static size_t code_length(const char *text)
-{
-    return is_digit(text[0]) && is_digit(text[1]) && is_digit(text[2]) && text[3] == ' ' ? 4 : 0;
-}
-
 size_t reply_enhanced_length(const char *text)
 {
-    size_t at = 0;
-    for (int part = 0; part < 3; part++) {
-        size_t digits = 0;
-        while (is_digit(text[at + digits]))
-            digits++;
-        if (digits == 0 || digits > (part == 0 ? 1 : 3) ||
-            text[at + digits] != (part < 2 ? '.' : ' '))
-            return 0;
-        at += digits + 1;
-    }
-    return at;
+    size_t class = strspn(text, DIGITS);
+    if (class != 1 || text[1] != '.')
+        return 0;
+    size_t subject = strspn(text + 2, DIGITS);
+    if (subject == 0 || subject > 3 || text[2 + subject] != '.')
+        return 0;
+    size_t detail = strspn(text + 3 + subject, DIGITS), length = 3 + subject + detail;
+    return detail == 0 || detail > 3 || text[length] != ' ' ? 0 : length + 1;
+}
+
+/* Whether the line begins with a code and an enhanced code. */
+static bool has_codes(const char *line)
+{
+    return strspn(line, DIGITS) == 3 && line[3] == ' ' &&
+           reply_enhanced_length(line + CODE_LENGTH) > 0;
 }
 
 static int check_codes(const char *template, enum reply_class class, struct error *err)
 {
     const char *right = class == REPLY_PERMANENT ? "550 5.1.6" : "451 4.3.0";
-    size_t code = code_length(template);
-    size_t enhanced = code == 0 ? 0 : reply_enhanced_length(template + code);
 
-    if (code == 0 || enhanced == 0)
+    if (!has_codes(template))
         return error_set(err, EX_CONFIG, "no code and enhanced code: write %s and a text", right);
     if (template[0] - '0' != (int)class)
         return error_set(err, EX_CONFIG, "%.3s is no %dyz code: write one such as %s", template,
@@ -71,12 +67,14 @@ static int check_codes(const char *template, enum reply_class class, struct erro
         return error_set(err, EX_CONFIG,
                          "421 would end the session with its other recipients: write "
                          "another 4yz code such as 450");
-    if (template[code] != template[0])
+    const char *enhanced = template + CODE_LENGTH;
+    int length = (int)reply_enhanced_length(enhanced);
+    if (*enhanced != *template)
         return error_set(err, EX_CONFIG, "%.3s and %.*s disagree: write %c.y.z after %.3s",
-                         template, (int)enhanced - 1, template + code, template[0], template);
-    if (template[code + enhanced] == '\0' || template[code + enhanced] == '\n')
-        return error_set(err, EX_CONFIG, "no text: write one after %.*s",
-                         (int)(code + enhanced) - 1, template);
+                         template, length - 1, enhanced, *template, template);
+    if (enhanced[length] == '\0' || enhanced[length] == '\n')
+        return error_set(err, EX_CONFIG, "no text: write one after %.*s", CODE_LENGTH + length - 1,
+                         template);
     return 0;
 }
 
@@ -100,48 +98,33 @@ static int check_line(const char *line, size_t length, size_t before, struct err
     return 0;
 }
 
-/* Checks the lines after the first. */
-static int check_more_lines(const char *line, size_t codes, struct error *err)
+int reply_check(const char *template, enum reply_class class, bool needs_new, struct error *err)
 {
-    for (int number = 2; *line == '\n'; number++) {
-        size_t length = strcspn(++line, "\n"), code = code_length(line);
+    size_t length = strcspn(template, "\n");
+    const char *new = strstr(template, "${new}"), *line = template + length;
+
+    if (check_line(template, length, 0, err) != 0 || check_codes(template, class, err) != 0)
+        return -1;
+    if (needs_new && (new == NULL || new > line))
+        return error_set(err, EX_CONFIG,
+                         "no ${new} in the first line: write where the mailbox has moved to");
+    size_t codes = CODE_LENGTH + reply_enhanced_length(template + CODE_LENGTH);
+    for (int number = 2; *line == '\n'; number++, line += length) {
+        length = strcspn(++line, "\n");
         if (number > REPLY_LINES_MAX)
             return error_set(err, EX_CONFIG, "over %d lines: write fewer", REPLY_LINES_MAX);
         if (length == 0)
             return error_set(err, EX_CONFIG, "line %d is empty: write a text", number);
-        if (code > 0 && reply_enhanced_length(line + code) > 0)
+        if (has_codes(line))
             return error_set(err, EX_CONFIG,
                              "line %d has codes: write them in the first line alone", number);
         if (check_line(line, length, codes, err) != 0)
             return -1;
-        line += length;
     }
     return 0;
 }
 
-int reply_check(const char *template, enum reply_class class, bool needs_new, struct error *err)
-{
-    size_t first = strcspn(template, "\n");
-    const char *new = strstr(template, "${new}");
-
-    if (check_line(template, first, 0, err) != 0 || check_codes(template, class, err) != 0)
-        return -1;
-    size_t code = code_length(template), enhanced = reply_enhanced_length(template + code);
-    if (check_more_lines(template + first, code + enhanced, err) != 0)
-        return -1;
-    if (needs_new && (new == NULL || new > template + first))
-        return error_set(err, EX_CONFIG,
-                         "no ${new} in the first line: write where the mailbox has moved to");
-    return 0;
-}
-
 /* ---- filling in */
-
-static void copy_word(char *out, const char *from, size_t length)
-{
-    memcpy(out, from, length);
-    out[length] = '\0';
-}
 
 /* The room left in a line. */
 struct room {
@@ -211,20 +194,17 @@ static int put_recipient(struct room *room, const struct reply_words *words)
     return rc;
 }
 
-static int put_old(struct room *room, const struct address *old)
-{
-    char text[ADDRESS_TEXT_SIZE];
-    return address_format(text, sizeof text, old->written, old->domain) == 0
-               ? put(room, text, strlen(text))
-               : -1;
-}
-
 static int put_word(struct room *room, enum reply_mark mark, const struct reply_words *words)
 {
+    char old[ADDRESS_TEXT_SIZE];
     switch (mark) {
     case REPLY_NEW: return words->new == NULL ? 0 : put(room, words->new, strlen(words->new));
-    case REPLY_OLD: return words->old == NULL ? 0 : put_old(room, words->old);
     case REPLY_RECIPIENT: return words->recipient == NULL ? 0 : put_recipient(room, words);
+    case REPLY_OLD:
+        if (words->old == NULL)
+            return 0;
+        (void)address_format(old, sizeof old, words->old->written, words->old->domain); /* fits */
+        return put(room, old, strlen(old));
     }
     return 0;
 }
@@ -254,14 +234,16 @@ static const char *fill_line(struct reply *out, const char *text, size_t codes,
 
 int reply_fill(struct reply *out, const char *template, const struct reply_words *words)
 {
-    size_t code = code_length(template), enhanced = reply_enhanced_length(template + code);
-    const char *at = template + code + enhanced;
+    size_t enhanced = reply_enhanced_length(template + CODE_LENGTH), codes = CODE_LENGTH + enhanced;
+    const char *at = template + codes;
 
-    copy_word(out->code, template, code - 1);
-    copy_word(out->enhanced, template + code, enhanced - 1);
+    memcpy(out->code, template, CODE_LENGTH); /* with the blank after it */
+    out->code[CODE_LENGTH - 1] = '\0';
+    memcpy(out->enhanced, template + CODE_LENGTH, enhanced);
+    out->enhanced[enhanced - 1] = '\0';
     out->needs_utf8 = false;
     out->lines = 0;
-    while ((at = fill_line(out, at, code + enhanced, words)) != NULL && *at == '\n')
+    while ((at = fill_line(out, at, codes, words)) != NULL && *at == '\n')
         at++;
     return at == NULL ? -1 : 0;
 }
