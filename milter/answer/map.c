@@ -19,58 +19,47 @@ const char *map_name(enum map_name map)
 
 /* ---- the request */
 
-/* Splits the first word off. Returns its length; *text and *length become the rest. */
-static size_t split(const char **word, const char **text, size_t *length)
+/* Moves *key on behind the first word, the name of a map. */
+static enum map_name read_map(const char **key, size_t *length)
 {
-    const char *blank = memchr(*text, ' ', *length);
-    size_t word_length = blank == NULL ? *length : (size_t)(blank - *text);
-    size_t used = blank == NULL ? word_length : word_length + 1;
-    *word = *text;
-    *text += used;
-    *length -= used;
-    return word_length;
-}
-
-static enum map_name find_map(const char *word, size_t length)
-{
-    for (int i = 0; i < MAP_UNKNOWN; i++)
-        if (strlen(names[i]) == length && memcmp(names[i], word, length) == 0)
-            return (enum map_name)i;
+    for (int i = 0; i < MAP_UNKNOWN; i++) {
+        size_t name_length = strlen(names[i]);
+        if (*length < name_length || memcmp(names[i], *key, name_length) != 0 ||
+            (*length > name_length && (*key)[name_length] != ' '))
+            continue;
+        size_t used = name_length + (*length > name_length);
+        *key += used;
+        *length -= used;
+        return (enum map_name)i;
+    }
     return MAP_UNKNOWN;
 }
 
-static int read_flag(bool *out, const char **text, size_t *length)
+static bool is_flag(char octet)
 {
-    const char *word;
-    if (split(&word, text, length) != 1 || (*word != '0' && *word != '1'))
-        return -1;
-    *out = *word == '1';
-    return 0;
+    return octet == '0' || octet == '1';
 }
 
-/* Sendmail writes "0" for mail of this host. */
-static int read_ip(struct client *client, const char **text, size_t *length)
+/* Reads "CLIENT-IP AUTHENTICATED SMTPUTF8 ", and moves *key on behind it. Sendmail writes the address 0 for mail of this
+ * host. */
+static int read_client(struct client *client, const char **key, size_t *length)
 {
-    const char *word;
-    char copy[64];
-    size_t word_length = split(&word, text, length);
+    char ip[64];
+    const char *flags = memchr(*key, ' ', *length);
+    size_t ip_length = flags == NULL ? 0 : (size_t)(flags - *key);
+    size_t used = ip_length + strlen(" 0 0 ");
 
-    if (word_length == 0 || word_length >= sizeof copy)
+    if (flags == NULL || used > *length || ip_length >= sizeof ip || !is_flag(flags[1]) ||
+        flags[2] != ' ' || !is_flag(flags[3]) || flags[4] != ' ')
         return -1;
-    memcpy(copy, word, word_length);
-    copy[word_length] = '\0';
-    client->has_ip = strcmp(copy, "0") != 0;
-    return client->has_ip ? ip_parse(&client->ip, copy, NULL) : 0;
-}
-
-static int read_client(struct client *client, const char **text, size_t *length)
-{
-    *client = (struct client){.has_ip = false, .loses_quotes = true};
-    return read_ip(client, text, length) != 0 ||
-                   read_flag(&client->authenticated, text, length) != 0 ||
-                   read_flag(&client->smtputf8, text, length) != 0
-               ? -1
-               : 0;
+    snprintf(ip, sizeof ip, "%.*s", (int)ip_length, *key);
+    *client = (struct client){.has_ip = strcmp(ip, "0") != 0,
+                              .authenticated = flags[1] == '1',
+                              .smtputf8 = flags[3] == '1',
+                              .loses_quotes = true};
+    *key += used;
+    *length -= used;
+    return client->has_ip ? ip_parse(&client->ip, ip, NULL) : 0;
 }
 
 /* Splits the sender off "<ADDRESS> SENDER". Sendmail has taken the quotes out, so a '>' may be part of
@@ -125,39 +114,11 @@ static bool is_listed(struct map_answer *out, const struct map_question *questio
     return question->sessions > 0;
 }
 
-static void listed(struct map_answer *out, const struct map_question *question)
-{
-    const struct address *old = &out->answer.old;
-    char address[ADDRESS_TEXT_SIZE];
-    if (!is_listed(out, question))
-        return;
-    if (address_format(address, sizeof address, old->local, old->domain) == 0)
-        found(out, "", address);
-    else
-        unavailable(out, "the address does not fit in an answer");
-}
-
-/* As an access table, "OK" passes over the rest of the mail server's restrictions: a recipient that the
- * milter only forwards is not let pass. */
-static void refused(struct map_answer *out, const struct map_question *question)
-{
-    if (out->answer.verdict == VERDICT_REPLY && is_listed(out, question))
-        found(out, "OK", "");
-}
-
-static void relocated(struct map_answer *out)
-{
-    if (out->answer.verdict == VERDICT_REPLY && out->answer.rule == RULE_MOVED)
-        found(out, "", out->answer.new);
-}
-
 /* What the reply would say, without its words: those stand in the mail server's configuration. */
 static void reply(struct map_answer *out)
 {
     char old[ADDRESS_TEXT_SIZE], verdict[32], doubled[2 * ADDRESS_TEXT_SIZE];
     const struct answer *answer = &out->answer;
-    if (answer->verdict != VERDICT_REPLY)
-        return;
     bool moved = answer->text == TEXT_MOVED, unknown = answer->text == TEXT_UNKNOWN;
     answer_format_old(old, answer);
     snprintf(verdict, sizeof verdict, "%s ", texts_name(unknown ? TEXT_WITHHELD : answer->text));
@@ -168,16 +129,35 @@ static void reply(struct map_answer *out)
 
 static void conclude(struct map_answer *out, const struct map_question *question)
 {
-    if (out->answer.rule == RULE_TABLE_ERROR) {
-        if (out->answer.verdict == VERDICT_REPLY) /* on_table_error = "tempfail" */
+    const struct answer *answer = &out->answer;
+    bool refuses = answer->verdict == VERDICT_REPLY;
+    char old[ADDRESS_TEXT_SIZE];
+    if (answer->rule == RULE_TABLE_ERROR) {
+        if (refuses) /* on_table_error = "tempfail" */
             unavailable(out, "table of moved mailboxes unavailable");
         return;
     }
     switch (out->map) {
-    case MAP_LISTED: listed(out, question); break;
-    case MAP_REFUSED: refused(out, question); break;
-    case MAP_RELOCATED: relocated(out); break;
-    case MAP_REPLY: reply(out); break;
+    case MAP_LISTED:
+        if (is_listed(out, question)) {
+            (void)address_format(old, sizeof old, answer->old.local, answer->old.domain);
+            found(out, "", old);
+        }
+        break;
+    case MAP_REFUSED:
+        /* As an access table, "OK" passes over the rest of the mail server's restrictions: a recipient that
+         * the milter only forwards is not let pass. */
+        if (refuses && is_listed(out, question))
+            found(out, "OK", "");
+        break;
+    case MAP_RELOCATED:
+        if (refuses && answer->rule == RULE_MOVED)
+            found(out, "", answer->new);
+        break;
+    case MAP_REPLY:
+        if (refuses)
+            reply(out);
+        break;
     case MAP_UNKNOWN: break;
     }
 }
@@ -201,8 +181,8 @@ void map_ask(struct map_answer *out, const struct map_question *asked,
              const struct answer_source *from)
 {
     const struct answer_source unlimited = {from->settings, from->table, from->table_error, NULL};
-    const char *key = asked->request, *word;
-    size_t length = asked->length, word_length = split(&word, &key, &length);
+    const char *key = asked->request;
+    size_t length = asked->length;
 
     out->result = MAP_NOTFOUND;
     out->value[0] = '\0';
@@ -210,9 +190,7 @@ void map_ask(struct map_answer *out, const struct map_question *asked,
     out->sender = NULL;
     out->sender_length = 0;
     out->client = stranger;
-    out->map = find_map(word, word_length);
-    out->client.smtputf8 =
-        out->map == MAP_LISTED || out->map == MAP_REFUSED; /* whichever session it is asked for */
+    out->map = read_map(&key, &length);
     if (out->map == MAP_UNKNOWN) {
         unavailable(out, "no such map here: there are listed, refused, relocated and reply");
         return;
@@ -222,6 +200,8 @@ void map_ask(struct map_answer *out, const struct map_question *asked,
         return;
     if (out->map == MAP_REPLY)
         split_sender(out, key, &length);
+    else /* whichever session listed and refused are asked for */
+        out->client.smtputf8 = out->map != MAP_RELOCATED;
 
     const struct question question = {
         .recipient = key, .length = length, .client = out->client, .now = asked->now};
