@@ -3,6 +3,7 @@
 
 #include "base/endpoint.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,10 +88,10 @@ static const struct conf_key keys[] = {
     {INT("hits.keep", hits_keep, 400, 1, 36500, "days")},
     {INT("hits.memory", hits_memory, 12, 1, 3072, "MiB")},
     {CHOICE("source.type", source.type, "pgsql", sources)},
-    {STRING("source.connect", source.connect, ""), .hide = source_hide_passwords},
+    {STRING("source.connect", source.connect, ""), .hide = settings_hide_passwords},
     {STRING("source.passfile", source.passfile, "")},
     {STRING("source.schema", source.schema, "public")},
-    {STRING("source.write", source.write, ""), .hide = source_hide_passwords},
+    {STRING("source.write", source.write, ""), .hide = settings_hide_passwords},
     {INT("source.poll", source.poll, 500, 50, 60000, "milliseconds")},
     {INT("source.timeout", source.timeout, 5, 1, 300, "seconds")},
     {INT("source.max_remove", source.max_remove, 10, 0, 100, "per cent")},
@@ -102,22 +103,44 @@ static const struct conf_key keys[] = {
 #define KEYS        (sizeof keys / sizeof *keys - 1)
 #define SOURCE_KEYS 11 /* the last ones */
 
-/* ---- what the rows cannot check */
+/* ---- passwords */
 
-/* What the file does not set has its default. */
-static int check_texts(struct settings *s, struct error *err)
+static void hide(char *from, size_t length)
 {
-    for (int i = 0; i < TEXTS; i++)
-        if (s->texts.of[i] == NULL &&
-            (s->texts.of[i] = strdup(texts_default((enum text_kind)i))) == NULL)
-            return error_no_memory(err);
-    return texts_check(&s->texts, &s->texts_by_domain, err);
+    size_t stars = length < 3 ? length : 3;
+    memset(from, '*', stars);
+    memmove(from + stars, from + length, strlen(from + length) + 1);
 }
+
+/* user:password@ of a URI, up to the last @: libpq takes the first one, and the rest of a password that has one of its own for the
+ * host. */
+static void hide_in_authority(char *begin)
+{
+    char *colon = strpbrk(begin, ":?"), *end = memrchr(begin, '@', strcspn(begin, "?"));
+    if (colon != NULL && end != NULL && colon < end)
+        hide(colon + 1, (size_t)(end - colon) - 1);
+}
+
+/* From the first password to the end: where a value ends depends on quotes that may be missing. */
+void settings_hide_passwords(char *text)
+{
+    static const char word[] = "password"; /* sslpassword too */
+    if (strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0)
+        hide_in_authority(strstr(text, "://") + 3);
+    while ((text = strstr(text, word)) != NULL) {
+        text += sizeof word - 1;
+        char *value = text + strspn(text, " \t\n\r\f\v");
+        if (*value == '=') {
+            hide(value + 1, strlen(value + 1));
+            return;
+        }
+    }
+}
+
+/* ---- what the rows cannot check */
 
 static int check_trusted(struct settings *s, struct error *err)
 {
-    s->trusted_count = 0;
-    free(s->trusted);
     s->trusted = calloc(s->trusted_text.count + 1, sizeof *s->trusted);
     if (s->trusted == NULL)
         return error_no_memory(err);
@@ -133,34 +156,30 @@ static int check_trusted(struct settings *s, struct error *err)
 
 static int check_trusted_domains(struct settings *s, struct error *err)
 {
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < s->trusted_domains.count; i++)
-        rc = texts_make_domain(&s->trusted_domains.items[i], false, err);
-    return rc == 0 ? 0 : error_at(err, "disclosure.trusted_domains", 0);
-}
-
-static int least(int a, int b)
-{
-    return a < b ? a : b;
+    for (size_t i = 0; i < s->trusted_domains.count; i++)
+        if (texts_make_domain(&s->trusted_domains.items[i], false, err) != 0)
+            return error_at(err, "disclosure.trusted_domains", 0);
+    return 0;
 }
 
 /* A network is where several clients are: its prefix is not the longer one. */
+static int check_prefix(int *network, int usual, int client, char version, struct error *err)
+{
+    if (*network == NOT_SET)
+        *network = usual < client ? usual : client;
+    if (*network <= client)
+        return 0;
+    return error_set(err, EX_CONFIG,
+                     "disclosure.ipv%c_network_prefix: %d is longer than ipv%c_prefix: write %d or "
+                     "less",
+                     version, *network, version, client);
+}
+
 static int check_limits(struct settings *s, struct error *err)
 {
-    if (s->ipv4_network_prefix == NOT_SET)
-        s->ipv4_network_prefix = least(24, s->ipv4_prefix);
-    if (s->ipv6_network_prefix == NOT_SET)
-        s->ipv6_network_prefix = least(48, s->ipv6_prefix);
-    if (s->ipv4_network_prefix > s->ipv4_prefix)
-        return error_set(err, EX_CONFIG,
-                         "disclosure.ipv4_network_prefix: %d is longer than ipv4_prefix: write %d "
-                         "or less",
-                         s->ipv4_network_prefix, s->ipv4_prefix);
-    if (s->ipv6_network_prefix > s->ipv6_prefix)
-        return error_set(err, EX_CONFIG,
-                         "disclosure.ipv6_network_prefix: %d is longer than ipv6_prefix: write %d "
-                         "or less",
-                         s->ipv6_network_prefix, s->ipv6_prefix);
+    if (check_prefix(&s->ipv4_network_prefix, 24, s->ipv4_prefix, '4', err) != 0 ||
+        check_prefix(&s->ipv6_network_prefix, 48, s->ipv6_prefix, '6', err) != 0)
+        return -1;
     if (s->network_limit == NOT_SET)
         s->network_limit = 10 * s->limit;
     s->limits = (struct limit_rules){
@@ -230,21 +249,15 @@ static int check_milter_socket(const struct settings *s, struct error *err)
     return 0;
 }
 
-static int check_lookup_socket(const struct settings *s, struct error *err)
-{
-    const char *path = endpoint_path(s->lookup_socket);
-    if (*s->lookup_socket == '\0')
-        return 0;
-    if (path == NULL)
-        return error_set(err, EX_CONFIG,
-                         "'%s' is no unix socket: write unix:/PATH, or \"\" for none",
-                         s->lookup_socket);
-    return check_path(path, err);
-}
-
 static int check_sockets(struct settings *s, struct error *err)
 {
-    if (check_lookup_socket(s, err) != 0)
+    const char *lookup = endpoint_path(s->lookup_socket);
+    if (*s->lookup_socket != '\0' && lookup == NULL)
+        return error_set(
+            err, EX_CONFIG,
+            "lookup_socket: '%s' is no unix socket: write unix:/PATH, or \"\" for none",
+            s->lookup_socket);
+    if (lookup != NULL && check_path(lookup, err) != 0)
         return error_at(err, "lookup_socket", 0);
     return check_milter_socket(s, err) == 0 ? 0 : error_at(err, "socket", 0);
 }
@@ -258,21 +271,36 @@ static int check_absolute(const char *key, const char *path, struct error *err)
 
 static int check_paths(struct settings *s, struct error *err)
 {
-    return check_absolute("table", s->table, err) != 0 ||
-                   (*s->pid_file != '\0' && check_absolute("pid_file", s->pid_file, err) != 0)
-               ? -1
-               : source_check(&s->source, err);
+    if (check_absolute("table", s->table, err) != 0 ||
+        (*s->pid_file != '\0' && check_absolute("pid_file", s->pid_file, err) != 0))
+        return -1;
+    return *s->source.passfile == '\0' ? 0
+                                       : check_absolute("source.passfile", s->source.passfile, err);
+}
+
+#define SCHEMA_MAX 63 /* octets: a longer name is cut by PostgreSQL (NAMEDATALEN) */
+
+static int check_schema(struct settings *s, struct error *err)
+{
+    const char *at = s->source.schema;
+    while (*at != '\0' && !iscntrl((unsigned char)*at))
+        at++;
+    size_t length = (size_t)(at - s->source.schema);
+    if (*at == '\0' && length > 0 && length <= SCHEMA_MAX)
+        return 0;
+    return error_set(err, EX_CONFIG,
+                     "source.schema: '%s' is no name of a schema: write 1 to %d printable octets",
+                     s->source.schema, SCHEMA_MAX);
 }
 
 static int check(struct settings *s, struct error *err)
 {
-    static int (*const checks[])(struct settings * s, struct error * err) = {
-        check_sockets,         check_socket_mode, check_addresses, check_trusted,
-        check_trusted_domains, check_limits,      check_texts,     check_paths};
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < sizeof checks / sizeof *checks; i++)
-        rc = checks[i](s, err);
-    return rc;
+    bool right = check_sockets(s, err) == 0 && check_socket_mode(s, err) == 0 &&
+                 check_addresses(s, err) == 0 && check_trusted(s, err) == 0 &&
+                 check_trusted_domains(s, err) == 0 && check_limits(s, err) == 0 &&
+                 texts_check(&s->texts, &s->texts_by_domain, err) == 0 &&
+                 check_paths(s, err) == 0 && check_schema(s, err) == 0;
+    return right ? 0 : -1;
 }
 
 /* ---- reading */
@@ -383,18 +411,13 @@ void settings_free(struct settings *settings)
     free(settings);
 }
 
-static bool limits_anything(const struct settings *s)
-{
-    return s->limit > 0 || s->network_limit > 0 || s->total_limit > 0;
-}
-
 void settings_warn(const struct settings *settings, void (*say)(const char *line, void *data),
                    void *data)
 {
+    bool limits = settings->limit > 0 || settings->network_limit > 0 || settings->total_limit > 0;
     texts_warn(&settings->texts, &settings->texts_by_domain, say, data);
-    if (settings->conceal && limits_anything(settings) && settings->over_limit == OVER_LIMIT_DEFER)
+    if (settings->conceal && limits && settings->over_limit == OVER_LIMIT_DEFER)
         say("disclosure.over_limit: \"defer\" tells that a mailbox has moved, which conceal hides: "
-            "write "
-            "\"withhold\"",
+            "write \"withhold\"",
             data);
 }

@@ -5,7 +5,6 @@
 #define ANSWER_SETTINGS_H
 
 #include "answer/limit.h"
-#include "answer/source.h"
 #include "answer/texts.h"
 #include "base/conf.h"
 #include "base/error.h"
@@ -23,6 +22,21 @@ enum settings_mode { MODE_ENFORCE, MODE_OBSERVE };
 enum settings_on_table_error { TABLE_ERROR_TEMPFAIL, TABLE_ERROR_ACCEPT };
 enum settings_over_limit { OVER_LIMIT_WITHHOLD, OVER_LIMIT_DEFER };
 enum settings_log_target { LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_JOURNAL };
+
+/* The group source: the store that the table follows. The strings belong to the settings. */
+struct source_settings {
+    int type;       /* index of "pgsql" */
+    char *connect;  /* a connection string or URI of libpq; "": the table follows nobody */
+    char *passfile; /* "": libpq's own */
+    char *schema;   /* of the store's tables */
+    char *write;    /* as connect, for commands that change entries; "": this host may not */
+    int poll;       /* milliseconds */
+    int timeout;    /* seconds, as are those below: of an exchange with the store */
+    int max_remove; /* per cent, see table/merge.h */
+    int reconcile;  /* between two comparisons with all rows; 0: never */
+    int start_wait; /* at most, before the service says that it is ready */
+    int max_lag;    /* without contact, before that is an error */
+};
 
 /* One owner of everything in it; read-only once made, so threads may share it. */
 struct settings {
@@ -97,6 +111,9 @@ int settings_read(struct settings **out, const char *file, struct error *err);
 /* As settings_read, without the group source, which keeps its defaults: for the daemon. Whatever stands there never keeps mail
  * from being answered. */
 int settings_read_for_daemon(struct settings **out, const char *file, struct error *err);
+
+/* Replaces the password in a connection string or URI of libpq by stars, and with it what comes after "password=". */
+void settings_hide_passwords(char *text);
 
 /* NULL is fine. */
 void settings_free(struct settings *settings);

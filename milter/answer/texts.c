@@ -45,11 +45,6 @@ static const struct conf_key keys[] = {
 const struct conf_group texts_group = {keys, sizeof keys / sizeof *keys,
                                        sizeof(struct domain_texts)};
 
-const char *texts_default(enum text_kind kind)
-{
-    return kinds[kind].text;
-}
-
 const char *texts_fallback(enum text_kind kind)
 {
     return kind == TEXT_UNKNOWN ? "550 5.1.1 User unknown" : kinds[kind].text;
@@ -62,16 +57,18 @@ const char *texts_name(enum text_kind kind)
 
 /* ---- checks */
 
-static int check_text(struct texts *texts, enum text_kind kind, const char *group,
-                      struct error *err)
+/* Checks the text of a kind. Where there is none, it becomes a copy of usual. */
+static int check_text(struct texts *texts, enum text_kind kind, const char *usual,
+                      const char *group, struct error *err)
 {
-    const char *text = texts->of[kind];
     char path[32];
+    if (texts->of[kind] == NULL && (texts->of[kind] = strdup(usual)) == NULL)
+        return error_no_memory(err);
     snprintf(path, sizeof path, "%s%s", group, kinds[kind].name);
-    if (reply_check(text, kinds[kind].class, kind == TEXT_MOVED, err) != 0)
+    if (reply_check(texts->of[kind], kinds[kind].class, kind == TEXT_MOVED, err) != 0)
         return error_at(err, path, 0);
     /* Whoever may not know the new address must not read it in the text that says so. */
-    if (kind != TEXT_MOVED && strstr(text, "${new}") != NULL)
+    if (kind != TEXT_MOVED && strstr(texts->of[kind], "${new}") != NULL)
         return error_set(err, EX_CONFIG,
                          "%s: ${new} would disclose the new address: write a text without it",
                          path);
@@ -101,12 +98,9 @@ static int check_item(struct domain_texts *item, const struct texts *general, st
                          "a group without a domain: write domain = \"old.example\";");
     if (texts_make_domain(&item->domain, true, err) != 0)
         return -1;
-    for (int i = 0; i < TEXTS; i++) {
-        if (item->texts.of[i] == NULL && (item->texts.of[i] = strdup(general->of[i])) == NULL)
-            return error_no_memory(err);
-        if (check_text(&item->texts, (enum text_kind)i, "", err) != 0)
+    for (int i = 0; i < TEXTS; i++)
+        if (check_text(&item->texts, (enum text_kind)i, general->of[i], "", err) != 0)
             return error_at(err, item->domain, 0);
-    }
     return 0;
 }
 
@@ -121,7 +115,7 @@ int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error
     struct domain_texts *items = by_domain->items;
 
     for (int i = 0; i < TEXTS; i++)
-        if (check_text(texts, (enum text_kind)i, "replies.", err) != 0)
+        if (check_text(texts, (enum text_kind)i, kinds[i].text, "replies.", err) != 0)
             return -1;
     for (size_t i = 0; i < by_domain->count; i++)
         if (check_item(&items[i], texts, err) != 0)
@@ -142,23 +136,16 @@ static int compare_domain(const void *domain, const void *item)
     return strcmp(domain, ((const struct domain_texts *)item)->domain);
 }
 
-static const struct texts *find(const struct conf_groups *by_domain, const char *domain)
-{
-    const struct domain_texts *found =
-        bsearch(domain, by_domain->items, by_domain->count, sizeof *found, compare_domain);
-    return found == NULL ? NULL : &found->texts;
-}
-
 const struct texts *texts_find(const struct texts *texts, const struct conf_groups *by_domain,
                                const char *domain)
 {
-    if (by_domain->count == 0)
-        return texts;
-    const struct texts *found = find(by_domain, domain);
-    for (const char *parent = domain;
-         found == NULL && (parent = strchr(parent + 1, '.')) != NULL && *domain != '[';)
-        found = find(by_domain, parent);
-    return found == NULL ? texts : found;
+    const struct domain_texts *found = NULL;
+    const char *parent = domain;
+    while (by_domain->count > 0 && parent != NULL) {
+        found = bsearch(parent, by_domain->items, by_domain->count, sizeof *found, compare_domain);
+        parent = found != NULL || *domain == '[' ? NULL : strchr(parent + 1, '.');
+    }
+    return found == NULL ? texts : &found->texts;
 }
 
 /* ---- warnings */

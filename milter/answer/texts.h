@@ -32,16 +32,14 @@ struct domain_texts {
 /* One element of the list replies.by_domain. */
 extern const struct conf_group texts_group;
 
-const char *texts_default(enum text_kind kind);
-
 /* The default text of a kind, which fits into a line with any address, and into any session. */
 const char *texts_fallback(enum text_kind kind);
 
 /* "moved", "withheld" and so on: the keys of the group replies. */
 const char *texts_name(enum text_kind kind);
 
-/* Checks the texts and the list of struct domain_texts as configured, copies the general texts to domains
- * that have none of a kind, and sorts the list by domain. Returns 0; or -1 with err (EX_CONFIG, EX_OSERR), which begins
+/* Checks the texts and the list of struct domain_texts as configured, and sorts the list by domain. A general text that is
+ * missing becomes the default one, and a text that a domain lacks the general one. Returns 0; or -1 with err (EX_CONFIG, EX_OSERR), which begins
  * with the key. */
 int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error *err);
 

@@ -38,7 +38,8 @@ START_TEST(defaults)
     ck_assert_int_eq(settings->log_facility, LOG_MAIL);
     ck_assert_int_eq(settings->log_level, LOG_INFO);
     ck_assert(settings->addresses.fold_case && settings->addresses.local_domain == NULL);
-    ck_assert_str_eq(settings->texts.of[TEXT_MOVED], texts_default(TEXT_MOVED));
+    ck_assert_str_eq(settings->texts.of[TEXT_MOVED],
+                     "551 5.1.6 User not local; please try <${new}>");
     settings_free(settings);
 }
 END_TEST
@@ -417,7 +418,7 @@ START_TEST(no_password_of_a_connection_string_is_shown)
 {
     char text[100];
     snprintf(text, sizeof text, "%s", connects[_i].text);
-    source_hide_passwords(text);
+    settings_hide_passwords(text);
     ck_assert_str_eq(text, connects[_i].shown);
 }
 END_TEST
