@@ -26,7 +26,6 @@ struct recipient {
 struct forward {
     struct forward *next;
     struct recipient recipient;
-    char *new_path;  /* what smfi_addrcpt_par gets: "<al@new.example>" */
     char *old, *new; /* both in plain form */
     bool again;      /* another one before it has the same new address, and NOTIFY */
 };
@@ -46,10 +45,7 @@ static void recipient_free(struct recipient *recipient)
 
 static void forward_free(struct forward *forward)
 {
-    if (forward == NULL)
-        return;
     recipient_free(&forward->recipient);
-    free(forward->new_path);
     free(forward->old);
     free(forward->new);
     free(forward);
@@ -94,42 +90,31 @@ static char *in_brackets(const char *mailbox, size_t length)
     return rc < 0 ? NULL : path;
 }
 
-/* The parameters of RCPT that belong to the recipient whoever gets the mail. To Postfix an ORCPT is
+/* Keeps the parameters of RCPT that belong to the recipient whoever gets the mail. To Postfix an ORCPT is
  * given in any case. Sendmail without DSN would refuse the new address for it, and the end of the
- * message too; where a client gave one, it offers DSN. */
-static char *keep_parameters(size_t *notify_length, char **args, const char *mailbox, size_t length,
-                             bool add_orcpt)
+ * message too; where a client gave one, it offers DSN. Returns -1 where memory is out; in any case the recipient
+ * has to be freed. */
+static int recipient_read(struct recipient *out, char **args, bool postfix)
 {
-    size_t orcpt_length = 0;
-    const char *notify = envelope_parameter(args, "NOTIFY", notify_length);
+    size_t length = envelope_path_length(args[0]), notify_length = 0, orcpt_length = 0;
+    const char *mailbox = envelope_mailbox(args[0], &length);
+    const char *notify = envelope_parameter(args, "NOTIFY", &notify_length);
     const char *orcpt = envelope_parameter(args, "ORCPT", &orcpt_length);
-    char *made = malloc(ENVELOPE_ORCPT_SIZE(length)), *out = NULL;
+    char *made = malloc(ENVELOPE_ORCPT_SIZE(length));
 
-    if (made == NULL)
-        return NULL;
-    if (orcpt == NULL && add_orcpt && envelope_orcpt(made, mailbox, length) == 0) {
+    if (made != NULL && orcpt == NULL && postfix && envelope_orcpt(made, mailbox, length) == 0) {
         orcpt = made;
         orcpt_length = strlen(made);
     }
-    if (notify == NULL)
-        *notify_length = 0;
-    if (asprintf(&out, "%.*s%s%.*s", (int)*notify_length, notify == NULL ? "" : notify,
-                 notify != NULL && orcpt != NULL ? " " : "", (int)orcpt_length,
-                 orcpt == NULL ? "" : orcpt) < 0)
-        out = NULL;
-    free(made);
-    return out;
-}
-
-/* Returns -1 where memory is out; in any case the recipient has to be freed. */
-static int recipient_read(struct recipient *out, char **args, bool postfix)
-{
-    size_t length = envelope_path_length(args[0]);
-    const char *mailbox = envelope_mailbox(args[0], &length);
-
     out->path = args[0][0] == '<' ? in_brackets(mailbox, length) : strndup(mailbox, length);
     out->name = hash_name(mailbox, length);
-    out->parameters = keep_parameters(&out->notify_length, args, mailbox, length, postfix);
+    out->notify_length = notify == NULL ? 0 : notify_length;
+    if (made == NULL ||
+        asprintf(&out->parameters, "%.*s%s%.*s", (int)out->notify_length,
+                 notify == NULL ? "" : notify, notify != NULL && orcpt != NULL ? " " : "",
+                 (int)orcpt_length, orcpt == NULL ? "" : orcpt) < 0)
+        out->parameters = NULL;
+    free(made);
     return out->path == NULL || out->parameters == NULL ? -1 : 0;
 }
 
@@ -138,16 +123,13 @@ static struct forward *forward_new(char **args, const char *old, const char *new
     struct forward *made = calloc(1, sizeof *made);
     if (made == NULL)
         return NULL;
-
-    made->new_path = in_brackets(new, strlen(new));
     made->old = strdup(old);
     made->new = strdup(new);
-    if (recipient_read(&made->recipient, args, postfix) != 0 || made->new_path == NULL ||
-        made->old == NULL || made->new == NULL) {
-        forward_free(made);
-        return NULL;
-    }
-    return made;
+    if (recipient_read(&made->recipient, args, postfix) == 0 && made->old != NULL &&
+        made->new != NULL)
+        return made;
+    forward_free(made);
+    return NULL;
 }
 
 static bool is_same_notify(const struct recipient *one, const struct recipient *other)
@@ -182,19 +164,6 @@ int forward_note(struct forwards *forwards, char **args, const char *old, const 
     return 0;
 }
 
-static int make_room(struct forwards *forwards)
-{
-    unsigned room = forwards->staying_room == 0 ? 4 : 2 * forwards->staying_room;
-    if (forwards->staying_count < forwards->staying_room)
-        return 0;
-    struct staying *more = realloc(forwards->staying, room * sizeof *more);
-    if (more == NULL)
-        return -1;
-    forwards->staying = more;
-    forwards->staying_room = room;
-    return 0;
-}
-
 /* A blank between them, as envelope_parameter reads them too. */
 static char *join(char **args, size_t length)
 {
@@ -220,7 +189,15 @@ int forward_note_staying(struct forwards *forwards, char **args)
         forwards->crowded = true;
         return 0;
     }
-    if (make_room(forwards) != 0 || (forwards->postfix && (made.rcpt = join(args, octets)) == NULL))
+    if (forwards->staying_count == forwards->staying_room) {
+        unsigned room = forwards->staying_room == 0 ? 4 : 2 * forwards->staying_room;
+        struct staying *more = realloc(forwards->staying, room * sizeof *more);
+        if (more == NULL)
+            return -1;
+        forwards->staying = more;
+        forwards->staying_room = room;
+    }
+    if (forwards->postfix && (made.rcpt = join(args, octets)) == NULL)
         return -1;
     forwards->staying[forwards->staying_count++] = made;
     forwards->staying_octets += octets;
@@ -241,20 +218,20 @@ static bool shares_name(const struct forwards *forwards, const struct forward *f
     return forwards->crowded;
 }
 
-/* Postfix drops a second copy for one mailbox where recipient, NOTIFY and ORCPT are the same
- * (cleanup_out_recipient.c). So a new address that is a recipient already is added once more just as that one
- * came: if another milter has refused it meanwhile, it is there all the same. Returns -1 where memory is out;
- * 0 with out->path NULL where there is none. */
-static int find_twin(struct recipient *out, const struct forwards *forwards,
-                     const struct forward *forward)
+/* Makes the recipient that is added for the new address. Postfix drops a second copy for one mailbox where recipient,
+ * NOTIFY and ORCPT are the same (cleanup_out_recipient.c). So a new address that is a recipient already is added once
+ * more just as that one came: if another milter has refused it meanwhile, it is there all the same. Returns -1 where
+ * memory is out; in any case the recipient has to be freed. */
+static int make_new(struct recipient *out, const struct forwards *forwards,
+                    const struct forward *forward)
 {
-    uint64_t name = hash_name(forward->new, strlen(forward->new));
-    *out = (struct recipient){.path = NULL};
+    size_t new_length = strlen(forward->new);
+    uint64_t name = hash_name(forward->new, new_length);
     for (unsigned i = 0; forwards->postfix && i < forwards->staying_count; i++) {
         char *args[] = {forwards->staying[i].rcpt, NULL};
         size_t length = envelope_path_length(args[0]);
         const char *mailbox = envelope_mailbox(args[0], &length);
-        if (forwards->staying[i].name != name || length != strlen(forward->new) ||
+        if (forwards->staying[i].name != name || length != new_length ||
             strncasecmp(mailbox, forward->new, length) != 0)
             continue;
         if (recipient_read(out, args, true) != 0)
@@ -262,30 +239,24 @@ static int find_twin(struct recipient *out, const struct forwards *forwards,
         if (is_same_notify(out, &forward->recipient))
             return 0;
         recipient_free(out);
-        *out = (struct recipient){.path = NULL};
     }
-    return 0;
-}
-
-static int add(const struct forwards *forwards, const struct forward *forward, SMFICTX *ctx)
-{
-    struct recipient twin;
-    int rc = find_twin(&twin, forwards, forward) == 0 ? MI_SUCCESS : MI_FAILURE;
-    bool is_there = twin.path != NULL;
-    char *parameters = is_there ? twin.parameters : forward->recipient.parameters;
-    if (rc == MI_SUCCESS)
-        rc = smfi_addrcpt_par(ctx, is_there ? twin.path : forward->new_path,
-                              *parameters == '\0' ? NULL : parameters);
-    recipient_free(&twin);
-    return rc;
+    *out = (struct recipient){.path = in_brackets(forward->new, new_length),
+                              .parameters = strdup(forward->recipient.parameters)};
+    return out->path == NULL || out->parameters == NULL ? -1 : 0;
 }
 
 static int add_all(const struct forwards *forwards, SMFICTX *ctx)
 {
     int rc = MI_SUCCESS;
-    for (struct forward *at = forwards->first; at != NULL && rc == MI_SUCCESS; at = at->next)
-        if (!at->again)
-            rc = add(forwards, at, ctx);
+    for (struct forward *at = forwards->first; at != NULL && rc == MI_SUCCESS; at = at->next) {
+        struct recipient new = {.path = NULL};
+        if (at->again)
+            continue;
+        rc = make_new(&new, forwards, at) != 0
+                 ? MI_FAILURE
+                 : smfi_addrcpt_par(ctx, new.path, *new.parameters == '\0' ? NULL : new.parameters);
+        recipient_free(&new);
+    }
     return rc;
 }
 
@@ -314,14 +285,6 @@ static int delete_all(const struct forwards *forwards, SMFICTX *ctx)
     return rc;
 }
 
-static void log_all(const struct forwards *forwards, SMFICTX *ctx)
-{
-    const char *id = smfi_getsymval(ctx, (char *)"i");
-    for (struct forward *at = forwards->first; at != NULL; at = at->next)
-        log_line(LOG_INFO, "%s: to=<%s>, forwarded=<%s>", id == NULL ? "NOQUEUE" : id, at->old,
-                 at->new);
-}
-
 /* First all are added and then all deleted: whatever breaks in between, none is lost. To Sendmail an old
  * and a new address can be one mailbox, which the first round then does not add, since it is
  * there, and the second deletes: the third brings it back, and changes nothing else. Postfix compares
@@ -333,8 +296,9 @@ int forward_carry_out(const struct forwards *forwards, SMFICTX *ctx)
         rc = delete_all(forwards, ctx);
     if (rc == MI_SUCCESS && !forwards->postfix)
         rc = add_all(forwards, ctx);
-    if (rc != MI_SUCCESS)
-        return -1;
-    log_all(forwards, ctx);
-    return 0;
+    const char *id = smfi_getsymval(ctx, (char *)"i");
+    for (struct forward *at = forwards->first; at != NULL && rc == MI_SUCCESS; at = at->next)
+        log_line(LOG_INFO, "%s: to=<%s>, forwarded=<%s>", id == NULL ? "NOQUEUE" : id, at->old,
+                 at->new);
+    return rc == MI_SUCCESS ? 0 : -1;
 }
