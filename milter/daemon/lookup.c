@@ -69,63 +69,45 @@ static void open_peer(int fd)
 /* ---- one connection's turn */
 
 /* Reads what is there and has room. Returns -1 where the connection is over. */
-static int fill(struct peer *peer)
+static int fill(int fd, struct dialogue *dialogue)
 {
-    struct dialogue *dialogue = &peer->dialogue;
     size_t room = sizeof dialogue->input - dialogue->in;
     if (room == 0)
         return 0;
-    ssize_t got = recv(peer->fd, dialogue->input + dialogue->in, room, MSG_DONTWAIT);
+    ssize_t got = recv(fd, dialogue->input + dialogue->in, room, MSG_DONTWAIT);
     if (got <= 0)
         return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
     dialogue->in += (size_t)got;
     return 0;
 }
 
-static int flush(struct peer *peer)
-{
-    struct dialogue *dialogue = &peer->dialogue;
-    if (dialogue->out == 0)
-        return 0;
-    ssize_t sent = send(peer->fd, dialogue->output, dialogue->out, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -1;
-    dialogue->out -= (size_t)sent;
-    memmove(dialogue->output, dialogue->output + sent, dialogue->out);
-    return 0;
-}
-
 /* Answers what was read, one request after another, until the rest is not a whole request or the client does
  * not take an answer. Returns -1 where the connection is over. */
-static int answer_all(struct peer *peer)
+static int answer_all(int fd, struct dialogue *dialogue)
 {
     enum dialogue_result result = DIALOGUE_ANSWERED;
     while (result == DIALOGUE_ANSWERED) {
-        if (flush(peer) != 0)
-            return -1;
-        if (peer->dialogue.out > 0)
+        ssize_t sent = 0;
+        if (dialogue->out > 0)
+            sent = send(fd, dialogue->output, dialogue->out, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0)
+            return errno == EAGAIN || errno == EINTR ? 0 : -1;
+        dialogue->out -= (size_t)sent;
+        memmove(dialogue->output, dialogue->output + sent, dialogue->out);
+        if (dialogue->out > 0)
             return 0;
-        result = dialogue_answer(&peer->dialogue);
+        result = dialogue_answer(dialogue);
     }
     return result == DIALOGUE_BAD ? -1 : 0;
-}
-
-static void wait_for(struct peer *peer)
-{
-    bool blocked = peer->dialogue.out > 0;
-    struct epoll_event event = {.events = blocked ? EPOLLOUT : EPOLLIN, .data = {.ptr = peer}};
-    if (blocked != peer->blocked)
-        (void)epoll_ctl(server.epoll, EPOLL_CTL_MOD, peer->fd, &event);
-    peer->blocked = blocked;
 }
 
 static void serve(struct peer *peer, uint32_t events)
 {
     int rc = (events & (EPOLLHUP | EPOLLERR)) != 0 ? -1 : 0; /* nobody would read the answers */
     if (rc == 0 && (events & EPOLLIN) != 0)
-        rc = fill(peer);
+        rc = fill(peer->fd, &peer->dialogue);
     if (rc == 0)
-        rc = answer_all(peer);
+        rc = answer_all(peer->fd, &peer->dialogue);
     if (rc != 0) {
         close_peer(peer);
         return;
@@ -133,7 +115,12 @@ static void serve(struct peer *peer, uint32_t events)
     peer->active = seconds();
     TAILQ_REMOVE(&server.peers, peer, link);
     TAILQ_INSERT_TAIL(&server.peers, peer, link);
-    wait_for(peer);
+
+    bool blocked = peer->dialogue.out > 0;
+    struct epoll_event event = {.events = blocked ? EPOLLOUT : EPOLLIN, .data = {.ptr = peer}};
+    if (blocked != peer->blocked)
+        (void)epoll_ctl(server.epoll, EPOLL_CTL_MOD, peer->fd, &event);
+    peer->blocked = blocked;
 }
 
 /* ---- all of them */
