@@ -63,17 +63,14 @@ static void write_states(FILE *out)
             hits_queue_lost());
 }
 
-static const char *group_name(size_t group)
-{
-    return group == COUNTERS_MILTER     ? "milter"
-           : group == COUNTERS_OBSERVED ? "observed"
-                                        : map_name((enum map_name)(group - COUNTERS_MAP));
-}
-
 /* "milter.not_disclosed 3" */
 static void write_count(FILE *out, size_t group, size_t rule)
 {
-    fprintf(out, "%s.", group_name(group));
+    const char *name = group == COUNTERS_MILTER ? "milter"
+                       : group == COUNTERS_OBSERVED
+                           ? "observed"
+                           : map_name((enum map_name)(group - COUNTERS_MAP));
+    fprintf(out, "%s.", name);
     for (const char *at = rule_name((enum rule)rule); *at != '\0'; at++)
         putc(*at == ' ' ? '_' : *at, out);
     fprintf(out, " %lu\n", atomic_load(&stats.answers[group][rule]));

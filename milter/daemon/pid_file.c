@@ -31,7 +31,8 @@ static int cannot_write(const char *path, struct error *err)
     return error_set(err, EX_CANTCREAT, "pid_file: '%s': %s", path, strerror(errno));
 }
 
-/* Opened to read, for the lock: whoever takes the daemon over later cannot write another number by it. */
+/* Returns the descriptor that holds the lock. It is opened to read: whoever takes the daemon over later cannot write another
+ * number by it. */
 static int lock_in(int folder, const char *name, const char *path, struct error *err)
 {
     struct stat status;
@@ -50,30 +51,26 @@ static int lock_in(int folder, const char *name, const char *path, struct error 
     return -1;
 }
 
-static int write_in(int folder, const char *name, const char *path, struct error *err)
-{
-    int fd = openat(folder, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return cannot_write(path, err);
-    int rc = fchmod(fd, 0644) == 0 && dprintf(fd, "%ld\n", (long)getpid()) > 0
-                 ? 0
-                 : cannot_write(path, err);
-    close(fd);
-    return rc;
-}
-
 int pid_file_write(const char *path, struct error *err)
 {
     char copy[PATH_MAX];
+    int rc = -1, fd = -1;
     if (*path == '\0')
         return 0;
     snprintf(copy, sizeof copy, "%s", path);
     const char *name = basename(copy);
     int folder = open_folder(path, err);
-    int lock = folder < 0 ? -1 : lock_in(folder, name, path, err);
-    int rc = lock < 0 ? -1 : write_in(folder, name, path, err); /* the lock stays open */
-    if (folder >= 0)
-        close(folder);
+    if (folder < 0)
+        return -1;
+    if (lock_in(folder, name, path, err) >= 0) { /* which stays open */
+        fd = openat(folder, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+        rc = fd >= 0 && fchmod(fd, 0644) == 0 && dprintf(fd, "%ld\n", (long)getpid()) > 0
+                 ? 0
+                 : cannot_write(path, err);
+    }
+    if (fd >= 0)
+        close(fd);
+    close(folder);
     return rc;
 }
 
@@ -82,8 +79,5 @@ int pid_file_check(const char *path, struct error *err)
     if (*path == '\0')
         return 0;
     int folder = open_folder(path, err);
-    if (folder < 0)
-        return -1;
-    close(folder);
-    return 0;
+    return folder < 0 ? -1 : close(folder);
 }

@@ -32,11 +32,6 @@ static int drop_capabilities(void)
     return (int)syscall(SYS_capset, &header, none);
 }
 
-static int cannot_become(const struct owner *owner, struct error *err)
-{
-    return error_set(err, EX_OSERR, "user: cannot become '%s': %s", owner->name, strerror(errno));
-}
-
 int privileges_drop(const struct owner *owner, gid_t socket_group, struct error *err)
 {
     if (geteuid() != 0)
@@ -45,13 +40,12 @@ int privileges_drop(const struct owner *owner, gid_t socket_group, struct error 
         return setegid(socket_group) == 0
                    ? 0
                    : error_set(err, EX_OSERR, "socket_group: %s", strerror(errno));
-    if (initgroups(owner->name, owner->gid) != 0 ||
-        setresgid(owner->gid, socket_group, owner->gid) != 0 ||
-        setresuid(owner->uid, owner->uid, owner->uid) != 0)
-        return cannot_become(owner, err);
-    if (owner->uid != 0 && drop_capabilities() != 0)
-        return cannot_become(owner, err);
-    return 0;
+    if (initgroups(owner->name, owner->gid) == 0 &&
+        setresgid(owner->gid, socket_group, owner->gid) == 0 &&
+        setresuid(owner->uid, owner->uid, owner->uid) == 0 &&
+        (owner->uid == 0 || drop_capabilities() == 0))
+        return 0;
+    return error_set(err, EX_OSERR, "user: cannot become '%s': %s", owner->name, strerror(errno));
 }
 
 int privileges_settle(const struct owner *owner, struct error *err)

@@ -28,18 +28,6 @@ static void describe(char *out, size_t size, const struct answer *answer)
     }
 }
 
-/* Whether entry and outcome tell which rule decided. */
-static bool is_plain(enum rule rule)
-{
-    return rule == RULE_MOVED || rule == RULE_GONE || rule == RULE_FORWARD;
-}
-
-/* Whether a stranger would have been told less. */
-static bool depends_on_trust(const struct answer *answer)
-{
-    return answer->rule == RULE_MOVED && answer->disclose == ENTRY_TRUSTED;
-}
-
 /* The length of the quoted string (RFC 5321, section 4.1.2) at the start of text; 0: none. */
 static size_t quoted_length(const char *text, size_t left)
 {
@@ -76,9 +64,14 @@ static void write_line(int level, const struct report *report)
     char ip[INET6_ADDRSTRLEN] = "local", outcome[sizeof answer->new + 16];
     char old[ADDRESS_TEXT_SIZE], entry[ADDRESS_TEXT_SIZE], sender[ADDRESS_TEXT_SIZE];
     const char *error = answer->rule == RULE_TABLE_ERROR ? answer->error.text : "";
-    bool plain = is_plain(answer->rule) && !answer->concealed;
+    /* Then entry and outcome tell which rule decided. */
+    bool plain =
+        (answer->rule == RULE_MOVED || answer->rule == RULE_GONE || answer->rule == RULE_FORWARD) &&
+        !answer->concealed;
     const char *rule = plain ? "" : rule_name(answer->rule);
-    const char *trust = depends_on_trust(answer) ? answer_trust_name(answer->trust) : "";
+    /* Only where a stranger would have been told less. */
+    bool trusted = answer->rule == RULE_MOVED && answer->disclose == ENTRY_TRUSTED;
+    const char *trust = trusted ? answer_trust_name(answer->trust) : "";
     const char *map = report->map == NULL ? "" : report->map;
     /* An administrator who observes looks for who would have been answered. */
     bool tells_sender = !report->counts && report->sender != NULL;
