@@ -6,7 +6,7 @@
 #include "base/descriptors.h"
 #include "base/error.h"
 #include "daemon/counters.h"
-#include "daemon/hits_writer.h"
+#include "daemon/hits_queue.h"
 #include "daemon/logger.h"
 #include "daemon/lookup.h"
 #include "daemon/pid_file.h"
@@ -176,8 +176,7 @@ static void say_ready(int ready_fd, int status)
         }
         if (null > STDERR_FILENO)
             close(null);
-        if (write(ready_fd, &octet, 1) != 1) /* whoever started us has gone: nobody to tell */
-            log_line(LOG_DEBUG, "no process waits for the message that the daemon is ready");
+        (void)!write(ready_fd, &octet, 1); /* fails if the process that waits for it has ended */
         close(ready_fd);
     }
 #ifdef HAVE_SYSTEMD
@@ -208,7 +207,7 @@ static int start(struct settings *settings, const struct owner *owner, struct er
         return error_set(err, EX_OSERR, "/: %s", strerror(errno));
     raise_open_files();
     if (listen_as(settings, owner, err) == 0 && log_start(settings, err) == 0 &&
-        service_start(settings, err) == 0 && hits_writer_start(err) == 0 &&
+        service_start(settings, err) == 0 && hits_queue_start(err) == 0 &&
         lookup_start(socket_lookup(), err) == 0)
         return 0;
     socket_remove();

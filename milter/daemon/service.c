@@ -73,12 +73,14 @@ void service_describe_hits(struct service_hits *out)
     out->interval_s = s->hits_interval;
     out->rules = (struct hit_rules){(unsigned)s->hits_senders, (unsigned)s->hits_keep,
                                     (unsigned)s->hits_memory};
+    out->table_is_open = service.table != NULL;
     snprintf(out->table, sizeof out->table, "%s", s->table);
     pthread_rwlock_unlock(&service.lock);
 }
 
-int service_use_table(int (*use)(struct table *table, void *data), void *data)
+int service_lend_table(void *unused, int (*use)(struct table *table, void *data), void *data)
 {
+    (void)unused;
     pthread_rwlock_rdlock(&service.lock);
     int rc = service.table == NULL ? 0 : use(service.table, data);
     pthread_rwlock_unlock(&service.lock);
@@ -89,6 +91,7 @@ int service_open_table(struct table **out, const struct settings *settings, stru
 {
     if (table_open(out, settings->table, TABLE_READ, settings->fold_case, err) == 0)
         return 0;
+    *out = NULL;
     const struct error why = *err;
     if (why.status == EX_NOPERM)
         error_set(err, why.status,
@@ -99,14 +102,6 @@ int service_open_table(struct table **out, const struct settings *settings, stru
 }
 
 /* ---- the table; the caller holds the lock for writing */
-
-static int open_table(const struct settings *settings, struct error *err)
-{
-    int rc = service_open_table(&service.table, settings, err);
-    if (rc != 0)
-        service.table = NULL;
-    return rc;
-}
 
 static void close_table(void)
 {
@@ -139,7 +134,7 @@ static void tend_table(void)
 
     pthread_rwlock_wrlock(&service.lock);
     close_table(); /* before the new one is opened: LMDB's locks are the process's, not the handle's */
-    if (open_table(service.settings, &err) == 0) {
+    if (service_open_table(&service.table, service.settings, &err) == 0) {
         log_line(LOG_NOTICE, "table: %s is open", service.settings->table);
         service.table_error.text[0] = '\0';
     } else if (strcmp(err.text, service.table_error.text) != 0) {
@@ -169,17 +164,10 @@ static void warn(const char *line, void *data)
     log_line(LOG_WARNING, "%s", line);
 }
 
-static void say_needs_start(const struct settings *old, const struct settings *new)
+static void say_needs_start(bool changed, const char *keys)
 {
-    if (strcmp(old->socket, new->socket) != 0 ||
-        strcmp(old->lookup_socket, new->lookup_socket) != 0 ||
-        old->socket_mode != new->socket_mode || strcmp(old->socket_group, new->socket_group) != 0)
-        log_line(LOG_WARNING, "socket, lookup_socket, socket_group, socket_mode: changed; in force "
-                              "from the next start on");
-    if (strcmp(old->user, new->user) != 0 || strcmp(old->pid_file, new->pid_file) != 0)
-        log_line(LOG_WARNING, "user, pid_file: changed; in force from the next start on");
-    if (old->memory != new->memory)
-        log_line(LOG_WARNING, "disclosure.memory: changed; in force from the next start on");
+    if (changed)
+        log_line(LOG_WARNING, "%s: changed; in force from the next start on", keys);
 }
 
 /* Changes over to the new table. Returns -1 where the new settings contradict it, and then the old
@@ -191,13 +179,13 @@ static int change_table(const struct settings *new, struct error *err)
         old->fold_case == new->fold_case)
         return 0;
     close_table();
-    if (open_table(new, err) == 0) {
+    if (service_open_table(&service.table, new, err) == 0) {
         service.table_error.text[0] = '\0';
         return 0;
     }
     if (err->status == EX_CONFIG) {
         struct error old_error;
-        if (open_table(old, &old_error) != 0)
+        if (service_open_table(&service.table, old, &old_error) != 0)
             service.table_error = old_error;
         return -1;
     }
@@ -224,7 +212,14 @@ int service_reload(struct error *err)
         say_table_error();
     pthread_rwlock_unlock(&service.lock);
 
-    say_needs_start(old, new);
+    say_needs_start(strcmp(old->socket, new->socket) != 0 ||
+                        strcmp(old->lookup_socket, new->lookup_socket) != 0 ||
+                        old->socket_mode != new->socket_mode ||
+                        strcmp(old->socket_group, new->socket_group) != 0,
+                    "socket, lookup_socket, socket_group, socket_mode");
+    say_needs_start(strcmp(old->user, new->user) != 0 || strcmp(old->pid_file, new->pid_file) != 0,
+                    "user, pid_file");
+    say_needs_start(old->memory != new->memory, "disclosure.memory");
     settings_free(old);
     settings_warn(new, warn, NULL);
     return 0;
@@ -247,7 +242,7 @@ int service_start(struct settings *settings, struct error *err)
         return error_set(err, EX_OSERR, "disclosure.memory: no %d MiB are left: write less",
                          settings->memory);
     settings_warn(settings, warn, NULL);
-    if (open_table(settings, &service.table_error) != 0) {
+    if (service_open_table(&service.table, settings, &service.table_error) != 0) {
         if (service.table_error.status == EX_CONFIG) {
             *err = service.table_error;
             return -1;

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 /* Opens the table as the daemon does, to answer from it. Returns 0 with *out, which the caller gives to table_free; or
- * -1 with err, which says what would be right where the user may not read it. */
+ * -1 with *out NULL and err, which says what would be right where the user may not read it. */
 int service_open_table(struct table **out, const struct settings *settings, struct error *err);
 
 /* Takes the settings over and opens the table. A table that cannot be opened is no error: it is
@@ -33,18 +33,18 @@ bool service_observes(void);
 /* Looks a request up (map_ask) in what is in force now. Returns whether it counts. */
 bool service_map(struct map_answer *out, const struct map_question *question);
 
-/* The settings of the hits that are in force; the path of the table into table[PATH_MAX]. */
+/* The settings of the hits that are in force. */
 struct service_hits {
     bool enabled;
     int interval_s;
     struct hit_rules rules;
-    char table[PATH_MAX];
+    char table[PATH_MAX]; /* its path */
+    bool table_is_open;
 };
 void service_describe_hits(struct service_hits *out);
 
-/* Calls use with the table that is open, and returns what it returns; 0 where none is. A reload waits meanwhile, and others wait
- * for that: use must be quick. */
-int service_use_table(int (*use)(struct table *table, void *data), void *data);
+/* A hit_lend of the table that is open. A reload waits meanwhile, and others wait for that: use must be quick. */
+int service_lend_table(void *unused, int (*use)(struct table *table, void *data), void *data);
 
 /* How the service is at this moment. */
 struct service_state {

@@ -3,7 +3,7 @@
 
 #include "daemon/signals.h"
 
-#include "daemon/hits_writer.h"
+#include "daemon/hits_queue.h"
 #include "daemon/logger.h"
 #include "daemon/open_sessions.h"
 #include "daemon/service.h"
@@ -45,20 +45,15 @@ static void tell_systemd(const char *state)
 #endif
 }
 
-static void tell_systemd_reloading(void)
+static void reload(void)
 {
+    struct error err;
     char state[64];
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld",
              (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
     tell_systemd(state);
-}
-
-static void reload(void)
-{
-    struct error err;
-    tell_systemd_reloading();
     if (service_reload(&err) == 0)
         log_line(LOG_NOTICE, "configuration read again and in force");
     else
@@ -87,7 +82,7 @@ static void drain_and_exit(void)
     if (left > 0)
         log_line(LOG_WARNING, "%u sessions still open after %d s: cut off", left, DRAIN_SECONDS);
     socket_remove();
-    hits_writer_stop();
+    hits_queue_stop();
     log_line(LOG_NOTICE, "stopped");
     log_stop();
     /* Other threads still run: what exit(3) frees they may be using, and one that a slow log holds up has the lock of
