@@ -19,7 +19,8 @@ struct hits {
     struct names added;      /* the rows of other hosts, by old address */
     struct table_view *view; /* to see which entries there are */
     struct list list;
-    struct hits_best *best; /* on the heap; see hits_print.c */
+    struct hits_best *best; /* see hits_print.c; freed with free(3) */
+    struct hit_walk walk;   /* through the rows of file */
     struct names senders;
 };
 

@@ -48,17 +48,14 @@ static json_t *json_day(uint64_t day)
     return day == 0 ? json_null() : json_string(hits_day(text, day));
 }
 
-static json_t *json_slot(const struct hit_slot *slot)
-{
-    return json_pack("{s:s,s:I,s:i,s:o}", "domain", slot->domain, "mails", (json_int_t)slot->mails,
-                     "days", (int)slot->days, "last_day", json_day(slot->last));
-}
-
 static int print_object(const char *old, const struct hit_row *row, struct error *err)
 {
     json_t *senders = json_array();
-    for (unsigned i = 0; i < row->slots; i++)
-        json_array_append_new(senders, json_slot(&row->slot[i]));
+    for (const struct hit_slot *slot = row->slot; slot < row->slot + row->slots; slot++)
+        json_array_append_new(senders,
+                              json_pack("{s:s,s:I,s:i,s:o}", "domain", slot->domain, "mails",
+                                        (json_int_t)slot->mails, "days", (int)slot->days,
+                                        "last_day", json_day(slot->last)));
     return print_json(json_pack("{s:s,s:I,s:o,s:o,s:I,s:o}", "old", old, "count",
                                 (json_int_t)row->count, "first_day", json_day(row->first),
                                 "last_day", json_day(row->last), "strangers",
@@ -122,11 +119,11 @@ int hits_print_row(struct hits *hits, const struct entry *entry, struct hit_row 
         return print_object(old, row, err);
     if (!print_is_terminal()) {
         print_tabs(old, row);
-        return ferror(stdout) ? print_failed(err) : 0;
+    } else {
+        if (is_first)
+            printf("  %-26s %5s %*s %8s  %s\n", "sender", "days", BAR, "", "mails", "last");
+        print_columns(old, row);
     }
-    if (is_first)
-        printf("  %-26s %5s %*s %8s  %s\n", "sender", "days", BAR, "", "mails", "last");
-    print_columns(old, row);
     return ferror(stdout) ? print_failed(err) : 0;
 }
 

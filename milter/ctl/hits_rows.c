@@ -132,9 +132,7 @@ static int take_object(struct hits *hits, json_t *object, size_t number, struct 
         return error_set(err, EX_DATAERR,
                          "row %zu is not one of movedctl hits --json: write the output of that",
                          number);
-    if (ctl_parse_old(hits->ctl, old, &entry, err) != 0)
-        return -1;
-    return add(hits, &entry, &row, err);
+    return ctl_parse_old(hits->ctl, old, &entry, err) != 0 ? -1 : add(hits, &entry, &row, err);
 }
 
 static int skip_blanks(FILE *file)
@@ -193,19 +191,13 @@ int hits_read(struct hits *hits, const char *name, struct error *err)
 
 /* ---- going through them */
 
-static bool is_asked_for(const struct hits *hits, const struct entry *old,
-                         const struct hit_row *row)
-{
-    return row->count > 0 && (hits->since == 0 || row->last >= hits->since) &&
-           (hits->domain[0] == '\0' || strcmp(old->domain, hits->domain) == 0);
-}
-
-/* Where the row has an entry. */
+/* Calls each if the row is asked for and has an entry. */
 static int give(struct hits *hits, const struct entry *old, struct hit_row *row, hits_use *each,
                 struct error *err)
 {
     struct entry entry;
-    if (!is_asked_for(hits, old, row))
+    if (row->count == 0 || (hits->since > 0 && row->last < hits->since) ||
+        (hits->domain[0] != '\0' && strcmp(old->domain, hits->domain) != 0))
         return 0;
     switch (table_find(hits->view, old->scope, old->local, old->domain, &entry, err)) {
     case TABLE_FOUND: return each(hits, &entry, row, err);
@@ -221,25 +213,21 @@ int hits_read_key(struct entry *out, const struct hit_place *at, struct error *e
     return record_decode(out, at->key, at->length, empty, sizeof empty, err);
 }
 
-/* The rows of this host, with what others have of the same entry. */
-static int go_through_file(struct hits *hits, struct hit_walk *walk, hits_use *each,
-                           struct error *err)
+/* The rows of this host, with those of other hosts for the same entries. */
+static int go_through_file(struct hits *hits, hits_use *each, struct error *err)
 {
-    char key[RECORD_KEY_MAX] = "";
-    size_t length = 0;
+    struct hit_walk *walk = &hits->walk;
+    char key[RECORD_KEY_MAX];
+    size_t length = *hits->domain == '\0' ? 0 : record_key(key, ENTRY_DOMAIN, "", hits->domain);
     struct entry old;
     int more, rc = 0;
-    if (hits->domain[0] != '\0') {
-        length = record_key(key, ENTRY_DOMAIN, "", hits->domain);
-        key[length - 1]--; /* before all "domain@…" */
-    }
     hit_walk_begin(walk, hits->file, key, length);
-    if (length > 0)
-        key[length - 1]++;
     while (rc == 0 && (more = hit_walk_next(walk, err)) != 0) {
-        if (more > 0 && (walk->at.length < length || memcmp(walk->at.key, key, length) != 0))
+        if (more < 0)
+            return -1;
+        if (walk->at.length < length || memcmp(walk->at.key, key, length) != 0)
             break;
-        rc = more < 0 ? -1 : hits_read_key(&old, &walk->at, err);
+        rc = hits_read_key(&old, &walk->at, err);
         if (rc == 0) {
             hits_add_others(hits, &old, &walk->row);
             rc = give(hits, &old, &walk->row, each, err);
@@ -252,11 +240,7 @@ int hits_each(struct hits *hits, hits_use *each, struct error *err)
 {
     struct entry old;
     struct hit_row row;
-    struct hit_walk *walk = malloc(sizeof *walk);
-    int rc = walk == NULL         ? error_no_memory(err)
-             : hits->file == NULL ? 0
-                                  : go_through_file(hits, walk, each, err);
-    free(walk);
+    int rc = hits->file == NULL ? 0 : go_through_file(hits, each, err);
     for (struct name *name = hits->added.first; rc == 0 && name != NULL; name = name->next) {
         const struct added *added = (struct added *)(void *)name;
         if (added->given)

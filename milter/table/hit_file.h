@@ -110,14 +110,16 @@ int hit_file_sweep(struct hit_file *file, hit_lend *lend, void *from, struct hit
 
 struct hit_walk {
     struct hit_file *file;
-    struct hit_place at; /* of the row at hand */
+    struct hit_place at; /* the key of the current row */
     struct hit_row row;
     bool over;
-    size_t used, read; /* of batch, in octets */
+    size_t from_length;
+    char from[RECORD_KEY_MAX + 1]; /* where the next batch begins */
+    size_t used, read;             /* octets of batch */
     unsigned char batch[64 * 1024];
 };
 
-/* From the first row behind this key on; length 0: from the first row. */
+/* Starts at the first row whose key is at least this one; with length 0 at the first row. */
 void hit_walk_begin(struct hit_walk *walk, struct hit_file *file, const char *key, size_t length);
 
 /* The next row into walk->at and walk->row. Returns 1, 0 after the last, or -1 with err. */

@@ -9,8 +9,8 @@ void hit_walk_begin(struct hit_walk *walk, struct hit_file *file, const char *ke
     walk->file = file;
     walk->over = false;
     walk->used = walk->read = 0;
-    walk->at.length = length;
-    memcpy(walk->at.key, key, length);
+    walk->from_length = length;
+    memcpy(walk->from, key, length);
 }
 
 /* The batch: for each row the lengths of key and row (4 octets each), the key, the row. */
@@ -25,21 +25,20 @@ static bool append(struct hit_walk *walk, const MDB_val *key, const MDB_val *val
     memcpy(at, key->mv_data, key->mv_size);
     memcpy(at + key->mv_size, value->mv_data, value->mv_size);
     walk->used += 8 + key->mv_size + value->mv_size;
+    memcpy(walk->from, key->mv_data, key->mv_size);
+    walk->from[key->mv_size] = '\0'; /* the lowest key that is greater */
+    walk->from_length = key->mv_size + 1;
     return true;
 }
 
-/* Reads the rows after the one at walk->at. */
 static int read_batch(struct hit_walk *walk)
 {
-    char name[RECORD_KEY_MAX + 1];
     MDB_cursor *cursor;
-    MDB_val value, key = {walk->at.length + 1, name};
+    MDB_val value, key = {walk->from_length, walk->from};
     int rc = mdb_cursor_open(walk->file->txn, walk->file->rows, &cursor);
     if (rc != 0)
         return rc;
-    memcpy(name, walk->at.key, walk->at.length);
-    name[walk->at.length] = '\0'; /* the lowest key that is greater */
-    rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    rc = mdb_cursor_get(cursor, &key, &value, walk->from_length == 0 ? MDB_FIRST : MDB_SET_RANGE);
     while (rc == 0 && append(walk, &key, &value))
         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     mdb_cursor_close(cursor);
