@@ -7,19 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Another process may have changed the format since the table was opened. */
-static int start(struct table_edit *edit, struct error *err)
-{
-    struct table *table = edit->table;
-    int rc = mdb_txn_begin(table->env, NULL, 0, &edit->txn);
-    if (rc == 0)
-        rc = mdb_cursor_open(edit->txn, table->entries, &edit->cursor);
-    if (rc != 0)
-        return table_lmdb_error(err, table, rc);
-    rc = table_check_format(table, edit->txn, &edit->format);
-    return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
-}
-
 struct table_edit *table_edit_begin(struct table *table, struct error *err)
 {
     int dead;
@@ -31,11 +18,16 @@ struct table_edit *table_edit_begin(struct table *table, struct error *err)
     edit->table = table;
     edit->change.held = true;
     mdb_reader_check(table->env, &dead); /* a killed reader would keep old pages forever */
-    if (start(edit, err) != 0) {
-        table_edit_abort(edit);
-        return NULL;
-    }
-    return edit;
+    int rc = mdb_txn_begin(table->env, NULL, 0, &edit->txn);
+    if (rc == 0)
+        rc = mdb_cursor_open(edit->txn, table->entries, &edit->cursor);
+    if (rc == 0) /* another process may have changed it since the table was opened */
+        rc = table_check_format(table, edit->txn, &edit->format);
+    if (rc == 0)
+        return edit;
+    table_lmdb_error(err, table, rc);
+    table_edit_abort(edit);
+    return NULL;
 }
 
 static MDB_val entry_key(char *out, const struct entry *entry)
@@ -91,24 +83,6 @@ enum table_result table_edit_del(struct table_edit *edit, const struct entry *ol
     return table_result_of(edit->table, rc, err);
 }
 
-/* Raises the format of an older table, because an older program would not continue the log. */
-static int write_change(struct table_edit *edit)
-{
-    const struct change *change = &edit->change;
-    int rc = 0;
-    if (change->added + change->changed + change->removed == 0)
-        return 0;
-    if (edit->format < TABLE_FORMAT)
-        rc = table_put_metas(edit->txn, edit->table, TABLE_FORMAT);
-    return rc == 0 ? changelog_write(edit) : rc;
-}
-
-static void edit_free(struct table_edit *edit)
-{
-    free(edit->items);
-    free(edit);
-}
-
 /* LMDB does not write pages that a transaction took at the end of the file and freed again, so the file can be shorter
  * than its last page number says, and table_check_whole would have to read all pages. Extends it, unless another writer
  * has done so. */
@@ -128,12 +102,19 @@ static void fill_up(struct table *table)
 int table_edit_commit(struct table_edit *edit, struct error *err)
 {
     struct table *table = edit->table;
-    int rc = write_change(edit);
-    if (rc == 0)
+    const struct change *change = &edit->change;
+    bool has_changed = change->added + change->changed + change->removed > 0;
+    int rc = 0;
+    /* An older program, which does not continue the log, must not write to the table after this. */
+    if (has_changed && edit->format < TABLE_FORMAT)
+        rc = table_put_metas(edit->txn, table, TABLE_FORMAT);
+    if (has_changed && rc == 0)
+        rc = changelog_write(edit);
+    if (rc == 0) {
         rc = mdb_txn_commit(edit->txn);
-    else
-        mdb_txn_abort(edit->txn);
-    edit_free(edit);
+        edit->txn = NULL; /* freed in any case */
+    }
+    table_edit_abort(edit);
     if (rc == 0)
         fill_up(table);
     return rc == 0 ? 0 : table_lmdb_error(err, table, rc);
@@ -143,6 +124,7 @@ void table_edit_abort(struct table_edit *edit)
 {
     if (edit == NULL)
         return;
-    mdb_txn_abort(edit->txn); /* NULL is fine */
-    edit_free(edit);
+    mdb_txn_abort(edit->txn); /* NULL is allowed */
+    free(edit->items);
+    free(edit);
 }

@@ -51,9 +51,11 @@ static int finish(int fd, int rc, const char *what, struct error *err)
     return rc;
 }
 
-static int give(const struct place *place, const char *name, uid_t owner, gid_t group, mode_t mode,
-                struct error *err)
+int home_give(const struct place *place, const char *name, uid_t owner, gid_t group, mode_t mode,
+              struct error *err)
 {
+    if (place_enter(place, err) != 0)
+        return -1;
     int fd = open_in(place, name);
     int rc = fd < 0 ? -1 : fchown(fd, place->owner == 0 ? owner : (uid_t)-1, group);
     if (rc != 0 && fd >= 0 && errno == EPERM) {
@@ -62,15 +64,7 @@ static int give(const struct place *place, const char *name, uid_t owner, gid_t 
     }
     if (rc == 0)
         rc = fchmod(fd, mode);
-    return finish(fd, rc, *name == '\0' ? "the folder of the table" : name, err);
-}
-
-int home_give(const struct place *place, const char *name, uid_t owner, gid_t group, mode_t mode,
-              struct error *err)
-{
-    if (place_enter(place, err) != 0)
-        return -1;
-    int rc = give(place, name, owner, group, mode, err);
+    rc = finish(fd, rc, *name == '\0' ? "the folder of the table" : name, err);
     place_leave(place);
     return rc;
 }

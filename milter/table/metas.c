@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table/metas.c: what the table says of itself: its format, the form of its keys, and its mark */
+/* table/metas.c: the metadata of a table: its format, fold_case, and its mark */
 #include "table/record.h"
 #include "table/table_internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* What the table says of itself stands among the entries, under names that no domain begins
- * with: an LMDB database of its own would cost a search in each transaction. */
-#define META_FORMAT    "\0format"
-#define META_FOLD_CASE "\0fold_case"
-#define META_MARK      "\0mark"
+/* The metadata is stored among the entries, under keys that begin no domain: an LMDB database of its own would cost a
+ * search in each transaction. The mark sorts after the keys of the change log, and before the entries. Its value is the
+ * version (8 octets, little-endian), the nonce with its NUL, and the source. */
+#define KEY(text) ((MDB_val){.mv_size = sizeof text - 1, .mv_data = (void *)text}) /* only read */
+#define FORMAT    KEY("\0format")
+#define FOLD_CASE KEY("\0fold_case")
+#define MARK      KEY("\0mark")
 
-/* The mark sorts behind the log's keys, and before the entries. Its value is the version (8 octets, little-endian), the
- * nonce with its NUL, and the source. */
 #define VALUE_MAX (8 + MARK_NONCE_MAX + 1 + MARK_SOURCE_MAX)
-
-static MDB_val mark_key(void)
-{
-    return (MDB_val){sizeof META_MARK - 1, (void *)META_MARK}; /* only read */
-}
 
 static int decode_mark(struct mark *out, const MDB_val *value)
 {
@@ -37,14 +32,15 @@ static int decode_mark(struct mark *out, const MDB_val *value)
 
 int table_read_mark(MDB_txn *txn, MDB_dbi entries, struct mark *out)
 {
-    MDB_val value, key = mark_key();
+    MDB_val value, key = MARK;
     int rc = mdb_get(txn, entries, &key, &value);
     return rc == 0 ? decode_mark(out, &value) : rc;
 }
 
-static int meta_get(MDB_txn *txn, MDB_dbi entries, const char *name, size_t length, int *out)
+/* Numbers are stored as decimal digits. */
+static int meta_get(MDB_txn *txn, MDB_dbi entries, MDB_val key, int *out)
 {
-    MDB_val value, key = {.mv_size = length, .mv_data = (void *)name}; /* only read */
+    MDB_val value;
     int rc = mdb_get(txn, entries, &key, &value);
     if (rc != 0 || value.mv_size == 0 || value.mv_size > 9)
         return -1;
@@ -54,33 +50,28 @@ static int meta_get(MDB_txn *txn, MDB_dbi entries, const char *name, size_t leng
     return 0;
 }
 
-static int meta_put(MDB_txn *txn, MDB_dbi entries, const char *name, size_t length, int number)
+static int meta_put(MDB_txn *txn, MDB_dbi entries, MDB_val key, int number)
 {
     char text[12];
-    snprintf(text, sizeof text, "%d", number);
-    MDB_val key = {.mv_size = length, .mv_data = (void *)name}; /* only read */
-    MDB_val value = {.mv_size = strlen(text), .mv_data = text};
+    MDB_val value = {(size_t)snprintf(text, sizeof text, "%d", number), text};
     return mdb_put(txn, entries, &key, &value, 0);
 }
 
 int table_read_fold_case(MDB_txn *txn, MDB_dbi entries, int *out)
 {
-    return meta_get(txn, entries, META_FOLD_CASE, sizeof META_FOLD_CASE - 1, out);
+    return meta_get(txn, entries, FOLD_CASE, out);
 }
 
 int table_put_metas(MDB_txn *txn, const struct table *table, int format)
 {
-    int rc = meta_put(txn, table->entries, META_FORMAT, sizeof META_FORMAT - 1, format);
-    if (rc == 0)
-        rc = meta_put(txn, table->entries, META_FOLD_CASE, sizeof META_FOLD_CASE - 1,
-                      table->fold_case);
-    return rc;
+    int rc = meta_put(txn, table->entries, FORMAT, format);
+    return rc == 0 ? meta_put(txn, table->entries, FOLD_CASE, table->fold_case) : rc;
 }
 
 int table_put_mark(MDB_txn *txn, const struct table *table, const struct mark *mark)
 {
     unsigned char text[VALUE_MAX];
-    MDB_val key = mark_key();
+    MDB_val key = MARK;
     if (mark == NULL) {
         int deleted = mdb_del(txn, table->entries, &key, NULL);
         return deleted == 0 || deleted == MDB_NOTFOUND ? table_put_metas(txn, table, TABLE_FORMAT)
@@ -99,7 +90,7 @@ int table_check_format(const struct table *table, MDB_txn *txn, int *format)
 {
     struct mark mark;
     *format = -1;
-    if (meta_get(txn, table->entries, META_FORMAT, sizeof META_FORMAT - 1, format) != 0)
+    if (meta_get(txn, table->entries, FORMAT, format) != 0)
         return MDB_CORRUPTED;
     if (*format > TABLE_FORMAT_FOLLOWS)
         return FORMAT_NEWER;
@@ -110,8 +101,6 @@ int table_check_format(const struct table *table, MDB_txn *txn, int *format)
         return MDB_CORRUPTED;
     return rc == 0 && mark.version == 0 ? NEVER_SYNCED : rc;
 }
-
-/* ---- the mark, for others */
 
 int table_edit_mark(struct table_edit *edit, const struct mark *mark, struct error *err)
 {

@@ -28,7 +28,7 @@ static int find(struct table_edit *edit, uint64_t number, struct change *out, st
 
 static int refuse(const struct change_item *item, const struct change *change, struct error *err)
 {
-    struct entry entry = {.scope = ENTRY_MAILBOX};
+    struct entry entry;
     const void *value = item->before != NULL ? item->before : item->after;
     size_t length = item->before != NULL ? item->before_length : item->after_length;
     char old[ADDRESS_TEXT_SIZE];
@@ -41,32 +41,29 @@ static int refuse(const struct change_item *item, const struct change *change, s
                      old, (unsigned long long)change->number);
 }
 
-static const MDB_val *value_of(MDB_val *out, const void *octets, size_t length)
+static MDB_val value_of(const void *octets, size_t length)
 {
-    *out = (MDB_val){.mv_size = length, .mv_data = (void *)octets}; /* only read */
-    return octets == NULL ? NULL : out;
+    return (MDB_val){.mv_size = length, .mv_data = (void *)octets}; /* only read */
 }
 
-/* A change of its own, the other way round. */
+/* The reversed change is a change of its own. */
 static int undo_item(struct table_edit *edit, const struct change *change,
                      const struct change_item *item, struct error *err)
 {
-    MDB_val there, key, first, second;
-    const MDB_val *before = value_of(&first, item->before, item->before_length);
-    const MDB_val *after = value_of(&second, item->after, item->after_length);
-
-    value_of(&key, item->key, item->key_length);
+    const MDB_val before = value_of(item->before, item->before_length),
+                  after = value_of(item->after, item->after_length);
+    MDB_val there, key = value_of(item->key, item->key_length);
     int rc = mdb_get(edit->txn, edit->table->entries, &key, &there);
-    if (rc == 0 && (after == NULL || !table_same(&there, after)))
-        return refuse(item, change, err);
-    if (rc == MDB_NOTFOUND && after != NULL)
+    if (rc == 0 ? item->after == NULL || !table_same(&there, &after)
+                : rc == MDB_NOTFOUND && item->after != NULL)
         return refuse(item, change, err);
     if (rc == 0 || rc == MDB_NOTFOUND)
-        rc = table_edit_change(edit, &key, after, before);
+        rc = table_edit_change(edit, &key, item->after == NULL ? NULL : &after,
+                               item->before == NULL ? NULL : &before);
     return rc == 0 ? 0 : table_lmdb_error(err, edit->table, rc);
 }
 
-/* Of one record, from the last to the first. */
+/* Undoes the items of one record, from the last to the first. */
 static int undo_record(struct table_edit *edit, const struct change *change, uint64_t record,
                        struct error *err)
 {
@@ -74,12 +71,14 @@ static int undo_record(struct table_edit *edit, const struct change *change, uin
     struct change_item item;
     size_t left, length;
     int rc = changelog_items(edit->txn, edit->table->entries, change->number, record, items, &left);
-    if (rc != 0)
-        return table_lmdb_error(err, edit->table, rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc);
-    for (; (length = change_last_item(&item, items, left)) > 0; left -= length)
+    while (rc == 0 && (length = change_last_item(&item, items, left)) > 0) {
         if (undo_item(edit, change, &item, err) != 0)
             return -1;
-    return left == 0 ? 0 : table_lmdb_error(err, edit->table, MDB_CORRUPTED);
+        left -= length;
+    }
+    if (rc == MDB_NOTFOUND || (rc == 0 && left > 0))
+        rc = MDB_CORRUPTED;
+    return rc == 0 ? 0 : table_lmdb_error(err, edit->table, rc);
 }
 
 int table_edit_undo(struct table_edit *edit, uint64_t number, struct change *undone,

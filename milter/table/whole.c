@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table/whole.c: whether the files of a table that is open are all there */
+/* table/whole.c: checks that the files of an open table are complete */
 #include "table/guard.h"
 #include "table/table_internal.h"
 
@@ -27,17 +27,11 @@ long long table_needed_size(const struct table *table)
     return size;
 }
 
-static int find_need(const struct table *table, long long *out)
+static long long guarded_needed_size(const struct table *table)
 {
-    *out = table_needed_size(table);
-    return 0;
-}
-
-static long long ask_needed_size(const struct table *table)
-{
-    long long size;
+    long long size = LLONG_MAX;
     int rc;
-    GUARDED(rc, find_need(table, &size));
+    GUARDED(rc, (size = table_needed_size(table), 0));
     return rc == 0 ? size : LLONG_MAX;
 }
 
@@ -54,13 +48,13 @@ int table_check_size(struct table *table, struct error *err)
     if (size == known)
         return 0;
     /* An import that was aborted because the disk was full may have left part of a page after the last one in use. */
-    if ((size % sysconf(_SC_PAGESIZE) != 0 || size < known) && size < ask_needed_size(table))
+    if ((size % sysconf(_SC_PAGESIZE) != 0 || size < known) && size < guarded_needed_size(table))
         return cut_short(table, err);
     atomic_store_explicit(&table->size, size, memory_order_relaxed);
     return 0;
 }
 
-/* Touches each page that something stands on. */
+/* Touches each page that holds data. */
 static int walk(MDB_cursor *cursor)
 {
     MDB_val key, value;
@@ -82,8 +76,8 @@ static int walk_all(MDB_txn *txn, MDB_dbi of)
     return rc;
 }
 
-/* Pages that a transaction took at the end of the file and freed again are never written: a table whose writer was killed
- * just then is whole, though it ends before its last page. LMDB's free list, database 0, must be there too. */
+/* Pages that a transaction took at the end of the file and freed again are never written. So a table whose writer was killed
+ * at that moment is complete, although it ends before its last page. LMDB's free list is database 0. */
 int table_check_whole(const struct table *table, MDB_txn *txn, struct error *err)
 {
     return table_file_size(table) >= table_needed_size(table) ||
@@ -92,7 +86,7 @@ int table_check_whole(const struct table *table, MDB_txn *txn, struct error *err
                : cut_short(table, err);
 }
 
-/* Whether the file that this descriptor is of is the one of this name in the folder. */
+/* Whether fd is open on the file that now has this name in the folder. */
 static bool is_there(const struct table *table, const char *name, int fd)
 {
     char file[PATH_MAX + 16];
