@@ -7,12 +7,12 @@
 
 /* ---- the head */
 
+/* A text after its length. */
 static unsigned char *put_text(unsigned char *at, const char *text)
 {
     size_t length = strlen(text);
     *at++ = (unsigned char)length;
-    memcpy(at, text, length);
-    return at + length;
+    return record_put_octets(at, text, length);
 }
 
 size_t change_encode_head(unsigned char *out, const struct change *change)
@@ -22,31 +22,14 @@ size_t change_encode_head(unsigned char *out, const struct change *change)
                                 change->removed, change->octets,         change->octets_end,
                                 change->records, change->records_end};
     unsigned char *at = out;
-    size_t length = strlen(change->command);
 
     *at++ = change->held ? HELD : 0;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         at = record_put_number(at, numbers[i], 8);
     at = put_text(at, change->user);
     at = put_text(at, change->behind);
-    memcpy(at, change->command, length);
-    return (size_t)(at - out) + length;
-}
-
-/* Copies length octets of text, and returns their end; NULL if they do not fit or are missing. */
-static const unsigned char *get_text(char *out, size_t max, const unsigned char *at, size_t length,
-                                     const unsigned char *end)
-{
-    if (at == NULL || length > max || (size_t)(end - at) < length)
-        return NULL;
-    memcpy(out, at, length);
-    out[length] = '\0';
-    return at + length;
-}
-
-static const unsigned char *get_name(char *out, const unsigned char *at, const unsigned char *end)
-{
-    return at == NULL || at == end ? NULL : get_text(out, CHANGE_USER_MAX, at + 1, *at, end);
+    at = record_put_octets(at, change->command, strlen(change->command));
+    return (size_t)(at - out);
 }
 
 int change_decode_head(struct change *out, const void *head, size_t length)
@@ -55,20 +38,16 @@ int change_decode_head(struct change *out, const void *head, size_t length)
     uint64_t *const numbers[] = {&out->number,     &when,         &out->uid,        &out->undoes,
                                  &out->added,      &out->changed, &out->removed,    &out->octets,
                                  &out->octets_end, &out->records, &out->records_end};
-    const unsigned char *at = head, *end = at + length;
+    struct record_input in = {head, length, false};
 
-    if (length < 1 + sizeof numbers / sizeof *numbers * 8)
-        return -1;
-    out->held = (*at++ & HELD) != 0;
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++, at += 8)
-        *numbers[i] = record_get_number(at, 8);
+    out->held = (record_take_number(&in, 1) & HELD) != 0;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        *numbers[i] = record_take_number(&in, 8);
     out->when = (int64_t)when;
-    at = get_name(out->user, at, end);
-    at = get_name(out->behind, at, end);
-    return at != NULL &&
-                   get_text(out->command, CHANGE_COMMAND_MAX, at, (size_t)(end - at), end) != NULL
-               ? 0
-               : -1;
+    record_take_text(&in, out->user, CHANGE_USER_MAX, record_take_number(&in, 1));
+    record_take_text(&in, out->behind, CHANGE_USER_MAX, record_take_number(&in, 1));
+    record_take_text(&in, out->command, CHANGE_COMMAND_MAX, in.left);
+    return in.is_damaged ? -1 : 0;
 }
 
 /* ---- an item */
@@ -80,49 +59,33 @@ size_t change_item_length(const struct change_item *item)
     return LENGTHS + item->key_length + item->before_length + item->after_length + 2;
 }
 
-static unsigned char *put_octets(unsigned char *at, const void *octets, size_t length)
-{
-    if (length > 0)
-        memcpy(at, octets, length);
-    return at + length;
-}
-
 void change_encode_item(unsigned char *out, const struct change_item *item)
 {
     unsigned char *at = record_put_number(out, item->key_length, 2);
     at = record_put_number(at, item->before == NULL ? 0 : item->before_length + 1, 2);
     at = record_put_number(at, item->after == NULL ? 0 : item->after_length + 1, 2);
-    at = put_octets(at, item->key, item->key_length);
-    at = put_octets(at, item->before, item->before_length);
-    at = put_octets(at, item->after, item->after_length);
+    at = record_put_octets(at, item->key, item->key_length);
+    at = record_put_octets(at, item->before, item->before_length);
+    at = record_put_octets(at, item->after, item->after_length);
     record_put_number(at, change_item_length(item), 2);
 }
 
-/* Returns a value whose stored length is one too large; NULL for a stored length of 0. */
-static const void *get_value(size_t *out, const unsigned char **at, size_t length)
-{
-    const void *value = length == 0 ? NULL : *at;
-    *out = length == 0 ? 0 : length - 1;
-    *at += *out;
-    return value;
-}
-
+/* Lengths of values are stored plus one; 0: no value. */
 size_t change_first_item(struct change_item *out, const unsigned char *items, size_t length)
 {
     if (length < LENGTHS + 2)
         return 0;
-    size_t key = record_get_number(items, 2), before = record_get_number(items + 2, 2),
-           after = record_get_number(items + 4, 2);
-    const unsigned char *at = items + LENGTHS;
-
-    out->key = at;
-    out->key_length = key;
-    size_t whole = LENGTHS + key + (before > 0 ? before - 1 : 0) + (after > 0 ? after - 1 : 0) + 2;
+    size_t before = record_get_number(items + 2, 2), after = record_get_number(items + 4, 2);
+    const unsigned char *key = items + LENGTHS;
+    out->key_length = record_get_number(items, 2);
+    out->before_length = before == 0 ? 0 : before - 1;
+    out->after_length = after == 0 ? 0 : after - 1;
+    size_t whole = change_item_length(out);
     if (whole > length || record_get_number(items + whole - 2, 2) != whole)
         return 0;
-    at += key;
-    out->before = get_value(&out->before_length, &at, before);
-    out->after = get_value(&out->after_length, &at, after);
+    out->key = key;
+    out->before = before == 0 ? NULL : key + out->key_length;
+    out->after = after == 0 ? NULL : key + out->key_length + out->before_length;
     return whole;
 }
 

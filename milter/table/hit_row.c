@@ -23,41 +23,32 @@ size_t hit_row_encode(unsigned char *value, const struct hit_row *row)
         at = record_put_number(at, slot->days, 4);
         at = record_put_number(at, slot->last, 4);
         at = record_put_number(at, length, 1);
-        memcpy(at, slot->domain, length);
-        at += length;
+        at = record_put_octets(at, slot->domain, length);
     }
     return (size_t)(at - value);
 }
 
-/* Returns where the slot ends; NULL where it is damaged. */
-static const unsigned char *decode_slot(struct hit_slot *out, const unsigned char *at,
-                                        const unsigned char *end)
-{
-    if (end - at < 17 || end - at - 17 < at[16] || memchr(at + 17, '\0', at[16]) != NULL)
-        return NULL;
-    out->mails = record_get_number(at, 8);
-    out->days = (uint32_t)record_get_number(at + 8, 4);
-    out->last = (uint32_t)record_get_number(at + 12, 4);
-    memcpy(out->domain, at + 17, at[16]);
-    out->domain[at[16]] = '\0';
-    return at + 17 + at[16];
-}
-
 int hit_row_decode(struct hit_row *out, const void *value, size_t length)
 {
-    const unsigned char *at = value, *end = at + length;
-    if (length < 29 || at[28] > HIT_SLOTS_MAX)
+    struct record_input in = {value, length, false};
+    out->count = record_take_number(&in, 8);
+    out->strangers = record_take_number(&in, 8);
+    out->first = (uint32_t)record_take_number(&in, 4);
+    out->last = (uint32_t)record_take_number(&in, 4);
+    out->born = (uint32_t)record_take_number(&in, 4);
+    out->slots = (unsigned)record_take_number(&in, 1);
+    if (out->slots > HIT_SLOTS_MAX)
         return -1;
-    out->count = record_get_number(at, 8);
-    out->strangers = record_get_number(at + 8, 8);
-    out->first = (uint32_t)record_get_number(at + 16, 4);
-    out->last = (uint32_t)record_get_number(at + 20, 4);
-    out->born = (uint32_t)record_get_number(at + 24, 4);
-    out->slots = at[28];
-    at += 29;
-    for (unsigned i = 0; i < out->slots && at != NULL; i++)
-        at = decode_slot(&out->slot[i], at, end);
-    return at == end ? 0 : -1;
+    for (struct hit_slot *slot = out->slot; slot < out->slot + out->slots; slot++) {
+        slot->mails = record_take_number(&in, 8);
+        slot->days = (uint32_t)record_take_number(&in, 4);
+        slot->last = (uint32_t)record_take_number(&in, 4);
+        size_t octets = record_take_number(&in, 1);
+        record_take_text(&in, slot->domain, ADDRESS_DOMAIN_MAX, octets);
+        if (in.is_damaged || strlen(slot->domain) != octets)
+            return -1;
+    }
+    return in.is_damaged || in.left > 0 ? -1 : 0;
 }
 
 struct hit_slot *hit_row_find(struct hit_row *row, const char *domain)

@@ -41,6 +41,32 @@ uint64_t record_get_number(const unsigned char *at, int octets)
     return number;
 }
 
+unsigned char *record_put_octets(unsigned char *at, const void *octets, size_t length)
+{
+    if (length > 0)
+        memcpy(at, octets, length);
+    return at + length;
+}
+
+uint64_t record_take_number(struct record_input *in, int octets)
+{
+    in->is_damaged = in->is_damaged || in->left < (size_t)octets;
+    if (in->is_damaged)
+        return 0;
+    in->at += octets;
+    in->left -= (size_t)octets;
+    return record_get_number(in->at - octets, octets);
+}
+
+void record_take_text(struct record_input *in, char *out, size_t max, size_t length)
+{
+    in->is_damaged = in->is_damaged || length > max || length > in->left;
+    length = in->is_damaged ? 0 : length;
+    *record_put_octets((unsigned char *)out, in->at, length) = '\0';
+    in->at += length;
+    in->left -= length;
+}
+
 size_t record_encode(unsigned char *value, const struct entry *entry)
 {
     const int64_t moments[] = {entry->from, entry->until, entry->forward_until};
@@ -57,9 +83,9 @@ size_t record_encode(unsigned char *value, const struct entry *entry)
         }
     }
     at = record_put_number(at, new_length, 2);
-    memcpy(at, entry->new, new_length);
-    memcpy(at + new_length, entry->note, note_length);
-    return (size_t)(at - value) + new_length + note_length;
+    at = record_put_octets(at, entry->new, new_length);
+    at = record_put_octets(at, entry->note, note_length);
+    return (size_t)(at - value);
 }
 
 static int decode_key(struct entry *out, const char *key, size_t length)
@@ -83,39 +109,21 @@ static int decode_key(struct entry *out, const char *key, size_t length)
     return dot == 1 && local_length > 0 ? -1 : 0;
 }
 
-static int decode_value(struct entry *out, const unsigned char *value, size_t length)
+static int decode_value(struct entry *out, const void *value, size_t length)
 {
-    int64_t *moments[] = {&out->from, &out->until, &out->forward_until};
-    const unsigned char *end = value + length;
-    if (length < 3 || value[0] > ENTRY_STAY || value[1] > ENTRY_NOBODY || value[2] > 7)
+    int64_t *const moments[] = {&out->from, &out->until, &out->forward_until};
+    struct record_input in = {value, length, false};
+    uint64_t action = record_take_number(&in, 1), disclose = record_take_number(&in, 1),
+             given = record_take_number(&in, 1);
+    if (action > ENTRY_STAY || disclose > ENTRY_NOBODY || given > 7)
         return -1;
-
-    out->action = value[0];
-    out->disclose = value[1];
-    const unsigned char *at = value + 3;
-    for (int i = 0; i < 3; i++) {
-        *moments[i] = TIMESTAMP_NONE;
-        if ((value[2] & (1 << i)) == 0)
-            continue;
-        if (end - at < 8)
-            return -1;
-        *moments[i] = (int64_t)record_get_number(at, 8);
-        at += 8;
-    }
-    if (end - at < 2)
-        return -1;
-    size_t new_length = record_get_number(at, 2);
-    at += 2;
-    if (new_length > ADDRESS_NEW_MAX || (size_t)(end - at) < new_length ||
-        (size_t)(end - at) - new_length > ENTRY_NOTE_MAX)
-        return -1;
-
-    memcpy(out->new, at, new_length);
-    out->new[new_length] = '\0';
-    size_t note_length = (size_t)(end - at) - new_length;
-    memcpy(out->note, at + new_length, note_length);
-    out->note[note_length] = '\0';
-    return 0;
+    out->action = (enum entry_action)action;
+    out->disclose = (enum entry_disclose)disclose;
+    for (int i = 0; i < 3; i++)
+        *moments[i] = (given & 1u << i) == 0 ? TIMESTAMP_NONE : (int64_t)record_take_number(&in, 8);
+    record_take_text(&in, out->new, ADDRESS_NEW_MAX, record_take_number(&in, 2));
+    record_take_text(&in, out->note, ENTRY_NOTE_MAX, in.left);
+    return in.is_damaged ? -1 : 0;
 }
 
 int record_decode(struct entry *out, const void *key, size_t key_length, const void *value,

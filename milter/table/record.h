@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "table/entry.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,8 +36,20 @@ size_t record_encode(unsigned char *value, const struct entry *entry);
 int record_decode(struct entry *out, const void *key, size_t key_length, const void *value,
                   size_t value_length, struct error *err);
 
-/* Writes a number in little-endian order and returns the end of it; reads it. */
+/* Write a number in little-endian order, or octets as they are, and return the end. Reads such a number. */
 unsigned char *record_put_number(unsigned char *at, uint64_t number, int octets);
+unsigned char *record_put_octets(unsigned char *at, const void *octets, size_t length);
 uint64_t record_get_number(const unsigned char *at, int octets);
+
+/* Untrusted octets that are decoded from the beginning to the end. */
+struct record_input {
+    const unsigned char *at;
+    size_t left;
+    bool is_damaged; /* a value did not fit, and was read as 0 or "" */
+};
+
+/* Read a number; or copy length octets and a NUL to out[max + 1]. */
+uint64_t record_take_number(struct record_input *in, int octets);
+void record_take_text(struct record_input *in, char *out, size_t max, size_t length);
 
 #endif
