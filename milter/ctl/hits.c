@@ -88,17 +88,10 @@ static int clear_entries(struct hits *hits, char **args, struct error *err)
     return status;
 }
 
-static int clear_until(struct hits *hits, struct error *err)
-{
-    int64_t until;
-    if (timestamp_parse(&until, hits->ctl->options.until, time(NULL), err) != 0)
-        return error_at(err, "--until", 0);
-    return hits->file == NULL ? 0 : hit_file_clear_until(hits->file, day_of(until), err);
-}
-
 static int clear(struct hits *hits, char **args, struct error *err)
 {
     const struct options *options = &hits->ctl->options;
+    int64_t until = 0;
     if ((*args != NULL) + (options->until != NULL) + options->all != 1 || options->add ||
         options->by_sender || options->since != NULL || options->unused_for != NULL ||
         options->domain != NULL || options->top != NULL || options->json)
@@ -107,49 +100,44 @@ static int clear(struct hits *hits, char **args, struct error *err)
             "--clear goes with OLD..., with --until T, or with --all: use one of them");
     if (options->all)
         return hit_file_remove(hits->ctl->path, err);
+    if (options->until != NULL && timestamp_parse(&until, options->until, time(NULL), err) != 0)
+        return error_at(err, "--until", 0);
     if (open_file(hits, TABLE_WRITE, err) != 0)
         return -1;
     if (options->until != NULL)
-        return clear_until(hits, err);
+        return hits->file == NULL ? 0 : hit_file_clear_until(hits->file, day_of(until), err);
     hits->view = table_view_open(hits->ctl->table, err);
     return hits->view == NULL ? -1 : clear_entries(hits, args, err);
 }
 
 /* ---- showing */
 
-/* Parses "180d" into whole days, rounded up. */
-static int parse_unused(const struct hits *hits, uint32_t *days, struct error *err)
-{
-    int64_t seconds;
-    if (ctl_parse_duration(&seconds, hits->ctl->options.unused_for, err) != 0)
-        return error_at(err, "--unused-for", 0);
-    *days = day_of(seconds + HIT_DAY_SECONDS - 1);
-    if (*days > (uint32_t)hits->ctl->settings->hits_keep)
-        return error_set(err, EX_USAGE,
-                         "--unused-for: counts are kept for %dd (hits.keep): write at most that",
-                         hits->ctl->settings->hits_keep);
-    return 0;
-}
-
-static int read_options(struct hits *hits, struct error *err)
+/* *days are those of --unused-for. */
+static int read_options(struct hits *hits, uint32_t *days, struct error *err)
 {
     const struct options *options = &hits->ctl->options;
-    int64_t since = 0;
-    char *end;
+    int keep = hits->ctl->settings->hits_keep;
+    int64_t since = 0, seconds = 0;
+    uint64_t top = 0;
     if (ctl_parse_domain(hits->ctl, hits->domain, err) != 0)
         return -1;
     if (options->since != NULL && timestamp_parse(&since, options->since, time(NULL), err) != 0)
         return error_at(err, "--since", 0);
-    hits->since = day_of(since);
-    if (options->top != NULL) {
-        hits->top = strtoul(options->top, &end, 10);
-        if (hits->top == 0 || *end != '\0' || hits->top > 100000)
-            return error_set(err, EX_USAGE, "--top: '%s': write a number from 1 to 100000",
-                             options->top);
-    }
+    if (options->top != NULL && (!ctl_parse_number(&top, options->top, 100000) || top == 0))
+        return error_set(err, EX_USAGE, "--top: '%s': write a number from 1 to 100000",
+                         options->top);
     if (options->until != NULL || options->all)
         return error_set(err, EX_USAGE, "--until and --all require --clear: use both");
-    return 0;
+    if (options->unused_for != NULL && ctl_parse_duration(&seconds, options->unused_for, err) != 0)
+        return error_at(err, "--unused-for", 0);
+    hits->since = day_of(since);
+    hits->top = top;
+    *days = day_of(seconds + HIT_DAY_SECONDS - 1); /* a part of a day counts as one */
+    return *days <= (uint32_t)keep
+               ? 0
+               : error_set(err, EX_USAGE,
+                           "--unused-for: counts are kept for %dd (hits.keep): write at most that",
+                           keep);
 }
 
 /* With --add, operands without '@' are files; the others remain in args. */
@@ -216,8 +204,7 @@ static int list(struct hits *hits, char **args, struct error *err)
     const struct options *options = &hits->ctl->options;
     bool unused = options->unused_for != NULL;
     uint32_t days = 0;
-    if (read_options(hits, err) != 0 || (unused && parse_unused(hits, &days, err) != 0) ||
-        read_files(hits, args, err) != 0)
+    if (read_options(hits, &days, err) != 0 || read_files(hits, args, err) != 0)
         return -1;
     if (unused && (*args != NULL || options->by_sender || options->since != NULL || hits->top > 0))
         return error_set(

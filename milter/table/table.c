@@ -303,43 +303,35 @@ static int write_new(struct table *table, const struct mark *mark, struct error 
     return rc;
 }
 
-static int create(struct table *table, const struct mark *mark, uid_t owner, gid_t group,
-                  struct error *err)
+int table_create(const char *path, bool fold_case, const struct mark *mark, uid_t owner,
+                 gid_t group, struct error *err)
 {
     struct place above = {.folder = -1};
-    int missing = home_find(&table->place, table->path, err);
+    struct table *table = table_new(path, err);
+    if (table == NULL)
+        return -1;
+    table->fold_case = fold_case;
+    int missing = home_find(&table->place, path, err), rc = missing;
     if (missing < 0 && errno == ENOENT)
-        error_set(err, EX_CANTCREAT, "%s: %s: make the folder above it first", table->path,
+        error_set(err, EX_CANTCREAT, "%s: %s: make the folder above it first", path,
                   strerror(ENOENT));
     if (missing == 1) {
         above = table->place;
-        if (home_make(&table->place, &above, err) != 0)
-            error_at(err, table->path, 0);
+        rc = home_make(&table->place, &above, err) == 0 ? 0 : error_at(err, path, 0);
     }
-    int rc =
-        table->place.folder < 0 ? -1 : home_settle(&table->place, missing == 1, owner, group, err);
+    if (rc == 0)
+        rc = home_settle(&table->place, missing == 1, owner, group, err);
     if (rc == 0)
         rc = place_enter(&table->place, err);
     if (rc == 0) {
         rc = write_new(table, mark, err);
         place_leave(&table->place);
     }
-    if (rc != 0 && above.folder >= 0)
-        unlinkat(above.folder, above.name, AT_REMOVEDIR); /* if it is made, and empty */
+    if (rc != 0 && missing == 1)
+        unlinkat(above.folder, above.name, AT_REMOVEDIR); /* if it was made, and is empty */
     place_free(&above);
-    return rc;
-}
-
-int table_create(const char *path, bool fold_case, const struct mark *mark, uid_t owner,
-                 gid_t group, struct error *err)
-{
-    struct table *table = table_new(path, err);
-    if (table == NULL)
-        return -1;
-    table->fold_case = fold_case;
-    int rc = create(table, mark, owner, group, err);
+    table_free(table);
     if (rc != 0 && err != NULL)
         err->status = EX_CANTCREAT;
-    table_free(table);
     return rc;
 }

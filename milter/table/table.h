@@ -90,24 +90,23 @@ enum table_result table_find(struct table_view *view, enum entry_scope scope, co
  * one for each entry that might match. */
 enum table_result table_find_domain(struct table_view *view, const char *domain, struct error *err);
 
+/* What is called for an entry of a walk, which goes on if it returns 0. */
+typedef int table_visit(const struct entry *entry, void *data, struct error *err);
+
 /* Calls each for the entries in the order of their keys: by domain, then by local-part. With domain (A-labels, no
  * leading dot) only for the entries of that domain, without its subdomains. Stops when each returns a value other than
  * 0. Returns the last value of each, or -1 with err. Memory does not grow with the table. */
-int table_each(struct table_view *view, const char *domain,
-               int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
+int table_each(struct table_view *view, const char *domain, table_visit *each, void *data,
                struct error *err);
 
 /* As table_each for all entries whose key is greater than that of after, which need not exist any more. A long walk can
  * be divided into several short views in this way. */
-int table_each_after(struct table_view *view, const struct entry *after,
-                     int (*each)(const struct entry *entry, void *data, struct error *err),
+int table_each_after(struct table_view *view, const struct entry *after, table_visit *each,
                      void *data, struct error *err);
 
 /* Calls each for the first entry of every domain, and for the subdomain wildcard of a domain, with one search each,
  * however many entries there are. Otherwise as table_each. */
-int table_each_domain(struct table_view *view,
-                      int (*each)(const struct entry *first, void *data, struct error *err),
-                      void *data, struct error *err);
+int table_each_domain(struct table_view *view, table_visit *each, void *data, struct error *err);
 
 /* ---- an edit: a write transaction, all or nothing. There is one at a time; another writer is waited for. */
 struct table_edit;

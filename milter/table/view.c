@@ -210,9 +210,8 @@ static int read_next(struct table_view *view, const MDB_val *from, enum walk how
 }
 
 /* Walks from the key on. WALK_DOMAINS changes the key. */
-static int walk(struct table_view *view, MDB_val *from, enum walk how,
-                int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
-                struct error *err)
+static int walk(struct table_view *view, MDB_val *from, enum walk how, table_visit *each,
+                void *data, struct error *err)
 {
     char *text = from->mv_data;
     MDB_cursor_op op = MDB_SET_RANGE;
@@ -234,8 +233,7 @@ static int walk(struct table_view *view, MDB_val *from, enum walk how,
     }
 }
 
-int table_each(struct table_view *view, const char *domain,
-               int (*each)(const struct entry *entry, void *data, struct error *err), void *data,
+int table_each(struct table_view *view, const char *domain, table_visit *each, void *data,
                struct error *err)
 {
     char text[RECORD_KEY_MAX] = FIRST_OCTET;
@@ -245,8 +243,7 @@ int table_each(struct table_view *view, const char *domain,
     return walk(view, &from, domain == NULL ? WALK_ON : WALK_WITHIN, each, data, err);
 }
 
-int table_each_after(struct table_view *view, const struct entry *after,
-                     int (*each)(const struct entry *entry, void *data, struct error *err),
+int table_each_after(struct table_view *view, const struct entry *after, table_visit *each,
                      void *data, struct error *err)
 {
     char text[RECORD_KEY_MAX + 1];
@@ -255,9 +252,7 @@ int table_each_after(struct table_view *view, const struct entry *after,
     return walk(view, &from, WALK_ON, each, data, err);
 }
 
-int table_each_domain(struct table_view *view,
-                      int (*each)(const struct entry *first, void *data, struct error *err),
-                      void *data, struct error *err)
+int table_each_domain(struct table_view *view, table_visit *each, void *data, struct error *err)
 {
     char text[RECORD_KEY_MAX] = FIRST_OCTET;
     MDB_val from = {1, text};
