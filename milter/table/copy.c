@@ -46,14 +46,17 @@ static int cannot(const struct copy *copy, struct error *err)
 
 /* ---- step by step */
 
+/* A lock file without a data file is left from a removed table; a program that has that table open keeps it. */
 static int open_data(struct copy *copy, struct error *err)
 {
+    int in = copy->in.folder, fd = -1;
     if (place_enter(&copy->in, err) != 0)
         return -1;
-    /* Named before it is there: a signal may come as soon as it is. */
-    snprintf(copy->data, sizeof copy->data, DATA ".%ld", (long)getpid());
-    int fd = openat(copy->in.folder, copy->data,
-                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (unlinkat(in, LOCK, 0) == 0 || errno == ENOENT) {
+        /* Named before it exists, because a signal may come as soon as it does. */
+        snprintf(copy->data, sizeof copy->data, DATA ".%ld", (long)getpid());
+        fd = openat(in, copy->data, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    }
     if (fd < 0)
         copy->data[0] = '\0'; /* not ours */
     if (fd < 0 || fchmod(fd, 0660) != 0)
@@ -78,20 +81,18 @@ static int write_data(struct copy *copy, struct error *err)
     return rc > 0 ? cannot(copy, err) : table_lmdb_error(err, copy->table, rc);
 }
 
-/* A lock file without a data file is left from a removed table; a program that has that table open keeps it. */
-static int name_data(struct copy *copy, struct error *err)
+/* Renames a file or folder there, and changes its name in the struct. */
+static int rename_to(const struct copy *copy, const struct place *place, char *name, const char *to,
+                     struct error *err)
 {
-    int in = copy->in.folder;
-    if (place_enter(&copy->in, err) != 0)
+    if (place_enter(place, err) != 0)
         return -1;
-    int rc = unlinkat(in, LOCK, 0) == 0 || errno == ENOENT ? 0 : -1;
+    int rc = renameat2(place->folder, name, place->folder, to, RENAME_NOREPLACE);
     if (rc == 0)
-        rc = renameat2(in, copy->data, in, DATA, RENAME_NOREPLACE);
-    if (rc == 0)
-        memcpy(copy->data, DATA, sizeof DATA);
+        memcpy(name, to, strlen(to) + 1);
     else
         cannot(copy, err);
-    place_leave(&copy->in);
+    place_leave(place);
     return rc;
 }
 
@@ -106,22 +107,6 @@ static int try_out(const struct copy *copy, size_t *entries, struct error *err)
     int rc = table_count(made, entries, err);
     table_free(made);
     return rc == 0 ? home_sync(&copy->in, err) : -1;
-}
-
-static int name_folder(struct copy *copy, struct error *err)
-{
-    if (copy->above.folder < 0)
-        return 0;
-    if (place_enter(&copy->above, err) != 0)
-        return -1;
-    int rc = renameat2(copy->above.folder, copy->above.name, copy->above.folder, copy->name,
-                       RENAME_NOREPLACE);
-    if (rc == 0)
-        memcpy(copy->above.name, copy->name, sizeof copy->name);
-    else
-        cannot(copy, err);
-    place_leave(&copy->above);
-    return rc == 0 ? home_sync(&copy->above, err) : -1;
 }
 
 /* ---- the whole */
@@ -172,13 +157,16 @@ static int copy_table(struct table *table, const char *path, bool is_backup, uid
         settle();
     }
     if (rc == 0)
-        rc = name_data(&copy, err);
+        rc = rename_to(&copy, &copy.in, copy.data, DATA, err);
     if (rc == 0)
         rc = try_out(&copy, entries, err);
     if (rc == 0 && is_backup)
         rc = hand_over(&copy, err);
-    if (rc == 0)
-        rc = name_folder(&copy, err);
+    bool is_new = copy.above.folder >= 0;
+    if (rc == 0 && is_new)
+        rc = rename_to(&copy, &copy.above, copy.above.name, copy.name, err);
+    if (rc == 0 && is_new)
+        rc = home_sync(&copy.above, err);
     if (rc != 0)
         table_copy_remove();
     running = NULL;

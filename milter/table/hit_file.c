@@ -44,10 +44,11 @@ static int get_state(struct hit_file *file)
     int rc = mdb_get(file->txn, file->meta, &key, &value);
     if (rc != 0)
         return rc;
-    if (value.mv_size != STATE_SIZE)
-        return MDB_CORRUPTED;
+    struct record_input in = {value.mv_data, value.mv_size, false};
     for (size_t i = 0; i < STATE_SIZE / sizeof *numbers; i++)
-        numbers[i] = record_get_number((const unsigned char *)value.mv_data + 8 * i, 8);
+        numbers[i] = record_take_number(&in, 8);
+    if (in.is_damaged || in.left > 0)
+        return MDB_CORRUPTED;
     if (file->state.format > HIT_FORMAT)
         return MDB_VERSION_MISMATCH;
     return file->state.gaps > HIT_GAPS_MAX || file->state.current > 2 ||

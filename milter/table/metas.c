@@ -18,16 +18,12 @@
 
 static int decode_mark(struct mark *out, const MDB_val *value)
 {
-    const char *nonce = (const char *)value->mv_data + 8;
-    if (value->mv_size <= 8 || value->mv_size > VALUE_MAX)
-        return MDB_CORRUPTED;
-    size_t left = value->mv_size - 8, length = strnlen(nonce, left);
-    if (length == left || length > MARK_NONCE_MAX || left - length - 1 > MARK_SOURCE_MAX)
-        return MDB_CORRUPTED;
-    *out = (struct mark){.version = (int64_t)record_get_number(value->mv_data, 8)};
-    memcpy(out->nonce, nonce, length);
-    memcpy(out->source, nonce + length + 1, left - length - 1);
-    return 0;
+    struct record_input in = {value->mv_data, value->mv_size, false};
+    out->version = (int64_t)record_take_number(&in, 8);
+    record_take_text(&in, out->nonce, MARK_NONCE_MAX, strnlen((const char *)in.at, in.left));
+    (void)record_take_number(&in, 1); /* its NUL */
+    record_take_text(&in, out->source, MARK_SOURCE_MAX, in.left);
+    return in.is_damaged ? MDB_CORRUPTED : 0;
 }
 
 int table_read_mark(MDB_txn *txn, MDB_dbi entries, struct mark *out)
@@ -78,10 +74,9 @@ int table_put_mark(MDB_txn *txn, const struct table *table, const struct mark *m
                                                        : deleted;
     }
     unsigned char *at = record_put_number(text, (uint64_t)mark->version, 8);
-    size_t nonce = strlen(mark->nonce) + 1, source = strlen(mark->source);
-    memcpy(at, mark->nonce, nonce);
-    memcpy(at + nonce, mark->source, source);
-    MDB_val value = {(size_t)(at - text) + nonce + source, text};
+    at = record_put_octets(at, mark->nonce, strlen(mark->nonce) + 1);
+    at = record_put_octets(at, mark->source, strlen(mark->source));
+    MDB_val value = {(size_t)(at - text), text};
     int rc = table_put_metas(txn, table, TABLE_FORMAT_FOLLOWS);
     return rc == 0 ? mdb_put(txn, table->entries, &key, &value, 0) : rc;
 }
