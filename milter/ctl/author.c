@@ -34,8 +34,8 @@ static void join(char *out, size_t size, char **words)
 
 static const char *user_behind(void)
 {
-    const char *name = getenv("SUDO_USER");
-    return name != NULL ? name : getenv("DOAS_USER");
+    const char *sudo = getenv("SUDO_USER"), *doas = getenv("DOAS_USER");
+    return sudo != NULL ? sudo : doas != NULL ? doas : "";
 }
 
 static const char *user_name(void)
@@ -48,10 +48,8 @@ void ctl_sign(const struct ctl *ctl)
 {
     static char command[CHANGE_COMMAND_MAX + 1], user[CHANGE_USER_MAX + 1],
         behind[CHANGE_USER_MAX + 1];
-    const char *name = user_behind();
-
     snprintf(user, sizeof user, "%s", user_name());
-    snprintf(behind, sizeof behind, "%s", name == NULL ? "" : name);
+    snprintf(behind, sizeof behind, "%s", user_behind());
     printable_make(user);
     printable_make(behind);
     join(command, sizeof command, ctl->words);
@@ -74,7 +72,7 @@ void ctl_author(const struct ctl *ctl, struct ctl_author *out)
     const char *behind = user_behind();
     name_host(host);
     snprintf(out->user, sizeof out->user, "%.*s%s", CHANGE_USER_MAX - (int)strlen(host),
-             behind == NULL ? user_name() : behind, host);
+             *behind == '\0' ? user_name() : behind, host);
     printable_make(out->user);
     memcpy(out->program, PROGRAM, sizeof PROGRAM);
     join(out->program + sizeof PROGRAM - 1, sizeof out->program - (sizeof PROGRAM - 1), ctl->words);

@@ -59,13 +59,15 @@ static void offer_commands(const struct completion *line)
 
 /* ---- from the table */
 
-/* An address that controls a terminal is left out: the shell would show it. */
-static int offer_entry(struct completion *line, const struct entry *entry)
+/* An address that controls a terminal is left out: the shell would show it. Returns whether there are enough. */
+static bool offer_entry(struct completion *line, const struct entry *entry)
 {
     char old[ADDRESS_TEXT_SIZE], shown[ADDRESS_TEXT_SIZE], new[sizeof entry->new];
     entry_format_old(old, sizeof old, entry);
     printable_make(memcpy(shown, old, sizeof shown));
     printable_make(memcpy(new, entry->new, sizeof new));
+    if (strncasecmp(old, line->prefix, strlen(line->prefix)) != 0)
+        return false;
     if (strcmp(shown, old) == 0)
         offer(line, old, *new == '\0' ? NULL : new);
     return ++line->count == MOST;
@@ -82,39 +84,30 @@ static int take_mailbox(const struct entry *entry, void *data, struct error *err
     return offer_entry(line, entry);
 }
 
-/* The mailboxes of a domain whose names begin as typed; or where a domain was typed too, the one of this name. */
-static int offer_mailboxes(struct completion *line, struct entry *from, struct error *err)
-{
-    struct entry found;
-    from->scope = *line->local == '\0' ? ENTRY_DOMAIN : ENTRY_MAILBOX;
-    snprintf(from->local, sizeof from->local, "%s", line->local);
-    line->domain = from->domain;
-    if (from->scope == ENTRY_MAILBOX &&
-        table_find(line->view, from->scope, from->local, from->domain, &found, err) == TABLE_FOUND)
-        offer_entry(line, &found);
-    if (strchr(line->prefix, '@') != NULL || line->count == MOST)
-        return 0;
-    return table_each_after(line->view, from, take_mailbox, line, err) < 0 ? -1 : 0;
-}
-
-/* first is the domain's first entry: its wildcard, if it has one. */
+/* Offers the domain's wildcard, and its mailboxes whose names begin as typed; if a domain was typed too, only the mailbox of
+ * this name. first is the domain's first entry: its wildcard, if it has one. */
 static int take_domain(const struct entry *first, void *data, struct error *err)
 {
     struct completion *line = data;
-    struct entry from = *first;
-    char old[ADDRESS_TEXT_SIZE];
+    struct entry from = *first, found;
     const char *at = strchr(line->prefix, '@');
 
     if (line->count >= MOST || ++line->visited == DOMAINS_MOST)
         return 1;
-    entry_format_old(old, sizeof old, first);
-    if (first->scope != ENTRY_MAILBOX && *line->local == '\0' &&
-        strncasecmp(old, line->prefix, strlen(line->prefix)) == 0 && offer_entry(line, first) != 0)
+    if (first->scope != ENTRY_MAILBOX && *line->local == '\0' && offer_entry(line, first))
         return 1;
     if (first->scope == ENTRY_SUBDOMAINS ||
         (at != NULL && strncasecmp(first->domain, at + 1, strlen(at + 1)) != 0))
         return 0;
-    return offer_mailboxes(line, &from, err);
+    from.scope = *line->local == '\0' ? ENTRY_DOMAIN : ENTRY_MAILBOX;
+    snprintf(from.local, sizeof from.local, "%s", line->local);
+    line->domain = from.domain;
+    if (from.scope == ENTRY_MAILBOX &&
+        table_find(line->view, from.scope, from.local, from.domain, &found, err) == TABLE_FOUND)
+        offer_entry(line, &found);
+    if (at != NULL || line->count == MOST)
+        return 0;
+    return table_each_after(line->view, &from, take_mailbox, line, err) < 0 ? -1 : 0;
 }
 
 static int take_domain_name(const struct entry *first, void *data, struct error *err)

@@ -49,14 +49,15 @@ int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err)
     return 0;
 }
 
-int ctl_parse_duration(int64_t *out, const char *text, struct error *err)
+int ctl_parse_duration(int64_t *out, const char *option, const char *text, struct error *err)
 {
     const int64_t start = 1;
     char relative[64];
     int64_t end;
     snprintf(relative, sizeof relative, "+%s", text);
     if (strlen(text) + 2 > sizeof relative || timestamp_parse(&end, relative, start, NULL) != 0)
-        return error_set(err, EX_DATAERR, "no duration '%.60s': write 180d, 26w or 12h", text);
+        return error_set(err, EX_DATAERR, "%s: no duration '%.60s': write 180d, 26w or 12h", option,
+                         text);
     *out = end - start;
     return 0;
 }
@@ -75,12 +76,12 @@ int ctl_parse_for(const struct ctl *ctl, int64_t *seconds, struct error *err)
 {
     const char *lasts = ctl->options.lasts;
     *seconds = 0;
-    if (lasts == NULL)
-        return 0;
-    int rc = ctl_parse_duration(seconds, lasts, err);
-    if (rc == 0 && *seconds == 0)
-        rc = error_set(err, EX_DATAERR, "'%.60s' is no time at all: write 180d, 26w or 12h", lasts);
-    return rc == 0 ? 0 : error_at(err, "--for", 0);
+    if (lasts == NULL || ctl_parse_duration(seconds, "--for", lasts, err) != 0)
+        return lasts == NULL ? 0 : -1;
+    return *seconds > 0
+               ? 0
+               : error_set(err, EX_DATAERR,
+                           "--for: '%.60s' is no time at all: write 180d, 26w or 12h", lasts);
 }
 
 void ctl_end_after(struct entry *entry, int64_t seconds, int64_t now)

@@ -134,8 +134,8 @@ int ctl_parse_old(const struct ctl *ctl, const char *old, struct entry *out, str
  * (EX_DATAERR). */
 int ctl_parse_domain(const struct ctl *ctl, char *domain, struct error *err);
 
-/* Parses a duration: "180d", "12h" or "2w". Returns 0 with *out in seconds, or -1 with err (EX_DATAERR). */
-int ctl_parse_duration(int64_t *out, const char *text, struct error *err);
+/* Parses the duration of an option: "180d", "12h" or "2w". Returns 0 with *out in seconds, or -1 with err (EX_DATAERR). */
+int ctl_parse_duration(int64_t *out, const char *option, const char *text, struct error *err);
 
 /* Parses a whole number of 0 to most. Returns whether it is one; if not, *out is not set. */
 bool ctl_parse_number(uint64_t *out, const char *text, uint64_t most);
@@ -177,10 +177,9 @@ int print_json_line(json_t *value, size_t flags, struct error *err); /* with it 
 
 /* A list on standard output: a JSON array, written as it grows; otherwise its functions print nothing. */
 struct list {
-    bool json;
-    bool begun;
+    bool json;  /* set by the caller */
+    bool begun; /* there is an item */
 };
-void list_begin(struct list *list, bool json);
 void list_next(struct list *list); /* before each item */
 void list_end(struct list *list);
 

@@ -128,8 +128,9 @@ static int read_options(struct hits *hits, uint32_t *days, struct error *err)
                          options->top);
     if (options->until != NULL || options->all)
         return error_set(err, EX_USAGE, "--until and --all require --clear: use both");
-    if (options->unused_for != NULL && ctl_parse_duration(&seconds, options->unused_for, err) != 0)
-        return error_at(err, "--unused-for", 0);
+    if (options->unused_for != NULL &&
+        ctl_parse_duration(&seconds, "--unused-for", options->unused_for, err) != 0)
+        return -1;
     hits->since = day_of(since);
     hits->top = top;
     *days = day_of(seconds + HIT_DAY_SECONDS - 1); /* a part of a day counts as one */
@@ -215,7 +216,7 @@ static int list(struct hits *hits, char **args, struct error *err)
         return -1;
     if (!unused)
         warn_of_losses(hits, hits->since);
-    list_begin(&hits->list, options->json);
+    hits->list.json = options->json;
     int rc = unused ? show_unused(hits, days, err) : show(hits, args, err);
     if (rc >= 0)
         list_end(&hits->list);

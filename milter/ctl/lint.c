@@ -97,7 +97,7 @@ static int lint_table(struct ctl *ctl, char **args, struct error *err)
     if (ctl->options.dns && lint_domains_new(&lint.domains, ctl->options.resolver, err) != 0)
         return error_at(err, err->status == EX_USAGE ? "--resolver" : "--dns", 0);
     open_hits(&lint, ctl->path);
-    list_begin(&lint.report.list, ctl->options.json);
+    lint.report.list.json = ctl->options.json;
     int rc = walk_all(&lint, err);
     if (rc == 0 && lint.domains != NULL && lint_domains_check(lint.domains, &lint.report, err) != 0)
         rc = error_at(err, "--dns", 0);

@@ -38,10 +38,10 @@ static int list(struct ctl *ctl, char **args, struct error *err)
     if (ctl_parse_domain(ctl, domain, err) != 0)
         return -1;
     if (options->expiring != NULL &&
-        ctl_parse_duration(&listing.within, options->expiring, err) != 0)
-        return error_at(err, "--expiring", 0);
+        ctl_parse_duration(&listing.within, "--expiring", options->expiring, err) != 0)
+        return -1;
     bool all = *domain == '\0' && args[0] == NULL && options->expiring == NULL;
-    list_begin(&listing.list, options->json && !options->count);
+    listing.list.json = options->json && !options->count;
     int rc = options->count && all
                  ? table_count(ctl->table, &listing.count, err)
                  : ctl_each(ctl->table, *domain == '\0' ? NULL : domain, take, &listing, err);

@@ -87,7 +87,7 @@ static int print_head(struct log *log, struct error *err)
         change_format(text, sizeof text, log->change);
         print_say("%s\n", text);
     }
-    list_begin(&log->entries, log->changes.json);
+    log->entries = (struct list){.json = log->changes.json};
     return 0;
 }
 
@@ -135,7 +135,7 @@ static int print_change(const struct change *change, void *data, struct error *e
         return rc;
     change_format_counts(counts, sizeof counts, change->added, change->changed, change->removed);
     if (log->changes.json)
-        fputs(log->entries.begun ? "\n]}" : "]}", stdout);
+        fputs(log->entries.begun ? "\n]}" : "[]}", stdout);
     else if (!change->held)
         printf("  %s: too large for the log, cannot be undone\n", counts);
     else if (rc == 1)
@@ -145,7 +145,7 @@ static int print_change(const struct change *change, void *data, struct error *e
 
 static int log_changes(struct ctl *ctl, char **args, struct error *err)
 {
-    struct log log = {.table = ctl->table};
+    struct log log = {.table = ctl->table, .changes.json = ctl->options.json};
     struct entry old;
     if (args[0] != NULL &&
         (!ctl_parse_number(&log.number, args[0], UINT64_MAX) || log.number == 0)) {
@@ -153,7 +153,6 @@ static int log_changes(struct ctl *ctl, char **args, struct error *err)
             return -1;
         log.old = &old;
     }
-    list_begin(&log.changes, ctl->options.json);
     if (changelog_each(ctl->table, print_change, &log, err) != 0)
         return -1;
     list_end(&log.changes);

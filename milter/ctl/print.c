@@ -114,26 +114,16 @@ static int pad(int *width, const char *text)
     return columns < *width ? *width - columns : 0;
 }
 
-static void print_columns(const struct entry *entry)
+static void print_columns(const struct entry *entry, const struct fields *fields)
 {
     static int old_width = COLUMN_MIN, new_width = COLUMN_MIN;
-    struct fields fields;
-    fields_spell(&fields, entry);
-    const char *new = shown_new(entry, &fields);
-    print_text(fields.old);
-    printf("%*s  ", pad(&old_width, fields.old), "");
+    const char *new = shown_new(entry, fields);
+    print_text(fields->old);
+    printf("%*s  ", pad(&old_width, fields->old), "");
     print_painted(new, *entry->new == '\0' ? "\033[33m" : "");
     printf("%*s", pad(&new_width, new), "");
-    print_rest(entry, &fields, "  ", "\033[2m");
+    print_rest(entry, fields, "  ", "\033[2m");
     putchar('\n');
-}
-
-static void print_tabs(const struct entry *entry)
-{
-    struct fields fields;
-    fields_spell(&fields, entry);
-    for (int i = 0; i < FIELDS; i++)
-        printf("%s%c", fields.values[i], i == FIELDS - 1 ? '\n' : '\t');
 }
 
 int print_json(json_t *value, size_t flags, struct error *err)
@@ -152,12 +142,15 @@ int print_json_line(json_t *value, size_t flags, struct error *err)
 
 int print_entry(const struct entry *entry, bool json, struct error *err)
 {
+    struct fields fields;
     if (json)
         return print_json(json_entry(entry), 0, err);
+    fields_spell(&fields, entry);
     if (print_is_terminal())
-        print_columns(entry);
+        print_columns(entry, &fields);
     else
-        print_tabs(entry);
+        for (int i = 0; i < FIELDS; i++)
+            printf("%s%c", fields.values[i], i == FIELDS - 1 ? '\n' : '\t');
     return ferror(stdout) ? print_failed(err) : 0;
 }
 
@@ -210,24 +203,17 @@ int print_details(const struct entry *entry, bool json, struct error *err)
     return ferror(stdout) ? print_failed(err) : 0;
 }
 
-void list_begin(struct list *list, bool json)
-{
-    *list = (struct list){.json = json};
-    if (json)
-        putchar('[');
-}
-
 void list_next(struct list *list)
 {
     if (list->json)
-        fputs(list->begun ? ",\n" : "\n", stdout);
+        fputs(list->begun ? ",\n" : "[\n", stdout);
     list->begun = true;
 }
 
 void list_end(struct list *list)
 {
     if (list->json)
-        puts(list->begun ? "\n]" : "]");
+        puts(list->begun ? "\n]" : "[]");
 }
 
 void print_formats(void)
