@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-/* Collects the operands and options. entry_parse finds contradictions, except those of options only. */
+/* Collects the operands and options. entry_parse finds contradictions between fields. */
 static int read_words(struct entry_text *out, const struct options *options, char **args,
                       struct error *err)
 {

@@ -97,7 +97,7 @@ static int change(struct apply *apply, struct error *err)
 
 /* ---- through the store */
 
-/* The whole of the file, since the store may be ahead of the table; what is only in the table goes from both. */
+/* Sends every entry of the file, because the store may be ahead of the table. Entries in the table alone go from both. */
 static int send_one(const struct entry *before, const struct entry *after, void *data,
                     struct error *err)
 {

@@ -17,12 +17,12 @@ struct apply {
     struct progress progress;
     struct through through;
 
-    /* repeated is called for an old address that occurs twice; data is the struct apply. may decides, after the comparison,
-     * whether to continue: it returns 0, or -1 with err. Both may be NULL. */
+    /* Both may be NULL. repeated is called for an old address that occurs twice, with this struct as data. may is called
+     * after the comparison, and decides whether to continue: it returns 0, or -1 with err. */
     void (*repeated)(const struct entry *entry, unsigned long line, unsigned long first, bool same,
                      void *data);
     int (*may)(void *data, struct error *err);
-    void *data; /* for may, and for repeated in this struct */
+    void *data; /* for may; repeated finds it in this struct */
 };
 
 /* Creates the merge, to which the caller adds entries with merge_add; replaces_all is as for merge_new. From now on an
@@ -30,8 +30,8 @@ struct apply {
  * apply_end. Returns 0, or -1 with err. */
 int apply_begin(struct apply *apply, bool replaces_all, struct error *err);
 
-/* Makes the table equal, or, where it follows a store, that; with --dry-run prints the differences and changes nothing. Warns if the change is too large
- * for the change log. Returns 0 with counts; or -1 with err, and nothing is changed. */
+/* Makes the table equal, or the store if the table follows one; with --dry-run prints the differences and changes nothing.
+ * Warns if the change is too large for the change log. Returns 0 with counts; or -1 with err, and nothing is changed. */
 int apply_run(struct apply *apply, struct error *err);
 
 /* Prints "dry run: 1 added, 2 changed, 3 removed, 4 unchanged", without a line end. */

@@ -21,7 +21,7 @@
 struct completion {
     struct ctl *ctl;
     const struct command *command; /* NULL: none yet */
-    const char *word, *prefix;     /* the last word, and in it what --option= precedes, or all */
+    const char *word, *prefix;     /* the last word; what is completed of it, without --option= */
     char local[ADDRESS_LOCAL_MAX + 1]; /* the mailbox name in prefix, as the table has it */
     const char *domain;                /* that is searched */
     struct table_view *view;           /* a second one, besides that of the walk over domains */
@@ -167,16 +167,15 @@ static void offer_values(struct completion *line, const char *values)
             offer(line, formats[i]->name, NULL);
 }
 
-/* What may follow an option; NULL if it has no argument. */
+/* What the argument of an option may be; NULL if it has none. */
 static const char *values_of(const struct completion *line, const char *option)
 {
     if (strcmp(option, "-c") == 0)
         return "FILE";
     if (strcmp(option, "-d") == 0)
         return "DIR";
-    const struct option_row *row =
-        line->command != NULL && strncmp(option, "--", 2) == 0 ? option_find(option + 2) : NULL;
-    return row == NULL || !row->has_argument ? NULL : row->values == NULL ? "" : row->values;
+    return line->command != NULL && strncmp(option, "--", 2) == 0 ? option_values(option + 2)
+                                                                  : NULL;
 }
 
 /* Reads the words before the last one. Returns what the last one may be, if it is the argument of an option, or NULL. */

@@ -64,7 +64,7 @@ static json_t *value_of(const struct conf_key *key, const void *settings)
     return NULL;
 }
 
-/* The value of the key of this name beside the list of groups: an item has it, unless it sets its own. */
+/* The value of the key of this name next to the list of groups. An item that does not set the key has this value. */
 static json_t *value_beside(const struct config *config, const struct conf_key *list,
                             const char *name)
 {
@@ -103,7 +103,8 @@ static json_t *setting(const struct config *config, size_t i, const struct setti
     return key->type == CONF_GROUPS ? groups_value(config, key, settings) : value_of(key, settings);
 }
 
-/* A default that other keys decide, with a number out of its range in the row, is changed once it is set. */
+/* Whether it differs from the default. If other keys decide the default, the row has a number out of range, and a key that
+ * is set counts as changed. */
 static bool is_changed(const struct config *config, size_t i)
 {
     const struct conf_key *key = &config->keys[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ctl/ctl.h: what movedctl's commands share. A command is one file and one row in commands.c. */
+/* ctl/ctl.h: what movedctl's commands share. A command is one file and one row in movedctl.c. */
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
 
@@ -18,7 +18,7 @@
 enum command_opens { TABLE_NONE, TABLE_TO_READ, TABLE_TO_WRITE };
 
 /* The long options of all commands, one row each: the name, and the member of struct options. TEXT has an argument, and
- * says what it may be, as the operands of struct command. */
+ * says what it may be, as the operands of struct command; "": anything. */
 /* clang-format off */
 #define OPTION_ROWS(FLAG, TEXT) \
     FLAG("accept", accept) \
@@ -50,31 +50,31 @@ enum command_opens { TABLE_NONE, TABLE_TO_READ, TABLE_TO_WRITE };
     FLAG("unserved", unserved) \
     FLAG("verbose", verbose) \
     FLAG("yes", yes) \
-    TEXT("as", as, NULL) \
-    TEXT("at", at, NULL) \
-    TEXT("client", client, NULL) \
-    TEXT("client-name", client_name, NULL) \
-    TEXT("columns", columns, NULL) \
+    TEXT("as", as, "") \
+    TEXT("at", at, "") \
+    TEXT("client", client, "") \
+    TEXT("client-name", client_name, "") \
+    TEXT("columns", columns, "") \
     TEXT("config-dir", config_dir, "DIR") \
-    TEXT("delimiter", delimiter, NULL) \
+    TEXT("delimiter", delimiter, "") \
     TEXT("disclose", disclose, "anyone trusted nobody") \
     TEXT("domain", domain, "DOMAIN") \
-    TEXT("expiring", expiring, NULL) \
-    TEXT("for", lasts, NULL) \
+    TEXT("expiring", expiring, "") \
+    TEXT("for", lasts, "") \
     TEXT("format", format, "FORMAT") \
-    TEXT("forward-until", forward_until, NULL) \
-    TEXT("from", from, NULL) \
-    TEXT("max-remove", max_remove, NULL) \
+    TEXT("forward-until", forward_until, "") \
+    TEXT("from", from, "") \
+    TEXT("max-remove", max_remove, "") \
     TEXT("mc", mc, "FILE") \
     TEXT("mta", mta, "postfix sendmail") \
-    TEXT("note", note, NULL) \
-    TEXT("output", output, NULL) \
-    TEXT("resolver", resolver, NULL) \
-    TEXT("since", since, NULL) \
-    TEXT("smtp", smtp, NULL) \
-    TEXT("top", top, NULL) \
-    TEXT("until", until, NULL) \
-    TEXT("unused-for", unused_for, NULL)
+    TEXT("note", note, "") \
+    TEXT("output", output, "") \
+    TEXT("resolver", resolver, "") \
+    TEXT("since", since, "") \
+    TEXT("smtp", smtp, "") \
+    TEXT("top", top, "") \
+    TEXT("until", until, "") \
+    TEXT("unused-for", unused_for, "")
 /* clang-format on */
 
 #define OPTION_FLAG(name, member)         bool member;
@@ -212,15 +212,9 @@ int print_flush(struct error *err);
 
 /* ---- options.c */
 
-struct option_row {
-    const char *name;
-    bool has_argument;
-    const char *values; /* of the argument, as the operands of a command; NULL: anything */
-    size_t offset;      /* in struct options */
-};
-
-/* NULL if no command has such an option. */
-const struct option_row *option_find(const char *name);
+/* What the argument of this long option may be, as the operands of struct command, "" for anything; NULL: it has none, or
+ * no command has such an option. */
+const char *option_values(const char *name);
 
 /* Reads the options of command, and those that may stand anywhere (-c, -d, help, version), into *out; skips argv[0].
  * Returns the index of the first operand in argv, which is reordered; or -1 with err (EX_USAGE). If command is NULL,

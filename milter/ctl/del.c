@@ -15,7 +15,7 @@ static int del_one(struct ctl *ctl, struct table_edit *edit, const char *name, s
     if (ctl_parse_old(ctl, name, &old, err) != 0)
         return -1;
     enum table_result result = table_edit_del(edit, &old, err);
-    if (result == TABLE_ABSENT) /* in the table itself it is still there if it was named before */
+    if (result == TABLE_ABSENT) /* it may have been named twice: the table still has it */
         result = table_look_up(ctl->table, &old, &old, err);
     switch (result) {
     case TABLE_FOUND: return 0;
@@ -27,7 +27,7 @@ static int del_one(struct ctl *ctl, struct table_edit *edit, const char *name, s
 
 /* ---- through the store */
 
-/* The store counts; the table, which is a copy of it, has the names. */
+/* The store tells how many rows it had. Which are missing is looked up in the table, its copy. */
 static int say_absent(struct ctl *ctl, char **names, size_t count, struct error *err)
 {
     struct entry old;

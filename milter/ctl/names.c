@@ -48,20 +48,10 @@ void *names_add(struct names *names, const char *text, size_t size)
     return name;
 }
 
-static void keep(void *node)
-{
-    (void)node; /* the list owns it */
-}
-
 void names_free(struct names *names, void (*clear)(void *kept))
 {
-    tdestroy(names->tree, keep);
-    while (names->first != NULL) {
-        struct name *name = names->first;
-        names->first = name->next;
-        if (clear != NULL)
-            clear(name);
-        free(name);
-    }
+    for (struct name *name = names->first; clear != NULL && name != NULL; name = name->next)
+        clear(name);
+    tdestroy(names->tree, free);
     *names = (struct names){.first = NULL};
 }

@@ -8,20 +8,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROW(name, has_argument, member, values)                                                    \
-    {name, has_argument, values, offsetof(struct options, member)},
-#define FLAG(name, member)         ROW(name, false, member, NULL)
-#define TEXT(name, member, values) ROW(name, true, member, values)
-static const struct option_row rows[] = {OPTION_ROWS(FLAG, TEXT)};
+static const struct {
+    const char *name, *values; /* NULL: it has no argument */
+    size_t offset;             /* in struct options */
+} rows[] = {
+#define TEXT(name, member, values) {name, values, offsetof(struct options, member)},
+#define FLAG(name, member)         TEXT(name, member, NULL)
+    OPTION_ROWS(FLAG, TEXT)};
 
 #define ROWS      (sizeof rows / sizeof *rows)
 #define FIRST_ROW 256 /* row n is option value 256 + n */
 
-const struct option_row *option_find(const char *name)
+const char *option_values(const char *name)
 {
     for (size_t i = 0; i < ROWS; i++)
         if (strcmp(rows[i].name, name) == 0)
-            return &rows[i];
+            return rows[i].values;
     return NULL;
 }
 
@@ -82,7 +84,7 @@ int options_read(struct options *out, const struct command *command, int argc, c
     for (int i = 0; command != NULL && i < (int)ROWS; i++)
         if (ctl_has_word(command->takes, rows[i].name))
             names[count++] =
-                (struct option){rows[i].name, rows[i].has_argument, NULL, FIRST_ROW + i};
+                (struct option){rows[i].name, rows[i].values != NULL, NULL, FIRST_ROW + i};
     opterr = 0;
     optind = 0; /* glibc: start over */
     while ((value = getopt_long(argc, argv, letters, names, NULL)) != -1) {
@@ -96,7 +98,7 @@ int options_read(struct options *out, const struct command *command, int argc, c
         case ':':
         case '?': return refuse(command, argv, value == ':', err);
         default:
-            if (rows[value - FIRST_ROW].has_argument)
+            if (rows[value - FIRST_ROW].values != NULL)
                 *(const char **)member = optarg;
             else
                 *(bool *)member = true;

@@ -22,8 +22,7 @@ void progress_begin(struct progress *progress, const char *what, size_t all);
 /* One more unit is processed. Cheap enough to call for each entry. */
 void progress_step(struct progress *progress);
 
-/* As progress_step, where done units are processed, and the bar shows at of all in another unit, such as octets; all is 0 if not
- * known. */
+/* As progress_step, for a bar in another unit, such as octets: at of all. done units are processed; all is 0 if not known. */
 void progress_tell(struct progress *progress, size_t done, double at, double all);
 
 /* Shows at once what is being done, without a bar, for a step whose progress is not known. */

@@ -47,7 +47,7 @@ static void print_head(FILE *out, const char *name, const char *type, const char
     fprintf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
 }
 
-/* What the daemon says in words, as a number. */
+/* The value as a number; the daemon writes some in words. */
 static const char *number_of(const struct metric *metric, const char *value, char out[32])
 {
     int64_t moment = 0;

@@ -15,7 +15,7 @@ static void say(const struct ctl *ctl, const char *what, const struct change *un
     print_say("%s %s\n%s\n", ctl->options.dry_run ? "dry run: would undo" : what, text, counts);
 }
 
-/* Undoes the change in the table, if the table still has what it made; commits only with keep. */
+/* Undoes the change in the table, which must still have the entries as the change left them. Commits only with keep. */
 static int undo_here(const struct ctl *ctl, uint64_t number, bool keep, struct change *undone,
                      struct error *err)
 {
