@@ -3,7 +3,6 @@
 
 #include "follow/step.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,6 @@ struct following {
     struct follow_state state;
     struct follow_state written;                        /* but for its skipped rows */
     char unwritten[sizeof((struct error *)NULL)->text]; /* why that failed last, said once */
-    bool is_ready;
 };
 
 /* ---- the state */
@@ -28,6 +26,8 @@ static void write_state(struct following *session)
 {
     const struct follow_state *now = &session->state, *then = &session->written;
     struct error err = {.text = ""};
+    if (session->step.table == NULL && now->contact == 0)
+        return; /* the folder may be another program's */
     if (now->status == then->status && now->version == then->version &&
         now->store_version == then->store_version && now->contact == then->contact &&
         now->held == then->held && strcmp(now->reason, then->reason) == 0)
@@ -86,21 +86,22 @@ static int claim(struct table *table, const struct mark *never, struct error *er
     return entries > 0 ? 0 : set_mark(table, never, err);
 }
 
-static int open_table(struct table **out, const struct follow *follow, const char *source,
-                      struct error *err)
+/* Opens the table, which is created if it is missing. */
+static int open_table(struct step_work *step, const struct follow *follow, struct error *err)
 {
     const bool fold_case = follow->settings->fold_case;
     struct mark never = {.version = 0};
-    snprintf(never.source, sizeof never.source, "%s", source);
-    *out = NULL;
-    int rc = table_open(out, follow->path, TABLE_FOLLOW, fold_case, err);
+    snprintf(never.source, sizeof never.source, "%s", step->source);
+    table_free(step->table); /* first: LMDB's locks are the process's, not the handle's */
+    step->table = NULL;
+    int rc = table_open(&step->table, follow->path, TABLE_FOLLOW, fold_case, err);
     if (rc != 0 && err->status == EX_NOINPUT)
         rc = table_create(follow->path, fold_case, &never, follow->owner, follow->group, err) == 0
-                 ? table_open(out, follow->path, TABLE_FOLLOW, fold_case, err)
+                 ? table_open(&step->table, follow->path, TABLE_FOLLOW, fold_case, err)
                  : -1;
-    if (rc == 0 && claim(*out, &never, err) != 0) {
-        table_free(*out);
-        *out = NULL;
+    if (rc == 0 && claim(step->table, &never, err) != 0) {
+        table_free(step->table);
+        step->table = NULL;
         rc = -1;
     }
     return rc;
@@ -133,10 +134,6 @@ static int begin(struct following *session, const struct follow *follow, struct 
     };
     if (store_new(&session->step.store, &address, err) != 0)
         return -1;
-    if (open_table(&session->step.table, follow, session->step.source, err) != 0) {
-        store_free(session->step.store);
-        return -1;
-    }
     if (state_read(&session->state, follow->path, err) < 0)
         follow->say(err->text);
     int64_t now = time(NULL);
@@ -152,7 +149,7 @@ static void end(struct following *session)
     table_free(session->step.table);
 }
 
-/* ---- how a step went */
+/* ---- a step */
 
 static void conclude(struct following *session, enum step_result result)
 {
@@ -198,11 +195,28 @@ static void conclude_failure(struct following *session, const struct error *err,
           err->text, !is_last);
 }
 
-static bool is_due(const struct following *session)
+/* Only what somebody has to mend ends it. */
+static bool is_final(const struct error *err)
 {
-    int reconcile = session->follow->settings->source.reconcile;
-    return reconcile > 0 && session->state.compared + reconcile <= time(NULL);
+    return err->status == EX_NOPERM || err->status == EX_CONFIG || err->status == EX_CANTCREAT;
 }
+
+/* Takes a step. The table's files may have been replaced since the last one: by restore, by another disk. */
+static enum step_result take(struct following *session, bool compare, bool accepts, bool is_once,
+                             struct error *err)
+{
+    struct step_work *step = &session->step;
+    bool is_open = (step->table != NULL && table_check(step->table, err) == 0) ||
+                   open_table(step, session->follow, err) == 0;
+    enum step_result result = is_open ? step_take(step, compare, accepts, err) : STEP_FAILED;
+    if (result == STEP_FAILED)
+        conclude_failure(session, err, is_once || is_final(err));
+    else
+        conclude(session, result);
+    return result;
+}
+
+/* ---- once, and forever */
 
 int follow_once(const struct follow *follow, bool compare, bool accepts, struct follow_state *out,
                 struct error *err)
@@ -213,11 +227,7 @@ int follow_once(const struct follow *follow, bool compare, bool accepts, struct 
         return -1;
     session.state.reason[0] = '\0'; /* whoever runs a command is told each time */
     do {
-        result = step_take(&session.step, compare, accepts, err);
-        if (result == STEP_FAILED)
-            conclude_failure(&session, err, true);
-        else
-            conclude(&session, result);
+        result = take(&session, compare, accepts, true, err);
         if (result == STEP_BUSY)
             store_wait(session.step.store, RETRY_MS);
     } while (result == STEP_BUSY);
@@ -228,71 +238,32 @@ int follow_once(const struct follow *follow, bool compare, bool accepts, struct 
     return result == STEP_FAILED ? -1 : 0;
 }
 
-/* ---- forever */
-
 static int jitter(int milliseconds)
 {
     return milliseconds + (int)(random() % (milliseconds + 1));
 }
 
-/* Only what somebody has to mend ends it. */
-static bool is_final(const struct error *err)
-{
-    return err->status == EX_NOPERM || err->status == EX_CONFIG || err->status == EX_CANTCREAT;
-}
-
-/* The table's files may have been replaced under us: by restore, by another disk. */
-static int check_table(struct following *session, struct error *err)
-{
-    if (session->step.table != NULL && table_check(session->step.table, err) == 0)
-        return 0;
-    table_free(session->step.table); /* first: LMDB's locks are the process's, not the handle's */
-    session->step.table = NULL;
-    return open_table(&session->step.table, session->follow, session->step.source, err);
-}
-
-/* A table that cannot be opened now may be mended or restored later. */
-static int begin_at_last(struct following *session, const struct follow *follow, struct error *err)
-{
-    struct error said = {.status = EX_OK};
-    while (begin(session, follow, err) != 0) {
-        if (is_final(err))
-            return -1;
-        if (strcmp(said.text, err->text) != 0)
-            follow->say(err->text);
-        said = *err;
-        follow->alive();
-        (void)poll(NULL, 0, jitter(RETRY_MS));
-    }
-    return 0;
-}
-
 int follow_serve(const struct follow *follow, struct error *err)
 {
+    const struct source_settings *source = &follow->settings->source;
     struct following session;
-    enum step_result result;
-    if (begin_at_last(&session, follow, err) != 0)
+    bool is_ready = false;
+    if (begin(&session, follow, err) != 0)
         return -1;
     srandom((unsigned)getpid() ^ (unsigned)time(NULL));
     store_listen(session.step.store);
     for (;;) {
-        result = check_table(&session, err) == 0
-                     ? step_take(&session.step, is_due(&session), false, err)
-                     : STEP_FAILED;
-        if (result == STEP_FAILED) {
-            conclude_failure(&session, err, is_final(err));
-            if (is_final(err))
-                break;
-        } else {
-            conclude(&session, result);
-        }
-        if (result == STEP_DONE && !session.is_ready)
+        bool is_due =
+            source->reconcile > 0 && session.state.compared + source->reconcile <= time(NULL);
+        enum step_result result = take(&session, is_due, false, false, err);
+        if (result == STEP_FAILED && is_final(err))
+            break;
+        if (result == STEP_DONE && !is_ready)
             follow->ready();
-        session.is_ready |= result == STEP_DONE;
+        is_ready |= result == STEP_DONE;
         follow->alive();
-        store_wait(session.step.store, result == STEP_DONE || result == STEP_HELD
-                                           ? follow->settings->source.poll
-                                           : jitter(RETRY_MS));
+        store_wait(session.step.store,
+                   result == STEP_DONE || result == STEP_HELD ? source->poll : jitter(RETRY_MS));
     }
     end(&session);
     state_clear(&session.state);
