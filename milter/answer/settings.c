@@ -39,8 +39,6 @@ static const int level_values[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, L
 
 /* A new key is a row here and a paragraph in milter-moved.conf(5). */
 static const struct conf_key keys[] = {
-    /* For the daemon alone, which has no other row of this group. */
-    {.path = "source", .type = CONF_IGNORED},
     {STRING("socket", socket, SETTINGS_SOCKET)},
     {STRING("lookup_socket", lookup_socket, SETTINGS_LOOKUP_SOCKET)},
     {BOOL("allow_remote", allow_remote, false)},
@@ -99,9 +97,7 @@ static const struct conf_key keys[] = {
     {INT("source.start_wait", source.start_wait, 10, 0, 600, "seconds")},
     {INT("source.max_lag", source.max_lag, 60, 1, 31536000, "seconds")},
 };
-#define ROWS        (keys + 1)
-#define KEYS        (sizeof keys / sizeof *keys - 1)
-#define SOURCE_KEYS 11 /* the last ones */
+#define KEYS (sizeof keys / sizeof *keys)
 
 /* ---- passwords */
 
@@ -305,23 +301,12 @@ static int check(struct settings *s, struct error *err)
 
 /* ---- reading */
 
-static void found(const struct conf_key *key, struct conf_spot spot, void *data)
-{
-    struct settings *s = data;
-    if (key == keys)
-        return;
-    size_t i = (size_t)(key - ROWS);
-    if (strcmp(key->path, "lookup_socket") == 0)
-        s->lookup_socket_is_set = true;
-    s->spots[i] = spot;
-}
-
 /* A value that is refused after all files were read gets the place of the key that the error's text begins with. */
 static int locate(const struct settings *s, struct error *err)
 {
     for (size_t i = 0; err != NULL && i < KEYS; i++) {
-        size_t length = strlen(ROWS[i].path);
-        if (strncmp(err->text, ROWS[i].path, length) == 0 && err->text[length] == ':' &&
+        size_t length = strlen(keys[i].path);
+        if (strncmp(err->text, keys[i].path, length) == 0 && err->text[length] == ':' &&
             s->spots[i].file != NULL)
             return error_at(err, s->spots[i].file, s->spots[i].line);
     }
@@ -342,7 +327,7 @@ const char *settings_path(const char *given, bool *is_default)
 const struct conf_key *settings_keys(size_t *count)
 {
     *count = KEYS;
-    return ROWS;
+    return keys;
 }
 
 /* With the defaults, unchecked. Returns NULL where memory is out. */
@@ -351,7 +336,7 @@ static struct settings *new_settings(void)
     struct settings *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
-    conf_defaults(s, ROWS, KEYS);
+    conf_defaults(s, keys, KEYS);
     s->spots = calloc(KEYS, sizeof *s->spots);
     if (s->spots == NULL) {
         settings_free(s);
@@ -370,15 +355,18 @@ struct settings *settings_new(void)
     return s;
 }
 
-static int read_settings(struct settings **out, const char *file, const struct conf_key *rows,
-                         size_t count, struct error *err)
+static int read_settings(struct settings **out, const char *file, const char *ignored,
+                         struct error *err)
 {
     struct settings *s = new_settings();
     if (s == NULL || (s->file = strdup(file)) == NULL) {
         settings_free(s);
         return error_no_memory(err);
     }
-    int rc = conf_read(s, rows, count, file, &s->files, found, s, err);
+    int rc = conf_read(s, keys, KEYS, ignored, file, &s->files, s->spots, err);
+    for (size_t i = 0; i < KEYS; i++)
+        if (strcmp(keys[i].path, "lookup_socket") == 0)
+            s->lookup_socket_is_set = s->spots[i].file != NULL;
     if (rc == 0 && (rc = check(s, err)) != 0)
         locate(s, err);
     if (rc != 0) {
@@ -391,19 +379,19 @@ static int read_settings(struct settings **out, const char *file, const struct c
 
 int settings_read(struct settings **out, const char *file, struct error *err)
 {
-    return read_settings(out, file, ROWS, KEYS, err);
+    return read_settings(out, file, NULL, err);
 }
 
 int settings_read_for_daemon(struct settings **out, const char *file, struct error *err)
 {
-    return read_settings(out, file, keys, 1 + KEYS - SOURCE_KEYS, err);
+    return read_settings(out, file, "source", err);
 }
 
 void settings_free(struct settings *settings)
 {
     if (settings == NULL)
         return;
-    conf_free(settings, ROWS, KEYS);
+    conf_free(settings, keys, KEYS);
     free(settings->trusted);
     free(settings->spots);
     free(settings->file);

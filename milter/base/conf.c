@@ -51,7 +51,6 @@ void conf_defaults(void *settings, const struct conf_key *keys, size_t count)
         case CONF_CHOICE: *(int *)value = choice_value(key, key->text); break;
         case CONF_LIST: list_default(value, key->text); break;
         case CONF_GROUPS: *(struct conf_groups *)value = (struct conf_groups){.items = NULL}; break;
-        case CONF_IGNORED: break;
         }
     }
 }
@@ -205,7 +204,6 @@ static int store(void *settings, const struct conf_key *key, const config_settin
     case CONF_LIST:
     case CONF_LINES: return store_strings(value, key, setting, err);
     case CONF_GROUPS: return wrong_type(err, key->path, GROUPS_RIGHT);
-    case CONF_IGNORED: return 0;
     }
     return -1;
 }
@@ -216,9 +214,9 @@ struct reading {
     void *settings;
     const struct conf_key *keys;
     size_t count;
+    const char *ignored; /* a group; NULL: none */
+    struct conf_spot *spots;
     const struct conf_text *text;
-    conf_found *found;
-    void *data;
 };
 
 static int read_group(const struct reading *reading, const config_setting_t *group,
@@ -251,7 +249,7 @@ static int read_groups(const struct reading *reading, const struct conf_key *key
     for (int i = 0; i < count; i++) {
         const config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
         void *item = (char *)groups->items + groups->count++ * group->size;
-        const struct reading inner = {item, group->keys, group->count, reading->text, NULL, NULL};
+        const struct reading inner = {item, group->keys, group->count, NULL, NULL, reading->text};
         conf_defaults(item, group->keys, group->count);
         if (!config_setting_is_group(element)) {
             wrong_type(err, key->path, GROUPS_RIGHT);
@@ -315,6 +313,8 @@ static int read_setting(const struct reading *reading, const config_setting_t *s
     char path[128];
     snprintf(path, sizeof path, "%s%s%s", prefix, *prefix == '\0' ? "" : ".",
              config_setting_name(setting));
+    if (reading->ignored != NULL && strcmp(path, reading->ignored) == 0)
+        return 0;
     while (key < end && strcmp(key->path, path) != 0)
         key++;
     if (key == end)
@@ -325,8 +325,8 @@ static int read_setting(const struct reading *reading, const config_setting_t *s
     } else if (store(reading->settings, key, setting, err) != 0) {
         return at_setting(reading, setting, err);
     }
-    if (reading->found != NULL)
-        reading->found(key, spot_of(reading, setting), reading->data);
+    if (reading->spots != NULL)
+        reading->spots[key - reading->keys] = spot_of(reading, setting);
     return 0;
 }
 
@@ -413,10 +413,10 @@ static int read_parts(struct reading *reading, const char *folder, struct conf_l
     return rc;
 }
 
-int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *file,
-              struct conf_list *files, conf_found *found, void *data, struct error *err)
+int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *ignored,
+              const char *file, struct conf_list *files, struct conf_spot *spots, struct error *err)
 {
-    struct reading reading = {settings, keys, count, NULL, found, data};
+    struct reading reading = {settings, keys, count, ignored, spots, NULL};
     char *folder = NULL;
     int rc = asprintf(&folder, "%s.d", file) < 0 ? error_no_memory(err)
                                                  : read_file(&reading, file, files, err);

@@ -18,7 +18,6 @@ enum conf_type {
     CONF_LIST,   /* struct conf_list: an array or list of strings */
     CONF_LINES,  /* char *: a string, or an array of strings, which are joined with line feeds */
     CONF_GROUPS, /* struct conf_groups: a list of groups with keys of their own */
-    CONF_IGNORED /* a whole group of keys that this program does not use: its contents are not checked */
 };
 
 struct conf_groups {
@@ -56,14 +55,14 @@ struct conf_spot {
     unsigned line;
 };
 
-typedef void conf_found(const struct conf_key *key, struct conf_spot spot, void *data);
-
 /* Reads file, then the files in FILE.d, with their includes, into settings. In FILE.d, if it exists, only names that
- * end in ".conf" and do not begin with a dot count, in bytewise order. Appends the path of each file read to files,
- * and calls found for each key that is set. Returns 0; or -1 with err: EX_NOINPUT if file is missing, EX_NOPERM, or
- * EX_CONFIG with file, line and key. After an error settings are incomplete and must be freed. */
-int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *file,
-              struct conf_list *files, conf_found *found, void *data, struct error *err);
+ * end in ".conf" and do not begin with a dot count, in bytewise order. The contents of the group ignored are not read
+ * (NULL: none is ignored). Appends the path of each file read to files, and writes into spots where each of the keys is
+ * set. Returns 0; or -1 with err: EX_NOINPUT if file is missing, EX_NOPERM, or EX_CONFIG with file, line and key. After
+ * an error settings are incomplete and must be freed. */
+int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *ignored,
+              const char *file, struct conf_list *files, struct conf_spot *spots,
+              struct error *err);
 
 /* Frees the strings and lists that keys name in settings. */
 void conf_free(void *settings, const struct conf_key *keys, size_t count);

@@ -58,8 +58,7 @@ static json_t *value_of(const struct conf_key *key, const void *settings)
     case CONF_BOOL: return json_boolean(*(const bool *)at);
     case CONF_CHOICE: return choice_value(key, *(const int *)at);
     case CONF_LIST: return list_value(at);
-    case CONF_GROUPS:
-    case CONF_IGNORED: break;
+    case CONF_GROUPS: break;
     }
     return NULL;
 }
