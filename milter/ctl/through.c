@@ -183,7 +183,7 @@ int through_put(struct through *through, const struct entry *entry, struct error
                             "excluded.disclose, excluded.note);\n"
                           : ");\n";
     if (through->store != NULL)
-        return store_write_put(through->store, entry, err);
+        return store_write_row(through->store, entry, false, err);
     through->printed = true;
     fields_spell(&fields, entry);
     print_table(through, "INSERT INTO", "(old_address, " COLUMNS ") VALUES (");
@@ -196,7 +196,7 @@ int through_del(struct through *through, const struct entry *old, struct error *
 {
     char text[ADDRESS_TEXT_SIZE];
     if (through->store != NULL)
-        return store_write_del(through->store, old, err);
+        return store_write_row(through->store, old, true, err);
     through->printed = true;
     entry_format_old(text, sizeof text, old);
     print_table(through, "DELETE FROM", "WHERE old_address = ");

@@ -82,7 +82,7 @@ static int begin_copy(struct store *store, struct error *err)
     return result == NULL ? -1 : 0;
 }
 
-static int send_entry(struct store *store, const struct entry *entry, bool gone, struct error *err)
+int store_write_row(struct store *store, const struct entry *entry, bool gone, struct error *err)
 {
     char old[ADDRESS_TEXT_SIZE], line[4 * (ADDRESS_TEXT_SIZE + ENTRY_NOTE_MAX)];
     FILE *file = fmemopen(line, sizeof line, "w");
@@ -100,19 +100,7 @@ static int send_entry(struct store *store, const struct entry *entry, bool gone,
     put_field(file, gone ? "t" : "f", '\n');
     long length = ftell(file);
     fclose(file);
-    if (begin_copy(store, err) != 0)
-        return -1;
-    return pgsql_copy_send(store, line, (int)length, err);
-}
-
-int store_write_put(struct store *store, const struct entry *entry, struct error *err)
-{
-    return send_entry(store, entry, false, err);
-}
-
-int store_write_del(struct store *store, const struct entry *old, struct error *err)
-{
-    return send_entry(store, old, true, err);
+    return begin_copy(store, err) == 0 ? pgsql_copy_send(store, line, (int)length, err) : -1;
 }
 
 /* ---- carrying it out */

@@ -88,7 +88,7 @@ void store_listen(struct store *store);
 /* Waits for a notification of the store, for at most so many milliseconds. Without a connection it only waits. */
 void store_wait(struct store *store, int milliseconds);
 
-/* ---- writing, all or nothing. Begin, put and del in any order and number, flush, commit. */
+/* ---- writing, all or nothing: begin, any number of rows, apply, commit. */
 
 struct entry;
 
@@ -100,16 +100,16 @@ int store_write_begin(struct store *store, const char *author, const char *progr
  * with *out, or -1 with err. */
 int store_write_has_newer(struct store *store, int64_t version, const char *host, bool *out,
                           struct error *err);
-int store_write_put(struct store *store, const struct entry *entry, struct error *err);
-int store_write_del(struct store *store, const struct entry *old, struct error *err);
+
+/* The entry is to be there; or, with gone, no entry of its old address. Returns 0, or -1 with err. */
+int store_write_row(struct store *store, const struct entry *entry, bool gone, struct error *err);
 
 /* What became of it. */
 struct store_written {
     size_t added, changed, removed, same; /* removed: rows there were of those to be deleted */
 };
 
-/* Carries the puts and dels out. Where replace is false and an old address is there already: -1 with err (EX_DATAERR). Returns 0
- * with *out. */
+/* Writes all rows. Returns 0 with *out; or -1 with err, EX_DATAERR if replace is false and an old address is there already. */
 int store_write_apply(struct store *store, bool replace, struct store_written *out,
                       struct error *err);
 
