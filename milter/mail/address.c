@@ -81,17 +81,12 @@ static bool are_labels(const char *name)
     }
 }
 
-/* RFC 5321 allows '@' too, but no kind of address literal has one. */
-static bool is_literal_octet(unsigned char octet)
-{
-    return octet > ' ' && octet < 0x7f && strchr("[]\\@", octet) == NULL;
-}
-
-/* [192.0.2.1], [IPv6:2001:db8::1]: RFC 5321 section 4.1.3. */
+/* [192.0.2.1], [IPv6:2001:db8::1]: RFC 5321 section 4.1.3, which allows '@' too, but no kind of address literal has one. */
 static int parse_literal(char *out, const char *text, size_t length, struct error *err)
 {
     size_t inside = 1;
-    while (inside < length && is_literal_octet((unsigned char)text[inside]))
+    while (inside < length && text[inside] > ' ' && text[inside] < 0x7f &&
+           strchr("[]\\@", text[inside]) == NULL)
         inside++;
     if (inside == 1 || inside + 1 != length || length > ADDRESS_DOMAIN_MAX || text[inside] != ']')
         return refuse(err, text, length, "not an address literal: write [192.0.2.1]");
@@ -343,19 +338,6 @@ static size_t dot_string_length(const char *local)
     return *at == '\0' && before != '.' ? (size_t)(at - local) : 0;
 }
 
-static size_t quote(char *out, const char *local)
-{
-    size_t used = 0;
-    out[used++] = '"';
-    for (; *local != '\0'; local++) {
-        if (*local == '"' || *local == '\\')
-            out[used++] = '\\';
-        out[used++] = *local;
-    }
-    out[used++] = '"';
-    return used;
-}
-
 int address_format(char *out, size_t size, const char *local, const char *domain)
 {
     size_t plain = dot_string_length(local), domain_length = strlen(domain);
@@ -363,11 +345,16 @@ int address_format(char *out, size_t size, const char *local, const char *domain
 
     if (local_length + 1 + domain_length + 1 > size)
         return -1;
-    if (plain > 0)
-        memcpy(out, local, plain);
-    else
-        local_length = quote(out, local);
-    out[local_length] = '@';
-    memcpy(out + local_length + 1, domain, domain_length + 1);
+    if (plain > 0) {
+        out = mempcpy(out, local, plain);
+    } else {
+        *out++ = '"';
+        for (; *local != '\0'; *out++ = *local++)
+            if (*local == '"' || *local == '\\')
+                *out++ = '\\';
+        *out++ = '"';
+    }
+    *out++ = '@';
+    memcpy(out, domain, domain_length + 1);
     return 0;
 }

@@ -26,15 +26,6 @@ static bool take(const char **at, const char *picture, const char *format, struc
     return end != NULL;
 }
 
-static bool take_date(const char **at, struct tm *out)
-{
-    if (!take(at, "0000-00-00", "%Y-%m-%d", out))
-        return false;
-    struct tm same = *out;
-    (void)timegm(&same); /* makes September 31 an October 1 */
-    return same.tm_mday == out->tm_mday;
-}
-
 static bool take_clock(const char **at, struct tm *out)
 {
     if (!take(at, "00:00", "%H:%M", out))
@@ -85,13 +76,16 @@ static int parse_relative(int64_t *out, const char *text, int64_t now, struct er
 
 int timestamp_parse(int64_t *out, const char *text, int64_t now, struct error *err)
 {
-    if (*text == '+' || *text == '-')
-        return parse_relative(out, text, now, err);
-
     struct tm parts = {0};
     const char *at = text;
     int zone = 0;
-    bool fits = take_date(&at, &parts);
+
+    if (*text == '+' || *text == '-')
+        return parse_relative(out, text, now, err);
+    bool fits = take(&at, "0000-00-00", "%Y-%m-%d", &parts);
+    struct tm same = parts;
+    (void)timegm(&same); /* makes September 31 an October 1 */
+    fits = fits && same.tm_mday == parts.tm_mday;
     if (fits && (*at == 'T' || *at == 't' || *at == ' ')) {
         at++;
         fits = take_clock(&at, &parts) && take_zone(&at, &zone);
