@@ -42,6 +42,9 @@ struct limit {
     struct pair (*pairs)[WAYS];
 };
 
+const char *const limit_level_names[LIMIT_LEVELS] = {
+    [LIMIT_CLIENT] = "client", [LIMIT_NETWORK] = "network", [LIMIT_EVERYONE] = "everyone"};
+
 /* ---- keys */
 
 static uint64_t hash_client(const struct limit *limit, const struct level *level,
@@ -177,13 +180,6 @@ void limit_ask(struct limit_outcome *out, struct limit *limit, const struct ip *
     pthread_mutex_lock(&limit->lock);
     ask(out, limit, client, new, now);
     pthread_mutex_unlock(&limit->lock);
-}
-
-const char *limit_level_name(enum limit_level level)
-{
-    static const char *const names[] = {
-        [LIMIT_CLIENT] = "client", [LIMIT_NETWORK] = "network", [LIMIT_EVERYONE] = "everyone"};
-    return names[level];
 }
 
 /* ---- making one */

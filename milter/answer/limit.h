@@ -60,6 +60,6 @@ void limit_ask(struct limit_outcome *out, struct limit *limit, const struct ip *
                const struct address *new, int64_t now);
 
 /* "client", "network", "everyone". */
-const char *limit_level_name(enum limit_level level);
+extern const char *const limit_level_names[LIMIT_LEVELS];
 
 #endif

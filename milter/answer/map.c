@@ -7,15 +7,10 @@
 /* What a mail server is told of a recipient without its client: as a stranger with no limit. */
 static const struct client stranger = {.anybody = true, .has_ip = true};
 
-static const char *const names[] = {
+const char *const map_names[] = {
     [MAP_LISTED] = "listed", [MAP_REFUSED] = "refused", [MAP_RELOCATED] = "relocated",
     [MAP_REPLY] = "reply",   [MAP_UNKNOWN] = "",
 };
-
-const char *map_name(enum map_name map)
-{
-    return names[map];
-}
 
 /* ---- the request */
 
@@ -23,8 +18,8 @@ const char *map_name(enum map_name map)
 static enum map_name read_map(const char **key, size_t *length)
 {
     for (int i = 0; i < MAP_UNKNOWN; i++) {
-        size_t name_length = strlen(names[i]);
-        if (*length < name_length || memcmp(names[i], *key, name_length) != 0 ||
+        size_t name_length = strlen(map_names[i]);
+        if (*length < name_length || memcmp(map_names[i], *key, name_length) != 0 ||
             (*length > name_length && (*key)[name_length] != ' '))
             continue;
         size_t used = name_length + (*length > name_length);

@@ -52,6 +52,6 @@ void map_ask(struct map_answer *out, const struct map_question *asked,
              const struct answer_source *from);
 
 /* "listed", "refused", "relocated", "reply"; "" for MAP_UNKNOWN. */
-const char *map_name(enum map_name map);
+extern const char *const map_names[MAP_UNKNOWN + 1];
 
 #endif

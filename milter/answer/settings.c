@@ -108,21 +108,17 @@ static void hide(char *from, size_t length)
     memmove(from + stars, from + length, strlen(from + length) + 1);
 }
 
-/* user:password@ of a URI, up to the last @: libpq takes the first one, and the rest of a password that has one of its own for the
- * host. */
-static void hide_in_authority(char *begin)
-{
-    char *colon = strpbrk(begin, ":?"), *end = memrchr(begin, '@', strcspn(begin, "?"));
-    if (colon != NULL && end != NULL && colon < end)
-        hide(colon + 1, (size_t)(end - colon) - 1);
-}
-
-/* From the first password to the end: where a value ends depends on quotes that may be missing. */
+/* In a URI: user:password@, up to the last '@'. libpq takes the first one, and the rest of a password that contains an '@' for
+ * the host. Anywhere: all after the first "password=", because where a value ends depends on quotes that may be missing. */
 void settings_hide_passwords(char *text)
 {
     static const char word[] = "password"; /* sslpassword too */
-    if (strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0)
-        hide_in_authority(strstr(text, "://") + 3);
+    if (strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0) {
+        char *begin = strstr(text, "://") + 3, *colon = strpbrk(begin, ":?");
+        char *end = memrchr(begin, '@', strcspn(begin, "?"));
+        if (colon != NULL && end != NULL && colon < end)
+            hide(colon + 1, (size_t)(end - colon) - 1);
+    }
     while ((text = strstr(text, word)) != NULL) {
         text += sizeof word - 1;
         char *value = text + strspn(text, " \t\n\r\f\v");
@@ -192,7 +188,7 @@ static int check_limits(struct settings *s, struct error *err)
 static int check_addresses(struct settings *s, struct error *err)
 {
     for (const char *at = s->delimiters; *at != '\0'; at++)
-        if (*at <= ' ' || *at == 0x7f || (unsigned char)*at > 0x7f ||
+        if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f ||
             strchr("@\"\\<>", *at) != NULL)
             return error_set(err, EX_CONFIG,
                              "addresses.delimiters: '%s' has a character that cannot start an "

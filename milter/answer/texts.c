@@ -106,8 +106,8 @@ static int check_item(struct domain_texts *item, const struct texts *general, st
 
 static int compare(const void *a, const void *b)
 {
-    return strcmp(((const struct domain_texts *)a)->domain,
-                  ((const struct domain_texts *)b)->domain);
+    const struct domain_texts *one = a, *other = b;
+    return strcmp(one->domain, other->domain);
 }
 
 int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error *err)
@@ -123,7 +123,7 @@ int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error
     if (by_domain->count > 0)
         qsort(items, by_domain->count, sizeof *items, compare);
     for (size_t i = 1; i < by_domain->count; i++)
-        if (strcmp(items[i - 1].domain, items[i].domain) == 0)
+        if (compare(&items[i - 1], &items[i]) == 0)
             return error_set(err, EX_CONFIG, PATH ": %s: there twice: write one group",
                              items[i].domain);
     return 0;
@@ -131,19 +131,14 @@ int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error
 
 /* ---- finding */
 
-static int compare_domain(const void *domain, const void *item)
-{
-    return strcmp(domain, ((const struct domain_texts *)item)->domain);
-}
-
 const struct texts *texts_find(const struct texts *texts, const struct conf_groups *by_domain,
                                const char *domain)
 {
+    struct domain_texts wanted = {.domain = (char *)domain}; /* only read */
     const struct domain_texts *found = NULL;
-    const char *parent = domain;
-    while (by_domain->count > 0 && parent != NULL) {
-        found = bsearch(parent, by_domain->items, by_domain->count, sizeof *found, compare_domain);
-        parent = found != NULL || *domain == '[' ? NULL : strchr(parent + 1, '.');
+    while (by_domain->count > 0 && found == NULL && wanted.domain != NULL) {
+        found = bsearch(&wanted, by_domain->items, by_domain->count, sizeof wanted, compare);
+        wanted.domain = *domain == '[' ? NULL : strchr(wanted.domain + 1, '.');
     }
     return found == NULL ? texts : &found->texts;
 }

@@ -66,10 +66,9 @@ static void write_states(FILE *out)
 /* "milter.not_disclosed 3" */
 static void write_count(FILE *out, size_t group, size_t rule)
 {
-    const char *name = group == COUNTERS_MILTER ? "milter"
-                       : group == COUNTERS_OBSERVED
-                           ? "observed"
-                           : map_name((enum map_name)(group - COUNTERS_MAP));
+    const char *name = group == COUNTERS_MILTER     ? "milter"
+                       : group == COUNTERS_OBSERVED ? "observed"
+                                                    : map_names[group - COUNTERS_MAP];
     fprintf(out, "%s.", name);
     for (const char *at = rule_name((enum rule)rule); *at != '\0'; at++)
         putc(*at == ' ' ? '_' : *at, out);
@@ -83,7 +82,7 @@ size_t counters_write(char *out, size_t size)
         return 0;
     write_states(stream);
     for (size_t level = 0; level < LIMIT_LEVELS; level++)
-        fprintf(stream, "limit_reached.%s %lu\n", limit_level_name((enum limit_level)level),
+        fprintf(stream, "limit_reached.%s %lu\n", limit_level_names[level],
                 atomic_load(&stats.limits[level]));
     for (size_t group = 0; group < COUNTERS_GROUPS; group++)
         for (size_t rule = 0; rule < RULES; rule++)

@@ -138,7 +138,7 @@ void report_lookup(const struct map_answer *found, bool counts)
         found->map == MAP_LISTED || found->map == MAP_REFUSED; /* of a session: it tells more */
     int level = asks ? LOG_DEBUG : level_of(&found->answer);
     const struct report report = {.host = "unknown",
-                                  .map = map_name(found->map),
+                                  .map = map_names[found->map],
                                   .recipient = "",
                                   .sender = found->sender,
                                   .sender_length = found->sender_length,
