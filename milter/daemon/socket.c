@@ -115,19 +115,6 @@ static int take(int fd, const struct settings *settings, struct error *err)
 }
 #endif
 
-static int take_handed_over(const struct settings *settings, struct error *err)
-{
-    int rc = 0;
-#ifdef HAVE_SYSTEMD
-    int count = sd_listen_fds(1);
-    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count && rc == 0; fd++)
-        rc = take(fd, settings, err);
-#else
-    (void)settings, (void)err;
-#endif
-    return rc;
-}
-
 /* ---- the folder of a socket */
 
 static const char *folder_of(char copy[PATH_MAX], const char *path)
@@ -330,8 +317,14 @@ int socket_prepare(const struct settings *settings, const struct owner *owner, s
 {
     const char *milter = endpoint_path(settings->socket);
     const char *lookup = endpoint_path(settings->lookup_socket);
-    if (take_handed_over(settings, err) != 0)
-        return -1;
+#ifdef HAVE_SYSTEMD
+    int end = SD_LISTEN_FDS_START + sd_listen_fds(1);
+    for (int fd = SD_LISTEN_FDS_START; fd < end; fd++)
+        if (take(fd, settings, err) != 0)
+            return -1;
+#else
+    (void)err;
+#endif
     /* What root cannot make the daemon's user may be able to: socket_open tries, and says why not. */
     if (milter != NULL && handed_milter < 0)
         (void)make_folder(milter, owner, NULL);
@@ -340,30 +333,24 @@ int socket_prepare(const struct settings *settings, const struct owner *owner, s
     return 0;
 }
 
-static int open_milter(const struct settings *settings, const struct owner *owner, gid_t group,
-                       struct error *err)
-{
-    char connection[32];
-    const char *path = endpoint_path(settings->socket);
-    if (handed_milter >= 0) {
-        /* Debian's libmilter takes this */
-        snprintf(connection, sizeof connection, "fd:%d", handed_milter);
-        return listen_milter(connection, "the socket handed over by systemd", err);
-    }
-    if (path != NULL)
-        return open_unix(&milter_place, "socket", path, NULL, settings, owner, group, err);
-    return listen_milter(settings->socket, settings->socket, err);
-}
-
 int socket_open(const struct settings *settings, const struct owner *owner, gid_t group,
                 struct error *err)
 {
+    char fd[32];
+    const char *milter = endpoint_path(settings->socket);
     const char *lookup = endpoint_path(settings->lookup_socket);
+    int rc;
 
-    if (open_milter(settings, owner, group, err) != 0)
-        return -1;
-    if (lookup == NULL || lookup_listener >= 0 ||
-        open_unix(&lookup_place, "lookup_socket", lookup, &lookup_listener, settings, owner, group,
+    snprintf(fd, sizeof fd, "fd:%d", handed_milter); /* Debian's libmilter takes this */
+    if (handed_milter >= 0)
+        rc = listen_milter(fd, "the socket handed over by systemd", err);
+    else if (milter != NULL)
+        rc = open_unix(&milter_place, "socket", milter, NULL, settings, owner, group, err);
+    else
+        rc = listen_milter(settings->socket, settings->socket, err);
+    if (rc != 0 || lookup == NULL || lookup_listener >= 0)
+        return rc;
+    if (open_unix(&lookup_place, "lookup_socket", lookup, &lookup_listener, settings, owner, group,
                   err) == 0)
         return 0;
     if (settings->lookup_socket_is_set) {
@@ -380,19 +367,15 @@ int socket_lookup(void)
     return lookup_listener;
 }
 
-static bool is_ours(const struct bound_socket *place)
-{
-    struct stat status;
-    return place->path[0] != '\0' && lstat(place->path, &status) == 0 &&
-           status.st_dev == place->device && status.st_ino == place->inode;
-}
-
 /* Where another instance listened before us, and still does, its socket comes back. */
 static void remove_place(struct bound_socket *place)
 {
     char old[PATH_MAX];
+    struct stat status;
     name_old(old, place->path);
-    if (is_ours(place) && (!is_answered(old) || rename(old, place->path) != 0)) {
+    bool is_ours = place->path[0] != '\0' && lstat(place->path, &status) == 0 &&
+                   status.st_dev == place->device && status.st_ino == place->inode;
+    if (is_ours && (!is_answered(old) || rename(old, place->path) != 0)) {
         (void)unlink(place->path);
         (void)unlink(old);
     }
@@ -410,17 +393,9 @@ void socket_remove_milter(void)
     remove_place(&milter_place);
 }
 
-static bool is_listening(int fd)
-{
-    int listening = 0;
-    socklen_t size = sizeof listening;
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
-}
-
-/* libmilter has no call for this, and does not tell its descriptor; beside the lookup socket it is
- * the one listening socket of the process, opened among the first. In its place comes a socket that nobody can
- * connect to: libmilter goes on waiting there, and takes an accept() that finds nothing for a
- * passing trouble (EAGAIN). */
+/* libmilter has no call for this, and does not tell its descriptor. Apart from the lookup socket it is the only
+ * listening socket of the process, opened among the first. It is replaced by a socket that nobody can connect to:
+ * libmilter goes on waiting there, and takes an accept() that finds nothing for a passing trouble (EAGAIN). */
 void socket_stop_accepting(void)
 {
     int nobody = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -428,7 +403,11 @@ void socket_stop_accepting(void)
     if (nobody < 0 || bind(nobody, (const struct sockaddr *)&unnamed, sizeof(sa_family_t)) != 0 ||
         listen(nobody, 1) != 0)
         return; /* then new sessions are served as long as the open ones are */
-    for (int fd = STDERR_FILENO + 1; fd < nobody; fd++)
-        if (fd != lookup_listener && is_listening(fd))
+    for (int fd = STDERR_FILENO + 1; fd < nobody; fd++) {
+        int listens = 0;
+        socklen_t size = sizeof listens;
+        if (fd != lookup_listener &&
+            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0)
             (void)dup2(nobody, fd);
+    }
 }
