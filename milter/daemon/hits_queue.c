@@ -34,7 +34,7 @@ struct pairs {
     char text[TEXT_MAX];
     struct bucket {
         uint16_t number; /* of a hit, plus 1; 0: free */
-        uint16_t tag;    /* of its hash: who differs in it need not be looked at */
+        uint16_t tag;    /* part of its hash: a hit with another tag need not be compared */
     } buckets[BUCKETS];  /* by hash */
 };
 
@@ -44,13 +44,13 @@ static struct {
     pthread_mutex_t lock;
     struct pairs *filled;
     uint64_t key[2];
-    atomic_bool enabled;   /* whether answers are taken; at first they are not */
-    _Atomic uint64_t lost; /* mails, since the start */
+    atomic_bool enabled; /* whether answers are taken; at first they are not */
+    atomic_ulong lost;   /* mails, since the start */
 } queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = &both[0]};
 
 /* ---- the queue */
 
-/* Puts the hit, whose key and domain stand side by side. Returns whether there was room. */
+/* Counts the hit, whose key and domain are adjacent in memory. Returns whether there was room. */
 static bool put(struct pairs *pairs, const struct hit *hit, uint64_t hash)
 {
     size_t length = hit->key_length + hit->domain_length;
@@ -77,7 +77,7 @@ static bool put(struct pairs *pairs, const struct hit *hit, uint64_t hash)
     return true;
 }
 
-/* What follows the last '@'. */
+/* Finds the domain of a sender: what follows the last '@'. Returns its length. */
 static size_t find_domain(const char **out, const char *sender, size_t length)
 {
     *out = HIT_NULL_PATH;
@@ -137,12 +137,11 @@ static struct {
     struct pollfd stop;     /* eventfd(2) */
     uint32_t day;           /* noted in hits/; 0: none, or hits/ could not be written since */
     uint32_t swept;         /* the day on which all rows were looked at */
-    struct hit_place place; /* up to which they were, since then */
+    struct hit_place place; /* the last row that was looked at since */
     int64_t due_ms;         /* when the next flush is due, on the monotonic clock */
     char paused[PATH_MAX];  /* the table whose hits/ says that nothing is counted; "": none */
-    uint64_t noted;         /* mails lost that hits/ knows of */
-    uint64_t told;          /* mails lost that the log knows of */
-    int64_t quiet_ms;       /* no line before this, on the monotonic clock */
+    uint64_t noted, told;   /* lost mails that hits/ knows of, and that the log knows of */
+    int64_t quiet_ms;       /* no log line before this moment, on the monotonic clock */
 } writer = {.stop = {.events = POLLIN}};
 
 static uint32_t today(void)

@@ -16,12 +16,6 @@
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-journal.h>
 #include <unistd.h>
-
-/* Where there is no journal sd_journal_send says all the same that it has sent. */
-static bool has_journal(void)
-{
-    return access("/run/systemd/journal/socket", F_OK) == 0;
-}
 #endif
 
 #define QUEUE_MAX    4096 /* lines */
@@ -53,7 +47,8 @@ static void write_line(int target, int facility, int level, const char *text)
     case LOG_TARGET_STDERR: fprintf(stderr, "milter-moved: %s\n", text); return;
     case LOG_TARGET_JOURNAL:
 #ifdef HAVE_SYSTEMD
-        if (has_journal() &&
+        /* Without a journal sd_journal_send succeeds too. */
+        if (access("/run/systemd/journal/socket", F_OK) == 0 &&
             sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", level, "SYSLOG_FACILITY=%i",
                             facility >> 3, "SYSLOG_IDENTIFIER=milter-moved", NULL) >= 0)
             return;

@@ -103,12 +103,6 @@ int service_open_table(struct table **out, const struct settings *settings, stru
 
 /* ---- the table; the caller holds the lock for writing */
 
-static void close_table(void)
-{
-    table_free(service.table);
-    service.table = NULL;
-}
-
 static void say_table_error(void)
 {
     log_line(LOG_ERR, "table: %s; answering %s meanwhile", service.table_error.text,
@@ -117,8 +111,8 @@ static void say_table_error(void)
                  : service.settings->texts.of[TEXT_TABLE_ERROR]);
 }
 
-/* A table that is not there is looked for; one whose files were replaced or cut short is left for what is there now. Where
- * nobody else uses lock.mdb, it is made again with that. */
+/* Opens a table that was missing. A table that was replaced or truncated is closed and reopened; if no other process uses
+ * lock.mdb, that makes it anew. */
 static void tend_table(void)
 {
     struct error err;
@@ -133,7 +127,9 @@ static void tend_table(void)
         log_line(LOG_WARNING, "table: %s: reopening it", err.text);
 
     pthread_rwlock_wrlock(&service.lock);
-    close_table(); /* before the new one is opened: LMDB's locks are the process's, not the handle's */
+    table_free(
+        service
+            .table); /* before the new one is opened: LMDB's locks are the process's, not the handle's */
     if (service_open_table(&service.table, service.settings, &err) == 0) {
         log_line(LOG_NOTICE, "table: %s is open", service.settings->table);
         service.table_error.text[0] = '\0';
@@ -178,7 +174,7 @@ static int change_table(const struct settings *new, struct error *err)
     if (service.table != NULL && strcmp(old->table, new->table) == 0 &&
         old->fold_case == new->fold_case)
         return 0;
-    close_table();
+    table_free(service.table);
     if (service_open_table(&service.table, new, err) == 0) {
         service.table_error.text[0] = '\0';
         return 0;

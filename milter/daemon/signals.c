@@ -17,20 +17,14 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-static sigset_t taken_signals(void)
+void signals_block(void)
 {
+    static const int without_effect[] = {SIGPIPE, SIGUSR1, SIGUSR2};
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    return set;
-}
-
-void signals_block(void)
-{
-    const sigset_t set = taken_signals();
-    static const int without_effect[] = {SIGPIPE, SIGUSR1, SIGUSR2};
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     for (size_t i = 0; i < sizeof without_effect / sizeof *without_effect; i++)
         signal(without_effect[i], SIG_IGN);
@@ -92,10 +86,8 @@ static void drain_and_exit(void)
 
 int sigwait(const sigset_t *set, int *signal_number)
 {
-    const sigset_t taken = taken_signals();
-    (void)set;
     for (;;) {
-        *signal_number = sigwaitinfo(&taken, NULL);
+        *signal_number = sigwaitinfo(set, NULL);
         if (*signal_number == SIGHUP)
             reload();
         else if (*signal_number == SIGTERM || *signal_number == SIGINT)

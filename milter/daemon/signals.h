@@ -12,10 +12,9 @@
  * for nothing. Call it before the first thread. */
 void signals_block(void);
 
-/* libmilter's smfi_main() starts a thread that waits with sigwait(3) for HUP, TERM and INT, ends
- * on the first, at once, and cuts the open sessions off. Whoever else waits for the same signals
- * races with that thread. So this is the sigwait that libmilter's thread calls: it serves the
- * signals in our way, and never returns. */
+/* libmilter's smfi_main() starts a thread that waits with sigwait(3) for HUP, TERM and INT, and on the first of them cuts off
+ * all open sessions and ends. A second thread that waits for these signals would race with it. So this function takes the place
+ * of sigwait(3) in libmilter's thread. It handles the signals as the daemon needs it, and never returns. */
 int sigwait(const sigset_t *set, int *signal_number);
 
 #endif
