@@ -349,9 +349,11 @@ int address_format(char *out, size_t size, const char *local, const char *domain
         out = mempcpy(out, local, plain);
     } else {
         *out++ = '"';
-        for (; *local != '\0'; *out++ = *local++)
+        for (; *local != '\0'; local++) {
             if (*local == '"' || *local == '\\')
                 *out++ = '\\';
+            *out++ = *local;
+        }
         *out++ = '"';
     }
     *out++ = '@';

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mail/reply.h: one SMTP reply: code, enhanced status code, one or more lines of text. RFC 5321
- * section 4.2, RFC 3463. A template is a reply with ${old}, ${new} and ${recipient} in its text. Its lines are separated by line feeds, and only the first has the
+/* mail/reply.h: one SMTP reply: code, enhanced status code, one or more lines of text. RFC 5321 section 4.2, RFC 3463. A template
+ * is a reply with ${old}, ${new} and ${recipient} in its text. Its lines are separated by line feeds, and only the first has the
  * codes. No I/O. */
 #ifndef MAIL_REPLY_H
 #define MAIL_REPLY_H
@@ -51,8 +51,8 @@ int reply_check(const char *template, enum reply_class class, bool needs_new, st
  * is none. RFC 3463 section 2. */
 size_t reply_enhanced_length(const char *text);
 
-/* Fills in a template that reply_check takes. Octets of the words that could end or forge a line, or control a terminal, become '?'. Returns
- * 0; or -1 if a line would be longer than REPLY_LINE_MAX. Then use a shorter template. */
+/* Fills in a template that reply_check takes. Octets of the words that could end or forge a line, or control a terminal, become
+ * '?'. Returns 0; or -1 if a line would be longer than REPLY_LINE_MAX: use a shorter template. */
 int reply_fill(struct reply *out, const char *template, const struct reply_words *words);
 
 /* Replaces octets that could end or forge a line, or control a terminal, with '?'; without utf8 also each octet over
