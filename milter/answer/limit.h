@@ -33,8 +33,8 @@ struct limit_outcome {
     enum limit_level level; /* not allowed: whose limit is reached */
     unsigned most;          /* not allowed: how many that is */
     bool first;             /* not allowed: for the first time in this period */
-    bool crowded; /* not allowed: since the memory is full of others who reached theirs; first
-                               is then for the first time of anybody in a period */
+    /* not allowed, because the memory is full of clients that have reached theirs; first is then about all clients together */
+    bool crowded;
 };
 
 struct limit; /* limit_new, limit_free */
@@ -48,14 +48,13 @@ void limit_adapt(struct limit *limit, const struct limit_rules *rules);
 /* NULL is fine. */
 void limit_free(struct limit *limit);
 
-/* Decides whether the client may be told the new address at the moment now (seconds since 1970), and if
- * so counts it: the mailbox, however it is written. An address that the client was told within the last period is not counted again. One
- * that another client of its network was told is not counted for the network.
+/* Decides whether the client may be told the new address at the moment now (seconds since 1970), and if so counts it. An address
+ * that the client was told within the last period, in whatever form, is not counted again. One that another client of its
+ * network was told is not counted for the network.
  *
- * If there are more clients than memory, a new client replaces the one that was told least, and
- * starts with its count. So a client gains nothing by being replaced, and one that has reached its
- * limit is not replaced before its period ends. An address whose record was dropped counts once
- * more. Too little memory thus makes the limit stricter, first for new clients. */
+ * If there are more clients than memory, a new client takes the place of the one that was told least, and starts with its count.
+ * So a client gains nothing by being replaced, and one that has reached its limit is not replaced before its period ends. An
+ * address whose record was dropped counts once more. Too little memory thus makes the limit stricter, first for new clients. */
 void limit_ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
                const struct address *new, int64_t now);
 

@@ -326,40 +326,21 @@ const struct conf_key *settings_keys(size_t *count)
     return keys;
 }
 
-/* With the defaults, unchecked. Returns NULL where memory is out. */
-static struct settings *new_settings(void)
-{
-    struct settings *s = calloc(1, sizeof *s);
-    if (s == NULL)
-        return NULL;
-    conf_defaults(s, keys, KEYS);
-    s->spots = calloc(KEYS, sizeof *s->spots);
-    if (s->spots == NULL) {
-        settings_free(s);
-        return NULL;
-    }
-    return s;
-}
-
-struct settings *settings_new(void)
-{
-    struct settings *s = new_settings();
-    if (s != NULL && check(s, NULL) != 0) {
-        settings_free(s);
-        return NULL;
-    }
-    return s;
-}
-
+/* file NULL: nothing is read. */
 static int read_settings(struct settings **out, const char *file, const char *ignored,
                          struct error *err)
 {
-    struct settings *s = new_settings();
-    if (s == NULL || (s->file = strdup(file)) == NULL) {
+    struct settings *s = calloc(1, sizeof *s);
+    if (s != NULL) {
+        conf_defaults(s, keys, KEYS);
+        s->spots = calloc(KEYS, sizeof *s->spots);
+        s->file = file == NULL ? NULL : strdup(file);
+    }
+    if (s == NULL || s->spots == NULL || (file != NULL && s->file == NULL)) {
         settings_free(s);
         return error_no_memory(err);
     }
-    int rc = conf_read(s, keys, KEYS, ignored, file, &s->files, s->spots, err);
+    int rc = file == NULL ? 0 : conf_read(s, keys, KEYS, ignored, file, &s->files, s->spots, err);
     for (size_t i = 0; i < KEYS; i++)
         if (strcmp(keys[i].path, "lookup_socket") == 0)
             s->lookup_socket_is_set = s->spots[i].file != NULL;
@@ -371,6 +352,12 @@ static int read_settings(struct settings **out, const char *file, const char *ig
     }
     *out = s;
     return 0;
+}
+
+struct settings *settings_new(void)
+{
+    struct settings *made;
+    return read_settings(&made, NULL, NULL, NULL) == 0 ? made : NULL;
 }
 
 int settings_read(struct settings **out, const char *file, struct error *err)
