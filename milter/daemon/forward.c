@@ -9,8 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Sendmail takes no longer path, brackets and all; one octet more, and it answers the end of the message
- * twice. */
+/* With its brackets. Sendmail takes no longer path: one octet more, and it answers the end of the message twice. */
 #define PATH_MAX_OCTETS 255
 
 /* A recipient as the client gave it. */
@@ -66,7 +65,7 @@ void forward_forget(struct forwards *forwards)
 
 /* ---- one recipient */
 
-/* Of the mailbox name, whatever its quotes and case: FNV-1a. */
+/* Hashes the mailbox name without regard to quotes and case: FNV-1a. */
 static uint64_t hash_name(const char *mailbox, size_t length)
 {
     uint64_t hash = 0xcbf29ce484222325ULL;
@@ -90,10 +89,9 @@ static char *in_brackets(const char *mailbox, size_t length)
     return rc < 0 ? NULL : path;
 }
 
-/* Keeps the parameters of RCPT that belong to the recipient whoever gets the mail. To Postfix an ORCPT is
- * given in any case. Sendmail without DSN would refuse the new address for it, and the end of the
- * message too; where a client gave one, it offers DSN. Returns -1 where memory is out; in any case the recipient
- * has to be freed. */
+/* Keeps the parameters of RCPT that also count for the new address. Postfix always gets an ORCPT. Sendmail without DSN would refuse
+ * the new address for it, and the end of the message too; if a client gave an ORCPT, Sendmail offers DSN. Returns -1 if memory
+ * is out; in any case the caller frees the recipient. */
 static int recipient_read(struct recipient *out, char **args, bool postfix)
 {
     size_t length = envelope_path_length(args[0]), notify_length = 0, orcpt_length = 0;
@@ -146,8 +144,8 @@ int forward_note(struct forwards *forwards, char **args, const char *old, const 
     if (made == NULL)
         return -1;
     for (struct forward *at = forwards->first; at != NULL; at = at->next) {
-        /* The table or the hour has changed since: what was a new address then is an old one now,
-         * and would be deleted after it was added. */
+        /* The table has changed meanwhile, or an entry has come into force: an earlier new address is an old one now, and
+         * would be deleted after it was added. */
         if (strcasecmp(at->new, old) == 0 || strcasecmp(at->old, new) == 0) {
             forward_free(made);
             return -1;
@@ -164,7 +162,7 @@ int forward_note(struct forwards *forwards, char **args, const char *old, const 
     return 0;
 }
 
-/* A blank between them, as envelope_parameter reads them too. */
+/* Joins the arguments with blanks, which envelope_parameter reads too. */
 static char *join(char **args, size_t length)
 {
     char *out = malloc(length + 1), *at = out;
@@ -206,8 +204,8 @@ int forward_note_staying(struct forwards *forwards, char **args)
 
 /* ---- the end of the message */
 
-/* Sendmail takes alice@old.example and alice@here.example for one mailbox where both domains are
- * its own: to delete the one would delete the other. Where they are two, the old one then has a copy. */
+/* Whether a recipient that stays has the same mailbox name. If both domains are its own, Sendmail takes alice@old.example and
+ * alice@here.example for one mailbox, and would delete both. If they are two, the old one keeps a copy. */
 static bool shares_name(const struct forwards *forwards, const struct forward *forward)
 {
     if (forwards->postfix)
@@ -218,10 +216,9 @@ static bool shares_name(const struct forwards *forwards, const struct forward *f
     return forwards->crowded;
 }
 
-/* Makes the recipient that is added for the new address. Postfix drops a second copy for one mailbox where recipient,
- * NOTIFY and ORCPT are the same (cleanup_out_recipient.c). So a new address that is a recipient already is added once
- * more just as that one came: if another milter has refused it meanwhile, it is there all the same. Returns -1 where
- * memory is out; in any case the recipient has to be freed. */
+/* Makes the recipient that is added for the new address. If that is a recipient already, it is added again with the same
+ * parameters: another milter may have refused the first one, and otherwise Postfix drops the copy, since recipient, NOTIFY and
+ * ORCPT are the same (cleanup_out_recipient.c). Returns -1 if memory is out; in any case the caller frees the recipient. */
 static int make_new(struct recipient *out, const struct forwards *forwards,
                     const struct forward *forward)
 {
@@ -260,8 +257,7 @@ static int add_all(const struct forwards *forwards, SMFICTX *ctx)
     return rc;
 }
 
-/* sendmail(1) of Postfix may have been told a name without a domain. What it passes on has one, and
- * what it compares has none. */
+/* sendmail(1) of Postfix may have been given a name without a domain. Postfix shows it with a domain, but compares it without. */
 static int delete_bare_name(const struct forward *forward, SMFICTX *ctx)
 {
     const char *path = forward->recipient.path, *at = strrchr(path, '@');
@@ -274,7 +270,7 @@ static int delete_bare_name(const struct forward *forward, SMFICTX *ctx)
 static int delete_all(const struct forwards *forwards, SMFICTX *ctx)
 {
     int rc = MI_SUCCESS;
-    /* Among others the bare name might be another one's. */
+    /* With several recipients, the bare name may be another one's. */
     bool alone = forwards->count == 1 && forwards->staying_count == 0 && !forwards->crowded;
     for (struct forward *at = forwards->first; at != NULL && rc == MI_SUCCESS; at = at->next) {
         if (!shares_name(forwards, at))
@@ -285,10 +281,9 @@ static int delete_all(const struct forwards *forwards, SMFICTX *ctx)
     return rc;
 }
 
-/* First all are added and then all deleted: whatever breaks in between, none is lost. To Sendmail an old
- * and a new address can be one mailbox, which the first round then does not add, since it is
- * there, and the second deletes: the third brings it back, and changes nothing else. Postfix compares
- * text, and would deliver twice where its memory of duplicates is full. */
+/* First all are added, then all deleted: whatever fails in between, none is lost. Sendmail may take an old and a new address for
+ * one mailbox: then the first round adds nothing, and the second deletes it. The third round brings it back, and changes
+ * nothing else. Postfix compares text, and would deliver twice when its memory of duplicates is full. */
 int forward_carry_out(const struct forwards *forwards, SMFICTX *ctx)
 {
     int rc = add_all(forwards, ctx);

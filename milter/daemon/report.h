@@ -22,16 +22,16 @@ struct report {
     bool counts; /* false: it was observed, and nothing came of it */
 };
 
-/* Whether there is a line of this answer at all, at the level that is set. */
+/* Whether this answer is logged at all, at the level that is set. */
 bool report_wants(const struct answer *answer);
 void report_answer(const struct report *report);
 
-/* Says that a limit is reached, where this answer is the first of which it decides in the period of the
- * client or network: and counts it. host is the client's name as the MTA knows it. */
+/* Logs and counts that a limit is reached, if this answer is the first one in the period of the client or network that the limit
+ * decides. host is the client's name as the MTA knows it. */
 void report_limit(const struct answer *answer, const struct client *client, const char *host);
 
-/* A look-up that decided what a sender reads (reply, relocated) at the level of an answer, one of
- * listed for LOG_DEBUG: the milter is asked of the same recipient in a moment. */
+/* Logs a look-up: in reply and relocated at the level of an answer, since it decides what a sender reads; in the other maps
+ * at LOG_DEBUG, since the milter is asked about the same recipient in a moment. */
 void report_lookup(const struct map_answer *found, bool counts);
 
 #endif

@@ -18,13 +18,12 @@
  * -1 with *out NULL and err, which says what would be right where the user may not read it. */
 int service_open_table(struct table **out, const struct settings *settings, struct error *err);
 
-/* Takes the settings over and opens the table. A table that cannot be opened is no error: it is
- * logged and tried again every second, and meanwhile on_table_error is answered. Returns 0; or
- * -1 with err where the table contradicts the settings (EX_CONFIG) or a thread cannot be
- * started. Call it when privileges are dropped and nothing forks any more. */
+/* Takes the settings over and opens the table. A table that cannot be opened is no error: it is logged and tried again every
+ * second, and meanwhile on_table_error decides the answers. Returns 0; or -1 with err if the table contradicts the settings
+ * (EX_CONFIG) or a thread cannot be started. Call it when privileges are dropped and nothing forks any more. */
 int service_start(struct settings *settings, struct error *err);
 
-/* Answers a question from what is in force now. Returns whether it counts: not in observe mode. */
+/* Answers a question from what is in force now. Returns whether the answer counts: not in observe mode. */
 bool service_ask(struct answer *out, const struct question *question);
 
 /* Whether the mode in force now is observe. */
@@ -54,8 +53,8 @@ struct service_state {
 };
 void service_describe(struct service_state *out);
 
-/* Reads the configuration again and puts it in force, whole or not at all: then the old one
- * stays. What only a start can change (socket, user) is said. Returns 0; or -1 with err. */
+/* Reads the configuration again and puts it in force. Logs what only a start can change (socket, user). Returns 0; or -1 with
+ * err, and the old configuration stays in force. */
 int service_reload(struct error *err);
 
 #endif
