@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define INVENTED "no-such-mailbox-movedctl-doctor" /* nobody has that, nor gets it by chance */
 #define ABROAD   INVENTED "@elsewhere.invalid"     /* nobody serves that domain (RFC 2606) */
@@ -18,6 +17,9 @@
 #define LOOKED_AT     1000 /* among which some are chosen */
 #define OF_EACH_RULE  2    /* for each outcome: moved, gone, forward ... */
 #define OF_DOMAIN_MAX 4    /* in all */
+
+/* With one invented of each domain, and one abroad. */
+#define RECIPIENTS_MAX (DOMAINS_MAX * (OF_DOMAIN_MAX + 1) + 1)
 
 #define RESTART_SECONDS 2
 #define ASK_AGAIN_MS    100
@@ -34,29 +36,69 @@ static void expect(const struct exam *exam, struct asked *asked, bool trusted)
         .recipient = asked->recipient,
         .length = strlen(asked->recipient),
         .client = {.has_ip = true,
-                   .ip = exam->evidence.server.client,
+                   .ip = exam->server.client,
                    .authenticated = trusted,
                    .loses_quotes = exam->mta != NULL && exam->mta->loses_quotes,
                    .smtputf8 = address_needs_utf8(asked->recipient)},
         .now = time(NULL)};
-    answer_ask(
-        &asked->expected, &question,
-        &(struct answer_source){exam->evidence.settings, exam->table, &exam->table_error, NULL});
+    answer_ask(&asked->expected, &question,
+               &(struct answer_source){exam->settings, exam->table, &exam->table_error, NULL});
     if (asked->expected.verdict == VERDICT_REPLY)
         asked_format(asked->want, sizeof asked->want, &asked->expected.reply);
 }
 
-static int add_asked(struct evidence *evidence, const struct asked *asked, struct error *err)
+/* The place of the next recipient, which is taken once recipient_count counts it. */
+static struct asked *next_asked(const struct exam *exam, const struct asked_domain *domain)
 {
-    struct asked **more = realloc(evidence->asked, (evidence->asked_count + 1) * sizeof *more);
-    if (more != NULL)
-        evidence->asked = more;
-    struct asked *copy = more == NULL ? NULL : malloc(sizeof *copy);
-    if (copy == NULL)
-        return error_set(err, EX_OSERR, "out of memory");
-    *copy = *asked;
-    more[evidence->asked_count++] = copy;
+    struct asked *asked = &exam->recipients[exam->recipient_count];
+    *asked = (struct asked){.domain = domain, .finding = -1};
+    return asked;
+}
+
+static struct asked *add_abroad(struct exam *exam)
+{
+    struct asked *asked = next_asked(exam, NULL);
+    snprintf(asked->recipient, sizeof asked->recipient, ABROAD);
+    asked->abroad = true;
+    exam->recipient_count++;
+    return asked;
+}
+
+/* A walk over all domains, which chooses some. */
+struct domain_walk {
+    struct exam *exam;
+    size_t seen;
+    char only[ADDRESS_DOMAIN_MAX + 1]; /* "": all */
+};
+
+static int choose_domain(const struct entry *first, void *data, struct error *err)
+{
+    struct domain_walk *walk = data;
+    struct exam *exam = walk->exam;
+    (void)err;
+    if (first->scope == ENTRY_SUBDOMAINS) /* nobody can tell their names */
+        return 0;
+    size_t number = walk->seen++, all = exam->all_domains;
+    bool chosen = *walk->only != '\0' ? strcmp(walk->only, first->domain) == 0
+                                      : all <= DOMAINS_MAX || number * DOMAINS_MAX / all !=
+                                                                  walk->seen * DOMAINS_MAX / all;
+    if (chosen && exam->domain_count < DOMAINS_MAX)
+        snprintf(exam->domains[exam->domain_count++].name, sizeof exam->domains->name, "%s",
+                 first->domain);
     return 0;
+}
+
+static int choose_domains(struct exam *exam, struct table_view *view, struct error *err)
+{
+    struct domain_walk walk = {.exam = exam};
+    const char *only = exam->request->domain;
+    if (only != NULL && address_domain_parse(walk.only, only, strlen(only), err) != 0)
+        return error_at(err, "--domain", 0);
+    if (table_each_domain(view, choose_domain, &walk, err) != 0)
+        return -1;
+    return only == NULL || exam->domain_count > 0
+               ? 0
+               : error_set(err, EX_DATAERR, "--domain: the table has no entry of '%s'", only);
 }
 
 /* A walk over the entries of one domain. */
@@ -69,99 +111,95 @@ struct choice {
 static int choose_entry(const struct entry *entry, void *data, struct error *err)
 {
     struct choice *choice = data;
-    struct evidence *evidence = &choice->exam->evidence;
-    struct asked asked = {.domain = choice->domain, .finding = -1};
+    struct exam *exam = choice->exam;
+    struct asked *asked = next_asked(exam, choice->domain);
 
+    (void)err;
     if (++choice->looked_at > LOOKED_AT || choice->taken == OF_DOMAIN_MAX)
         return 1;
     if (entry->scope != ENTRY_MAILBOX ||
-        (address_needs_utf8(entry->local) && !evidence->server.smtputf8) ||
-        address_format(asked.recipient, sizeof asked.recipient, entry->local, entry->domain) != 0)
+        (address_needs_utf8(entry->local) && !exam->server.smtputf8) ||
+        address_format(asked->recipient, sizeof asked->recipient, entry->local, entry->domain) != 0)
         return 0;
-    expect(choice->exam, &asked, false);
-    if (asked.expected.verdict == VERDICT_CONTINUE ||
-        choice->of_rule[asked.expected.rule]++ >= OF_EACH_RULE)
-        return 0;
-    choice->taken++;
-    return add_asked(evidence, &asked, err);
+    expect(exam, asked, false);
+    if (asked->expected.verdict != VERDICT_CONTINUE &&
+        choice->of_rule[asked->expected.rule]++ < OF_EACH_RULE) {
+        choice->taken++;
+        exam->recipient_count++;
+    }
+    return 0;
 }
 
-static int choose_invented(struct exam *exam, const struct asked_domain *domain, struct error *err)
+static void choose_invented(struct exam *exam, const struct asked_domain *domain)
 {
-    struct asked asked = {.domain = domain, .invented = true, .finding = -1};
-    if (address_format(asked.recipient, sizeof asked.recipient, INVENTED, domain->name) != 0)
-        return 0;
-    expect(exam, &asked, false);
-    return add_asked(&exam->evidence, &asked, err);
-}
-
-/* A stranger's mail to somebody elsewhere: only where the server lets us ask as a stranger. */
-static int choose_abroad(struct exam *exam, struct error *err)
-{
-    struct asked asked = {.recipient = ABROAD, .abroad = true, .finding = -1};
-    return exam->evidence.server.xclient ? add_asked(&exam->evidence, &asked, err) : 0;
-}
-
-void exam_ask_rules(struct exam *exam)
-{
-    struct asked asked = {.recipient = ABROAD, .abroad = true, .finding = -1};
-    struct error err;
-    bool relays;
-    if (exam->view == NULL || exam->specialist->relays == NULL || exam->evidence.server.xclient ||
-        exam->evidence.domain_count == 0 ||
-        exam->specialist->relays(exam->view, ABROAD, &relays, &err) != 0)
+    struct asked *asked = next_asked(exam, domain);
+    asked->invented = true;
+    if (address_format(asked->recipient, sizeof asked->recipient, INVENTED, domain->name) != 0)
         return;
-    asked.well = !relays;
-    asked.got.code = relays ? 250 : 550;
-    snprintf(asked.got.first, sizeof asked.got.first, "%s",
-             relays ? "250 by its rules" : "550 by its rules");
-    snprintf(asked.got.text, sizeof asked.got.text, "%s", asked.got.first);
-    (void)add_asked(&exam->evidence, &asked, &err);
+    expect(exam, asked, false);
+    exam->recipient_count++;
 }
 
-int exam_choose(struct exam *exam, struct error *err)
+/* A stranger's mail to somebody elsewhere is asked about only where the server lets us ask as a stranger. */
+static int choose(struct exam *exam, struct error *err)
 {
-    const struct evidence *evidence = &exam->evidence;
-    if (exam->table == NULL)
-        return 0;
-    if (exam_choose_domains(exam, err) != 0)
-        return -1;
-    if (evidence->domain_count == 0)
-        return 0;
     struct table_view *view = table_view_open(exam->table, err);
-    int rc = view == NULL ? -1 : 0;
-    for (size_t i = 0; i < evidence->domain_count && rc == 0; i++) {
-        struct choice choice = {.exam = exam, .domain = &evidence->domains[i]};
+    int rc = view == NULL ? -1 : choose_domains(exam, view, err);
+    for (size_t i = 0; i < exam->domain_count && rc == 0; i++) {
+        struct choice choice = {.exam = exam, .domain = &exam->domains[i]};
         rc = table_each(view, choice.domain->name, choose_entry, &choice, err) < 0 ? -1 : 0;
-        if (rc == 0)
-            rc = choose_invented(exam, choice.domain, err);
+        choose_invented(exam, choice.domain);
     }
     if (view != NULL)
         table_view_close(view);
-    return rc == 0 ? choose_abroad(exam, err) : rc;
+    if (rc == 0 && exam->domain_count > 0 && exam->server.xclient)
+        add_abroad(exam);
+    return rc;
 }
 
-int exam_choose_these(struct exam *exam, char **recipients, struct error *err)
+/* Those of the request. */
+static int choose_these(struct exam *exam, struct error *err)
 {
-    struct evidence *evidence = &exam->evidence;
+    char **recipients = exam->request->recipients;
     for (size_t i = 0; recipients[i] != NULL; i++) {
         struct address address;
         if (i == DOMAINS_MAX)
             return error_set(err, EX_USAGE, "more than %d recipients: name fewer", DOMAINS_MAX);
-        struct asked_domain *domain = &evidence->domains[i];
-        struct asked asked = {.domain = domain, .finding = -1};
+        struct asked_domain *domain = &exam->domains[i];
+        struct asked *asked = next_asked(exam, domain);
         if (address_parse(&address, recipients[i], strlen(recipients[i]),
-                          &evidence->settings->addresses, err) != 0 ||
-            address_format(asked.recipient, sizeof asked.recipient, address.written,
+                          &exam->settings->addresses, err) != 0 ||
+            address_format(asked->recipient, sizeof asked->recipient, address.written,
                            address.domain) != 0)
             return -1;
         snprintf(domain->name, sizeof domain->name, "%s", address.domain);
-        evidence->domain_count = i + 1;
-        expect(exam, &asked, false);
-        if (add_asked(evidence, &asked, err) != 0)
-            return -1;
+        exam->domain_count = exam->recipient_count = i + 1;
+        expect(exam, asked, false);
     }
     return 0;
+}
+
+int exam_choose(struct exam *exam, struct error *err)
+{
+    exam->recipients = calloc(RECIPIENTS_MAX, sizeof *exam->recipients);
+    if (exam->recipients == NULL)
+        return error_no_memory(err);
+    if (*exam->request->recipients != NULL)
+        return choose_these(exam, err);
+    return exam->table == NULL ? 0 : choose(exam, err);
+}
+
+void exam_ask_rules(struct exam *exam)
+{
+    struct error err;
+    bool relays;
+    if (exam->view == NULL || exam->specialist->relays == NULL || exam->server.xclient ||
+        exam->domain_count == 0 || exam->specialist->relays(exam, ABROAD, &relays, &err) != 0)
+        return;
+    struct asked *asked = add_abroad(exam);
+    asked->well = !relays;
+    asked->got.code = relays ? 250 : 550;
+    snprintf(asked->got.text, sizeof asked->got.text, "%d by its rules", asked->got.code);
 }
 
 /* ---- the mail server */
@@ -169,42 +207,27 @@ int exam_choose_these(struct exam *exam, char **recipients, struct error *err)
 static void cannot_ask(struct exam *exam, const struct error *err)
 {
     fact_set(&exam->facts, "error", "%s", err->text);
-    findings_note(&exam->findings, "server-down", DOWN,
-                  "The mail server cannot be asked: ${error}.",
-                  "Start it; or ask it where it listens: --smtp HOST:PORT.");
-}
-
-/* Opens the first session. A server that restarts refuses connections for a moment. */
-static int open_first(const struct exam *exam, struct smtp *smtp, struct error *err)
-{
-    const struct server_state *server = &exam->evidence.server;
-    const struct timespec soon = io_deadline(RESTART_SECONDS);
-    int rc;
-    while ((rc = smtp_open(smtp, &server->where, server->as, &exam->end, err)) != 0 &&
-           smtp->greeting.code == 0 && io_milliseconds_left(&soon) > 0)
-        poll(NULL, 0, ASK_AGAIN_MS);
-    return rc;
+    exam_note(exam, "server-down", DOWN, "The mail server cannot be asked: ${error}.",
+              "Start it; or ask it where it listens: --smtp HOST:PORT.");
 }
 
 void exam_greet(struct exam *exam)
 {
-    struct server_state *server = &exam->evidence.server;
-    struct smtp smtp;
+    const struct timespec soon = io_deadline(RESTART_SECONDS);
+    char client[INET6_ADDRSTRLEN];
     struct error err;
-    server->answers = open_first(exam, &smtp, &err) == 0;
-    if (!server->answers) {
+    int rc;
+    /* A server that restarts refuses connections for a moment. */
+    while ((rc = smtp_open(&exam->server, &exam->where, exam->as, &exam->end, &err)) != 0 &&
+           exam->server.greeting.code == 0 && io_milliseconds_left(&soon) > 0)
+        poll(NULL, 0, ASK_AGAIN_MS);
+    exam->answers = rc == 0;
+    if (!exam->answers) {
         cannot_ask(exam, &err);
         return;
     }
-    server->is_here = smtp.is_here;
-    server->client = smtp.client;
-    server->address = smtp.server;
-    server->smtputf8 = smtp.smtputf8;
-    server->xclient = smtp.xclient;
-    server->greeting = smtp.greeting;
-    smtp_close(&smtp);
-    char client[INET6_ADDRSTRLEN];
-    ip_format(client, sizeof client, &server->client);
+    smtp_close(&exam->server);
+    ip_format(client, sizeof client, &exam->server.client);
     fact_set(&exam->facts, "client", "%s", client);
 }
 
@@ -213,7 +236,6 @@ void exam_greet(struct exam *exam)
 /* The session at hand. */
 struct questioning {
     struct smtp smtp;
-    bool open;
     bool abroad; /* as doctor_stranger */
     unsigned asked, refused;
     unsigned refusals; /* the most recipients that may be refused in one session */
@@ -221,28 +243,26 @@ struct questioning {
 
 static void end_session(struct questioning *session)
 {
-    if (session->open)
-        smtp_close(&session->smtp);
-    session->open = false;
+    smtp_close(&session->smtp);
     session->asked = session->refused = 0;
 }
 
-/* Asks once. */
 static int ask_once(const struct exam *exam, struct questioning *session, struct asked *asked,
                     struct error *err)
 {
     if (session->refused >= session->refusals || session->abroad != asked->abroad)
         end_session(session);
     session->abroad = asked->abroad;
-    if (!session->open && smtp_open(&session->smtp, &exam->evidence.server.where,
-                                    asked->abroad ? &doctor_stranger : exam->evidence.server.as,
-                                    &exam->end, err) != 0)
+    if (session->smtp.fd < 0 &&
+        smtp_open(&session->smtp, &exam->where, asked->abroad ? &doctor_stranger : exam->as,
+                  &exam->end, err) != 0)
         return -1;
-    session->open = true;
     int rc = smtp_ask(&session->smtp, asked->recipient, address_needs_utf8(asked->recipient),
                       &asked->got, &asked->in_mail, err);
     session->asked++;
     session->refused += asked->got.code / 100 != 2;
+    if (rc != 0)
+        end_session(session);
     return rc;
 }
 
@@ -253,77 +273,57 @@ static int ask(const struct exam *exam, struct questioning *session, struct aske
 {
     bool is_first = session->asked == 0;
     int rc = ask_once(exam, session, asked, err);
-    if (rc == 0)
-        return 0;
-    end_session(session);
-    if (!is_first) {
+    if (rc != 0 && !is_first) {
         session->refusals = 1;
         rc = ask_once(exam, session, asked, err);
     }
-    if (rc != 0)
-        end_session(session);
-    return rc != 0 && asked->got.code == 421 ? 0 : rc; /* which is an answer too */
-}
-
-/* In the mail server's own words. */
-static bool is_unknown(const struct smtp_reply *got)
-{
-    return got->code / 100 == 5 && (strncmp(got->first, "550 5.1.1", 9) == 0 ||
-                                    strcasestr(got->first, "user unknown") != NULL ||
-                                    strcasestr(got->first, "unknown user") != NULL ||
-                                    strcasestr(got->first, "no such") != NULL);
-}
-
-/* As it would be without us. */
-static bool is_untouched(const struct smtp_reply *got)
-{
-    return got->code / 100 == 2 || is_unknown(got);
+    return asked->got.code == 421 ? 0 : rc; /* which is an answer too */
 }
 
 static bool is_as_wanted(const struct exam *exam, const struct asked *asked)
 {
     if (asked_has_wanted(asked))
         return true;
-    if (exam->evidence.settings->trusted_domains.count == 0)
+    if (exam->settings->trusted_domains.count == 0)
         return false;
     struct asked trusted = *asked;
     expect(exam, &trusted, true);
     return asked_has_wanted(&trusted);
 }
 
+/* As it would be without us. */
+#define UNKNOWN   "^(550 5\\.1\\.1|5.*(user unknown|unknown user|no such))"
+#define UNTOUCHED "^2|" UNKNOWN
+
 static bool is_well(const struct exam *exam, const struct asked *asked)
 {
-    const struct smtp_reply *got = &asked->got;
-    bool observes = exam->evidence.daemon.observes;
+    bool untouched = asked_matches(asked, UNTOUCHED);
     if (asked->abroad)
-        return got->code / 100 != 2;
+        return !asked_matches(asked, "^2");
     switch (asked->expected.verdict) {
-    case VERDICT_REPLY: return is_as_wanted(exam, asked) || (observes && is_untouched(got));
-    case VERDICT_FORWARD: return got->code / 100 == 2 || (observes && is_untouched(got));
+    case VERDICT_REPLY: return is_as_wanted(exam, asked) || (exam->daemon.observes && untouched);
+    case VERDICT_FORWARD: return asked_matches(asked, "^2") || (exam->daemon.observes && untouched);
     case VERDICT_CONTINUE: break;
     }
     if (asked->invented) /* as without us, in an unserved domain or where recipients are verified */
-        return !asked->in_mail && (is_unknown(got) || asked_denies_relaying(asked) ||
-                                   asked_says(asked, "undeliverable address") ||
-                                   asked_says(asked, "unverified address"));
-    return !asked->in_mail && is_untouched(got);
+        return !asked->in_mail &&
+               asked_matches(asked,
+                             UNKNOWN "|" DENIES_RELAY "|undeliverable address|unverified address");
+    return !asked->in_mail && untouched;
 }
 
 void exam_ask(struct exam *exam)
 {
-    struct questioning session = {.refusals = REFUSALS};
-    const struct evidence *evidence = &exam->evidence;
+    struct questioning session = {.smtp = {.fd = -1}, .refusals = REFUSALS};
     struct error err;
-    size_t done = 0;
-    for (; done < evidence->asked_count; done++) {
-        struct asked *asked = evidence->asked[done];
-        if (ask(exam, &session, asked, &err) != 0)
+    for (size_t i = 0; i < exam->recipient_count; i++) {
+        struct asked *asked = &exam->recipients[i];
+        if (ask(exam, &session, asked, &err) != 0) {
+            asked->got.code = 0;
+            cannot_ask(exam, &err);
             break;
+        }
         asked->well = is_well(exam, asked);
     }
     end_session(&session);
-    if (done < evidence->asked_count) {
-        evidence->asked[done]->got.code = 0;
-        cannot_ask(exam, &err);
-    }
 }

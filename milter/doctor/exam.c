@@ -25,13 +25,12 @@ static bool has_file(const char *dir, const char *name)
 /* By its greeting, or by the files of its configuration. Returns NULL if neither tells. */
 static const struct mta *guess(const struct exam *exam)
 {
-    const struct server_state *server = &exam->evidence.server;
     const struct mta *mta;
     for (mta = mtas; mta->name != NULL; mta++)
-        if (strcasestr(server->greeting.first, mta->name) != NULL ||
+        if (strcasestr(exam->server.greeting.text, mta->name) != NULL ||
             has_file(exam->request->config_dir, mta->file))
             return mta;
-    if (server->answers && !server->is_here)
+    if (exam->answers && !exam->server.is_here)
         return NULL;
     for (mta = mtas; mta->name != NULL; mta++)
         if (has_file(mta->dir, mta->file))
@@ -39,63 +38,46 @@ static const struct mta *guess(const struct exam *exam)
     return NULL;
 }
 
-static const struct specialist *specialist_for(const struct mta *mta)
-{
-    return strcmp(mta->name, "postfix") == 0 ? &postfix_specialist : &sendmail_specialist;
-}
-
 /* The configuration that is found is not the one of the server that is asked. */
 static void note_elsewhere(struct exam *exam, const char *which)
 {
     fact_set(&exam->facts, "which", "%s", which);
-    findings_note(&exam->findings, "other-configuration", NOTE,
-                  "The mail server is examined by its replies alone: the configuration that can be "
-                  "read here is the one ${which}.",
-                  "Run movedctl doctor on its host, with --config-dir if it is not in the usual "
-                  "folder (postmulti -l lists those of Postfix).");
-}
-
-static void check_view(struct exam *exam)
-{
-    const struct server_state *server = &exam->evidence.server;
-    exam->services = exam->specialist->services(exam->view, server, &exam->asked_service);
-    if (!server->answers || exam->asked_service >= 0)
-        return;
-    exam->specialist->look_free(exam->view);
-    exam->view = NULL;
-    note_elsewhere(exam, "of another mail server, which does not listen there or greets otherwise");
+    exam_note(exam, "other-configuration", NOTE,
+              "The mail server is examined by its replies alone: the configuration that can be "
+              "read here is the one ${which}.",
+              "Run movedctl doctor on its host, with --config-dir if it is not in the usual "
+              "folder (postmulti -l lists those of Postfix).");
 }
 
 /* Reads its configuration, if it is on this host or --config-dir names it. */
 static void look(struct exam *exam)
 {
-    const struct server_state *server = &exam->evidence.server;
     struct error err;
     if (exam->mta == NULL)
         exam->mta = guess(exam);
-    if (exam->mta != NULL)
-        exam->specialist = specialist_for(exam->mta);
-    if (server->answers && !server->is_here && exam->request->config_dir == NULL) {
-        note_elsewhere(exam, "on this host, which the mail server is not");
-        return;
-    }
-    if (exam->mta != NULL)
-        exam->view = exam->specialist->look(&exam->evidence, &err);
-    else
+    if (exam->mta == NULL)
         error_set(&err, EX_UNAVAILABLE,
                   "neither Postfix nor Sendmail is known here (--mta, --config-dir)");
-    if (exam->view != NULL) {
-        check_view(exam);
-        return;
-    }
-    if (exam->mta == NULL && !server->answers)
-        return; /* that is said already */
-    fact_set(&exam->facts, "error", "%s", err.text);
-    findings_note(&exam->findings, "no-configuration", NOTE,
+    else
+        exam->specialist =
+            strcmp(exam->mta->name, "postfix") == 0 ? &postfix_specialist : &sendmail_specialist;
+    if (exam->answers && !exam->server.is_here && exam->request->config_dir == NULL) {
+        note_elsewhere(exam, "on this host, which the mail server is not");
+    } else if (exam->mta != NULL && exam->specialist->look(exam, &err) == 0) {
+        if (exam->door >= 0 || !exam->answers)
+            return;
+        exam->specialist->look_free(exam->view);
+        exam->view = NULL;
+        note_elsewhere(exam,
+                       "of another mail server, which does not listen there or greets otherwise");
+    } else if (exam->mta != NULL || exam->answers) { /* else that is noted already */
+        fact_set(&exam->facts, "error", "%s", err.text);
+        exam_note(exam, "no-configuration", NOTE,
                   "The configuration of the mail server cannot be read, so the following is "
                   "concluded from its replies alone: ${error}.",
                   "Run movedctl doctor as root on its host, with --config-dir if it is not in "
                   "the usual folder.");
+    }
 }
 
 /* ---- the steps */
@@ -106,13 +88,13 @@ static void tell_commands(struct exam *exam)
     const char *conf = exam->request->conf, *dir = exam->request->config_dir;
     bool usual = strcmp(conf, MILTER_MOVED_CONF) == 0;
     const char *mta = exam->mta == NULL ? mtas[0].name : exam->mta->name;
-    char ctl[4096], of_dir[4096], where[ENDPOINT_TEXT_SIZE];
+    char ctl[4096], of_dir[4096];
     static const char *const names[] = {[UNIT_START] = "start_daemon",
                                         [UNIT_RESTART] = "restart_daemon",
                                         [UNIT_RELOAD] = "reload_daemon"};
     char command[UNIT_COMMAND_SIZE];
     for (int action = UNIT_START; action <= UNIT_RELOAD; action++) {
-        unit_command(command, (enum unit_action)action, exam->evidence.settings);
+        unit_command(command, (enum unit_action)action, exam->settings);
         fact_set(&exam->facts, names[action], "%s%s", isupper((unsigned char)*command) ? "" : "$ ",
                  command);
     }
@@ -123,7 +105,7 @@ static void tell_commands(struct exam *exam)
     snprintf(ctl, sizeof ctl, "movedctl%s%s", usual ? "" : " -c ", usual ? "" : conf);
     fact_set(&exam->facts, "ctl", "%s", ctl);
     fact_set(&exam->facts, "detach", "%s detach%s %s", ctl, of_dir, mta);
-    if (unit_can_follow(exam->evidence.settings))
+    if (unit_can_follow(exam->settings))
         fact_set(&exam->facts, "run_follow", "$ systemctl enable --now " UNIT_FOLLOW);
     else
         fact_set(&exam->facts, "run_follow",
@@ -133,28 +115,22 @@ static void tell_commands(struct exam *exam)
     fact_set(&exam->facts, "attach_limits", "%s attach%s --raise-limits %s", ctl, of_dir, mta);
     fact_set(&exam->facts, "on_host", "%s",
              exam->view != NULL ? "" : "On the host of the mail server, with its --config-dir:\n");
-    fact_set(&exam->facts, "where", "%s",
-             endpoint_format_host(where, sizeof where, &exam->evidence.server.where));
 }
 
 static int examine(struct exam *exam, struct error *err)
 {
-    char **recipients = exam->request->recipients;
     exam_greet(exam);
     look(exam);
     tell_commands(exam);
     exam_table(exam);
     exam_following(exam);
     exam_daemon(exam);
-    if (exam->evidence.server.answers && exam->table_error.status != EX_NOPERM) {
-        int rc =
-            *recipients == NULL ? exam_choose(exam, err) : exam_choose_these(exam, recipients, err);
-        if (rc == 0 && exam->view != NULL)
-            rc = exam->specialist->classify(exam->view, &exam->evidence, err);
-        if (rc != 0)
+    if (exam->answers && exam->table_error.status != EX_NOPERM) {
+        if (exam_choose(exam, err) != 0 ||
+            (exam->view != NULL && exam->specialist->classify(exam, err) != 0))
             return -1;
         exam_ask(exam);
-        if (*recipients == NULL)
+        if (*exam->request->recipients == NULL)
             exam_ask_rules(exam);
     }
     if (exam->view != NULL)
@@ -166,14 +142,15 @@ static int examine(struct exam *exam, struct error *err)
 /* A fault that no reply shows is a risk, and so is a daemon that is down where the mail server's replies are ours. */
 static void settle(struct exam *exam)
 {
-    bool all = exam->evidence.asked_count > 0, ours = false;
-    for (size_t i = 0; i < exam->evidence.asked_count; i++) {
-        const struct asked *asked = exam->evidence.asked[i];
+    bool all = exam->recipient_count > 0, ours = false;
+    for (size_t i = 0; i < exam->recipient_count; i++) {
+        const struct asked *asked = &exam->recipients[i];
         all = all && asked->well;
-        ours = ours || (asked->well && asked_is_ours(asked) && asked_has_wanted(asked));
+        ours = ours ||
+               (asked->well && asked->expected.verdict == VERDICT_REPLY && asked_has_wanted(asked));
     }
-    for (size_t i = 0; i < exam->findings.count; i++) {
-        enum weight *weight = &exam->findings.of[i].weight;
+    for (size_t i = 0; i < exam->finding_count; i++) {
+        enum weight *weight = &exam->findings[i].weight;
         if (all && (*weight == FAULT || (*weight == DOWN && ours)))
             *weight = RISK;
     }
@@ -181,64 +158,46 @@ static void settle(struct exam *exam)
 
 static int exit_status(const struct exam *exam)
 {
-    enum weight worst = findings_worst(&exam->findings);
-    switch (worst) {
-    case DOWN: return EX_UNAVAILABLE;
-    case FAULT:
-    case RISK: return 1;
-    case UNSEEN:
-    case NOTE: break;
-    }
-    return worst == UNSEEN && exam->evidence.asked_count == 0 ? EX_NOPERM : 0;
+    enum weight worst = exam_worst(exam);
+    int status = worst == DOWN                                   ? EX_UNAVAILABLE
+                 : worst > UNSEEN                                ? 1
+                 : worst == UNSEEN && exam->recipient_count == 0 ? EX_NOPERM
+                                                                 : 0;
+    if (!exam->request->nagios)
+        return status;
+    return status == 0 ? 0 : status == EX_NOPERM ? 3 : 2;
 }
 
-static int set_up(struct exam *exam, const struct doctor_request *request, struct error *err)
+static int set_up(struct exam *exam, struct error *err)
 {
-    struct evidence *evidence = &exam->evidence;
-    *exam = (struct exam){.request = request, .end = io_deadline(SECONDS), .asked_service = -1};
-    exam->findings.facts = &exam->facts;
-    evidence->settings = request->settings;
-    evidence->conf = request->conf;
-    evidence->config_dir = request->config_dir;
-    if (endpoint_parse_host(&evidence->server.where,
-                            request->smtp == NULL ? "127.0.0.1" : request->smtp, 25, err) != 0)
+    const struct doctor_request *request = exam->request;
+    if (endpoint_parse_host(&exam->where, request->smtp == NULL ? "127.0.0.1" : request->smtp, 25,
+                            err) != 0)
         return error_at(err, "--smtp", 0);
-    if (request->as != NULL) {
-        if (ip_parse(&exam->as, request->as, err) != 0)
-            return error_at(err, "--as", 0);
-        evidence->server.as = &exam->as;
-    }
+    if (request->as != NULL && ip_parse(&exam->client, request->as, err) != 0)
+        return error_at(err, "--as", 0);
+    exam->as = request->as == NULL ? NULL : &exam->client;
     if (request->mta != NULL && (exam->mta = mta_find(request->mta, err)) == NULL)
         return error_at(err, "--mta", 0);
-    evidence->domains = calloc(DOMAINS_MAX, sizeof *evidence->domains);
-    return evidence->domains == NULL ? error_set(err, EX_OSERR, "out of memory") : 0;
-}
-
-static void tear_down(struct exam *exam)
-{
-    if (exam->view != NULL)
-        exam->specialist->look_free(exam->view);
-    for (size_t i = 0; i < exam->evidence.asked_count; i++)
-        free(exam->evidence.asked[i]);
-    free(exam->evidence.asked);
-    free(exam->evidence.domains);
-    findings_free(&exam->findings);
-    facts_clear(&exam->facts);
-    table_free(exam->table);
+    return 0;
 }
 
 int doctor_run(const struct doctor_request *request, FILE *out, struct error *err)
 {
-    struct exam exam;
+    struct exam exam = {
+        .request = request, .settings = request->settings, .end = io_deadline(SECONDS), .door = -1};
     int status = -1;
-    if (set_up(&exam, request, err) == 0 && examine(&exam, err) == 0) {
+    if (set_up(&exam, err) == 0 && examine(&exam, err) == 0) {
         settle(&exam);
         status = exit_status(&exam);
-        if (request->nagios)
-            status = status == 0 ? 0 : status == EX_NOPERM ? 3 : 2;
         if (exam_print(&exam, status, out, err) != 0)
             status = -1;
     }
-    tear_down(&exam);
+    if (exam.view != NULL)
+        exam.specialist->look_free(exam.view);
+    exam_free_findings(&exam);
+    facts_clear(&exam.facts);
+    free(exam.recipients);
+    table_free(exam.table);
     return status;
 }

@@ -1,76 +1,120 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "doctor/findings.h"
+/* doctor/findings.c: what was found, each thing once, and what its files share to find it */
+#include "doctor/exam.h"
 
+#include "mta/reach.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int find_same(const struct findings *findings, const struct finding *wanted)
+int exam_find(struct exam *exam, const char *name, enum weight weight, const char *why,
+              const char *mend)
 {
-    for (size_t i = 0; i < findings->count; i++)
-        if (strcmp(findings->of[i].name, wanted->name) == 0 &&
-            strcmp(findings->of[i].mend, wanted->mend) == 0)
-            return (int)i;
-    return -1;
-}
-
-/* Returns the index of the finding, new or with the same name and mend; -1 if memory is out. */
-static int add(struct findings *findings, const char *name, enum weight weight, const char *why,
-               const char *mend, bool *is_new)
-{
-    struct finding finding = {.name = name, .weight = weight};
-    struct finding *more;
+    struct finding new = {.name = name, .weight = weight};
+    struct finding *more = realloc(exam->findings, (exam->finding_count + 1) * sizeof *more);
+    if (more != NULL)
+        exam->findings = more;
+    new.why = facts_fill(&exam->facts, why);
+    new.mend = facts_fill(&exam->facts, mend);
     int index = -1;
-
-    *is_new = false;
-    finding.why = facts_fill(findings->facts, why);
-    finding.mend = facts_fill(findings->facts, mend);
-    if (finding.why != NULL && finding.mend != NULL)
-        index = find_same(findings, &finding);
-    if (finding.why != NULL && finding.mend != NULL && index < 0 &&
-        (more = realloc(findings->of, (findings->count + 1) * sizeof *more)) != NULL) {
-        findings->of = more;
-        more[findings->count] = finding;
-        *is_new = true;
-        return (int)findings->count++;
+    if (more != NULL && new.why != NULL &&new.mend != NULL)
+        for (index = 0; index < (int)exam->finding_count; index++)
+            if (strcmp(more[index].name, name) == 0 && strcmp(more[index].mend, new.mend) == 0)
+                break;
+    if (index == (int)exam->finding_count) {
+        more[exam->finding_count++] = new;
+        return index;
     }
-    free(finding.why);
-    free(finding.mend);
+    free(new.why);
+    free(new.mend);
     return index;
 }
 
-void findings_note(struct findings *findings, const char *name, enum weight weight, const char *why,
-                   const char *mend)
+void exam_note(struct exam *exam, const char *name, enum weight weight, const char *why,
+               const char *mend)
 {
-    bool is_new;
-    int index = add(findings, name, weight, why, mend, &is_new);
-    if (index >= 0 && !is_new)
-        findings->of[index].others++;
-}
-
-int findings_explain(struct findings *findings, const struct symptom *symptom)
-{
-    bool is_new;
-    int index = add(findings, symptom->name, symptom->weight, symptom->why, symptom->mend, &is_new);
+    int index = exam_find(exam, name, weight, why, mend);
     if (index >= 0)
-        findings->of[index].recipients++;
-    return index;
+        exam->findings[index].noted++;
 }
 
-enum weight findings_worst(const struct findings *findings)
+enum weight exam_worst(const struct exam *exam)
 {
     enum weight worst = NOTE;
-    for (size_t i = 0; i < findings->count; i++)
-        if (findings->of[i].weight > worst)
-            worst = findings->of[i].weight;
+    for (size_t i = 0; i < exam->finding_count; i++)
+        if (exam->findings[i].weight > worst)
+            worst = exam->findings[i].weight;
     return worst;
 }
 
-void findings_free(struct findings *findings)
+void exam_free_findings(struct exam *exam)
 {
-    for (size_t i = 0; i < findings->count; i++) {
-        free(findings->of[i].why);
-        free(findings->of[i].mend);
+    for (size_t i = 0; i < exam->finding_count; i++) {
+        free(exam->findings[i].why);
+        free(exam->findings[i].mend);
     }
-    free(findings->of);
-    *findings = (struct findings){0};
+    free(exam->findings);
+}
+
+bool exam_is_shut_out(struct exam *exam, const char *path, const char *user)
+{
+    struct error err;
+    if (reach_check(path, user, &err) == 0 || err.status != EX_NOPERM)
+        return false;
+    char *end =
+        strstr(err.text, "it: "); /* its parts: what stops the account, and what lets it pass */
+    fact_set(&exam->facts, "stops", "%.*s", (int)(end + 2 - err.text), err.text);
+    const char *settings = strstr(end, "socket_group = ");
+    if (settings == NULL)
+        fact_set(&exam->facts, "let", "%s%s", strncmp(end + 4, "chmod ", 6) == 0 ? "$ " : "",
+                 end + 4);
+    else
+        fact_set(&exam->facts, "let", "In %s set %.*s\n%s", exam->request->conf,
+                 (int)(strstr(settings, " in ") - settings), settings,
+                 fact_get(&exam->facts, "restart_daemon"));
+    return true;
+}
+
+bool exam_is_server_at(const struct exam *exam, const char *host, const char *port)
+{
+    static const struct ip any = {.octets = {0}}, v4_any = {.octets = {[10] = 0xff, 0xff}};
+    const struct ip *address = &exam->server.address;
+    char text[INET6_ADDRSTRLEN];
+    struct ip ip;
+    struct error err;
+    const struct servent *known = getservbyname(port, "tcp");
+    unsigned number =
+        known != NULL ? ntohs((uint16_t)known->s_port) : (unsigned)strtoul(port, NULL, 10);
+    if (number != exam->where.port)
+        return false;
+    ip_format(text, sizeof text, address);
+    if (strcmp(host, "localhost") == 0 || strcmp(host, "loopback-only") == 0)
+        return ip_is_loopback(text);
+    return *host == '\0' || ip_parse(&ip, host, &err) != 0 ||
+           memcmp(&ip, address, sizeof ip) == 0 || memcmp(&ip, &any, sizeof ip) == 0 ||
+           memcmp(&ip, &v4_any, sizeof ip) == 0;
+}
+
+/* ---- lines */
+
+struct text_lines text_lines_of(char *text)
+{
+    struct text_lines lines = {text, text == NULL ? 0 : strlen(text) + 1};
+    for (char *end = text; end != NULL && (end = strchr(end, '\n')) != NULL;)
+        *end++ = '\0';
+    return lines;
+}
+
+const char *text_lines_next(const struct text_lines *lines, size_t *at, const char *begins)
+{
+    size_t length = strlen(begins);
+    while (*at < lines->size) {
+        const char *line = lines->text + *at;
+        *at += strlen(line) + 1;
+        if (strncmp(line, begins, length) == 0)
+            return line + length;
+    }
+    return NULL;
 }

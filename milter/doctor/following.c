@@ -10,54 +10,48 @@
 
 static const char *mend(enum follow_status status)
 {
-    switch (status) {
-    case FOLLOW_HELD:
-        return "Put the rows back in the store; or, if they are meant to be gone:\n"
-               "$ ${ctl} follow --accept";
-    case FOLLOW_REFUSED: return "Correct what it says; movedctl follow tries again by itself.";
-    case FOLLOW_NEVER:
-    case FOLLOW_COMPARING:
-    case FOLLOW_IN_STEP:
-    case FOLLOW_BEHIND:
-    case FOLLOW_DOWN: break;
-    }
-    return "Check that movedctl follow and the store are running.\n" STATUS "\n${run_follow}";
+    return status == FOLLOW_HELD
+               ? "Put the rows back in the store; or, if they are meant to be gone:\n"
+                 "$ ${ctl} follow --accept"
+           : status == FOLLOW_REFUSED
+               ? "Correct what it says; movedctl follow tries again by itself."
+               : "Check that movedctl follow and the store are running.\n" STATUS "\n${run_follow}";
 }
 
 static void note_state(struct exam *exam, const struct follow_state *state)
 {
-    int status = state_exit_status(state, time(NULL), exam->evidence.settings->source.max_lag);
+    int status = state_exit_status(state, time(NULL), exam->settings->source.max_lag);
     fact_set(&exam->facts, "follow_state", "%s", state_name(state->status));
     fact_set(&exam->facts, "follow_reason", "%s",
              state->reason[0] != '\0' ? state->reason : "its last word is old");
     fact_set(&exam->facts, "skipped", "%zu", state->skipped.count);
     if (status == 1)
-        findings_note(
-            &exam->findings, "follow-skipped", NOTE,
+        exam_note(
+            exam, "follow-skipped", NOTE,
             "${skipped} rows of the store are not taken, since they are not as they should be.",
             "Correct them in the store; this prints what is wrong with each:\n" STATUS);
     else if (status == EX_TEMPFAIL)
-        findings_note(&exam->findings, "follow-late", NOTE,
-                      "The table is not in step with its store: ${follow_state}.",
-                      "It goes on by itself.\n" STATUS);
+        exam_note(exam, "follow-late", NOTE,
+                  "The table is not in step with its store: ${follow_state}.",
+                  "It goes on by itself.\n" STATUS);
     else if (status != 0)
-        findings_note(&exam->findings, "follow", FAULT,
-                      "The table is not in step with its store: ${follow_state}: ${follow_reason}.",
-                      mend(state->status));
+        exam_note(exam, "follow", FAULT,
+                  "The table is not in step with its store: ${follow_state}: ${follow_reason}.",
+                  mend(state->status));
 }
 
 void exam_following(struct exam *exam)
 {
     struct follow_state state;
     struct error err;
-    if (*exam->evidence.settings->source.connect == '\0')
+    if (*exam->settings->source.connect == '\0')
         return;
     int rc = state_read(&state, exam->request->table, &err);
     if (rc == 0)
         note_state(exam, &state);
     fact_set(&exam->facts, "error", "%s", rc < 0 ? err.text : "it has not run yet");
     if (rc != 0)
-        findings_note(&exam->findings, "follow", FAULT,
-                      "Nobody keeps the table in step with its store: ${error}.", "${run_follow}");
+        exam_note(exam, "follow", FAULT, "Nobody keeps the table in step with its store: ${error}.",
+                  "${run_follow}");
     state_clear(&state);
 }

@@ -15,72 +15,23 @@
 
 /* ---- the table */
 
-/* Walks over all domains, and keeps some. */
-struct domain_walk {
-    struct exam *exam;
-    size_t seen;
-    char only[ADDRESS_DOMAIN_MAX + 1]; /* "": all */
-};
-
+/* Nobody can tell the names of subdomains. */
 static int count_domain(const struct entry *first, void *data, struct error *err)
 {
-    struct domain_walk *walk = data;
+    size_t *count = data;
     (void)err;
-    if (first->scope != ENTRY_SUBDOMAINS) /* nobody can tell their names */
-        walk->seen++;
+    *count += first->scope != ENTRY_SUBDOMAINS;
     return 0;
-}
-
-/* Picks DOMAINS_MAX of them, evenly spaced. */
-static bool is_chosen(size_t number, size_t all)
-{
-    return all <= DOMAINS_MAX || number * DOMAINS_MAX / all != (number + 1) * DOMAINS_MAX / all;
-}
-
-static int choose_domain(const struct entry *first, void *data, struct error *err)
-{
-    struct domain_walk *walk = data;
-    struct evidence *evidence = &walk->exam->evidence;
-    (void)err;
-    if (first->scope == ENTRY_SUBDOMAINS)
-        return 0;
-    bool chosen = *walk->only != '\0' ? strcmp(walk->only, first->domain) == 0
-                                      : is_chosen(walk->seen, walk->exam->all_domains);
-    walk->seen++;
-    if (!chosen || evidence->domain_count == DOMAINS_MAX)
-        return 0;
-    struct asked_domain *domain = &evidence->domains[evidence->domain_count++];
-    *domain = (struct asked_domain){.kind = 0};
-    snprintf(domain->name, sizeof domain->name, "%s", first->domain);
-    return 0;
-}
-
-int exam_choose_domains(struct exam *exam, struct error *err)
-{
-    struct domain_walk walk = {.exam = exam};
-    const char *asked = exam->request->domain;
-    if (asked != NULL && address_domain_parse(walk.only, asked, strlen(asked), err) != 0)
-        return error_at(err, "--domain", 0);
-    struct table_view *view = table_view_open(exam->table, err);
-    if (view == NULL)
-        return -1;
-    int rc = table_each_domain(view, choose_domain, &walk, err);
-    table_view_close(view);
-    if (rc == 0 && asked != NULL && exam->evidence.domain_count == 0)
-        rc = error_set(err, EX_DATAERR, "--domain: the table has no entry of '%s'", asked);
-    return rc;
 }
 
 static int count(struct exam *exam, struct error *err)
 {
-    struct domain_walk walk = {.exam = exam};
-    if (table_count(exam->table, &exam->evidence.entries, err) != 0)
-        return -1;
-    struct table_view *view = table_view_open(exam->table, err);
+    struct table_view *view = table_count(exam->table, &exam->entries, err) == 0
+                                  ? table_view_open(exam->table, err)
+                                  : NULL;
     if (view == NULL)
         return -1;
-    int rc = table_each_domain(view, count_domain, &walk, err);
-    exam->all_domains = walk.seen;
+    int rc = table_each_domain(view, count_domain, &exam->all_domains, err);
     table_view_close(view);
     return rc;
 }
@@ -108,24 +59,22 @@ void exam_table(struct exam *exam)
     struct error *err = &exam->table_error;
     const char *path = exam->request->table;
     fact_set(&exam->facts, "table", "%s", path);
-    fact_set(&exam->facts, "user", "%s", exam->evidence.settings->user);
-    if (table_open(&exam->table, path, TABLE_READ, exam->evidence.settings->fold_case, err) != 0) {
+    fact_set(&exam->facts, "user", "%s", exam->settings->user);
+    if (table_open(&exam->table, path, TABLE_READ, exam->settings->fold_case, err) != 0) {
         exam->table = NULL;
     } else if (count(exam, err) == 0) {
-        if (exam->evidence.entries == 0)
-            findings_note(&exam->findings, "table-empty", NOTE,
-                          "The table is empty: nothing has moved.",
-                          "Add entries, or import a file of them (movedctl help import):\n"
-                          "$ ${ctl} add OLD NEW");
+        if (exam->entries == 0)
+            exam_note(exam, "table-empty", NOTE, "The table is empty: nothing has moved.",
+                      "Add entries, or import a file of them (movedctl help import):\n"
+                      "$ ${ctl} add OLD NEW");
         return;
     }
     fact_set(&exam->facts, "error", "%s", err->text);
-    findings_note(&exam->findings, "table",
-                  err->status == EX_NOPERM && geteuid() != 0 ? UNSEEN : FAULT,
-                  "The table cannot be read: ${error}.",
-                  err->status == EX_NOINPUT && *exam->evidence.settings->source.connect != '\0'
-                      ? "movedctl follow makes it.\n${run_follow}"
-                      : mend_table(err->status));
+    exam_note(exam, "table", err->status == EX_NOPERM && geteuid() != 0 ? UNSEEN : FAULT,
+              "The table cannot be read: ${error}.",
+              err->status == EX_NOINPUT && *exam->settings->source.connect != '\0'
+                  ? "movedctl follow makes it.\n${run_follow}"
+                  : mend_table(err->status));
 }
 
 /* ---- the daemon */
@@ -133,7 +82,7 @@ void exam_table(struct exam *exam)
 /* The file in which a key is set, or else the one where it can be. */
 static const char *file_with(const struct exam *exam, const char *key)
 {
-    const struct settings *settings = exam->evidence.settings;
+    const struct settings *settings = exam->settings;
     size_t count;
     const struct conf_key *keys = settings_keys(&count);
     for (size_t i = 0; i < count; i++)
@@ -155,30 +104,24 @@ static int take_stat(const char *name, const char *value, void *data, struct err
     return 0;
 }
 
-/* A fact with the facts that its text names. */
-static void tell_filled(struct facts *facts, const char *name, const char *text)
-{
-    char *filled = facts_fill(facts, text);
-    fact_set(facts, name, "%s", filled == NULL ? "" : filled);
-    free(filled);
-}
-
-/* What lets the daemon read its table, by its own word of what is wrong. */
+/* What lets the daemon read its table, judged by the error that it reports. */
 static void tell_mend(struct exam *exam)
 {
-    const char *wrong = exam->evidence.daemon.table;
-    if (strstr(wrong, strerror(EACCES)) != NULL)
-        tell_filled(&exam->facts, "mend_table", CHOWN);
-    else
-        tell_filled(&exam->facts, "mend_table",
-                    mend_table(strstr(wrong, "no table there") != NULL ? EX_NOINPUT : EX_DATAERR));
+    const char *wrong = exam->daemon.table;
+    char *mend = facts_fill(
+        &exam->facts,
+        strstr(wrong, strerror(EACCES)) != NULL
+            ? CHOWN
+            : mend_table(strstr(wrong, "no table there") != NULL ? EX_NOINPUT : EX_DATAERR));
+    fact_set(&exam->facts, "mend_table", "%s", mend == NULL ? "" : mend);
+    free(mend);
 }
 
 /* Whether it runs with what the files have. */
 static void compare(struct exam *exam)
 {
-    const struct daemon_state *daemon = &exam->evidence.daemon;
-    bool observes = exam->evidence.settings->mode == MODE_OBSERVE;
+    const struct daemon_state *daemon = &exam->daemon;
+    bool observes = exam->settings->mode == MODE_OBSERVE;
     struct facts *facts = &exam->facts;
     fact_set(facts, "mode", "%s", daemon->observes ? "observe" : "enforce");
     fact_set(facts, "other_mode", "%s", observes ? "observe" : "enforce");
@@ -186,17 +129,17 @@ static void compare(struct exam *exam)
     fact_set(facts, "daemon_version", "%s", daemon->version);
     fact_set(facts, "daemon_table", "%s", daemon->table);
     if (observes != daemon->observes)
-        findings_note(
-            &exam->findings, "not-reloaded", FAULT,
+        exam_note(
+            exam, "not-reloaded", FAULT,
             "milter-moved runs with mode = \"${mode}\", and ${mode_file} has \"${other_mode}\".",
             "${reload_daemon}");
     tell_mend(exam);
     if (*daemon->table != '\0' && strcmp(daemon->table, "good") != 0)
-        findings_note(&exam->findings, "daemon-table", FAULT, DAEMON_TABLE_WHY, DAEMON_TABLE_MEND);
+        exam_note(exam, "daemon-table", FAULT, DAEMON_TABLE_WHY, DAEMON_TABLE_MEND);
     if (*daemon->version != '\0' && strcmp(daemon->version, PACKAGE_VERSION) != 0)
-        findings_note(&exam->findings, "daemon-version", NOTE,
-                      "milter-moved is version ${daemon_version}, and movedctl is ${version}.",
-                      "${restart_daemon}");
+        exam_note(exam, "daemon-version", NOTE,
+                  "milter-moved is version ${daemon_version}, and movedctl is ${version}.",
+                  "${restart_daemon}");
 }
 
 static enum socket_state report_socket(struct exam *exam, const char *key, const char *socket,
@@ -207,32 +150,32 @@ static enum socket_state report_socket(struct exam *exam, const char *key, const
     fact_set(&exam->facts, "silent_socket", "%s", socket);
     fact_set(&exam->facts, "silent_error", "%s", err->text);
     if (err->status == EX_NOPERM)
-        findings_note(&exam->findings, "daemon-unknown", UNSEEN,
-                      "This user may not ask milter-moved itself: ${silent_error}.",
-                      "Run movedctl doctor as root.");
+        exam_note(exam, "daemon-unknown", UNSEEN,
+                  "This user may not ask milter-moved itself: ${silent_error}.",
+                  "Run movedctl doctor as root.");
     else if (err->status == EX_PROTOCOL)
-        findings_note(
-            &exam->findings, "daemon-other", DOWN, "${silent_error}",
+        exam_note(
+            exam, "daemon-other", DOWN, "${silent_error}",
             "In ${silent_file} set ${silent_key} to a socket of its own, and:\n${restart_daemon}");
     else
-        findings_note(&exam->findings, "daemon-down", DOWN, DAEMON_DOWN_WHY, DAEMON_DOWN_MEND);
+        exam_note(exam, "daemon-down", DOWN, DAEMON_DOWN_WHY, DAEMON_DOWN_MEND);
     return err->status == EX_NOPERM ? SOCKET_UNSEEN : SOCKET_SILENT;
 }
 
 static enum socket_state ask_lookups(struct exam *exam)
 {
-    const char *socket = exam->evidence.settings->lookup_socket;
+    const char *socket = exam->settings->lookup_socket;
     struct error err;
     if (*socket == '\0') {
-        findings_note(
-            &exam->findings, "no-lookups", FAULT,
+        exam_note(
+            exam, "no-lookups", FAULT,
             "lookup_socket is \"\" in ${lookup_file}: the mail server cannot ask for mailboxes "
             "that it no longer has, and refuses them itself.",
             "In ${lookup_file} set lookup_socket = "
             "\"unix:/run/milter-moved/lookup.sock\";\n${restart_daemon}\n$ ${attach}");
         return SOCKET_SILENT;
     }
-    if (probe_stats(socket, take_stat, &exam->evidence.daemon, &err) == 0)
+    if (probe_stats(socket, take_stat, &exam->daemon, &err) == 0)
         return SOCKET_ANSWERS;
     return report_socket(exam, "lookup_socket", socket, &err);
 }
@@ -240,14 +183,14 @@ static enum socket_state ask_lookups(struct exam *exam)
 /* Without a label that its policy knows, an enforcing SELinux lets no mail server open the sockets. */
 static void check_selinux(struct exam *exam)
 {
-    const char *path = endpoint_path(exam->evidence.settings->socket), *slash;
+    const char *path = endpoint_path(exam->settings->socket), *slash;
     struct error err;
     char *enforce = file_read("/sys/fs/selinux/enforce", &err);
     if (enforce != NULL && *enforce == '1' && path != NULL &&
         (slash = strrchr(path, '/')) != NULL) {
         fact_set(&exam->facts, "folder", "%.*s", (int)(slash - path), path);
-        findings_note(
-            &exam->findings, "selinux", NOTE,
+        exam_note(
+            exam, "selinux", NOTE,
             "SELinux is enforcing: the mail server opens the sockets in ${folder} only if they "
             "have a label that its policy allows.",
             "If it is denied (ausearch -m AVC), give them the label of a milter's sockets:\n"
@@ -259,8 +202,8 @@ static void check_selinux(struct exam *exam)
 
 void exam_daemon(struct exam *exam)
 {
-    const struct settings *settings = exam->evidence.settings;
-    struct daemon_state *daemon = &exam->evidence.daemon;
+    const struct settings *settings = exam->settings;
+    struct daemon_state *daemon = &exam->daemon;
     struct error err;
     check_selinux(exam);
     fact_set(&exam->facts, "mode_file", "%s", file_with(exam, "mode"));
@@ -274,28 +217,24 @@ void exam_daemon(struct exam *exam)
     if (daemon->lookups == SOCKET_ANSWERS)
         compare(exam);
     if (daemon->observes && *settings->lookup_socket != '\0')
-        findings_note(&exam->findings, "observing", NOTE,
-                      "mode = \"observe\": milter-moved logs what it would answer, and refuses "
-                      "nothing; each recipient gets what it would get without it.",
-                      "Once the log is as it should be, in ${mode_file} set mode = \"enforce\";\n"
-                      "${reload_daemon}");
+        exam_note(exam, "observing", NOTE,
+                  "mode = \"observe\": milter-moved logs what it would answer, and refuses "
+                  "nothing; each recipient gets what it would get without it.",
+                  "Once the log is as it should be, in ${mode_file} set mode = \"enforce\";\n"
+                  "${reload_daemon}");
 }
 
-enum listed exam_ask_listed(const struct evidence *evidence, const char *address)
+bool exam_daemon_differs(struct exam *exam)
 {
-    const struct settings *settings = evidence->settings;
     char request[ADDRESS_TEXT_SIZE + 16], answer[2048];
     struct error err;
-    int session =
-        evidence->daemon.lookups == SOCKET_ANSWERS ? probe_milter_open(settings->socket, &err) : -1;
-    snprintf(request, sizeof request, "listed %s", address);
-    int rc = session < 0
-                 ? -1
-                 : probe_lookup(settings->lookup_socket, request, answer, sizeof answer, &err);
+    if (exam->daemon.observes || exam->daemon.lookups != SOCKET_ANSWERS)
+        return false;
+    snprintf(request, sizeof request, "listed %s", exam->asked->recipient);
+    int session = probe_milter_open(exam->settings->socket, &err);
+    bool has_answer = session >= 0 && probe_lookup(exam->settings->lookup_socket, request, answer,
+                                                   sizeof answer, &err) == 0;
     probe_milter_close(session);
-    if (rc != 0)
-        return LISTED_UNKNOWN;
-    return strncmp(answer, "OK ", 3) == 0        ? LISTED_YES
-           : strncmp(answer, "NOTFOUND", 8) == 0 ? LISTED_NO
-                                                 : LISTED_UNKNOWN;
+    const char *wrong = exam->asked->expected.verdict == VERDICT_CONTINUE ? "OK " : "NOTFOUND";
+    return has_answer && strncmp(answer, wrong, strlen(wrong)) == 0;
 }

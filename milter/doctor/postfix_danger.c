@@ -11,37 +11,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool danger_map_alone(const struct subject *subject)
+bool danger_map_alone(struct exam *exam)
 {
     struct postfix_milter us;
-    if (subject->view == NULL || subject->service < 0 ||
-        postfix_has_us(subject->view, subject->service, &us) ||
-        !(postfix_asks(subject->view, subject->service, ":listed") ||
-          postfix_asks(subject->view, subject->service, ":refused")))
+    if (exam->view == NULL || exam->service < 0 || postfix_has_us(exam, &us) ||
+        !(postfix_asks(exam, ":listed") || postfix_asks(exam, ":refused")))
         return false;
-    mend_drop_maps(subject, postfix_is_our_map);
-    char *maps = strdup(fact_get(subject->facts, "drop"));
-    mend_drop_restrictions(subject, postfix_is_our_map);
-    fact_set(subject->facts, "drop", "%s%s", maps == NULL ? "" : maps,
-             fact_get(subject->facts, "drop"));
-    free(maps);
+    mend_drop(exam, postfix_is_our_map, postfix_lists, POSTFIX_LISTS);
     return true;
 }
 
 /* "pipemap:{$moved_listed, static:OK}" with nothing in place of the first map. */
-static bool is_open_pipe(const struct postfix_view *view, int service, const char *item)
+static bool is_open_pipe(const struct exam *exam, const char *item)
 {
-    (void)view, (void)service;
+    (void)exam;
     return strncmp(item, "pipemap:{", 9) == 0 && strstr(item, "moved_") != NULL;
 }
 
-bool danger_permits_all(const struct subject *subject)
+bool danger_permits_all(struct exam *exam)
 {
-    for (size_t i = 0; i < POSTFIX_RESTRICTIONS; i++)
-        if (strstr(postfix_of_service(subject->view, subject->service, postfix_restrictions[i]),
-                   "pipemap:{,") != NULL) {
-            fact_set(subject->facts, "list", "%s", postfix_restrictions[i]);
-            mend_drop_restrictions(subject, is_open_pipe);
+    for (size_t i = POSTFIX_CLASSES; i < POSTFIX_LISTS; i++)
+        if (strstr(postfix_of_service(exam, postfix_lists[i]), "pipemap:{,") != NULL) {
+            fact_set(&exam->facts, "list", "%s", postfix_lists[i]);
+            mend_drop(exam, is_open_pipe, postfix_lists + POSTFIX_CLASSES,
+                      POSTFIX_LISTS - POSTFIX_CLASSES);
             return true;
         }
     return false;
@@ -66,47 +59,43 @@ static void find_left(const struct postfix_view *view, const char *name, const c
     cf_free(&cf);
 }
 
-/* No service asks the milter, but something of ours is there. */
-bool danger_left_behind(const struct subject *subject)
+bool danger_left_behind(struct exam *exam)
 {
-    const struct postfix_view *view = subject->view;
+    const struct postfix_view *view = exam->view;
     const char *relative = postfix_queue_path(&view->postfix, view->lookups);
     const char *socket = relative == NULL ? view->lookups : relative;
     struct error there = {.text = ""}, unknown = {.text = ""};
     struct postfix_milter us;
-    for (int service = 0; service < (int)view->service_count; service++)
-        if (postfix_has_us(view, service, &us))
-            return false;
+    bool asked = false;
+    for (exam->service = 0; exam->service < exam->services && !asked; exam->service++)
+        asked = postfix_has_us(exam, &us);
+    exam->service = exam->door;
+    if (asked)
+        return false;
     find_left(view, "master.cf", socket, &there, &unknown);
     find_left(view, "main.cf", socket, &there, &unknown);
     const struct error *found = *unknown.text == '\0' ? &there : &unknown;
     const char *end = strstr(found->text, " stands ");
-    fact_set(subject->facts, "left", "%.*s", end == NULL ? 0 : (int)(end - found->text),
-             found->text);
-    fact_set(subject->facts, "by_hand", "%s",
+    fact_set(&exam->facts, "left", "%.*s", end == NULL ? 0 : (int)(end - found->text), found->text);
+    fact_set(&exam->facts, "by_hand", "%s",
              *unknown.text == '\0' ? "" : "Take it out there, with what belongs to it. Then:\n");
     return *there.text != '\0';
 }
 
-/* The restrictions let a stranger pass. */
-bool danger_relays(const struct subject *subject)
+bool danger_relays(struct exam *exam)
 {
     static const char key[] = "mynetworks";
     struct network network;
     struct error err;
-    char item[64];
-    if (!subject->asked->abroad || subject->view == NULL)
-        return false;
-    mend_set(subject, "smtpd_relay_restrictions",
+    const char *at = postfix_of_service(exam, key), *item;
+    mend_set(exam, "smtpd_relay_restrictions",
              "permit_mynetworks permit_sasl_authenticated reject_unauth_destination");
-    const char *at = postfix_of_service(subject->view, subject->service, key);
-    for (size_t length; *at != '\0'; at += length) {
-        at += strspn(at, ", \t");
-        length = strcspn(at, ", \t");
-        snprintf(item, sizeof item, "%.*s", (int)length, at);
-        if (network_parse(&network, item, &err) == 0 &&
+    for (size_t length; (item = postfix_item(&at, &length)) != NULL;) {
+        char text[64];
+        snprintf(text, sizeof text, "%.*s", (int)length, item);
+        if (network_parse(&network, text, &err) == 0 &&
             network_contains(&network, 1, &doctor_stranger))
-            mend_set(subject, key, "127.0.0.0/8 [::1]/128");
+            mend_set(exam, key, "127.0.0.0/8 [::1]/128");
     }
     return true;
 }

@@ -7,15 +7,15 @@
 #include "doctor/postfix_view.h"
 
 /* OF_SERVICE: it asks a map of ours, and not the milter. */
-bool danger_map_alone(const struct subject *subject);
+bool danger_map_alone(struct exam *exam);
 
 /* OF_SERVICE: a pipemap of its restrictions has lost its first map, and says OK to every recipient. */
-bool danger_permits_all(const struct subject *subject);
+bool danger_permits_all(struct exam *exam);
 
 /* OF_SERVER: no service asks the milter, but something of ours is there. */
-bool danger_left_behind(const struct subject *subject);
+bool danger_left_behind(struct exam *exam);
 
 /* OF_REPLY: a stranger may send to a domain that nobody serves. */
-bool danger_relays(const struct subject *subject);
+bool danger_relays(struct exam *exam);
 
 #endif

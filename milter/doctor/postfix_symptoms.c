@@ -12,36 +12,26 @@
 
 /* ---- the subject, in Postfix's terms */
 
-static const char *of_server(const struct subject *subject, const char *name)
+static const char *of_server(const struct exam *exam, const char *name)
 {
-    return postfix_of_server(subject->view, name);
+    return postfix_of_server(exam, name);
 }
 
-static const char *of_service(const struct subject *subject, const char *name)
+static const char *of_service(const struct exam *exam, const char *name)
 {
-    return postfix_of_service(subject->view, subject->service, name);
+    return postfix_of_service(exam, name);
 }
 
-static const struct service *service_of(const struct subject *subject)
+static const struct service *service_of(const struct exam *exam)
 {
-    const struct postfix_view *view = subject->view;
-    return view == NULL || subject->service < 0 ? NULL : &view->services[subject->service];
+    const struct postfix_view *view = exam->view;
+    return view == NULL || exam->service < 0 ? NULL : &view->services[exam->service];
 }
 
-static enum postfix_class class_of(const struct subject *subject)
+static bool has_us(const struct exam *exam)
 {
-    return subject->domain == NULL ? POSTFIX_NONE : (enum postfix_class)subject->domain->kind;
-}
-
-/* The maps that list the mailboxes of the domain; "" if it is of no class. */
-static const char *maps_of(const struct subject *subject)
-{
-    return class_of(subject) == POSTFIX_NONE ? "" : postfix_class_maps(class_of(subject));
-}
-
-static bool has_us(const struct subject *subject, struct postfix_milter *us)
-{
-    return subject->view != NULL && postfix_has_us(subject->view, subject->service, us);
+    struct postfix_milter us;
+    return postfix_has_us(exam, &us);
 }
 
 /* Whether a list has the map listed. */
@@ -51,88 +41,102 @@ static bool has_listed(const char *list)
     return at != NULL && strstr(at, ":listed") != NULL;
 }
 
-/* ---- symptoms of the configuration */
-
-static bool is_softened(const struct subject *subject)
+/* What was put there by hand goes, so that attach can give the service its own: our milter; our maps. */
+static bool drops_milter(struct exam *exam)
 {
-    if (strcmp(of_service(subject, "soft_bounce"), "yes") != 0)
-        return false;
-    mend_set(subject, "soft_bounce", "no");
+    mend_drop(exam, postfix_is_our_milter, (const char *const[]){"smtpd_milters"}, 1);
     return true;
 }
 
-static bool is_in_non_smtpd(const struct subject *subject)
+static bool drops_maps(struct exam *exam)
 {
+    mend_drop(exam, postfix_is_our_map, postfix_lists, POSTFIX_CLASSES);
+    return true;
+}
+
+/* ---- symptoms of the server */
+
+static bool is_softened(struct exam *exam)
+{
+    if (strcmp(of_service(exam, "soft_bounce"), "yes") != 0)
+        return false;
+    mend_set(exam, "soft_bounce", "no");
+    return true;
+}
+
+static bool is_in_non_smtpd(struct exam *exam)
+{
+    static const char *const lists[] = {"smtpd_milters", "non_smtpd_milters"};
     struct postfix_milter milter;
-    const char *list = of_server(subject, "non_smtpd_milters");
-    fact_set(subject->facts, "non_smtpd", "%s", list);
-    if (!postfix_find_us(subject->view, subject->service, list, &milter))
+    int service = exam->service;
+    const char *list = of_server(exam, lists[1]);
+    fact_set(&exam->facts, "non_smtpd", "%s", list);
+    if (!postfix_find_us(exam, list, &milter))
         return false;
-    struct subject server = *subject;
-    server.service = -1; /* the list may refer to smtpd_milters */
-    mend_drop(&server, "smtpd_milters", postfix_is_our_milter);
-    if (strstr(fact_get(subject->facts, "drop"), "smtpd_milters") == NULL ||
+    exam->service = -1; /* the list may refer to smtpd_milters */
+    drops_milter(exam);
+    if (strstr(fact_get(&exam->facts, "drop"), lists[0]) == NULL ||
         strstr(list, "$smtpd_milters") != NULL)
-        mend_drop(&server, "non_smtpd_milters", postfix_is_our_milter);
+        mend_drop(exam, postfix_is_our_milter, &lists[1], 1);
+    exam->service = service;
     return true;
 }
 
-static bool has_footer(const struct subject *subject)
+static bool has_footer(struct exam *exam)
 {
     static const char *const names[] = {"smtpd_reject_footer", "smtpd_reject_footer_maps"};
-    for (size_t i = 0; i < 2; i++)
-        if (!postfix_is_blank(of_service(subject, names[i]))) {
-            mend_set(subject, names[i], "");
+    for (size_t i = 0; i < 2 && (exam->asked == NULL || reply_goes_on(exam)); i++)
+        if (!postfix_is_blank(of_service(exam, names[i]))) {
+            mend_set(exam, names[i], "");
             return true;
         }
     return false;
 }
 
-static bool has_narrow_limits(const struct subject *subject)
+static bool has_narrow_limits(struct exam *exam)
 {
-    size_t entries = subject->evidence->entries;
-    long hard = atol(of_service(subject, "smtpd_hard_error_limit"));
-    fact_set(subject->facts, "hard", "%ld", hard);
-    fact_set(subject->facts, "soft", "%s", of_service(subject, "smtpd_soft_error_limit"));
-    fact_set(subject->facts, "entries", "%zu", entries);
-    return hard > 0 && (size_t)hard <= entries;
+    long hard = atol(of_service(exam, "smtpd_hard_error_limit"));
+    fact_set(&exam->facts, "hard", "%ld", hard);
+    fact_set(&exam->facts, "soft", "%s", of_service(exam, "smtpd_soft_error_limit"));
+    fact_set(&exam->facts, "entries", "%zu", exam->entries);
+    return hard > 0 && (size_t)hard <= exam->entries;
 }
 
-static bool has_relocated(const struct subject *subject)
+static bool has_relocated(struct exam *exam)
 {
-    if (!postfix_is_our_map(subject->view, -1, of_server(subject, "relocated_maps")))
+    static const char *const list = "relocated_maps";
+    if (!postfix_is_our_map(exam, of_server(exam, list)))
         return false;
-    mend_drop(subject, "relocated_maps", postfix_is_our_map);
+    mend_drop(exam, postfix_is_our_map, &list, 1);
     return true;
 }
 
 /* Whether recipients are verified, unless those that are listed pass before. */
-static bool verifies(const struct subject *subject)
+static bool verifies(struct exam *exam)
 {
-    for (size_t i = 0; i < POSTFIX_RESTRICTIONS; i++) {
-        const char *list = of_service(subject, postfix_restrictions[i]);
-        const char *at = strstr(list, "reject_unverified_recipient"),
-                   *passes = strstr(list, ":refused");
-        if (at != NULL && (passes == NULL || passes > at)) {
-            char words[PATH_MAX];
-            snprintf(words, sizeof words, "check_recipient_access %s:refused",
-                     fact_get(subject->facts, "asked_at"));
-            fact_set(subject->facts, "list", "%s", postfix_restrictions[i]);
-            if (!mend_insert(subject, postfix_restrictions[i], words,
-                             "reject_unverified_recipient"))
-                fact_set(subject->facts, "set", "In its definition put '%s' before it.\n", words);
-            return true;
-        }
+    static const char restriction[] = "reject_unverified_recipient";
+    char words[PATH_MAX];
+    for (size_t i = POSTFIX_CLASSES; i < POSTFIX_LISTS; i++) {
+        const char *list = of_service(exam, postfix_lists[i]);
+        const char *at = strstr(list, restriction), *passes = strstr(list, ":refused");
+        if (at == NULL || (passes != NULL && passes < at))
+            continue;
+        snprintf(words, sizeof words, "check_recipient_access %s:refused",
+                 fact_get(&exam->facts, "asked_at"));
+        fact_set(&exam->facts, "list", "%s", postfix_lists[i]);
+        if (!mend_insert(exam, postfix_lists[i], words, restriction))
+            fact_set(&exam->facts, "set", "In its definition put '%s' before it.\n", words);
+        return true;
     }
     return false;
 }
 
 /* The maps of the first class, from *kind on, that have the map listed. Returns their value, and *kind becomes
  * the class; or NULL. */
-static const char *next_listed(const struct subject *subject, int *kind)
+static const char *next_listed(const struct exam *exam, int *kind)
 {
     for (; *kind < POSTFIX_CLASSES; ++*kind) {
-        const char *list = of_service(subject, postfix_class_maps((enum postfix_class) * kind));
+        const char *list = of_service(exam, postfix_lists[*kind]);
         if (has_listed(list))
             return list;
     }
@@ -140,37 +144,33 @@ static const char *next_listed(const struct subject *subject, int *kind)
 }
 
 /* proxymap(8) opens only what proxy_read_maps allows. */
-static bool lacks_proxy_read(const struct subject *subject)
+static bool lacks_proxy_read(struct exam *exam)
 {
     const char *list;
-    for (int kind = 0; (list = next_listed(subject, &kind)) != NULL; kind++)
-        if (strstr(list, "proxy:socketmap:") != NULL) {
-            mend_drop_maps(subject, postfix_is_our_map);
-            return !has_listed(of_server(subject, "proxy_read_maps"));
-        }
+    for (int kind = 0; (list = next_listed(exam, &kind)) != NULL; kind++)
+        if (strstr(list, "proxy:socketmap:") != NULL)
+            return !has_listed(of_server(exam, "proxy_read_maps")) && drops_maps(exam);
     return false;
 }
 
-static bool may_not_look_up(const struct subject *subject)
+static bool may_not_look_up(struct exam *exam)
 {
-    const struct postfix_view *view = subject->view;
-    return *view->lookups != '\0' && next_listed(subject, &(int){0}) != NULL &&
-           symptom_is_shut_out(subject, view->lookups, view->owner);
+    const struct postfix_view *view = exam->view;
+    return *view->lookups != '\0' && next_listed(exam, &(int){0}) != NULL &&
+           exam_is_shut_out(exam, view->lookups, of_server(exam, "mail_owner"));
 }
 
-static bool looks_up_elsewhere(const struct subject *subject)
+static bool looks_up_elsewhere(struct exam *exam)
 {
-    const struct postfix_view *view = subject->view;
+    const struct postfix_view *view = exam->view;
     char name[PATH_MAX];
     const char *list, *relative = postfix_queue_path(&view->postfix, view->lookups);
     snprintf(name, sizeof name, "%s:listed", relative == NULL ? view->lookups : relative);
-    fact_set(subject->facts, "lookups", "%s", view->lookups);
-    for (int kind = 0; (list = next_listed(subject, &kind)) != NULL; kind++)
+    for (int kind = 0; (list = next_listed(exam, &kind)) != NULL; kind++)
         if (strstr(list, name) == NULL) {
-            fact_set(subject->facts, "maps", "%s", postfix_class_maps((enum postfix_class)kind));
-            fact_set(subject->facts, "maps_value", "%s", list);
-            mend_drop_maps(subject, postfix_is_our_map);
-            return true;
+            fact_set(&exam->facts, "maps", "%s", postfix_lists[kind]);
+            fact_set(&exam->facts, "maps_value", "%s", list);
+            return drops_maps(exam);
         }
     return false;
 }
@@ -178,319 +178,255 @@ static bool looks_up_elsewhere(const struct subject *subject)
 /* ---- of a service */
 
 /* Of the service that was asked alone: another may have its milters switched off on purpose. */
-static bool lacks_us(const struct subject *subject)
+static bool lacks_us(const struct exam *exam)
 {
-    const struct postfix_view *view = subject->view;
-    struct postfix_milter us;
-    return view != NULL && subject->service >= 0 && subject->service == view->door &&
-           !has_us(subject, &us);
+    return exam->view != NULL && exam->service >= 0 && exam->service == exam->door && !has_us(exam);
 }
 
 /* attach leaves it alone. */
-static bool has_milters_off(const struct subject *subject)
+static bool has_milters_off(struct exam *exam)
 {
     static const char override[] = "receive_override_options";
-    const struct service *service = service_of(subject);
-    if (service == NULL || service->attached || !lacks_us(subject))
+    const struct service *service = service_of(exam);
+    if (service == NULL || service->attached || !lacks_us(exam))
         return false;
-    fact_set(subject->facts, "exempt", "%s", service->why);
-    mend_set(subject,
-             strstr(of_service(subject, override), "no_milters") == NULL ? "smtpd_milters"
-                                                                         : override,
+    fact_set(&exam->facts, "exempt", "%s", service->why);
+    mend_set(exam,
+             strstr(of_service(exam, override), "no_milters") == NULL ? "smtpd_milters" : override,
              "");
     return true;
 }
 
-static bool is_not_attached(const struct subject *subject)
+static bool is_not_attached(struct exam *exam)
 {
-    const struct service *service = service_of(subject);
-    return service != NULL && service->attached && lacks_us(subject);
+    const struct service *service = service_of(exam);
+    return service != NULL && service->attached && lacks_us(exam);
 }
 
-/* So that attach can give the service its own: what was put there by hand goes. */
-static bool drops_milter(const struct subject *subject)
+static bool is_out_of_chroot(struct exam *exam)
 {
-    mend_drop(subject, "smtpd_milters", postfix_is_our_milter);
-    return true;
+    const struct postfix_view *view = exam->view;
+    const struct service *service = service_of(exam);
+    return service != NULL && service->chroot && has_us(exam) &&
+           postfix_is_out_of_chroot(&view->postfix, exam->settings->socket) && drops_milter(exam);
 }
 
-static bool is_out_of_chroot(const struct subject *subject)
-{
-    const struct postfix_view *view = subject->view;
-    const struct service *service = service_of(subject);
-    struct postfix_milter us;
-    return service != NULL && service->chroot && has_us(subject, &us) &&
-           postfix_is_out_of_chroot(&view->postfix, subject->evidence->settings->socket) &&
-           drops_milter(subject);
-}
-
-static bool is_elsewhere(const struct subject *subject)
+static bool is_elsewhere(struct exam *exam)
 {
     struct postfix_milter us;
-    if (!has_us(subject, &us) || postfix_leads_to_us(subject->view, subject->service, us.address))
+    if (!postfix_has_us(exam, &us) || us.is_exact)
         return false;
-    fact_set(subject->facts, "address", "%s", us.address);
-    return drops_milter(subject);
+    fact_set(&exam->facts, "address", "%s", us.address);
+    return drops_milter(exam);
 }
 
-static bool may_not_connect(const struct subject *subject)
+static bool may_not_connect(struct exam *exam)
 {
-    const struct postfix_view *view = subject->view;
-    struct postfix_milter us;
-    return view->milter.kind == ENDPOINT_UNIX && has_us(subject, &us) &&
-           symptom_is_shut_out(subject, view->milter.name, view->owner);
+    const struct postfix_view *view = exam->view;
+    return view->milter.kind == ENDPOINT_UNIX && has_us(exam) &&
+           exam_is_shut_out(exam, view->milter.name, of_server(exam, "mail_owner"));
 }
 
 /* What smtpd does if it does not reach us. */
-static bool has_other_default(const struct subject *subject)
+static bool has_other_default(struct exam *exam)
 {
     static const char key[] = "default_action";
     struct postfix_milter us;
     char action[32] = "";
-    if (!has_us(subject, &us))
+    if (!postfix_has_us(exam, &us))
         return false;
     const char *own = strstr(us.options, key);
-    const char *value =
-        own == NULL ? of_service(subject, "milter_default_action") : own + strlen(key);
+    const char *value = own == NULL ? of_service(exam, "milter_default_action") : own + strlen(key);
     (void)sscanf(value + strspn(value, " ="), "%31[^, }]", action);
-    fact_set(subject->facts, "action", "%s", action);
-    return strcmp(action, "tempfail") != 0 && drops_milter(subject);
+    fact_set(&exam->facts, "action", "%s", action);
+    return strcmp(action, "tempfail") != 0 && drops_milter(exam);
 }
 
 /* ---- of a domain */
 
 /* Where nothing refuses to relay by these words, as on a port for those who log in, attach has no place for its map. */
-static bool is_unserved(const struct subject *subject)
+static bool is_unserved(struct exam *exam)
 {
-    return subject->domain != NULL && class_of(subject) == POSTFIX_NONE && subject->service >= 0 &&
-           !postfix_asks(subject->view, subject->service, ":refused") &&
-           postfix_asks(subject->view, subject->service, "auth_destination");
+    return exam->domain != NULL && postfix_class_of(exam) == POSTFIX_NONE && exam->service >= 0 &&
+           !postfix_asks(exam, ":refused") && postfix_asks(exam, "auth_destination");
 }
 
 /* attach then leaves the maps out: a client that has other milters could send to removed mailboxes. */
-static bool has_milter_maps(const struct subject *subject)
+static bool has_milter_maps(const struct exam *exam)
 {
-    return !postfix_is_blank(of_service(subject, "smtpd_milter_maps"));
+    return !postfix_is_blank(of_service(exam, "smtpd_milter_maps"));
 }
 
 /* The maps of a class that are empty know every recipient, except virtual alias maps, which then know none. A
  * recipient that virtual alias maps know is known whatever its class. */
-static bool lacks_listed(const struct subject *subject)
+static bool lacks_listed(struct exam *exam)
 {
-    struct postfix_milter us;
-    const char *list = of_service(subject, maps_of(subject));
-    return class_of(subject) != POSTFIX_NONE && has_us(subject, &us) && !has_milter_maps(subject) &&
-           (!postfix_is_blank(list) || class_of(subject) == POSTFIX_ALIAS) && !has_listed(list) &&
-           !has_listed(of_service(subject, postfix_class_maps(POSTFIX_ALIAS))) &&
-           *subject->evidence->settings->lookup_socket != '\0' &&
-           (service_of(subject) == NULL || service_of(subject)->attached);
+    enum postfix_class kind = postfix_class_of(exam);
+    const char *list = of_service(exam, postfix_maps_of(exam));
+    return kind != POSTFIX_NONE && has_us(exam) && !has_milter_maps(exam) &&
+           (!postfix_is_blank(list) || kind == POSTFIX_ALIAS) && !has_listed(list) &&
+           !has_listed(of_service(exam, postfix_lists[POSTFIX_ALIAS])) &&
+           *exam->settings->lookup_socket != '\0' &&
+           (service_of(exam) == NULL || service_of(exam)->attached);
 }
 
-/* The same for the map listed. */
-static bool drops_maps(const struct subject *subject)
+static bool has_listed_alone(struct exam *exam)
 {
-    mend_drop_maps(subject, postfix_is_our_map);
-    return true;
-}
-
-static bool has_listed_alone(const struct subject *subject)
-{
-    const char *list = of_service(subject, maps_of(subject));
-    return class_of(subject) != POSTFIX_ALIAS && has_listed(list) &&
-           strpbrk(list + strspn(list, ", "), ", ") == NULL && drops_maps(subject);
+    const char *list = of_service(exam, postfix_maps_of(exam));
+    return postfix_class_of(exam) != POSTFIX_ALIAS && has_listed(list) &&
+           strpbrk(list + strspn(list, ", "), ", ") == NULL && drops_maps(exam);
 }
 
 /* Other programs than smtpd read the maps of these classes. */
-static bool has_listed_for_all(const struct subject *subject)
+static bool has_listed_for_all(struct exam *exam)
 {
-    enum postfix_class kind = class_of(subject);
+    enum postfix_class kind = postfix_class_of(exam);
     return (kind == POSTFIX_VIRTUAL || kind == POSTFIX_ALIAS) &&
-           has_listed(of_server(subject, maps_of(subject))) && drops_maps(subject);
+           has_listed(of_server(exam, postfix_maps_of(exam))) && drops_maps(exam);
 }
 
-/* ---- the replies that these lead to */
-
-static bool shows_lookup_failure(const struct subject *subject)
-{
-    return subject->evidence->daemon.lookups == SOCKET_ANSWERS &&
-           asked_class(subject->asked) == 4 && asked_says(subject->asked, "lookup failure");
-}
-
-static bool shows_no_milter(const struct subject *subject)
-{
-    return subject->evidence->daemon.milter == SOCKET_ANSWERS && asked_class(subject->asked) == 4 &&
-           asked_says(subject->asked, "Service unavailable");
-}
-
-static bool shows_no_us(const struct subject *subject)
-{
-    return asked_is_ours(subject->asked) &&
-           (asked_class(subject->asked) == 2 || asked_says(subject->asked, "user unknown"));
-}
-
-/* The map listed without the milter: it says yes while some other session is open, and TEMP just after the
- * daemon's start. */
-static bool shows_map_alone(const struct subject *subject)
-{
-    return shows_no_us(subject) || (asked_is_ours(subject->asked) && shows_lookup_failure(subject));
-}
-
-static bool shows_default(const struct subject *subject)
-{
-    return asked_class(subject->asked) == 2 || asked_says(subject->asked, "Service unavailable") ||
-           asked_says(subject->asked, "5.5.0");
-}
-
-static bool shows_unknown(const struct subject *subject)
-{
-    return asked_class(subject->asked) >= 4 && asked_says(subject->asked, "user unknown") &&
-           subject->asked->expected.verdict != VERDICT_CONTINUE;
-}
-
-/* ---- symptoms of replies alone */
+/* ---- of a reply alone */
 
 /* The map then answers TEMP. */
-static bool lacks_table(const struct subject *subject)
+static bool lacks_table(struct exam *exam)
 {
-    const char *table = subject->evidence->daemon.table;
-    return shows_lookup_failure(subject) && *table != '\0' && strcmp(table, "good") != 0;
+    return *exam->daemon.table != '\0' && strcmp(exam->daemon.table, "good") != 0;
 }
 
-static bool is_passed_over(const struct subject *subject)
+static bool is_passed_over(struct exam *exam)
 {
-    if ((!shows_map_alone(subject) && !shows_unknown(subject)) || !has_milter_maps(subject))
+    if (!has_milter_maps(exam))
         return false;
-    mend_set(subject, "smtpd_milter_maps", "");
+    mend_set(exam, "smtpd_milter_maps", "");
     return true;
 }
 
-static bool relays_for_us(const struct subject *subject)
+static bool relays_for_us(struct exam *exam)
 {
-    return subject->view != NULL && subject->asked->invented && class_of(subject) == POSTFIX_NONE &&
-           asked_class(subject->asked) == 2;
+    return exam->asked->invented && postfix_class_of(exam) == POSTFIX_NONE;
 }
 
-static bool is_relocated(const struct subject *subject)
-{
-    fact_set(subject->facts, "relocated", "%s", of_server(subject, "relocated_maps"));
-    return asked_says(subject->asked, "user has moved to");
-}
+/* Replies. The map listed without the milter says yes while some other session is open, and TEMP just after the daemon's
+ * start. */
+#define NO_US          "^2|user unknown"
+#define LOOKUP_FAILURE "^4.*lookup failure"
+#define MAP_ALONE      NO_US "|" LOOKUP_FAILURE
+#define NO_MILTER      "^4.*service unavailable"
 
 /* clang-format off */
 static const struct symptom symptoms[] = {
-    {"open-relay", FAULT, OF_REPLY, danger_relays, NULL,
+    {"open-relay", FAULT, OF_REPLY, danger_relays, ANY_REPLY, IF_ABROAD | IF_VIEW,
      "DANGEROUS: the service ${service} takes mail of a stranger (${stranger}) to a domain that nobody serves: "
      "${got}. It relays for everybody.",
      "${set}$ ${reload}"},
-    {"empty-pipemap", FAULT, OF_SERVICE, danger_permits_all, NULL,
+    {"empty-pipemap", FAULT, OF_SERVICE, danger_permits_all, NULL, 0,
      "DANGEROUS: ${list} of the service ${service} has a pipemap whose first map is gone: the rest of it permits every "
      "recipient, perhaps those of other servers too.",
      "${drop}$ ${reload}"},
-    {"listed-without-milter", FAULT, OF_SERVICE, danger_map_alone, shows_map_alone,
+    {"listed-without-milter", FAULT, OF_SERVICE, danger_map_alone, MAP_ALONE, IF_OURS,
      "DANGEROUS: the service ${service} asks a map of milter-moved, but not its milter: while another session with "
      "the milter is open it accepts mail for mailboxes that are gone, and bounces it later.",
      "${drop}$ ${attach}\n$ ${reload}"},
-    {"milters-off", FAULT, OF_SERVICE, has_milters_off, shows_no_us,
+    {"milters-off", FAULT, OF_SERVICE, has_milters_off, NO_US, IF_OURS,
      "The service ${service}, which listens there, has ${exempt}: attach leaves it alone.",
      "If strangers' mail arrives at another port, ask that one: --smtp HOST:PORT. If it arrives here:\n"
      "${set}$ ${attach}"},
-    {"not-attached", FAULT, OF_SERVICE, is_not_attached, shows_no_us,
+    {"not-attached", FAULT, OF_SERVICE, is_not_attached, NO_US, IF_OURS,
      "The service ${service}, which listens there, has no milter-moved in its smtpd_milters (${milters}).",
      "$ ${attach}"},
-    {"left-behind", FAULT, OF_SERVER, danger_left_behind, NULL,
+    {"left-behind", FAULT, OF_SERVER, danger_left_behind, NULL, 0,
      "No service asks milter-moved, and the configuration still has ${left}.",
      "${by_hand}To have nothing of it:\n$ ${detach}"},
-    {"socket-out-of-chroot", FAULT, OF_SERVICE, is_out_of_chroot, shows_no_milter,
+    {"socket-out-of-chroot", FAULT, OF_SERVICE, is_out_of_chroot, NO_MILTER, IF_MILTER,
      "The service ${service} is confined to ${queue} (chroot in ${master}), and milter-moved listens outside "
      "of it: ${socket}.",
      "${drop}attach moves the sockets. Where systemd does not run milter-moved it needs two runs:\n"
      "$ ${attach}\n${restart_daemon}\n$ ${attach}"},
-    {"socket-elsewhere", FAULT, OF_SERVICE, is_elsewhere, shows_no_milter,
+    {"socket-elsewhere", FAULT, OF_SERVICE, is_elsewhere, NO_MILTER, IF_MILTER,
      "The service ${service} looks for milter-moved at ${address}, but it listens on ${socket}.",
      "${drop}$ ${attach}\n$ ${reload}"},
-    {"socket-access", FAULT, OF_SERVICE, may_not_connect, shows_no_milter,
+    {"socket-access", FAULT, OF_SERVICE, may_not_connect, NO_MILTER, IF_MILTER,
      "smtpd cannot open the milter's socket: ${stops}.",
      "${let}"},
-    {"default-action", FAULT, OF_SERVICE, has_other_default, shows_default,
+    {"default-action", FAULT, OF_SERVICE, has_other_default, "^2|service unavailable|5\\.5\\.0", 0,
      "While milter-moved is down the service ${service} does '${action}', and not tempfail.",
      "${drop}$ ${attach}\n$ ${reload}"},
-    {"unserved", FAULT, OF_DOMAIN, is_unserved, reply_denies_relaying,
+    {"unserved", FAULT, OF_DOMAIN, is_unserved, DENIES_RELAY, 0,
      "Postfix no longer accepts mail for ${domain}: a stranger gets 'Relay access denied', and not the new "
      "address.",
      "$ ${attach_unserved}"},
-    {"listed-missing", FAULT, OF_DOMAIN, lacks_listed, shows_unknown,
+    {"listed-missing", FAULT, OF_DOMAIN, lacks_listed, "^[45].*user unknown", IF_LISTED,
      "${domain} is of class ${class}, and the service ${service} does not ask the map listed for it (${maps} "
      "= ${maps_value}): a mailbox that was removed is unknown, and no milter is asked.",
      "$ ${attach}"},
-    {"listed-alone", FAULT, OF_DOMAIN, has_listed_alone, NULL,
+    {"listed-alone", FAULT, OF_DOMAIN, has_listed_alone, NULL, 0,
      "${maps} has the map listed alone: all other mailboxes of class ${class} are unknown.",
      "Without it the list is empty: every recipient is accepted, and the milter is asked.\n"
      "${drop}$ ${attach}\n$ ${reload}"},
-    {"listed-for-all", FAULT, OF_DOMAIN, has_listed_for_all, NULL,
+    {"listed-for-all", FAULT, OF_DOMAIN, has_listed_for_all, NULL, 0,
      "${maps} has the map listed in main.cf, where other programs than smtpd read it too: they would deliver "
      "to what they find there, or wait for it.",
      "${drop}$ ${attach}\n$ ${reload}"},
-    {"daemon-table", FAULT, OF_REPLY, lacks_table, NULL, DAEMON_TABLE_WHY, DAEMON_TABLE_MEND},
-    {"proxy-read-maps", FAULT, OF_SERVER, lacks_proxy_read, shows_lookup_failure,
+    {"daemon-table", FAULT, OF_REPLY, lacks_table, LOOKUP_FAILURE, IF_LOOKUPS, DAEMON_TABLE_WHY, DAEMON_TABLE_MEND},
+    {"proxy-read-maps", FAULT, OF_SERVER, lacks_proxy_read, LOOKUP_FAILURE, IF_LOOKUPS,
      "proxymap may not open the map listed: it is not in proxy_read_maps.",
      "attach needs no proxymap.\n${drop}$ ${attach}\n$ ${reload}"},
-    {"lookup-access", FAULT, OF_SERVER, may_not_look_up, shows_lookup_failure,
+    {"lookup-access", FAULT, OF_SERVER, may_not_look_up, LOOKUP_FAILURE, IF_LOOKUPS,
      "Postfix cannot open the lookup socket: ${stops}.",
      "${let}"},
-    {"lookup-elsewhere", FAULT, OF_SERVER, looks_up_elsewhere, shows_lookup_failure,
+    {"lookup-elsewhere", FAULT, OF_SERVER, looks_up_elsewhere, LOOKUP_FAILURE, IF_LOOKUPS,
      "${maps} = ${maps_value} looks for the map listed elsewhere than at ${lookups}, where milter-moved listens.",
      "${drop}$ ${attach}\n$ ${reload}"},
-    {"soft-bounce", FAULT, OF_SERVER, is_softened, reply_is_deferred,
+    {"soft-bounce", FAULT, OF_SERVER, is_softened, "^4", 0,
      "soft_bounce = yes: every permanent refusal becomes a temporary one, so senders retry for days and are "
      "never told the new address.",
      "${set}$ ${reload}"},
-    {"recipients-verified", FAULT, OF_SERVER, verifies, reply_verifies,
+    {"recipients-verified", FAULT, OF_SERVER, verifies, VERIFIES, 0,
      "${list} has reject_unverified_recipient: Postfix probes the destination of the mailbox before any milter is "
      "asked, and a mailbox that was removed is not there.",
      "What milter-moved refuses passes before it. detach will ask for this to be taken out again.\n"
      "${set}$ ${reload}"},
-    {"non-smtpd-milters", FAULT, OF_SERVER, is_in_non_smtpd, NULL,
+    {"non-smtpd-milters", FAULT, OF_SERVER, is_in_non_smtpd, NULL, 0,
      "non_smtpd_milters = ${non_smtpd} has milter-moved: nothing can be refused there, and mail of "
      "sendmail(1) and cron waits while milter-moved is down.",
      "${drop}$ ${attach}\n$ ${reload}"},
-    {"relocated-maps", NOTE, OF_SERVER, has_relocated, NULL,
+    {"relocated-maps", NOTE, OF_SERVER, has_relocated, NULL, 0,
      "relocated_maps asks milter-moved too: it answers 550 without limits, where the milter would answer 551.",
      "The map is for hosts without the milter.\n${drop}$ ${reload}"},
-    {"reject-footer", NOTE, OF_SERVER, has_footer, reply_goes_on,
+    {"reject-footer", NOTE, OF_SERVER, has_footer, ANY_REPLY, 0,
      "smtpd_reject_footer adds to each reply. The first line still has the new address.",
      "If the reply is to be as it was:\n${set}$ ${reload}"},
-    {"error-limits", NOTE, OF_SERVER, has_narrow_limits, NULL,
+    {"error-limits", NOTE, OF_SERVER, has_narrow_limits, NULL, 0,
      "Postfix waits a second before each reply after ${soft} refused recipients in a session, and after "
      "${hard} ends it with 421, for the good recipients too; the table has ${entries} entries. A list server that "
      "still has many of them has to connect again and again: that costs time, not mail.",
      "$ ${attach_limits}"},
-    {"relocated-answers", FAULT, OF_REPLY, is_relocated, NULL,
+    {"relocated-answers", FAULT, OF_REPLY, NULL, "user has moved to", 0,
      "relocated_maps answers before milter-moved: ${got}.",
      "Take ${recipient} out of the tables of relocated_maps: ${relocated}. Then:\n$ ${reload}"},
-    {"relays-for-us", NOTE, OF_REPLY, relays_for_us, NULL,
+    {"relays-for-us", NOTE, OF_REPLY, relays_for_us, "^2", 0,
      "${domain} is not served here, but clients in mynetworks, as we are, may send mail through this server "
      "to any domain.",
      ""},
-    {"milter-maps", FAULT, OF_REPLY, is_passed_over, NULL,
+    {"milter-maps", FAULT, OF_REPLY, is_passed_over, MAP_ALONE, IF_LISTED,
      "smtpd_milter_maps chooses other milters for some clients, us perhaps; so attach gives the service no map for "
      "mailboxes that were removed.",
      "Ask as another client (--as); or let all clients have the same milters:\n${set}$ ${attach}\n$ ${reload}"},
-    {"other-milter", FAULT, OF_REPLY, shows_no_milter, NULL,
+    {"other-milter", FAULT, OF_REPLY, NULL, NO_MILTER, IF_MILTER,
      "Postfix does not reach one of its milters (${milters}): ${got}. milter-moved itself answers.",
      "Start that milter: the log of Postfix names it ('connect to Milter service'). Then, in case its settings "
      "changed:\n$ ${reload}"},
-    {"lookup-failed", FAULT, OF_REPLY, shows_lookup_failure, NULL,
+    {"lookup-failed", FAULT, OF_REPLY, NULL, LOOKUP_FAILURE, IF_LOOKUPS,
      "One of the tables that Postfix needs for this recipient cannot be asked: ${got}. milter-moved itself "
      "answers.",
      "Correct that table: the log of Postfix names it ('table lookup problem'). Then:\n$ ${reload}"},
-    {NULL, NOTE, OF_SERVER, NULL, NULL, NULL, NULL},
+    {.name = NULL},
 };
 /* clang-format on */
 
 const struct specialist postfix_specialist = {
     .look = postfix_look,
     .look_free = postfix_look_free,
-    .services = postfix_services_at,
     .classify = postfix_classify_domains,
     .tell = postfix_tell,
     .symptoms = symptoms,

@@ -9,289 +9,159 @@
 #include <string.h>
 #include <sys/stat.h>
 
+const char *const postfix_lists[POSTFIX_LISTS] = {[POSTFIX_LOCAL] = "local_recipient_maps",
+                                                  [POSTFIX_ALIAS] = "virtual_alias_maps",
+                                                  [POSTFIX_VIRTUAL] = "virtual_mailbox_maps",
+                                                  [POSTFIX_RELAY] = "relay_recipient_maps",
+                                                  "smtpd_client_restrictions",
+                                                  "smtpd_helo_restrictions",
+                                                  "smtpd_sender_restrictions",
+                                                  "smtpd_relay_restrictions",
+                                                  "smtpd_recipient_restrictions"};
+
 /* ---- parameters */
 
-struct postfix_parameter {
-    char *name, *value;
-};
-
-/* Takes over the lines "name = value". Returns 0, or -1 if memory is out. */
-static int split_parameters(struct postfix_parameters *out, char *text)
+static const char *value_in(const struct text_lines *parameters, const char *name)
 {
-    out->text = text;
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        char *equals = strstr(line, " =");
-        struct postfix_parameter *more = realloc(out->of, (out->count + 1) * sizeof *more);
-        if (more == NULL)
-            return -1;
-        out->of = more;
-        if (equals == NULL)
-            continue;
-        *equals = '\0';
-        more[out->count++] = (struct postfix_parameter){line, equals + 2 + (equals[2] == ' ')};
-    }
-    return 0;
+    char begins[256];
+    size_t at = 0;
+    snprintf(begins, sizeof begins, "%s =", name);
+    const char *value = text_lines_next(parameters, &at, begins);
+    return value == NULL ? "" : value + (*value == ' ');
 }
 
-static void free_parameters(struct postfix_parameters *parameters)
+const char *postfix_of_server(const struct exam *exam, const char *name)
 {
-    free(parameters->of);
-    free(parameters->text);
+    const struct postfix_view *view = exam->view;
+    return view == NULL ? "" : value_in(&view->server, name);
 }
 
-static const char *find_parameter(const struct postfix_parameters *in, const char *name)
+const char *postfix_of_service(const struct exam *exam, const char *name)
 {
-    for (size_t i = 0; i < in->count; i++)
-        if (strcmp(in->of[i].name, name) == 0)
-            return in->of[i].value;
-    return "";
+    const struct postfix_view *view = exam->view;
+    return view == NULL || exam->service < 0 ? postfix_of_server(exam, name)
+                                             : value_in(&view->of_services[exam->service], name);
 }
 
-const char *postfix_of_server(const struct postfix_view *view, const char *name)
+bool postfix_asks(const struct exam *exam, const char *map)
 {
-    return view == NULL ? "" : find_parameter(&view->server, name);
-}
-
-const char *postfix_of_service(const struct postfix_view *view, int service, const char *name)
-{
-    return view == NULL || service < 0 ? postfix_of_server(view, name)
-                                       : find_parameter(&view->of_services[service], name);
-}
-
-bool postfix_asks(const struct postfix_view *view, int service, const char *map)
-{
-    const struct postfix_parameters *all = &view->of_services[service];
-    for (size_t i = 0; i < all->count; i++)
-        if (strncmp(all->of[i].name, "moved_", 6) != 0 && strstr(all->of[i].value, map) != NULL)
+    const struct postfix_view *view = exam->view;
+    size_t at = 0;
+    for (const char *line;
+         (line = text_lines_next(&view->of_services[exam->service], &at, "")) != NULL;)
+        if (strncmp(line, "moved_", 6) != 0 && strstr(line, map) != NULL)
             return true;
     return false;
 }
 
-const char *const postfix_restrictions[POSTFIX_RESTRICTIONS] = {
-    "smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_sender_restrictions",
-    "smtpd_relay_restrictions", "smtpd_recipient_restrictions"};
-
-/* ---- reading */
-
-/* Splits the service's own parameters out of the lines "smtp/inet/name = value". Returns how many options there are,
- * each borrowed from overrides, over which it writes. */
-static size_t split_own(char **options, char *overrides, const char *service)
+const char *postfix_item(const char **at, size_t *length)
 {
-    size_t count = 0, length = strlen(service);
-    for (char *rest = overrides, *line; (line = strsep(&rest, "\n")) != NULL;)
-        if (strncmp(line, service, length) == 0 && line[length] == '/')
-            options[count++] = line + length + 1;
-    return count;
-}
-
-/* All parameters as the service has them: main.cf's lists may refer to what master.cf sets. */
-static int read_service(struct postfix_parameters *out, const struct postfix_view *view,
-                        const char *service, struct error *err)
-{
-    char *overrides = strdup(view->own), *values = NULL;
-    char **options = overrides == NULL ? NULL : calloc(strlen(overrides) / 2 + 1, sizeof *options);
-    if (options != NULL)
-        values =
-            postfix_values(view->postfix.dir, options, split_own(options, overrides, service), err);
-    free(options);
-    free(overrides);
-    return values == NULL ? -1 : split_parameters(out, values);
-}
-
-static int read_master(struct postfix_view *view, struct error *err)
-{
-    view->services = plan_services(view->postfix.dir, &view->service_count, err);
-    if (view->services == NULL)
-        return -1;
-    view->lines = postfix_services(view->postfix.dir, err);
-    view->own = view->lines == NULL ? NULL : postfix_overrides(view->postfix.dir, false, err);
-    if (view->own == NULL)
-        return -1;
-    error_set(err, EX_OSERR, "out of memory"); /* unless another reason is given */
-    view->of_services = calloc(view->service_count + 1, sizeof *view->of_services);
-    for (size_t i = 0; view->of_services != NULL && i < view->service_count; i++)
-        if (read_service(&view->of_services[i], view, view->services[i].name, err) != 0)
-            return -1;
-    return view->of_services == NULL ? -1 : 0;
-}
-
-static int read_all(struct postfix_view *view, const struct evidence *evidence, struct error *err)
-{
-    const struct settings *settings = evidence->settings;
-    const char *lookups = endpoint_path(settings->lookup_socket);
-
-    if (endpoint_parse(&view->milter, settings->socket, err) != 0 ||
-        postfix_find(&view->postfix, evidence->config_dir, err) != 0)
-        return -1;
-    char *values = postfix_values(view->postfix.dir, NULL, 0, err);
-    if (values == NULL)
-        return -1;
-    if (split_parameters(&view->server, values) != 0)
-        return error_set(err, EX_OSERR, "out of memory");
-    if (read_master(view, err) != 0)
-        return -1;
-    view->door = -1;
-    view->owner = postfix_of_server(view, "mail_owner");
-    view->lookups = lookups == NULL ? "" : lookups;
-    return 0;
-}
-
-void *postfix_look(const struct evidence *evidence, struct error *err)
-{
-    struct postfix_view *view = calloc(1, sizeof *view);
-    if (view == NULL) {
-        error_set(err, EX_OSERR, "out of memory");
-        return NULL;
-    }
-    if (read_all(view, evidence, err) == 0)
-        return view;
-    postfix_look_free(view);
-    return NULL;
-}
-
-void postfix_look_free(void *looked_at)
-{
-    struct postfix_view *view = looked_at;
-    if (view == NULL)
-        return;
-    free_parameters(&view->server);
-    for (size_t i = 0; view->of_services != NULL && i < view->service_count; i++)
-        free_parameters(&view->of_services[i]);
-    free(view->of_services);
-    free(view->services);
-    free(view->lines);
-    free(view->own);
-    postfix_free(&view->postfix);
-    free(view);
+    int depth = 0;
+    const char *item = *at + strspn(*at, ", \t"), *end = item;
+    for (; *end != '\0' && (depth > 0 || strchr(", \t", *end) == NULL); end++)
+        depth += *end == '{' ? 1 : *end == '}' ? -1 : 0;
+    *length = (size_t)(end - item);
+    *at = end;
+    return *length == 0 ? NULL : item;
 }
 
 /* ---- our socket, as Postfix sees it */
 
-/* Reads the item at the beginning of list. Returns what follows it; NULL after the last. */
-static const char *read_milter(struct postfix_milter *out, const char *list)
-{
-    list += strspn(list, ", \t");
-    if (*list == '\0')
-        return NULL;
-    bool braces = *list == '{';
-    const char *at = list + braces, *end = at + strcspn(at, braces ? "}" : ", \t");
-    at += strspn(at, " \t");
-    size_t length = strcspn(at, ", \t}");
-    snprintf(out->address, sizeof out->address, "%.*s", (int)length, at);
-    snprintf(out->options, sizeof out->options, "%.*s",
-             end > at + length ? (int)(end - at - (int)length) : 0, at + length);
-    return *end == '}' ? end + 1 : end;
-}
-
 /* Where smtpd looks for a socket: its working directory is the queue folder, which is also its root with chroot. */
-static void resolve(const struct postfix_view *view, int service, char *out, size_t size,
-                    const char *path)
+static bool leads_to_us(const struct exam *exam, const char *address)
 {
-    bool chroot = service >= 0 && view->services[service].chroot;
-    if (*path == '/' && !chroot)
-        snprintf(out, size, "%s", path);
-    else
-        snprintf(out, size, "%s/%s", view->postfix.queue, path + (*path == '/'));
-}
-
-static bool is_same_file(const char *a, const char *b)
-{
-    struct stat first, second;
-    if (strcmp(a, b) == 0)
-        return true;
-    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
-}
-
-bool postfix_leads_to_us(const struct postfix_view *view, int service, const char *address)
-{
+    const struct postfix_view *view = exam->view;
+    bool chroot = exam->service >= 0 && view->services[exam->service].chroot;
     char path[PATH_MAX];
     struct endpoint endpoint;
+    struct stat theirs, ours;
     if (!endpoint_parse_postfix(&endpoint, address))
         return false;
     if (endpoint.kind != ENDPOINT_UNIX || view->milter.kind != ENDPOINT_UNIX)
         return endpoint_is_same(&endpoint, &view->milter);
-    resolve(view, service, path, sizeof path, endpoint.name);
-    return is_same_file(path, view->milter.name);
+    bool below = *endpoint.name != '/' || chroot;
+    snprintf(path, sizeof path, "%s/%s", below ? view->postfix.queue : "",
+             endpoint.name + (*endpoint.name == '/'));
+    return strcmp(path, view->milter.name) == 0 ||
+           (stat(path, &theirs) == 0 && stat(view->milter.name, &ours) == 0 &&
+            theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino);
 }
 
-/* Whether we are meant, even if nobody listens there. */
-static bool is_meant_for_us(const struct postfix_view *view, const char *address)
+bool postfix_find_us(const struct exam *exam, const char *list, struct postfix_milter *out)
 {
-    return strstr(address, "milter-moved") != NULL ||
-           (view->milter.kind == ENDPOINT_UNIX && strstr(address, view->milter.name) != NULL);
-}
-
-bool postfix_find_us(const struct postfix_view *view, int service, const char *list,
-                     struct postfix_milter *out)
-{
-    struct postfix_milter milter;
+    const struct postfix_view *view = exam->view;
     bool found = false;
-    while ((list = read_milter(&milter, list)) != NULL) {
-        bool exact = postfix_leads_to_us(view, service, milter.address);
-        if (exact || is_meant_for_us(view, milter.address))
+    size_t length;
+    for (const char *item; (item = postfix_item(&list, &length)) != NULL;) {
+        struct postfix_milter milter;
+        const char *end = item + length - (item[length - 1] == '}');
+        item += *item == '{';
+        item += strspn(item, " \t");
+        size_t words = strcspn(item, ", \t}");
+        snprintf(milter.address, sizeof milter.address, "%.*s", (int)words, item);
+        item += words;
+        snprintf(milter.options, sizeof milter.options, "%.*s", end > item ? (int)(end - item) : 0,
+                 item);
+        milter.is_exact = leads_to_us(exam, milter.address);
+        /* We are meant, even if nobody listens there. */
+        if (milter.is_exact || strstr(milter.address, "milter-moved") != NULL ||
+            (view->milter.kind == ENDPOINT_UNIX &&
+             strstr(milter.address, view->milter.name) != NULL))
             *out = milter, found = true;
-        if (exact)
-            return true;
+        if (milter.is_exact)
+            break;
     }
     return found;
 }
 
-bool postfix_is_our_milter(const struct postfix_view *view, int service, const char *item)
+bool postfix_is_our_milter(const struct exam *exam, const char *item)
 {
     struct postfix_milter milter;
-    return postfix_find_us(view, service, item, &milter);
+    return postfix_find_us(exam, item, &milter);
 }
 
-bool postfix_is_our_map(const struct postfix_view *view, int service, const char *item)
+bool postfix_is_our_map(const struct exam *exam, const char *item)
 {
     const char *map = strstr(item, "socketmap:");
-    (void)view, (void)service;
+    (void)exam;
     return map != NULL && (strstr(map, ":listed") != NULL || strstr(map, ":refused") != NULL ||
                            strstr(map, ":relocated") != NULL);
 }
 
-bool postfix_has_us(const struct postfix_view *view, int service, struct postfix_milter *out)
+bool postfix_has_us(const struct exam *exam, struct postfix_milter *out)
 {
-    bool off =
-        strstr(postfix_of_service(view, service, "receive_override_options"), "no_milters") != NULL;
-    return !off &&
-           postfix_find_us(view, service, postfix_of_service(view, service, "smtpd_milters"), out);
+    return strstr(postfix_of_service(exam, "receive_override_options"), "no_milters") == NULL &&
+           postfix_find_us(exam, postfix_of_service(exam, "smtpd_milters"), out);
 }
 
-/* ---- for doctor */
+/* ---- which service is asked */
 
 /* Whether a service with this name listens at the address, "smtp", "[::1]:2525", "localhost:10025". Without a host
  * inet_interfaces tells. */
-static bool is_at(const struct postfix_view *view, const char *name,
-                  const struct server_state *server)
+static bool is_at(const struct exam *exam, const char *name)
 {
-    char host[128], item[128];
-    const char *colon = strrchr(name, ':');
-    const char *port = colon == NULL ? name : colon + 1;
+    char host[128];
+    const char *colon = strrchr(name, ':'), *item;
+    const char *at = postfix_of_server(exam, "inet_interfaces");
     if (colon != NULL) {
         snprintf(host, sizeof host, "%.*s", (int)(colon - name), name);
-        return server_is_at(server, host, port);
+        return exam_is_server_at(exam, host, colon + 1);
     }
-    const char *at = postfix_of_server(view, "inet_interfaces");
-    for (at += strspn(at, ", \t"); *at != '\0'; at += strspn(at, ", \t")) {
-        size_t length = strcspn(at, ", \t");
-        snprintf(item, sizeof item, "%.*s", (int)length, at);
-        if (server_is_at(server, strcmp(item, "all") == 0 ? "" : item, port))
+    for (size_t length; (item = postfix_item(&at, &length)) != NULL;) {
+        snprintf(host, sizeof host, "%.*s", (int)length, item);
+        if (exam_is_server_at(exam, strcmp(host, "all") == 0 ? "" : host, name))
             return true;
-        at += length;
     }
     return false;
 }
 
-/* Whether the service greets as the server does: other words come from another configuration, or another program. The
+/* Whether exam->service greets as the server does: other words come from another configuration, or another program. The
  * greeting of postscreen(8) has its own line before it. */
-static bool greets_so(const struct postfix_view *view, int service,
-                      const struct smtp_reply *greeting)
+static bool greets_so(const struct exam *exam)
 {
-    const char *banner = postfix_of_service(view, service, "smtpd_banner");
+    const char *banner = postfix_of_service(exam, "smtpd_banner");
     size_t length = strlen(banner);
-    for (const char *line = greeting->text; line != NULL; line = strchr(line, '\n')) {
+    for (const char *line = exam->server.greeting.text; line != NULL; line = strchr(line, '\n')) {
         line += *line == '\n';
         if (strlen(line) >= 4 && strncmp(line + 4, banner, length) == 0 &&
             strchr("\n", line[4 + length]) != NULL) /* strchr finds the NUL too */
@@ -301,11 +171,10 @@ static bool greets_so(const struct postfix_view *view, int service,
 }
 
 /* Behind postscreen(8) it is the service of type pass. */
-static int find_service(const struct postfix_view *view, const char *name, const char *type,
-                        bool is_screen)
+static int find_service(const struct postfix_view *view, const char *name, bool is_screen)
 {
     char whole[192];
-    snprintf(whole, sizeof whole, "%s/%s", name, type);
+    snprintf(whole, sizeof whole, "%s/inet", name);
     for (size_t i = 0; i < view->service_count; i++)
         if (is_screen ? strstr(view->services[i].name, "/pass") != NULL
                       : strcmp(view->services[i].name, whole) == 0)
@@ -313,87 +182,156 @@ static int find_service(const struct postfix_view *view, const char *name, const
     return -1;
 }
 
-static int find_door(const struct postfix_view *view, const struct server_state *server)
+static int find_door(struct exam *exam)
 {
+    const struct postfix_view *view = exam->view;
     char name[128], type[32], command[64];
-    int found = -1;
-    for (const char *line = view->lines; line != NULL && found < 0; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (sscanf(line, "%127s %31s %*s %*s %*s %*s %*s %63s", name, type, command) == 3 &&
-            strcmp(type, "inet") == 0 && is_at(view, name, server))
-            found = find_service(view, name, type, strcmp(command, "postscreen") == 0);
+    size_t at = 0;
+    for (const char *line; (line = text_lines_next(&view->master, &at, "")) != NULL;) {
+        if (sscanf(line, "%127s %31s %*s %*s %*s %*s %*s %63s", name, type, command) != 3 ||
+            strcmp(type, "inet") != 0 || !is_at(exam, name))
+            continue;
+        exam->service = find_service(view, name, strcmp(command, "postscreen") == 0);
+        if (exam->service >= 0)
+            return greets_so(exam) ? exam->service : -1;
     }
-    return found < 0 || greets_so(view, found, &server->greeting) ? found : -1;
+    return -1;
 }
 
-int postfix_services_at(void *view, const struct server_state *server, int *asked)
+/* ---- reading */
+
+/* All parameters as the service has them: main.cf's lists may refer to what master.cf sets. */
+static int read_service(struct text_lines *out, const struct postfix_view *view,
+                        const char *service, struct error *err)
 {
-    struct postfix_view *postfix = view;
-    *asked = postfix->door = server->answers ? find_door(postfix, server) : -1;
-    return (int)postfix->service_count;
+    char begins[160];
+    size_t count = 0, at = 0;
+    const char **options = calloc(view->own.size / 2 + 1, sizeof *options);
+    if (options == NULL)
+        return error_no_memory(err);
+    snprintf(begins, sizeof begins, "%s/", service);
+    while ((options[count] = text_lines_next(&view->own, &at, begins)) != NULL)
+        count++;
+    *out = text_lines_of(postfix_values(view->postfix.dir, (char *const *)options, count, err));
+    free(options);
+    return out->text == NULL ? -1 : 0;
 }
 
-int postfix_classify_domains(const void *view, struct evidence *evidence, struct error *err)
+static int read_all(struct postfix_view *view, const struct exam *exam, struct error *err)
 {
-    const struct postfix_view *postfix = view;
-    size_t count = evidence->domain_count;
-    const char **names = calloc(count + 1, sizeof *names);
-    enum postfix_class *classes = calloc(count + 1, sizeof *classes);
-    int rc = names == NULL || classes == NULL ? error_set(err, EX_OSERR, "out of memory") : 0;
-
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        names[i] = evidence->domains[i].name;
-    if (rc == 0)
-        rc = postfix_classify(&postfix->postfix, names, count, classes, err);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        evidence->domains[i].kind = (int)classes[i];
-    free(names);
-    free(classes);
-    return rc;
+    const char *lookups = endpoint_path(exam->settings->lookup_socket);
+    view->lookups = lookups == NULL ? "" : lookups;
+    if (endpoint_parse(&view->milter, exam->settings->socket, err) != 0 ||
+        postfix_find(&view->postfix, exam->request->config_dir, err) != 0)
+        return -1;
+    const char *dir = view->postfix.dir;
+    view->server = text_lines_of(postfix_values(dir, NULL, 0, err));
+    if (view->server.text == NULL)
+        return -1;
+    view->services = plan_services(dir, &view->service_count, err);
+    if (view->services == NULL)
+        return -1;
+    view->master = text_lines_of(postfix_services(dir, err));
+    if (view->master.text == NULL)
+        return -1;
+    view->own = text_lines_of(postfix_overrides(dir, false, err));
+    if (view->own.text == NULL)
+        return -1;
+    view->of_services = calloc(view->service_count + 1, sizeof *view->of_services);
+    if (view->of_services == NULL)
+        return error_no_memory(err);
+    for (size_t i = 0; i < view->service_count; i++)
+        if (read_service(&view->of_services[i], view, view->services[i].name, err) != 0)
+            return -1;
+    return 0;
 }
 
-static void tell_commands(struct facts *facts, const char *dir)
+int postfix_look(struct exam *exam, struct error *err)
 {
-    const char *option = dir == NULL ? "" : " -c ", *value = dir == NULL ? "" : dir;
-    fact_set(facts, "postconf", "postconf%s%s", option, value);
-    fact_set(facts, "reload", "postfix%s%s reload", option, value);
+    struct postfix_view *view = calloc(1, sizeof *view);
+    if (view == NULL)
+        return error_no_memory(err);
+    if (read_all(view, exam, err) != 0) {
+        postfix_look_free(view);
+        return -1;
+    }
+    exam->view = view;
+    exam->services = (int)view->service_count;
+    exam->door = exam->answers ? find_door(exam) : -1;
+    return 0;
+}
+
+void postfix_look_free(void *looked_at)
+{
+    struct postfix_view *view = looked_at;
+    for (size_t i = 0; view->of_services != NULL && i < view->service_count; i++)
+        free(view->of_services[i].text);
+    free(view->of_services);
+    free(view->server.text);
+    free(view->services);
+    free(view->master.text);
+    free(view->own.text);
+    postfix_free(&view->postfix);
+    free(view);
+}
+
+int postfix_classify_domains(struct exam *exam, struct error *err)
+{
+    const struct postfix_view *view = exam->view;
+    const char *names[DOMAINS_MAX];
+    enum postfix_class classes[DOMAINS_MAX];
+    for (size_t i = 0; i < exam->domain_count; i++)
+        names[i] = exam->domains[i].name;
+    if (postfix_classify(&view->postfix, names, exam->domain_count, classes, err) != 0)
+        return -1;
+    for (size_t i = 0; i < exam->domain_count; i++)
+        exam->domains[i].kind = (int)classes[i];
+    return 0;
+}
+
+/* ---- facts */
+
+enum postfix_class postfix_class_of(const struct exam *exam)
+{
+    return exam->domain == NULL ? POSTFIX_NONE : (enum postfix_class)exam->domain->kind;
+}
+
+const char *postfix_maps_of(const struct exam *exam)
+{
+    return postfix_class_of(exam) == POSTFIX_NONE ? "" : postfix_lists[postfix_class_of(exam)];
 }
 
 static void tell_sockets(struct facts *facts, const struct postfix_view *view, const char *socket)
 {
-    char milter[ENDPOINT_TEXT_SIZE];
-    if (postfix_name_milter(milter, &view->postfix, socket, NULL) == 0)
-        fact_set(facts, "milter", "%s", milter);
     fact_set(facts, "socket", "%s", socket);
     fact_set(facts, "lookups", "%s", view->lookups);
     const char *relative = postfix_queue_path(&view->postfix, view->lookups);
-    if (relative == NULL)
-        fact_set(facts, "asked_at", "proxy:socketmap:unix:%s", view->lookups);
-    else
-        fact_set(facts, "asked_at", "socketmap:unix:%s", relative);
+    fact_set(facts, "asked_at", "%ssocketmap:unix:%s", relative == NULL ? "proxy:" : "",
+             relative == NULL ? view->lookups : relative);
     fact_set(facts, "pass", ": before it put 'check_recipient_access %s:refused', and reload",
              fact_get(facts, "asked_at"));
 }
 
-void postfix_tell(const struct subject *subject)
+void postfix_tell(struct exam *exam)
 {
-    const struct postfix_view *view = subject->view;
-    struct facts *facts = subject->facts;
-    int service = subject->service;
-    enum postfix_class kind =
-        subject->domain == NULL ? POSTFIX_NONE : (enum postfix_class)subject->domain->kind;
-    const char *maps = kind == POSTFIX_NONE ? "" : postfix_class_maps(kind);
-    const char *milters = postfix_of_service(view, service, "smtpd_milters");
+    const struct postfix_view *view = exam->view;
+    struct facts *facts = &exam->facts;
+    const char *dir = exam->request->config_dir, *maps = postfix_maps_of(exam);
+    const char *milters = postfix_of_service(exam, "smtpd_milters");
 
-    tell_commands(facts, subject->evidence->config_dir);
+    fact_set(facts, "postconf", "postconf%s%s", dir == NULL ? "" : " -c ", dir == NULL ? "" : dir);
+    fact_set(facts, "reload", "postfix%s%s reload", dir == NULL ? "" : " -c ",
+             dir == NULL ? "" : dir);
     if (view == NULL)
         return;
-    tell_sockets(facts, view, subject->evidence->settings->socket);
+    tell_sockets(facts, view, exam->settings->socket);
     fact_set(facts, "queue", "%s", view->postfix.queue);
     fact_set(facts, "master", "%s/master.cf", view->postfix.dir);
-    fact_set(facts, "service", "%s", service < 0 ? "(of this port)" : view->services[service].name);
+    fact_set(facts, "service", "%s",
+             exam->service < 0 ? "(of this port)" : view->services[exam->service].name);
     fact_set(facts, "milters", "%s", postfix_is_blank(milters) ? "none" : milters);
-    fact_set(facts, "class", "%s", postfix_class_name(kind));
+    fact_set(facts, "relocated", "%s", postfix_of_server(exam, "relocated_maps"));
+    fact_set(facts, "class", "%s", postfix_class_name(postfix_class_of(exam)));
     fact_set(facts, "maps", "%s", maps);
-    fact_set(facts, "maps_value", "%s", postfix_of_service(view, service, maps));
+    fact_set(facts, "maps_value", "%s", postfix_of_service(exam, maps));
 }

@@ -4,71 +4,63 @@
 #ifndef DOCTOR_POSTFIX_VIEW_H
 #define DOCTOR_POSTFIX_VIEW_H
 
-#include "doctor/symptom.h"
+#include "doctor/exam.h"
 #include "mta/postfix/postfix.h"
 #include "mta/postfix/postfix_plan.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* All parameters, expanded. */
-struct postfix_parameters {
-    char *text; /* which they point into */
-    struct postfix_parameter *of;
-    size_t count;
-};
-
 struct postfix_view {
     struct postfix postfix;
-    struct postfix_parameters server,
-        *of_services; /* as main.cf alone has them; one for each service */
+    /* All parameters, expanded, "name = value": as main.cf alone has them; and as each service has them. */
+    struct text_lines server, *of_services;
     struct service *services;
     size_t service_count;
-    char *lines;            /* of master.cf, as postconf -M prints them */
-    char *own;              /* what it sets for its services, as postconf -P prints it */
-    int door;               /* the service behind the port that is asked, its number; -1: unknown */
-    const char *owner;      /* the account that smtpd and proxymap run under */
-    struct endpoint milter; /* our socket, as the settings have it */
-    const char *lookups;    /* the path of our lookup socket; "" for none */
+    struct text_lines master; /* as postconf -M prints it */
+    struct text_lines own;    /* what it sets for its services, as postconf -P prints it */
+    struct endpoint milter;   /* our socket, as the settings have it */
+    const char *lookups;      /* the path of our lookup socket; "" for none */
 };
 
 /* An item of smtpd_milters: "unix:PATH", or "{ unix:PATH, default_action=tempfail }". */
 struct postfix_milter {
     char address[ENDPOINT_TEXT_SIZE], options[512];
+    bool is_exact; /* it leads to our socket, and does not only have our name */
 };
 
-/* The lists of restrictions. */
-#define POSTFIX_RESTRICTIONS 5
-extern const char *const postfix_restrictions[POSTFIX_RESTRICTIONS];
+/* The lists in which recipients are looked up, in the order of enum postfix_class, and those of restrictions. */
+#define POSTFIX_LISTS (POSTFIX_CLASSES + 5)
+extern const char *const postfix_lists[POSTFIX_LISTS];
 
-/* As struct specialist has them: their view is a struct postfix_view. */
-void *postfix_look(const struct evidence *evidence, struct error *err);
+/* As struct specialist has them: exam->view is a struct postfix_view. */
+int postfix_look(struct exam *exam, struct error *err);
 void postfix_look_free(void *looked_at);
-int postfix_services_at(void *view, const struct server_state *server, int *asked);
-int postfix_classify_domains(const void *view, struct evidence *evidence, struct error *err);
-void postfix_tell(const struct subject *subject);
+int postfix_classify_domains(struct exam *exam, struct error *err);
+void postfix_tell(struct exam *exam);
 
-/* The value of a parameter in main.cf, and as a service has it (its number, -1 for main.cf's); "" if it is not set, or
- * view is NULL. Borrowed. */
-const char *postfix_of_server(const struct postfix_view *view, const char *name);
-const char *postfix_of_service(const struct postfix_view *view, int service, const char *name);
+/* The class of exam->domain, POSTFIX_NONE without one; and the maps that list its mailboxes, "" for no class. */
+enum postfix_class postfix_class_of(const struct exam *exam);
+const char *postfix_maps_of(const struct exam *exam);
+
+/* The value of a parameter in main.cf; and as exam->service has it, if that is not -1. "" if it is not set, or there is no
+ * view. Borrowed. */
+const char *postfix_of_server(const struct exam *exam, const char *name);
+const char *postfix_of_service(const struct exam *exam, const char *name);
+
+/* The next item of a list, which may be in braces, and its length; *at goes behind it. NULL behind the last. */
+const char *postfix_item(const char **at, size_t *length);
 
 /* Whether it is an item of a list that names one of our maps in its own words, "socketmap:unix:milter-moved/lookup.sock:listed";
  * or our milter. */
-bool postfix_is_our_map(const struct postfix_view *view, int service, const char *item);
-bool postfix_is_our_milter(const struct postfix_view *view, int service, const char *item);
+bool postfix_is_our_map(const struct exam *exam, const char *item);
+bool postfix_is_our_milter(const struct exam *exam, const char *item);
 
-/* Whether a parameter of the service, which is not -1, names this map of ours: ":listed", ":refused". */
-bool postfix_asks(const struct postfix_view *view, int service, const char *map);
+/* Whether a parameter of exam->service names this map of ours: ":listed", ":refused". */
+bool postfix_asks(const struct exam *exam, const char *map);
 
-/* Whether the service's smtpd finds us at this address. */
-bool postfix_leads_to_us(const struct postfix_view *view, int service, const char *address);
-
-/* Finds us in a list of milters: by the socket, or else by the name. */
-bool postfix_find_us(const struct postfix_view *view, int service, const char *list,
-                     struct postfix_milter *out);
-
-/* The same among the milters that the service asks. */
-bool postfix_has_us(const struct postfix_view *view, int service, struct postfix_milter *out);
+/* Finds us in a list of milters: by the socket, or else by the name; and among the milters that exam->service asks. */
+bool postfix_find_us(const struct exam *exam, const char *list, struct postfix_milter *out);
+bool postfix_has_us(const struct exam *exam, struct postfix_milter *out);
 
 #endif

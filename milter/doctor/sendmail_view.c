@@ -7,36 +7,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define DEFAULT_DIR "/etc/mail"
+#define PORT_OPTIONS "O DaemonPortOptions="
 
 /* ---- sendmail.cf */
 
-/* The next line from *at on that begins so: what follows its beginning; NULL for none. */
-static const char *next_line(const struct sendmail_view *view, size_t *at, const char *begins)
+const char *sendmail_option(const struct exam *exam, const char *begins)
 {
-    size_t length = strlen(begins);
-    while (*at < view->size) {
-        const char *line = view->lines + *at;
-        *at += strlen(line) + 1;
-        if (strncmp(line, begins, length) == 0)
-            return line + length;
-    }
-    return NULL;
-}
-
-const char *sendmail_option(const struct sendmail_view *view, const char *begins)
-{
+    const struct sendmail_view *view = exam->view;
     const char *found = "", *line;
-    for (size_t at = 0; view != NULL && (line = next_line(view, &at, begins)) != NULL;)
+    for (size_t at = 0;
+         view != NULL && (line = text_lines_next(&view->lines, &at, begins)) != NULL;)
         found = line;
     return found;
 }
 
-static const char *folder_of(const struct evidence *evidence)
+static const char *folder_of(const struct exam *exam)
 {
-    return evidence->config_dir == NULL ? DEFAULT_DIR : evidence->config_dir;
+    return exam->request->config_dir == NULL ? "/etc/mail" : exam->request->config_dir;
 }
 
 /* The .mc, and whether it leaves cf.m4 to m4's command line: what m4 makes of it tells. */
@@ -55,56 +43,6 @@ static void find_source(struct sendmail_view *view, const char *dir)
     source->warnings = NULL;
 }
 
-void *sendmail_look(const struct evidence *evidence, struct error *err)
-{
-    struct sendmail_view *view = calloc(1, sizeof *view);
-    if (view == NULL) {
-        error_set(err, EX_OSERR, "out of memory");
-        return NULL;
-    }
-    snprintf(view->path, sizeof view->path, "%s/sendmail.cf", folder_of(evidence));
-    view->text = file_read(view->path, err);
-    view->lines = view->text == NULL ? NULL : strdup(view->text);
-    if (view->text != NULL && view->lines == NULL)
-        error_set(err, EX_OSERR, "out of memory");
-    if (view->lines != NULL &&
-        endpoint_parse(&view->milter, evidence->settings->socket, err) == 0) {
-        view->size = strlen(view->lines) + 1;
-        for (char *end = view->lines; (end = strchr(end, '\n')) != NULL;)
-            *end++ = '\0';
-        find_source(view, folder_of(evidence));
-        return view;
-    }
-    sendmail_look_free(view);
-    return NULL;
-}
-
-void sendmail_look_free(void *looked_at)
-{
-    struct sendmail_view *view = looked_at;
-    if (view == NULL)
-        return;
-    free(view->text);
-    free(view->lines);
-    free(view);
-}
-
-/* ---- milters and ports */
-
-bool sendmail_find_us(const struct sendmail_view *view, struct sendmail_filter *out)
-{
-    return view != NULL && sendmail_find_filter(view->text, &view->milter, out);
-}
-
-const char *sendmail_port(const struct sendmail_view *view, int service)
-{
-    const char *line = "";
-    size_t at = 0;
-    for (int number = 0; line != NULL && number <= service; number++)
-        line = next_line(view, &at, "O DaemonPortOptions=");
-    return line == NULL ? "" : line;
-}
-
 /* The value of an option of a port, whose name may be cut to its first letter: "Port=smtp", "A=127.0.0.1". */
 static void read_port_option(char *out, size_t size, const char *options, char letter)
 {
@@ -117,82 +55,124 @@ static void read_port_option(char *out, size_t size, const char *options, char l
     }
 }
 
-static bool is_at(const char *options, const struct server_state *server)
+static bool is_at(const struct exam *exam, const char *options)
 {
     char port[64], host[256];
     read_port_option(port, sizeof port, options, 'P');
     read_port_option(host, sizeof host, options, 'A');
-    return server_is_at(server, host, *port == '\0' ? "smtp" : port);
+    return exam_is_server_at(exam, host, *port == '\0' ? "smtp" : port);
 }
 
-int sendmail_services(void *view, const struct server_state *server, int *asked)
+static void find_ports(struct exam *exam)
 {
-    int count = 0;
+    const struct sendmail_view *view = exam->view;
     size_t at = 0;
-    const char *options;
-    for (*asked = -1; (options = next_line(view, &at, "O DaemonPortOptions=")) != NULL; count++)
-        if (*asked < 0 && is_at(options, server))
-            *asked = count;
-    if (count == 0 && is_at("", server))
-        *asked = 0;
-    return count;
+    for (const char *options; (options = text_lines_next(&view->lines, &at, PORT_OPTIONS)) != NULL;
+         exam->services++)
+        if (exam->door < 0 && is_at(exam, options))
+            exam->door = exam->services;
+    if (exam->services == 0 && is_at(exam, ""))
+        exam->door = 0;
+}
+
+int sendmail_look(struct exam *exam, struct error *err)
+{
+    struct sendmail_view *view = calloc(1, sizeof *view);
+    if (view == NULL)
+        return error_no_memory(err);
+    snprintf(view->path, sizeof view->path, "%s/sendmail.cf", folder_of(exam));
+    view->text = file_read(view->path, err);
+    if (view->text != NULL) {
+        view->lines = text_lines_of(strdup(view->text));
+        if (view->lines.text == NULL)
+            error_no_memory(err);
+    }
+    if (view->lines.text == NULL ||
+        endpoint_parse(&view->milter, exam->settings->socket, err) != 0) {
+        sendmail_look_free(view);
+        return -1;
+    }
+    find_source(view, folder_of(exam));
+    exam->view = view;
+    find_ports(exam);
+    return 0;
+}
+
+void sendmail_look_free(void *looked_at)
+{
+    struct sendmail_view *view = looked_at;
+    free(view->text);
+    free(view->lines.text);
+    free(view);
+}
+
+/* ---- milters and ports */
+
+bool sendmail_find_us(const struct exam *exam, struct sendmail_filter *out)
+{
+    const struct sendmail_view *view = exam->view;
+    return view != NULL && sendmail_find_filter(view->text, &view->milter, out);
+}
+
+const char *sendmail_port(const struct exam *exam)
+{
+    const struct sendmail_view *view = exam->view;
+    const char *line = NULL;
+    size_t at = 0;
+    for (int number = 0; number <= exam->service; number++)
+        line = text_lines_next(&view->lines, &at, PORT_OPTIONS);
+    return line == NULL ? "" : line;
 }
 
 /* ---- what a stranger gets */
 
 /* An entry of the domain that is refused with a reply; else any recipient. */
-static const char *listed_in(const struct evidence *evidence, const struct asked_domain *domain)
+static const char *listed_in(const struct exam *exam, const struct asked_domain *domain)
 {
     const char *any = "";
-    for (size_t i = 0; i < evidence->asked_count; i++)
-        if (evidence->asked[i]->domain == domain) {
-            any = evidence->asked[i]->recipient;
-            if (asked_is_ours(evidence->asked[i]))
+    for (size_t i = 0; i < exam->recipient_count; i++)
+        if (exam->recipients[i].domain == domain) {
+            any = exam->recipients[i].recipient;
+            if (exam->recipients[i].expected.verdict == VERDICT_REPLY)
                 break;
         }
     return any;
 }
 
 /* Asks about a mailbox that is in no table, in all domains; or (listed) about an entry, where that is denied. */
-static int ask_rules(const struct sendmail_view *view, struct evidence *evidence, bool listed,
-                     struct error *err)
+static int ask_rules(struct exam *exam, bool listed, struct error *err)
 {
-    size_t count = 0, all = evidence->domain_count;
-    const char **names = calloc(all + 1, sizeof *names);
-    struct asked_domain **domains = calloc(all + 1, sizeof *domains);
-    bool *denied = calloc(all + 1, sizeof *denied);
-    int rc = names == NULL || domains == NULL || denied == NULL
-                 ? error_set(err, EX_OSERR, "out of memory")
-                 : 0;
-    for (size_t i = 0; rc == 0 && i < all; i++) {
-        struct asked_domain *domain = &evidence->domains[i];
+    const struct sendmail_view *view = exam->view;
+    const char *names[DOMAINS_MAX];
+    struct asked_domain *domains[DOMAINS_MAX];
+    bool denied[DOMAINS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < exam->domain_count; i++) {
+        struct asked_domain *domain = &exam->domains[i];
         if (listed && domain->kind != SENDMAIL_DENIED)
             continue;
-        names[count] = listed ? listed_in(evidence, domain) : domain->name;
+        names[count] = listed ? listed_in(exam, domain) : domain->name;
         domains[count++] = domain;
     }
-    if (rc == 0 && count > 0)
-        rc = sendmail_ask(denied, SENDMAIL_DENIES, view->path, "check_rcpt",
-                          listed ? "" : "movedctl-doctor@", names, count, err);
-    for (size_t i = 0; rc == 0 && i < count; i++)
+    if (count > 0 && sendmail_ask(denied, SENDMAIL_DENIES, view->path, "check_rcpt",
+                                  listed ? "" : "movedctl-doctor@", names, count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
         domains[i]->kind = denied[i] ? SENDMAIL_DENIED : listed ? SENDMAIL_LISTED : SENDMAIL_SERVED;
-    free(names);
-    free(domains);
-    free(denied);
-    return rc;
+    return 0;
 }
 
 /* First a mailbox that is in no table, and an entry only where that is denied: each address that the daemon
  * tells brings the stranger nearer to the limit. */
-int sendmail_classify_domains(const void *view, struct evidence *evidence, struct error *err)
+int sendmail_classify_domains(struct exam *exam, struct error *err)
 {
-    int rc = ask_rules(view, evidence, false, err);
-    return rc == 0 ? ask_rules(view, evidence, true, err) : rc;
+    int rc = ask_rules(exam, false, err);
+    return rc == 0 ? ask_rules(exam, true, err) : rc;
 }
 
-int sendmail_relays(const void *looked_at, const char *recipient, bool *relays, struct error *err)
+int sendmail_relays(const struct exam *exam, const char *recipient, bool *relays, struct error *err)
 {
-    const struct sendmail_view *view = looked_at;
+    const struct sendmail_view *view = exam->view;
     bool refused;
     int rc =
         sendmail_ask(&refused, SENDMAIL_REFUSES, view->path, "check_rcpt", "", &recipient, 1, err);
@@ -200,7 +180,7 @@ int sendmail_relays(const void *looked_at, const char *recipient, bool *relays, 
     return rc;
 }
 
-/* ---- for doctor */
+/* ---- facts */
 
 static void tell_rebuild(struct facts *facts, const struct sendmail_view *view, const char *dir)
 {
@@ -217,25 +197,22 @@ static void tell_rebuild(struct facts *facts, const struct sendmail_view *view, 
         fact_set(facts, "rebuild", "cd %s && m4 %s > new.cf && mv new.cf sendmail.cf", dir, name);
 }
 
-void sendmail_tell(const struct subject *subject)
+void sendmail_tell(struct exam *exam)
 {
-    const struct sendmail_view *view = subject->view;
-    const struct settings *settings = subject->evidence->settings;
-    const char *filters = sendmail_option(view, "O InputMailFilters=");
-    const char *dir = folder_of(subject->evidence);
+    const struct sendmail_view *view = exam->view;
+    const char *filters = sendmail_option(exam, "O InputMailFilters=");
+    struct facts *facts = &exam->facts;
     char socket[ENDPOINT_TEXT_SIZE];
 
     if (view == NULL)
         return;
-    fact_set(subject->facts, "mc", "%s", view->source.path);
-    fact_set(subject->facts, "cf", "%s", view->path);
-    fact_set(subject->facts, "restart_mta", "kill -HUP $(head -n 1 %s)",
-             sendmail_option(view, "O PidFile="));
-    tell_rebuild(subject->facts, view, dir);
-    fact_set(subject->facts, "lookups", "%s", settings->lookup_socket);
-    fact_set(subject->facts, "socket", "%s",
-             endpoint_format_sendmail(socket, sizeof socket, &view->milter));
-    fact_set(subject->facts, "milters", "%s", *filters == '\0' ? "none" : filters);
-    fact_set(subject->facts, "service", "%s",
-             subject->service < 0 ? "" : sendmail_port(view, subject->service));
+    fact_set(facts, "mc", "%s", view->source.path);
+    fact_set(facts, "cf", "%s", view->path);
+    fact_set(facts, "restart_mta", "kill -HUP $(head -n 1 %s)",
+             sendmail_option(exam, "O PidFile="));
+    tell_rebuild(facts, view, folder_of(exam));
+    fact_set(facts, "lookups", "%s", exam->settings->lookup_socket);
+    fact_set(facts, "socket", "%s", endpoint_format_sendmail(socket, sizeof socket, &view->milter));
+    fact_set(facts, "milters", "%s", *filters == '\0' ? "none" : filters);
+    fact_set(facts, "service", "%s", sendmail_port(exam));
 }

@@ -3,7 +3,7 @@
 #ifndef DOCTOR_SENDMAIL_VIEW_H
 #define DOCTOR_SENDMAIL_VIEW_H
 
-#include "doctor/symptom.h"
+#include "doctor/exam.h"
 #include "mta/sendmail/sendmail_cf.h"
 
 #include <limits.h>
@@ -13,9 +13,8 @@
 struct sendmail_view {
     char path[PATH_MAX]; /* of sendmail.cf */
     char *text;
+    struct text_lines lines;       /* the same */
     struct sendmail_source source; /* of what it is made; without warnings */
-    char *lines;                   /* the same, with a NUL after each line */
-    size_t size;                   /* of lines, with the last NUL */
     struct endpoint milter;        /* our socket, as the settings have it */
 };
 
@@ -26,22 +25,22 @@ enum {
     SENDMAIL_LISTED, /* nor to this one, but to its entries */
 };
 
-/* As struct specialist has them: their view is a struct sendmail_view. */
-void *sendmail_look(const struct evidence *evidence, struct error *err);
+/* As struct specialist has them: exam->view is a struct sendmail_view. */
+int sendmail_look(struct exam *exam, struct error *err);
 void sendmail_look_free(void *looked_at);
-int sendmail_services(void *view, const struct server_state *server, int *asked);
-int sendmail_classify_domains(const void *view, struct evidence *evidence, struct error *err);
-int sendmail_relays(const void *view, const char *recipient, bool *relays, struct error *err);
-void sendmail_tell(const struct subject *subject);
+int sendmail_classify_domains(struct exam *exam, struct error *err);
+int sendmail_relays(const struct exam *exam, const char *recipient, bool *relays,
+                    struct error *err);
+void sendmail_tell(struct exam *exam);
 
-/* The value of the last line that begins so, which is the one that counts; "" for none, or if view is NULL.
+/* The value of the last line that begins so, which is the one that counts; "" for none, or without a view.
  * Borrowed. */
-const char *sendmail_option(const struct sendmail_view *view, const char *begins);
+const char *sendmail_option(const struct exam *exam, const char *begins);
 
-/* The options of a port, "Port=smtp, Name=MTA"; service is its number. Borrowed. */
-const char *sendmail_port(const struct sendmail_view *view, int service);
+/* The options of the port that is exam->service, "Port=smtp, Name=MTA"; "" for none. Borrowed. */
+const char *sendmail_port(const struct exam *exam);
 
 /* Finds our milter: by the socket, or else by the name. */
-bool sendmail_find_us(const struct sendmail_view *view, struct sendmail_filter *out);
+bool sendmail_find_us(const struct exam *exam, struct sendmail_filter *out);
 
 #endif

@@ -121,8 +121,8 @@ static void note_addresses(struct smtp *smtp)
     if (getsockname(smtp->fd, (struct sockaddr *)&here, &here_size) == 0)
         smtp->has_client = ip_from_sockaddr(&smtp->client, (struct sockaddr *)&here);
     if (smtp->has_client && getpeername(smtp->fd, (struct sockaddr *)&there, &there_size) == 0 &&
-        ip_from_sockaddr(&smtp->server, (struct sockaddr *)&there))
-        smtp->is_here = memcmp(&smtp->server, &smtp->client, sizeof smtp->server) == 0;
+        ip_from_sockaddr(&smtp->address, (struct sockaddr *)&there))
+        smtp->is_here = memcmp(&smtp->address, &smtp->client, sizeof smtp->address) == 0;
 }
 
 static void note_extension(struct smtp *smtp, const char *line)

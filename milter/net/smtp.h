@@ -29,8 +29,8 @@ struct smtp_reply {
 /* A session. smtp_close it. */
 struct smtp {
     int fd;
-    struct ip client,
-        server; /* our address, as the server sees it if nothing translates it, and its own */
+    struct ip client;  /* our address, as the server sees it if nothing translates it */
+    struct ip address; /* its own */
     bool has_client;
     bool is_here;  /* the server is on this host */
     bool begun;    /* a recipient was asked about: RSET before the next */

@@ -693,7 +693,7 @@ class Manual(unittest.TestCase):
         manual = (source / "ctl/movedctl.8").read_text()
         paths = source.glob("doctor/*.c")
         names = {name for path in paths for name in re.findall(
-            r'^    \{"([a-z-]+)", (?:NOTE|FAULT|DOWN)|findings_note\(\s*&exam->findings,\s+"([a-z-]+)"',
+            r'^    \{"([a-z-]+)", (?:NOTE|FAULT|DOWN)|exam_note\(\s*exam,\s+"([a-z-]+)"',
             path.read_text(), re.MULTILINE)}
         names = {a or b for a, b in names}
         self.assertGreater(len(names), 40)

@@ -508,7 +508,7 @@ class EachSymptom(unittest.TestCase):
         tested = {of: set(re.findall(r'(?:mends|content)\((?:host, )?"([a-z-]+)"|^ +\("([a-z-]+)", ', (here.parent / name).read_text(), re.MULTILINE))
                   for of, name in (("postfix", here.name), ("sendmail", "test_doctor_sendmail_mends.py"), ("follow", "../follow/test_doctor_follow.py"))}
         tested = {of: {a or b for a, b in names} for of, names in tested.items()}
-        symptom = r'^    \{"([a-z-]+)", (?:NOTE|RISK|FAULT|DOWN)|findings_note\(\s*&exam->findings,\s+"([a-z-]+)"'
+        symptom = r'^    \{"([a-z-]+)", (?:NOTE|RISK|FAULT|DOWN)|exam_note\(\s*exam,\s+"([a-z-]+)"'
         every = set()
         for path in (place.SOURCE / "milter/doctor").glob("*.c"):
             names = {a or b for a, b in re.findall(symptom, path.read_text(), re.MULTILINE)}

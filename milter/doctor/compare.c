@@ -1,67 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "doctor/evidence.h"
+/* doctor/compare.c: compares the reply to a recipient with the expected one */
+#include "doctor/exam.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
-#include <stdlib.h>
+#include <regex.h>
 #include <string.h>
 
 const struct ip doctor_stranger = {.octets = {[10] = 0xff, 0xff, 198, 51, 100, 1}};
 
-bool server_is_at(const struct server_state *server, const char *host, const char *port)
+bool asked_matches(const struct asked *asked, const char *pattern)
 {
-    static const struct ip any = {.octets = {0}}, v4_any = {.octets = {[10] = 0xff, 0xff}};
-    struct ip ip;
-    struct error err;
-    const struct servent *known = getservbyname(port, "tcp");
-    unsigned number =
-        known != NULL ? ntohs((uint16_t)known->s_port) : (unsigned)strtoul(port, NULL, 10);
-    if (number != server->where.port)
+    regex_t compiled;
+    if (regcomp(&compiled, pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0)
         return false;
-    if (strcmp(host, "localhost") == 0 || strcmp(host, "loopback-only") == 0)
-        return ip_is_v4(&server->address) ? server->address.octets[12] == 127
-                                          : ip_parse(&ip, "::1", &err) == 0 &&
-                                                memcmp(&ip, &server->address, sizeof ip) == 0;
-    return *host == '\0' || ip_parse(&ip, host, &err) != 0 ||
-           memcmp(&ip, &server->address, sizeof ip) == 0 || memcmp(&ip, &any, sizeof ip) == 0 ||
-           memcmp(&ip, &v4_any, sizeof ip) == 0;
+    bool matches = regexec(&compiled, asked->got.text, 0, NULL, 0) == 0;
+    regfree(&compiled);
+    return matches;
 }
 
-bool asked_says(const struct asked *asked, const char *words)
-{
-    return strcasestr(asked->got.text, words) != NULL;
-}
-
-bool asked_has_codes(const struct asked *asked, const char *codes)
-{
-    return strncmp(asked->got.first, codes, strlen(codes)) == 0;
-}
-
-int asked_class(const struct asked *asked)
-{
-    return asked->got.code / 100;
-}
-
-bool asked_is_ours(const struct asked *asked)
-{
-    return asked->expected.verdict == VERDICT_REPLY;
-}
-
-bool asked_denies_relaying(const struct asked *asked)
-{
-    return asked_says(asked, "relay access denied") || asked_says(asked, "relaying denied") ||
-           asked_says(asked, "unable to relay");
-}
-
-/* What follows "551 5.1.6 ", and the recipient that Sendmail puts there in most replies: "<al@old.example>...
- * ". */
+/* What follows "551 5.1.6 ", and the recipient that Sendmail puts there in most replies: "<al@old.example>... ". */
 static const char *behind_codes(const char *line, const char *recipient)
 {
     size_t length = strlen(recipient);
     line += strspn(line, "0123456789");
     line += *line == ' ';
-    size_t enhanced = strspn(line, "0123456789.");
-    line += enhanced >= 5 && line[enhanced] == ' ' ? enhanced + 1 : 0;
+    line += reply_enhanced_length(line);
     if (*line == '<' && strncmp(line + 1, recipient, length) == 0 &&
         strncmp(line + 1 + length, ">... ", 5) == 0)
         line += length + 6;
@@ -113,6 +75,17 @@ bool asked_is_text(const struct asked *asked, const struct settings *settings, e
     return has_text(asked, text, true);
 }
 
+bool reply_misses_table(struct exam *exam)
+{
+    return asked_is_text(exam->asked, exam->settings, TEXT_TABLE_ERROR);
+}
+
+bool reply_goes_on(struct exam *exam)
+{
+    const char *want = exam->asked->want;
+    return *want != '\0' && strncmp(exam->asked->got.text, want, strlen(want)) == 0;
+}
+
 void asked_format(char *out, size_t size, const struct reply *reply)
 {
     reply_format(out, size, reply);
@@ -124,12 +97,11 @@ void asked_format(char *out, size_t size, const struct reply *reply)
 
 void asked_join_lines(char *out, size_t size, const char *text)
 {
-    size_t used = 0;
-    for (; *text != '\0' && used + 4 < size; text++) {
-        const char *piece = *text == '\n' ? " / " : text;
-        size_t length = *text == '\n' ? 3 : 1;
-        memcpy(out + used, piece, length);
-        used += length;
-    }
-    out[used] = '\0';
+    char *end = out;
+    for (; *text != '\0' && end + 4 < out + size; text++)
+        if (*text == '\n')
+            end = stpcpy(end, " / ");
+        else
+            *end++ = *text;
+    *end = '\0';
 }
