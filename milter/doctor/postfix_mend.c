@@ -93,7 +93,7 @@ static void put_drop(FILE *out, const struct exam *exam, const char *name, mend_
     free(rest);
 }
 
-void mend_set(struct exam *exam, const char *name, const char *value)
+bool mend_set(struct exam *exam, const char *name, const char *value)
 {
     char *text = NULL;
     size_t size;
@@ -104,9 +104,10 @@ void mend_set(struct exam *exam, const char *name, const char *value)
     }
     fact_set(&exam->facts, "set", "%s", text == NULL ? "" : text);
     free(text);
+    return true;
 }
 
-void mend_drop(struct exam *exam, mend_item *is_meant, const char *const *lists, size_t count)
+bool mend_drop(struct exam *exam, mend_item *is_meant, const char *const *lists, size_t count)
 {
     char *text = NULL;
     size_t size;
@@ -117,6 +118,7 @@ void mend_drop(struct exam *exam, mend_item *is_meant, const char *const *lists,
         fclose(out);
     fact_set(&exam->facts, "drop", "%s", text == NULL ? "" : text);
     free(text);
+    return true;
 }
 
 bool mend_insert(struct exam *exam, const char *name, const char *words, const char *before)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/postfix_symptoms.c: what can be wrong with a Postfix: postconf(5), master(5) */
-#include "doctor/postfix_danger.h"
 #include "doctor/postfix_mend.h"
 #include "doctor/postfix_view.h"
+#include "mta/files.h"
+#include "mta/postfix/postfix_ours.h"
 #include "mta/postfix/postfix_socket.h"
 
 #include <limits.h>
@@ -10,22 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the subject, in Postfix's terms */
-
-static const char *of_server(const struct exam *exam, const char *name)
-{
-    return postfix_of_server(exam, name);
-}
-
-static const char *of_service(const struct exam *exam, const char *name)
-{
-    return postfix_of_service(exam, name);
-}
-
 static const struct service *service_of(const struct exam *exam)
 {
     const struct postfix_view *view = exam->view;
-    return view == NULL || exam->service < 0 ? NULL : &view->services[exam->service];
+    return exam->service < 0 ? NULL : &view->services[exam->service];
 }
 
 static bool has_us(const struct exam *exam)
@@ -44,24 +33,20 @@ static bool has_listed(const char *list)
 /* What was put there by hand goes, so that attach can give the service its own: our milter; our maps. */
 static bool drops_milter(struct exam *exam)
 {
-    mend_drop(exam, postfix_is_our_milter, (const char *const[]){"smtpd_milters"}, 1);
-    return true;
+    return mend_drop(exam, postfix_is_our_milter, (const char *const[]){"smtpd_milters"}, 1);
 }
 
 static bool drops_maps(struct exam *exam)
 {
-    mend_drop(exam, postfix_is_our_map, postfix_lists, POSTFIX_CLASSES);
-    return true;
+    return mend_drop(exam, postfix_is_our_map, postfix_lists, POSTFIX_CLASSES);
 }
 
 /* ---- symptoms of the server */
 
 static bool is_softened(struct exam *exam)
 {
-    if (strcmp(of_service(exam, "soft_bounce"), "yes") != 0)
-        return false;
-    mend_set(exam, "soft_bounce", "no");
-    return true;
+    return strcmp(postfix_of_service(exam, "soft_bounce"), "yes") == 0 &&
+           mend_set(exam, "soft_bounce", "no");
 }
 
 static bool is_in_non_smtpd(struct exam *exam)
@@ -69,7 +54,7 @@ static bool is_in_non_smtpd(struct exam *exam)
     static const char *const lists[] = {"smtpd_milters", "non_smtpd_milters"};
     struct postfix_milter milter;
     int service = exam->service;
-    const char *list = of_server(exam, lists[1]);
+    const char *list = postfix_of_server(exam, lists[1]);
     fact_set(&exam->facts, "non_smtpd", "%s", list);
     if (!postfix_find_us(exam, list, &milter))
         return false;
@@ -86,18 +71,16 @@ static bool has_footer(struct exam *exam)
 {
     static const char *const names[] = {"smtpd_reject_footer", "smtpd_reject_footer_maps"};
     for (size_t i = 0; i < 2 && (exam->asked == NULL || reply_goes_on(exam)); i++)
-        if (!postfix_is_blank(of_service(exam, names[i]))) {
-            mend_set(exam, names[i], "");
-            return true;
-        }
+        if (!postfix_is_blank(postfix_of_service(exam, names[i])))
+            return mend_set(exam, names[i], "");
     return false;
 }
 
 static bool has_narrow_limits(struct exam *exam)
 {
-    long hard = atol(of_service(exam, "smtpd_hard_error_limit"));
+    long hard = atol(postfix_of_service(exam, "smtpd_hard_error_limit"));
     fact_set(&exam->facts, "hard", "%ld", hard);
-    fact_set(&exam->facts, "soft", "%s", of_service(exam, "smtpd_soft_error_limit"));
+    fact_set(&exam->facts, "soft", "%s", postfix_of_service(exam, "smtpd_soft_error_limit"));
     fact_set(&exam->facts, "entries", "%zu", exam->entries);
     return hard > 0 && (size_t)hard <= exam->entries;
 }
@@ -105,10 +88,8 @@ static bool has_narrow_limits(struct exam *exam)
 static bool has_relocated(struct exam *exam)
 {
     static const char *const list = "relocated_maps";
-    if (!postfix_is_our_map(exam, of_server(exam, list)))
-        return false;
-    mend_drop(exam, postfix_is_our_map, &list, 1);
-    return true;
+    return postfix_is_our_map(exam, postfix_of_server(exam, list)) &&
+           mend_drop(exam, postfix_is_our_map, &list, 1);
 }
 
 /* Whether recipients are verified, unless those that are listed pass before. */
@@ -117,7 +98,7 @@ static bool verifies(struct exam *exam)
     static const char restriction[] = "reject_unverified_recipient";
     char words[PATH_MAX];
     for (size_t i = POSTFIX_CLASSES; i < POSTFIX_LISTS; i++) {
-        const char *list = of_service(exam, postfix_lists[i]);
+        const char *list = postfix_of_service(exam, postfix_lists[i]);
         const char *at = strstr(list, restriction), *passes = strstr(list, ":refused");
         if (at == NULL || (passes != NULL && passes < at))
             continue;
@@ -136,7 +117,7 @@ static bool verifies(struct exam *exam)
 static const char *next_listed(const struct exam *exam, int *kind)
 {
     for (; *kind < POSTFIX_CLASSES; ++*kind) {
-        const char *list = of_service(exam, postfix_lists[*kind]);
+        const char *list = postfix_of_service(exam, postfix_lists[*kind]);
         if (has_listed(list))
             return list;
     }
@@ -149,7 +130,7 @@ static bool lacks_proxy_read(struct exam *exam)
     const char *list;
     for (int kind = 0; (list = next_listed(exam, &kind)) != NULL; kind++)
         if (strstr(list, "proxy:socketmap:") != NULL)
-            return !has_listed(of_server(exam, "proxy_read_maps")) && drops_maps(exam);
+            return !has_listed(postfix_of_server(exam, "proxy_read_maps")) && drops_maps(exam);
     return false;
 }
 
@@ -157,7 +138,7 @@ static bool may_not_look_up(struct exam *exam)
 {
     const struct postfix_view *view = exam->view;
     return *view->lookups != '\0' && next_listed(exam, &(int){0}) != NULL &&
-           exam_is_shut_out(exam, view->lookups, of_server(exam, "mail_owner"));
+           exam_is_shut_out(exam, view->lookups, postfix_of_server(exam, "mail_owner"));
 }
 
 static bool looks_up_elsewhere(struct exam *exam)
@@ -175,12 +156,54 @@ static bool looks_up_elsewhere(struct exam *exam)
     return false;
 }
 
+/* Looks for what is ours in a file of the configuration: there names the first of it, and unknown what detach refuses to
+ * take out. */
+static void find_left(const struct postfix_view *view, const char *name, const char *socket,
+                      struct error *there, struct error *unknown)
+{
+    char path[PATH_MAX];
+    struct error err;
+    struct cf cf = {.text = NULL};
+    snprintf(path, sizeof path, "%s/%s", view->postfix.dir, name);
+    char *text = file_read(path, &err);
+    if (text != NULL && cf_read(&cf, text) == 0 && ours_check_gone(&cf, path, socket, there) != 0) {
+        bool is_main = strcmp(name, "main.cf") == 0;
+        (void)(is_main ? ours_strip_main(&cf, &view->postfix, &err) : ours_strip_master(&cf));
+        (void)ours_check_gone(&cf, path, socket, unknown);
+    }
+    free(text);
+    cf_free(&cf);
+}
+
+/* No service asks the milter, but something of ours is there. */
+static bool leaves_ours_behind(struct exam *exam)
+{
+    const struct postfix_view *view = exam->view;
+    const char *relative = postfix_queue_path(&view->postfix, view->lookups);
+    const char *socket = relative == NULL ? view->lookups : relative;
+    struct error there = {.text = ""}, unknown = {.text = ""};
+    bool asked = false;
+    for (exam->service = 0; exam->service < exam->services && !asked; exam->service++)
+        asked = has_us(exam);
+    exam->service = exam->door;
+    if (asked)
+        return false;
+    find_left(view, "master.cf", socket, &there, &unknown);
+    find_left(view, "main.cf", socket, &there, &unknown);
+    const struct error *found = *unknown.text == '\0' ? &there : &unknown;
+    const char *end = strstr(found->text, " stands ");
+    fact_set(&exam->facts, "left", "%.*s", end == NULL ? 0 : (int)(end - found->text), found->text);
+    fact_set(&exam->facts, "by_hand", "%s",
+             *unknown.text == '\0' ? "" : "Take it out there, with what belongs to it. Then:\n");
+    return *there.text != '\0';
+}
+
 /* ---- of a service */
 
 /* Of the service that was asked alone: another may have its milters switched off on purpose. */
 static bool lacks_us(const struct exam *exam)
 {
-    return exam->view != NULL && exam->service >= 0 && exam->service == exam->door && !has_us(exam);
+    return exam->service == exam->door && !has_us(exam);
 }
 
 /* attach leaves it alone. */
@@ -191,10 +214,8 @@ static bool has_milters_off(struct exam *exam)
     if (service == NULL || service->attached || !lacks_us(exam))
         return false;
     fact_set(&exam->facts, "exempt", "%s", service->why);
-    mend_set(exam,
-             strstr(of_service(exam, override), "no_milters") == NULL ? "smtpd_milters" : override,
-             "");
-    return true;
+    bool off = strstr(postfix_of_service(exam, override), "no_milters") != NULL;
+    return mend_set(exam, off ? override : "smtpd_milters", "");
 }
 
 static bool is_not_attached(struct exam *exam)
@@ -224,7 +245,7 @@ static bool may_not_connect(struct exam *exam)
 {
     const struct postfix_view *view = exam->view;
     return view->milter.kind == ENDPOINT_UNIX && has_us(exam) &&
-           exam_is_shut_out(exam, view->milter.name, of_server(exam, "mail_owner"));
+           exam_is_shut_out(exam, view->milter.name, postfix_of_server(exam, "mail_owner"));
 }
 
 /* What smtpd does if it does not reach us. */
@@ -236,10 +257,38 @@ static bool has_other_default(struct exam *exam)
     if (!postfix_has_us(exam, &us))
         return false;
     const char *own = strstr(us.options, key);
-    const char *value = own == NULL ? of_service(exam, "milter_default_action") : own + strlen(key);
+    const char *value =
+        own == NULL ? postfix_of_service(exam, "milter_default_action") : own + strlen(key);
     (void)sscanf(value + strspn(value, " ="), "%31[^, }]", action);
     fact_set(&exam->facts, "action", "%s", action);
     return strcmp(action, "tempfail") != 0 && drops_milter(exam);
+}
+
+/* It asks a map of ours, and not the milter. */
+static bool asks_map_alone(struct exam *exam)
+{
+    return exam->service >= 0 && !has_us(exam) &&
+           (postfix_asks(exam, ":listed") || postfix_asks(exam, ":refused")) &&
+           mend_drop(exam, postfix_is_our_map, postfix_lists, POSTFIX_LISTS);
+}
+
+/* "pipemap:{$moved_listed, static:OK}" with nothing in place of the first map. */
+static bool is_open_pipe(const struct exam *exam, const char *item)
+{
+    (void)exam;
+    return strncmp(item, "pipemap:{", 9) == 0 && strstr(item, "moved_") != NULL;
+}
+
+/* A pipemap of its restrictions has lost its first map, and says OK to every recipient. */
+static bool permits_all(struct exam *exam)
+{
+    for (size_t i = POSTFIX_CLASSES; i < POSTFIX_LISTS; i++)
+        if (strstr(postfix_of_service(exam, postfix_lists[i]), "pipemap:{,") != NULL) {
+            fact_set(&exam->facts, "list", "%s", postfix_lists[i]);
+            return mend_drop(exam, is_open_pipe, postfix_lists + POSTFIX_CLASSES,
+                             POSTFIX_LISTS - POSTFIX_CLASSES);
+        }
+    return false;
 }
 
 /* ---- of a domain */
@@ -254,7 +303,7 @@ static bool is_unserved(struct exam *exam)
 /* attach then leaves the maps out: a client that has other milters could send to removed mailboxes. */
 static bool has_milter_maps(const struct exam *exam)
 {
-    return !postfix_is_blank(of_service(exam, "smtpd_milter_maps"));
+    return !postfix_is_blank(postfix_of_service(exam, "smtpd_milter_maps"));
 }
 
 /* The maps of a class that are empty know every recipient, except virtual alias maps, which then know none. A
@@ -262,17 +311,17 @@ static bool has_milter_maps(const struct exam *exam)
 static bool lacks_listed(struct exam *exam)
 {
     enum postfix_class kind = postfix_class_of(exam);
-    const char *list = of_service(exam, postfix_maps_of(exam));
+    const char *list = postfix_of_service(exam, postfix_maps_of(exam));
     return kind != POSTFIX_NONE && has_us(exam) && !has_milter_maps(exam) &&
            (!postfix_is_blank(list) || kind == POSTFIX_ALIAS) && !has_listed(list) &&
-           !has_listed(of_service(exam, postfix_lists[POSTFIX_ALIAS])) &&
+           !has_listed(postfix_of_service(exam, postfix_lists[POSTFIX_ALIAS])) &&
            *exam->settings->lookup_socket != '\0' &&
            (service_of(exam) == NULL || service_of(exam)->attached);
 }
 
 static bool has_listed_alone(struct exam *exam)
 {
-    const char *list = of_service(exam, postfix_maps_of(exam));
+    const char *list = postfix_of_service(exam, postfix_maps_of(exam));
     return postfix_class_of(exam) != POSTFIX_ALIAS && has_listed(list) &&
            strpbrk(list + strspn(list, ", "), ", ") == NULL && drops_maps(exam);
 }
@@ -282,10 +331,29 @@ static bool has_listed_for_all(struct exam *exam)
 {
     enum postfix_class kind = postfix_class_of(exam);
     return (kind == POSTFIX_VIRTUAL || kind == POSTFIX_ALIAS) &&
-           has_listed(of_server(exam, postfix_maps_of(exam))) && drops_maps(exam);
+           has_listed(postfix_of_server(exam, postfix_maps_of(exam))) && drops_maps(exam);
 }
 
 /* ---- of a reply alone */
+
+/* A stranger may send to a domain that nobody serves. */
+static bool relays_for_strangers(struct exam *exam)
+{
+    static const char key[] = "mynetworks";
+    struct network network;
+    struct error err;
+    const char *at = postfix_of_service(exam, key), *item;
+    mend_set(exam, "smtpd_relay_restrictions",
+             "permit_mynetworks permit_sasl_authenticated reject_unauth_destination");
+    for (size_t length; (item = postfix_item(&at, &length)) != NULL;) {
+        char text[64];
+        snprintf(text, sizeof text, "%.*s", (int)length, item);
+        if (network_parse(&network, text, &err) == 0 &&
+            network_contains(&network, 1, &doctor_stranger))
+            mend_set(exam, key, "127.0.0.0/8 [::1]/128");
+    }
+    return true;
+}
 
 /* The map then answers TEMP. */
 static bool lacks_table(struct exam *exam)
@@ -295,10 +363,7 @@ static bool lacks_table(struct exam *exam)
 
 static bool is_passed_over(struct exam *exam)
 {
-    if (!has_milter_maps(exam))
-        return false;
-    mend_set(exam, "smtpd_milter_maps", "");
-    return true;
+    return has_milter_maps(exam) && mend_set(exam, "smtpd_milter_maps", "");
 }
 
 static bool relays_for_us(struct exam *exam)
@@ -315,15 +380,15 @@ static bool relays_for_us(struct exam *exam)
 
 /* clang-format off */
 static const struct symptom symptoms[] = {
-    {"open-relay", FAULT, OF_REPLY, danger_relays, ANY_REPLY, IF_ABROAD | IF_VIEW,
+    {"open-relay", FAULT, OF_REPLY, relays_for_strangers, ANY_REPLY, IF_ABROAD | IF_VIEW,
      "DANGEROUS: the service ${service} takes mail of a stranger (${stranger}) to a domain that nobody serves: "
      "${got}. It relays for everybody.",
      "${set}$ ${reload}"},
-    {"empty-pipemap", FAULT, OF_SERVICE, danger_permits_all, NULL, 0,
+    {"empty-pipemap", FAULT, OF_SERVICE, permits_all, NULL, 0,
      "DANGEROUS: ${list} of the service ${service} has a pipemap whose first map is gone: the rest of it permits every "
      "recipient, perhaps those of other servers too.",
      "${drop}$ ${reload}"},
-    {"listed-without-milter", FAULT, OF_SERVICE, danger_map_alone, MAP_ALONE, IF_OURS,
+    {"listed-without-milter", FAULT, OF_SERVICE, asks_map_alone, MAP_ALONE, IF_OURS,
      "DANGEROUS: the service ${service} asks a map of milter-moved, but not its milter: while another session with "
      "the milter is open it accepts mail for mailboxes that are gone, and bounces it later.",
      "${drop}$ ${attach}\n$ ${reload}"},
@@ -334,7 +399,7 @@ static const struct symptom symptoms[] = {
     {"not-attached", FAULT, OF_SERVICE, is_not_attached, NO_US, IF_OURS,
      "The service ${service}, which listens there, has no milter-moved in its smtpd_milters (${milters}).",
      "$ ${attach}"},
-    {"left-behind", FAULT, OF_SERVER, danger_left_behind, NULL, 0,
+    {"left-behind", FAULT, OF_SERVER, leaves_ours_behind, NULL, 0,
      "No service asks milter-moved, and the configuration still has ${left}.",
      "${by_hand}To have nothing of it:\n$ ${detach}"},
     {"socket-out-of-chroot", FAULT, OF_SERVICE, is_out_of_chroot, NO_MILTER, IF_MILTER,

@@ -10,9 +10,9 @@
 
 #include <ares.h>
 #include <arpa/nameser.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 
 #define IN_FLIGHT 64   /* questions at a time */
 #define FIRST_MS  2500 /* the timeout of a name server, doubled at the second try */
@@ -73,19 +73,16 @@ static struct ares_mx_reply *read_hosts(struct resolver_answer *out, const unsig
     return list;
 }
 
-static void add_v4(struct resolver_answer *out, const struct in_addr *address)
-{
-    struct sockaddr_in socket_address = {.sin_family = AF_INET, .sin_addr = *address};
-    (void)ip_from_sockaddr(&out->addresses[out->count++], (const struct sockaddr *)&socket_address);
-}
-
 static void read_v4(struct resolver_answer *out, const unsigned char *octets, int length)
 {
     struct ares_addrttl found[RESOLVER_ADDRESSES_MAX];
     int count = RESOLVER_ADDRESSES_MAX;
     if (ares_parse_a_reply(octets, length, NULL, found, &count) == ARES_SUCCESS)
-        for (int i = 0; i < count; i++)
-            add_v4(out, &found[i].ipaddr);
+        for (; out->count < (size_t)count; out->count++) {
+            struct ip *ip = &out->addresses[out->count];
+            *ip = (struct ip){.octets = {[10] = 0xff, 0xff}};
+            memcpy(ip->octets + 12, &found[out->count].ipaddr, 4);
+        }
 }
 
 static void read_v6(struct resolver_answer *out, const unsigned char *octets, int length)
@@ -184,50 +181,26 @@ static bool ask_some(struct resolver *resolver)
     return true;
 }
 
-/* Writes what poll(2) has to wait for on a channel. Returns the number of sockets. */
-static nfds_t watch(struct pollfd *out, ares_channel channel)
-{
-    ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-    nfds_t count = 0;
-    /* A bit each for reading, and above them for writing; its own macros shift an int into its sign. */
-    unsigned bits = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
-    for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        int events = ((bits >> i & 1) != 0 ? POLLIN : 0) |
-                     ((bits >> (i + ARES_GETSOCK_MAXNUM) & 1) != 0 ? POLLOUT : 0);
-        if (events != 0)
-            out[count++] = (struct pollfd){.fd = sockets[i], .events = (short)events};
-    }
-    return count;
-}
-
-/* Milliseconds until the first question on a channel times out. */
-static int time_left(ares_channel channel, int most_ms)
-{
-    struct timeval most = {.tv_sec = most_ms / 1000, .tv_usec = most_ms % 1000 * 1000}, left;
-    const struct timeval *found = ares_timeout(channel, &most, &left);
-    return (int)(found->tv_sec * 1000 + (found->tv_usec + 999) / 1000);
-}
-
 /* Waits until a name server answers or times out. */
 static void wait_for_some(struct resolver *resolver)
 {
-    struct pollfd watched[CHANNELS * ARES_GETSOCK_MAXNUM];
-    nfds_t first[CHANNELS + 1] = {0};
-    int left_ms = 1000;
+    fd_set reads, writes;
+    struct timeval most = {.tv_sec = 1}, left[CHANNELS], *first = &most;
+    int fds = 0;
 
+    FD_ZERO(&reads);
+    FD_ZERO(&writes);
     for (int i = 0; i < CHANNELS; i++) {
-        first[i + 1] = first[i] + watch(watched + first[i], resolver->channels[i]);
-        left_ms = time_left(resolver->channels[i], left_ms);
+        int needed = ares_fds(resolver->channels[i], &reads, &writes);
+        fds = needed > fds ? needed : fds;
+        first = ares_timeout(resolver->channels[i], first, &left[i]);
     }
-    if (poll(watched, first[CHANNELS], left_ms) <= 0)
-        first[1] = first[2] = 0; /* only the time is over */
-    for (int i = 0; i < CHANNELS; i++) {
-        for (nfds_t j = first[i]; j < first[i + 1]; j++)
-            ares_process_fd(resolver->channels[i],
-                            (watched[j].revents & ~POLLOUT) != 0 ? watched[j].fd : ARES_SOCKET_BAD,
-                            (watched[j].revents & POLLOUT) != 0 ? watched[j].fd : ARES_SOCKET_BAD);
-        ares_process_fd(resolver->channels[i], ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    if (select(fds, &reads, &writes, NULL, first) <= 0) {
+        FD_ZERO(&reads);
+        FD_ZERO(&writes);
     }
+    for (int i = 0; i < CHANNELS; i++)
+        ares_process(resolver->channels[i], &reads, &writes);
 }
 
 static void wait_for_all(struct resolver *resolver)
@@ -292,12 +265,6 @@ int resolver_ask(struct resolver *resolver, const struct resolver_asker *asker, 
 
 /* ---- the servers */
 
-static int library_error(struct error *err, int status)
-{
-    return error_set(err, status == ARES_ENOMEM ? EX_OSERR : EX_UNAVAILABLE,
-                     "name servers: %s: see /etc/resolv.conf", ares_strerror(status));
-}
-
 static int open_channels(struct resolver *resolver, const char *servers)
 {
     struct ares_options options = {.timeout = FIRST_MS, .tries = TRIES};
@@ -326,7 +293,8 @@ int resolver_new(struct resolver **out, const char *servers, struct error *err)
     if (servers != NULL && status != ARES_ENOMEM)
         return error_set(err, EX_USAGE, "no name server '%s': write 192.0.2.1 or [::1]:53",
                          servers);
-    return library_error(err, status);
+    return error_set(err, status == ARES_ENOMEM ? EX_OSERR : EX_UNAVAILABLE,
+                     "name servers: %s: see /etc/resolv.conf", ares_strerror(status));
 }
 
 void resolver_free(struct resolver *resolver)

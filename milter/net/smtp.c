@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -69,14 +68,10 @@ static void take_line(struct smtp_reply *out, const char *line)
     memcpy(out->text + used, line, line_size);
     if (out->text[used + 3] == '-')
         out->text[used + 3] = ' ';
-    if (out->code == 0)
-        snprintf(out->first, sizeof out->first, "%.*s", (int)sizeof out->first - 1, out->text);
     out->code = atoi(line);
 }
 
-/* Reads a whole reply. each_line may be NULL. */
-static int read_reply(struct smtp *smtp, struct smtp_reply *out,
-                      void (*each_line)(struct smtp *smtp, const char *line), struct error *err)
+static int read_reply(struct smtp *smtp, struct smtp_reply *out, struct error *err)
 {
     char line[600];
     struct timespec end = reply_deadline(smtp);
@@ -88,17 +83,17 @@ static int read_reply(struct smtp *smtp, struct smtp_reply *out,
             strchr(" -", line[3]) == NULL) /* strchr finds the NUL too */
             return error_set(err, EX_UNAVAILABLE, "this is no SMTP: '%.100s'", line);
         take_line(out, line);
-        if (each_line != NULL)
-            each_line(smtp, line + 3);
         if (line[3] != '-')
             return 0;
     }
     return error_set(err, EX_UNAVAILABLE, "the mail server sent a reply that does not end");
 }
 
-static int say(struct smtp *smtp, struct error *err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static int say(struct smtp *smtp, struct error *err, const char *format, ...)
+/* Sends a command and reads the reply to it. */
+static int command(struct smtp *smtp, struct smtp_reply *out, struct error *err, const char *format,
+                   ...) __attribute__((format(printf, 4, 5)));
+static int command(struct smtp *smtp, struct smtp_reply *out, struct error *err, const char *format,
+                   ...)
 {
     char line[2048];
     va_list args;
@@ -109,7 +104,16 @@ static int say(struct smtp *smtp, struct error *err, const char *format, ...)
     if (length < 0 || (size_t)length >= sizeof line - 2)
         return error_set(err, EX_SOFTWARE, "a line is too long for SMTP");
     memcpy(line + length, "\r\n", 2);
-    return io_send(smtp->fd, line, (size_t)length + 2, &end) == 0 ? 0 : cannot_go_on(err);
+    if (io_send(smtp->fd, line, (size_t)length + 2, &end) != 0)
+        return cannot_go_on(err);
+    return read_reply(smtp, out, err);
+}
+
+/* Sets an error to the words and the first line of the reply. Returns -1. */
+static int unwelcome(const struct smtp_reply *reply, const char *words, struct error *err)
+{
+    return error_set(err, EX_UNAVAILABLE, "%s: %.*s", words, (int)strcspn(reply->text, "\n"),
+                     reply->text);
 }
 
 /* ---- a session */
@@ -125,12 +129,13 @@ static void note_addresses(struct smtp *smtp)
         smtp->is_here = memcmp(&smtp->address, &smtp->client, sizeof smtp->address) == 0;
 }
 
-static void note_extension(struct smtp *smtp, const char *line)
+static void note_extensions(struct smtp *smtp, const char *reply)
 {
-    line += *line != '\0';
-    if (strncasecmp(line, "SMTPUTF8", 8) == 0)
+    const char *xclient = strcasestr(reply, "\n250 XCLIENT ");
+    const char *address = xclient == NULL ? NULL : strstr(xclient, " ADDR");
+    if (strcasestr(reply, "\n250 SMTPUTF8") != NULL)
         smtp->smtputf8 = true;
-    if (strncasecmp(line, "XCLIENT ", 8) == 0 && strstr(line, " ADDR") != NULL)
+    if (address != NULL && address < xclient + 1 + strcspn(xclient + 1, "\n"))
         smtp->xclient = true;
 }
 
@@ -141,14 +146,14 @@ static int hello(struct smtp *smtp, struct error *err)
     char text[INET6_ADDRSTRLEN] = "127.0.0.1";
     if (smtp->has_client)
         ip_format(text, sizeof text, &smtp->client);
-    if (say(smtp, err, "EHLO [%s%s]", strchr(text, ':') == NULL ? "" : "IPv6:", text) != 0 ||
-        read_reply(smtp, &reply, note_extension, err) != 0)
+    if (command(smtp, &reply, err, "EHLO [%s%s]", strchr(text, ':') == NULL ? "" : "IPv6:", text) !=
+        0)
         return -1;
-    if (reply.code / 100 == 5) /* a server older than ESMTP */
-        if (say(smtp, err, "HELO [%s]", text) != 0 || read_reply(smtp, &reply, NULL, err) != 0)
-            return -1;
-    return reply.code / 100 == 2 ? 0
-                                 : error_set(err, EX_UNAVAILABLE, "to EHLO: %.300s", reply.first);
+    note_extensions(smtp, reply.text);
+    if (reply.code / 100 == 5 && /* a server older than ESMTP */
+        command(smtp, &reply, err, "HELO [%s]", text) != 0)
+        return -1;
+    return reply.code / 100 == 2 ? 0 : unwelcome(&reply, "to EHLO", err);
 }
 
 /* The server then greets again, and takes the session as one of that client. */
@@ -157,12 +162,11 @@ static int pretend(struct smtp *smtp, const struct ip *as, struct error *err)
     struct smtp_reply reply;
     char text[INET6_ADDRSTRLEN];
     ip_format(text, sizeof text, as);
-    if (say(smtp, err, "XCLIENT NAME=[UNAVAILABLE] ADDR=%s%s",
-            strchr(text, ':') == NULL ? "" : "IPV6:", text) != 0 ||
-        read_reply(smtp, &reply, NULL, err) != 0)
+    if (command(smtp, &reply, err, "XCLIENT NAME=[UNAVAILABLE] ADDR=%s%s",
+                strchr(text, ':') == NULL ? "" : "IPV6:", text) != 0)
         return -1;
     if (reply.code != 220)
-        return error_set(err, EX_UNAVAILABLE, "to XCLIENT: %.300s", reply.first);
+        return unwelcome(&reply, "to XCLIENT", err);
     smtp->client = *as;
     return hello(smtp, err);
 }
@@ -178,9 +182,9 @@ int smtp_open(struct smtp *smtp, const struct endpoint *where, const struct ip *
     if (smtp->fd < 0)
         return -1;
     note_addresses(smtp);
-    int rc = read_reply(smtp, &smtp->greeting, NULL, err);
+    int rc = read_reply(smtp, &smtp->greeting, err);
     if (rc == 0 && smtp->greeting.code != 220)
-        rc = error_set(err, EX_UNAVAILABLE, "it greets with '%.300s'", smtp->greeting.first);
+        rc = unwelcome(&smtp->greeting, "it greets with", err);
     if (rc == 0)
         rc = hello(smtp, err);
     if (rc == 0 && as != NULL && smtp->xclient)
@@ -198,20 +202,15 @@ int smtp_ask(struct smtp *smtp, const char *recipient, bool smtputf8, struct smt
     struct smtp_reply reset;
     *out = (struct smtp_reply){.code = 0};
     *in_mail = true;
-    if (smtp->begun && (say(smtp, err, "RSET") != 0 || read_reply(smtp, &reset, NULL, err) != 0))
+    if (smtp->begun && command(smtp, &reset, err, "RSET") != 0)
         return -1;
     smtp->begun = true;
-    if (say(smtp, err, "MAIL FROM:<>%s", smtputf8 ? " SMTPUTF8" : "") != 0 ||
-        read_reply(smtp, out, NULL, err) != 0)
+    if (command(smtp, out, err, "MAIL FROM:<>%s", smtputf8 ? " SMTPUTF8" : "") != 0)
         return -1;
-    if (out->code / 100 == 2) {
-        *in_mail = false;
-        if (say(smtp, err, "RCPT TO:<%s>", recipient) != 0 || read_reply(smtp, out, NULL, err) != 0)
-            return -1;
-    }
-    if (out->code != 421)
-        return 0;
-    return error_set(err, EX_UNAVAILABLE, "the mail server ends the session: %.300s", out->first);
+    *in_mail = out->code / 100 != 2;
+    if (!*in_mail && command(smtp, out, err, "RCPT TO:<%s>", recipient) != 0)
+        return -1;
+    return out->code == 421 ? unwelcome(out, "the mail server ends the session", err) : 0;
 }
 
 void smtp_close(struct smtp *smtp)

@@ -23,7 +23,6 @@ struct smtp_reply {
     int code; /* 551; 0: there is none yet */
     /* Its lines, "551 5.1.6 ...", separated by line feeds; each has a blank after its code, never a '-'. */
     char text[SMTP_TEXT_SIZE];
-    char first[600]; /* the first line (RFC 5321 allows 512 octets) */
 };
 
 /* A session. smtp_close it. */
