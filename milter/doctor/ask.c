@@ -191,13 +191,14 @@ int exam_choose(struct exam *exam, struct error *err)
 
 void exam_ask_rules(struct exam *exam)
 {
-    struct error err;
-    bool relays;
     if (exam->view == NULL || exam->specialist->relays == NULL || exam->server.xclient ||
-        exam->domain_count == 0 || exam->specialist->relays(exam, ABROAD, &relays, &err) != 0)
+        exam->domain_count == 0)
+        return;
+    int relays = exam->specialist->relays(exam, ABROAD);
+    if (relays < 0)
         return;
     struct asked *asked = add_abroad(exam);
-    asked->well = !relays;
+    asked->well = relays == 0;
     asked->got.code = relays ? 250 : 550;
     snprintf(asked->got.text, sizeof asked->got.text, "%d by its rules", asked->got.code);
 }

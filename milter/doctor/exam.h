@@ -2,8 +2,7 @@
 /* doctor/exam.h: one examination, as the files of this room share it.
  *
  * exam.c       the order of the steps, which mail server it is, the exit status
- * ourselves.c  the table, the daemon, its sockets
- * following.c  the store that the table follows
+ * ourselves.c  the table, the store that it follows, the daemon, its sockets
  * ask.c        which recipients, and asking the mail server about them
  * explain.c    the symptoms that explain a reply, for any mail server
  * outcome.c    prints what was found, for people and for programs
@@ -158,17 +157,16 @@ struct symptom {
 
 /* What is known of one kind of mail server. */
 struct specialist {
-    /* Reads the configuration into exam->view, services and door, and sets the server's own account of them. Returns 0, or
-     * -1 with err. */
+    /* Reads the configuration, and sets view, services and door of exam. Returns 0, or -1 with err. */
     int (*look)(struct exam *exam, struct error *err);
     void (*look_free)(void *view);
 
     /* Sets the kind of each domain, for the symptoms. Returns 0, or -1 with err. */
     int (*classify)(struct exam *exam, struct error *err);
 
-    /* Asks its rules whether they take a stranger's mail to the recipient, where no session can ask as a stranger. Returns 0,
-     * or -1 with err. NULL: a session can (XCLIENT). */
-    int (*relays)(const struct exam *exam, const char *recipient, bool *relays, struct error *err);
+    /* Asks its rules whether they take a stranger's mail to the recipient, where no session can ask as a stranger. Returns 1 if
+     * they do, 0, or -1 if they cannot be asked. NULL: a session can (XCLIENT). */
+    int (*relays)(const struct exam *exam, const char *recipient);
 
     /* Sets the facts about the server, the service and the domain. exam->view may be NULL. */
     void (*tell)(struct exam *exam);
@@ -244,7 +242,7 @@ void asked_format(char *out, size_t size, const struct reply *reply);
 /* Writes the lines of a reply as one, " / " between them, cut to fit. */
 void asked_join_lines(char *out, size_t size, const char *text);
 
-/* ---- ourselves.c, following.c */
+/* ---- ourselves.c */
 
 /* Each looks at the table, at the daemon on both of its sockets, and at what movedctl follow has written of itself where the
  * table follows a store. What is wrong becomes a finding. */

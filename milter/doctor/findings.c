@@ -79,7 +79,6 @@ bool exam_is_shut_out(struct exam *exam, const char *path, const char *user)
 
 bool exam_is_server_at(const struct exam *exam, const char *host, const char *port)
 {
-    static const struct ip any = {.octets = {0}}, v4_any = {.octets = {[10] = 0xff, 0xff}};
     const struct ip *address = &exam->server.address;
     char text[INET6_ADDRSTRLEN];
     struct ip ip;
@@ -92,9 +91,8 @@ bool exam_is_server_at(const struct exam *exam, const char *host, const char *po
     ip_format(text, sizeof text, address);
     if (strcmp(host, "localhost") == 0 || strcmp(host, "loopback-only") == 0)
         return ip_is_loopback(text);
-    return *host == '\0' || ip_parse(&ip, host, &err) != 0 ||
-           memcmp(&ip, address, sizeof ip) == 0 || memcmp(&ip, &any, sizeof ip) == 0 ||
-           memcmp(&ip, &v4_any, sizeof ip) == 0;
+    bool is_any = host[strspn(host, "0.:[]")] == '\0';
+    return is_any || ip_parse(&ip, host, &err) != 0 || memcmp(&ip, address, sizeof ip) == 0;
 }
 
 /* ---- lines */

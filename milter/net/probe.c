@@ -69,12 +69,12 @@ static int no_answer(const char *socket, struct error *err)
 
 int probe_lookup(const char *socket, const char *request, char *out, size_t size, struct error *err)
 {
-    int fd = probe_connect(socket, err), rc = fd < 0 ? -1 : 0;
-    if (rc == 0 && exchange(fd, request, out, size) != 0)
-        rc = no_answer(socket, err);
-    if (fd >= 0)
-        close(fd);
-    return rc;
+    int fd = probe_connect(socket, err);
+    if (fd < 0)
+        return -1;
+    int rc = exchange(fd, request, out, size);
+    close(fd);
+    return rc == 0 ? 0 : no_answer(socket, err);
 }
 
 int probe_milter_open(const char *socket, struct error *err)
@@ -84,16 +84,13 @@ int probe_milter_open(const char *socket, struct error *err)
                                           0, 0, 1, 0xff, 0,   0x1f, 0xff, 0xff};
     unsigned char answer[17] = {0};
     const struct timespec end = io_deadline(SECONDS);
-    size_t used = 0;
-    ssize_t got = 1;
     int fd = probe_connect(socket, err);
-
     if (fd < 0)
         return -1;
-    if (io_send(fd, hello, sizeof hello, &end) == 0)
-        for (; got > 0 && used<sizeof answer; used += got> 0 ? (size_t)got : 0)
-            got = io_receive(fd, answer + used, sizeof answer - used, &end);
-    if (used == sizeof answer && answer[4] == 'O')
+    ssize_t got = io_send(fd, hello, sizeof hello, &end) == 0;
+    for (size_t used = 0; got > 0 && used<sizeof answer; used += got> 0 ? (size_t)got : 0)
+        got = io_receive(fd, answer + used, sizeof answer - used, &end);
+    if (got > 0 && answer[4] == 'O')
         return fd;
     close(fd);
     return no_answer(socket, err);
