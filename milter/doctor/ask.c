@@ -189,20 +189,6 @@ int exam_choose(struct exam *exam, struct error *err)
     return exam->table == NULL ? 0 : choose(exam, err);
 }
 
-void exam_ask_rules(struct exam *exam)
-{
-    if (exam->view == NULL || exam->specialist->relays == NULL || exam->server.xclient ||
-        exam->domain_count == 0)
-        return;
-    int relays = exam->specialist->relays(exam, ABROAD);
-    if (relays < 0)
-        return;
-    struct asked *asked = add_abroad(exam);
-    asked->well = relays == 0;
-    asked->got.code = relays ? 250 : 550;
-    snprintf(asked->got.text, sizeof asked->got.text, "%d by its rules", asked->got.code);
-}
-
 /* ---- the mail server */
 
 static void cannot_ask(struct exam *exam, const struct error *err)
@@ -313,6 +299,21 @@ static bool is_well(const struct exam *exam, const struct asked *asked)
     return !asked->in_mail && untouched;
 }
 
+/* Adds what its rules say about a stranger's mail to somebody elsewhere, where no session can be a stranger's. */
+static void ask_rules(struct exam *exam)
+{
+    if (exam->view == NULL || exam->specialist->relays == NULL || exam->server.xclient ||
+        exam->domain_count == 0)
+        return;
+    int relays = exam->specialist->relays(exam, ABROAD);
+    if (relays < 0)
+        return;
+    struct asked *asked = add_abroad(exam);
+    asked->well = relays == 0;
+    asked->got.code = relays ? 250 : 550;
+    snprintf(asked->got.text, sizeof asked->got.text, "%d by its rules", asked->got.code);
+}
+
 void exam_ask(struct exam *exam)
 {
     struct questioning session = {.smtp = {.fd = -1}, .refusals = REFUSALS};
@@ -327,4 +328,6 @@ void exam_ask(struct exam *exam)
         asked->well = is_well(exam, asked);
     }
     end_session(&session);
+    if (*exam->request->recipients == NULL)
+        ask_rules(exam);
 }

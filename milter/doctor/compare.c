@@ -53,13 +53,10 @@ bool asked_has_wanted(const struct asked *asked)
     return has_text(asked, asked->want, true);
 }
 
-bool asked_has_wanted_text(const struct asked *asked)
+bool reply_is_text(const struct exam *exam, enum text_kind kind)
 {
-    return *asked->want != '\0' && has_text(asked, asked->want, false);
-}
-
-bool asked_is_text(const struct asked *asked, const struct settings *settings, enum text_kind kind)
-{
+    const struct asked *asked = exam->asked;
+    const struct settings *settings = exam->settings;
     const char *domain = strrchr(asked->recipient, '@');
     const struct texts *texts =
         texts_find(&settings->texts, &settings->texts_by_domain, domain == NULL ? "" : domain + 1);
@@ -77,7 +74,12 @@ bool asked_is_text(const struct asked *asked, const struct settings *settings, e
 
 bool reply_misses_table(struct exam *exam)
 {
-    return asked_is_text(exam->asked, exam->settings, TEXT_TABLE_ERROR);
+    return reply_is_text(exam, TEXT_TABLE_ERROR);
+}
+
+bool reply_has_text(struct exam *exam)
+{
+    return *exam->asked->want != '\0' && has_text(exam->asked, exam->asked->want, false);
 }
 
 bool reply_goes_on(struct exam *exam)

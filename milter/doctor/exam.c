@@ -130,8 +130,6 @@ static int examine(struct exam *exam, struct error *err)
             (exam->view != NULL && exam->specialist->classify(exam, err) != 0))
             return -1;
         exam_ask(exam);
-        if (*exam->request->recipients == NULL)
-            exam_ask_rules(exam);
     }
     if (exam->view != NULL)
         exam_configuration(exam);
@@ -195,7 +193,11 @@ int doctor_run(const struct doctor_request *request, FILE *out, struct error *er
     }
     if (exam.view != NULL)
         exam.specialist->look_free(exam.view);
-    exam_free_findings(&exam);
+    for (size_t i = 0; i < exam.finding_count; i++) {
+        free(exam.findings[i].why);
+        free(exam.findings[i].mend);
+    }
+    free(exam.findings);
     facts_clear(&exam.facts);
     free(exam.recipients);
     table_free(exam.table);

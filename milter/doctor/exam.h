@@ -190,8 +190,6 @@ void exam_note(struct exam *exam, const char *name, enum weight weight, const ch
 /* The gravest weight among the findings; NOTE if there are none. */
 enum weight exam_worst(const struct exam *exam);
 
-void exam_free_findings(struct exam *exam);
-
 /* Whether the account user may not open the socket at path. Sets the facts stops and let: what keeps it out,
  * and what lets it pass. */
 bool exam_is_shut_out(struct exam *exam, const char *path, const char *user);
@@ -225,15 +223,13 @@ bool asked_matches(const struct asked *asked, const char *pattern);
 /* Whether the reply is the wanted one. Sendmail may put the recipient before the text. */
 bool asked_has_wanted(const struct asked *asked);
 
-/* Whether it has the wanted text, whatever the codes before it. */
-bool asked_has_wanted_text(const struct asked *asked);
+/* Whether the reply to exam->asked is our text of this kind, as the settings have it for the recipient's domain. */
+bool reply_is_text(const struct exam *exam, enum text_kind kind);
 
-/* Whether it is our text of this kind, as the settings have it for the recipient's domain. */
-bool asked_is_text(const struct asked *asked, const struct settings *settings, enum text_kind kind);
-
-/* For is of struct symptom: whether it is our text for a table that cannot be read; whether it begins as the wanted one and
- * goes on. */
+/* For is of struct symptom: whether it is our text for a table that cannot be read; whether it has the wanted text, whatever
+ * the codes before it; whether it begins as the wanted one and goes on. */
 bool reply_misses_table(struct exam *exam);
+bool reply_has_text(struct exam *exam);
 bool reply_goes_on(struct exam *exam);
 
 /* Writes a reply of ours in the form of struct smtp_reply; REPLY_TEXT_SIZE cuts nothing. */
@@ -263,11 +259,9 @@ int exam_choose(struct exam *exam, struct error *err);
 /* Opens a session with the mail server, as the client of --as, and notes what it tells of itself. */
 void exam_greet(struct exam *exam);
 
-/* Asks it about all recipients, and judges each reply. */
+/* Asks it about all recipients, and judges each reply. Where recipients were chosen and no session can be a stranger's, asks
+ * its rules about a stranger's mail to somebody elsewhere: one more recipient. */
 void exam_ask(struct exam *exam);
-
-/* Asks its rules about a stranger's mail to somebody elsewhere, where no session can: one more recipient. */
-void exam_ask_rules(struct exam *exam);
 
 /* ---- explain.c */
 

@@ -11,8 +11,7 @@ static bool is_withheld(struct exam *exam)
     const struct settings *settings = exam->settings;
     return exam->asked->expected.rule == RULE_MOVED &&
            (settings->limit > 0 || settings->network_limit > 0 || settings->total_limit > 0) &&
-           (asked_is_text(exam->asked, settings, TEXT_WITHHELD) ||
-            asked_is_text(exam->asked, settings, TEXT_DEFERRED));
+           (reply_is_text(exam, TEXT_WITHHELD) || reply_is_text(exam, TEXT_DEFERRED));
 }
 
 static bool misses_daemon(struct exam *exam)
@@ -24,11 +23,6 @@ static bool misses_daemon(struct exam *exam)
 static bool may_miss_daemon(struct exam *exam)
 {
     return exam->daemon.milter == SOCKET_UNSEEN || exam->daemon.lookups == SOCKET_UNSEEN;
-}
-
-static bool is_softened(struct exam *exam)
-{
-    return asked_has_wanted_text(exam->asked);
 }
 
 /* "551 5.1.6": no other program has these codes. */
@@ -72,7 +66,7 @@ static const struct symptom replies[] = {
      "the answer in its own words: ${got}.",
      "Attach milter-moved to this server, with a copy of the table; or set unverified_recipient_reject_code = 550 "
      "on it: the sender is told now, without the address that programs read."},
-    {"soft-bounce", FAULT, OF_REPLY, is_softened, "^4", 0,
+    {"soft-bounce", FAULT, OF_REPLY, reply_has_text, "^4", 0,
      "Our text arrives with a temporary code, and senders retry for days: ${got}.",
      "On its host switch off what makes refusals temporary (Postfix: soft_bounce = no)."},
     {"reject-footer", NOTE, OF_REPLY, reply_goes_on, ANY_REPLY, 0,

@@ -49,15 +49,6 @@ enum weight exam_worst(const struct exam *exam)
     return worst;
 }
 
-void exam_free_findings(struct exam *exam)
-{
-    for (size_t i = 0; i < exam->finding_count; i++) {
-        free(exam->findings[i].why);
-        free(exam->findings[i].mend);
-    }
-    free(exam->findings);
-}
-
 bool exam_is_shut_out(struct exam *exam, const char *path, const char *user)
 {
     struct error err;

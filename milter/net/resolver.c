@@ -31,7 +31,7 @@ enum { PATIENT, FRANK, CHANNELS };
 
 struct resolver {
     ares_channel channels[CHANNELS];
-    const struct resolver_asker *asker; /* NULL: the answers are no longer wanted */
+    const struct resolver_asker *asker;
     struct waiting waiting[IN_FLIGHT];
     size_t in_flight;
     size_t silent; /* questions without any answer, one after another */
@@ -121,15 +121,13 @@ static void on_answer(void *data, int status, int timeouts, unsigned char *octet
     struct ares_mx_reply *list = NULL;
 
     (void)timeouts;
-    if (status == ARES_ECONNREFUSED && !waiting->again && resolver->asker != NULL) {
+    if (status == ARES_ECONNREFUSED && !waiting->again) {
         waiting->again = true;
         send_question(resolver, FRANK, waiting);
         return;
     }
     waiting->used = false;
     resolver->in_flight--;
-    if (resolver->asker == NULL)
-        return;
     if (status == ARES_SUCCESS) {
         switch (waiting->question.type) {
         case RESOLVER_MX: list = read_hosts(&answer, octets, length); break;
@@ -229,17 +227,6 @@ static void ask_for_root(struct resolver *resolver)
     ares_query(resolver->channels[FRANK], ".", ns_c_in, ns_t_ns, on_root, resolver);
 }
 
-/* After many questions without an answer: whether the root has one. */
-static bool is_server_there(struct resolver *resolver)
-{
-    wait_for_all(resolver);
-    if (resolver->silent >= IN_FLIGHT) {
-        ask_for_root(resolver);
-        wait_for_all(resolver);
-    }
-    return resolver->silent < IN_FLIGHT;
-}
-
 int resolver_ask(struct resolver *resolver, const struct resolver_asker *asker, struct error *err)
 {
     bool more;
@@ -249,13 +236,18 @@ int resolver_ask(struct resolver *resolver, const struct resolver_asker *asker, 
     if (!resolver->heard)
         ask_for_root(resolver);
     while ((more = ask_some(resolver))) {
-        if (resolver->silent < IN_FLIGHT)
+        if (resolver->silent < IN_FLIGHT) {
             wait_for_some(resolver);
-        else if (!is_server_there(resolver))
+            continue;
+        }
+        wait_for_all(resolver);
+        if (resolver->silent >= IN_FLIGHT)
+            ask_for_root(resolver);
+        wait_for_all(resolver);
+        if (resolver->silent >= IN_FLIGHT)
             break;
     }
     wait_for_all(resolver);
-    resolver->asker = NULL;
     if (!more && (resolver->heard || resolver->silent == 0))
         return 0;
     return error_set(err, EX_UNAVAILABLE,
