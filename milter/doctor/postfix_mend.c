@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "doctor/postfix_mend.h"
+/* doctor/postfix_mend.c: commands that correct a parameter of Postfix */
+#include "doctor/postfix_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor/postfix_symptoms.c: what can be wrong with a Postfix: postconf(5), master(5) */
-#include "doctor/postfix_mend.h"
 #include "doctor/postfix_view.h"
 #include "mta/files.h"
 #include "mta/postfix/postfix_ours.h"
