@@ -7,11 +7,8 @@
 #include "ctl/progress.h"
 #include "format/format.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LINE_SIZE (64 * 1024) /* more than an entry has in any format */
 

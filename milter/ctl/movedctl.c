@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/movedctl.c: movedctl: finds the command, reads its options, opens the table for it, prints its
  * error. */
-#include "config.h"
-
 #include "base/descriptors.h"
 #include "ctl/ctl.h"
 
