@@ -131,13 +131,12 @@ int hits_print_row(struct hits *hits, const struct entry *entry, struct hit_row 
 
 struct best {
     uint64_t count;
-    size_t number;       /* in the order of the table */
     struct hit_place at; /* the row is read again when it is printed */
 };
 
-/* Up to twice as many as are asked for; then half of them go. */
+/* Up to twice as many as are asked for; then the lower half is dropped. */
 struct hits_best {
-    size_t count, seen;
+    size_t count;
     uint64_t least; /* mails of the last one that stayed */
     struct best of[];
 };
@@ -146,7 +145,7 @@ static int by_count(const void *a, const void *b)
 {
     const struct best *x = a, *y = b;
     return x->count != y->count ? (x->count < y->count) - (x->count > y->count)
-                                : (x->number > y->number) - (x->number < y->number);
+                                : record_compare(x->at.key, x->at.length, y->at.key, y->at.length);
 }
 
 static void sort_best(struct hits_best *best, size_t most)
@@ -168,7 +167,6 @@ int hits_keep_best(struct hits *hits, const struct entry *old, struct hit_row *r
         return 0;
     struct best *made = &best->of[best->count++];
     made->count = row->count;
-    made->number = best->seen++;
     made->at.length = record_key(made->at.key, old->scope, old->local, old->domain);
     if (best->count == 2 * hits->top)
         sort_best(best, hits->top);

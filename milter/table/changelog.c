@@ -11,8 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BEHIND_LOG "\0loh" /* sorts after all keys of the log, and before the entries */
-#define KEY_LENGTH (CHANGELOG_PREFIX_LENGTH + 8 + 4)
+#define PREFIX        "\0log" /* no key of an entry begins with this */
+#define PREFIX_LENGTH 4
+#define BEHIND_LOG    "\0loh" /* sorts after all keys of the log, and before the entries */
+#define KEY_LENGTH    (PREFIX_LENGTH + 8 + 4)
 
 _Static_assert(CHANGE_ITEM_MAX <= CHANGELOG_ITEMS_MAX && CHANGE_HEAD_MAX <= CHANGELOG_ITEMS_MAX,
                "a record holds a head, and an item");
@@ -23,22 +25,21 @@ static MDB_val log_key(unsigned char *out, uint64_t number, uint32_t record)
 {
     const uint64_t first = htobe64(number);
     const uint32_t second = htobe32(record);
-    memcpy(out, CHANGELOG_PREFIX, CHANGELOG_PREFIX_LENGTH);
-    memcpy(out + CHANGELOG_PREFIX_LENGTH, &first, sizeof first);
-    memcpy(out + CHANGELOG_PREFIX_LENGTH + sizeof first, &second, sizeof second);
+    memcpy(out, PREFIX, PREFIX_LENGTH);
+    memcpy(out + PREFIX_LENGTH, &first, sizeof first);
+    memcpy(out + PREFIX_LENGTH + sizeof first, &second, sizeof second);
     return (MDB_val){.mv_size = KEY_LENGTH, .mv_data = out};
 }
 
 static bool is_log_key(const MDB_val *key)
 {
-    return key->mv_size == KEY_LENGTH &&
-           memcmp(key->mv_data, CHANGELOG_PREFIX, CHANGELOG_PREFIX_LENGTH) == 0;
+    return key->mv_size == KEY_LENGTH && memcmp(key->mv_data, PREFIX, PREFIX_LENGTH) == 0;
 }
 
 static uint64_t number_of(const MDB_val *key)
 {
     uint64_t number;
-    memcpy(&number, (const char *)key->mv_data + CHANGELOG_PREFIX_LENGTH, sizeof number);
+    memcpy(&number, (const char *)key->mv_data + PREFIX_LENGTH, sizeof number);
     return be64toh(number);
 }
 
@@ -57,7 +58,7 @@ static int read_head(MDB_cursor *cursor, uint64_t number, struct change *out)
 
 static int first_head(MDB_cursor *cursor, struct change *out)
 {
-    MDB_val value, key = {.mv_size = CHANGELOG_PREFIX_LENGTH, .mv_data = (void *)CHANGELOG_PREFIX};
+    MDB_val value, key = {.mv_size = PREFIX_LENGTH, .mv_data = (void *)PREFIX};
     int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     if (rc == 0)
         rc = is_log_key(&key) ? read_head(cursor, number_of(&key), out) : MDB_NOTFOUND;

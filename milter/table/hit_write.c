@@ -7,23 +7,19 @@
 
 /* ---- the days */
 
-static void note_gap(struct hit_state *state, uint64_t first, uint64_t last)
-{
-    if (state->gaps == HIT_GAPS_MAX)
-        memmove(state->gap[0], state->gap[1], (size_t)(--state->gaps) * sizeof *state->gap);
-    state->gap[state->gaps][0] = first;
-    state->gap[state->gaps++][1] = last;
-}
-
-/* Counting goes on today. Days that are still to come were noted while the clock was wrong. */
+/* Notes that counting goes on today. Later days were noted while the clock was wrong. */
 static void note_alive(struct hit_file *file, uint64_t today)
 {
     struct hit_state *state = &file->state;
     bool has_gap = state->alive > 0 && today > state->alive + 1;
     if (state->began == 0 || state->began > today || (has_gap && state->paused))
         state->began = today;
-    if (has_gap && !file->goes_on)
-        note_gap(state, state->alive + 1, today - 1);
+    if (has_gap && !file->goes_on) {
+        if (state->gaps == HIT_GAPS_MAX)
+            memmove(state->gap[0], state->gap[1], (size_t)(--state->gaps) * sizeof *state->gap);
+        state->gap[state->gaps][0] = state->alive + 1;
+        state->gap[state->gaps++][1] = today - 1;
+    }
     while (state->gaps > 0 && state->gap[state->gaps - 1][1] >= today)
         state->gaps--;
     state->alive = today;

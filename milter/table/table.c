@@ -3,7 +3,6 @@
 
 #include "table/guard.h"
 #include "table/home.h"
-#include "table/lockfile.h"
 #include "table/table_internal.h"
 
 #include <errno.h>

@@ -6,7 +6,6 @@
 #include "base/place.h"
 #include "table/change.h"
 #include "table/guard.h"
-#include "table/lockfile.h"
 #include "table/mark.h"
 #include "table/record.h"
 #include "table/table.h"
@@ -25,6 +24,12 @@
 #define NEVER_SYNCED  (-4)
 
 #define META_COUNT 2 /* keys that are no entries; a mark is one more */
+
+/* lock.mdb, as LMDB opened it. */
+struct lockfile {
+    int fd; /* -1: none */
+    off_t size;
+};
 
 struct table {
     char path[PATH_MAX];
@@ -91,6 +96,19 @@ long long table_needed_size(const struct table *table);
 /* Whether it is a table that may be read and written so. Returns one of LMDB's codes, FORMAT_NEWER or NEVER_SYNCED; *format
  * is its format, and -1 where it says none. */
 int table_check_format(const struct table *table, MDB_txn *txn, int *format);
+
+/* Call this before LMDB opens the file in this folder. Returns false if other programs use it and it is damaged; then
+ * LMDB must not open it. LMDB recreates a file that no program uses, whatever it contains. */
+bool lockfile_can_be_opened(const char *folder);
+
+/* Call this after LMDB has opened it. Returns 0, or -1 with errno. */
+int lockfile_open(struct lockfile *out, const char *folder);
+
+/* Whether the file is still there and undamaged. */
+bool lockfile_is_whole(const struct lockfile *file);
+
+/* Call this only after mdb_env_close: closing a file drops all locks that the process has on it (fcntl(2)). */
+void lockfile_close(struct lockfile *file);
 
 /* As GUARDED, for an access to a reader's slot in lock.mdb. If lock.mdb is damaged, the table is lost: no slot is accessed
  * again until the table is reopened. rc becomes one of LMDB's codes, or LOCKS_DAMAGED. */
@@ -183,9 +201,5 @@ int changelog_head(MDB_cursor *cursor, uint64_t number, struct change *out);
 /* Copies the items of this record (1, 2 ...) of a change into out[CHANGELOG_ITEMS_MAX]. Returns one of LMDB's codes. */
 int changelog_items(MDB_txn *txn, MDB_dbi entries, uint64_t number, uint64_t record,
                     unsigned char *out, size_t *length);
-
-/* The keys of the log begin with this, and no key of an entry does. */
-#define CHANGELOG_PREFIX        "\0log"
-#define CHANGELOG_PREFIX_LENGTH 4
 
 #endif
