@@ -19,11 +19,7 @@
 #define GONE       "550 5.1.6 User not local; no forwarding address"
 #define QUOTED_MAX 254
 
-/* What a value does with the recipient. */
-struct action {
-    enum { OTHER, BROKEN, LETS_PASS, MOVES } what;
-    const char *new; /* of MOVES; "": there is none; NULL: there should be one, or one of several */
-};
+enum action { OTHER, BROKEN, LETS_PASS, MOVES };
 
 /* ---- a value */
 
@@ -70,17 +66,19 @@ static char *skip_code(char *text, char end, bool *moved)
     return text + length + 1;
 }
 
-static struct action read_value(char *value)
+/* What a value does with the recipient. *new is the new address of MOVES; "" if there is none; NULL if it cannot be found. */
+static enum action read_value(char *value, const char **new)
 {
     bool moved = false;
+    *new = NULL;
     if (strcasecmp(value, "OK") == 0)
-        return (struct action){LETS_PASS, NULL};
+        return LETS_PASS;
     undouble(value);
     if (strncasecmp(value, "ERROR:", 6) == 0)
         value += 6;
     char *text = unquote(skip_code(value, ':', &moved));
     if (text == NULL)
-        return (struct action){BROKEN, NULL};
+        return BROKEN;
 
     bool has_551 = strncmp(text, "551 ", 4) == 0;
     if (has_551 || strncmp(text, "550 ", 4) == 0)
@@ -88,10 +86,12 @@ static struct action read_value(char *value)
     else
         moved = false;
     if (!moved && !has_551)
-        return (struct action){OTHER, NULL};
+        return OTHER;
     bool has_address = strchr(text, '@') != NULL;
-    const char *new = plain_find_new(text);
-    return (struct action){MOVES, new == NULL && !has_551 && !has_address ? "" : new};
+    *new = plain_find_new(text);
+    if (*new == NULL && !has_551 && !has_address)
+        *new = "";
+    return MOVES;
 }
 
 /* ---- a line */
@@ -125,22 +125,22 @@ static int parse_line(struct entry *out, char *text, const struct address_rules 
     if (*value == '\0')
         return error_set(err, EX_DATAERR, "no value: write ERROR:5.1.6:\"551 5.1.6 … <new>\"");
 
-    const struct action action = read_value(value);
+    const char *new;
+    enum action action = read_value(value, &new);
     bool has_to = strncasecmp(text, "To:", 3) == 0;
-    if (action.what == BROKEN)
+    if (action == BROKEN)
         return error_set(err, EX_DATAERR, "a quote that is never closed");
-    if (action.what == OTHER ||
-        (action.what == LETS_PASS && (!has_to || strchr(text, '@') == NULL)))
+    if (action == OTHER || (action == LETS_PASS && (!has_to || strchr(text, '@') == NULL)))
         return error_set(err, EX_OK, "not carried over: it is not about a mailbox that has moved");
     if (!has_to)
         return error_set(err, EX_UNAVAILABLE,
                          "not carried over: its key has no To: in front, and is not for recipients "
                          "alone");
-    if (action.what == MOVES && action.new == NULL)
+    if (action == MOVES && new == NULL)
         return error_set(err, EX_DATAERR,
                          "no new address can be found in the text: write please try <user@domain>");
-    int rc = parse_key(out, text + strlen("To:"), action.new, rules, err);
-    if (rc == 0 && action.what == LETS_PASS)
+    int rc = parse_key(out, text + strlen("To:"), new, rules, err);
+    if (rc == 0 && action == LETS_PASS)
         out->action = ENTRY_STAY;
     return rc;
 }

@@ -18,8 +18,8 @@ struct csv_row {
     size_t used;
     const char *fields[COLUMNS_MAX];
     size_t count;
-    bool complete, too_long, has_nul;
-    bool has_cr; /* within the line, which libcsv takes for the end of the row */
+    bool complete;
+    const char *bad; /* why the row cannot be read; NULL: it can */
 };
 
 struct reader {
@@ -38,12 +38,14 @@ struct reader {
 static void end_field(void *text, size_t length, void *data)
 {
     struct csv_row *row = data;
-    row->has_cr = row->has_cr || row->complete;
     if (row->count == COLUMNS_MAX || row->used + length + 1 > sizeof row->text) {
-        row->too_long = true;
+        row->bad = "over 256 fields or 64 KiB: is a quote not closed?";
         return;
     }
-    row->has_nul = row->has_nul || (length > 0 && memchr(text, '\0', length) != NULL);
+    if (row->complete) /* libcsv takes a carriage return for the end of the row */
+        row->bad = "a carriage return within the line: write LF or CRLF at its end alone";
+    else if (length > 0 && memchr(text, '\0', length) != NULL)
+        row->bad = "a NUL octet: write text";
     row->fields[row->count++] = row->text + row->used;
     if (length > 0)
         memcpy(row->text + row->used, text, length);
@@ -61,7 +63,8 @@ static void end_row(int terminator, void *data)
 static void start_row(struct csv_row *row)
 {
     row->used = row->count = 0;
-    row->complete = row->too_long = row->has_nul = row->has_cr = false;
+    row->complete = false;
+    row->bad = NULL;
 }
 
 /* ---- a row */
@@ -83,13 +86,8 @@ static int take_row(struct reader *reader, struct error *err)
     struct error why;
     int rc;
 
-    if (row->too_long) {
-        rc = error_set(&why, EX_DATAERR, "over 256 fields or 64 KiB: is a quote not closed?");
-    } else if (row->has_cr) {
-        rc = error_set(&why, EX_DATAERR,
-                       "a carriage return within the line: write LF or CRLF at its end alone");
-    } else if (row->has_nul) {
-        rc = error_set(&why, EX_DATAERR, "a NUL octet: write text");
+    if (row->bad != NULL) {
+        rc = error_set(&why, EX_DATAERR, "%s", row->bad);
     } else if (reader->column_count == 0) {
         rc = columns_match(reader->columns, reader->fields, row->fields, row->count, &why);
         reader->column_count = rc == 0 ? row->count : 0;

@@ -276,9 +276,7 @@ static enum table_result look_up_items(struct table *table, uint64_t number, uin
     return table_result_of(table, rc, err);
 }
 
-int changelog_each(struct table *table,
-                   int (*each)(const struct change *change, void *data, struct error *err),
-                   void *data, struct error *err)
+int changelog_each(struct table *table, changelog_visit *each, void *data, struct error *err)
 {
     struct change change;
     enum table_result result = changelog_get(table, 0, &change, err);
@@ -306,9 +304,7 @@ static int decode_item(struct entry *before, struct entry *after, struct change_
                                               item->after_length, err);
 }
 
-int changelog_each_entry(struct table *table, uint64_t number,
-                         int (*each)(const struct change_entry *entry, void *data,
-                                     struct error *err),
+int changelog_each_entry(struct table *table, uint64_t number, changelog_visit_entry *each,
                          void *data, struct error *err)
 {
     unsigned char items[CHANGELOG_ITEMS_MAX];

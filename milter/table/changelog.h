@@ -31,15 +31,13 @@ enum table_result changelog_get(struct table *table, uint64_t number, struct cha
 /* Calls each for the changes in the log, the newest first, until it returns a value other than 0. Returns the last
  * value of each, or -1 with err. Every change is read in a view of its own, and none is open while each runs, so a slow
  * each keeps no old pages. Changes that are dropped meanwhile are not seen. */
-int changelog_each(struct table *table,
-                   int (*each)(const struct change *change, void *data, struct error *err),
-                   void *data, struct error *err);
+typedef int changelog_visit(const struct change *change, void *data, struct error *err);
+int changelog_each(struct table *table, changelog_visit *each, void *data, struct error *err);
 
 /* Calls each for the entries of a change, in the order in which they were changed; for none if the log does not hold
  * them. Otherwise as changelog_each. */
-int changelog_each_entry(struct table *table, uint64_t number,
-                         int (*each)(const struct change_entry *entry, void *data,
-                                     struct error *err),
+typedef int changelog_visit_entry(const struct change_entry *entry, void *data, struct error *err);
+int changelog_each_entry(struct table *table, uint64_t number, changelog_visit_entry *each,
                          void *data, struct error *err);
 
 /* Reverts a change, the last one if number is 0: its entries become what they were before. This is a change too, and

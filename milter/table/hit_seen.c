@@ -21,11 +21,12 @@
 
 #define MIB (1024 * 1024)
 
-static void name_chunk(unsigned char out[5], unsigned filter, uint32_t chunk)
+static MDB_val chunk_key(unsigned char out[5], uint64_t filter, uint32_t chunk)
 {
+    const uint32_t number = htobe32(chunk);
     out[0] = (unsigned char)filter;
-    for (int i = 0; i < 4; i++)
-        out[1 + i] = (unsigned char)(chunk >> (24 - 8 * i) & 0xff);
+    memcpy(out + 1, &number, sizeof number);
+    return (MDB_val){5, out};
 }
 
 /* Grows with the hash: pairs that are sorted go through the chunks in order. */
@@ -58,24 +59,22 @@ static void set_bits(unsigned char *chunk, uint64_t hash)
     }
 }
 
-static int get_chunk(struct hit_file *file, unsigned filter, uint32_t chunk, MDB_val *out)
+static int get_chunk(struct hit_file *file, uint64_t filter, uint32_t chunk, MDB_val *out)
 {
     unsigned char name[5];
-    MDB_val key = {sizeof name, name};
-    name_chunk(name, filter, chunk);
+    MDB_val key = chunk_key(name, filter, chunk);
     int rc = mdb_get(file->txn, file->seen, &key, out);
     return rc == 0 && out->mv_size != CHUNK ? MDB_CORRUPTED : rc;
 }
 
-static int empty(struct hit_file *file, unsigned filter)
+static int empty(struct hit_file *file, uint64_t filter)
 {
     MDB_cursor *cursor;
     unsigned char name[5];
-    MDB_val value, key = {sizeof name, name};
+    MDB_val value, key = chunk_key(name, filter, 0);
     int rc = mdb_cursor_open(file->txn, file->seen, &cursor);
     if (rc != 0)
         return rc;
-    name_chunk(name, filter, 0);
     rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     while (rc == 0 && *(const unsigned char *)key.mv_data == filter) {
         rc = mdb_cursor_del(cursor, 0);
@@ -101,18 +100,16 @@ int hit_seen_resize(struct hit_file *file, unsigned memory)
 
 /* ---- a new day */
 
-/* Finds a chunk of the current filter, or makes it, to set bits in. It is valid until something else is written. */
+/* Finds a chunk of the current filter, or creates it, to set bits in. *out is valid until something else is written. */
 static int open_chunk(struct hit_file *file, uint32_t chunk, unsigned char **out)
 {
     unsigned char name[5], octets[CHUNK] = {0};
-    MDB_val there, value = {CHUNK, NULL}, key = {sizeof name, name};
-    int rc = get_chunk(file, (unsigned)file->state.current, chunk, &there);
+    MDB_val there, value = {CHUNK, NULL}, key = chunk_key(name, file->state.current, chunk);
+    int rc = get_chunk(file, file->state.current, chunk, &there);
     if (rc == 0)
         memcpy(octets, there.mv_data, CHUNK);
-    if (rc != 0 && rc != MDB_NOTFOUND)
-        return rc;
-    name_chunk(name, (unsigned)file->state.current, chunk);
-    rc = mdb_put(file->txn, file->seen, &key, &value, MDB_RESERVE);
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        rc = mdb_put(file->txn, file->seen, &key, &value, MDB_RESERVE);
     if (rc == 0)
         *out = memcpy(value.mv_data, octets, CHUNK);
     return rc;
@@ -161,7 +158,7 @@ static int choose(struct hit_file *file, uint64_t day)
     if (rc == 0 && state->since[state->current] > 0 &&
         state->since[state->current] + SPAN_DAYS <= day) {
         state->current = (state->current + 1) % FILTERS;
-        rc = empty(file, (unsigned)state->current);
+        rc = empty(file, state->current);
     }
     if (state->since[state->current] == 0)
         state->since[state->current] = day;
@@ -187,28 +184,25 @@ int hit_seen_begin_day(struct hit_file *file, uint32_t day)
 
 /* ---- asking */
 
-static int note_today(struct hit_file *file, uint64_t hash, bool *is_there)
-{
-    uint64_t name = htobe64(hash);
-    MDB_val key = {sizeof name, &name}, value = {0, NULL};
-    int rc = mdb_get(file->txn, file->today, &key, &value);
-    *is_there = rc == 0;
-    if (rc != MDB_NOTFOUND || file->state.today_pairs >= file->state.chunks * TODAY_RATIO)
-        return rc == MDB_NOTFOUND ? 0 : rc;
-    file->state.today_pairs++;
-    value = (MDB_val){0, NULL};
-    return mdb_put(file->txn, file->today, &key, &value, 0);
-}
-
 int hit_seen_note(struct hit_file *file, uint64_t hash, bool *earlier)
 {
-    bool is_there;
-    MDB_val chunk;
-    int rc = note_today(file, hash, &is_there);
+    struct hit_state *state = &file->state;
+    uint64_t name = htobe64(hash);
+    MDB_val value, chunk, key = {sizeof name, &name};
+    int rc = mdb_get(file->txn, file->today, &key, &value);
     *earlier = false;
-    for (unsigned i = 0; rc == 0 && !is_there && !*earlier && i < FILTERS; i++) {
-        rc = file->state.since[i] == 0 ? MDB_NOTFOUND
-                                       : get_chunk(file, i, chunk_of(&file->state, hash), &chunk);
+    if (rc != MDB_NOTFOUND)
+        return rc; /* it was asked earlier on this day */
+    rc = 0;
+    if (state->today_pairs < state->chunks * TODAY_RATIO) {
+        state->today_pairs++;
+        value = (MDB_val){0, NULL};
+        rc = mdb_put(file->txn, file->today, &key, &value, 0);
+    }
+    for (unsigned i = 0; rc == 0 && !*earlier && i < FILTERS; i++) {
+        if (state->since[i] == 0)
+            continue;
+        rc = get_chunk(file, i, chunk_of(state, hash), &chunk);
         *earlier = rc == 0 && has_bits(chunk.mv_data, hash);
         rc = rc == MDB_NOTFOUND ? 0 : rc;
     }

@@ -29,15 +29,12 @@ struct merge *merge_new(size_t memory, const char *folder, bool replaces_all,
                         const struct merge_watch *watch)
 {
     struct merge *merge = calloc(1, sizeof *merge);
-    if (merge == NULL)
-        return NULL;
-    merge->replaces_all = replaces_all;
-    merge->watch = watch;
-    merge->sort = sort_new(memory, folder);
-    if (merge->sort == NULL) {
+    if (merge == NULL || (merge->sort = sort_new(memory, folder)) == NULL) {
         free(merge);
         return NULL;
     }
+    merge->replaces_all = replaces_all;
+    merge->watch = watch;
     return merge;
 }
 

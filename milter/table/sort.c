@@ -45,16 +45,13 @@ struct sort {
 struct sort *sort_new(size_t memory, const char *folder)
 {
     struct sort *sort = calloc(1, sizeof *sort);
-    if (sort == NULL)
-        return NULL;
-    sort->folder = folder;
-    sort->memory =
-        (memory < MEMORY_MIN ? MEMORY_MIN : memory) / sizeof(const char *) * sizeof(const char *);
-    sort->buffer = malloc(sort->memory);
-    if (sort->buffer == NULL) {
+    memory = memory < MEMORY_MIN ? MEMORY_MIN : memory / sizeof(char *) * sizeof(char *);
+    if (sort == NULL || (sort->buffer = malloc(memory)) == NULL) {
         free(sort);
         return NULL;
     }
+    sort->folder = folder;
+    sort->memory = memory;
     return sort;
 }
 
