@@ -34,34 +34,34 @@ void hits_free_added(struct hits *hits);
 /* Adds to the row what other hosts have of this entry. */
 void hits_add_others(const struct hits *hits, const struct entry *old, struct hit_row *row);
 
-/* What is done with the row of an entry, whose slots it may sort. Returns 0, or -1 with err. */
+/* What hits_each calls for a row. It may sort the slots. Returns 0, or -1 with err. */
 typedef int hits_use(struct hits *hits, const struct entry *old, struct hit_row *row,
                      struct error *err);
 
-/* Calls each with the row of each entry that has had mail, in the order of the table, and then those that only other hosts have,
- * until it fails. Returns 0, or -1 with err. */
+/* Calls each for the entries that have had mail, in the order of the table, then for those that only other hosts have. Stops
+ * when it fails. Returns 0, or -1 with err. */
 int hits_each(struct hits *hits, hits_use *each, struct error *err);
 
-/* The entry of a row, as far as the key tells. Returns 0, or -1 with err. */
+/* Decodes the key of a row: only the old address of the entry is known. Returns 0, or -1 with err. */
 int hits_read_key(struct entry *out, const struct hit_place *at, struct error *err);
 
-/* The row of one entry, of all hosts together; all zero where it has had no mail. Returns 0, or -1 with err. */
+/* Finds the row of one entry, for all hosts together; all zero if it has had no mail. Returns 0, or -1 with err. */
 int hits_find(struct hits *hits, const struct entry *old, struct hit_row *out, struct error *err);
 
 /* ---- hits_unused.c */
 
-/* Prints the entries to which nobody came back on `days` days of counting. Returns 0, or -1 with err. */
+/* Prints the entries to which nobody came back during the last days of counting. Returns 0, or -1 with err. */
 int hits_unused(struct hits *hits, uint32_t days, struct error *err);
 
 /* ---- hits_print.c */
 
 hits_use hits_print_row;
 
-/* Keeps the row if it is one of those with most mails; and prints all that were kept. */
+/* Keeps the row if it is one of those with most mails; prints those that were kept. */
 hits_use hits_keep_best;
 int hits_print_best(struct hits *hits, struct error *err);
 
-/* Adds the row up by sender domain; and prints that. */
+/* Adds the row up by sender domain; prints the sums. */
 hits_use hits_add_up;
 int hits_print_senders(struct hits *hits, struct error *err);
 

@@ -17,7 +17,7 @@ const char *hits_day(char out[HITS_DAY_SIZE], uint64_t day)
     return out;
 }
 
-/* Prints text in so many columns. After a longer one the line goes on below, so that the columns stay aligned. */
+/* Prints text in so many columns. After a longer text the next columns are on a line below, aligned. */
 static void print_padded(const char *text, int indent, int width)
 {
     int columns = print_columns_of(text);

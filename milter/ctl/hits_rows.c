@@ -69,7 +69,7 @@ static int add(struct hits *hits, const struct entry *entry, const struct hit_ro
 
 /* ---- reading them */
 
-/* null: 0. Returns false where it is neither that nor a day. */
+/* Parses a day; null is 0. Returns whether it is one of these. */
 static bool read_day(uint32_t *out, const json_t *value)
 {
     int64_t moment = 0;
@@ -81,7 +81,7 @@ static bool read_day(uint32_t *out, const json_t *value)
     return true;
 }
 
-/* A domain in A-labels, or what stands for none: it is printed as it is. */
+/* Whether it is a domain in A-labels, HIT_NULL_PATH or HIT_NO_DOMAIN: it will be printed unchanged. */
 static bool is_sender(const char *domain)
 {
     char parsed[ADDRESS_DOMAIN_MAX + 1];
@@ -144,8 +144,8 @@ static int skip_blanks(FILE *file)
     return octet;
 }
 
-/* Where object number begins, or the one array ends with the file. Returns 1 or 0; or -1 where it does neither: what is cut is not
- * taken for a host to which nobody wrote. */
+/* Returns 1 where object number begins; 0 where the one array ends, and the file with it; otherwise -1, because a truncated
+ * file must not look like that of a host to which nobody wrote. */
 static int skip_to_object(FILE *file, size_t number)
 {
     int octet = skip_blanks(file);
@@ -157,7 +157,7 @@ static int skip_to_object(FILE *file, size_t number)
     return goes_on == is_first && octet == ']' && skip_blanks(file) == EOF ? 0 : -1;
 }
 
-/* One object after another: the whole array need not fit into memory. */
+/* Reads one object after another, because the array may be larger than memory. */
 static int read_stream(struct hits *hits, FILE *file, struct error *err)
 {
     json_error_t why;

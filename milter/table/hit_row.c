@@ -59,7 +59,8 @@ struct hit_slot *hit_row_find(struct hit_row *row, const char *domain)
     return NULL;
 }
 
-/* The slot that may go: the one that was not used for longest, or else the one that is known least; NULL: none. */
+/* Returns a free slot, or one that may be replaced: the one that was unused for longest if that is long enough, otherwise the
+ * one with the fewest days if these are few; NULL: none. */
 static struct hit_slot *find_room(struct hit_row *row, uint32_t day, unsigned most)
 {
     struct hit_slot *oldest = &row->slot[0], *least = &row->slot[0];

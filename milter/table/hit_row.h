@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table/hit_row.h: how often one entry was met, and by whom: the row as octets, and what a mail changes in it. No I/O.
+/* table/hit_row.h: the row of an entry: how often mail was answered by it, and who sent that. No I/O.
  *
  * A domain gets a slot when it comes back on another day, because spam never stops but its domains change. Days are those
  * of UTC since 1970.
@@ -19,8 +19,9 @@
 
 struct hit_slot {
     char domain[ADDRESS_DOMAIN_MAX + 1];
-    uint64_t mails;      /* since the slot was made */
-    uint32_t days, last; /* on which it wrote, the first time included; the last of them */
+    uint64_t mails; /* since the slot was made */
+    uint32_t days,
+        last; /* the number of days on which it wrote, the first one included; the last one */
 };
 
 /* Holds its own bytes. All zero: no mail yet. */
@@ -28,7 +29,7 @@ struct hit_row {
     uint64_t count;       /* mails */
     uint64_t strangers;   /* of them: from domains that had no slot at that moment */
     uint32_t first, last; /* days */
-    uint32_t born; /* when the entry was added; 0: before counting began, or it is not known */
+    uint32_t born; /* the day on which the entry was added; 0: before counting began, or unknown */
     unsigned slots;
     struct hit_slot slot[HIT_SLOTS_MAX];
 };
@@ -44,8 +45,8 @@ int hit_row_decode(struct hit_row *out, const void *value, size_t length);
 /* The slot of this domain; NULL: none. */
 struct hit_slot *hit_row_find(struct hit_row *row, const char *domain);
 
-/* Counts so many mails of a domain on this day. came_back: it has no slot, and wrote on an earlier day. Of at most
- * `most` slots one that is three months old, or no better known than the newcomer, makes room. */
+/* Counts mails of a domain on this day. came_back: it has no slot, and wrote on an earlier day, so it gets one: a free one of
+ * `most`, or that of a domain that has not written for three months, or wrote on no more days than this one. */
 void hit_row_count(struct hit_row *row, const char *domain, uint64_t mails, uint32_t day,
                    bool came_back, unsigned most);
 
@@ -55,7 +56,7 @@ bool hit_row_is_used_since(const struct hit_row *row, uint32_t day);
 /* Drops the slots of domains that have not written since that day. Returns whether there were any. */
 bool hit_row_forget(struct hit_row *row, uint64_t day);
 
-/* Adds another host's row. Of the days of a slot the larger number counts, because it is not known which were the same. */
+/* Adds another host's row. days of a slot becomes the larger number, because it is unknown which days were the same. */
 void hit_row_add(struct hit_row *row, const struct hit_row *other);
 
 #endif

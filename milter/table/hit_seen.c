@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* table/hit_seen.c: the pairs of an entry and a sender domain that were seen before, as keyed hashes.
  *
- * The pairs of a day stand in `today`, one record each. When the next day begins they go into a Bloom filter, in the same
- * transaction: so a filter knows only earlier days, and is complete whenever the daemon was killed. There are three
- * filters; each is filled for 30 days, and then the oldest is emptied and filled. So a domain that writes once a month is
- * known, and one that has not written for three months is forgotten.
+ * The pairs of a day are records of `today`. When the next day begins, they are moved to a Bloom filter in one transaction. So
+ * a filter holds only earlier days, and is complete whenever the daemon is killed. There are three filters. Each is filled
+ * for 30 days, then the oldest one is emptied and filled. So a domain that writes once a month is known, and one that has
+ * not written for three months is forgotten.
  *
- * A filter is an array of chunks, which fill one page of LMDB's each. A hash belongs to one chunk, and to some bits in it. */
+ * A filter is an array of chunks of one LMDB page each. A hash belongs to one chunk, and to some bits of it. */
 #include "table/hit_internal.h"
 
 #include <endian.h>
@@ -16,7 +16,7 @@
 #define SPAN_DAYS   30
 #define CHUNK       4080 /* octets: a page without its head */
 #define CHUNK_BITS  (8 * CHUNK)
-#define BITS        8 /* set for each pair: 11 bits a pair make that one in 200 others is taken for it */
+#define BITS        8 /* set for each pair: with 11 bits a pair, one in 200 others is mistaken for it */
 #define TODAY_RATIO 1000 /* pairs of one day for each chunk: ten times what a filter has room for */
 
 #define MIB (1024 * 1024)
@@ -139,7 +139,7 @@ static int fill_all(struct hit_file *file)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* Empties filters that are too old on this day. A first day that is still to come was noted while the clock was wrong. */
+/* Empties filters that are too old on this day. A first day in the future was noted while the clock was wrong. */
 static int expire(struct hit_file *file, uint64_t day)
 {
     const uint64_t *since = file->state.since;

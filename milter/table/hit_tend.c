@@ -11,16 +11,16 @@ int hit_lend_table(void *from, int (*use)(struct table *table, void *data), void
     return use(from, data);
 }
 
-/* ---- what the change log says */
+/* ---- reading the change log */
 
 struct log_reading {
     struct hit_file *file;
     struct table *table; /* borrowed during the call of hit_lend */
     uint32_t today, day; /* day: of the current change */
-    int rc;              /* of hits/, if an entry cannot be recorded */
     struct error *err;
 };
 
+/* Returns one of LMDB's codes. */
 static int take_entry(const struct change_entry *changed, void *data, struct error *err)
 {
     struct log_reading *reading = data;
@@ -37,20 +37,21 @@ static int take_entry(const struct change_entry *changed, void *data, struct err
         row.born = reading->day;
         rc = hit_file_put(reading->file, &key, &row);
     }
-    reading->rc = rc == MDB_NOTFOUND ? 0 : rc;
-    return reading->rc == 0 ? 0 : -1;
+    return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 static int take_change(struct log_reading *reading, const struct change *change)
 {
     struct hit_state *state = &reading->file->state;
     reading->day = (uint32_t)(change->when / HIT_DAY_SECONDS);
-    if (change->held &&
-        changelog_each_entry(reading->table, change->number, take_entry, reading, reading->err) < 0)
-        return reading->rc != 0 ? reading->rc : HIT_TOLD;
-    if (!change->held && change->added > 0 && reading->day > state->unknown)
-        state->unknown = reading->day;
-    return 0;
+    if (!change->held) {
+        if (change->added > 0 && reading->day > state->unknown)
+            state->unknown = reading->day;
+        return 0;
+    }
+    int rc =
+        changelog_each_entry(reading->table, change->number, take_entry, reading, reading->err);
+    return rc == -1 ? HIT_TOLD : rc; /* no code of LMDB's is -1 */
 }
 
 /* Changes that the log has dropped are unknown. If the log ends earlier than before, the table was restored from a copy, and

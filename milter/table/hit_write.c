@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table/hit_write.c: counting */
+/* table/hit_write.c: counts mails */
 #include "base/siphash.h"
 #include "table/hit_internal.h"
 
@@ -37,7 +37,7 @@ uint32_t hit_window(const struct hit_state *state, uint32_t days, uint32_t today
 
 /* ---- mails */
 
-/* Writes the domain in A-labels, or what stands for it, into out[ADDRESS_DOMAIN_MAX + 1]. */
+/* Writes the domain in A-labels, or HIT_NULL_PATH or HIT_NO_DOMAIN, to out[ADDRESS_DOMAIN_MAX + 1]. */
 static void read_domain(char *out, const struct hit *hit)
 {
     bool is_null = hit->domain_length == sizeof HIT_NULL_PATH - 1 &&

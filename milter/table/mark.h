@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* table/mark.h: how far the table has followed a store of which it is a copy. The mark is written in the transaction that
- * has the entries, so neither is ever ahead of the other. A table has one from the first write of movedctl follow on, and
- * is of format 3 as long as it has one: a program that does not know of the store would lose changes. */
+/* table/mark.h: the mark of a table that is the copy of a store: which version of the store it has. It is written in the
+ * same transaction as the entries, so neither is ever ahead of the other. A table has one from the first write of movedctl
+ * follow on, and then is of format 3, because a program that does not know of the store would lose changes. */
 #ifndef TABLE_MARK_H
 #define TABLE_MARK_H
 
@@ -15,18 +15,16 @@
 
 /* Holds its own bytes. */
 struct mark {
-    /* Of the store, that the entries are of; 0: never synced, and nobody may read it */
-    int64_t version;
-    char nonce[MARK_NONCE_MAX +
-               1]; /* of that version: a store that was restored may give the number again */
-    char source[MARK_SOURCE_MAX + 1]; /* which store */
+    int64_t version; /* of the store; 0: never synced, so the table must not be read */
+    char nonce[MARK_NONCE_MAX + 1]; /* of that version: a restored store may use the number again */
+    char source[MARK_SOURCE_MAX + 1]; /* names the store */
 };
 
-/* The mark of the table at this moment; TABLE_ABSENT where it follows nobody. */
+/* Reads the mark; TABLE_ABSENT if the table follows no store. */
 enum table_result table_get_mark(struct table *table, struct mark *out, struct error *err);
 
-/* Replaces the mark; with NULL there is none any more, and the table is its host's own. That alone is no change of the
- * table, and nothing is logged. Returns 0, or -1 with err, and then abort the edit. */
+/* Replaces the mark; NULL removes it, and the table follows no store any more. This alone is not logged as a change. Returns
+ * 0; or -1 with err, and then abort the edit. */
 int table_edit_mark(struct table_edit *edit, const struct mark *mark, struct error *err);
 
 #endif

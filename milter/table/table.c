@@ -62,7 +62,7 @@ static int make_file(const struct table *table, const char *name)
 static int open_env(struct table *table, unsigned flags, struct error *err)
 {
     char path[PATH_MAX];
-    (void)make_file(table, "lock.mdb"); /* where it cannot be made LMDB says why */
+    (void)make_file(table, "lock.mdb"); /* if this fails, LMDB reports the reason */
     place_path(&table->place, table->path, path);
     int rc = mdb_env_create(&table->env);
     if (rc == 0)

@@ -15,9 +15,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Beside LMDB's own codes, which are below -30000, and errno's: a page is not in the file, or not one of LMDB's; the table
- * is of a format that is newer than this program; lock.mdb is not what LMDB has opened; the table follows a store and has
- * nothing from it yet. */
+/* In addition to LMDB's codes, which are below -30000, and those of errno: a page is missing in the file, or damaged; the
+ * format is newer than this program; lock.mdb is not what LMDB has opened; the table follows a store but was never synced. */
 #define PAGE_MISSING  GUARD_FAULT
 #define FORMAT_NEWER  (-2)
 #define LOCKS_DAMAGED (-3)
@@ -35,11 +34,11 @@ struct table {
     char path[PATH_MAX];
     MDB_env *env;
     MDB_dbi entries;
-    unsigned databases; /* that have a name: none in a table */
+    unsigned databases; /* with a name: a table has none */
     bool fold_case;
     bool follows; /* opened with TABLE_FOLLOW */
     struct table_author author;
-    struct place place; /* of its folder, while that is opened */
+    struct place place; /* of its folder, while the files are opened */
     uid_t owner;        /* of the folder when it was opened */
     gid_t group;
 
@@ -82,7 +81,7 @@ struct table *table_new(const char *path, struct error *err);
  * with err. */
 int table_open_files(struct table *table, enum table_mode mode, bool creates, struct error *err);
 
-/* Sets err to the meaning of rc: a code of LMDB, errno, or one of those above. Always returns -1. */
+/* Sets err to the meaning of rc: a code of LMDB or errno, or one of those above. Always returns -1. */
 int table_lmdb_error(struct error *err, const struct table *table, int rc);
 
 /* The result of a look-up with this rc; TABLE_FAILED with err. */
@@ -93,8 +92,8 @@ enum table_result table_result_of(const struct table *table, int rc, struct erro
 long long table_file_size(const struct table *table);
 long long table_needed_size(const struct table *table);
 
-/* Whether it is a table that may be read and written so. Returns one of LMDB's codes, FORMAT_NEWER or NEVER_SYNCED; *format
- * is its format, and -1 where it says none. */
+/* Checks that it is a table that this program can use. Returns one of LMDB's codes, FORMAT_NEWER or NEVER_SYNCED; *format is
+ * its format, or -1 if it has none. */
 int table_check_format(const struct table *table, MDB_txn *txn, int *format);
 
 /* Call this before LMDB opens the file in this folder. Returns false if other programs use it and it is damaged; then
@@ -147,8 +146,8 @@ void view_free(struct table_view *view);
 /* The number of readers. The first process that opens the table fixes it; the default of LMDB is 126. */
 #define READERS_MAX 4096
 
-/* What the table says of itself: puts its format and its fold_case, and reads the latter; puts and reads its mark, with
- * the format that goes with it, MDB_NOTFOUND where it has none. Return one of LMDB's codes. */
+/* The metadata: write format and fold_case, and read the latter; write the mark, with its format, and read it (MDB_NOTFOUND:
+ * there is none). Return one of LMDB's codes. */
 int table_put_metas(MDB_txn *txn, const struct table *table, int format);
 int table_read_fold_case(MDB_txn *txn, MDB_dbi entries, int *out);
 int table_put_mark(MDB_txn *txn, const struct table *table, const struct mark *mark);
