@@ -65,16 +65,13 @@ static int open_env(struct table *table, unsigned flags, struct error *err)
     (void)make_file(table, "lock.mdb"); /* if this fails, LMDB reports the reason */
     place_path(&table->place, table->path, path);
     int rc = mdb_env_create(&table->env);
-    if (rc == 0)
-        rc = mdb_env_set_maxreaders(table->env, READERS_MAX);
-    if (rc == 0)
-        rc = mdb_env_set_mapsize(table->env, MAP_SIZE);
-    if (rc == 0)
-        rc = mdb_env_set_assert(table->env, on_assertion);
-    if (rc == 0)
-        rc = mdb_env_set_maxdbs(table->env, table->databases);
-    if (rc == 0)
+    if (rc == 0) { /* the settings cannot fail before the file is opened */
+        (void)mdb_env_set_maxreaders(table->env, READERS_MAX);
+        (void)mdb_env_set_mapsize(table->env, MAP_SIZE);
+        (void)mdb_env_set_assert(table->env, on_assertion);
+        (void)mdb_env_set_maxdbs(table->env, table->databases);
         rc = lockfile_can_be_opened(path) ? 0 : LOCKS_DAMAGED;
+    }
     if (rc == 0)
         GUARDED(rc, mdb_env_open(table->env, path, flags | MDB_NOTLS, 0660));
     if (rc == 0 && lockfile_open(&table->lockfile, path) != 0)
