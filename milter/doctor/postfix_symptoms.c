@@ -166,8 +166,8 @@ static void find_left(const struct postfix_view *view, const char *name, const c
     snprintf(path, sizeof path, "%s/%s", view->postfix.dir, name);
     char *text = file_read(path, &err);
     if (text != NULL && cf_read(&cf, text) == 0 && ours_check_gone(&cf, path, socket, there) != 0) {
-        bool is_main = strcmp(name, "main.cf") == 0;
-        (void)(is_main ? ours_strip_main(&cf, &view->postfix, &err) : ours_strip_master(&cf));
+        static const struct postconf unknown_defaults = {.count = 0};
+        ours_strip(&cf, strcmp(name, "main.cf") == 0 ? &unknown_defaults : NULL);
         (void)ours_check_gone(&cf, path, socket, unknown);
     }
     free(text);

@@ -7,42 +7,44 @@
 #include "mta/files.h"
 #include "mta/mta.h"
 
-/* What is run after the files were changed. checks and reloads are NULL-terminated lists of argv, each
- * NULL-terminated; NULL for none. */
-struct aftermath {
-    int (*first)(void *data,
-                 struct error *err); /* runs first; NULL: nothing. Returns 0, or -1 with err */
-    void *data;
-    const char *const *const *checks;  /* if one fails the change is taken back */
-    const char *const *const *reloads; /* make the running server read its files again; likewise */
-    bool names_all_copies;             /* the dated copies of earlier changes too */
+/* One run of attach or detach, or a step of it. Free the changes. */
+struct attachment {
+    const struct mta_request *request;
+    const char *server; /* its name in struct mta, "postfix" */
+    bool detaches;
+    bool is_step; /* more follows: nothing is said to be done yet */
+    struct file_changes changes;
 };
 
 /* What attach sets in our own configuration stands in a file of its own, in the folder FILE.d of milter-moved.conf. */
 #define ATTACH_CONF "attach.conf"
 
-/* Plan what it has for a server, "postfix"; a line that is for none goes, and so does an empty file. Each returns 0, or -1
- * with err. The first sets key to a string; the second takes the server's lines out; the third makes what is there the
- * server's too, and adds mode = "observe" if --observe was given: attachment_carry_out makes the daemon read it. */
-int attachment_set_key(const struct mta_request *request, struct file_changes *changes,
-                       const char *server, const char *key, const char *value, struct error *err);
-int attachment_forget(const struct mta_request *request, struct file_changes *changes,
-                      const char *server, struct error *err);
-int attachment_share(const struct mta_request *request, struct file_changes *changes,
-                     const char *server, struct error *err);
+/* Plans that what is there is for this server too, with mode = "observe" if --observe was given (not in a step), and the socket
+ * and lookup socket set to these (NULL: as they are). attachment_carry_out makes the daemon read it. Returns 0, or -1
+ * with err. */
+int attachment_share(struct attachment *a, const char *socket, const char *lookups,
+                     struct error *err);
+
+/* Plans that what is there is not for this server: a line that is for none goes, and so does an empty file. Returns 0, or -1
+ * with err. */
+int attachment_forget(struct attachment *a, struct error *err);
 
 /* Whether the changes take out a line there that has this text. */
-bool attachment_unsets(const struct file_changes *changes, const char *line);
+bool attachment_unsets(const struct attachment *a, const char *line);
+
+/* Checks that lookup_socket is set: title, "Postfix", would refuse removed mailboxes itself. Returns 0, or -1 with err. */
+int attachment_check_lookups(const struct attachment *a, const char *title, struct error *err);
 
 /* Checks that the daemon answers on both sockets and can read its table: else all mail would be deferred from now on.
  * Returns 0, or -1 with err; without changes, and for --dry-run, that is a warning. */
-int attachment_check_daemon(const struct mta_request *request, const struct file_changes *changes,
-                            const char *socket, const char *lookups, struct error *err);
+int attachment_check_daemon(const struct attachment *a, const char *socket, const char *lookups,
+                            struct error *err);
 
-/* Has the changes confirmed, makes them, runs the aftermath, and says done; without changes it says nothing.
- * Returns 0, also if the changes were only to be shown; or -1 with err and all files as they were. */
-int attachment_carry_out(const struct mta_request *request, struct file_changes *changes,
-                         const struct aftermath *aftermath, const char *nothing, const char *done,
-                         struct error *err);
+/* Has the changes confirmed, makes them, and then calls activate, which checks them and makes the running server read them.
+ * If it fails the changes are taken back, and it is called once more, with taken_back. Returns 0, also if the changes were
+ * only to be shown; or -1 with err and all files as they were. */
+int attachment_carry_out(struct attachment *a,
+                         int (*activate)(void *data, bool taken_back, struct error *err),
+                         void *data, struct error *err);
 
 #endif

@@ -207,13 +207,16 @@ static void free_change(struct file_change *change)
     free(change->copy);
 }
 
-int file_changes_add(struct file_changes *changes, const char *path, char *text, struct error *err)
+int file_changes_add(struct file_changes *changes, const char *path, const char *text,
+                     struct error *err)
 {
-    struct file_change change = {.folder = -1, .text = text};
+    struct file_change change = {.folder = -1, .text = text == NULL ? NULL : strdup(text)};
     struct stat status;
     int rc = changes->count == FILE_CHANGES_MAX
                  ? error_set(err, EX_SOFTWARE, "%s: too many files to change", path)
                  : locate(&change, path, err);
+    if (rc == 0 && text != NULL && change.text == NULL)
+        rc = error_no_memory(err);
     if (rc == 0)
         rc = read_current(&change, &change.old, &status, err);
     if (rc == 0 && !same(change.old, change.text))

@@ -43,10 +43,10 @@ int file_create(const char *path, const char *text, struct error *err);
 /* Writes a temporary file; path is FILE_TEMPORARY and becomes its path. Returns 0, or -1 with err and no file. */
 int file_create_temporary(char *path, const char *text, struct error *err);
 
-/* Plans that the file at path shall have this text, which is on the heap and owned by the changes from now on,
- * even on an error; NULL: that it shall not exist. A folder that is missing is made. A file that has this text already is left out. Returns 0,
- * or -1 with err. */
-int file_changes_add(struct file_changes *changes, const char *path, char *text, struct error *err);
+/* Plans that the file at path shall have this text, which is copied; NULL: that it shall not exist. A folder that is missing is
+ * made. A file that has this text already is left out. Returns 0, or -1 with err. */
+int file_changes_add(struct file_changes *changes, const char *path, const char *text,
+                     struct error *err);
 
 /* The changes as diff -u prints them, on the heap; NULL with err. */
 char *file_changes_diff(const struct file_changes *changes, struct error *err);

@@ -54,12 +54,9 @@ static int open_stream(struct stream *stream, char **text)
 static int open_input(const char *text)
 {
     int fd = memfd_create("input", MFD_CLOEXEC);
-    if (fd >= 0 && io_write(fd, text, strlen(text)) == 0 && lseek(fd, 0, SEEK_SET) == 0)
-        return fd;
-    int why = errno;
-    close_end(&fd);
-    errno = why;
-    return -1;
+    if (fd >= 0 && (io_write(fd, text, strlen(text)) != 0 || lseek(fd, 0, SEEK_SET) != 0))
+        close_end(&fd); /* which leaves errno as it is */
+    return fd;
 }
 
 /* The program can be interrupted even while this process ignores that. Returns 0 or an errno value. */
@@ -170,27 +167,24 @@ char *process_read(const char *const *argv, struct error *err)
 {
     struct output output;
     char *text = NULL;
-    if (process_run(&output, argv, NULL, err) == 0) {
-        if (output.status != 0) {
-            error_set(err, EX_UNAVAILABLE, "%s: exit status %d: %s", argv[0], output.status,
-                      last_line(output.err));
-        } else {
-            text = output.out;
-            output.out = NULL;
-            (void)last_line(text); /* trims the end */
-        }
+    int rc = process_run(&output, argv, NULL, err);
+    if (rc == 0 && output.status != 0)
+        rc = error_set(err, EX_UNAVAILABLE, "%s: exit status %d: %s", argv[0], output.status,
+                       last_line(output.err));
+    if (rc == 0) {
+        text = output.out;
+        output.out = NULL;
+        (void)last_line(text); /* trims the end */
     }
     process_free(&output);
     return text;
 }
 
-bool process_succeeds(const char *const *argv)
+int process_check(const char *const *argv, struct error *err)
 {
-    struct output output;
-    struct error err;
-    int rc = process_run(&output, argv, NULL, &err);
-    process_free(&output);
-    return rc == 0 && output.status == 0;
+    char *printed = process_read(argv, err);
+    free(printed);
+    return printed == NULL ? -1 : 0;
 }
 
 bool process_is(pid_t pid, const char *name)

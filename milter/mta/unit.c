@@ -78,10 +78,12 @@ int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2]
     int rc = write_listener(out, sockets[0], err);
     if (rc == 0)
         rc = write_listener(out, sockets[1], err);
-    if (fclose(out) == 0 && rc == 0)
-        return file_changes_add(changes, DROP_IN_DIR DROP_IN, text, err);
+    if (fclose(out) != 0)
+        rc = error_no_memory(err);
+    if (rc == 0)
+        rc = file_changes_add(changes, DROP_IN_DIR DROP_IN, text, err);
     free(text);
-    return rc == 0 ? error_no_memory(err) : -1;
+    return rc;
 }
 
 int unit_forget_sockets(struct file_changes *changes, const struct settings *settings,
@@ -93,40 +95,36 @@ int unit_forget_sockets(struct file_changes *changes, const struct settings *set
                : file_changes_add(changes, path, NULL, err);
 }
 
+/* Runs systemctl(1) with these words. Gives 0, or -1 with err, which may be NULL. */
+#define SYSTEMCTL(err, ...)                                                                        \
+    process_check((const char *const[]){"systemctl", __VA_ARGS__, NULL}, err)
+
 bool unit_holds_sockets(void)
 {
-    static const char *const holds[] = {"systemctl", "is-active", "--quiet", SOCKETS, NULL};
-    return has_systemd() && process_succeeds(holds);
+    return has_systemd() && SYSTEMCTL(NULL, "is-active", "--quiet", SOCKETS) == 0;
 }
 
-const char *const *const *unit_restarts(const struct settings *settings)
+enum unit_runs unit_runs(const struct settings *settings)
 {
-    static const char *const runs[] = {"systemctl", "is-active", "--quiet", SERVICE, SOCKETS, NULL};
+    if (!is_of_units(settings) || !has_systemd() ||
+        SYSTEMCTL(NULL, "is-active", "--quiet", SERVICE, SOCKETS) != 0)
+        return UNIT_NONE;
+    return unit_holds_sockets() ? UNIT_SERVICE_AND_SOCKETS : UNIT_SERVICE;
+}
+
+int unit_restart(enum unit_runs runs, struct error *err)
+{
+    if (runs != UNIT_SERVICE_AND_SOCKETS)
+        return runs == UNIT_NONE ? 0 : SYSTEMCTL(err, "restart", SERVICE);
     /* systemd removes the sockets of the unit as it was loaded, and the service along with them (PartOf=). */
-    static const char *const stop[] = {"systemctl", "stop", SOCKETS, NULL};
-    static const char *const load[] = {"systemctl", "daemon-reload", NULL};
-    static const char *const start[] = {"systemctl", "start", SERVICE, NULL};
-    static const char *const restart[] = {"systemctl", "restart", SERVICE, NULL};
-    static const char *const *const both[] = {stop, load, start, NULL};
-    static const char *const *const alone[] = {restart, NULL};
-    if (!is_of_units(settings) || !has_systemd() || !process_succeeds(runs))
-        return NULL;
-    return unit_holds_sockets() ? both : alone;
-}
-
-bool unit_restart(const struct settings *settings)
-{
-    const char *const *const *argvs = unit_restarts(settings);
-    bool done = argvs != NULL;
-    for (; done && *argvs != NULL; argvs++)
-        done = process_succeeds(*argvs);
-    return done;
+    if (SYSTEMCTL(err, "stop", SOCKETS) != 0 || SYSTEMCTL(err, "daemon-reload") != 0)
+        return -1;
+    return SYSTEMCTL(err, "start", SERVICE);
 }
 
 bool unit_reload(const struct settings *settings)
 {
-    static const char *const reload[] = {"systemctl", "reload", SERVICE, NULL};
-    return is_of_units(settings) && has_systemd() && process_succeeds(reload);
+    return is_of_units(settings) && has_systemd() && SYSTEMCTL(NULL, "reload", SERVICE) == 0;
 }
 
 /* ---- for an administrator */
@@ -144,8 +142,6 @@ bool unit_can_follow(const struct settings *settings)
 
 static const char *name_unit_command(enum unit_action action)
 {
-    static const char *const is_failed[] = {"systemctl", "is-failed", "--quiet",
-                                            SERVICE,     SOCKETS,     NULL};
     switch (action) {
     case UNIT_START: break;
     case UNIT_RESTART:
@@ -153,8 +149,9 @@ static const char *name_unit_command(enum unit_action action)
                                                           : "systemctl restart " SERVICE;
     case UNIT_RELOAD: return "systemctl reload " SERVICE;
     }
-    return has_unit(SOCKETS) && process_succeeds(is_failed) ? START_AGAIN
-                                                            : "systemctl start " SERVICE;
+    return has_unit(SOCKETS) && SYSTEMCTL(NULL, "is-failed", "--quiet", SERVICE, SOCKETS) == 0
+               ? START_AGAIN
+               : "systemctl start " SERVICE;
 }
 
 /* Another program may listen where our socket should be: it is not to be told anything. */

@@ -22,12 +22,12 @@ int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2]
 int unit_forget_sockets(struct file_changes *changes, const struct settings *settings,
                         struct error *err);
 
-/* The commands that restart the daemon, with the sockets that systemd holds: a NULL-terminated list of argv. NULL if it
- * does not run as a unit. */
-const char *const *const *unit_restarts(const struct settings *settings);
+/* What systemd runs of us: the daemon, and the socket unit that holds its sockets. */
+enum unit_runs { UNIT_NONE, UNIT_SERVICE, UNIT_SERVICE_AND_SOCKETS };
+enum unit_runs unit_runs(const struct settings *settings);
 
-/* Runs them. Returns whether there are any and all succeed. */
-bool unit_restart(const struct settings *settings);
+/* Restarts that, and has systemd read the drop-in. Returns 0, or -1 with err. */
+int unit_restart(enum unit_runs runs, struct error *err);
 
 /* Whether milter-moved.socket is active: then the sockets are made again with it alone, in the group of their folder. */
 #define UNIT_REGROUP "systemctl restart milter-moved.socket gives it the group of its folder"

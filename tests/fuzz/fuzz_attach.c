@@ -2,7 +2,8 @@
 /* A file of a mail server as an administrator may have written it: what attach adds to it, detach takes out again, to the
  * byte. The first character of the input tells the file: 'm' main.cf, 's' master.cf, else sendmail.mc. */
 #include "mta/postfix/postfix_ours.h"
-#include "mta/sendmail/sendmail_mc.h"
+#include "mta/postfix/postfix_plan.h"
+#include "mta/sendmail/sendmail_m4.h"
 
 #include <ctype.h>
 #include <stdint.h>
@@ -11,14 +12,45 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Stands for postconf -d. */
-char *postfix_default(const char *dir, const char *name, struct error *err)
-{
-    (void)dir, (void)err;
-    return strdup(strcmp(name, "smtpd_relay_restrictions") == 0
-                      ? "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination"
-                      : "");
-}
+/* Stand for what postconf(1) prints. */
+static struct postconf_line defaults[] = {
+    {"smtpd_relay_restrictions",
+     "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination"},
+    {"smtpd_milters", ""},
+    {"local_recipient_maps", ""},
+    {"virtual_alias_maps", ""},
+    {"virtual_mailbox_maps", ""},
+    {"relay_recipient_maps", ""},
+};
+static struct postconf_line values[] = {
+    {"local_recipient_maps", "x"},
+    {"virtual_mailbox_maps", "x"},
+    {"relay_recipient_maps", "x"},
+};
+static struct postconf_line own[] = {
+    {"smtp/inet/smtpd_milters", "x"},
+    {"smtp/inet/local_recipient_maps", "x"},
+    {"submission/inet/smtpd_milters", "x"},
+    {"submission/inet/local_recipient_maps", "x"},
+};
+static struct service services[] = {{.name = "smtp/inet", .attached = true},
+                                    {.name = "submission/inet", .attached = true}};
+static enum postfix_class classes[] = {POSTFIX_LOCAL, POSTFIX_ALIAS, POSTFIX_VIRTUAL,
+                                       POSTFIX_RELAY};
+#define ROWS(table) (sizeof(table) / sizeof *(table))
+static const struct plan plan = {
+    .main = {.lines = values, .count = ROWS(values)},
+    .own = {.lines = own, .count = ROWS(own)},
+    .defaults = {.lines = defaults, .count = ROWS(defaults)},
+    .services = services,
+    .service_count = ROWS(services),
+    .classes = classes,
+    .domain_count = ROWS(classes),
+    .milter = "unix:m",
+    .lookups = "l",
+    .unserved = true,
+    .raise_limits = true,
+};
 
 static void must(bool holds)
 {
@@ -37,10 +69,10 @@ static bool has_pairs(const struct cf *cf, struct span part)
 /* smtpd(8) does not start with an option that sets nothing. */
 static bool has_values(const struct cf *cf, struct span line)
 {
-    struct span option = {line.start, line.start}, name, value;
-    while (cf_option(cf, line, &option, &name, &value))
-        if (memchr(cf->bare + name.end, '=', value.start - name.end) == NULL ||
-            !has_pairs(cf, value))
+    struct setting option = {.line = line, .whole = {line.start, line.start}};
+    while (cf_option(cf, &option))
+        if (memchr(cf->bare + option.name.end, '=', option.value.start - option.name.end) == NULL ||
+            !has_pairs(cf, option.value))
             return false;
     return line.end < 2 || memcmp(cf->bare + line.end - 2, "-o", 2) != 0;
 }
@@ -55,72 +87,40 @@ static bool is_fine(const struct cf *cf)
     return true;
 }
 
-/* ---- main.cf */
-
-static void add_to_main(struct cf *main)
-{
-    static const char *const maps[] = {"local_recipient_maps", "virtual_alias_maps",
-                                       "virtual_mailbox_maps", "relay_recipient_maps"};
-    static const struct postfix postfix = {.dir = NULL};
-    struct error err;
-    must(ours_add_to_main(main, &postfix, "smtpd_milters", OURS_MILTER, &err) == 0);
-    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
-        must(ours_add_to_main(main, &postfix, maps[i], OURS_LISTED, &err) == 0);
-    must(ours_add_unserved_to_main(main, &postfix, &err) == 0);
-}
+/* ---- main.cf and master.cf */
 
 static void check_main(struct cf *main)
 {
-    static const struct postfix postfix = {.dir = NULL};
-    struct error err;
-    must(ours_define(main, true) == 0);
-    add_to_main(main);
+    plan_main(&plan, main);
+    must(!main->failed);
     char *attached = strdup(main->text);
     must(attached != NULL);
-    add_to_main(main);
+    ours_add_to_main(main, &plan.defaults, "smtpd_milters", OURS_MILTER);
+    for (size_t i = 0; i < ROWS(classes); i++)
+        ours_add_to_main(main, &plan.defaults, postfix_class_maps(classes[i]), OURS_LISTED);
+    ours_add_unserved_to_main(main, &plan.defaults);
     must(strcmp(main->text, attached) == 0);
-    must(ours_strip_main(main, &postfix, &err) == 0);
     free(attached);
-}
-
-/* ---- master.cf */
-
-static void add_to_master(struct cf *master, const char *service)
-{
-    must(ours_add_to_service(master, service, "smtpd_milters", OURS_MILTER) == 0);
-    must(ours_add_to_service(master, service, "local_recipient_maps", OURS_LISTED) == 0);
-    must(ours_add_unserved_to_service(master, service) == 0);
-}
-
-static void check_master(struct cf *master)
-{
-    static const char *const services[] = {"smtp/inet", "submission/inet"};
-    for (size_t i = 0; i < 2; i++) {
-        add_to_master(master, services[i]);
-        must(ours_add_options(master, services[i],
-                              "  -o { " OURS_MILTER " = { unix:m, default_action=tempfail } }\n"
-                              "  -o " OURS_LISTED "=socketmap:unix:l:listed\n"
-                              "  -o smtpd_soft_error_limit=" OURS_SOFT_LIMIT) == 0);
-    }
-    must(ours_strip_master(master) == 0);
 }
 
 /* What is left of another attach is taken out first, as attach does. */
 static void check_cf(const char *text, bool is_main)
 {
-    static const struct postfix postfix = {.dir = NULL};
-    struct cf cf = {NULL, NULL};
+    const struct postconf *of_main = is_main ? &plan.defaults : NULL;
+    struct cf cf;
     struct error err;
     must(cf_read(&cf, text) == 0);
-    must((is_main ? ours_strip_main(&cf, &postfix, &err) : ours_strip_master(&cf)) == 0);
+    ours_strip(&cf, of_main);
+    must(!cf.failed);
     if (is_fine(&cf) && ours_check_gone(&cf, "", "", &err) == 0) {
         char *before = strdup(cf.text);
         must(before != NULL);
         if (is_main)
             check_main(&cf);
         else
-            check_master(&cf);
-        must(strcmp(cf.text, before) == 0);
+            plan_master(&plan, &cf);
+        ours_strip(&cf, of_main);
+        must(!cf.failed && strcmp(cf.text, before) == 0);
         free(before);
     }
     cf_free(&cf);

@@ -25,11 +25,11 @@ static const struct {
 START_TEST(a_parameter_of_main_cf)
 {
     struct cf cf = {.text = NULL};
-    struct span line, value;
+    struct setting set;
     ck_assert_int_eq(cf_read(&cf, parameters[_i].text), 0);
-    bool found = cf_parameter(&cf, "list", &line, &value);
+    bool found = cf_parameter(&cf, "list", &set) > 0;
     ck_assert_msg(found == (parameters[_i].value != NULL), "%s", parameters[_i].why);
-    char *copy = found ? cf_copy(&cf, value) : NULL;
+    char *copy = found ? cf_copy(&cf, set.value) : NULL;
     if (found)
         ck_assert_str_eq(copy, parameters[_i].value);
     free(copy);
@@ -55,16 +55,16 @@ static const struct {
 START_TEST(an_option_of_a_service)
 {
     struct cf cf = {.text = NULL};
-    struct span line = {0, 0}, name, value;
+    struct setting option = {.line = {0, 0}};
     ck_assert_int_eq(cf_read(&cf, options[_i].text), 0);
-    ck_assert(cf_next(&cf, &line));
-    struct span option = {line.start, line.start};
-    ck_assert(cf_option(&cf, line, &option, &name, &value));
-    ck_assert(cf_is(&cf, name, "a"));
-    bool found = cf_option(&cf, line, &option, &name, &value);
+    ck_assert(cf_next(&cf, &option.line));
+    option.whole = (struct span){option.line.start, option.line.start};
+    ck_assert(cf_option(&cf, &option));
+    ck_assert(cf_is(&cf, option.name, "a"));
+    bool found = cf_option(&cf, &option);
     ck_assert_msg(found == (options[_i].name != NULL), "%s", options[_i].why);
-    ck_assert(!found || cf_is(&cf, name, options[_i].name));
-    ck_assert(!found || cf_is(&cf, value, options[_i].value));
+    ck_assert(!found || cf_is(&cf, option.name, options[_i].name));
+    ck_assert(!found || cf_is(&cf, option.value, options[_i].value));
     cf_free(&cf);
 }
 END_TEST
@@ -74,14 +74,14 @@ static const char *const texts[] = {"a = b\n",     "a = b",           "a = b\n  
 START_TEST(what_is_added_and_removed_leaves_every_byte)
 {
     struct cf cf = {.text = NULL};
-    struct span line, value;
+    struct setting set;
     ck_assert_int_eq(cf_read(&cf, texts[_i]), 0);
-    size_t length = strlen(cf.text), whole = cf.text[length - 1] == '\n';
-    ck_assert_int_eq(cf_add_lines(&cf, length - whole, "ours =\nx = y"), 0);
-    ck_assert(cf_parameter(&cf, "ours", &line, &value));
-    ck_assert_int_eq(cf_remove(&cf, line), 0);
-    ck_assert(cf_parameter(&cf, "x", &line, &value));
-    ck_assert_int_eq(cf_remove(&cf, line), 0);
+    cf_append_lines(&cf, "ours =\nx = y");
+    ck_assert(cf_parameter(&cf, "ours", &set) == 1);
+    cf_remove(&cf, set.line);
+    ck_assert(cf_parameter(&cf, "x", &set) == 1);
+    cf_remove(&cf, set.line);
+    ck_assert(!cf.failed);
     ck_assert_str_eq(cf.text, texts[_i]);
     cf_free(&cf);
 }

@@ -40,9 +40,7 @@ static void has(const char *path, const char *text)
 static void plan(struct file_changes *changes, const char *name, const char *text)
 {
     struct error err;
-    ck_assert_msg(file_changes_add(changes, at(name), text == NULL ? NULL : strdup(text), &err) ==
-                      0,
-                  "%s", err.text);
+    ck_assert_msg(file_changes_add(changes, at(name), text, &err) == 0, "%s", err.text);
 }
 
 START_TEST(a_file_and_its_copy_keep_owner_and_mode)
@@ -143,8 +141,8 @@ START_TEST(what_is_no_regular_file_is_refused_at_once)
     ck_assert_int_eq(mkfifo(at("fifo"), 0600), 0);
     ck_assert_ptr_null(file_read(at("fifo"), &err));
     ck_assert_int_eq(err.status, EX_DATAERR);
-    ck_assert_int_eq(file_changes_add(&changes, at("fifo"), strdup("x"), &err), -1);
-    ck_assert_int_eq(file_changes_add(&changes, scratch, strdup("x"), &err), -1);
+    ck_assert_int_eq(file_changes_add(&changes, at("fifo"), "x", &err), -1);
+    ck_assert_int_eq(file_changes_add(&changes, scratch, "x", &err), -1);
     file_changes_free(&changes);
 }
 END_TEST
@@ -217,20 +215,19 @@ START_TEST(settings_go_with_the_last_server_that_needs_them)
     snprintf(part, sizeof part, "%s.d/" ATTACH_CONF, conf);
     for (size_t i = 0; i < sizeof settings_rows / sizeof *settings_rows; i++) {
         struct mta_request request = {.settings = &settings, .observe = settings_rows[i].observe};
-        struct file_changes changes = {.count = 0};
-        struct error err;
         const char *server = settings_rows[i].server, *why = settings_rows[i].why;
-        int rc = settings_rows[i].what == 's'
-                     ? attachment_set_key(&request, &changes, server, "socket", server, &err)
-                 : settings_rows[i].what == 'a'
-                     ? attachment_share(&request, &changes, server, &err)
-                     : attachment_forget(&request, &changes, server, &err);
-        ck_assert_msg(rc == 0 && file_changes_apply(&changes, &err) == 0, "%s: %s", why, err.text);
+        char what = settings_rows[i].what;
+        struct attachment a = {.request = &request, .server = server, .detaches = what == 'f'};
+        struct error err;
+        int rc = what == 'f' ? attachment_forget(&a, &err)
+                             : attachment_share(&a, what == 's' ? server : NULL, NULL, &err);
+        ck_assert_msg(rc == 0 && file_changes_apply(&a.changes, &err) == 0, "%s: %s", why,
+                      err.text);
         if (*settings_rows[i].text == '\0')
             ck_assert_msg(access(part, F_OK) != 0, "%s", why);
         else
             has(part, settings_rows[i].text);
-        file_changes_free(&changes);
+        file_changes_free(&a.changes);
     }
 }
 END_TEST

@@ -17,30 +17,32 @@ void cf_blank_comments(char *text)
     }
 }
 
-/* Takes over the text, which is on the heap. */
-static int take(struct cf *cf, char *text)
+/* Takes over the text, which is on the heap; NULL: memory is out. */
+static void take(struct cf *cf, char *text)
 {
     char *bare = text == NULL ? NULL : strdup(text);
     if (bare == NULL) {
         free(text);
-        return -1;
+        cf->failed = true;
+        return;
     }
     cf_blank_comments(bare);
     cf_free(cf);
-    *cf = (struct cf){text, bare};
-    return 0;
+    *cf = (struct cf){.text = text, .bare = bare};
 }
 
 int cf_read(struct cf *cf, const char *text)
 {
-    return take(cf, strdup(text));
+    *cf = (struct cf){.text = NULL};
+    take(cf, strdup(text));
+    return cf->failed ? -1 : 0;
 }
 
 void cf_free(struct cf *cf)
 {
     free(cf->text);
     free(cf->bare);
-    *cf = (struct cf){NULL, NULL};
+    *cf = (struct cf){.text = NULL};
 }
 
 /* ---- reading */
@@ -58,6 +60,8 @@ static size_t line_end(const char *text, size_t at)
 bool cf_next(const struct cf *cf, struct span *line)
 {
     size_t at = line->end;
+    if (cf->failed)
+        return false;
     if (at > 0)
         at = line_end(cf->bare, at);
     while (is_blank(cf->bare[at])) /* to the next line that is not blank and not a comment */
@@ -76,31 +80,29 @@ bool cf_next(const struct cf *cf, struct span *line)
     return true;
 }
 
-bool cf_split(const struct cf *cf, struct span line, struct span *name, struct span *value)
+bool cf_setting(const struct cf *cf, struct setting *s)
 {
-    *name = (struct span){line.start, line.start + strcspn(cf->bare + line.start, "= \t\r\n")};
-    size_t at = name->end + strspn(cf->bare + name->end, " \t");
-    *value = (struct span){at + 1, line.end};
-    return cf->bare[at] == '=';
+    while (cf_next(cf, &s->line)) {
+        size_t start = s->line.start, end = start + strcspn(cf->bare + start, "= \t\r\n");
+        size_t at = end + strspn(cf->bare + end, " \t");
+        s->whole = s->line;
+        s->name = (struct span){start, end};
+        s->value = (struct span){at + 1, s->line.end};
+        if (cf->bare[at] == '=')
+            return true;
+    }
+    return false;
 }
 
-bool cf_sets(const struct cf *cf, struct span line, const char *name, struct span *value)
+size_t cf_parameter(const struct cf *cf, const char *name, struct setting *out)
 {
-    struct span have;
-    return cf_split(cf, line, &have, value) && cf_is(cf, have, name);
-}
-
-bool cf_parameter(const struct cf *cf, const char *name, struct span *line, struct span *value)
-{
-    bool found = false;
-    struct span part;
-    for (struct span at = {0, 0}; cf_next(cf, &at);)
-        if (cf_sets(cf, at, name, &part)) {
-            found = true;
-            *line = at;
-            *value = part;
+    size_t count = 0;
+    for (struct setting at = {.line = {0, 0}}; cf_setting(cf, &at);)
+        if (cf_is(cf, at.name, name)) {
+            *out = at;
+            count++;
         }
-    return found;
+    return count;
 }
 
 /* Where the braces end that begin here. */
@@ -124,35 +126,34 @@ static struct span trimmed(const struct cf *cf, struct span part)
     return part;
 }
 
-bool cf_option(const struct cf *cf, struct span line, struct span *option, struct span *name,
-               struct span *value)
+bool cf_option(const struct cf *cf, struct setting *s)
 {
     const char *bare = cf->bare;
-    size_t at = option->end;
-    for (; at + 2 < line.end; at++)
+    size_t at = s->whole.end, end = s->line.end;
+    for (; at + 2 < end; at++)
         if (bare[at] == '{') /* an argument of another kind */
-            at = braces_end(cf, at, line.end);
+            at = braces_end(cf, at, end);
         else if (bare[at] == '-' && bare[at + 1] == 'o' && at > 0 && is_blank(bare[at - 1]))
             break;
-    if (at + 2 >= line.end)
+    if (cf->failed || at + 2 >= end)
         return false;
-    option->start = at;
-    for (at += 2; at < line.end && is_blank(bare[at]);)
+    s->whole.start = at;
+    for (at += 2; at < end && is_blank(bare[at]);)
         at++;
-    struct span whole = {at, at};
+    struct span inside = {at, at};
     if (bare[at] == '{') {
-        whole = (struct span){at + 1, braces_end(cf, at, line.end)};
-        option->end = whole.end < line.end ? whole.end + 1 : whole.end;
+        inside = (struct span){at + 1, braces_end(cf, at, end)};
+        s->whole.end = inside.end + (inside.end < end);
     } else {
-        while (whole.end < line.end && !is_blank(bare[whole.end]))
-            whole.end++;
-        option->end = whole.end;
+        while (inside.end < end && !is_blank(bare[inside.end]))
+            inside.end++;
+        s->whole.end = inside.end;
     }
-    size_t equals = whole.start;
-    while (equals < whole.end && bare[equals] != '=')
+    size_t equals = inside.start;
+    while (equals < inside.end && bare[equals] != '=')
         equals++;
-    *name = trimmed(cf, (struct span){whole.start, equals});
-    *value = trimmed(cf, (struct span){equals < whole.end ? equals + 1 : equals, whole.end});
+    s->name = trimmed(cf, (struct span){inside.start, equals});
+    s->value = trimmed(cf, (struct span){equals + (equals < inside.end), inside.end});
     return true;
 }
 
@@ -183,38 +184,40 @@ char *cf_copy(const struct cf *cf, struct span part)
 
 /* ---- editing */
 
-int cf_replace(struct cf *cf, struct span part, const char *with)
+size_t cf_replace(struct cf *cf, struct span part, const char *with)
 {
     char *text;
-    if (asprintf(&text, "%.*s%s%s", (int)part.start, cf->text, with, cf->text + part.end) < 0)
-        return -1;
-    return take(cf, text);
+    if (with == NULL || cf->failed ||
+        asprintf(&text, "%.*s%s%s", (int)part.start, cf->text, with, cf->text + part.end) < 0)
+        text = NULL;
+    take(cf, text);
+    return cf->failed ? 0 : strlen(with) - (part.end - part.start);
 }
 
-int cf_remove(struct cf *cf, struct span part)
+void cf_remove(struct cf *cf, struct span part)
 {
     const char *text = cf->text;
     size_t start = part.start, end = part.end;
     while (start > 0 && (text[start - 1] == ' ' || text[start - 1] == '\t'))
         start--;
     bool begins = start == 0 || text[start - 1] == '\n';
-    if (begins && (text[end] == '\n' || text[end] == '\0')) {
-        if (text[end] == '\n')
-            end++;
-        else if (start > 0)
-            start--; /* the newline that the line before lacked */
-    } else if (begins) {
+    if (begins && text[end] == '\n')
+        end++;
+    else if (begins && text[end] == '\0')
+        start -= start > 0; /* the newline that the line before lacked */
+    else if (begins)
         start = part.start;
-    }
-    return cf_replace(cf, (struct span){start, end}, "");
+    cf_replace(cf, (struct span){start, end}, "");
 }
 
-int cf_add_lines(struct cf *cf, size_t end, const char *lines)
+void cf_add_lines(struct cf *cf, size_t end, const char *lines)
 {
-    char *with;
-    if (asprintf(&with, "\n%s", lines) < 0)
-        return -1;
-    int rc = cf_replace(cf, (struct span){end, end}, with);
-    free(with);
-    return rc;
+    cf_replace(cf, (struct span){end, end}, "\n");
+    cf_replace(cf, (struct span){end + 1, end + 1}, lines);
+}
+
+void cf_append_lines(struct cf *cf, const char *lines)
+{
+    size_t length = strlen(cf->text);
+    cf_add_lines(cf, length - (length > 0 && cf->text[length - 1] == '\n'), lines);
 }

@@ -9,12 +9,20 @@
 
 struct cf {
     char *text;
-    char *bare; /* the same with blanks in the place of each comment */
+    char *bare;  /* the same with blanks in the place of each comment */
+    bool failed; /* memory ran out in an edit: no more lines are found, and the text is of no use */
 };
 
 /* A part of the text. */
 struct span {
     size_t start, end;
+};
+
+/* A parameter that is set: by a line of main.cf, or by an option of a service in master.cf. */
+struct setting {
+    struct span line;  /* of main.cf, or of the service */
+    struct span whole; /* the same line; or the option, "-o name=value" or "-o { name = value }" */
+    struct span name, value;
 };
 
 /* Puts blanks in the place of each line that is a comment: '#' is its first character that is no blank (readlline.c of
@@ -30,20 +38,17 @@ void cf_free(struct cf *cf);
  * is one. */
 bool cf_next(const struct cf *cf, struct span *line);
 
-/* Finds the line of main.cf that sets the parameter, the last if there are several, as in Postfix; *value becomes what
- * follows the '='. Returns whether there is one. */
-bool cf_parameter(const struct cf *cf, const char *name, struct span *line, struct span *value);
+/* Goes on to the next line of main.cf that sets a parameter, "name = value": a name is all up to a blank or '='
+ * (split_nameval.c of Postfix). Start with {.line = {0, 0}}. Returns whether there is one. */
+bool cf_setting(const struct cf *cf, struct setting *setting);
 
-/* Splits a line of main.cf, "name = value": a name is all up to a blank or '=' (split_nameval.c). Returns whether it is one. */
-bool cf_split(const struct cf *cf, struct span line, struct span *name, struct span *value);
+/* Goes on to the next option of the service in setting->line. Start with whole = {line.start, line.start}. Returns
+ * whether there is one. */
+bool cf_option(const struct cf *cf, struct setting *setting);
 
-/* Whether the line of main.cf sets this parameter; sets *value. */
-bool cf_sets(const struct cf *cf, struct span line, const char *name, struct span *value);
-
-/* Goes on to the next option of a service in master.cf, "-o name=value" or "-o { name = value }". Start with *option =
- * {line.start, line.start}. Returns whether there is one: name and value become its parts. */
-bool cf_option(const struct cf *cf, struct span line, struct span *option, struct span *name,
-               struct span *value);
+/* Finds the line of main.cf that sets the parameter: the last if there are several, as in Postfix. Returns how many
+ * there are. */
+size_t cf_parameter(const struct cf *cf, const char *name, struct setting *out);
 
 /* Whether the part has this text, and no more. */
 bool cf_is(const struct cf *cf, struct span part, const char *text);
@@ -54,14 +59,15 @@ bool cf_is_blank(const struct cf *cf, struct span part);
 /* The part without its newlines and comments, on the heap; NULL if memory is out. */
 char *cf_copy(const struct cf *cf, struct span part);
 
-/* Puts other text in the place of a part. Returns 0, or -1 if memory is out. */
-int cf_replace(struct cf *cf, struct span part, const char *with);
+/* Puts other text in the place of a part; NULL counts as memory that ran out. Returns by how much the text has grown. */
+size_t cf_replace(struct cf *cf, struct span part, const char *with);
 
-/* Takes a part out, with its lines where nothing else is in them. Returns 0, or -1 if memory is out. */
-int cf_remove(struct cf *cf, struct span part);
+/* Removes a part, with its lines where nothing else is in them. */
+void cf_remove(struct cf *cf, struct span part);
 
-/* Adds lines, without the last newline, behind this place, which is the end of a line; cf_remove restores a text that
- * lacked its last newline. Returns 0, or -1 if memory is out. */
-int cf_add_lines(struct cf *cf, size_t end, const char *lines);
+/* Adds lines, without the last newline, behind this place, which is the end of a line, or at the end of the text.
+ * cf_remove restores a text that lacked its last newline. */
+void cf_add_lines(struct cf *cf, size_t end, const char *lines);
+void cf_append_lines(struct cf *cf, const char *lines);
 
 #endif

@@ -41,44 +41,76 @@ char *postfix_value(const char *dir, const char *name, bool expanded, struct err
     return process_read(expanded ? all : as_written, err);
 }
 
-char *postfix_default(const char *dir, const char *name, struct error *err)
+/* postconf with one or two options; second may be NULL. */
+static char *run_postconf(const char *dir, const char *option, const char *second,
+                          struct error *err)
 {
-    const char *const argv[] = {postconf_program(), "-c", dir, "-d", "-h", name, NULL};
+    const char *const argv[] = {postconf_program(), "-c", dir, option, second, NULL};
     return process_read(argv, err);
+}
+
+char *postfix_defaults(const char *dir, struct error *err)
+{
+    return run_postconf(dir, "-d", NULL, err);
+}
+
+char *postfix_services(const char *dir, struct error *err)
+{
+    return run_postconf(dir, "-M", NULL, err);
+}
+
+char *postfix_overrides(const char *dir, bool expanded, struct error *err)
+{
+    return run_postconf(dir, "-P", expanded ? "-x" : NULL, err);
+}
+
+int postconf_split(struct postconf *out, char *text, struct error *err)
+{
+    *out = (struct postconf){.text = text};
+    if (text == NULL)
+        return -1;
+    out->lines = calloc(strlen(text) / 4 + 1, sizeof *out->lines); /* "a =" is the shortest */
+    if (out->lines == NULL)
+        return error_no_memory(err);
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        char *equals = strstr(line, " =");
+        if (equals == NULL)
+            continue;
+        *equals = '\0';
+        out->lines[out->count++] = (struct postconf_line){line, equals + 2 + (equals[2] == ' ')};
+    }
+    return 0;
+}
+
+void postconf_free(struct postconf *postconf)
+{
+    free(postconf->lines);
+    free(postconf->text);
+}
+
+const char *postconf_find(const struct postconf *in, const char *name, const char *missing)
+{
+    for (size_t i = 0; i < in->count; i++)
+        if (strcmp(in->lines[i].name, name) == 0)
+            return in->lines[i].value;
+    return missing;
 }
 
 char *postfix_values(const char *dir, char *const *options, size_t count, struct error *err)
 {
     const char **argv = calloc(2 * count + 5, sizeof *argv);
-    size_t used = 0;
-    char *values = NULL;
     if (argv == NULL) {
         error_no_memory(err);
         return NULL;
     }
-    argv[used++] = postconf_program();
-    argv[used++] = "-c";
-    argv[used++] = dir;
-    argv[used++] = "-x";
+    memcpy(argv, (const char *[]){postconf_program(), "-c", dir, "-x"}, 4 * sizeof *argv);
     for (size_t i = 0; i < count; i++) {
-        argv[used++] = "-o";
-        argv[used++] = options[i];
+        argv[2 * i + 4] = "-o";
+        argv[2 * i + 5] = options[i];
     }
-    values = process_read(argv, err);
+    char *values = process_read(argv, err);
     free(argv);
     return values;
-}
-
-char *postfix_services(const char *dir, struct error *err)
-{
-    const char *const argv[] = {postconf_program(), "-c", dir, "-M", NULL};
-    return process_read(argv, err);
-}
-
-char *postfix_overrides(const char *dir, bool expanded, struct error *err)
-{
-    const char *const argv[] = {postconf_program(), "-c", dir, "-P", expanded ? "-x" : NULL, NULL};
-    return process_read(argv, err);
 }
 
 bool postfix_is_blank(const char *list)
@@ -86,16 +118,10 @@ bool postfix_is_blank(const char *list)
     return list[strspn(list, blanks)] == '\0';
 }
 
-static char *own_dir(struct error *err)
-{
-    const char *const argv[] = {postconf_program(), "-h", "config_directory", NULL};
-    return process_read(argv, err);
-}
-
 int postfix_find(struct postfix *out, const char *dir, struct error *err)
 {
-    *out = (struct postfix){.dir = NULL};
-    out->dir = dir == NULL ? own_dir(err) : realpath(dir, NULL);
+    const char *const own[] = {postconf_program(), "-h", "config_directory", NULL};
+    *out = (struct postfix){.dir = dir == NULL ? process_read(own, err) : realpath(dir, NULL)};
     if (out->dir == NULL)
         return dir == NULL ? error_at(err, "no Postfix here (--config-dir names its folder)", 0)
                            : error_set(err, EX_NOINPUT, "--config-dir: no such folder '%s'", dir);

@@ -42,18 +42,30 @@ void postfix_await_reload(const struct postfix *postfix, const char *before);
  * does not set it. On the heap; NULL with err. */
 char *postfix_value(const char *dir, const char *name, bool expanded, struct error *err);
 
-/* The value as written that the parameter has where main.cf does not set it. On the heap; NULL with err. */
-char *postfix_default(const char *dir, const char *name, struct error *err);
+/* What postconf(1) prints: "name = value" a line; for what master.cf sets for its services "smtp/inet/name = value". */
+struct postconf {
+    char *text; /* which the lines point into */
+    struct postconf_line {
+        const char *name, *value;
+    } * lines;
+    size_t count;
+};
 
-/* All parameters, expanded, "name = value" a line, as a service with these options, "name = value" each, has them. On
- * the heap; NULL with err. */
+/* Takes over what one of the functions below returned; NULL: err says why. Returns 0, or -1 with err. Free it in either
+ * case. */
+int postconf_split(struct postconf *out, char *text, struct error *err);
+void postconf_free(struct postconf *postconf);
+
+/* The value of the parameter; missing, such as NULL, if it is not there. Borrowed. */
+const char *postconf_find(const struct postconf *in, const char *name, const char *missing);
+
+/* All parameters, expanded, as a service with these options, "name = value" each, has them. On the heap; NULL with err. */
 char *postfix_values(const char *dir, char *const *options, size_t count, struct error *err);
 
-/* The services of master.cf as postconf(1) -M prints them. On the heap; NULL with err. */
+/* All parameters as written where main.cf does not set them; the services of master.cf (postconf -M); and the parameters
+ * that master.cf sets for them, expanded or as written. On the heap; NULL with err. */
+char *postfix_defaults(const char *dir, struct error *err);
 char *postfix_services(const char *dir, struct error *err);
-
-/* The parameters that master.cf sets for its services, "smtp/inet/name = value" a line, expanded or as
- * written. On the heap; NULL with err. */
 char *postfix_overrides(const char *dir, bool expanded, struct error *err);
 
 /* Whether a list has no items. */

@@ -14,15 +14,6 @@
 
 static const char *const names[] = {OURS_MILTER, OURS_LISTED, OURS_UNSERVED};
 
-/* The lists that refer to them. */
-static const struct {
-    const char *list, *name;
-} lists[] = {
-    {"smtpd_milters", OURS_MILTER},        {"local_recipient_maps", OURS_LISTED},
-    {"virtual_alias_maps", OURS_LISTED},   {"virtual_mailbox_maps", OURS_LISTED},
-    {"relay_recipient_maps", OURS_LISTED},
-};
-
 /* They refuse to relay, or pass what is not refused behind them. */
 static const char *const refusals[] = {"reject_unauth_destination", "defer_unauth_destination",
                                        "permit_auth_destination"};
@@ -141,177 +132,98 @@ static bool find_refusal(const struct cf *cf, struct span part, struct span *out
     return found;
 }
 
-/* Whether this line of master.cf is that of the service "smtp/inet". Returns 1, 0, or -1 if memory is out. */
-static int is_service(const struct cf *master, struct span line, const char *service)
-{
-    char name[128], type[32], command[64], have[192];
-    char *text = cf_copy(master, line);
-    if (text == NULL)
-        return -1;
-    int rc = sscanf(text, "%127s %31s %*s %*s %*s %*s %*s %63s", name, type, command);
-    free(text);
-    if (rc != 3 || strcmp(command, "smtpd") != 0)
-        return 0;
-    snprintf(have, sizeof have, "%s/%s", name, type);
-    return strcmp(have, service) == 0;
-}
-
-/* Finds its line. Returns as above. */
-static int find_service(const struct cf *master, const char *service, struct span *line)
-{
-    int rc = 0;
-    for (*line = (struct span){0, 0}; rc == 0 && cf_next(master, line);)
-        rc = is_service(master, *line, service);
-    return rc;
-}
-
 /* ---- adding */
 
-static int add_last_line(struct cf *cf, const char *line)
+/* Sets the list to its default where nobody has set it. */
+static void set_default(struct cf *main, const struct postconf *defaults, const char *list)
 {
-    size_t length = strlen(cf->text);
-    bool whole = length > 0 && cf->text[length - 1] == '\n';
-    return cf_add_lines(cf, whole ? length - 1 : length, line);
-}
-
-static int set_default(struct cf *main, const struct postfix *postfix, const char *list,
-                       const char *name, struct error *err)
-{
-    char *value = postfix_default(postfix->dir, list, err), *line = NULL;
-    if (value == NULL)
-        return -1;
-    int rc = asprintf(&line, "%s =%s%s $%s", list, *value == '\0' ? "" : " ", value, name) < 0
-                 ? -1
-                 : add_last_line(main, line);
-    free(value);
+    struct setting set;
+    char *line;
+    const char *value = postconf_find(defaults, list, "");
+    if (cf_parameter(main, list, &set) > 0)
+        return;
+    if (asprintf(&line, "%s =%s%s", list, *value == '\0' ? "" : " ", value) < 0)
+        line = NULL;
+    cf_append_lines(main, line);
     free(line);
-    return rc == 0 ? 0 : error_no_memory(err);
 }
 
-int ours_add_to_main(struct cf *main, const struct postfix *postfix, const char *list,
-                     const char *name, struct error *err)
+void ours_add_to_main(struct cf *main, const struct postconf *defaults, const char *list,
+                      const char *name)
 {
     char item[40];
-    struct span line, value, there;
-    if (!cf_parameter(main, list, &line, &value))
-        return set_default(main, postfix, list, name, err);
-    if (find_reference(main, value, name, &there))
-        return 0;
-    size_t end = line.end, start = end;
-    while (start > line.start && main->text[start - 1] != '\n')
+    struct setting set;
+    struct span there;
+    set_default(main, defaults, list);
+    if (cf_parameter(main, list, &set) == 0 || find_reference(main, set.value, name, &there))
+        return;
+    size_t end = set.line.end, start = end;
+    while (start > set.line.start && main->text[start - 1] != '\n')
         start--;
     bool is_long = end - start > LINE_LONG;
     if (is_long)
         end += strcspn(main->text + end, "\n");
     snprintf(item, sizeof item, "%s$%s", is_long ? "\n    " : " ", name);
-    return cf_replace(main, (struct span){end, end}, item) == 0 ? 0 : error_no_memory(err);
+    cf_replace(main, (struct span){end, end}, item);
 }
 
-int ours_add_to_service(struct cf *master, const char *service, const char *list, const char *name)
+static void grow(struct setting *setting, size_t by)
+{
+    setting->line.end += by;
+    setting->whole.end += by;
+    setting->value.end += by;
+}
+
+void ours_add_to_option(struct cf *master, struct setting *option, const char *name)
 {
     char item[32];
-    struct span line, option, parameter, value, there;
-    int rc = find_service(master, service, &line);
-    if (rc <= 0)
-        return rc;
-    option = (struct span){line.start, line.start};
-    while (cf_option(master, line, &option, &parameter, &value)) {
-        if (!cf_is(master, parameter, list) || find_reference(master, value, name, &there))
-            continue;
-        /* Without braces the value of an option has no blanks. */
-        snprintf(item, sizeof item, "%s$%s", cf_is_blank(master, value) ? "" : ",", name);
-        if (cf_replace(master, (struct span){value.end, value.end}, item) != 0)
-            return -1;
-        option.end += strlen(item);
-        line.end += strlen(item);
-    }
-    return 0;
+    struct span there, end = {option->value.end, option->value.end};
+    if (find_reference(master, option->value, name, &there))
+        return;
+    /* Without braces the value of an option has no blanks. */
+    snprintf(item, sizeof item, "%s$%s", cf_is_blank(master, option->value) ? "" : ",", name);
+    grow(option, cf_replace(master, end, item));
 }
 
-/* Puts it before the first refusal in this part of the text. Returns how many characters that takes, 0 if it is there
- * or nothing refuses; or -1. */
-static int add_before_refusal(struct cf *cf, struct span part, const char *item)
+/* Puts it before the first refusal in the value, unless it is there. */
+static void add_before_refusal(struct cf *cf, struct setting *setting, const char *item)
 {
     struct span word;
-    if (find_unserved(cf, part, &word) || !find_refusal(cf, part, &word))
-        return 0;
-    return cf_replace(cf, (struct span){word.start, word.start}, item) == 0 ? (int)strlen(item)
-                                                                            : -1;
+    if (!find_unserved(cf, setting->value, &word) && find_refusal(cf, setting->value, &word))
+        grow(setting, cf_replace(cf, (struct span){word.start, word.start}, item));
 }
 
-int ours_add_unserved_to_main(struct cf *main, const struct postfix *postfix, struct error *err)
+void ours_add_unserved_to_main(struct cf *main, const struct postconf *defaults)
 {
-    static const char list[] = "smtpd_relay_restrictions";
-    struct span line, name, value;
-    int rc = 0;
-    if (!cf_parameter(main, list, &line, &value)) {
-        char *set = NULL, *theirs = postfix_default(postfix->dir, list, err);
-        if (theirs == NULL)
-            return -1;
-        rc = asprintf(&set, "%s = %s", list, theirs) < 0 ? -1 : add_last_line(main, set);
-        free(theirs);
-        free(set);
-    }
-    for (line = (struct span){0, 0}; rc >= 0 && cf_next(main, &line); line.end += (size_t)rc) {
-        rc = cf_split(main, line, &name, &value)
-                 ? add_before_refusal(main, value, "$" OURS_UNSERVED ", ")
-                 : 0;
-        if (rc < 0)
-            break;
-    }
-    return rc >= 0 ? 0 : error_no_memory(err);
+    set_default(main, defaults, "smtpd_relay_restrictions");
+    for (struct setting at = {.line = {0, 0}}; cf_setting(main, &at);)
+        add_before_refusal(main, &at, "$" OURS_UNSERVED ", ");
 }
 
-int ours_add_unserved_to_service(struct cf *master, const char *service)
+void ours_add_unserved_to_option(struct cf *master, struct setting *option)
 {
-    struct span line, option, name, value;
-    int rc = find_service(master, service, &line);
-    if (rc <= 0)
-        return rc;
-    option = (struct span){line.start, line.start};
-    while (cf_option(master, line, &option, &name, &value)) {
-        int added = add_before_refusal(master, value, "$" OURS_UNSERVED ",");
-        if (added < 0)
-            return -1;
-        option.end += (size_t)added;
-        line.end += (size_t)added;
-    }
-    return 0;
+    add_before_refusal(master, option, "$" OURS_UNSERVED ",");
 }
 
-int ours_define(struct cf *main, bool unserved)
+void ours_define(struct cf *main, bool unserved)
 {
-    static const char *const lines[] = {COMMENT, OURS_MILTER " =", OURS_LISTED " =",
-                                        OURS_UNSERVED " ="};
-    int rc = 0;
-    for (size_t i = 0; i < COUNT(lines) - (unserved ? 0 : 1) && rc == 0; i++)
-        rc = add_last_line(main, lines[i]);
-    return rc;
-}
-
-int ours_add_options(struct cf *master, const char *service, const char *lines)
-{
-    struct span line;
-    int rc = find_service(master, service, &line);
-    return rc > 0 ? cf_add_lines(master, line.end, lines) : rc;
+    cf_append_lines(main, COMMENT "\n" OURS_MILTER " =\n" OURS_LISTED " =");
+    if (unserved)
+        cf_append_lines(main, OURS_UNSERVED " =");
 }
 
 /* ---- taking out */
 
-/* So that cf_next finds the line that begins here, or what was removed of it began. */
-static struct span before(struct span line)
+/* Whether all of it is ours, not only an item in a list. */
+static bool is_ours(const struct cf *cf, const struct setting *setting, bool is_option)
 {
-    size_t at = line.start > 0 ? line.start - 1 : 0;
-    return (struct span){at, at};
-}
-
-static bool sets_ours(const struct cf *main, struct span line)
-{
-    struct span value;
     for (size_t i = 0; i < COUNT(names); i++)
-        if (cf_sets(main, line, names[i], &value))
+        if (cf_is(cf, setting->name, names[i]))
             return true;
-    return false;
+    return is_option && ((cf_is(cf, setting->name, "smtpd_soft_error_limit") &&
+                          cf_is(cf, setting->value, OURS_SOFT_LIMIT)) ||
+                         (cf_is(cf, setting->name, "smtpd_hard_error_limit") &&
+                          cf_is(cf, setting->value, OURS_HARD_LIMIT)));
 }
 
 /* What a reference goes with: its line where it is alone there, or the blank or comma before it. */
@@ -326,123 +238,71 @@ static size_t start_with(const struct cf *cf, struct span reference)
 }
 
 /* Finds a reference that attach makes in this list. */
-static bool find_in_list(const struct cf *cf, const char *list, struct span value, struct span *out)
+static bool find_in_list(const struct cf *cf, const struct setting *setting, struct span *out)
 {
-    for (size_t i = 0; i < COUNT(lists); i++)
-        if (strcmp(lists[i].list, list) == 0 && find_reference(cf, value, lists[i].name, out)) {
-            out->start = start_with(cf, *out);
-            return true;
-        }
-    return find_unserved(cf, value, out);
+    const char *name = cf_is(cf, setting->name, "smtpd_milters") ? OURS_MILTER : NULL;
+    for (int kind = 0; kind < POSTFIX_CLASSES; kind++)
+        if (cf_is(cf, setting->name, postfix_class_maps((enum postfix_class)kind)))
+            name = OURS_LISTED;
+    if (name == NULL || !find_reference(cf, setting->value, name, out))
+        return find_unserved(cf, setting->value, out);
+    out->start = start_with(cf, *out);
+    return true;
 }
 
-static size_t count_lines(const struct cf *main, const char *list)
+/* Takes the reference out of a line of main.cf; and the line, if attach has set this list: then it stands after our own
+ * parameters, and has the default. */
+static void strip_line(struct cf *main, const struct setting *setting, struct span reference,
+                       const struct postconf *defaults)
 {
-    size_t count = 0;
-    for (struct span line = {0, 0}, value; cf_next(main, &line);)
-        count += cf_sets(main, line, list, &value);
-    return count;
-}
-
-/* Whether attach set the list, after its own parameters, because nobody else had. */
-static bool is_set_by_us(const struct cf *main, const struct postfix *postfix, const char *list,
-                         struct span line)
-{
-    struct error err;
-    struct span ours, value;
-    if (!cf_parameter(main, OURS_MILTER, &ours, &value) || line.start < ours.start ||
-        count_lines(main, list) != 1 || !cf_parameter(main, list, &line, &value))
-        return false;
-    char *now = cf_copy(main, value), *before_us = postfix_default(postfix->dir, list, &err);
-    bool is = now != NULL && before_us != NULL && strcmp(now, before_us) == 0;
+    struct setting set = {.line = {0, 0}};
+    char *list = cf_copy(main, setting->name), *now = NULL;
+    const char *before_us = list == NULL ? NULL : postconf_find(defaults, list, NULL);
+    cf_replace(main, reference, "");
+    if (before_us != NULL && cf_parameter(main, list, &set) == 1)
+        now = cf_copy(main, set.value);
+    if (now != NULL && strcmp(now, before_us) == 0)
+        cf_remove(main, set.line);
+    free(list);
     free(now);
-    free(before_us);
-    return is;
 }
 
-/* Takes the references out of one line of main.cf, and the line itself if it is ours. Returns 1 if it changed
- * something, 0, or -1. */
-static int strip_line(struct cf *main, const struct postfix *postfix, struct span line)
+/* Goes on to the next option of any service. */
+static bool next_option(const struct cf *cf, struct setting *at)
 {
-    struct span reference, name, value;
-    if (!cf_split(main, line, &name, &value))
-        return 0;
-    char *list = cf_copy(main, name);
-    int rc = list == NULL ? -1 : 0;
-    if (rc == 0 && find_in_list(main, list, value, &reference)) {
-        rc = cf_replace(main, reference, "") == 0 ? 1 : -1;
-        line.end -= reference.end - reference.start;
-        if (rc == 1 && is_set_by_us(main, postfix, list, line))
-            rc = cf_remove(main, line) == 0 ? 1 : -1;
+    while (!cf_option(cf, at)) {
+        if (!cf_next(cf, &at->line))
+            return false;
+        at->whole = (struct span){at->line.start, at->line.start};
     }
-    free(list);
-    return rc;
+    return true;
 }
 
-int ours_strip_main(struct cf *main, const struct postfix *postfix, struct error *err)
+void ours_strip(struct cf *cf, const struct postconf *defaults)
 {
-    int rc = 0;
-    for (struct span line = {0, 0}; rc >= 0 && cf_next(main, &line);)
-        if ((rc = strip_line(main, postfix, line)) > 0)
-            line = before(line);
-    for (struct span line = {0, 0}; rc >= 0 && cf_next(main, &line);)
-        if (sets_ours(main, line)) {
-            rc = cf_remove(main, line);
-            line = before(line);
-        }
-    const char *comment = strstr(main->text, COMMENT);
-    if (rc >= 0 && comment != NULL) {
-        size_t start = (size_t)(comment - main->text);
-        rc = cf_remove(main, (struct span){start, start + strlen(COMMENT)});
-    }
-    return rc >= 0 ? 0 : error_no_memory(err);
-}
-
-/* ---- master.cf */
-
-/* An option of a service. */
-struct option {
-    struct span whole, name, value;
-};
-
-static bool is_ours(const struct cf *master, const struct option *option)
-{
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (cf_is(master, option->name, names[i]))
-            return true;
-    return (cf_is(master, option->name, "smtpd_soft_error_limit") &&
-            cf_is(master, option->value, OURS_SOFT_LIMIT)) ||
-           (cf_is(master, option->name, "smtpd_hard_error_limit") &&
-            cf_is(master, option->value, OURS_HARD_LIMIT));
-}
-
-/* Takes out the option, or what is ours in it. Returns 1 if it did, 0, or -1. */
-static int strip_option(struct cf *master, const struct option *option)
-{
+    bool after_ours = false;
     struct span reference;
-    char *list = cf_copy(master, option->name);
-    int rc = list == NULL ? -1 : 0;
-    if (rc == 0 && is_ours(master, option))
-        rc = cf_remove(master, option->whole) == 0 ? 1 : -1;
-    else if (rc == 0 && find_in_list(master, list, option->value, &reference))
-        rc = cf_replace(master, reference, "") == 0 ? 1 : -1;
-    free(list);
-    return rc;
-}
-
-int ours_strip_master(struct cf *master)
-{
-    int rc = 0;
-    for (struct span line = {0, 0}; rc >= 0 && cf_next(master, &line);) {
-        struct option option = {.whole = {line.start, line.start}};
-        while (rc == 0 && cf_option(master, line, &option.whole, &option.name, &option.value))
-            rc = strip_option(master, &option);
-        if (rc > 0) {
-            line = before(line);
-            rc = 0;
+    for (struct setting at = {.line = {0, 0}};
+         defaults == NULL ? next_option(cf, &at) : cf_setting(cf, &at);) {
+        if (is_ours(cf, &at, defaults == NULL)) {
+            after_ours = defaults != NULL;
+            cf_remove(cf, at.whole);
+        } else if (!find_in_list(cf, &at, &reference)) {
+            continue;
+        } else if (after_ours) {
+            strip_line(cf, &at, reference, defaults);
+        } else {
+            cf_replace(cf, reference, "");
         }
+        /* Look at the line again, or at that which is now in its place. */
+        size_t before = at.line.start - (at.line.start > 0);
+        at.line = at.whole = (struct span){before, before};
     }
-    return rc;
+    const char *comment = defaults == NULL || cf->failed ? NULL : strstr(cf->text, COMMENT);
+    if (comment != NULL) {
+        size_t start = (size_t)(comment - cf->text);
+        cf_remove(cf, (struct span){start, start + strlen(COMMENT)});
+    }
 }
 
 /* ---- what is left */

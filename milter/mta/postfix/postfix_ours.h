@@ -18,32 +18,29 @@
 #define OURS_SOFT_LIMIT "${stress?{1}:{1000}}"
 #define OURS_HARD_LIMIT "${stress?{1}:{1001}}"
 
-/* Adds a reference to one of our parameters to the end of a list in main.cf, behind a long line as a line of its own; a list that is not set is set to its default
- * with it. A list that has one already is left alone. Returns 0, or -1 with err. */
-int ours_add_to_main(struct cf *main, const struct postfix *postfix, const char *list,
-                     const char *name, struct error *err);
+/* Sets our parameters in main.cf to nothing, unserved only if it is wanted. */
+void ours_define(struct cf *main, bool unserved);
 
-/* The same for a list that the service's own options set, if they do. Returns 0, or -1 if memory is out. */
-int ours_add_to_service(struct cf *master, const char *service, const char *list, const char *name);
+/* Adds a reference to one of our parameters to the end of a list in main.cf, behind a long line as a line of its own. A list
+ * that main.cf does not set gets its default first: defaults is those of postfix_defaults. A list that has the reference
+ * already is left alone. */
+void ours_add_to_main(struct cf *main, const struct postconf *defaults, const char *list,
+                      const char *name);
 
-/* Put OURS_UNSERVED before each restriction that refuses to relay: in every list of main.cf, whatever its name, and in
- * the service's own. Return 0, or -1 (the first with err). */
-int ours_add_unserved_to_main(struct cf *main, const struct postfix *postfix, struct error *err);
-int ours_add_unserved_to_service(struct cf *master, const char *service);
+/* Adds it to the list that an option of a service sets; option->line and option->whole grow with it. */
+void ours_add_to_option(struct cf *master, struct setting *option, const char *name);
 
-/* Sets our parameters in main.cf to nothing, unserved only if it is wanted. Returns 0, or -1 if memory is out. */
-int ours_define(struct cf *main, bool unserved);
+/* Put OURS_UNSERVED before each restriction that refuses to relay: in every list of main.cf, whatever its name, and in an
+ * option of a service. */
+void ours_add_unserved_to_main(struct cf *main, const struct postconf *defaults);
+void ours_add_unserved_to_option(struct cf *master, struct setting *option);
 
-/* Adds options, lines without the last newline, to the service. Returns 0, or -1 if memory is out. */
-int ours_add_options(struct cf *master, const char *service, const char *lines);
+/* Takes out what is ours, of main.cf with the defaults, of master.cf with NULL. */
+void ours_strip(struct cf *cf, const struct postconf *defaults);
 
 /* Checks that the file has no lines in the form of an older attach, which copied lists. path is for the error, which names
  * the line (EX_CONFIG). Returns 0, or -1 with err. */
 int ours_check_form(const struct cf *cf, const char *path, struct error *err);
-
-/* Take out what is ours. Return 0, or -1 (the first with err) if memory is out. */
-int ours_strip_main(struct cf *main, const struct postfix *postfix, struct error *err);
-int ours_strip_master(struct cf *master);
 
 /* Checks that a stripped file has none of our names left, nor (socket not "") our lookup socket. Errors as
  * above. Returns 0, or -1 with err. */

@@ -7,290 +7,207 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- overrides in master.cf, in the form of postfix_overrides: lines of "smtp/inet/smtpd_milters = value" */
-
-/* The value of the service's own parameter, on the heap; NULL if it has none (or memory is out: then the one
- * of main.cf counts). */
-static char * override(const char *overrides, const char *service, const char *name)
-{
-    size_t service_length = strlen(service), name_length = strlen(name);
-    for (const char *line = overrides; line != NULL && *line != '\0';) {
-        const char *at = line;
-        size_t length = strcspn(line, "\n");
-        line += length + (line[length] == '\n');
-        if (strncmp(at, service, service_length) != 0 || at[service_length] != '/')
-            continue;
-        at += service_length + 1;
-        if (strncmp(at, name, name_length) != 0 || strncmp(at + name_length, " =", 2) != 0)
-            continue;
-        at += name_length + 2;
-        at += *at == ' ';
-        return strndup(at, strcspn(at, "\n"));
-    }
-    return NULL;
-}
-
 /* ---- services */
 
-/* The fields of a service's line: name type private unprivileged chroot wakeup limit command. */
-enum { NAME, TYPE, CHROOT = 4, COMMAND = 7, FIELDS };
-
-static int split_fields(char *copy, char **fields)
+/* The value of the service's own parameter; NULL if master.cf sets none. */
+static const char *find_own(const struct postconf *own, const char *service, const char *name)
 {
-    int count = 0;
-    for (char *word = strtok(copy, " \t"); word != NULL && count < FIELDS;
-         word = strtok(NULL, " \t"))
-        fields[count++] = word;
-    return count == FIELDS ? 0 : -1;
-}
-
-/* The default of the column depends on the compatibility level since Postfix 3.0 (master(5)). */
-static bool is_chroot(const char *column, const char *dir)
-{
-    struct error err;
-    if (*column != '-')
-        return *column == 'y';
-    char *level = postfix_value(dir, "compatibility_level", true, &err);
-    bool old = level == NULL || strcmp(level, "0") == 0;
-    free(level);
-    return old;
+    char whole[256];
+    snprintf(whole, sizeof whole, "%s/%s", service, name);
+    return postconf_find(own, whole, NULL);
 }
 
 /* Whether a content filter on this host returns mail there, which then comes from loopback: a bounce would tell the sender
  * what only a trusted client may know. */
-static bool is_behind_filter(const char *overrides, const char *service, const char *dir)
+static bool is_behind_filter(const char *service, const struct postconf *main,
+                             const struct postconf *own)
 {
     static const char *const names[] = {"content_filter", "smtpd_proxy_filter"};
-    struct error err;
-    bool is = false;
     if (strncmp(service, "127.", 4) != 0 && strncmp(service, "[::1]", 5) != 0 &&
         strncmp(service, "localhost:", 10) != 0)
         return false;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !is; i++) {
-        char *own = override(overrides, service, names[i]);
-        char *others = own == NULL ? NULL : postfix_value(dir, names[i], true, &err);
-        is = others != NULL && postfix_is_blank(own) && !postfix_is_blank(others);
-        free(own);
-        free(others);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = find_own(own, service, names[i]);
+        if (value != NULL && postfix_is_blank(value) &&
+            !postfix_is_blank(postconf_find(main, names[i], "")))
+            return true;
     }
-    return is;
+    return false;
 }
 
 /* Why the service is left alone; NULL if it is not. It can have its milters switched off: by "-o smtpd_milters=", usual
  * after a content filter, or by no_milters, its own or that of main.cf. With our map it would accept recipients that
- * no milter then refuses. One that is told to know every recipient, or has no content filter,
- * takes back what was accepted before. */
-static const char *find_exemption(const char *overrides, const char *service, const char *dir)
+ * no milter then refuses. One that is told to know every recipient, or has no content filter, takes back what was
+ * accepted before. */
+static const char *find_exemption(const char *service, const struct postconf *main,
+                                  const struct postconf *own)
 {
-    struct error err;
-    const char *why = NULL;
-    char *milters = override(overrides, service, "smtpd_milters");
-    char *own = override(overrides, service, "receive_override_options");
-    char *options =
-        own != NULL ? strdup(own) : postfix_value(dir, "receive_override_options", true, &err);
-    if ((milters != NULL && postfix_is_blank(milters)) ||
-        (options != NULL && strstr(options, "no_milters") != NULL))
-        why = "its milters switched off";
-    else if (own != NULL && strstr(own, "no_unknown_recipient_checks") != NULL)
-        why = "no_unknown_recipient_checks";
-    else if (is_behind_filter(overrides, service, dir))
-        why = "its content filter switched off";
-    free(milters);
-    free(own);
-    free(options);
-    return why;
+    const char *milters = find_own(own, service, "smtpd_milters");
+    const char *options = find_own(own, service, "receive_override_options");
+    const char *in_force =
+        options != NULL ? options : postconf_find(main, "receive_override_options", "");
+    if ((milters != NULL && postfix_is_blank(milters)) || strstr(in_force, "no_milters") != NULL)
+        return "its milters switched off";
+    if (options != NULL && strstr(options, "no_unknown_recipient_checks") != NULL)
+        return "no_unknown_recipient_checks";
+    return is_behind_filter(service, main, own) ? "its content filter switched off" : NULL;
 }
 
-/* The clients in smtpd_milter_maps may have other milters than ours. With our map the service would accept
- * recipients from them that no milter then refuses. postconf(5). */
-static bool is_choosy(const char *overrides, const char *service, const char *dir)
+/* Reads a line of postconf -M: name type private unprivileged chroot wakeup limit command. Returns whether it is an smtpd
+ * that takes mail. */
+static bool read_service(struct service *out, const char *line, const struct postconf *main,
+                         const struct postconf *own)
 {
-    struct error err;
-    char *maps = override(overrides, service, "smtpd_milter_maps");
-    if (maps == NULL)
-        maps = postfix_value(dir, "smtpd_milter_maps", true, &err);
-    bool choosy = maps != NULL && !postfix_is_blank(maps); /* unknown before Postfix 3.2 */
-    free(maps);
-    return choosy;
-}
-
-static bool read_service(struct service *out, char *line, const char *overrides, const char *dir)
-{
-    char *fields[FIELDS];
-    if (*line == ' ' || *line == '\t' || split_fields(line, fields) != 0 ||
-        strcmp(fields[COMMAND], "smtpd") != 0 ||
-        (strcmp(fields[TYPE], "inet") != 0 && strcmp(fields[TYPE], "pass") != 0))
+    char name[96], type[32], chroot[8], command[64];
+    if (*line == ' ' || *line == '\t' ||
+        sscanf(line, "%95s %31s %*s %*s %7s %*s %*s %63s", name, type, chroot, command) != 4 ||
+        strcmp(command, "smtpd") != 0 || (strcmp(type, "inet") != 0 && strcmp(type, "pass") != 0))
         return false;
-    snprintf(out->name, sizeof out->name, "%s/%s", fields[NAME], fields[TYPE]);
-    out->chroot = is_chroot(fields[CHROOT], dir);
-    out->why = find_exemption(overrides, out->name, dir);
+    *out = (struct service){.chroot = *chroot == 'y'};
+    snprintf(out->name, sizeof out->name, "%s/%s", name, type);
+    if (*chroot ==
+        '-') /* the default depends on the compatibility level since Postfix 3.0 (master(5)) */
+        out->chroot = strcmp(postconf_find(main, "compatibility_level", ""), "0") == 0;
+    out->why = find_exemption(out->name, main, own);
     out->attached = out->why == NULL;
-    out->choosy = is_choosy(overrides, out->name, dir);
+    /* The clients in smtpd_milter_maps may have other milters than ours. With our map the service would accept
+     * recipients from them that no milter then refuses. postconf(5). */
+    const char *maps = find_own(own, out->name, "smtpd_milter_maps");
+    out->choosy =
+        !postfix_is_blank(maps != NULL ? maps : postconf_find(main, "smtpd_milter_maps", ""));
     return true;
 }
 
-static size_t count_lines(const char *text)
+int plan_read(struct plan *out, const char *dir, struct error *err)
 {
-    size_t count = 1;
-    for (; *text != '\0'; text++)
-        count += *text == '\n';
-    return count;
+    if (postconf_split(&out->main, postfix_values(dir, NULL, 0, err), err) != 0 ||
+        postconf_split(&out->own, postfix_overrides(dir, true, err), err) != 0)
+        return -1;
+    char *text = postfix_services(dir, err), *rest = text;
+    if (text == NULL)
+        return -1;
+    out->services = calloc(strlen(text) / 16 + 1, sizeof *out->services); /* eight fields */
+    for (char *line; out->services != NULL && (line = strsep(&rest, "\n")) != NULL;)
+        out->service_count +=
+            read_service(&out->services[out->service_count], line, &out->main, &out->own);
+    free(text);
+    return out->services != NULL ? 0 : error_no_memory(err);
 }
 
 struct service *plan_services(const char *dir, size_t *count, struct error *err)
 {
-    char *text = postfix_services(dir, err), *rest = text;
-    char *overrides = text == NULL ? NULL : postfix_overrides(dir, true, err);
-    struct service *services =
-        overrides == NULL ? NULL : calloc(count_lines(text), sizeof *services);
-    *count = 0;
-    while (services != NULL && rest != NULL) {
-        char *line = strsep(&rest, "\n");
-        if (read_service(&services[*count], line, overrides, dir))
-            (*count)++;
-    }
-    if (overrides != NULL && services == NULL)
-        error_no_memory(err);
-    free(overrides);
-    free(text);
-    return services;
+    struct plan plan = {.services = NULL};
+    (void)plan_read(&plan, dir, err);
+    postconf_free(&plan.main);
+    postconf_free(&plan.own);
+    *count = plan.service_count;
+    return plan.services;
 }
 
-/* ---- main.cf */
+/* ---- the plan */
 
 /* Whether a domain of the table is of this class. */
-static bool has_class(const struct plan_input *input, int kind)
+static bool has_class(const struct plan *plan, int kind)
 {
-    for (size_t i = 0; i < input->count; i++)
-        if ((int)input->classes[i] == kind)
+    for (size_t i = 0; i < plan->domain_count; i++)
+        if ((int)plan->classes[i] == kind)
             return true;
     return false;
 }
 
-/* With an empty list every recipient is accepted, so the milter is asked already: with our map as its only item
- * all others would be unknown. With empty virtual_alias_maps every recipient is refused. */
-static bool may_be_empty(int kind)
+/* The parameter of ours to which this list shall refer; NULL for none. Not where an administrator has put our milter in. With
+ * an empty list of maps every recipient is accepted, so the milter is asked already: with our map as its only item all
+ * others would be unknown. With empty virtual_alias_maps every recipient is refused. */
+static const char *find_reference_for(const struct plan *plan, const char *list, const char *value)
 {
-    return kind == POSTFIX_ALIAS;
-}
-
-/* Whether our milter is in the list already, put there by hand. */
-static bool is_by_hand(const struct plan_input *input, const char *list)
-{
-    return list != NULL && strstr(list, input->milter) != NULL;
-}
-
-static int add_milter(const struct plan_input *input, struct cf *main, struct error *err)
-{
-    char *value = postfix_value(input->scratch, "smtpd_milters", true, err);
-    int rc = value == NULL ? -1 : 0;
-    if (rc == 0 && !is_by_hand(input, value))
-        rc = ours_add_to_main(main, input->postfix, "smtpd_milters", OURS_MILTER, err);
-    free(value);
-    return rc;
-}
-
-static int add_map(const struct plan_input *input, struct cf *main, int kind, struct error *err)
-{
-    const char *list = postfix_class_maps((enum postfix_class)kind);
-    char *value = postfix_value(input->scratch, list, true, err);
-    int rc = value == NULL ? -1 : 0;
-    if (rc == 0 && (may_be_empty(kind) || !postfix_is_blank(value)))
-        rc = ours_add_to_main(main, input->postfix, list, OURS_LISTED, err);
-    free(value);
-    return rc;
-}
-
-static int plan_main(const struct plan_input *input, struct cf *main, struct error *err)
-{
-    int rc = ours_define(main, input->unserved);
-    if (rc != 0)
-        return error_no_memory(err);
-    rc = add_milter(input, main, err);
-    for (int kind = 0; kind < POSTFIX_CLASSES && rc == 0; kind++)
-        if (has_class(input, kind))
-            rc = add_map(input, main, kind, err);
-    if (rc == 0 && input->unserved)
-        rc = ours_add_unserved_to_main(main, input->postfix, err);
-    return rc;
-}
-
-/* ---- master.cf */
-
-/* Lines for the service that set our parameters, on the heap; NULL if memory is out. default_action independently of
- * milter_default_action: without our answer no recipient may be accepted. The paths are relative to the queue folder,
- * where smtpd works, with chroot and without. */
-static char *write_options(const struct plan_input *input, const struct service *service)
-{
-    char *lines = NULL;
-    size_t size;
-    FILE *out = open_memstream(&lines, &size);
-    if (out == NULL)
-        return NULL;
-    fprintf(out, "  -o { " OURS_MILTER " = { %s, default_action=tempfail } }", input->milter);
-    if (!service->choosy)
-        fprintf(out, "\n  -o " OURS_LISTED "=socketmap:unix:%s:listed", input->lookups);
-    if (!service->choosy && input->unserved)
-        fprintf(out,
-                "\n  -o { " OURS_UNSERVED " = check_recipient_access socketmap:unix:%s:refused }",
-                input->lookups);
-    if (input->raise_limits)
-        fputs("\n  -o smtpd_soft_error_limit=" OURS_SOFT_LIMIT
-              "\n  -o smtpd_hard_error_limit=" OURS_HARD_LIMIT,
-              out);
-    if (fclose(out) == 0)
-        return lines;
-    free(lines);
+    if (strcmp(list, "smtpd_milters") == 0)
+        return strstr(value, plan->milter) == NULL ? OURS_MILTER : NULL;
+    for (int kind = 0; kind < POSTFIX_CLASSES; kind++)
+        if (strcmp(list, postfix_class_maps((enum postfix_class)kind)) == 0)
+            return has_class(plan, kind) && (kind == POSTFIX_ALIAS || !postfix_is_blank(value))
+                       ? OURS_LISTED
+                       : NULL;
     return NULL;
 }
 
-/* The lists that the service's own options set. */
-static int extend_own(const struct plan_input *input, struct cf *master, const char *service,
-                      const char *overrides)
+void plan_main(const struct plan *plan, struct cf *main)
 {
-    char *own = override(overrides, service, "smtpd_milters");
-    int rc = own == NULL || is_by_hand(input, own)
-                 ? 0
-                 : ours_add_to_service(master, service, "smtpd_milters", OURS_MILTER);
-    free(own);
-    for (int kind = 0; kind < POSTFIX_CLASSES && rc == 0; kind++) {
-        const char *list = postfix_class_maps((enum postfix_class)kind);
-        own = override(overrides, service, list);
-        if (own != NULL && has_class(input, kind) && (may_be_empty(kind) || !postfix_is_blank(own)))
-            rc = ours_add_to_service(master, service, list, OURS_LISTED);
-        free(own);
+    ours_define(main, plan->unserved);
+    for (int i = -1; i < POSTFIX_CLASSES; i++) {
+        const char *list = i < 0 ? "smtpd_milters" : postfix_class_maps((enum postfix_class)i);
+        const char *name = find_reference_for(plan, list, postconf_find(&plan->main, list, ""));
+        if (name != NULL)
+            ours_add_to_main(main, &plan->defaults, list, name);
     }
-    if (rc == 0 && input->unserved)
-        rc = ours_add_unserved_to_service(master, service);
-    return rc;
+    if (plan->unserved)
+        ours_add_unserved_to_main(main, &plan->defaults);
 }
 
-static int plan_service(const struct plan_input *input, struct cf *master,
-                        const struct service *service, const char *overrides)
+/* The service whose line this is, if it is to be attached; else NULL. */
+static const struct service *find_service(const struct plan *plan, const struct cf *master,
+                                          struct span line)
 {
-    char *lines = write_options(input, service);
-    int rc = lines == NULL ? -1 : extend_own(input, master, service->name, overrides);
-    if (rc == 0)
-        rc = ours_add_options(master, service->name, lines);
-    free(lines);
-    return rc;
+    char name[96], type[32], command[64], whole[128];
+    if (sscanf(master->bare + line.start, "%95s %31s %*s %*s %*s %*s %*s %63s", name, type,
+               command) != 3 ||
+        strcmp(command, "smtpd") != 0)
+        return NULL;
+    snprintf(whole, sizeof whole, "%s/%s", name, type);
+    for (size_t i = 0; i < plan->service_count; i++)
+        if (plan->services[i].attached && strcmp(plan->services[i].name, whole) == 0)
+            return &plan->services[i];
+    return NULL;
 }
 
-int plan_make(const struct plan_input *input, struct cf *main, struct cf *master,
-              const struct service *services, size_t count, struct error *err)
+/* Extends the lists that the service's own options set. Returns where the line of the service then ends. */
+static size_t extend_own(const struct plan *plan, struct cf *master, struct span line,
+                         const char *service)
 {
-    bool any = false;
-    int rc = 0;
-    char *overrides = postfix_overrides(input->scratch, true, err);
-    if (overrides == NULL)
-        return -1;
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (services[i].attached) {
-            any = true;
-            rc = plan_service(input, master, &services[i], overrides);
-        }
-    free(overrides);
-    if (rc != 0)
-        return error_no_memory(err);
-    return any ? plan_main(input, main, err) : 0;
+    struct setting at = {.line = line, .whole = {line.start, line.start}};
+    while (cf_option(master, &at)) {
+        char list[64];
+        snprintf(list, sizeof list, "%.*s", (int)(at.name.end - at.name.start),
+                 master->bare + at.name.start);
+        const char *value = find_own(&plan->own, service, list);
+        const char *name = value == NULL ? NULL : find_reference_for(plan, list, value);
+        if (name != NULL)
+            ours_add_to_option(master, &at, name);
+        if (plan->unserved)
+            ours_add_unserved_to_option(master, &at);
+    }
+    return at.line.end;
+}
+
+/* Lines that set our parameters for a service. default_action independently of milter_default_action: without our answer no
+ * recipient may be accepted. The paths are relative to the queue folder, where smtpd works, with chroot and without. */
+static void write_options(char *out, size_t size, const struct plan *plan, bool with_maps)
+{
+    int length = snprintf(out, size, "  -o { " OURS_MILTER " = { %s, default_action=tempfail } }",
+                          plan->milter);
+    if (with_maps)
+        length += snprintf(out + length, size - (size_t)length,
+                           "\n  -o " OURS_LISTED "=socketmap:unix:%s:listed", plan->lookups);
+    if (with_maps && plan->unserved)
+        length += snprintf(out + length, size - (size_t)length,
+                           "\n  -o { " OURS_UNSERVED
+                           " = check_recipient_access socketmap:unix:%s:refused }",
+                           plan->lookups);
+    if (plan->raise_limits)
+        snprintf(out + length, size - (size_t)length,
+                 "\n  -o smtpd_soft_error_limit=" OURS_SOFT_LIMIT
+                 "\n  -o smtpd_hard_error_limit=" OURS_HARD_LIMIT);
+}
+
+void plan_master(const struct plan *plan, struct cf *master)
+{
+    char lines[3 * ENDPOINT_TEXT_SIZE + 512];
+    for (struct span line = {0, 0}; cf_next(master, &line);) {
+        const struct service *service = find_service(plan, master, line);
+        if (service == NULL)
+            continue;
+        line.end = extend_own(plan, master, line, service->name);
+        write_options(lines, sizeof lines, plan, !service->choosy);
+        cf_add_lines(master, line.end, lines);
+        line.end += 1 + strlen(lines);
+    }
 }

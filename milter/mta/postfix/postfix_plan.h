@@ -4,24 +4,12 @@
 #ifndef MTA_POSTFIX_POSTFIX_PLAN_H
 #define MTA_POSTFIX_POSTFIX_PLAN_H
 
+#include "base/endpoint.h"
 #include "mta/postfix/cf.h"
 #include "mta/postfix/postfix.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* The input of the plan. Everything is borrowed. */
-struct plan_input {
-    const struct postfix *postfix;
-    const char *scratch; /* a folder with main.cf and master.cf without us */
-    /* Our socket in the form of smtpd_milters: "unix:milter-moved/milter.sock" */
-    const char *milter;
-    const char *lookups;               /* the path of the lookup socket, as smtpd opens it */
-    const enum postfix_class *classes; /* of each domain of the table */
-    size_t count;
-    bool unserved;     /* also answer for domains of no class */
-    bool raise_limits; /* raise the limits of errors in a session */
-};
 
 /* One smtpd service of master.cf. */
 struct service {
@@ -33,12 +21,30 @@ struct service {
     bool choosy;
 };
 
-/* Reads the smtpd services and their parameters with postconf from the folder dir. Returns *count of them, on
- * the heap; or NULL with err. */
+/* What a plan is made from. */
+struct plan {
+    /* Of a configuration without us: main.cf, expanded; what master.cf sets for its services, expanded; and the defaults
+     * as written */
+    struct postconf main, own, defaults;
+    struct service *services;
+    size_t service_count;
+    enum postfix_class *classes; /* of each domain of the table */
+    size_t domain_count;
+    /* Our socket in the form of smtpd_milters, "unix:milter-moved/milter.sock"; the path of the lookup socket, as smtpd
+     * opens it */
+    char milter[ENDPOINT_TEXT_SIZE], lookups[ENDPOINT_TEXT_SIZE];
+    bool unserved;     /* also answer for domains of no class */
+    bool raise_limits; /* raise the limits of errors in a session */
+};
+
+/* Reads the smtpd services of the configuration folder dir, and main and own, with postconf. Returns 0, or -1 with err. */
+int plan_read(struct plan *out, const char *dir, struct error *err);
+
+/* The services alone: *count of them, on the heap; or NULL with err. */
 struct service *plan_services(const char *dir, size_t *count, struct error *err);
 
-/* Adds to main and master what they lack. Returns 0, or -1 with err. */
-int plan_make(const struct plan_input *input, struct cf *main, struct cf *master,
-              const struct service *services, size_t count, struct error *err);
+/* Add to main.cf and master.cf what they lack. */
+void plan_main(const struct plan *plan, struct cf *main);
+void plan_master(const struct plan *plan, struct cf *master);
 
 #endif

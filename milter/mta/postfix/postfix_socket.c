@@ -27,6 +27,12 @@ const char *postfix_queue_path(const struct postfix *postfix, const char *path)
                                                                              : NULL;
 }
 
+const char *postfix_see_path(const struct postfix *postfix, const char *path)
+{
+    const char *relative = postfix_queue_path(postfix, path);
+    return relative == NULL ? path : relative;
+}
+
 bool postfix_is_out_of_chroot(const struct postfix *postfix, const char *socket)
 {
     const char *path = endpoint_path(socket);
@@ -38,11 +44,10 @@ int postfix_name_milter(char *out, const struct postfix *postfix, const char *so
 {
     struct endpoint endpoint;
     const char *path = endpoint_path(socket);
-    const char *relative = path == NULL ? NULL : postfix_queue_path(postfix, path);
     if (endpoint_parse(&endpoint, socket, err) != 0)
         return -1;
-    if (relative != NULL)
-        snprintf(endpoint.name, sizeof endpoint.name, "%s", relative);
+    if (path != NULL)
+        snprintf(endpoint.name, sizeof endpoint.name, "%s", postfix_see_path(postfix, path));
     endpoint_format_postfix(out, ENDPOINT_TEXT_SIZE, &endpoint);
     return 0;
 }
@@ -60,39 +65,41 @@ int postfix_check_socket(const struct postfix *postfix, const char *socket, stru
 
 /* ---- moving it */
 
+/* The move of the sockets into the folder. */
 struct moving {
     const struct settings *settings;
     const struct postfix *postfix;
+    const char *group;   /* of the folder and the sockets */
+    enum unit_runs runs; /* before it */
 };
 
 /* Makes the folder, with the daemon's user as its owner. The setgid bit gives a socket the folder's group: a
  * daemon that does not start as root cannot set it. What is in the queue folder may belong to somebody else:
  * no link is followed. */
-static int make_folder(void *data, struct error *err)
+static int make_folder(const struct moving *moving, struct error *err)
 {
-    const struct moving *moving = data;
-    const struct settings *settings = moving->settings;
-    const struct postfix *postfix = moving->postfix;
-    const struct passwd *user = getpwnam(settings->user);
-    const struct group *group =
-        getgrnam(*settings->socket_group == '\0' ? "postfix" : settings->socket_group);
-    int queue = open(postfix->queue, O_RDONLY | O_DIRECTORY | O_CLOEXEC), folder = -1;
-    int rc = queue < 0 ? -1 : mkdirat(queue, FOLDER, 0755);
-    if (rc == 0 || (queue >= 0 && errno == EEXIST))
-        folder = openat(queue, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    rc = folder < 0 ? -1 : 0;
-    if (rc == 0 && user != NULL)
-        rc = fchown(folder, user->pw_uid, group == NULL ? user->pw_gid : group->gr_gid);
-    if (rc == 0)
-        rc =
-            fchmod(folder, group == NULL ? 0755 : 02755); /* after fchown, which may clear setgid */
+    const char *queue = moving->postfix->queue;
+    const struct passwd *user = getpwnam(moving->settings->user);
+    const struct group *group = getgrnam(moving->group);
+    int above = open(queue, O_RDONLY | O_DIRECTORY | O_CLOEXEC), folder = -1, rc = -1;
+    if (above >= 0 && (mkdirat(above, FOLDER, 0755) == 0 || errno == EEXIST))
+        folder = openat(above, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder >= 0 && (user == NULL || fchown(folder, user->pw_uid,
+                                               group == NULL ? user->pw_gid : group->gr_gid) == 0))
+        rc = fchmod(folder, group == NULL ? 0755 : 02755); /* fchown may clear setgid */
     if (rc != 0)
-        error_set(err, EX_CANTCREAT, "%s/" FOLDER ": %s", postfix->queue, strerror(errno));
+        error_set(err, EX_CANTCREAT, "%s/" FOLDER ": %s", queue, strerror(errno));
     if (folder >= 0)
         close(folder);
-    if (queue >= 0)
-        close(queue);
+    if (above >= 0)
+        close(above);
     return rc;
+}
+
+static int activate(void *data, bool taken_back, struct error *err)
+{
+    const struct moving *moving = data;
+    return taken_back || make_folder(moving, err) == 0 ? unit_restart(moving->runs, err) : -1;
 }
 
 /* A socket that systemd holds is not where our configuration puts it. */
@@ -108,53 +115,51 @@ static int check_moved(const char *socket, struct error *err)
         socket);
 }
 
-/* Plans that a socket of ours, if it lies elsewhere, has this name in the folder; *socket becomes where it then is. */
-static int move(char *socket, const char *key, const char *name, const struct mta_request *request,
-                const struct postfix *postfix, struct file_changes *changes, struct error *err)
+/* Plans that both sockets lie in the folder, for systemd too: it holds them where its unit says, whatever our configuration
+ * does. */
+static int plan_move(struct attachment *a, const struct moving *moving, char *milter, char *lookups,
+                     struct error *err)
 {
-    if (!postfix_is_out_of_chroot(postfix, socket))
-        return 0;
-    snprintf(socket, ENDPOINT_TEXT_SIZE, "unix:%s/" FOLDER "/%s", postfix->queue, name);
-    return attachment_set_key(request, changes, "postfix", key, socket, err);
-}
-
-/* systemd holds the sockets where its unit says, whatever our configuration does. */
-static int plan_unit(const char *milter, const char *lookups, const struct settings *settings,
-                     const struct postfix *postfix, struct file_changes *changes, struct error *err)
-{
-    const char *const sockets[] = {milter, lookups};
     char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s/" FOLDER, postfix->queue);
-    return unit_plan_sockets(changes, sockets, folder,
-                             *settings->socket_group == '\0' ? "postfix" : settings->socket_group,
-                             settings, err);
+    const char *queue = moving->postfix->queue;
+    const char *const sockets[] = {milter, lookups};
+    bool moves_milter = postfix_is_out_of_chroot(moving->postfix, milter);
+    bool moves_lookups = postfix_is_out_of_chroot(moving->postfix, lookups);
+    snprintf(folder, sizeof folder, "%s/" FOLDER, queue);
+    if (moves_milter)
+        snprintf(milter, ENDPOINT_TEXT_SIZE, "unix:%s/" FOLDER "/milter.sock", queue);
+    if (moves_lookups)
+        snprintf(lookups, ENDPOINT_TEXT_SIZE, "unix:%s/" FOLDER "/lookup.sock", queue);
+    if (attachment_share(a, moves_milter ? milter : NULL, moves_lookups ? lookups : NULL, err) != 0)
+        return -1;
+    return unit_plan_sockets(&a->changes, sockets, folder, moving->group, moving->settings, err);
 }
 
 int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *request,
                          const struct postfix *postfix, const char *service, struct error *err)
 {
     char command[UNIT_COMMAND_SIZE];
-    struct file_changes changes = {.count = 0};
-    struct moving moving = {request->settings, postfix};
-    const struct aftermath aftermath = {
-        .first = make_folder, .data = &moving, .reloads = unit_restarts(request->settings)};
+    const struct settings *settings = request->settings;
+    struct attachment a = {.request = request, .server = "postfix", .is_step = true};
+    struct moving moving = {
+        .settings = settings,
+        .postfix = postfix,
+        .group = *settings->socket_group == '\0' ? "postfix" : settings->socket_group,
+        .runs = unit_runs(settings),
+    };
 
     request->say("Step 1 of 2: %s is confined to %s (chroot in master.cf): the sockets of "
                  "milter-moved move there.\n\n",
                  service, postfix->queue);
-    int rc = move(milter, "socket", "milter.sock", request, postfix, &changes, err);
+    int rc = plan_move(&a, &moving, milter, lookups, err);
     if (rc == 0)
-        rc = move(lookups, "lookup_socket", "lookup.sock", request, postfix, &changes, err);
-    if (rc == 0)
-        rc = plan_unit(milter, lookups, request->settings, postfix, &changes, err);
-    if (rc == 0)
-        rc = attachment_carry_out(request, &changes, &aftermath, "", "", err);
-    file_changes_free(&changes);
-    if (rc == 0 && !request->dry_run && aftermath.reloads == NULL)
+        rc = attachment_carry_out(&a, activate, &moving, err);
+    file_changes_free(&a.changes);
+    if (rc == 0 && !request->dry_run && moving.runs == UNIT_NONE)
         rc = error_set(
             err, EX_TEMPFAIL,
             "milter-moved has to be restarted; then run this command again for step 2: %s",
-            unit_command(command, UNIT_RESTART, request->settings));
+            unit_command(command, UNIT_RESTART, settings));
     else if (rc == 0 && !request->dry_run)
         rc = check_moved(milter, err) == 0 ? check_moved(lookups, err) : -1;
     if (rc == 0)
@@ -165,7 +170,9 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
 void postfix_leave_folder(const struct mta_request *request, const struct postfix *postfix,
                           bool in_use)
 {
-    bool restarted = in_use && unit_restart(request->settings);
+    struct error err;
+    enum unit_runs runs = in_use ? unit_runs(request->settings) : UNIT_NONE;
+    bool restarted = runs != UNIT_NONE && unit_restart(runs, &err) == 0;
     int queue = open(postfix->queue, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = queue < 0 ? -1 : unlinkat(queue, FOLDER, AT_REMOVEDIR);
     if (rc == 0)

@@ -12,6 +12,9 @@
 /* The part of path below the queue folder; NULL if path is not in it. Borrowed from path. */
 const char *postfix_queue_path(const struct postfix *postfix, const char *path);
 
+/* The same; or path, if it is not in it. Every smtpd, in a chroot or not, works in the queue folder. */
+const char *postfix_see_path(const struct postfix *postfix, const char *path);
+
 /* Whether a chrooted smtpd cannot see this socket, "unix:PATH" or "inet:PORT@HOST". */
 bool postfix_is_out_of_chroot(const struct postfix *postfix, const char *socket);
 
@@ -31,7 +34,7 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
                          const struct postfix *postfix, const char *service, struct error *err);
 
 /* After detach, once our configuration has no socket in the queue folder: removes the folder there, or says that it is left.
- * If it is in use until now, the daemon is restarted before if systemd runs it. */
+ * If it has been in use until now, the daemon is restarted before if systemd runs it. */
 void postfix_leave_folder(const struct mta_request *request, const struct postfix *postfix,
                           bool in_use);
 

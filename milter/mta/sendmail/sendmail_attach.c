@@ -2,10 +2,9 @@
 /* mta/sendmail/sendmail_attach.c: attach and detach for Sendmail, as struct mta has them */
 #include "base/endpoint.h"
 #include "mta/attachment.h"
+#include "mta/reach.h"
 #include "mta/sendmail/sendmail_cf.h"
-#include "mta/sendmail/sendmail_check.h"
 #include "mta/sendmail/sendmail_m4.h"
-#include "mta/sendmail/sendmail_mc.h"
 #include "mta/sendmail/sendmail_run.h"
 
 #include <glob.h>
@@ -20,27 +19,25 @@
 
 /* The state of one run. */
 struct sendmail_attachment {
-    const struct mta_request *request;
+    struct attachment common;
     char *dir;
-    struct sendmail_source source;
-    const char *mc_path; /* of sendmail.mc, or what it is called here */
+    struct sendmail_source source; /* its path is that of sendmail.mc, or what it is called here */
     char cf_path[PATH_MAX], m4_path[PATH_MAX];
     char *mc, *cf;  /* as they are now */
-    char *stripped; /* sendmail.mc without our block */
+    char *stripped; /* sendmail.mc without our blocks */
     char *base;     /* the sendmail.cf made from that */
     char *made;     /* the sendmail.cf to be made; NULL: the kept one is restored */
     char milter[ENDPOINT_TEXT_SIZE]; /* our socket in the form of Sendmail */
     char filter[64];                 /* the name of our milter there */
     bool by_hand;                    /* the milter was put in by hand */
     bool changes_cf;                 /* sendmail.cf is among the changes */
-    struct file_changes changes;
 };
 
 /* ---- reading what is there */
 
 static int find_folder(struct sendmail_attachment *a, struct error *err)
 {
-    const char *dir = a->request->config_dir;
+    const char *dir = a->common.request->config_dir;
     if (dir == NULL)
         dir = DEFAULT_DIR;
     a->dir = realpath(dir, NULL);
@@ -57,21 +54,14 @@ static int find_folder(struct sendmail_attachment *a, struct error *err)
     return 0;
 }
 
-static int find_mc(struct sendmail_attachment *a, struct error *err)
-{
-    a->mc_path = a->source.path;
-    if (a->request->mc == NULL)
-        return sendmail_find_mc(&a->source, a->dir, err);
-    return realpath(a->request->mc, a->source.path) != NULL
-               ? 0
-               : error_set(err, EX_NOINPUT, "--mc: no such file '%s'", a->request->mc);
-}
-
 static int read_files(struct sendmail_attachment *a, struct error *err)
 {
-    if (find_folder(a, err) != 0 || find_mc(a, err) != 0)
+    const char *mc = a->common.request->mc;
+    if (find_folder(a, err) != 0 || (mc == NULL && sendmail_find_mc(&a->source, a->dir, err) != 0))
         return -1;
-    a->mc = file_read(a->mc_path, err);
+    if (mc != NULL && realpath(mc, a->source.path) == NULL)
+        return error_set(err, EX_NOINPUT, "--mc: no such file '%s'", mc);
+    a->mc = file_read(a->source.path, err);
     a->cf = a->mc == NULL ? NULL : file_read(a->cf_path, err);
     if (a->cf == NULL)
         return -1;
@@ -83,24 +73,6 @@ static int read_files(struct sendmail_attachment *a, struct error *err)
     return a->base == NULL ? -1 : 0;
 }
 
-/* A change that was made in sendmail.cf by hand would be lost. */
-static int check_cf_is_made_of_mc(struct sendmail_attachment *a, struct error *err)
-{
-    const char *differs;
-    size_t length;
-    char *made = sendmail_build(&a->source, a->mc, err);
-    if (made == NULL)
-        return -1;
-    int rc = 0;
-    if (!sendmail_same(a->cf, made, &differs, &length))
-        rc = error_set(err, EX_CONFIG,
-                       "%s is not what m4 makes of %s, and what was changed by hand would be lost: "
-                       "bring it into %s, and rebuild: %.*s",
-                       a->cf_path, a->mc_path, strrchr(a->mc_path, '/') + 1, (int)length, differs);
-    free(made);
-    return rc;
-}
-
 static void free_attachment(struct sendmail_attachment *a)
 {
     free(a->dir);
@@ -110,34 +82,57 @@ static void free_attachment(struct sendmail_attachment *a)
     free(a->base);
     free(a->source.warnings);
     free(a->made);
-    file_changes_free(&a->changes);
+    file_changes_free(&a->common.changes);
 }
 
-/* ---- our sockets */
+/* ---- checks before anything is changed */
 
+/* A change that was made in sendmail.cf by hand would be lost. */
+static int check_cf_is_made_of_mc(struct sendmail_attachment *a, struct error *err)
+{
+    size_t length;
+    char *made = sendmail_build(&a->source, a->mc, err);
+    const char *differs = made == NULL ? NULL : sendmail_differs(a->cf, made, &length);
+    if (differs != NULL)
+        error_set(err, EX_CONFIG,
+                  "%s is not what m4 makes of %s, and what was changed by hand would be lost: "
+                  "bring it into %s, and rebuild: %.*s",
+                  a->cf_path, a->source.path, strrchr(a->source.path, '/') + 1, (int)length,
+                  differs);
+    int rc = made == NULL || differs != NULL ? -1 : 0;
+    free(made);
+    return rc;
+}
+
+/* The name of our map is part of what the lookup server is asked. */
+static int check_map_name(const struct sendmail_attachment *a, struct error *err)
+{
+    size_t length;
+    return sendmail_find(a->base, "Kreply ", &length) == NULL
+               ? 0
+               : error_set(
+                     err, EX_CONFIG,
+                     "%s: already has a map called reply, which is the name of ours: rename it",
+                     a->cf_path);
+}
+
+/* Sets our socket in the form of Sendmail, and the name of our milter: one with our socket that was put in by hand keeps its
+ * own. */
 static int name_milter(struct sendmail_attachment *a, struct error *err)
 {
+    const struct settings *settings = a->common.request->settings;
+    const char *const paths[] = {a->milter, settings->lookup_socket};
     struct endpoint endpoint;
-    if (endpoint_parse(&endpoint, a->request->settings->socket, err) != 0)
+    struct sendmail_filter filter;
+    if (endpoint_parse(&endpoint, settings->socket, err) != 0)
         return -1;
     endpoint_format_sendmail(a->milter, sizeof a->milter, &endpoint);
-    const char *const paths[] = {a->milter, a->request->settings->lookup_socket};
     for (int i = 0; i < 2; i++)
         if (strpbrk(paths[i], "`'\"[]{}, \t$#") != NULL)
             return error_set(err, EX_CONFIG,
                              "'%s' cannot be written for Sendmail: it needs a path without quotes, "
                              "brackets, commas and blanks",
                              paths[i]);
-    return 0;
-}
-
-/* A milter with our socket that was put in by hand keeps its name. */
-static int find_by_hand(struct sendmail_attachment *a, struct error *err)
-{
-    struct endpoint endpoint;
-    struct sendmail_filter filter;
-    if (endpoint_parse(&endpoint, a->request->settings->socket, err) != 0)
-        return -1;
     a->by_hand = sendmail_find_filter(a->base, &endpoint, &filter) && filter.is_exact;
     snprintf(a->filter, sizeof a->filter, "%s", a->by_hand ? filter.name : SENDMAIL_FILTER);
     if (!a->by_hand || strchr(filter.flags, 'T') != NULL)
@@ -145,7 +140,67 @@ static int find_by_hand(struct sendmail_attachment *a, struct error *err)
     return error_set(err, EX_CONFIG,
                      "%s: has our milter without F=T, and lets mail pass while it is down: add F=T "
                      "to INPUT_MAIL_FILTER(`%s', ...)",
-                     a->mc_path, filter.name);
+                     a->source.path, filter.name);
+}
+
+/* Checks that Sendmail is willing and able to open this socket of ours: it opens none below a folder to which others may
+ * write, and then defers all mail; and one that gives up root needs permission. */
+static int check_reach(const struct sendmail_attachment *a, const char *socket, struct error *err)
+{
+    char folder[PATH_MAX], user[64];
+    size_t length;
+    const char *path = endpoint_path(socket);
+    if (path == NULL)
+        return 0;
+    unsigned mode = sendmail_distrusts(a->base, path, folder, sizeof folder);
+    if (mode != 0)
+        return error_set(err, EX_CONFIG,
+                         "%s lies below %s, which others may write to (mode %04o): Sendmail opens "
+                         "no socket there: chmod go-w %s, or another folder",
+                         socket, folder, mode, folder);
+    const char *account = sendmail_find(a->base, "O RunAsUser=", &length);
+    if (account == NULL)
+        return 0;
+    snprintf(user, sizeof user, "%.*s", (int)strcspn(account, ": \n"), account);
+    return reach_check(path, user, err) != 0 && err->status == EX_NOPERM ? -1 : 0;
+}
+
+/* Checks that our milter is asked: a list of filters that is set after our lines leaves it out. */
+static int check_filters(const struct sendmail_attachment *a, struct error *err)
+{
+    size_t length;
+    bool asked = false;
+    const char *at = a->made;
+    for (; (at = sendmail_find(at, "O InputMailFilters=", &length)) != NULL; at += length)
+        asked = sendmail_list_has(at, length, a->filter); /* the last one counts */
+    return asked ? 0
+                 : error_set(err, EX_CONFIG,
+                             "%s: confINPUT_MAIL_FILTERS does not get %s: is it, or "
+                             "INPUT_MAIL_FILTER, redefined there?",
+                             a->source.path, a->filter);
+}
+
+/* Checks that our rule is the first of Local_check_rcpt: rules before it may change the address. */
+static int check_first_rule(const struct sendmail_attachment *a, struct error *err)
+{
+    const char *line, *at = a->made;
+    bool inside = false;
+    for (size_t length; (line = sendmail_line(&at, &length)) != NULL;) {
+        if (*line == 'S')
+            inside = strncmp(line, "SLocal_check_rcpt", strlen("SLocal_check_rcpt")) == 0;
+        if (!inside || *line != 'R')
+            continue;
+        if (length == strlen(SENDMAIL_M4_RULE) && memcmp(line, SENDMAIL_M4_RULE, length) == 0)
+            return 0;
+        return error_set(err, EX_CONFIG,
+                         "%s: has a Local_check_rcpt before the MAILER lines, and so before ours: "
+                         "move it after them: %.*s",
+                         a->source.path, (int)length, line);
+    }
+    return error_set(err, EX_CONFIG,
+                     "%s: our rules do not get into sendmail.cf: is the first MAILER line inside "
+                     "an ifdef or a quotation?",
+                     a->source.path);
 }
 
 /* ---- attach and detach */
@@ -160,66 +215,64 @@ static char *add_blocks(const struct sendmail_attachment *a, const char *m4_path
 }
 
 /* The makefile has to make the sendmail.cf that was shown. */
-static int rebuild(void *data, struct error *err)
+static int rebuild(void *data, bool taken_back, struct error *err)
 {
     const struct sendmail_attachment *a = data;
-    const char *differs;
     size_t length;
     bool by_makefile = false;
-    if (!a->changes_cf)
+    if (!a->changes_cf || taken_back)
         return 0;
-    if (a->made != NULL && sendmail_make(&by_makefile, a->dir, a->mc_path, a->cf_path, err) != 0)
+    if (a->made != NULL &&
+        sendmail_make(&by_makefile, a->dir, a->source.path, a->cf_path, err) != 0)
         return -1;
     char *text = by_makefile ? file_read(a->cf_path, err) : NULL;
     int rc = by_makefile && text == NULL ? -1 : 0;
-    if (text != NULL && !sendmail_same(text, a->made, &differs, &length))
+    const char *differs = text == NULL ? NULL : sendmail_differs(text, a->made, &length);
+    if (differs != NULL)
         rc = error_set(err, EX_CONFIG, "%s/Makefile makes another sendmail.cf than m4 does: %.*s",
                        a->dir, (int)length, differs);
     free(text);
     return rc == 0 ? sendmail_try(a->cf_path, err) : -1;
 }
 
-static int carry_out(struct sendmail_attachment *a, bool detaches, const char *nothing,
-                     const char *done, struct error *err)
+static int carry_out(struct sendmail_attachment *a, struct error *err)
 {
-    const struct aftermath aftermath = {.first = rebuild, .data = a, .names_all_copies = detaches};
-    bool restart = a->changes_cf && !a->request->dry_run;
-    int rc = attachment_carry_out(a->request, &a->changes, &aftermath, nothing, done, err);
+    bool restart = a->changes_cf && !a->common.request->dry_run;
+    int rc = attachment_carry_out(&a->common, rebuild, a, err);
     struct error told;
     if (rc == 0 && restart && sendmail_restart(a->cf, &told) != 0)
-        a->request->warn("%s", told.text);
+        a->common.request->warn("%s", told.text);
+    return rc;
+}
+
+static int change_cf(struct sendmail_attachment *a, const char *text, struct error *err)
+{
+    size_t before = a->common.changes.count;
+    int rc = file_changes_add(&a->common.changes, a->cf_path, text, err);
+    a->changes_cf = a->common.changes.count > before;
     return rc;
 }
 
 /* If sendmail.cf has sendmail.mc as comments at its end, which Debian's makefile puts there, so shall the new
  * one. */
-static char *with_footer(const struct sendmail_attachment *a, const char *made, const char *mc)
+static int change_to_made(struct sendmail_attachment *a, const char *mc, struct error *err)
 {
     char footer[PATH_MAX + 16], *text = NULL;
     size_t size;
-    snprintf(footer, sizeof footer, "### %s ###\n", a->mc_path);
+    snprintf(footer, sizeof footer, "### %s ###\n", a->source.path);
     if (strstr(a->cf, footer) == NULL)
-        return strdup(made);
+        return change_cf(a, a->made, err);
     FILE *out = open_memstream(&text, &size);
     if (out == NULL)
-        return NULL;
-    fprintf(out, "%s%s", made, footer);
+        return error_no_memory(err);
+    fprintf(out, "%s%s", a->made, footer);
     while (*mc != '\0') {
         size_t length = strcspn(mc, "\n");
         fprintf(out, "# %.*s\n", (int)length, mc);
         mc += length + (mc[length] == '\n');
     }
-    return fclose(out) == 0 ? text : NULL;
-}
-
-/* Takes over text, which is on the heap. */
-static int change_cf(struct sendmail_attachment *a, char *text, struct error *err)
-{
-    size_t before = a->changes.count;
-    if (text == NULL)
-        return error_no_memory(err);
-    int rc = file_changes_add(&a->changes, a->cf_path, text, err);
-    a->changes_cf = a->changes.count > before;
+    int rc = fclose(out) == 0 ? change_cf(a, text, err) : error_no_memory(err);
+    free(text);
     return rc;
 }
 
@@ -227,7 +280,7 @@ static int change_cf(struct sendmail_attachment *a, char *text, struct error *er
 
 static void say_unserved(const struct sendmail_attachment *a)
 {
-    const struct mta_request *request = a->request;
+    const struct mta_request *request = a->common.request;
     size_t count = request->domain_count < DOMAINS_MAX ? request->domain_count : DOMAINS_MAX;
     size_t first = count, others = 0;
     bool denied[DOMAINS_MAX];
@@ -250,33 +303,36 @@ static void say_unserved(const struct sendmail_attachment *a)
                       request->domains[first], others > 0 ? " and others are" : " is");
 }
 
-/* Mail to a mailing list meets it on the day after a migration. */
-static void say_limit(const struct sendmail_attachment *a)
-{
-    static const char option[] = "O BadRcptThrottle=";
-    size_t length;
-    const char *line = sendmail_find(a->base, option, &length);
-    if (line != NULL && atoi(line + strlen(option)) > 0)
-        a->request->say("Sendmail counts each 551 as a bad recipient: after %d in a session each "
-                        "costs a second (confBAD_RCPT_THROTTLE)\n",
-                        atoi(line + strlen(option)));
-}
-
 static void say_all(const struct sendmail_attachment *a)
 {
-    const struct mta_request *request = a->request;
+    const struct mta_request *request = a->common.request;
+    size_t length;
     for (const char *line = a->source.warnings; *line != '\0'; line += *line == '\n') {
         line += strspn(line, " \t");
-        int length = (int)strcspn(line, "\n");
+        length = strcspn(line, "\n");
         if (length > 0)
-            request->warn("m4: %.*s", length, line);
+            request->warn("m4: %.*s", (int)length, line);
         line += length;
     }
     if (sendmail_find_text(request->settings, "\n") != NULL)
         request->say("replies of several lines: for mailboxes that Sendmail no longer has, senders "
                      "see only the first line\n");
-    sendmail_say_ports(a->made, a->filter, request->say);
-    say_limit(a);
+    const char *port = a->made;
+    for (; (port = sendmail_find(port, "O DaemonPortOptions=", &length)) != NULL; port += length) {
+        static const char key[] = "InputMailFilters=";
+        const char *filters = memmem(port, length, key, strlen(key));
+        filters = filters == NULL ? NULL : filters + strlen(key);
+        if (filters != NULL && !sendmail_list_has(filters, strcspn(filters, ", \n"), a->filter))
+            request->say("a port has its milters switched off, and is left alone: "
+                         "O DaemonPortOptions=%.*s\n",
+                         (int)length, port);
+    }
+    /* Mail to a mailing list meets the limit on the day after a migration. */
+    const char *limit = sendmail_find(a->base, "O BadRcptThrottle=", &length);
+    if (limit != NULL && atoi(limit) > 0)
+        request->say("Sendmail counts each 551 as a bad recipient: after %d in a session each "
+                     "costs a second (confBAD_RCPT_THROTTLE)\n",
+                     atoi(limit));
     say_unserved(a);
 }
 
@@ -295,60 +351,41 @@ static int make_ahead(struct sendmail_attachment *a, const char *m4, struct erro
 
 static int plan(struct sendmail_attachment *a, struct error *err)
 {
+    struct file_changes *changes = &a->common.changes;
     if (!sendmail_mc_has_mailer(a->stripped))
         return error_set(err, EX_CONFIG,
-                         "%s: has no MAILER line, before which our rules have to be", a->mc_path);
-    char *m4 = sendmail_m4(a->request->settings, a->filter, a->request->unserved, err);
+                         "%s: has no MAILER line, before which our rules have to be",
+                         a->source.path);
+    char *m4 =
+        sendmail_m4(a->common.request->settings, a->filter, a->common.request->unserved, err);
     char *mc = m4 == NULL ? NULL : add_blocks(a, a->m4_path, err);
-    if (mc == NULL || make_ahead(a, m4, err) != 0 ||
-        sendmail_check_filters(a->made, a->mc_path, a->filter, err) != 0 ||
-        sendmail_check_first_rule(a->made, a->mc_path, err) != 0) {
-        free(m4);
-        free(mc);
-        return -1;
-    }
-    int rc = file_changes_add(&a->changes, a->m4_path, m4, err);
-    if (rc == 0) {
-        char *copy = strdup(mc);
-        rc = copy == NULL ? error_no_memory(err)
-                          : file_changes_add(&a->changes, a->mc_path, copy, err);
-    }
+    int rc = mc == NULL || make_ahead(a, m4, err) != 0 || check_filters(a, err) != 0 ||
+                     check_first_rule(a, err) != 0 ||
+                     file_changes_add(changes, a->m4_path, m4, err) != 0 ||
+                     file_changes_add(changes, a->source.path, mc, err) != 0
+                 ? -1
+                 : 0;
     /* m4 writes the time into a comment: a sendmail.cf that is otherwise the same stays. */
-    if (rc == 0 && a->changes.count > 0)
-        rc = change_cf(a, with_footer(a, a->made, mc), err);
+    if (rc == 0 && changes->count > 0)
+        rc = change_to_made(a, mc, err);
+    free(m4);
     free(mc);
     return rc;
 }
 
 static int attach_with(struct sendmail_attachment *a, struct error *err)
 {
-    const struct settings *settings = a->request->settings;
-    if (*settings->lookup_socket == '\0')
-        return error_set(err, EX_CONFIG,
-                         "lookup_socket: is \"\": set it, or Sendmail itself refuses mailboxes "
-                         "that were removed");
-    if (read_files(a, err) != 0 || check_cf_is_made_of_mc(a, err) != 0 ||
-        name_milter(a, err) != 0 || sendmail_check_map_name(a->base, a->cf_path, err) != 0 ||
-        find_by_hand(a, err) != 0 || sendmail_check_reach(a->base, settings->socket, err) != 0 ||
-        sendmail_check_reach(a->base, settings->lookup_socket, err) != 0 || plan(a, err) != 0)
+    const struct settings *settings = a->common.request->settings;
+    if (attachment_check_lookups(&a->common, "Sendmail", err) != 0 || read_files(a, err) != 0 ||
+        check_cf_is_made_of_mc(a, err) != 0 || check_map_name(a, err) != 0 ||
+        name_milter(a, err) != 0 || check_reach(a, settings->socket, err) != 0 ||
+        check_reach(a, settings->lookup_socket, err) != 0 || plan(a, err) != 0 ||
+        attachment_share(&a->common, NULL, NULL, err) != 0 ||
+        attachment_check_daemon(&a->common, settings->socket, settings->lookup_socket, err) != 0)
         return -1;
-    if (attachment_share(a->request, &a->changes, "sendmail", err) != 0)
-        return -1;
-    if (attachment_check_daemon(a->request, &a->changes, settings->socket, settings->lookup_socket,
-                                err) != 0)
-        return -1;
-    if (a->changes.count > 0)
+    if (a->common.changes.count > 0)
         say_all(a);
-    return carry_out(a, false, "Attached already: nothing to change.",
-                     "Attached. movedctl doctor shows what a sender now gets.", err);
-}
-
-int sendmail_attach(const struct mta_request *request, struct error *err)
-{
-    struct sendmail_attachment a = {.request = request};
-    int rc = attach_with(&a, err);
-    free_attachment(&a);
-    return rc;
+    return carry_out(a, err);
 }
 
 /* ---- detach */
@@ -360,16 +397,17 @@ static char *find_kept(const struct sendmail_attachment *a)
     char pattern[PATH_MAX + 8], path[PATH_MAX + 64];
     struct error err;
     glob_t found;
+    size_t length;
     char *kept = NULL;
-    snprintf(pattern, sizeof pattern, "%s.2*Z", a->mc_path);
+    snprintf(pattern, sizeof pattern, "%s.2*Z", a->source.path);
     if (glob(pattern, 0, NULL, &found) != 0)
         return NULL;
     for (size_t i = 0; i < found.gl_pathc && kept == NULL; i++) {
         char *mc = file_read(found.gl_pathv[i], &err);
-        snprintf(path, sizeof path, "%s%s", a->cf_path, found.gl_pathv[i] + strlen(a->mc_path));
+        snprintf(path, sizeof path, "%s%s", a->cf_path, found.gl_pathv[i] + strlen(a->source.path));
         if (mc != NULL && strcmp(mc, a->stripped) == 0)
             kept = file_read(path, &err);
-        if (kept != NULL && !sendmail_same(kept, a->base, NULL, NULL)) {
+        if (kept != NULL && sendmail_differs(kept, a->base, &length) != NULL) {
             free(kept);
             kept = NULL;
         }
@@ -381,42 +419,51 @@ static char *find_kept(const struct sendmail_attachment *a)
 
 static int plan_without(struct sendmail_attachment *a, struct error *err)
 {
-    char *mc = strdup(a->stripped);
-    if (mc == NULL)
-        return error_no_memory(err);
-    if (file_changes_add(&a->changes, a->mc_path, mc, err) != 0 ||
-        file_changes_add(&a->changes, a->m4_path, NULL, err) != 0)
+    struct file_changes *changes = &a->common.changes;
+    if (file_changes_add(changes, a->source.path, a->stripped, err) != 0 ||
+        file_changes_add(changes, a->m4_path, NULL, err) != 0)
         return -1;
-    if (a->changes.count == 0)
+    if (changes->count == 0)
         return 0;
-    if (attachment_forget(a->request, &a->changes, "sendmail", err) != 0)
+    if (attachment_forget(&a->common, err) != 0)
         return -1;
     char *kept = find_kept(a);
-    if (kept != NULL)
-        return change_cf(a, kept, err);
-    a->made = strdup(a->base);
-    return a->made == NULL ? error_no_memory(err)
-                           : change_cf(a, with_footer(a, a->made, a->stripped), err);
+    if (kept == NULL) {
+        a->made = a->base;
+        a->base = NULL;
+        return change_to_made(a, a->stripped, err);
+    }
+    int rc = change_cf(a, kept, err);
+    free(kept);
+    return rc;
 }
 
 static int detach_with(struct sendmail_attachment *a, struct error *err)
 {
-    if (read_files(a, err) != 0)
+    if (read_files(a, err) != 0 ||
+        (access(a->m4_path, F_OK) == 0 && check_cf_is_made_of_mc(a, err) != 0) ||
+        plan_without(a, err) != 0)
         return -1;
-    if (access(a->m4_path, F_OK) == 0 && check_cf_is_made_of_mc(a, err) != 0)
-        return -1;
-    if (plan_without(a, err) != 0)
-        return -1;
-    return carry_out(a, true, "Not attached: nothing to change.",
-                     "Detached. milter-moved itself can be stopped now.", err);
+    return carry_out(a, err);
+}
+
+static int run(const struct mta_request *request, bool detaches, struct error *err)
+{
+    struct sendmail_attachment a = {
+        .common = {.request = request, .server = "sendmail", .detaches = detaches}};
+    int rc = detaches ? detach_with(&a, err) : attach_with(&a, err);
+    free_attachment(&a);
+    return rc;
+}
+
+int sendmail_attach(const struct mta_request *request, struct error *err)
+{
+    return run(request, false, err);
 }
 
 int sendmail_detach(const struct mta_request *request, struct error *err)
 {
-    struct sendmail_attachment a = {.request = request};
-    int rc = detach_with(&a, err);
-    free_attachment(&a);
-    return rc;
+    return run(request, true, err);
 }
 
 int sendmail_serves(bool *served, const char *config_dir, const char *const *domains, size_t count,

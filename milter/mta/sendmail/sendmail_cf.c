@@ -2,6 +2,7 @@
 #include "mta/sendmail/sendmail_cf.h"
 
 #include "mta/process.h"
+#include "mta/sendmail/sendmail_m4.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,9 +76,8 @@ static const char *find_fault(const struct output *output)
     if (output->status != 0)
         return output->err;
     const char *why = strstr(output->err, "*** ERROR");
-    if (why == NULL && strstr(output->out, "\nMlocal") == NULL)
-        why = "it has no MAILER(`local')";
-    return why;
+    return why != NULL || strstr(output->out, "\nMlocal") != NULL ? why
+                                                                  : "it has no MAILER(`local')";
 }
 
 char *sendmail_build(struct sendmail_source *source, const char *mc, struct error *err)
@@ -119,30 +119,28 @@ const char *sendmail_line(const char **at, size_t *length)
     return NULL;
 }
 
-bool sendmail_same(const char *a, const char *b, const char **differs, size_t *length)
+const char *sendmail_differs(const char *a, const char *b, size_t *length)
 {
     const char *line_a, *line_b;
-    size_t length_a = 0, length_b = 0;
+    size_t length_a, length_b;
     do {
         line_a = sendmail_line(&a, &length_a);
         line_b = sendmail_line(&b, &length_b);
     } while (line_a != NULL && line_b != NULL && length_a == length_b &&
              memcmp(line_a, line_b, length_a) == 0);
-    if (line_a == NULL && line_b == NULL)
-        return true;
-    if (differs != NULL) {
-        *differs = line_a == NULL ? line_b : line_a;
-        *length = line_a == NULL ? length_b : length_a;
-    }
-    return false;
+    *length = line_a != NULL ? length_a : line_b != NULL ? length_b : 0;
+    return line_a != NULL ? line_a : line_b;
 }
 
 const char *sendmail_find(const char *cf, const char *begins, size_t *length)
 {
     const char *line;
+    size_t skip = strlen(begins);
     while ((line = sendmail_line(&cf, length)) != NULL)
-        if (strncmp(line, begins, strlen(begins)) == 0)
-            return line;
+        if (strncmp(line, begins, skip) == 0) {
+            *length -= skip;
+            return line + skip;
+        }
     return NULL;
 }
 
@@ -194,13 +192,14 @@ bool sendmail_find_filter(const char *cf, const struct endpoint *socket,
     return found;
 }
 
-bool sendmail_blames_not(const char *cf, const char *word)
+/* Whether DontBlameSendmail has this word. */
+static bool blames_not(const char *cf, const char *word)
 {
-    size_t length, found;
-    const char *line = sendmail_find(cf, "O DontBlameSendmail=", &length);
-    for (const char *end = line + length; line != NULL && line < end; line += found + 1) {
-        found = strcspn(line, "=, \n");
-        if (found == strlen(word) && strncasecmp(line, word, found) == 0)
+    size_t length, item;
+    const char *at = sendmail_find(cf, "O DontBlameSendmail=", &length);
+    for (const char *end = at + length; at != NULL && at < end; at += item + 1) {
+        item = strcspn(at, ", \n");
+        if (item == strlen(word) && strncasecmp(at, word, item) == 0)
             return true;
     }
     return false;
@@ -209,10 +208,10 @@ bool sendmail_blames_not(const char *cf, const char *word)
 /* One folder, by its mode. */
 static bool is_open_to_others(const char *cf, mode_t mode)
 {
-    if ((mode & S_ISVTX) != 0 && sendmail_blames_not(cf, "TrustStickyBit"))
+    if ((mode & S_ISVTX) != 0 && blames_not(cf, "TrustStickyBit"))
         return false;
     return (mode & S_IWOTH) != 0 ||
-           ((mode & S_IWGRP) != 0 && !sendmail_blames_not(cf, "GroupWritableDirPathSafe"));
+           ((mode & S_IWGRP) != 0 && !blames_not(cf, "GroupWritableDirPathSafe"));
 }
 
 unsigned sendmail_distrusts(const char *cf, const char *path, char *out, size_t size)

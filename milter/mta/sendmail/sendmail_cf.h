@@ -10,9 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What attach calls our milter in a sendmail.cf. */
-#define SENDMAIL_FILTER "milter-moved"
-
 /* Where a sendmail.cf comes from. */
 struct sendmail_source {
     const char
@@ -36,11 +33,10 @@ char *sendmail_build(struct sendmail_source *source, const char *mc, struct erro
  * length in *length; NULL after the last. *at becomes the beginning of the line after it. */
 const char *sendmail_line(const char **at, size_t *length);
 
-/* Whether both have the same such lines. If not, and differs is not NULL, *differs becomes the first line of a
- * that is different (of b, if a has ended), and *length its length. */
-bool sendmail_same(const char *a, const char *b, const char **differs, size_t *length);
+/* The first such line of a that is different in b (of b, if a has ended), and its length; NULL if all are the same. */
+const char *sendmail_differs(const char *a, const char *b, size_t *length);
 
-/* The first line with this beginning; NULL if there is none. */
+/* What is behind this beginning in the first line that has it, and its length; NULL if there is none. */
 const char *sendmail_find(const char *cf, const char *begins, size_t *length);
 
 /* Whether an item of the list of milters, "a, b" or "a;b", is this name. */
@@ -55,9 +51,6 @@ struct sendmail_filter {
 /* Finds our milter: by this socket of ours, or else by the name. */
 bool sendmail_find_filter(const char *cf, const struct endpoint *socket,
                           struct sendmail_filter *out);
-
-/* Whether DontBlameSendmail in the file has this word. */
-bool sendmail_blames_not(const char *cf, const char *word);
 
 /* Sendmail opens no socket below a folder to which others may write. Returns the mode of the lowest such
  * folder above path, with its path in out[size]; 0 if there is none for this sendmail.cf. */

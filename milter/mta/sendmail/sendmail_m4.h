@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mta/sendmail/sendmail_m4.h: writes the rules by which Sendmail asks the map reply of the lookup socket about
- * each recipient, and answers with the texts of our configuration. cf.README of Sendmail, Local_check_rcpt. */
+/* mta/sendmail/sendmail_m4.h: what attach writes for Sendmail: blocks between marker lines of sendmail.mc, and the m4 file that
+ * they include: the rules by which Sendmail asks the map reply of the lookup socket about each recipient, and answers
+ * with the texts of our configuration. Works on texts. cf.README of Sendmail, Local_check_rcpt. */
 #ifndef MTA_SENDMAIL_SENDMAIL_M4_H
 #define MTA_SENDMAIL_SENDMAIL_M4_H
 
@@ -8,6 +9,20 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+
+/* What our milter is called in a sendmail.cf. */
+#define SENDMAIL_FILTER "milter-moved"
+
+/* The text of sendmail.mc without our blocks, on the heap; NULL if memory is out. */
+char *sendmail_mc_strip(const char *text);
+
+/* Whether there is a MAILER line, before which our rules have to be. */
+bool sendmail_mc_has_mailer(const char *text);
+
+/* The stripped text with our blocks: one includes the m4 file at this path, before the mailers; the other, at the end and so
+ * after all other filters, adds our milter with this socket, in the form of Sendmail (NULL: none). On the heap; NULL if memory
+ * is out. */
+char *sendmail_mc_add(const char *stripped, const char *m4_path, const char *milter);
 
 /* Our first rule in Local_check_rcpt of sendmail.cf. */
 #define SENDMAIL_M4_RULE "R$*\t\t\t$: $1 $| $>\"moved_rcpt\" $1"

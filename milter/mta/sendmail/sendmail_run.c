@@ -64,9 +64,7 @@ int sendmail_make(bool *made, const char *folder, const char *mc_path, const cha
     const char *const argv[] = {"make", "-s", "-C", folder, target, NULL};
     if (utime(cf_path, &(struct utimbuf){.modtime = 0}) != 0)
         return error_set(err, EX_UNAVAILABLE, "%s: %s", cf_path, strerror(errno));
-    char *printed = process_read(argv, err);
-    free(printed);
-    return printed == NULL ? -1 : 0;
+    return process_check(argv, err);
 }
 
 /* ---- sendmail -bt */
@@ -85,23 +83,6 @@ int sendmail_try(const char *cf_path, struct error *err)
     return rc;
 }
 
-/* A stranger, whom nobody knows (RFC 5737), asks for each recipient. On the heap; NULL if memory is out. */
-static char *write_commands(const char *ruleset, const char *mailbox, const char *const *names,
-                            size_t count)
-{
-    char *commands = NULL;
-    size_t size;
-    FILE *out = open_memstream(&commands, &size);
-    if (out == NULL)
-        return NULL;
-    fputs(".D{client_addr}198.51.100.1\n.D{client_name}stranger.invalid\n"
-          ".D{client_resolve}FAIL\n.D{mail_from}<>\n",
-          out);
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "%s <%s%s>\n", ruleset, mailbox, names[i]);
-    return fclose(out) == 0 ? commands : NULL;
-}
-
 /* Reads a line "check_rcpt       returns: ..." for each. Returns how many there are. */
 static size_t read_results(const char *said, const char *ruleset, const char *words,
                            bool *found_words, size_t count)
@@ -116,13 +97,25 @@ static size_t read_results(const char *said, const char *ruleset, const char *wo
     return found;
 }
 
+/* Somebody whom nobody knows (RFC 5737). */
+#define STRANGER                                                                                   \
+    ".D{client_addr}198.51.100.1\n.D{client_name}stranger.invalid\n"                               \
+    ".D{client_resolve}FAIL\n.D{mail_from}<>\n"
+
 int sendmail_ask(bool *denied, const char *words, const char *cf_path, const char *ruleset,
                  const char *mailbox, const char *const *names, size_t count, struct error *err)
 {
     const char *const argv[] = {"sendmail", "-C", cf_path, "-bt", NULL};
     struct output output = {.out = NULL};
-    char *commands = write_commands(ruleset, mailbox, names, count);
-    int rc = commands == NULL ? error_no_memory(err) : process_run(&output, argv, commands, err);
+    char *commands = NULL;
+    size_t size;
+    FILE *out = open_memstream(&commands, &size);
+    if (out == NULL)
+        return error_no_memory(err);
+    fputs(STRANGER, out);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%s <%s%s>\n", ruleset, mailbox, names[i]);
+    int rc = fclose(out) != 0 ? error_no_memory(err) : process_run(&output, argv, commands, err);
     if (rc == 0 && read_results(output.out, ruleset, words, denied, count) < count)
         rc = error_set(err, EX_UNAVAILABLE, "sendmail -C %s -bt: has no answer: %.*s", cf_path,
                        (int)strcspn(output.err, "\n"), output.err);
@@ -179,12 +172,11 @@ static int restart(pid_t pid, const char *pid_path, struct error *err)
 
 int sendmail_restart(const char *cf, struct error *err)
 {
-    static const char option[] = "O PidFile=";
     char path[PATH_MAX] = "";
     size_t length;
-    const char *line = sendmail_find(cf, option, &length);
-    if (line != NULL)
-        snprintf(path, sizeof path, "%.*s", (int)(length - strlen(option)), line + strlen(option));
+    const char *file = sendmail_find(cf, "O PidFile=", &length);
+    if (file != NULL)
+        snprintf(path, sizeof path, "%.*s", (int)length, file);
     char *text = file_read(path, err);
     pid_t pid = text == NULL ? 0 : (pid_t)strtol(text, NULL, 10);
     free(text);
