@@ -79,19 +79,20 @@ static int attach(struct ctl *ctl, char **args, struct error *err)
     request.domains = (const char *const *)domains.items;
     request.domain_count = domains.count;
     if (rc == 0)
-        rc = mta->attach(&request, err);
+        rc = mta->run(&request, err);
     conf_list_clear(&domains);
     return rc;
 }
 
 static int detach(struct ctl *ctl, char **args, struct error *err)
 {
-    const struct mta_request request = request_of(ctl);
+    struct mta_request request = request_of(ctl);
+    request.detaches = true;
     if (ctl->options.all == (args[0] != NULL))
         return error_set(err, EX_USAGE, "name one mail server, or use --all");
     if (!ctl->options.all) {
         const struct mta *mta = find_mta(ctl, args[0], err);
-        return mta == NULL ? -1 : mta->detach(&request, err);
+        return mta == NULL ? -1 : mta->run(&request, err);
     }
     int rc = 0;
     for (const struct mta *mta = mtas; mta->name != NULL && rc == 0; mta++) {
@@ -101,7 +102,7 @@ static int detach(struct ctl *ctl, char **args, struct error *err)
         if (access(path, F_OK) != 0)
             continue; /* it is not installed here */
         print_say("%s:\n", mta->title);
-        rc = mta->detach(&request, err);
+        rc = mta->run(&request, err);
     }
     return rc;
 }

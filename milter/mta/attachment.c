@@ -30,9 +30,9 @@ static void say_copies(const struct attachment *a, const struct file_change *cha
     char pattern[PATH_MAX + 8];
     glob_t found;
     snprintf(pattern, sizeof pattern, "%s.2*Z", change->path);
-    if (!a->detaches && change->copy != NULL)
+    if (!a->request->detaches && change->copy != NULL)
         a->request->say("kept: %s\n", change->copy);
-    if (!a->detaches || glob(pattern, 0, NULL, &found) != 0)
+    if (!a->request->detaches || glob(pattern, 0, NULL, &found) != 0)
         return;
     for (size_t i = 0; i < found.gl_pathc; i++) /* those of attach too */
         a->request->say("kept: %s\n", found.gl_pathv[i]);
@@ -48,7 +48,7 @@ int attachment_carry_out(struct attachment *a,
     if (a->changes.count == 0) {
         if (!a->is_step)
             request->say("%s: nothing to change.\n",
-                         a->detaches ? "Not attached" : "Attached already");
+                         a->request->detaches ? "Not attached" : "Attached already");
         return 0;
     }
     char *diff = file_changes_diff(&a->changes, err);
@@ -77,9 +77,10 @@ int attachment_carry_out(struct attachment *a,
     file_changes_settle(&a->changes);
     for (size_t i = 0; i < a->changes.count; i++)
         say_copies(a, &a->changes.files[i]);
-    request->say("%s\n", a->is_step    ? ""
-                         : a->detaches ? "Detached. milter-moved itself can be stopped now."
-                                       : "Attached. movedctl doctor shows what a sender now gets.");
+    request->say("%s\n", a->is_step ? ""
+                         : a->request->detaches
+                             ? "Detached. milter-moved itself can be stopped now."
+                             : "Attached. movedctl doctor shows what a sender now gets.");
     return 0;
 }
 
@@ -107,7 +108,7 @@ static void copy_line(FILE *out, char *line, const char *value, const struct att
     for (const char *name; (name = strsep(&rest, " ")) != NULL;)
         if (*name != '\0' && strcmp(name, a->server) != 0)
             snprintf(servers + strlen(servers), sizeof servers - strlen(servers), " %s", name);
-    if (!a->detaches)
+    if (!a->request->detaches)
         snprintf(servers + strlen(servers), sizeof servers - strlen(servers), " %s", a->server);
     if (*servers == '\0')
         return;

@@ -11,8 +11,7 @@
 struct attachment {
     const struct mta_request *request;
     const char *server; /* its name in struct mta, "postfix" */
-    bool detaches;
-    bool is_step; /* more follows: nothing is said to be done yet */
+    bool is_step;       /* more follows: nothing is said to be done yet */
     struct file_changes changes;
 };
 

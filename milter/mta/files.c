@@ -274,61 +274,38 @@ char *file_changes_diff(const struct file_changes *changes, struct error *err)
 
 /* ---- making it and taking it back */
 
-#define DATE_SIZE 32
-
-static char *copy_path(const struct file_change *change, const char *date)
+/* The last part of the path of the copy, which is beside the file. */
+static const char *copy_name(const struct file_change *change)
 {
-    char *out;
-    return asprintf(&out, "%s.%s", change->path, date) < 0 ? NULL : out;
+    return change->copy + (change->name - change->path);
 }
 
-/* The last part of the path of a copy, which is beside the file. */
-static const char *copy_name(const struct file_change *change, const char *copy)
+/* Chooses the paths of all copies. One date shows that they belong together; it is later than now if there are copies of
+ * another change in the same second. */
+static int name_copies(struct file_changes *changes, struct error *err)
 {
-    return copy + (change->name - change->path);
-}
-
-static bool has_copy(const struct file_changes *changes, const char *date)
-{
+    char date[32];
     struct stat status;
-    bool found = false;
-    for (size_t i = 0; i < changes->count && !found; i++) {
-        const struct file_change *change = &changes->files[i];
-        char *copy = copy_path(change, date);
-        found = copy != NULL &&
-                fstatat(change->folder, copy_name(change, copy), &status, AT_SYMLINK_NOFOLLOW) == 0;
-        free(copy);
-    }
-    return found;
-}
-
-/* One date for all copies of the set shows that they belong together. Copies of another change in the same
- * second stay. */
-static void choose_date(char date[DATE_SIZE], const struct file_changes *changes)
-{
     struct tm parts;
     time_t now = time(NULL);
-    do {
-        strftime(date, DATE_SIZE, "%Y-%m-%dT%H%M%SZ", gmtime_r(&now, &parts));
-        now++;
-    } while (has_copy(changes, date));
+    for (size_t i = 0; i < changes->count;) {
+        struct file_change *change = &changes->files[i++];
+        strftime(date, sizeof date, "%Y-%m-%dT%H%M%SZ", gmtime_r(&now, &parts));
+        free(change->copy);
+        change->copy = NULL;
+        if (change->old == NULL)
+            continue;
+        if (asprintf(&change->copy, "%s.%s", change->path, date) < 0)
+            return error_no_memory(err);
+        if (fstatat(change->folder, copy_name(change), &status, AT_SYMLINK_NOFOLLOW) == 0) {
+            now++;
+            i = 0;
+        }
+    }
+    return 0;
 }
 
-static int keep_copy(struct file_change *change, const char *date, const struct stat *like,
-                     struct error *err)
-{
-    change->copy = copy_path(change, date);
-    if (change->copy == NULL)
-        return error_no_memory(err);
-    if (create(change->folder, copy_name(change, change->copy), change->old, like) == 0)
-        return 0;
-    file_error(err, change->copy);
-    free(change->copy);
-    change->copy = NULL;
-    return -1;
-}
-
-static int make(struct file_change *change, const char *date, struct error *err)
+static int make(struct file_change *change, struct error *err)
 {
     struct stat status;
     char *now;
@@ -340,24 +317,26 @@ static int make(struct file_change *change, const char *date, struct error *err)
         return error_set(err, EX_TEMPFAIL, "%s: has been changed meanwhile: run this again",
                          change->path);
 
-    int rc = change->old == NULL ? 0 : keep_copy(change, date, &status, err);
-    if (rc == 0 && change->text != NULL)
+    if (change->old != NULL && create(change->folder, copy_name(change), change->old, &status) != 0)
+        return file_error(err, change->copy);
+    int rc = 0;
+    if (change->text != NULL)
         rc = replace(change, change->old == NULL ? &for_all_to_read : &status, err);
-    else if (rc == 0 && unlinkat(change->folder, change->name, 0) != 0)
+    else if (unlinkat(change->folder, change->name, 0) != 0)
         rc = file_error(err, change->path);
-    if (rc != 0 && change->copy != NULL)
-        (void)unlinkat(change->folder, copy_name(change, change->copy), 0);
+    if (rc != 0 && change->old != NULL)
+        (void)unlinkat(change->folder, copy_name(change), 0);
     change->made = rc == 0;
     return rc;
 }
 
 int file_changes_apply(struct file_changes *changes, struct error *err)
 {
-    char date[DATE_SIZE];
     struct error second;
-    choose_date(date, changes);
+    if (name_copies(changes, err) != 0)
+        return -1;
     for (size_t i = 0; i < changes->count; i++)
-        if (make(&changes->files[i], date, err) != 0) {
+        if (make(&changes->files[i], err) != 0) {
             (void)file_changes_take_back(changes, &second);
             return -1;
         }
@@ -376,7 +355,7 @@ static int take_back(struct file_change *change, struct error *err)
         leave_folder(change);
         return 0;
     }
-    const char *copy = copy_name(change, change->copy);
+    const char *copy = copy_name(change);
     struct stat status;
     if (renameat(change->folder, copy, change->folder, change->name) == 0)
         return 0;
@@ -403,7 +382,7 @@ void file_changes_settle(struct file_changes *changes)
         if (change->text != NULL)
             continue;
         if (change->copy != NULL)
-            (void)unlinkat(change->folder, copy_name(change, change->copy), 0);
+            (void)unlinkat(change->folder, copy_name(change), 0);
         free(change->copy);
         change->copy = NULL;
         leave_folder(change);

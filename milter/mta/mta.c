@@ -7,8 +7,7 @@ const struct mta mtas[] = {
     {
         .name = "postfix",
         .title = "Postfix",
-        .attach = postfix_attach,
-        .detach = postfix_detach,
+        .run = postfix_run,
         .serves = postfix_serves,
         .dir = "/etc/postfix",
         .file = "main.cf",
@@ -16,8 +15,7 @@ const struct mta mtas[] = {
     {
         .name = "sendmail",
         .title = "Sendmail",
-        .attach = sendmail_attach,
-        .detach = sendmail_detach,
+        .run = sendmail_run,
         .serves = sendmail_serves,
         .dir = "/etc/mail",
         .file = "sendmail.cf",

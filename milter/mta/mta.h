@@ -15,6 +15,7 @@ struct mta_request {
     const struct settings *settings; /* of milter-moved */
     const char *config_dir;          /* of the mail server; NULL: the usual one */
     const char *mc;                  /* of Sendmail: its sendmail.mc; NULL: the one in config_dir */
+    bool detaches;                   /* detach, not attach */
     bool dry_run;                    /* show the change and leave it at that */
 
     /* For attach, as its options of these names. */
@@ -40,10 +41,9 @@ struct mta {
     const char *name;  /* for the command line: "postfix" */
     const char *title; /* for messages: "Postfix" */
 
-    /* Each shows what it changes and asks, changes nothing the second time, and leaves all files as they were if
-     * a step fails. Returns 0; or -1 with err. */
-    int (*attach)(const struct mta_request *request, struct error *err);
-    int (*detach)(const struct mta_request *request, struct error *err);
+    /* Attaches or detaches: shows what it changes and asks, changes nothing the second time, and leaves all files as they
+     * were if a step fails. Returns 0; or -1 with err. */
+    int (*run)(const struct mta_request *request, struct error *err);
 
     /* Sets served[i]: whether the server with this configuration folder (NULL: the usual one) accepts mail for domains[i],
      * A-labels, count of them. Returns 0, or -1 with err. */
@@ -60,10 +60,8 @@ struct mta {
 extern const struct mta mtas[]; /* the last has no name */
 
 /* The drivers' functions, for their rows. */
-int postfix_attach(const struct mta_request *request, struct error *err);
-int postfix_detach(const struct mta_request *request, struct error *err);
-int sendmail_attach(const struct mta_request *request, struct error *err);
-int sendmail_detach(const struct mta_request *request, struct error *err);
+int postfix_run(const struct mta_request *request, struct error *err);
+int sendmail_run(const struct mta_request *request, struct error *err);
 int postfix_serves(bool *served, const char *config_dir, const char *const *domains, size_t count,
                    struct error *err);
 int sendmail_serves(bool *served, const char *config_dir, const char *const *domains, size_t count,

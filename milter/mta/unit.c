@@ -12,10 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SERVICE     "milter-moved"
-#define SOCKETS     SERVICE ".socket"
-#define DROP_IN     "sockets.conf"
-#define DROP_IN_DIR "/etc/systemd/system/" SOCKETS ".d/"
+#define SERVICE      "milter-moved"
+#define SOCKETS      SERVICE ".socket"
+#define DROP_IN_PATH "/etc/systemd/system/" SOCKETS ".d/sockets.conf"
 
 /* The units run with the installed configuration: the daemon of another one is not theirs, nor are its sockets. */
 static bool is_of_units(const struct settings *settings)
@@ -38,50 +37,38 @@ static bool has_unit(const char *name)
 {
     static const char *const folders[] = {"/etc", "/usr/local/lib", "/usr/lib", "/lib"};
     char path[PATH_MAX];
-    bool found = false;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders && !found; i++) {
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         snprintf(path, sizeof path, "%s/systemd/system/%s", folders[i], name);
-        found = access(path, F_OK) == 0;
+        if (access(path, F_OK) == 0)
+            return true;
     }
-    return found;
-}
-
-static int write_listener(FILE *out, const char *socket, struct error *err)
-{
-    char text[ENDPOINT_TEXT_SIZE];
-    struct endpoint endpoint;
-    if (endpoint_parse(&endpoint, socket, err) != 0)
-        return -1;
-    fprintf(out, "ListenStream=%s\n",
-            endpoint.kind == ENDPOINT_UNIX ? endpoint.name
-                                           : endpoint_format_host(text, sizeof text, &endpoint));
-    return 0;
+    return false;
 }
 
 int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2],
                       const char *folder, const char *group, const struct settings *settings,
                       struct error *err)
 {
-    char *text = NULL;
-    size_t size;
+    char listeners[2][ENDPOINT_TEXT_SIZE], *text;
     if (!is_of_units(settings) || !has_unit(SOCKETS))
         return 0;
-    FILE *out = open_memstream(&text, &size);
-    if (out == NULL)
+    for (int i = 0; i < 2; i++) {
+        struct endpoint endpoint;
+        if (endpoint_parse(&endpoint, sockets[i], err) != 0)
+            return -1;
+        if (endpoint.kind == ENDPOINT_UNIX)
+            snprintf(listeners[i], sizeof listeners[i], "%s", endpoint.name);
+        else
+            endpoint_format_host(listeners[i], sizeof listeners[i], &endpoint);
+    }
+    if (asprintf(&text,
+                 "# By movedctl attach: where the mail server finds the sockets.\n"
+                 "[Socket]\n"
+                 "ExecStartPre=/usr/bin/install -d -o %s -g %s -m 2755 %s\n"
+                 "ListenStream=\nListenStream=%s\nListenStream=%s\n",
+                 settings->user, group, folder, listeners[0], listeners[1]) < 0)
         return error_no_memory(err);
-    fprintf(out,
-            "# By movedctl attach: where the mail server finds the sockets.\n"
-            "[Socket]\n"
-            "ExecStartPre=/usr/bin/install -d -o %s -g %s -m 2755 %s\n"
-            "ListenStream=\n",
-            settings->user, group, folder);
-    int rc = write_listener(out, sockets[0], err);
-    if (rc == 0)
-        rc = write_listener(out, sockets[1], err);
-    if (fclose(out) != 0)
-        rc = error_no_memory(err);
-    if (rc == 0)
-        rc = file_changes_add(changes, DROP_IN_DIR DROP_IN, text, err);
+    int rc = file_changes_add(changes, DROP_IN_PATH, text, err);
     free(text);
     return rc;
 }
@@ -89,10 +76,9 @@ int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2]
 int unit_forget_sockets(struct file_changes *changes, const struct settings *settings,
                         struct error *err)
 {
-    static const char path[] = DROP_IN_DIR DROP_IN;
-    return !is_of_units(settings) || access(path, F_OK) != 0
+    return !is_of_units(settings) || access(DROP_IN_PATH, F_OK) != 0
                ? 0
-               : file_changes_add(changes, path, NULL, err);
+               : file_changes_add(changes, DROP_IN_PATH, NULL, err);
 }
 
 /* Runs systemctl(1) with these words. Gives 0, or -1 with err, which may be NULL. */
@@ -163,49 +149,35 @@ pid_t unit_find_daemon(const struct settings *settings)
     return process_is(pid, SERVICE) ? pid : 0;
 }
 
-/* The process that has to be told: its number, or "$(cat FILE)". Returns false if it is not known. */
-static bool name_process(char *out, size_t size, const struct settings *settings)
+const char *unit_command(char *out, enum unit_action action, const struct settings *settings)
 {
-    if (*settings->pid_file != '\0') {
-        snprintf(out, size, "$(cat %.200s)", settings->pid_file);
-        return true;
+    char process[256], start[256];
+    const char *file = settings->file == NULL ? MILTER_MOVED_CONF : settings->file;
+    const char *pid_file = settings->pid_file;
+    bool is_usual = strcmp(file, MILTER_MOVED_CONF) == 0;
+    if (is_of_units(settings) && has_systemd() && has_unit(SERVICE ".service")) {
+        snprintf(out, UNIT_COMMAND_SIZE, "%s", name_unit_command(action));
+        return out;
     }
-    pid_t pid = unit_find_daemon(settings);
-    snprintf(out, size, "%d", (int)pid);
-    return pid != 0;
-}
-
-/* A new one may start when the old one has ended, which flock(1) waits for where it locks a file. */
-static void write_restart(char *out, const char *process, const char *pid_file, const char *start)
-{
-    if (*pid_file != '\0')
+    pid_t pid = *pid_file == '\0' && action != UNIT_START ? unit_find_daemon(settings) : 0;
+    if (*pid_file == '\0')
+        snprintf(process, sizeof process, "%d", (int)pid);
+    else
+        snprintf(process, sizeof process, "$(cat %.200s)", pid_file);
+    snprintf(start, sizeof start, SERVICE "%s%.200s", is_usual ? "" : " -c ", is_usual ? "" : file);
+    if (action == UNIT_START)
+        snprintf(out, UNIT_COMMAND_SIZE, "%s", start);
+    else if (*pid_file == '\0' && pid == 0)
+        snprintf(out, UNIT_COMMAND_SIZE, "%s the milter-moved that was started with %s.",
+                 action == UNIT_RESTART ? "Restart" : "Send SIGHUP to", file);
+    else if (action == UNIT_RELOAD)
+        snprintf(out, UNIT_COMMAND_SIZE, "kill -HUP %s", process);
+    else if (*pid_file != '\0') /* flock(1) waits until the old daemon has ended */
         snprintf(out, UNIT_COMMAND_SIZE, "kill %s && flock %.200s true && %s", process, pid_file,
                  start);
     else
         snprintf(out, UNIT_COMMAND_SIZE,
                  "kill %.20s && while kill -0 %.20s 2>/dev/null; do sleep 1; done; %s", process,
                  process, start);
-}
-
-const char *unit_command(char *out, enum unit_action action, const struct settings *settings)
-{
-    char process[256], start[256];
-    const char *file = settings->file == NULL ? MILTER_MOVED_CONF : settings->file;
-    bool is_usual = strcmp(file, MILTER_MOVED_CONF) == 0;
-    if (is_of_units(settings) && has_systemd() && has_unit(SERVICE ".service")) {
-        snprintf(out, UNIT_COMMAND_SIZE, "%s", name_unit_command(action));
-        return out;
-    }
-    snprintf(start, sizeof start, SERVICE "%s%.200s", is_usual ? "" : " -c ", is_usual ? "" : file);
-    bool known = name_process(process, sizeof process, settings);
-    if (action == UNIT_START)
-        snprintf(out, UNIT_COMMAND_SIZE, "%s", start);
-    else if (!known)
-        snprintf(out, UNIT_COMMAND_SIZE, "%s the milter-moved that was started with %s.",
-                 action == UNIT_RESTART ? "Restart" : "Send SIGHUP to", file);
-    else if (action == UNIT_RELOAD)
-        snprintf(out, UNIT_COMMAND_SIZE, "kill -HUP %s", process);
-    else
-        write_restart(out, process, settings->pid_file, start);
     return out;
 }

@@ -214,10 +214,11 @@ START_TEST(settings_go_with_the_last_server_that_needs_them)
     snprintf(conf, sizeof conf, "%s", at("milter-moved.conf"));
     snprintf(part, sizeof part, "%s.d/" ATTACH_CONF, conf);
     for (size_t i = 0; i < sizeof settings_rows / sizeof *settings_rows; i++) {
-        struct mta_request request = {.settings = &settings, .observe = settings_rows[i].observe};
         const char *server = settings_rows[i].server, *why = settings_rows[i].why;
         char what = settings_rows[i].what;
-        struct attachment a = {.request = &request, .server = server, .detaches = what == 'f'};
+        struct mta_request request = {
+            .settings = &settings, .observe = settings_rows[i].observe, .detaches = what == 'f'};
+        struct attachment a = {.request = &request, .server = server};
         struct error err;
         int rc = what == 'f' ? attachment_forget(&a, &err)
                              : attachment_share(&a, what == 's' ? server : NULL, NULL, &err);

@@ -331,7 +331,7 @@ static int carry_out(struct postfix_attachment *a, struct error *err)
     return rc;
 }
 
-static int attach_with(struct postfix_attachment *a, struct error *err)
+static int attach(struct postfix_attachment *a, struct error *err)
 {
     const struct mta_request *request = a->common.request;
     if (attachment_check_lookups(&a->common, "Postfix", err) != 0 || read_files(a, "", err) != 0 ||
@@ -354,7 +354,7 @@ static int attach_with(struct postfix_attachment *a, struct error *err)
     return carry_out(a, err);
 }
 
-static int detach_with(struct postfix_attachment *a, struct error *err)
+static int detach(struct postfix_attachment *a, struct error *err)
 {
     const struct mta_request *request = a->common.request;
     const struct settings *settings = request->settings;
@@ -374,27 +374,16 @@ static int detach_with(struct postfix_attachment *a, struct error *err)
     return rc;
 }
 
-/* Finds the installation, and attaches or detaches. */
-static int run(const struct mta_request *request, bool detaches, struct error *err)
+int postfix_run(const struct mta_request *request, struct error *err)
 {
     struct postfix_attachment a = {
-        .common = {.request = request, .server = "postfix", .detaches = detaches},
+        .common = {.request = request, .server = "postfix"},
         .plan = {.unserved = request->unserved, .raise_limits = request->raise_limits}};
     int rc = postfix_find(&a.postfix, request->config_dir, err);
     if (rc == 0)
-        rc = detaches ? detach_with(&a, err) : attach_with(&a, err);
+        rc = request->detaches ? detach(&a, err) : attach(&a, err);
     free_attachment(&a);
     return rc;
-}
-
-int postfix_attach(const struct mta_request *request, struct error *err)
-{
-    return run(request, false, err);
-}
-
-int postfix_detach(const struct mta_request *request, struct error *err)
-{
-    return run(request, true, err);
 }
 
 int postfix_serves(bool *served, const char *config_dir, const char *const *domains, size_t count,

@@ -373,7 +373,7 @@ static int plan(struct sendmail_attachment *a, struct error *err)
     return rc;
 }
 
-static int attach_with(struct sendmail_attachment *a, struct error *err)
+static int attach(struct sendmail_attachment *a, struct error *err)
 {
     const struct settings *settings = a->common.request->settings;
     if (attachment_check_lookups(&a->common, "Sendmail", err) != 0 || read_files(a, err) != 0 ||
@@ -438,7 +438,7 @@ static int plan_without(struct sendmail_attachment *a, struct error *err)
     return rc;
 }
 
-static int detach_with(struct sendmail_attachment *a, struct error *err)
+static int detach(struct sendmail_attachment *a, struct error *err)
 {
     if (read_files(a, err) != 0 ||
         (access(a->m4_path, F_OK) == 0 && check_cf_is_made_of_mc(a, err) != 0) ||
@@ -447,23 +447,12 @@ static int detach_with(struct sendmail_attachment *a, struct error *err)
     return carry_out(a, err);
 }
 
-static int run(const struct mta_request *request, bool detaches, struct error *err)
+int sendmail_run(const struct mta_request *request, struct error *err)
 {
-    struct sendmail_attachment a = {
-        .common = {.request = request, .server = "sendmail", .detaches = detaches}};
-    int rc = detaches ? detach_with(&a, err) : attach_with(&a, err);
+    struct sendmail_attachment a = {.common = {.request = request, .server = "sendmail"}};
+    int rc = request->detaches ? detach(&a, err) : attach(&a, err);
     free_attachment(&a);
     return rc;
-}
-
-int sendmail_attach(const struct mta_request *request, struct error *err)
-{
-    return run(request, false, err);
-}
-
-int sendmail_detach(const struct mta_request *request, struct error *err)
-{
-    return run(request, true, err);
 }
 
 int sendmail_serves(bool *served, const char *config_dir, const char *const *domains, size_t count,
