@@ -18,17 +18,17 @@ struct attachment {
 /* What attach sets in our own configuration stands in a file of its own, in the folder FILE.d of milter-moved.conf. */
 #define ATTACH_CONF "attach.conf"
 
-/* Plans that what is there is for this server too, with mode = "observe" if --observe was given (not in a step), and the socket
- * and lookup socket set to these (NULL: as they are). attachment_carry_out makes the daemon read it. Returns 0, or -1
- * with err. */
+/* Plans that this server too needs the lines of that file; with mode = "observe" if --observe was given (not in a step), and
+ * with these values of socket and lookup_socket (NULL: as they are). attachment_carry_out makes the daemon read it.
+ * Returns 0, or -1 with err. */
 int attachment_share(struct attachment *a, const char *socket, const char *lookups,
                      struct error *err);
 
-/* Plans that what is there is not for this server: a line that is for none goes, and so does an empty file. Returns 0, or -1
- * with err. */
+/* Plans that this server no longer needs them: a line that no server needs is removed, and so is an empty file. Returns 0, or
+ * -1 with err. */
 int attachment_forget(struct attachment *a, struct error *err);
 
-/* Whether the changes take out a line there that has this text. */
+/* Whether the changes remove a line with this text from that file. */
 bool attachment_unsets(const struct attachment *a, const char *line);
 
 /* Checks that lookup_socket is set: title, "Postfix", would refuse removed mailboxes itself. Returns 0, or -1 with err. */

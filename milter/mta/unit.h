@@ -22,23 +22,25 @@ int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2]
 int unit_forget_sockets(struct file_changes *changes, const struct settings *settings,
                         struct error *err);
 
-/* What systemd runs of us: the daemon, and the socket unit that holds its sockets. */
+/* Which of our units systemd runs: the daemon alone, or also the unit that holds its sockets. */
 enum unit_runs { UNIT_NONE, UNIT_SERVICE, UNIT_SERVICE_AND_SOCKETS };
 enum unit_runs unit_runs(const struct settings *settings);
 
-/* Restarts that, and has systemd read the drop-in. Returns 0, or -1 with err. */
+/* Restarts these units; where the sockets are among them systemd reads the drop-in. Returns 0, or -1 with err. */
 int unit_restart(enum unit_runs runs, struct error *err);
 
-/* Whether milter-moved.socket is active: then the sockets are made again with it alone, in the group of their folder. */
+/* Whether milter-moved.socket holds our sockets: then only a restart of that unit makes them again, in the group of their
+ * folder. */
 #define UNIT_REGROUP "systemctl restart milter-moved.socket gives it the group of its folder"
 bool unit_holds_sockets(void);
 
-/* The milter-moved that listens on one of the sockets of the settings; 0 if it cannot be determined, as on a TCP socket. */
+/* The process of the milter-moved that listens on one of the sockets of the settings; 0 if it cannot be determined, as on a
+ * TCP socket. */
 pid_t unit_find_daemon(const struct settings *settings);
 
-/* What an administrator types to start the daemon, to restart it, or to have it read its configuration again, where systemd
- * runs it and where it does not: one line in out[UNIT_COMMAND_SIZE]. Where the process cannot be told from others it is a
- * sentence, which begins with a capital letter. Returns out. */
+/* Writes into out[UNIT_COMMAND_SIZE] the command that starts the daemon, restarts it, or makes it read its configuration again,
+ * with systemd or without: one line. If the process is not known it is a sentence, which begins with a capital letter.
+ * Returns out. */
 #define UNIT_COMMAND_SIZE 768
 enum unit_action { UNIT_START, UNIT_RESTART, UNIT_RELOAD };
 const char *unit_command(char *out, enum unit_action action, const struct settings *settings);

@@ -361,27 +361,23 @@ static int match_class(struct matching *m, enum postfix_class kind, struct error
     return rc;
 }
 
-/* As A-labels, and also as U-labels if they differ. */
-static void write_domain(FILE *file, const char *domain, bool parents)
-{
-    char unicode[ADDRESS_TEXT_SIZE];
-    if (address_domain_to_unicode(unicode, sizeof unicode, domain) != 0)
-        unicode[0] = '\0';
-    for (const char *at = domain; at != NULL; at = parents ? strchr(at + 1, '.') : NULL)
-        fprintf(file, "%s\n%s\n", at, at + (*at == '.'));
-    for (const char *at = unicode; strcmp(unicode, domain) != 0 && at != NULL && *at != '\0';
-         at = parents ? strchr(at + 1, '.') : NULL)
-        fprintf(file, "%s\n%s\n", at, at + (*at == '.'));
-}
-
-/* On the heap; NULL if memory is out. */
+/* The domains, one a line, as A-labels, and also as U-labels if they differ; with parents also those above each of them, with
+ * and without a dot before them. On the heap; NULL if memory is out. */
 static char *write_domains(const char *const *domains, size_t count, bool parents)
 {
-    char *text = NULL;
+    char *text = NULL, unicode[ADDRESS_TEXT_SIZE];
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    for (size_t i = 0; out != NULL && i < count; i++)
-        write_domain(out, domains[i], parents);
+    for (size_t i = 0; out != NULL && i < count; i++) {
+        const char *forms[] = {domains[i], unicode};
+        bool differs = address_domain_to_unicode(unicode, sizeof unicode, domains[i]) == 0 &&
+                       strcmp(unicode, domains[i]) != 0;
+        for (int form = 0; form <= differs; form++) {
+            fprintf(out, "%s\n", forms[form]);
+            for (const char *at = forms[form]; parents && (at = strchr(at + 1, '.')) != NULL;)
+                fprintf(out, "%s\n%s\n", at, at + 1);
+        }
+    }
     if (out != NULL && fclose(out) == 0)
         return text;
     free(text);

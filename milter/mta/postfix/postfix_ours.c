@@ -27,17 +27,21 @@ static bool is_word(char c)
     return isalnum((unsigned char)c) || c == '_';
 }
 
-/* Finds the word in the part. */
+/* Whether the word begins at this place of the part. */
+static bool is_word_at(const struct cf *cf, struct span part, size_t at, const char *word,
+                       struct span *out)
+{
+    *out = (struct span){at, at + strlen(word)};
+    return out->end <= part.end && memcmp(cf->bare + at, word, out->end - at) == 0 &&
+           !is_word(cf->bare[out->end]) && (at == 0 || !is_word(cf->bare[at - 1]));
+}
+
 static bool find_word(const struct cf *cf, struct span part, const char *word, struct span *out)
 {
-    size_t length = strlen(word);
-    for (size_t at = part.start; at + length <= part.end; at++)
-        if (memcmp(cf->bare + at, word, length) == 0 && !is_word(cf->bare[at + length]) &&
-            (at == 0 || !is_word(cf->bare[at - 1]))) {
-            *out = (struct span){at, at + length};
-            return true;
-        }
-    return false;
+    size_t at = part.start;
+    while (at < part.end && !is_word_at(cf, part, at, word, out))
+        at++;
+    return at < part.end;
 }
 
 static bool ends_item(char c)
@@ -119,17 +123,11 @@ static bool refuses(const struct cf *cf, struct span part, struct span word)
 
 static bool find_refusal(const struct cf *cf, struct span part, struct span *out)
 {
-    bool found = false;
-    for (size_t i = 0; i < COUNT(refusals); i++) {
-        struct span word;
-        for (struct span rest = part; find_word(cf, rest, refusals[i], &word);
-             rest.start = word.end)
-            if (refuses(cf, part, word) && (!found || word.start < out->start)) {
-                *out = word;
-                found = true;
-            }
-    }
-    return found;
+    for (size_t at = part.start; at < part.end; at++)
+        for (size_t i = 0; i < COUNT(refusals); i++)
+            if (is_word_at(cf, part, at, refusals[i], out) && refuses(cf, part, *out))
+                return true;
+    return false;
 }
 
 /* ---- adding */

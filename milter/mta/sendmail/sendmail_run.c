@@ -97,7 +97,7 @@ static size_t read_results(const char *said, const char *ruleset, const char *wo
     return found;
 }
 
-/* Somebody whom nobody knows (RFC 5737). */
+/* A client that no configuration knows: the address is one for documentation (RFC 5737). */
 #define STRANGER                                                                                   \
     ".D{client_addr}198.51.100.1\n.D{client_name}stranger.invalid\n"                               \
     ".D{client_resolve}FAIL\n.D{mail_from}<>\n"
