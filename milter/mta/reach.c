@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,31 +12,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The exit status of the child: 0, the number of the part of the path that stopped it, from 1, or this. */
-#define CANNOT_TRY 255
+#define CANNOT_TRY 255 /* exit status of the child; the path of a socket is shorter (unix(7)) */
 
-/* The part of the path with this number: "/run", "/run/milter-moved", the whole path. Returns whether it is
- * the whole. */
-static bool part_of(char *out, size_t size, const char *path, int number)
+/* The length of the first part of the path that stops this process, "/run", "/run/milter-moved", or all of it; 0 if none
+ * does. */
+static size_t find_obstacle(const char *path)
 {
-    const char *end = path;
-    while (number-- > 0 && *end != '\0')
-        end += 1 + strcspn(end + 1, "/");
-    snprintf(out, size, "%.*s", (int)(end - path), path);
-    return *end == '\0';
-}
-
-/* The number of the part of the path that stops this process; 0 for none. */
-static int find_obstacle(const char *path)
-{
-    char part[PATH_MAX];
-    bool whole = false;
-    for (int number = 1; !whole && number < CANNOT_TRY; number++) {
-        whole = part_of(part, sizeof part, path, number);
-        if (access(part, whole ? W_OK : X_OK) != 0)
-            return number;
+    char part[CANNOT_TRY];
+    for (size_t length = 1;; length++) {
+        length += strcspn(path + length, "/");
+        snprintf(part, sizeof part, "%.*s", (int)length, path);
+        if (access(part, path[length] == '\0' ? W_OK : X_OK) != 0)
+            return length;
+        if (path[length] == '\0')
+            return 0;
     }
-    return 0;
 }
 
 /* Postfix and Sendmail give their processes the account's supplementary groups too. */
@@ -50,7 +39,7 @@ static int try_as(const char *path, const struct passwd *user)
     if (child == 0) {
         bool other = setgid(user->pw_gid) == 0 && initgroups(user->pw_name, user->pw_gid) == 0 &&
                      setuid(user->pw_uid) == 0;
-        _exit(other ? find_obstacle(path) : CANNOT_TRY);
+        _exit(other ? (int)find_obstacle(path) : CANNOT_TRY);
     }
     while (waitpid(child, &how, 0) < 0 && errno == EINTR)
         continue;
@@ -59,16 +48,18 @@ static int try_as(const char *path, const struct passwd *user)
 
 int reach_check(const char *path, const char *user, struct error *err)
 {
-    char part[PATH_MAX];
+    char part[CANNOT_TRY];
     const struct passwd *account = getpwnam(user);
-    int number = account == NULL || geteuid() != 0 ? CANNOT_TRY : try_as(path, account);
-    if (number == 0 || number == CANNOT_TRY)
+    if (account == NULL || geteuid() != 0 || strlen(path) >= sizeof part)
         return 0;
-    bool whole = part_of(part, sizeof part, path, number);
+    int length = try_as(path, account);
+    if (length == 0 || length == CANNOT_TRY)
+        return 0;
+    snprintf(part, sizeof part, "%.*s", length, path);
     if (access(part, F_OK) != 0)
         return error_set(err, EX_NOINPUT, "%s: %s: is milter-moved running?", part,
                          strerror(ENOENT));
-    if (!whole)
+    if (path[length] != '\0')
         return error_set(err, EX_NOPERM, "%s: %s may not pass through it: chmod o+x %s", part, user,
                          part);
     if (unit_holds_sockets())
