@@ -4,7 +4,6 @@
 #include "ctl/lint.h"
 
 #include "base/network.h"
-#include "net/resolver.h"
 
 #include <ifaddrs.h>
 #include <stdlib.h>
@@ -19,22 +18,11 @@ struct host {
     const char *why; /* why its addresses are not known; NULL: they are */
 };
 
-/* A new domain. */
-struct domain {
-    struct noted noted; /* the entries that lead here */
-    enum resolver_result mx;
-    const char *why;     /* RESOLVER_FAILED */
-    struct host **hosts; /* count of them, best first; of a domain without MX the domain itself */
-    size_t count;
-};
-
-struct lint_domains {
-    struct resolver *resolver;
-    struct names domains, hosts;
-    struct ip *ours; /* ours_count addresses of this host */
+struct dns {
+    struct names hosts; /* struct host */
+    struct ip *ours;    /* heap, ours_count addresses of this host */
     size_t ours_count;
     bool out_of_memory;
-
     struct progress *progress;
     const struct name *next; /* to be asked for, with this type */
     enum resolver_type type;
@@ -50,15 +38,15 @@ static bool is_everywhere(const struct ip *ip) /* loopback and "any": each host'
     return memcmp(ip, &none, sizeof none) == 0 || memcmp(ip, &loopback, sizeof loopback) == 0;
 }
 
-static bool is_ours(const struct lint_domains *domains, const struct ip *ip)
+static bool is_ours(const struct dns *dns, const struct ip *ip)
 {
-    for (size_t i = 0; i < domains->ours_count; i++)
-        if (memcmp(&domains->ours[i], ip, sizeof *ip) == 0)
+    for (size_t i = 0; i < dns->ours_count; i++)
+        if (memcmp(&dns->ours[i], ip, sizeof *ip) == 0)
             return true;
     return is_everywhere(ip);
 }
 
-static int read_interfaces(struct lint_domains *domains)
+static int read_interfaces(struct dns *dns)
 {
     struct ifaddrs *list;
     size_t count = 0;
@@ -67,12 +55,12 @@ static int read_interfaces(struct lint_domains *domains)
         return -1;
     for (struct ifaddrs *at = list; at != NULL; at = at->ifa_next)
         count++;
-    domains->ours = calloc(count + 1, sizeof *domains->ours);
-    for (struct ifaddrs *at = list; at != NULL && domains->ours != NULL; at = at->ifa_next)
-        if (ip_from_sockaddr(&domains->ours[domains->ours_count], at->ifa_addr))
-            domains->ours_count++;
+    dns->ours = calloc(count + 1, sizeof *dns->ours);
+    for (struct ifaddrs *at = list; at != NULL && dns->ours != NULL; at = at->ifa_next)
+        if (ip_from_sockaddr(&dns->ours[dns->ours_count], at->ifa_addr))
+            dns->ours_count++;
     freeifaddrs(list);
-    return domains->ours == NULL ? -1 : 0;
+    return dns->ours == NULL ? -1 : 0;
 }
 
 /* Behind NAT, this host may know only its name, not its public address. */
@@ -83,57 +71,17 @@ static bool is_our_name(const char *name)
            strcasecmp(ours, name) == 0;
 }
 
-/* ---- the domains */
-
-static void clear_domain(void *kept)
-{
-    struct domain *domain = kept;
-    lint_clear_noted(domain);
-    free(domain->hosts);
-}
-
-int lint_domains_new(struct lint_domains **out, const char *servers, struct error *err)
-{
-    struct lint_domains *domains = calloc(1, sizeof *domains);
-    int rc = domains == NULL || read_interfaces(domains) != 0 ? error_no_memory(err) : 0;
-    if (rc == 0)
-        rc = resolver_new(&domains->resolver, servers, err);
-    if (rc != 0)
-        lint_domains_free(domains);
-    else
-        *out = domains;
-    return rc;
-}
-
-void lint_domains_free(struct lint_domains *domains)
-{
-    if (domains == NULL)
-        return;
-    names_free(&domains->domains, clear_domain);
-    names_free(&domains->hosts, NULL);
-    resolver_free(domains->resolver);
-    free(domains->ours);
-    free(domains);
-}
-
-int lint_domains_add(struct lint_domains *domains, const char *name, const char *old,
-                     struct error *err)
-{
-    return lint_note(&domains->domains, sizeof(struct domain), name, old, err);
-}
-
 /* ---- asking for the MX of each domain, then for the addresses of each host */
 
-static void set_hosts(struct lint_domains *domains, struct domain *domain, const char *const *names,
-                      size_t count)
+static void set_hosts(struct dns *dns, struct about *domain, const char *const *names, size_t count)
 {
     domain->hosts = calloc(count, sizeof(struct host *));
-    domains->out_of_memory |= domain->hosts == NULL;
-    for (size_t i = 0; i < count && !domains->out_of_memory; i++) {
+    dns->out_of_memory |= domain->hosts == NULL;
+    for (size_t i = 0; i < count && !dns->out_of_memory; i++) {
         if (names[i][0] == '\0') /* a null MX has no host; beside others it says nothing */
             continue;
-        struct host *host = names_add(&domains->hosts, names[i], sizeof *host);
-        domains->out_of_memory = host == NULL;
+        struct host *host = names_add(&dns->hosts, names[i], sizeof *host);
+        dns->out_of_memory = host == NULL;
         if (host != NULL)
             host->is_ours = is_our_name(names[i]);
         domain->hosts[domain->count++] = host;
@@ -143,69 +91,65 @@ static void set_hosts(struct lint_domains *domains, struct domain *domain, const
 static void on_mx(const struct resolver_question *question, const struct resolver_answer *answer,
                   void *data)
 {
-    struct lint_domains *domains = data;
-    struct domain *domain = question->data;
-    const char *itself = domain->noted.name.text;
+    struct dns *dns = data;
+    struct about *domain = question->data;
+    const char *itself = domain->name.text;
 
-    progress_step(domains->progress);
+    progress_step(dns->progress);
     domain->mx = answer->result;
     domain->why = answer->why;
     if (answer->result == RESOLVER_FOUND)
-        set_hosts(domains, domain, answer->hosts, answer->count);
+        set_hosts(dns, domain, answer->hosts, answer->count);
     if (answer->result == RESOLVER_NOTHING)
-        set_hosts(domains, domain, &itself, 1);
+        set_hosts(dns, domain, &itself, 1);
 }
 
 static void on_address(const struct resolver_question *question,
                        const struct resolver_answer *answer, void *data)
 {
-    struct lint_domains *domains = data;
+    struct dns *dns = data;
     struct host *host = question->data;
-    progress_step(domains->progress);
+    progress_step(dns->progress);
     if (answer->result == RESOLVER_FAILED)
         host->why = answer->why;
     if (answer->result != RESOLVER_FOUND)
         return;
     host->has_address = true;
     for (size_t i = 0; i < answer->count; i++)
-        host->is_ours = host->is_ours || is_ours(domains, &answer->addresses[i]);
+        host->is_ours = host->is_ours || is_ours(dns, &answer->addresses[i]);
 }
 
 static bool next_question(struct resolver_question *out, void *data)
 {
-    struct lint_domains *domains = data;
-    const struct name *name = domains->next;
+    struct dns *dns = data;
+    const struct name *name = dns->next;
     if (name == NULL)
         return false;
-    *out = (struct resolver_question){name->text, domains->type, (void *)name};
-    domains->next = name->next;
+    *out = (struct resolver_question){name->text, dns->type, (void *)name};
+    dns->next = name->next;
     return true;
 }
 
-static int ask(struct lint_domains *domains, const struct names *names, enum resolver_type type,
-               const char *what, struct error *err)
+static int ask(struct dns *dns, struct resolver *resolver, const struct names *names,
+               enum resolver_type type, const char *what, struct error *err)
 {
     const struct resolver_asker asker = {next_question, type == RESOLVER_MX ? on_mx : on_address,
-                                         domains};
-    domains->next = names->first;
-    domains->type = type;
-    progress_begin(domains->progress, what, names->count);
-    domains->progress->unit = "questions";
-    int rc = resolver_ask(domains->resolver, &asker, err);
-    progress_clear(domains->progress);
-    return rc == 0 && domains->out_of_memory ? error_no_memory(err) : rc;
+                                         dns};
+    dns->next = names->first;
+    dns->type = type;
+    progress_begin(dns->progress, what, names->count);
+    dns->progress->unit = "questions";
+    int rc = resolver_ask(resolver, &asker, err);
+    progress_clear(dns->progress);
+    return rc == 0 && dns->out_of_memory ? error_no_memory(err) : rc;
 }
 
 /* ---- judging */
 
 /* Reports one finding. */
-#define tell(domain, finding, ...)                                                                 \
-    report_add(report, finding,                                                                    \
-               &(const struct about){(domain)->noted.old, (domain)->noted.name.text,               \
-                                     (domain)->noted.entries},                                     \
-               err, __VA_ARGS__)
+#define tell(domain, finding, ...) report_add(report, finding, domain, err, __VA_ARGS__)
 
-static int judge_hosts(const struct domain *domain, struct lint_report *report, struct error *err)
+static int judge_hosts(const struct about *domain, struct lint_report *report, struct error *err)
 {
     const char *why = NULL; /* why it is not known whether a host has an address */
     const struct host *ours = NULL;
@@ -220,49 +164,53 @@ static int judge_hosts(const struct domain *domain, struct lint_report *report, 
     if (!has_address) {
         if (why != NULL)
             return tell(domain, FINDING_DNS_FAILED, "it is not known where %s receives mail (%s)",
-                        domain->noted.name.text, why);
+                        domain->name.text, why);
         return tell(domain, FINDING_NO_MAIL,
                     has_mx ? "no MX of %s has an address, so it receives no mail"
                            : "%s has no MX and no address, so it receives no mail",
-                    domain->noted.name.text);
+                    domain->name.text);
     }
     if (ours != NULL)
-        return tell(domain, FINDING_THIS_HOST, "the MX of %s is this host (%s)",
-                    domain->noted.name.text, ours->name.text);
+        return tell(domain, FINDING_THIS_HOST, "the MX of %s is this host (%s)", domain->name.text,
+                    ours->name.text);
     if (!has_mx)
         return tell(domain, FINDING_NO_MX, "%s has no MX, and receives mail only by its address",
-                    domain->noted.name.text);
+                    domain->name.text);
     return 0;
 }
 
-static int judge(const struct domain *domain, struct lint_report *report, struct error *err)
+static int judge(const struct about *domain, struct lint_report *report, struct error *err)
 {
     switch (domain->mx) {
     case RESOLVER_NO_NAME:
-        return tell(domain, FINDING_NO_DOMAIN, "the domain %s does not exist",
-                    domain->noted.name.text);
+        return tell(domain, FINDING_NO_DOMAIN, "the domain %s does not exist", domain->name.text);
     case RESOLVER_FAILED:
         return tell(domain, FINDING_DNS_FAILED, "it is not known where %s receives mail (%s)",
-                    domain->noted.name.text, domain->why);
+                    domain->name.text, domain->why);
     case RESOLVER_FOUND:
         if (domain->count == 0)
             return tell(domain, FINDING_NULL_MX, "%s has a null MX and accepts no mail",
-                        domain->noted.name.text);
+                        domain->name.text);
         break;
     case RESOLVER_NOTHING: break;
     }
     return judge_hosts(domain, report, err);
 }
 
-int lint_domains_check(struct lint_domains *domains, struct lint_report *report, struct error *err)
+int lint_dns(struct resolver *resolver, const struct names *domains, struct lint_report *report,
+             struct error *err)
 {
-    domains->progress = &report->progress;
-    if (ask(domains, &domains->domains, RESOLVER_MX, "asking for MX", err) != 0 ||
-        ask(domains, &domains->hosts, RESOLVER_A, "asking for addresses", err) != 0 ||
-        ask(domains, &domains->hosts, RESOLVER_AAAA, "asking for IPv6 addresses", err) != 0)
-        return -1;
-    for (const struct name *at = domains->domains.first; at != NULL; at = at->next)
-        if (judge((const struct domain *)(const void *)at, report, err) != 0)
-            return -1;
-    return 0;
+    struct dns dns = {.progress = &report->progress};
+    int rc = read_interfaces(&dns) != 0 ? error_no_memory(err) : 0;
+    if (rc == 0)
+        rc = ask(&dns, resolver, domains, RESOLVER_MX, "asking for MX", err);
+    if (rc == 0)
+        rc = ask(&dns, resolver, &dns.hosts, RESOLVER_A, "asking for addresses", err);
+    if (rc == 0)
+        rc = ask(&dns, resolver, &dns.hosts, RESOLVER_AAAA, "asking for IPv6 addresses", err);
+    for (const struct name *at = domains->first; rc == 0 && at != NULL; at = at->next)
+        rc = judge((const struct about *)(const void *)at, report, err);
+    names_free(&dns.hosts, NULL);
+    free(dns.ours);
+    return rc;
 }

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* A warning: senders do not get the intended answer. A note: they do, but the entry could be simpler. */
 static const struct {
@@ -51,7 +50,8 @@ static int print_object(enum finding finding, const struct about *about, const c
     return print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "old", about->old,
                                 "severity", kinds[finding].warning ? "warning" : "note", "kind",
                                 kinds[finding].name, "what", what, "right", kinds[finding].right,
-                                "domain", about->domain, "entries", (json_int_t)about->entries),
+                                "domain", about->name.text == NULL ? "" : about->name.text,
+                                "entries", (json_int_t)about->entries),
                       0, err);
 }
 
@@ -76,21 +76,4 @@ int report_add(struct lint_report *report, enum finding finding, const struct ab
     else
         report->notes++;
     return rc;
-}
-
-int lint_note(struct names *domains, size_t size, const char *domain, const char *old,
-              struct error *err)
-{
-    struct noted *noted = names_add(domains, domain, size);
-    if (noted != NULL && noted->old == NULL)
-        noted->old = strdup(old);
-    if (noted == NULL || noted->old == NULL)
-        return error_no_memory(err);
-    noted->entries++;
-    return 0;
-}
-
-void lint_clear_noted(void *kept)
-{
-    free(((struct noted *)kept)->old);
 }
