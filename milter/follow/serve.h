@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* What follow_once and follow_serve work with. The strings and settings are borrowed. */
+/* The strings and settings are borrowed. */
 struct follow {
     const struct settings *settings;
     const char *path;     /* of the table */
@@ -25,18 +25,19 @@ struct follow {
 };
 
 /* Takes one step, and writes the state. compare: all rows are read. accepts: however many entries would go. Returns 0 with *out,
- * the caller's, which says how it went; or -1 with err: EX_UNAVAILABLE not reachable, EX_NOPERM, EX_CONFIG, EX_CANTCREAT, or of
+ * which the caller clears; or -1 with err: EX_UNAVAILABLE not reachable, EX_NOPERM, EX_CONFIG, EX_CANTCREAT, or an error of
  * the table. */
 int follow_once(const struct follow *follow, bool compare, bool accepts, struct follow_state *out,
                 struct error *err);
 
-/* Follows until it cannot: returns -1 with err, EX_NOPERM, EX_CONFIG or EX_CANTCREAT. All else passes. */
+/* Follows until an administrator has to act: returns -1 with err (EX_NOPERM, EX_CONFIG, EX_CANTCREAT). */
 int follow_serve(const struct follow *follow, struct error *err);
 
-/* Makes the table its host's own again: it keeps its entries. Returns 0, or -1 with err. */
+/* Makes the table this host's own again, with its entries. Returns 0, or -1 with err. */
 int follow_detach(const struct follow *follow, struct error *err);
 
-/* Reads how following goes, for the table as it is now. Returns 0 with *out, the caller's; or -1 with err. */
+/* Reads the state, with the version and the number of entries of the table as it is now. Returns 0, or -1 with err; the caller
+ * clears *out. */
 int follow_status(const struct follow *follow, struct follow_state *out, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* follow/state.h: how following goes, in a file in the table's folder: written by movedctl follow, read by anybody who may read
- * the table. No store is asked. */
+/* follow/state.h: the state of movedctl follow, which it writes into a file in the table's folder. Whoever may read the table may
+ * read it. */
 #ifndef FOLLOW_STATE_H
 #define FOLLOW_STATE_H
 
@@ -18,23 +18,23 @@ enum follow_status {
     FOLLOW_NEVER,     /* never synced */
     FOLLOW_COMPARING, /* all rows are being read */
     FOLLOW_IN_STEP,
-    FOLLOW_BEHIND,  /* the store is a replica that has not come as far as the table */
+    FOLLOW_BEHIND,  /* the store is a replica that is older than the table */
     FOLLOW_DOWN,    /* no contact */
-    FOLLOW_HELD,    /* the store has lost too much to be believed */
-    FOLLOW_REFUSED, /* no login, no right, no schema: somebody has to mend it */
+    FOLLOW_HELD,    /* the store has lost so many rows that it may be an accident */
+    FOLLOW_REFUSED, /* no login, no right, no schema: an administrator has to act */
 };
 
-/* All zeros: nothing is known. Give it to state_clear. */
+/* Start with {0}: nothing is known. Free it with state_clear. */
 struct follow_state {
     enum follow_status status;
-    char reason[sizeof((struct error *)NULL)->text]; /* "" where there is nothing to say */
+    char reason[sizeof((struct error *)NULL)->text]; /* "": none */
     int64_t version;                                 /* of the table */
-    int64_t store_version;                           /* when it was last heard of */
+    int64_t store_version;                           /* the newest one that was seen */
     int64_t contact;                                 /* seconds since 1970; 0: never */
     int64_t compared;                                /* when all rows were last compared */
     size_t entries;
 
-    /* Old addresses that would go, 0: not held; the version that was held first, and the newest one. */
+    /* Old addresses that would be removed, 0: not held; the first version that was held, and the newest one. */
     size_t held;
     int64_t held_first, held_version;
     char held_nonce[MARK_NONCE_MAX + 1];
@@ -45,18 +45,18 @@ struct follow_state {
 /* "never", "comparing", "in step" ... */
 const char *state_name(enum follow_status status);
 
-/* The exit status of follow --status for this state at the moment now: DESIGN: 0 in step, 1 with skipped rows, EX_DATAERR held,
- * EX_NOINPUT never synced, EX_UNAVAILABLE no contact for more than max_lag seconds, EX_TEMPFAIL comparing, behind and shorter
- * outages, EX_CONFIG refused. */
+/* The exit status of follow --status at the moment now: 0 in step, 1 with skipped rows, EX_DATAERR held, EX_NOINPUT never
+ * synced, EX_UNAVAILABLE no contact for more than max_lag seconds, EX_TEMPFAIL comparing, behind and shorter outages, EX_CONFIG
+ * refused. */
 int state_exit_status(const struct follow_state *state, int64_t now, int max_lag);
 
-/* Writes it for the table in the folder path. Returns 0, or -1 with err (EX_CANTCREAT). */
+/* Writes the file in the folder path. Returns 0, or -1 with err (EX_CANTCREAT). */
 int state_write(const struct follow_state *state, const char *path, struct error *err);
 
-/* Reads it. Returns 0; 1 where there is none, with *out all zeros; or -1 with err. */
+/* Reads the file. Returns 0; 1 if it is missing, with *out all zeros; or -1 with err. */
 int state_read(struct follow_state *out, const char *path, struct error *err);
 
-/* Removes the file. Returns 0, also where there is none; or -1 with err. */
+/* Removes the file. Returns 0, also if it is missing; or -1 with err. */
 int state_remove(const char *path, struct error *err);
 
 void state_clear(struct follow_state *state);

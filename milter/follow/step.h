@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* follow/step.h: one step that brings the table to the state of the store: what has changed since the table's mark, or all rows
- * where the store does not know the mark. The entries and the new mark are written in one transaction, and what is read is the
- * state of a row, not an event: a step that is done twice does no harm.
+/* follow/step.h: one step that brings the table to the state of the store. It reads what has changed since the table's mark; or
+ * all rows, if the store does not know the mark. The entries and the new mark are written in one transaction. A row is read
+ * as it is now, not as an event, so a step that is done twice does no harm.
  *
- * A store that has lost what it should have is not believed: where more old addresses would go than max_remove allows, or all
- * of them, the step is held until somebody accepts it or the rows are back. */
+ * A store that has lost many rows may be broken: if more old addresses would go than max_remove allows, or all of them, the
+ * step is held until somebody accepts it or the rows are back. */
 #ifndef FOLLOW_STEP_H
 #define FOLLOW_STEP_H
 
@@ -21,7 +21,7 @@
 struct step_work {
     struct table *table; /* opened with TABLE_FOLLOW */
     struct store *store;
-    const char *source; /* what the mark says the store is */
+    const char *source; /* the store's name in the mark */
     const struct address_rules *rules;
     unsigned max_remove; /* per cent */
     size_t memory;       /* octets, for sorting all rows */
