@@ -34,7 +34,7 @@ static void on_alive(void)
     sd_notify(0, "WATCHDOG=1");
 }
 
-/* A store that hangs may keep the first step for longer than mail should wait. */
+/* If the store hangs, the first step may take longer than the mail server should wait. */
 static void on_alarm(int number)
 {
     (void)number;
@@ -80,7 +80,7 @@ static void print_lines(const struct follow_state *state, const char *contact)
     if (state->skipped.count > 0)
         printf("skipped  %zu\n", state->skipped.count);
     for (size_t i = 0; skipped_old(&state->skipped, i) != NULL; i++) {
-        struct error old; /* printable: anybody may have written it */
+        struct error old; /* printable, whoever wrote it */
         error_set(&old, 0, "%s", skipped_old(&state->skipped, i));
         print_say("  %s: %s\n", old.text, skipped_why(&state->skipped, i));
     }
@@ -131,7 +131,7 @@ static int accept_for_all(const struct ctl *ctl, struct error *err)
     return rc;
 }
 
-/* The exit status of one step is that of the state it leaves. */
+/* Returns the exit status of the state after one step. */
 static int step(const struct ctl *ctl, const struct follow *follow, struct error *err)
 {
     struct follow_state state;
@@ -167,7 +167,7 @@ static int check_options(const struct options *options, struct error *err)
     return 0;
 }
 
-/* Under systemd LoadCredential= hands the file over, since this user may not read the administrator's. */
+/* Under systemd, LoadCredential= provides a copy, since this user may not read the original. */
 static const char *find_passfile(const char *passfile)
 {
     static char path[PATH_MAX];

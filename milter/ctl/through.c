@@ -77,7 +77,7 @@ int through_apply(struct through *through, struct error *err)
     return store_write_apply(through->store, through->replace, &through->written, err);
 }
 
-/* before: the mark of before the commit. The numbers of another store may be lower than the table's. */
+/* before: the mark before the commit. Another store may have lower version numbers than the table. */
 static bool is_in_force(const struct ctl *ctl, int64_t version, const struct mark *before)
 {
     struct error unheard;
@@ -86,7 +86,6 @@ static bool is_in_force(const struct ctl *ctl, int64_t version, const struct mar
            strcmp(mark.nonce, before->nonce) != 0;
 }
 
-/* Held: the follower has heard of this version, and does not believe it. */
 static void warn_of_lag(const struct ctl *ctl, int64_t version)
 {
     struct follow_state state;
@@ -138,11 +137,11 @@ int through_finish(struct through *through, int rc, struct error *err)
     return rc;
 }
 
-/* ---- in place of it: the SQL that would do the same */
+/* ---- instead: the SQL that would do the same */
 
 #define COLUMNS "new_address, action, valid_from, valid_until, forward_until, disclose, note"
 
-/* standard_conforming_strings has been on since PostgreSQL 9.1. What would control a terminal is written as octets. */
+/* standard_conforming_strings has been on since PostgreSQL 9.1. Octets that would control a terminal are escaped. */
 static void print_literal(const char *text, const char *end)
 {
     if (*text == '\0') {

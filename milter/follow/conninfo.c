@@ -33,7 +33,7 @@ static int say(struct error *err, const char *key, const char *what)
                      (int)strcspn(what, "\n"), what);
 }
 
-/* libpq quotes what it stumbles over, which may be a part of a password. */
+/* The message of libpq may quote a part of a password. */
 static bool may_have_password(const char *text)
 {
     return strstr(text, "password") != NULL || strstr(text, "://") != NULL;
@@ -146,7 +146,7 @@ static int check_hosts(const struct conninfo *info, const char *key, struct erro
     return 0;
 }
 
-/* libpq takes a password file that others may read as missing, and then asks for no password. */
+/* libpq ignores a password file that others may read. */
 static int check_passfile(const char *path, struct error *err)
 {
     struct stat status;

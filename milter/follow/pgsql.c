@@ -95,7 +95,7 @@ void pgsql_close(struct store *store)
     store->idle = 0;
 }
 
-/* A host that takes no connection is given up sooner than one that is slow to answer on it. */
+/* A host that does not accept a connection is given up sooner than one that answers slowly. */
 static int await_connection(struct store *store, struct error *err)
 {
     const struct timespec end = io_deadline(store->address.timeout);
@@ -139,7 +139,7 @@ static int connect_host(struct store *store, size_t host, struct error *err)
     return await_connection(store, err);
 }
 
-/* Of a database that knows no encoding the server would check the rows, and one bad octet would end the statement. */
+/* A database without an encoding may have octets that are not UTF-8, on which the server would end the statement. */
 static int take_octets(struct store *store, struct error *err)
 {
     const char *encoding = PQparameterStatus(store->conn, "server_encoding");
@@ -148,7 +148,7 @@ static int take_octets(struct store *store, struct error *err)
     return pgsql_run(store, "SET client_encoding TO 'SQL_ASCII'", err);
 }
 
-/* A standby refuses LISTEN; so does nothing else. */
+/* Only a standby refuses LISTEN. */
 static int listen_to(struct store *store, struct error *err)
 {
     struct error unheard;
@@ -212,7 +212,7 @@ static char *put_schema(const struct store *store, const char *statement)
     return NULL;
 }
 
-/* Until all is sent. The server may have something to say meanwhile, and would not read on before it is heard. */
+/* Sends everything, and reads meanwhile, since a server that cannot send does not read either. */
 static int flush(struct store *store, struct error *err)
 {
     int rc;
@@ -249,8 +249,8 @@ int pgsql_send(struct store *store, const char *statement, int count, const char
     return sent(store, is_sent, err);
 }
 
-/* A server that stopped after its last answer is seen within the timeout from then on: what it was not asked anything in counts,
- * up to half of it, and so does a moment for saying so. */
+/* A server that stopped after its last answer is to be noticed within the timeout from that answer. So the time since then, up to
+ * half of the timeout, is subtracted, and a little for reporting it. */
 static int await_input(struct store *store, struct error *err)
 {
     int timeout = store->address.timeout * 1000, unheard = store->idle + timeout / 50;
@@ -262,7 +262,7 @@ static int await_input(struct store *store, struct error *err)
     return PQconsumeInput(store->conn) == 1 ? 0 : lost(store, PQerrorMessage(store->conn), err);
 }
 
-/* An error that the connection does not outlive has no SQLSTATE, or one that says so, and libpq notices its end later. */
+/* An error that ends the connection has no SQLSTATE, or one of these classes; libpq notices the end later. */
 static int failed(struct store *store, PGresult *result, struct error *err)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -311,7 +311,7 @@ int pgsql_drain(struct store *store, struct error *err)
     return rc;
 }
 
-/* The one result of what was sent, rc 0, or NULL. */
+/* The only result of what was sent, if rc is 0; otherwise NULL. */
 static PGresult *take_result(struct store *store, int rc, struct error *err)
 {
     PGresult *result = rc == 0 ? pgsql_next(store, &rc, err) : NULL;
@@ -328,7 +328,7 @@ PGresult *pgsql_ask(struct store *store, const char *statement, int count,
     return take_result(store, pgsql_send(store, statement, count, values, err), err);
 }
 
-/* Its name is the schema: where a pool hands connections round it is another host's, and the same. */
+/* Its name is the schema: through a pool it may be another host's statement, which is the same. */
 static int prepare(struct store *store, const char *statement, struct error *err)
 {
     if (pgsql_connect(store, err) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* follow/pgsql_read.c: what has changed in the store, and all of it */
+/* follow/pgsql_read.c: reads what has changed in the store, or all rows */
 #include "follow/pgsql.h"
 #include "follow/sql.h"
 
@@ -33,7 +33,7 @@ static int no_version(const struct store *store, struct error *err)
                      store->address.key);
 }
 
-/* One table is read: each host asks this twice a second. */
+/* It reads one table: each host asks this twice a second. */
 static const char newest[] = "SELECT version, nonce, pg_is_in_recovery() FROM @.moved_version "
                              "ORDER BY version DESC LIMIT 1";
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* follow/pgsql_write.c: changes of the store. The rows go into a temporary table by COPY, and from there into moved in three
- * statements: ten rows or ten million take the same way. */
+/* follow/pgsql_write.c: changes the store. COPY fills a temporary table, from which three statements change moved: ten rows or
+ * ten million take the same way. */
 #include "follow/pgsql.h"
 
 #include "table/entry.h"
@@ -159,7 +159,7 @@ int store_write_apply(struct store *store, bool replace, struct store_written *o
     return replace ? replace_rows(store, out, err) : count(store, PUT, &out->added, err);
 }
 
-/* What is stamped now keeps its number: the lock is held until the commit is done. */
+/* The version is final, since the lock is held until the commit is done. */
 static int stamp(struct store *store, int64_t *version, struct error *err)
 {
     if (pgsql_run(store, "SET CONSTRAINTS ALL IMMEDIATE", err) != 0)
@@ -197,7 +197,7 @@ void store_write_abort(struct store *store)
 {
     struct error unheard;
     if (store->copying || !store->writing)
-        pgsql_close(store); /* the server takes it for ROLLBACK */
+        pgsql_close(store); /* which rolls back */
     else
         (void)pgsql_run(store, "ROLLBACK", &unheard);
     store->writing = false;
