@@ -67,6 +67,8 @@ static int print_object(const struct follow_state *state, const char *contact, s
 
 static void print_lines(const struct follow_state *state, const char *contact)
 {
+    const char *row;
+    json_t *why;
     printf("state    %s\n", state_name(state->status));
     if (state->reason[0] != '\0')
         print_say("reason   %s\n", state->reason);
@@ -79,10 +81,11 @@ static void print_lines(const struct follow_state *state, const char *contact)
         printf("held     %zu old addresses would go\n", state->held);
     if (state->skipped.count > 0)
         printf("skipped  %zu\n", state->skipped.count);
-    for (size_t i = 0; skipped_old(&state->skipped, i) != NULL; i++) {
+    json_object_foreach(state->skipped.rows, row, why)
+    {
         struct error old; /* printable, whoever wrote it */
-        error_set(&old, 0, "%s", skipped_old(&state->skipped, i));
-        print_say("  %s: %s\n", old.text, skipped_why(&state->skipped, i));
+        error_set(&old, 0, "%s", row);
+        print_say("  %s: %s\n", old.text, json_is_string(why) ? json_string_value(why) : "");
     }
 }
 

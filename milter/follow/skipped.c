@@ -26,60 +26,44 @@ static char *to_utf8(const char *text)
     return shown;
 }
 
-/* The number of the row; that of all rows where it is not listed. */
-static size_t find(const struct skipped *skipped, const char *old)
-{
-    size_t i = 0, listed = json_array_size(skipped->rows);
-    char *shown = listed == 0 ? NULL : to_utf8(old);
-    while (i < listed && (shown == NULL || strcmp(skipped_old(skipped, i), shown) != 0))
-        i++;
-    free(shown);
-    return i;
-}
-
-const char *skipped_old(const struct skipped *skipped, size_t i)
-{
-    return json_string_value(json_object_get(json_array_get(skipped->rows, i), "old"));
-}
-
-const char *skipped_why(const struct skipped *skipped, size_t i)
-{
-    return json_string_value(json_object_get(json_array_get(skipped->rows, i), "why"));
-}
-
 bool skipped_has(const struct skipped *skipped, const char *old, const char *why)
 {
-    const char *there = skipped_why(skipped, find(skipped, old));
+    char *shown = skipped->count == 0 ? NULL : to_utf8(old);
+    const char *there = json_string_value(json_object_get(skipped->rows, shown));
+    free(shown);
     return there != NULL && strcmp(there, why) == 0;
 }
 
-/* Where memory is out the row is counted and not listed. */
+/* If memory is out, the row is counted, and not listed. */
 bool skipped_add(struct skipped *skipped, const char *old, const char *why)
 {
-    size_t i = find(skipped, old), listed = json_array_size(skipped->rows);
-    if (i < listed)
-        return !skipped_has(skipped, old, why) &&
-               json_object_set_new(json_array_get(skipped->rows, i), "why", json_string(why)) == 0;
+    if (skipped_has(skipped, old, why))
+        return false;
     if (skipped->rows == NULL)
-        skipped->rows = json_array();
-    if (listed < SKIPPED_MAX) {
-        char *shown = to_utf8(old);
-        (void)json_array_append_new(skipped->rows,
-                                    json_pack("{s:s, s:s}", "old", shown, "why", why));
-        free(shown);
-    }
-    return ++skipped->count <= SKIPPED_MAX;
+        skipped->rows = json_object();
+    char *shown = to_utf8(old);
+    bool is_listed = json_object_get(skipped->rows, shown) != NULL;
+    if (is_listed || json_object_size(skipped->rows) < SKIPPED_MAX)
+        (void)json_object_set_new(skipped->rows, shown, json_string(why));
+    free(shown);
+    return is_listed || ++skipped->count <= SKIPPED_MAX;
 }
 
 void skipped_remove(struct skipped *skipped, const char *old)
 {
-    if (json_array_remove(skipped->rows, find(skipped, old)) == 0)
+    char *shown = skipped->count == 0 ? NULL : to_utf8(old);
+    if (json_object_del(skipped->rows, shown) == 0)
         skipped->count--;
+    free(shown);
 }
 
 json_t *skipped_list(const struct skipped *skipped)
 {
-    return skipped->rows == NULL ? json_array() : json_incref(skipped->rows);
+    json_t *list = json_array(), *why;
+    const char *old;
+    json_object_foreach(skipped->rows, old, why)
+        json_array_append_new(list, json_pack("{s:s, s:O}", "old", old, "why", why));
+    return list;
 }
 
 void skipped_clear(struct skipped *skipped)

@@ -11,24 +11,21 @@
 
 /* Start with {0}: none. Free it with skipped_clear. */
 struct skipped {
-    json_t *rows; /* [{"old": ..., "why": ...}], in the order in which they were met; NULL: none */
+    json_t *
+        rows; /* {old: why, ...}; NULL: none. Octets of old that are not UTF-8 are written as \xff */
     size_t count;
 };
-
-/* The row with this number; NULL after the last one. Borrowed. */
-const char *skipped_old(const struct skipped *skipped, size_t i);
-const char *skipped_why(const struct skipped *skipped, size_t i);
 
 /* Whether it is listed for this reason. */
 bool skipped_has(const struct skipped *skipped, const char *old, const char *why);
 
-/* Notes a row. Octets of old that are not UTF-8 are listed as \xff. Returns whether the row, or its reason, is new. */
+/* Notes a row. Returns whether the row, or its reason, is new. */
 bool skipped_add(struct skipped *skipped, const char *old, const char *why);
 
 /* Removes a row that was corrected or deleted. */
 void skipped_remove(struct skipped *skipped, const char *old);
 
-/* Returns the rows, to be freed with json_decref; NULL if memory is out. */
+/* Returns [{"old": ..., "why": ...}, ...], to be freed with json_decref; NULL if memory is out. */
 json_t *skipped_list(const struct skipped *skipped);
 
 void skipped_clear(struct skipped *skipped);

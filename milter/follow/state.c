@@ -51,14 +51,15 @@ void state_clear(struct follow_state *state)
 
 static json_t *to_json(const struct follow_state *state)
 {
-    return json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "state",
-        names[state->status], "reason", state->reason, "version", (json_int_t)state->version,
-        "store_version", (json_int_t)state->store_version, "contact", (json_int_t)state->contact,
-        "compared", (json_int_t)state->compared, "entries", (json_int_t)state->entries, "held",
-        (json_int_t)state->held, "held_first", (json_int_t)state->held_first, "held_version",
-        (json_int_t)state->held_version, "held_nonce", state->held_nonce, "skipped_count",
-        (json_int_t)state->skipped.count, "skipped", skipped_list(&state->skipped));
+    json_t *rows = state->skipped.rows == NULL ? json_object() : json_incref(state->skipped.rows);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "state",
+                     names[state->status], "reason", state->reason, "version",
+                     (json_int_t)state->version, "store_version", (json_int_t)state->store_version,
+                     "contact", (json_int_t)state->contact, "compared", (json_int_t)state->compared,
+                     "entries", (json_int_t)state->entries, "held", (json_int_t)state->held,
+                     "held_first", (json_int_t)state->held_first, "held_version",
+                     (json_int_t)state->held_version, "held_nonce", state->held_nonce,
+                     "skipped_count", (json_int_t)state->skipped.count, "skipped", rows);
 }
 
 static int64_t number(const json_t *object, const char *name)
@@ -70,21 +71,6 @@ static void text(char *out, size_t size, const json_t *object, const char *name)
 {
     const char *value = json_string_value(json_object_get(object, name));
     snprintf(out, size, "%s", value == NULL ? "" : value);
-}
-
-static void skipped_from_json(struct skipped *out, const json_t *object)
-{
-    size_t index;
-    const json_t *row;
-    json_array_foreach(json_object_get(object, "skipped"), index, row)
-    {
-        const char *old = json_string_value(json_object_get(row, "old"));
-        const char *why = json_string_value(json_object_get(row, "why"));
-        if (old != NULL && why != NULL)
-            skipped_add(out, old, why);
-    }
-    if (number(object, "skipped_count") > (int64_t)out->count)
-        out->count = (size_t)number(object, "skipped_count");
 }
 
 static void from_json(struct follow_state *out, const json_t *object)
@@ -104,7 +90,10 @@ static void from_json(struct follow_state *out, const json_t *object)
     out->held = (size_t)number(object, "held");
     out->held_first = number(object, "held_first");
     out->held_version = number(object, "held_version");
-    skipped_from_json(&out->skipped, object);
+    json_t *rows = json_object_get(object, "skipped");
+    int64_t count = number(object, "skipped_count"), listed = (int64_t)json_object_size(rows);
+    out->skipped = (struct skipped){json_is_object(rows) ? json_incref(rows) : NULL,
+                                    (size_t)(count > listed ? count : listed)};
 }
 
 /* ---- the file */
