@@ -36,11 +36,6 @@ int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
     return 0;
 }
 
-void apply_end(struct apply *apply)
-{
-    merge_free(apply->merge);
-}
-
 static int compare(struct apply *apply, struct table_view *view, struct error *err)
 {
     progress_begin(&apply->progress, apply->through.ctl != NULL ? "sending" : "comparing", 0);

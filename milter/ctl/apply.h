@@ -27,7 +27,7 @@ struct apply {
 
 /* Creates the merge, to which the caller adds entries with merge_add; replaces_all is as for merge_new. From now on an
  * interrupt says that nothing is changed. The caller sets the other members of *apply, which must not move until
- * apply_end. Returns 0, or -1 with err. */
+ * merge_free(apply->merge). Returns 0, or -1 with err. */
 int apply_begin(struct apply *apply, bool replaces_all, struct error *err);
 
 /* Makes the table equal, or the store if the table follows one; with --dry-run prints the differences and changes nothing.
@@ -36,7 +36,5 @@ int apply_run(struct apply *apply, struct error *err);
 
 /* Prints "dry run: 1 added, 2 changed, 3 removed, 4 unchanged", without a line end. */
 void apply_print(const struct apply *apply);
-
-void apply_end(struct apply *apply);
 
 #endif

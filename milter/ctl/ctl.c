@@ -157,6 +157,7 @@ struct table_edit *ctl_edit_begin(const struct ctl *ctl, struct error *err)
         sigaction(SIGALRM, &action, NULL);
         alarm(1);
     }
+    ctl_sign(ctl);
     struct table_edit *edit = table_edit_begin(ctl->table, err);
     alarm(0);
     return edit;

@@ -242,7 +242,7 @@ int prometheus_write(const struct ctl *ctl, json_t *counters, const char *file, 
 
 /* ---- author.c */
 
-/* Sets the user and the command that the change log records. */
+/* Sets the user and the command that the change log records; ctl_edit_begin calls it. */
 void ctl_sign(const struct ctl *ctl);
 
 /* The same for a store that other hosts write to as well: "alice@mx1.example" and "movedctl add ...". */

@@ -136,32 +136,26 @@ static int import_stream(struct import *import)
             printf(", %zu line%s not carried over", import->other, import->other == 1 ? "" : "s");
         putchar('\n');
     }
-    apply_end(apply);
+    merge_free(apply->merge);
     return rc;
 }
 
 /* ---- the options */
 
-static int parse_columns(struct import *import, const struct options *options, struct error *err)
-{
-    columns_begin(&import->columns);
-    if ((options->columns != NULL || options->delimiter != NULL) && !import->format->has_columns)
-        return error_set(err, EX_USAGE, "%s is for files with columns: %s has none",
-                         options->columns != NULL ? "--columns" : "--delimiter",
-                         import->format->name);
-    if (options->columns != NULL && columns_parse(&import->columns, options->columns, err) != 0)
-        return -1;
-    return options->delimiter == NULL
-               ? 0
-               : columns_parse_delimiter(&import->columns, options->delimiter, err);
-}
-
 static int parse_options(struct import *import, const struct options *options, char *domain,
                          struct error *err)
 {
-    const char *limit = options->max_remove;
+    const char *columns = options->columns, *delimiter = options->delimiter,
+               *limit = options->max_remove;
     uint64_t percent = MERGE_PERCENT;
-    if (ctl_parse_domain(import->ctl, domain, err) != 0 || parse_columns(import, options, err) != 0)
+    columns_begin(&import->columns);
+    if (ctl_parse_domain(import->ctl, domain, err) != 0)
+        return -1;
+    if ((columns != NULL || delimiter != NULL) && !import->format->has_columns)
+        return error_set(err, EX_USAGE, "%s is for files with columns: %s has none",
+                         columns != NULL ? "--columns" : "--delimiter", import->format->name);
+    if ((columns != NULL && columns_parse(&import->columns, columns, err) != 0) ||
+        (delimiter != NULL && columns_parse_delimiter(&import->columns, delimiter, err) != 0))
         return -1;
     if (limit != NULL && !ctl_parse_number(&percent, limit, 100))
         return error_set(err, EX_USAGE,

@@ -8,17 +8,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static int fail(const struct error *err, bool nagios)
-{
-    if (nagios) { /* it shows standard output alone, and knows no other status */
-        printf("MILTER-MOVED UNKNOWN - %s\n", err->text);
-        return 3;
-    }
-    fflush(stdout);
-    fprintf(stderr, "movedctl: %s\n", err->text);
-    return err->status;
-}
-
 /* In the order in which help lists them. */
 static const struct command *const commands[] = {
     &command_init,   &command_add,     &command_del,     &command_get,      &command_list,
@@ -27,62 +16,56 @@ static const struct command *const commands[] = {
     &command_schema, &command_attach,  &command_detach,  &command_doctor,   &command_stats,
     &command_config, &command_help,    &command_version, &command_complete, NULL};
 
-/* Answers -h or -V, before or after the command. */
-static int inform(struct ctl *ctl, const struct command *command, struct error *err)
-{
-    char *help[] = {command == NULL ? NULL : (char *)command->name, NULL}; /* only read */
-    return (ctl->options.version ? &command_version : &command_help)->run(ctl, help, err);
-}
-
-static int run(struct ctl *ctl, const struct command *command, int argc, char **argv,
-               struct error *err)
+static int run_command(struct ctl *ctl, const struct command *command, char **args,
+                       struct error *err)
 {
     struct settings *settings;
-    int at = options_read(&ctl->options, command, argc, argv, err);
-    if (at < 0)
-        return -1;
-    int operands = argc - at;
-    if (ctl->options.help || ctl->options.version)
-        return inform(ctl, command, err);
-    bool few = operands < command->args.least;
-    if (few || (command->args.most >= 0 && operands > command->args.most))
-        return error_set(err, EX_USAGE, "too %s operands: usage: movedctl %s", few ? "few" : "many",
-                         command->usage);
+    int status = -1;
     if (command == &command_help || command == &command_version)
-        return command->run(ctl, argv + at, err); /* with a bad configuration too */
+        return command->run(ctl, args, err); /* with a bad configuration too */
     if (ctl_read_settings(&settings, ctl->options.file, err) != 0)
         return -1;
     ctl->settings = settings;
-    ctl->words = argv;
     ctl->path = ctl->options.path == NULL ? settings->table : ctl->options.path;
-    int status = -1;
     if (command->opens == TABLE_NONE ||
         table_open(&ctl->table, ctl->path,
                    command->opens == TABLE_TO_WRITE ? TABLE_WRITE : TABLE_READ, settings->fold_case,
-                   err) == 0) {
-        if (command->opens == TABLE_TO_WRITE)
-            ctl_sign(ctl);
-        status = command->run(ctl, argv + at, err);
-    }
+                   err) == 0)
+        status = command->run(ctl, args, err);
     table_free(ctl->table);
     settings_free(settings);
     return status;
 }
 
-/* Finds the command behind the options that precede it. */
-static int run_named(struct ctl *ctl, int argc, char **argv, struct error *err)
+/* Finds the command, with options before and after it. */
+static int run(struct ctl *ctl, int argc, char **argv, struct error *err)
 {
-    int at = options_read(&ctl->options, NULL, argc, argv, err);
+    struct options *options = &ctl->options;
+    const struct command *command = NULL;
+    int at = options_read(options, NULL, argc, argv, err);
+    if (at >= 0 && at < argc && !options->help && !options->version) {
+        command = command_find(commands, argv[at], err);
+        if (command == &command_complete) /* the words are not its own options */
+            return command->run(ctl, argv + at + 1, err);
+        argc -= at;
+        argv += at;
+        at = command == NULL ? -1 : options_read(options, command, argc, argv, err);
+    }
     if (at < 0)
         return -1;
-    if (ctl->options.help || ctl->options.version)
-        return inform(ctl, NULL, err);
-    if (at == argc)
+    if (options->help || options->version) {
+        char *help[] = {command == NULL ? NULL : (char *)command->name, NULL}; /* only read */
+        return (options->version ? &command_version : &command_help)->run(ctl, help, err);
+    }
+    if (command == NULL)
         return error_set(err, EX_USAGE, "no command: see movedctl help");
-    const struct command *command = command_find(commands, argv[at], err);
-    if (command == &command_complete) /* the words are not its own options */
-        return command->run(ctl, argv + at + 1, err);
-    return command == NULL ? -1 : run(ctl, command, argc - at, argv + at, err);
+    int operands = argc - at;
+    bool few = operands < command->args.least;
+    if (few || (command->args.most >= 0 && operands > command->args.most))
+        return error_set(err, EX_USAGE, "too %s operands: usage: movedctl %s", few ? "few" : "many",
+                         command->usage);
+    ctl->words = argv;
+    return run_command(ctl, command, argv + at, err);
 }
 
 /* The table's files are mapped. A page that was truncated or cannot be read ends the command; what is not committed is
@@ -104,8 +87,14 @@ int main(int argc, char **argv)
 
     descriptors_occupy_standard();
     signal(SIGBUS, on_fault);
-    int status = run_named(&ctl, argc, argv, &err);
-    if (status >= 0 && print_flush(&err) != 0)
-        status = -1;
-    return status < 0 ? fail(&err, ctl.options.nagios) : status;
+    int status = run(&ctl, argc, argv, &err);
+    if (status >= 0 && print_flush(&err) == 0)
+        return status;
+    if (ctl.options.nagios) { /* it shows standard output alone, and knows no other status */
+        printf("MILTER-MOVED UNKNOWN - %s\n", err.text);
+        return 3;
+    }
+    fflush(stdout);
+    fprintf(stderr, "movedctl: %s\n", err.text);
+    return err.status;
 }

@@ -40,7 +40,6 @@ static const struct metric {
     {"hits_lost", "hits_lost_total", "counter", NULL,
      "Mails that were answered and not counted in hits."},
 };
-#define METRICS (sizeof metrics / sizeof *metrics)
 
 static void print_head(FILE *out, const char *name, const char *type, const char *help)
 {
@@ -69,7 +68,8 @@ static void print_samples(FILE *out, json_t *counters)
     const char *name;
     json_t *value;
     char number[32];
-    for (const struct metric *metric = metrics; metric < metrics + METRICS; metric++) {
+    for (const struct metric *metric = metrics; metric < metrics + sizeof metrics / sizeof *metrics;
+         metric++) {
         size_t length = strlen(metric->counter);
         if (metric->help != NULL)
             print_head(out, metric->name, metric->type, metric->help);

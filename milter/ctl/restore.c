@@ -32,7 +32,7 @@ static int replace(struct ctl *ctl, struct table *copy, struct error *err)
         apply_print(&apply);
         putchar('\n');
     }
-    apply_end(&apply);
+    merge_free(apply.merge);
     return rc;
 }
 
@@ -61,7 +61,6 @@ static int restore_from(struct ctl *ctl, struct table *copy, struct error *err)
 {
     int follows;
     if (table_open(&ctl->table, ctl->path, TABLE_WRITE, ctl->settings->fold_case, err) == 0) {
-        ctl_sign(ctl);
         if ((follows = through_asked(ctl, err)) == 0)
             return replace(ctl, copy, err);
         return follows < 0 ? -1
