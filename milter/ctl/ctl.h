@@ -194,9 +194,6 @@ void print_text(const char *text);
 void print_foreign(const char *text, size_t length);
 void print_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The width of a UTF-8 text in columns of a terminal. */
-int print_columns_of(const char *text);
-
 /* Prints the formats, for the help of --format. */
 void print_formats(void);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uniwidth.h>
 
 #define BAR 20 /* columns */
 
@@ -20,7 +21,7 @@ const char *hits_day(char out[HITS_DAY_SIZE], uint64_t day)
 /* Prints text in so many columns. After a longer text the next columns are on a line below, aligned. */
 static void print_padded(const char *text, int indent, int width)
 {
-    int columns = print_columns_of(text);
+    int columns = u8_strwidth((const uint8_t *)text, "UTF-8");
     printf("%*s", indent, "");
     print_text(text);
     if (columns > width)

@@ -71,11 +71,6 @@ void print_say(const char *format, ...)
     fflush(stdout); /* before a warning on standard error that follows */
 }
 
-int print_columns_of(const char *text)
-{
-    return u8_strwidth((const uint8_t *)text, "UTF-8");
-}
-
 static void print_painted(const char *text, const char *paint)
 {
     bool paints = *paint != '\0' && print_has_colour();
@@ -108,7 +103,7 @@ static void print_rest(const struct entry *entry, const struct fields *fields, c
  * longer than the others sticks out. */
 static int pad(int *width, const char *text)
 {
-    int columns = print_columns_of(text);
+    int columns = u8_strwidth((const uint8_t *)text, "UTF-8");
     if (columns > *width && columns <= COLUMN_MAX)
         *width = columns;
     return columns < *width ? *width - columns : 0;
