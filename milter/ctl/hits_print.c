@@ -30,14 +30,16 @@ static void print_padded(const char *text, int indent, int width)
         printf("%*s", width - columns, "");
 }
 
-static void print_bar(uint64_t part, uint64_t all)
+/* Prints a sender's domain in so many columns, its days, and these as a part of all days. */
+static void print_sender_bar(const char *domain, int indent, int width, uint32_t days, uint64_t all)
 {
     char bar[BAR + 1];
-    int length = all == 0 ? 0 : (int)((double)part / (double)all * BAR + 0.5);
-    length = length > BAR ? BAR : length == 0 && part > 0 ? 1 : length;
+    int length = all == 0 ? 0 : (int)((double)days / (double)all * BAR + 0.5);
+    length = length > BAR ? BAR : length == 0 && days > 0 ? 1 : length;
     memset(bar, '#', (size_t)length);
     bar[length] = '\0';
-    printf("%s%s%s%*s", print_has_colour() ? "\033[32m" : "", bar,
+    print_padded(domain, indent, width);
+    printf(" %5" PRIu32 " %s%s%s%*s", days, print_has_colour() ? "\033[32m" : "", bar,
            print_has_colour() ? "\033[0m" : "", BAR - length, "");
 }
 
@@ -85,9 +87,7 @@ static void print_columns(const char *old, const struct hit_row *row)
            hits_day(first, row->first), hits_day(last, row->last));
     for (unsigned i = 0; i < row->slots; i++) {
         const struct hit_slot *slot = &row->slot[i];
-        print_padded(slot->domain, 2, 26);
-        printf(" %5" PRIu32 " ", slot->days);
-        print_bar(slot->days, days);
+        print_sender_bar(slot->domain, 2, 26, slot->days, days);
         printf(" %8" PRIu64 "  %s\n", slot->mails, hits_day(last, slot->last));
     }
     if (row->strangers > 0)
@@ -243,9 +243,7 @@ static int print_sender(struct hits *hits, const struct sender *sender, uint32_t
     if (is_first)
         printf("%-24s %5s %*s %8s %7s  %s\n", "sender", "days", BAR, "", "mails", "entries",
                "last");
-    print_padded(domain, 0, 24);
-    printf(" %5" PRIu32 " ", sender->days);
-    print_bar(sender->days, most);
+    print_sender_bar(domain, 0, 24, sender->days, most);
     printf(" %8" PRIu64 " %7" PRIu64 "  %s\n", sender->mails, sender->entries, last);
     return 0;
 }

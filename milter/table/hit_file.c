@@ -57,16 +57,6 @@ static int get_state(struct hit_file *file)
                : 0;
 }
 
-static int put_state(struct hit_file *file)
-{
-    unsigned char octets[STATE_SIZE], *at = octets;
-    const uint64_t *numbers = (const uint64_t *)&file->state;
-    MDB_val key = {sizeof STATE - 1, (void *)STATE}, value = {sizeof octets, octets};
-    for (size_t i = 0; i < STATE_SIZE / sizeof *numbers; i++)
-        at = record_put_number(at, numbers[i], 8);
-    return mdb_put(file->txn, file->meta, &key, &value, 0);
-}
-
 /* ---- a transaction */
 
 static int begin(struct hit_file *file)
@@ -97,12 +87,19 @@ int hit_begin(struct hit_file *file, unsigned flags)
     return rc;
 }
 
-/* Also after reading: the handles of the databases remain valid only then. */
+/* Commits also after reading: only then the handles of the databases remain valid. */
 static int commit(struct hit_file *file)
 {
+    unsigned char octets[STATE_SIZE], *at = octets;
+    const uint64_t *numbers = (const uint64_t *)&file->state;
+    MDB_val key = {sizeof STATE - 1, (void *)STATE}, value = {sizeof octets, octets};
     MDB_txn *txn = file->txn;
-    int rc =
-        file->writes && memcmp(&file->before, &file->state, STATE_SIZE) != 0 ? put_state(file) : 0;
+    int rc = 0;
+    if (file->writes && memcmp(&file->before, &file->state, STATE_SIZE) != 0) {
+        for (size_t i = 0; i < STATE_SIZE / sizeof *numbers; i++)
+            at = record_put_number(at, numbers[i], 8);
+        rc = mdb_put(txn, file->meta, &key, &value, 0);
+    }
     if (rc != 0)
         return rc;
     file->txn = NULL; /* mdb_txn_commit frees it in any case */

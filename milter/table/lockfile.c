@@ -28,23 +28,18 @@ static bool has_magic(int fd)
     return pread(fd, &magic, sizeof magic, 0) == sizeof magic && magic == MAGIC;
 }
 
-/* Every process holds a lock on the first octet while it has the file open (mdb_env_excl_lock). */
-static bool is_used(int fd)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-    return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-}
-
 bool lockfile_can_be_opened(const char *folder)
 {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
     struct stat status;
     int fd = open_in(folder);
     if (fd < 0)
         return true; /* missing; any other error is reported by LMDB */
-    bool damaged =
-        fstat(fd, &status) == 0 && is_used(fd) && (status.st_size < SIZE_MIN || !has_magic(fd));
+    /* Every process holds a lock on the first octet while it has the file open (mdb_env_excl_lock). */
+    bool is_used = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    bool is_damaged = fstat(fd, &status) == 0 && (status.st_size < SIZE_MIN || !has_magic(fd));
     close(fd);
-    return !damaged;
+    return !is_used || !is_damaged;
 }
 
 int lockfile_open(struct lockfile *out, const char *folder)

@@ -16,21 +16,18 @@
 
 #define VALUE_MAX (8 + MARK_NONCE_MAX + 1 + MARK_SOURCE_MAX)
 
-static int decode_mark(struct mark *out, const MDB_val *value)
+int table_read_mark(MDB_txn *txn, MDB_dbi entries, struct mark *out)
 {
-    struct record_input in = {value->mv_data, value->mv_size, false};
+    MDB_val value, key = MARK;
+    int rc = mdb_get(txn, entries, &key, &value);
+    if (rc != 0)
+        return rc;
+    struct record_input in = {value.mv_data, value.mv_size, false};
     out->version = (int64_t)record_take_number(&in, 8);
     record_take_text(&in, out->nonce, MARK_NONCE_MAX, strnlen((const char *)in.at, in.left));
     (void)record_take_number(&in, 1); /* its NUL */
     record_take_text(&in, out->source, MARK_SOURCE_MAX, in.left);
     return in.is_damaged ? MDB_CORRUPTED : 0;
-}
-
-int table_read_mark(MDB_txn *txn, MDB_dbi entries, struct mark *out)
-{
-    MDB_val value, key = MARK;
-    int rc = mdb_get(txn, entries, &key, &value);
-    return rc == 0 ? decode_mark(out, &value) : rc;
 }
 
 /* Numbers are stored as decimal digits. */

@@ -35,12 +35,6 @@ static long long guarded_needed_size(const struct table *table)
     return rc == 0 ? size : LLONG_MAX;
 }
 
-static int cut_short(const struct table *table, struct error *err)
-{
-    return error_set(err, EX_DATAERR, "%s/data.mdb: cut short: restore a copy of the table",
-                     table->path);
-}
-
 int table_check_size(struct table *table, struct error *err)
 {
     long long known = atomic_load_explicit(&table->size, memory_order_relaxed);
@@ -49,7 +43,7 @@ int table_check_size(struct table *table, struct error *err)
         return 0;
     /* An import that was aborted because the disk was full may have left part of a page after the last one in use. */
     if ((size % sysconf(_SC_PAGESIZE) != 0 || size < known) && size < guarded_needed_size(table))
-        return cut_short(table, err);
+        return table_lmdb_error(err, table, PAGE_MISSING);
     atomic_store_explicit(&table->size, size, memory_order_relaxed);
     return 0;
 }
@@ -83,7 +77,7 @@ int table_check_whole(const struct table *table, MDB_txn *txn, struct error *err
     return table_file_size(table) >= table_needed_size(table) ||
                    (walk_all(txn, table->entries) == 0 && walk_all(txn, 0) == 0)
                ? 0
-               : cut_short(table, err);
+               : table_lmdb_error(err, table, PAGE_MISSING);
 }
 
 /* Whether fd is open on the file that now has this name in the folder. */
