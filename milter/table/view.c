@@ -188,78 +188,9 @@ enum table_result table_find_domain(struct table_view *view, const char *domain,
     return table_result_of(view->table, rc, err);
 }
 
-/* ---- walking */
+/* ---- records as they are */
 
 #define FIRST_OCTET "\1" /* entries begin after the metas, whose keys begin with NUL */
-
-enum walk {
-    WALK_ON,      /* to the last entry */
-    WALK_WITHIN,  /* while the keys have the prefix */
-    WALK_DOMAINS, /* to the last entry, but only the first of each domain */
-};
-
-/* Reads the entry to which op leads from the key; MDB_NOTFOUND after the last. */
-static int read_next(struct table_view *view, const MDB_val *from, enum walk how, MDB_cursor_op op,
-                     struct entry *out, struct error *err)
-{
-    MDB_val value, key = *from;
-    int rc = mdb_cursor_get(view->cursor, &key, &value, op);
-    if (rc == 0 && how == WALK_WITHIN && !begins_with(&key, from))
-        rc = MDB_NOTFOUND;
-    return rc == 0 ? decode(out, &key, &value, err) : rc;
-}
-
-/* Walks from the key on. WALK_DOMAINS changes the key. */
-static int walk(struct table_view *view, MDB_val *from, enum walk how, table_visit *each,
-                void *data, struct error *err)
-{
-    char *text = from->mv_data;
-    MDB_cursor_op op = MDB_SET_RANGE;
-    struct entry entry;
-    int rc, said;
-    for (;;) {
-        GUARDED(rc, read_next(view, from, how, op, &entry, err));
-        if (rc != 0)
-            return rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
-        if ((said = each(&entry, data, err)) != 0)
-            return said;
-        if (how != WALK_DOMAINS) {
-            op = MDB_NEXT;
-            continue;
-        }
-        from->mv_size = record_key(
-            text, entry.scope == ENTRY_SUBDOMAINS ? entry.scope : ENTRY_DOMAIN, "", entry.domain);
-        text[from->mv_size - 1]++; /* the first key after all "domain@…" */
-    }
-}
-
-int table_each(struct table_view *view, const char *domain, table_visit *each, void *data,
-               struct error *err)
-{
-    char text[RECORD_KEY_MAX] = FIRST_OCTET;
-    MDB_val from = {1, text};
-    if (domain != NULL)
-        from.mv_size = record_key(text, ENTRY_DOMAIN, "", domain);
-    return walk(view, &from, domain == NULL ? WALK_ON : WALK_WITHIN, each, data, err);
-}
-
-int table_each_after(struct table_view *view, const struct entry *after, table_visit *each,
-                     void *data, struct error *err)
-{
-    char text[RECORD_KEY_MAX + 1];
-    MDB_val from = {record_key(text, after->scope, after->local, after->domain), text};
-    text[from.mv_size++] = '\0'; /* the smallest key that is greater */
-    return walk(view, &from, WALK_ON, each, data, err);
-}
-
-int table_each_domain(struct table_view *view, table_visit *each, void *data, struct error *err)
-{
-    char text[RECORD_KEY_MAX] = FIRST_OCTET;
-    MDB_val from = {1, text};
-    return walk(view, &from, WALK_DOMAINS, each, data, err);
-}
-
-/* ---- records as they are */
 
 static int read_record(MDB_cursor *cursor, MDB_val key, MDB_cursor_op op, struct table_record *out)
 {
@@ -290,4 +221,63 @@ int table_view_next(struct table_view *view, struct table_record *out)
     int rc;
     GUARDED(rc, read_record(view->cursor, (MDB_val){0, NULL}, MDB_NEXT, out));
     return rc;
+}
+
+/* ---- walking */
+
+enum walk {
+    WALK_ON,      /* to the last entry */
+    WALK_WITHIN,  /* while the keys have the prefix */
+    WALK_DOMAINS, /* to the last entry, but only the first of each domain */
+};
+
+/* Walks from the key on. WALK_DOMAINS changes the key. */
+static int walk(struct table_view *view, MDB_val *from, enum walk how, table_visit *each,
+                void *data, struct error *err)
+{
+    char *text = from->mv_data;
+    struct table_record record;
+    struct entry entry;
+    int rc = table_view_seek(view, from, &record);
+    while (rc == 0 && (how != WALK_WITHIN || begins_with(&record.key, from)) &&
+           (rc = decode(&entry, &record.key, &record.value, err)) == 0) {
+        int said = each(&entry, data, err);
+        if (said != 0)
+            return said;
+        if (how != WALK_DOMAINS) {
+            rc = table_view_next(view, &record);
+            continue;
+        }
+        from->mv_size = record_key(
+            text, entry.scope == ENTRY_SUBDOMAINS ? entry.scope : ENTRY_DOMAIN, "", entry.domain);
+        text[from->mv_size - 1]++; /* the first key after all "domain@…" */
+        rc = table_view_seek(view, from, &record);
+    }
+    return rc == 0 || rc == MDB_NOTFOUND ? 0 : table_lmdb_error(err, view->table, rc);
+}
+
+int table_each(struct table_view *view, const char *domain, table_visit *each, void *data,
+               struct error *err)
+{
+    char text[RECORD_KEY_MAX] = FIRST_OCTET;
+    MDB_val from = {1, text};
+    if (domain != NULL)
+        from.mv_size = record_key(text, ENTRY_DOMAIN, "", domain);
+    return walk(view, &from, domain == NULL ? WALK_ON : WALK_WITHIN, each, data, err);
+}
+
+int table_each_after(struct table_view *view, const struct entry *after, table_visit *each,
+                     void *data, struct error *err)
+{
+    char text[RECORD_KEY_MAX + 1];
+    MDB_val from = {record_key(text, after->scope, after->local, after->domain), text};
+    text[from.mv_size++] = '\0'; /* the smallest key that is greater */
+    return walk(view, &from, WALK_ON, each, data, err);
+}
+
+int table_each_domain(struct table_view *view, table_visit *each, void *data, struct error *err)
+{
+    char text[RECORD_KEY_MAX] = FIRST_OCTET;
+    MDB_val from = {1, text};
+    return walk(view, &from, WALK_DOMAINS, each, data, err);
 }
