@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define FORWARDS_MAX 16 /* new addresses that are looked up */
 #define PORT_OPTIONS "O DaemonPortOptions="
@@ -300,23 +299,15 @@ static bool looks_up_elsewhere(struct exam *exam)
            (exam->asked == NULL || reply_misses_table(exam));
 }
 
-static bool is_newer(const char *path, const char *than)
-{
-    struct stat a, b;
-    return stat(path, &a) == 0 && stat(than, &b) == 0 &&
-           (a.st_mtim.tv_sec != b.st_mtim.tv_sec ? a.st_mtim.tv_sec > b.st_mtim.tv_sec
-                                                 : a.st_mtim.tv_nsec > b.st_mtim.tv_nsec);
-}
-
 /* sendmail.mc, or our part of it, was changed after sendmail.cf was made of it. */
 static bool is_not_rebuilt(struct exam *exam)
 {
     const struct sendmail_view *view = exam->view;
     char ours[PATH_MAX + 32];
     snprintf(ours, sizeof ours, "%s/milter-moved.m4", folder_of(exam));
-    bool by_us = is_newer(ours, view->path);
+    bool by_us = file_is_newer(ours, view->path);
     fact_set(&exam->facts, "file", "%s", by_us ? ours : view->source.path);
-    return by_us || is_newer(view->source.path, view->path);
+    return by_us || file_is_newer(view->source.path, view->path);
 }
 
 /* Sendmail writes its pid when it has read sendmail.cf. */
@@ -325,7 +316,7 @@ static bool is_not_restarted(struct exam *exam)
     const struct sendmail_view *view = exam->view;
     const char *pid = option(exam, "O PidFile=");
     fact_set(&exam->facts, "pid_file", "%s", pid);
-    return *pid != '\0' && is_newer(view->path, pid);
+    return *pid != '\0' && file_is_newer(view->path, pid);
 }
 
 static bool has_narrow_limits(struct exam *exam)

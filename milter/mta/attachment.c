@@ -49,7 +49,11 @@ int attachment_carry_out(struct attachment *a,
         if (!a->is_step)
             request->say("%s: nothing to change.\n",
                          a->request->detaches ? "Not attached" : "Attached already");
-        return 0;
+        if (!a->is_unread)
+            return 0;
+        request->warn("the mail server has not read its files since they were changed%s",
+                      request->dry_run ? "" : ", and is reloaded");
+        return request->dry_run ? 0 : activate(data, false, err);
     }
     char *diff = file_changes_diff(&a->changes, err);
     if (diff == NULL)

@@ -12,6 +12,8 @@ struct attachment {
     const struct mta_request *request;
     const char *server; /* its name in struct mta, "postfix" */
     bool is_step;       /* more follows: nothing is said to be done yet */
+    bool
+        is_unread; /* nothing changes, and the server has not read its files since they were changed */
     struct file_changes changes;
 };
 
@@ -40,7 +42,8 @@ int attachment_check_daemon(const struct attachment *a, const char *socket, cons
                             struct error *err);
 
 /* Has the changes confirmed, makes them, and then calls activate, which checks them and makes the running server read them.
- * If it fails the changes are taken back, and it is called once more, with taken_back. Returns 0, also if the changes were
+ * If it fails the changes are taken back, and it is called once more, with taken_back. Without changes it is called for a
+ * server that has not read its files, because an earlier run was killed. Returns 0, also if the changes were
  * only to be shown; or -1 with err and all files as they were. */
 int attachment_carry_out(struct attachment *a,
                          int (*activate)(void *data, bool taken_back, struct error *err),

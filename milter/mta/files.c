@@ -72,6 +72,14 @@ static int read_current(const struct file_change *change, char **out, struct sta
     return *out == NULL ? -1 : 0;
 }
 
+bool file_is_newer(const char *path, const char *than)
+{
+    struct stat a, b;
+    return stat(path, &a) == 0 && stat(than, &b) == 0 &&
+           (a.st_mtim.tv_sec > b.st_mtim.tv_sec ||
+            (a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec > b.st_mtim.tv_nsec));
+}
+
 /* ---- writing */
 
 static const struct stat for_owner_alone = {

@@ -35,6 +35,9 @@ struct file_changes {
  * EX_NOPERM, EX_IOERR, EX_DATAERR if it contains a NUL or is not a regular file. */
 char *file_read(const char *path, struct error *err);
 
+/* Whether both are there, and the first was changed after the second. */
+bool file_is_newer(const char *path, const char *than);
+
 /* Writes a file that must not exist yet, readable by its owner alone. Returns 0, or -1 with err. */
 int file_create(const char *path, const char *text, struct error *err);
 

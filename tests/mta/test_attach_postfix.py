@@ -204,6 +204,11 @@ class StockPostfix(Case):
         done = self.ctl("attach", "postfix")
         self.assertEqual(done.returncode, 64)
         self.assertIn("--yes", done.stderr)
+        command = [*place.program("movedctl"), "-c", self.daemon.conf, "attach", "--dry-run", "--config-dir", self.postfix.conf, "postfix"]
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run(command, env=self.postfix.env, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertIn("movedctl: standard output: No space left on device\n", done.stderr)
+        self.assertEqual(done.returncode, 74)
         self.assertEqual(self.postfix.files(), files)
         self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
 
@@ -728,6 +733,19 @@ class OddPostfix(Case):
         self.replace_postfix('case "$3" in check) kill -INT $PPID ;; esac')
         self.attach()
         self.hears("gone@old.example", MOVED.format("gone@new.example"))
+
+    def test_what_was_killed_before_postfix_had_read_it_is_completed_by_the_next_run(self):
+        self.start()
+        before, once = self.postfix.rcpt("gone@old.example"), self.folder / "once"
+        self.replace_postfix(f'if [ "$3" = check ] && rm {once}; then kill -KILL $PPID; fi')
+        for command, expected in (("attach", MOVED.format("gone@new.example")), ("detach", before)):
+            once.touch()
+            self.assertEqual(self.ctl(command, "--yes", "postfix").returncode, -signal.SIGKILL)
+            self.assertNotEqual(self.postfix.rcpt("gone@old.example"), expected)
+            self.assertNotIn("and is reloaded", self.ctl(command, "--dry-run", "postfix").stderr)
+            self.assertIn("and is reloaded", self.ctl(command, "--yes", "postfix").stderr)
+            self.assertEqual(self.postfix.rcpt("gone@old.example"), expected)
+            self.assertEqual(self.ctl(command, "--yes", "postfix").stderr, "")
 
     def test_what_postconf_cannot_read_is_left_as_it_is(self):
         self.start()

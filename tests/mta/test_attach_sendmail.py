@@ -2,6 +2,7 @@
 """movedctl attach sendmail, on Sendmail as Debian sets it up and on what administrators have made of it."""
 
 import contextlib
+import os
 import re
 import subprocess
 import signal
@@ -166,6 +167,13 @@ class StockSendmailCase(Case):
         self.daemon.start()
         self.detach()
         self.assertIn("Not attached: nothing to change.", self.detach())
+
+    def test_one_that_has_not_read_it_is_restarted_by_the_next_run(self):
+        self.start()
+        self.attached()
+        os.utime(self.sendmail.cf)  # as new as if attach had been killed before it told Sendmail
+        self.assertIn("and is reloaded", self.attach())
+        self.assertNotIn("reloaded", self.attach())
 
     def test_sendmail_answers_again_when_attach_and_detach_return(self):
         self.start()

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char blanks[] = ", \t\r\n"; /* between the items of a list */
@@ -192,6 +194,53 @@ void postfix_await_reload(const struct postfix *postfix, const char *before)
         if (left > 0)
             poll(NULL, 0, ASK_AGAIN_MS);
     }
+}
+
+static double seconds(struct timespec time)
+{
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* When the queue manager began, in seconds since the system was booted (proc(5)); 0 if there is none. */
+static double qmgr_began(const struct postfix *postfix)
+{
+    double began = 0;
+    char path[48], *end, *list = postfix_processes(postfix);
+    for (char *at = list; at != NULL; at = end) {
+        unsigned long long ticks;
+        struct error err;
+        snprintf(path, sizeof path, "/proc/%ld/stat", strtol(at, &end, 10));
+        if (end == at)
+            break;
+        char *text = file_read(path, &err);
+        if (text != NULL && sscanf(text,
+                                   "%*d (qmgr) %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+                                   "%*s %*s %*s %*s %*s %*s %llu",
+                                   &ticks) == 1)
+            began = (double)ticks / (double)sysconf(_SC_CLK_TCK);
+        free(text);
+    }
+    free(list);
+    return began;
+}
+
+/* master(8) has the queue manager begin again at each reload. */
+bool postfix_is_unread(const struct postfix *postfix)
+{
+    static const char *const names[] = {"main.cf", "master.cf"};
+    struct timespec now, since_boot;
+    struct stat status;
+    char path[PATH_MAX];
+    bool unread = false;
+    double began = qmgr_began(postfix);
+    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    for (size_t i = 0; i < sizeof names / sizeof *names && began > 0; i++) {
+        snprintf(path, sizeof path, "%s/%s", postfix->dir, names[i]);
+        unread = unread || (stat(path, &status) == 0 &&
+                            seconds(now) - seconds(status.st_mtim) < seconds(since_boot) - began);
+    }
+    return unread;
 }
 
 /* ---- lists of domains: strings, patterns with '!', files, tables (postconf(5), mydestination) */

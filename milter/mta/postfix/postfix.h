@@ -38,6 +38,9 @@ char *postfix_processes(const struct postfix *postfix);
  * master(8) reads its files again, one that has a session when that ends, for which nobody waits. before may be NULL. */
 void postfix_await_reload(const struct postfix *postfix, const char *before);
 
+/* Whether Postfix runs, and main.cf or master.cf was changed after it last read them. */
+bool postfix_is_unread(const struct postfix *postfix);
+
 /* The value of a parameter in the configuration folder dir, expanded or as written; the default if main.cf
  * does not set it. On the heap; NULL with err. */
 char *postfix_value(const char *dir, const char *name, bool expanded, struct error *err);

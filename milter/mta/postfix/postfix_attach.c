@@ -325,6 +325,7 @@ static int activate(void *data, bool taken_back, struct error *err)
 static int carry_out(struct postfix_attachment *a, struct error *err)
 {
     a->runs = run_postfix(a, "status", NULL) == 0;
+    a->common.is_unread = a->common.changes.count == 0 && postfix_is_unread(&a->postfix);
     int rc = attachment_carry_out(&a->common, activate, a, err);
     if (rc == 0 && a->runs)
         postfix_await_reload(&a->postfix, a->processes);

@@ -237,7 +237,8 @@ static int rebuild(void *data, bool taken_back, struct error *err)
 
 static int carry_out(struct sendmail_attachment *a, struct error *err)
 {
-    bool restart = a->changes_cf && !a->common.request->dry_run;
+    a->common.is_unread = a->common.changes.count == 0 && sendmail_is_unread(a->cf_path, a->cf);
+    bool restart = (a->changes_cf || a->common.is_unread) && !a->common.request->dry_run;
     int rc = attachment_carry_out(&a->common, rebuild, a, err);
     struct error told;
     if (rc == 0 && restart && sendmail_restart(a->cf, &told) != 0)

@@ -170,18 +170,30 @@ static int restart(pid_t pid, const char *pid_path, struct error *err)
                            RESTART_SECONDS);
 }
 
-int sendmail_restart(const char *cf, struct error *err)
+/* The running Sendmail, 0 if there is none, and the file that names it. */
+static pid_t find_daemon(char path[PATH_MAX], const char *cf)
 {
-    char path[PATH_MAX] = "";
+    struct error unheard;
     size_t length;
     const char *file = sendmail_find(cf, "O PidFile=", &length);
-    if (file != NULL)
-        snprintf(path, sizeof path, "%.*s", (int)length, file);
-    char *text = file_read(path, err);
+    snprintf(path, PATH_MAX, "%.*s", file == NULL ? 0 : (int)length, file == NULL ? "" : file);
+    char *text = file_read(path, &unheard);
     pid_t pid = text == NULL ? 0 : (pid_t)strtol(text, NULL, 10);
     free(text);
-    return process_is(pid, "sendmail")
-               ? restart(pid, path, err)
-               : error_set(err, EX_UNAVAILABLE,
-                           "Sendmail is not running, or cannot be found: restart it");
+    return process_is(pid, "sendmail") ? pid : 0;
+}
+
+bool sendmail_is_unread(const char *cf_path, const char *cf)
+{
+    char path[PATH_MAX];
+    return find_daemon(path, cf) > 0 && file_is_newer(cf_path, path);
+}
+
+int sendmail_restart(const char *cf, struct error *err)
+{
+    char path[PATH_MAX];
+    pid_t pid = find_daemon(path, cf);
+    return pid > 0 ? restart(pid, path, err)
+                   : error_set(err, EX_UNAVAILABLE,
+                               "Sendmail is not running, or cannot be found: restart it");
 }

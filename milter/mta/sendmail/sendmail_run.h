@@ -30,6 +30,9 @@ int sendmail_try(const char *cf_path, struct error *err);
 int sendmail_ask(bool *denied, const char *words, const char *cf_path, const char *ruleset,
                  const char *mailbox, const char *const *names, size_t count, struct error *err);
 
+/* Whether a Sendmail runs with this text of a sendmail.cf, and has not read the file since it was changed. */
+bool sendmail_is_unread(const char *cf_path, const char *cf);
+
 /* Tells the Sendmail that runs with this text of a sendmail.cf to restart (SIGHUP), and waits until its ports are open
  * again: half a minute at most. Returns 0, or -1 with err (EX_UNAVAILABLE), which says what is left to do. */
 int sendmail_restart(const char *cf, struct error *err);
