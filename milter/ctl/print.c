@@ -18,9 +18,13 @@
 #define COLUMN_MIN 32
 #define COLUMN_MAX 64
 
+/* Why the first write failed. What is done before the command ends has an errno too. */
+static int first_failure;
+
 int print_failed(struct error *err)
 {
-    return error_set(err, EX_IOERR, "standard output: %s", strerror(errno));
+    return error_set(err, EX_IOERR, "standard output: %s",
+                     strerror(first_failure != 0 ? first_failure : errno));
 }
 
 bool print_is_terminal(void)
@@ -67,8 +71,10 @@ void print_say(const char *format, ...)
     if (vasprintf(&text, format, args) >= 0)
         print_text(text);
     va_end(args);
-    free(text);
     fflush(stdout); /* before a warning on standard error that follows */
+    if (ferror(stdout) && first_failure == 0)
+        first_failure = errno;
+    free(text);
 }
 
 static void print_painted(const char *text, const char *paint)
@@ -86,13 +92,15 @@ static const char *shown_new(const struct entry *entry, const struct fields *fie
     return *new != '\0' ? new : entry->action == ENTRY_STAY ? "(stays)" : "(gone)";
 }
 
-/* Prints the fields besides old and new that are set, each with its name. */
-static void print_rest(const struct entry *entry, const struct fields *fields, const char *gap,
-                       const char *paint)
+/* Prints the fields besides old and new that are set, each with its name and the gap in front of it; in front of the
+ * first the padding, which would only break a line that ends here. */
+static void print_rest(const struct entry *entry, const struct fields *fields, int padding,
+                       const char *gap, const char *paint)
 {
     for (int i = FIELD_ACTION; i < FIELDS; i++)
         if (*fields->values[i] != '\0' && (i > FIELD_ACTION || entry->action == ENTRY_FORWARD)) {
-            fputs(gap, stdout);
+            printf("%*s%s", padding, "", gap);
+            padding = 0;
             print_painted(field_names[i], paint);
             putchar(' ');
             print_text(fields->values[i]);
@@ -116,8 +124,7 @@ static void print_columns(const struct entry *entry, const struct fields *fields
     print_text(fields->old);
     printf("%*s  ", pad(&old_width, fields->old), "");
     print_painted(new, *entry->new == '\0' ? "\033[33m" : "");
-    printf("%*s", pad(&new_width, new), "");
-    print_rest(entry, fields, "  ", "\033[2m");
+    print_rest(entry, fields, pad(&new_width, new), "  ", "\033[2m");
     putchar('\n');
 }
 
@@ -166,7 +173,7 @@ int print_difference(const struct entry *before, const struct entry *after, stru
     if (sign != '~') {
         putchar(' ');
         print_text(shown_new(shown, &fields));
-        print_rest(shown, &fields, " ", "");
+        print_rest(shown, &fields, 0, " ", "");
     } else {
         fields_spell(&other, before);
     }
