@@ -82,6 +82,11 @@ static int take_line(struct lines *lines)
 
 static int read_file(FILE *file, const struct format_in *in, struct error *err)
 {
+    if (ungetc(getc(file), file) == '[') {
+        error_set(err, EX_DATAERR,
+                  "a JSON array: write an object in each line, as export --format jsonl does");
+        return error_at(err, in->name, 1);
+    }
     return lines_read(file, in, lines_next, take_line, err);
 }
 

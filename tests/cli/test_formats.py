@@ -66,7 +66,7 @@ class Jsonl(FormatCase):
 
     def test_bad_lines_are_named_and_change_nothing(self):
         good = '{"old": "a@old.example", "new": ""}\n'
-        for words, text in (("1: no JSON object", "old,new\n"), ("2: no such name 'nwe'", good + '{"old": "b@old.example", "nwe": ""}\n'),
+        for words, text in (("1: no JSON object", "old,new\n"), ("1: a JSON array: write an object in each line", f"[\n{good},\n{good}]\n"), ("2: no such name 'nwe'", good + '{"old": "b@old.example", "nwe": ""}\n'),
                             ("2: old: 'a@old.example' is already on line 1", good + good)):
             self.refused(65, f"standard input:{words}", "import", "--format", "jsonl", "-", stdin=text)
 
