@@ -87,6 +87,7 @@ int main(int argc, char **argv)
 
     descriptors_occupy_standard();
     signal(SIGBUS, on_fault);
+    signal(SIGXFSZ, SIG_IGN); /* write(2) says it too, and then there is a line */
     int status = run(&ctl, argc, argv, &err);
     if (status >= 0 && print_flush(&err) == 0)
         return status;

@@ -19,7 +19,7 @@
 
 void signals_block(void)
 {
-    static const int without_effect[] = {SIGPIPE, SIGUSR1, SIGUSR2};
+    static const int without_effect[] = {SIGPIPE, SIGUSR1, SIGUSR2, SIGXFSZ};
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGHUP);

@@ -122,7 +122,7 @@ class Signals(Alone):
     def test_what_other_daemons_are_sent_to_open_their_log_again_ends_nothing(self):
         with Milter(self.daemon.address) as milter:
             milter.begin(STRANGER)
-            for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+            for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE, signal.SIGXFSZ):
                 self.daemon.process.kill(number)
                 self.assertEqual(milter.rcpt("<alice@old.example>"), NEW)
             self.daemon.reload()
