@@ -47,21 +47,8 @@ static json_t *choice_value(const struct conf_key *key, int value)
     return json_string_nocheck(key->choices[i]);
 }
 
-/* Not of CONF_GROUPS. */
-static json_t *value_of(const struct conf_key *key, const void *settings)
-{
-    const void *at = (const char *)settings + key->offset;
-    switch (key->type) {
-    case CONF_STRING:
-    case CONF_LINES: return text_value(key, *(char *const *)at);
-    case CONF_INT: return json_integer(*(const int *)at);
-    case CONF_BOOL: return json_boolean(*(const bool *)at);
-    case CONF_CHOICE: return choice_value(key, *(const int *)at);
-    case CONF_LIST: return list_value(at);
-    case CONF_GROUPS: break;
-    }
-    return NULL;
-}
+static json_t *value_of(const struct config *config, const struct conf_key *key,
+                        const void *settings);
 
 /* The value of the key of this name next to the list of groups. An item that does not set the key has this value. */
 static json_t *value_beside(const struct config *config, const struct conf_key *list,
@@ -71,21 +58,21 @@ static json_t *value_beside(const struct config *config, const struct conf_key *
     for (size_t i = 0; i < config->count; i++)
         if (strncmp(config->keys[i].path, list->path, length) == 0 &&
             strcmp(config->keys[i].path + length, name) == 0)
-            return value_of(&config->keys[i], config->in_force);
+            return value_of(config, &config->keys[i], config->in_force);
     return NULL;
 }
 
 static json_t *groups_value(const struct config *config, const struct conf_key *list,
-                            const struct settings *settings)
+                            const struct conf_groups *groups)
 {
-    const struct conf_groups *groups = (const void *)((const char *)settings + list->offset);
     json_t *items = json_array();
     for (size_t i = 0; i < groups->count; i++) {
         const char *item = (const char *)groups->items + i * list->group->size;
         json_t *object = json_object();
         for (size_t j = 0; j < list->group->count; j++) {
             const struct conf_key *key = &list->group->keys[j];
-            json_t *value = value_of(key, item), *beside = value_beside(config, list, key->path);
+            json_t *value = value_of(config, key, item),
+                   *beside = value_beside(config, list, key->path);
             if (json_equal(value, beside) == 0)
                 json_object_set(object, key->path, value);
             json_decref(value);
@@ -96,10 +83,20 @@ static json_t *groups_value(const struct config *config, const struct conf_key *
     return items;
 }
 
-static json_t *setting(const struct config *config, size_t i, const struct settings *settings)
+static json_t *value_of(const struct config *config, const struct conf_key *key,
+                        const void *settings)
 {
-    const struct conf_key *key = &config->keys[i];
-    return key->type == CONF_GROUPS ? groups_value(config, key, settings) : value_of(key, settings);
+    const void *at = (const char *)settings + key->offset;
+    switch (key->type) {
+    case CONF_STRING:
+    case CONF_LINES: return text_value(key, *(char *const *)at);
+    case CONF_INT: return json_integer(*(const int *)at);
+    case CONF_BOOL: return json_boolean(*(const bool *)at);
+    case CONF_CHOICE: return choice_value(key, *(const int *)at);
+    case CONF_LIST: return list_value(at);
+    case CONF_GROUPS: return groups_value(config, key, at);
+    }
+    return NULL;
 }
 
 /* Whether it differs from the default. If other keys decide the default, the row has a number out of range, and a key that
@@ -111,8 +108,8 @@ static bool is_changed(const struct config *config, size_t i)
         return false;
     if (key->type == CONF_INT && key->number < key->min)
         return true;
-    json_t *value = setting(config, i, config->in_force),
-           *by_default = setting(config, i, config->defaults);
+    json_t *value = value_of(config, key, config->in_force),
+           *by_default = value_of(config, key, config->defaults);
     bool same = json_equal(value, by_default) != 0;
     json_decref(value);
     json_decref(by_default);
@@ -145,10 +142,8 @@ static void print_setting(const json_t *value)
     size_t i;
     if (json_is_string(value)) {
         print_quoted(json_string_value(value));
-    } else if (json_is_integer(value)) {
-        printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    } else if (json_is_boolean(value)) {
-        fputs(json_is_true(value) ? "true" : "false", stdout);
+    } else if (json_is_integer(value) || json_is_boolean(value)) {
+        json_dumpf(value, stdout, JSON_ENCODE_ANY);
     } else if (json_is_object(value)) {
         fputs("{ ", stdout);
         json_object_foreach((json_t *)value, name, element)
@@ -174,7 +169,7 @@ static void print_setting(const json_t *value)
 static void print_one(const struct config *config, size_t i, const char *name, int indent)
 {
     const struct conf_spot *spot = &config->in_force->spots[i];
-    json_t *value = setting(config, i, config->in_force);
+    json_t *value = value_of(config, &config->keys[i], config->in_force);
     if (spot->file != NULL)
         printf("%*s# %s:%u\n", indent, "", spot->file, spot->line);
     printf("%*s%s = ", indent, "", name);
@@ -199,7 +194,7 @@ static int print_all(const struct config *config, const struct options *options,
             json_t *into = *group == '\0' ? all : json_object_get(all, group);
             if (into == NULL)
                 json_object_set_new(all, group, into = json_object());
-            json_object_set_new(into, name, setting(config, i, config->in_force));
+            json_object_set_new(into, name, value_of(config, &config->keys[i], config->in_force));
             continue;
         }
         if (strcmp(group, last) != 0) {
