@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* base/facts.h: values for variables such as "${maps}" in the texts of a symptom. They are only shown to people:
- * decisions use the fields of struct evidence, and never a fact. */
+ * decisions use the fields of struct exam, and never a fact. */
 #ifndef BASE_FACTS_H
 #define BASE_FACTS_H
 

@@ -28,8 +28,8 @@
 
 /* ---- choosing */
 
-/* What milter-moved should answer. By its name a client may be trusted too, but only the server knows how it calls
- * us. */
+/* Sets what milter-moved should answer. A client may be trusted by its name too, but only the mail server knows the name
+ * that it has for us. */
 static void expect(const struct exam *exam, struct asked *asked, bool trusted)
 {
     const struct question question = {
@@ -64,7 +64,7 @@ static struct asked *add_abroad(struct exam *exam)
     return asked;
 }
 
-/* A walk over all domains, which chooses some. */
+/* A walk over all domains that chooses some of them. */
 struct domain_walk {
     struct exam *exam;
     size_t seen;
@@ -278,7 +278,7 @@ static bool is_as_wanted(const struct exam *exam, const struct asked *asked)
     return asked_has_wanted(&trusted);
 }
 
-/* As it would be without us. */
+/* Replies that the mail server gives without milter-moved. */
 #define UNKNOWN   "^(550 5\\.1\\.1|5.*(user unknown|unknown user|no such))"
 #define UNTOUCHED "^2|" UNKNOWN
 

@@ -15,13 +15,13 @@ struct doctor_request {
     const char *conf;       /* the file they were read from, or would have been */
     const char *table;      /* its folder */
     const char *smtp;       /* the mail server, "HOST:PORT"; NULL: port 25 of this host */
-    const char *mta;        /* "postfix", "sendmail"; NULL: as it shows itself */
+    const char *mta;        /* "postfix", "sendmail"; NULL: guess */
     const char *config_dir; /* of the mail server; NULL: the usual one */
-    const char *as;         /* the address of the client to be taken for; NULL: our own */
+    const char *as;         /* ask as a client at this address; NULL: our own */
     const char *domain;     /* only entries of this domain; NULL: of all */
     char **recipients;      /* NULL-terminated; if there are none, some of each domain are chosen */
     bool json;              /* print one JSON object, not text */
-    bool nagios; /* print one line as a plugin of Nagios does, whose exit status it returns */
+    bool nagios;            /* print one line, and return the exit status, of a Nagios plugin */
     bool colour;
 };
 

@@ -22,7 +22,7 @@ static bool has_file(const char *dir, const char *name)
            access(path, F_OK) == 0;
 }
 
-/* By its greeting, or by the files of its configuration. Returns NULL if neither tells. */
+/* Guesses by the greeting, or by the files of a configuration. Returns NULL if neither is known. */
 static const struct mta *guess(const struct exam *exam)
 {
     const struct mta *mta;
@@ -38,7 +38,7 @@ static const struct mta *guess(const struct exam *exam)
     return NULL;
 }
 
-/* The configuration that is found is not the one of the server that is asked. */
+/* The configuration that can be read is not that of the server that is asked. */
 static void note_elsewhere(struct exam *exam, const char *which)
 {
     fact_set(&exam->facts, "which", "%s", which);
@@ -49,7 +49,7 @@ static void note_elsewhere(struct exam *exam, const char *which)
               "folder (postmulti -l lists those of Postfix).");
 }
 
-/* Reads its configuration, if it is on this host or --config-dir names it. */
+/* Reads the configuration of the mail server, if that is on this host or --config-dir names its folder. */
 static void look(struct exam *exam)
 {
     struct error err;
@@ -70,7 +70,7 @@ static void look(struct exam *exam)
         exam->view = NULL;
         note_elsewhere(exam,
                        "of another mail server, which does not listen there or greets otherwise");
-    } else if (exam->mta != NULL || exam->answers) { /* else that is noted already */
+    } else if (exam->mta != NULL || exam->answers) { /* otherwise server-down is enough */
         fact_set(&exam->facts, "error", "%s", err.text);
         exam_note(exam, "no-configuration", NOTE,
                   "The configuration of the mail server cannot be read, so the following is "
@@ -82,7 +82,7 @@ static void look(struct exam *exam)
 
 /* ---- the steps */
 
-/* Commands in the form in which they are to be typed, for this configuration. */
+/* Sets the facts that are commands, with the options for this configuration. */
 static void tell_commands(struct exam *exam)
 {
     const char *conf = exam->request->conf, *dir = exam->request->config_dir;

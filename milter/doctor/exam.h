@@ -8,7 +8,7 @@
  * outcome.c    prints what was found, for people and for programs
  *
  * compare.c    compares a reply with the expected one
- * findings.c   what was found, and what the files below share
+ * findings.c   the findings, and what the specialists share
  * postfix_*.c, sendmail_*.c   each a specialist: its configuration, and what can be wrong with it
  */
 #ifndef DOCTOR_EXAM_H
@@ -47,7 +47,7 @@ struct asked {
     bool invented;                     /* there is no such mailbox */
     bool abroad;                       /* nobody serves the domain, and a stranger asks */
     struct answer expected;            /* what milter-moved should answer us */
-    char want[REPLY_TEXT_SIZE];        /* the same as the text of got; "" if it answers nothing */
+    char want[REPLY_TEXT_SIZE];        /* the same in the form of got.text; "" without a reply */
     struct smtp_reply got;             /* code 0: not asked */
     bool in_mail;                      /* got is the reply to MAIL */
     bool well;                         /* got is what it should be */
@@ -65,11 +65,11 @@ enum socket_state {
 struct daemon_state {
     enum socket_state milter, lookups;
     bool observes;    /* its mode; the one of the configuration if it cannot be asked */
-    char version[64]; /* "" if it does not tell */
-    char table[256];  /* "good", or why it cannot be read; "" if it does not tell */
+    char version[64]; /* "" if it is not known */
+    char table[256];  /* "good", or why it cannot be read; "" if it is not known */
 };
 
-/* What a finding means for the exit status. */
+/* How serious a finding is. It decides the exit status. */
 enum weight {
     NOTE,   /* worth knowing, and nothing is wrong */
     UNSEEN, /* this user or host cannot see it */
@@ -82,15 +82,15 @@ struct finding {
     const char *name; /* "soft-bounce" */
     enum weight weight;
     char *why, *mend;  /* on the heap; mend "" if there is nothing to do */
-    size_t recipients; /* whose replies it explains */
-    size_t noted;      /* domains, services or other things of which it is true */
+    size_t recipients; /* the number whose replies it explains */
+    size_t noted;      /* the number of domains, services and the like of which it is true */
 };
 
 struct exam {
     const struct doctor_request *request;
     const struct settings *settings;
 
-    struct table *table; /* NULL if it cannot be read: */
+    struct table *table; /* NULL if it cannot be read */
     struct error table_error;
     size_t entries, all_domains; /* of the table */
 
@@ -134,7 +134,7 @@ enum of {
     OF_REPLY,   /* of the reply alone */
 };
 
-/* What has to be so for a symptom to explain a reply. */
+/* Conditions under which a symptom explains a reply. */
 enum {
     IF_OURS = 1,     /* milter-moved should have replied */
     IF_LISTED = 2,   /* the same, or it should have forwarded */
@@ -149,13 +149,13 @@ struct symptom {
     const char *name; /* "soft-bounce"; NULL after the last row */
     enum weight weight;
     enum of of;
-    bool (*is)(struct exam *exam); /* may set facts that the texts name; NULL: it is so */
-    const char *reply;             /* which replies may come of it: asked_matches; NULL: none */
+    bool (*is)(struct exam *exam); /* may set facts for the texts; NULL: always */
+    const char *reply;             /* a pattern of the replies that it causes; NULL: none */
     int conditions;                /* IF_... */
     const char *why, *mend;        /* with ${FACT} */
 };
 
-/* What is known of one kind of mail server. */
+/* One kind of mail server. */
 struct specialist {
     /* Reads the configuration, and sets view, services and door of exam. Returns 0, or -1 with err. */
     int (*look)(struct exam *exam, struct error *err);
@@ -178,12 +178,12 @@ extern const struct specialist postfix_specialist, sendmail_specialist;
 
 /* ---- findings.c */
 
-/* Notes a finding, its texts filled in with the facts. One with the same name and mend is noted once. Returns its
- * index; -1 if memory is out. */
+/* Returns the index of the finding with this name and mend, which is added if it is new; -1 if memory is out. The
+ * texts are filled in with the facts. */
 int exam_find(struct exam *exam, const char *name, enum weight weight, const char *why,
               const char *mend);
 
-/* The same, as one more thing of which it is true. */
+/* Finds or adds it in the same way, and counts one more thing of which it is true. */
 void exam_note(struct exam *exam, const char *name, enum weight weight, const char *why,
                const char *mend);
 
@@ -256,7 +256,7 @@ bool exam_daemon_differs(struct exam *exam);
  * cannot exist. Returns 0, or -1 with err. */
 int exam_choose(struct exam *exam, struct error *err);
 
-/* Opens a session with the mail server, as the client of --as, and notes what it tells of itself. */
+/* Opens the first session with the mail server, as the client of --as, and closes it. */
 void exam_greet(struct exam *exam);
 
 /* Asks it about all recipients, and judges each reply. Where recipients were chosen and no session can be a stranger's, asks

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* doctor/explain.c: the symptoms that any mail server may show, and which symptom explains a reply */
+/* doctor/explain.c: the symptoms of any mail server, and which symptom explains a reply */
 #include "doctor/exam.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* doctor/findings.c: what was found, each thing once, and what its files share to find it */
+/* doctor/findings.c: the findings, and what the specialists share */
 #include "doctor/exam.h"
 
 #include "mta/reach.h"
@@ -12,23 +12,23 @@
 int exam_find(struct exam *exam, const char *name, enum weight weight, const char *why,
               const char *mend)
 {
-    struct finding new = {.name = name, .weight = weight};
+    struct finding made = {.name = name, .weight = weight};
     struct finding *more = realloc(exam->findings, (exam->finding_count + 1) * sizeof *more);
     if (more != NULL)
         exam->findings = more;
-    new.why = facts_fill(&exam->facts, why);
-    new.mend = facts_fill(&exam->facts, mend);
+    made.why = facts_fill(&exam->facts, why);
+    made.mend = facts_fill(&exam->facts, mend);
     int index = -1;
-    if (more != NULL && new.why != NULL &&new.mend != NULL)
+    if (more != NULL && made.why != NULL && made.mend != NULL)
         for (index = 0; index < (int)exam->finding_count; index++)
-            if (strcmp(more[index].name, name) == 0 && strcmp(more[index].mend, new.mend) == 0)
+            if (strcmp(more[index].name, name) == 0 && strcmp(more[index].mend, made.mend) == 0)
                 break;
     if (index == (int)exam->finding_count) {
-        more[exam->finding_count++] = new;
+        more[exam->finding_count++] = made;
         return index;
     }
-    free(new.why);
-    free(new.mend);
+    free(made.why);
+    free(made.mend);
     return index;
 }
 

@@ -57,10 +57,8 @@ static void put_setting(FILE *out, const struct exam *exam, const char *name, co
         return;
     if (is_own)
         join_items(argument);
-    fprintf(out, "$ postconf%s%s %s '", dir == NULL ? "" : " -c ", dir == NULL ? "" : dir,
-            !is_own ? "-e"
-            : goes  ? "-PX"
-                    : "-P");
+    const char *option = !is_own ? "-e" : goes ? "-PX" : "-P";
+    fprintf(out, "$ postconf%s%s %s '", dir == NULL ? "" : " -c ", dir == NULL ? "" : dir, option);
     for (const char *at = argument; *at != '\0'; at++)
         fputs(*at == '\'' ? "'\\''" : (char[]){*at, '\0'}, out);
     fputs("'\n", out);

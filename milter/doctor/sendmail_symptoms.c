@@ -27,7 +27,7 @@ struct sendmail_view {
 enum {
     SENDMAIL_SERVED,
     SENDMAIL_DENIED, /* Sendmail relays no stranger's mail to it */
-    SENDMAIL_LISTED, /* nor to this one, but to its entries */
+    SENDMAIL_LISTED, /* it accepts mail to the entries, and to no other mailbox of it */
 };
 
 /* ---- sendmail.cf */
@@ -48,7 +48,7 @@ static const char *folder_of(const struct exam *exam)
     return exam->request->config_dir == NULL ? "/etc/mail" : exam->request->config_dir;
 }
 
-/* The .mc, and whether it leaves cf.m4 to m4's command line: what m4 makes of it tells. */
+/* Finds the .mc, and runs m4 on it to see whether cf.m4 has to be on m4's command line. */
 static void find_source(struct sendmail_view *view, const char *dir)
 {
     struct sendmail_source *source = &view->source;
@@ -332,7 +332,7 @@ static bool is_unserved(struct exam *exam)
     return exam->domain != NULL && exam->domain->kind == SENDMAIL_DENIED;
 }
 
-/* Sendmail drops a recipient that a milter adds and that it does not know, without a word to anybody. sendmail
+/* Sendmail silently drops a recipient that a milter adds and that it does not know. sendmail
  * -bv tells which it knows; it is asked about some of those that are forwarded. */
 static bool forwards_to_nobody(struct exam *exam)
 {

@@ -122,11 +122,11 @@ static void note_addresses(struct smtp *smtp)
 {
     struct sockaddr_storage here, there;
     socklen_t here_size = sizeof here, there_size = sizeof there;
-    if (getsockname(smtp->fd, (struct sockaddr *)&here, &here_size) == 0)
-        smtp->has_client = ip_from_sockaddr(&smtp->client, (struct sockaddr *)&here);
-    if (smtp->has_client && getpeername(smtp->fd, (struct sockaddr *)&there, &there_size) == 0 &&
-        ip_from_sockaddr(&smtp->address, (struct sockaddr *)&there))
-        smtp->is_here = memcmp(&smtp->address, &smtp->client, sizeof smtp->address) == 0;
+    smtp->is_here = getsockname(smtp->fd, (struct sockaddr *)&here, &here_size) == 0 &&
+                    ip_from_sockaddr(&smtp->client, (struct sockaddr *)&here) &&
+                    getpeername(smtp->fd, (struct sockaddr *)&there, &there_size) == 0 &&
+                    ip_from_sockaddr(&smtp->address, (struct sockaddr *)&there) &&
+                    memcmp(&smtp->address, &smtp->client, sizeof smtp->address) == 0;
 }
 
 static void note_extensions(struct smtp *smtp, const char *reply)
@@ -143,9 +143,8 @@ static void note_extensions(struct smtp *smtp, const char *reply)
 static int hello(struct smtp *smtp, struct error *err)
 {
     struct smtp_reply reply;
-    char text[INET6_ADDRSTRLEN] = "127.0.0.1";
-    if (smtp->has_client)
-        ip_format(text, sizeof text, &smtp->client);
+    char text[INET6_ADDRSTRLEN];
+    ip_format(text, sizeof text, &smtp->client);
     if (command(smtp, &reply, err, "EHLO [%s%s]", strchr(text, ':') == NULL ? "" : "IPv6:", text) !=
         0)
         return -1;

@@ -30,7 +30,6 @@ struct smtp {
     int fd;
     struct ip client;  /* our address, as the server sees it if nothing translates it */
     struct ip address; /* its own */
-    bool has_client;
     bool is_here;  /* the server is on this host */
     bool begun;    /* a recipient was asked about: RSET before the next */
     bool smtputf8; /* it offers SMTPUTF8 (RFC 6531) */
@@ -41,8 +40,8 @@ struct smtp {
     char input[2048]; /* received and not yet parsed */
 };
 
-/* Connects and says EHLO; the whole session is over at end (CLOCK_MONOTONIC). as is the address of the client for which
- * the server is to take us, if it offers XCLIENT: client is then this one; NULL: our own. Returns 0; or -1 with err
+/* Connects and says EHLO. The whole session is over at end (CLOCK_MONOTONIC). If as is not NULL and the server offers
+ * XCLIENT, the session is one of the client with this address, and client becomes it. Returns 0; or -1 with err
  * (EX_UNAVAILABLE) and nothing open. */
 int smtp_open(struct smtp *smtp, const struct endpoint *where, const struct ip *as,
               const struct timespec *end, struct error *err);
