@@ -30,10 +30,10 @@ struct smtp {
     int fd;
     struct ip client;  /* our address, as the server sees it if nothing translates it */
     struct ip address; /* its own */
-    bool is_here;  /* the server is on this host */
-    bool begun;    /* a recipient was asked about: RSET before the next */
-    bool smtputf8; /* it offers SMTPUTF8 (RFC 6531) */
-    bool xclient;  /* it offers XCLIENT with ADDR (XCLIENT_README of Postfix) */
+    bool is_here;      /* the server is on this host */
+    bool begun;        /* a recipient was asked about: RSET before the next */
+    bool smtputf8;     /* it offers SMTPUTF8 (RFC 6531) */
+    bool xclient;      /* it offers XCLIENT with ADDR (XCLIENT_README of Postfix) */
     struct smtp_reply greeting;
     struct timespec end; /* of the whole session */
     size_t used;
