@@ -44,6 +44,8 @@ static void recipient_free(struct recipient *recipient)
 
 static void forward_free(struct forward *forward)
 {
+    if (forward == NULL)
+        return;
     recipient_free(&forward->recipient);
     free(forward->old);
     free(forward->new);
@@ -116,20 +118,6 @@ static int recipient_read(struct recipient *out, char **args, bool postfix)
     return out->path == NULL || out->parameters == NULL ? -1 : 0;
 }
 
-static struct forward *forward_new(char **args, const char *old, const char *new, bool postfix)
-{
-    struct forward *made = calloc(1, sizeof *made);
-    if (made == NULL)
-        return NULL;
-    made->old = strdup(old);
-    made->new = strdup(new);
-    if (recipient_read(&made->recipient, args, postfix) == 0 && made->old != NULL &&
-        made->new != NULL)
-        return made;
-    forward_free(made);
-    return NULL;
-}
-
 static bool is_same_notify(const struct recipient *one, const struct recipient *other)
 {
     return one->notify_length == other->notify_length &&
@@ -140,18 +128,19 @@ int forward_note(struct forwards *forwards, char **args, const char *old, const 
 {
     if (!forwards->allowed || forwards->count >= FORWARDS_MAX)
         return -1;
-    struct forward *made = forward_new(args, old, new, forwards->postfix);
-    if (made == NULL)
-        return -1;
-    for (struct forward *at = forwards->first; at != NULL; at = at->next) {
-        /* The table has changed meanwhile, or an entry has come into force: an earlier new address is an old one now, and
-         * would be deleted after it was added. */
-        if (strcasecmp(at->new, old) == 0 || strcasecmp(at->old, new) == 0) {
-            forward_free(made);
-            return -1;
-        }
+    struct forward *made = calloc(1, sizeof *made);
+    bool fits = made != NULL && recipient_read(&made->recipient, args, forwards->postfix) == 0 &&
+                (made->old = strdup(old)) != NULL && (made->new = strdup(new)) != NULL;
+    for (struct forward *at = forwards->first; fits && at != NULL; at = at->next) {
+        /* If the table has changed meanwhile, or an entry has come into force, an earlier new address may be an old one
+         * now: it would be deleted after it was added. */
+        fits = strcasecmp(at->new, old) != 0 && strcasecmp(at->old, new) != 0;
         made->again = made->again || (strcmp(at->new, new) == 0 &&
                                       is_same_notify(&at->recipient, &made->recipient));
+    }
+    if (!fits) {
+        forward_free(made);
+        return -1;
     }
     if (forwards->first == NULL)
         forwards->first = made;

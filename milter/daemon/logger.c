@@ -30,8 +30,8 @@ static struct {
         char *text;     /* on the heap */
     } lines[QUEUE_MAX]; /* a ring: count of them from first on */
     size_t first, count;
-    unsigned long lost,
-        said; /* lines lost since the start, and how many of these the log tells of */
+    atomic_ulong lost;  /* lines, since the start */
+    unsigned long said; /* how many of these the log tells of */
     bool started, stopping;
     pthread_t thread;
     int target, facility;
@@ -153,8 +153,5 @@ void log_line(int level, const char *format, ...)
 
 unsigned long log_count_lost(void)
 {
-    pthread_mutex_lock(&queue.lock);
-    unsigned long lost = queue.lost;
-    pthread_mutex_unlock(&queue.lock);
-    return lost;
+    return queue.lost;
 }

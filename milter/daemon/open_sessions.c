@@ -39,14 +39,6 @@ unsigned open_sessions_count(void)
     return open_now;
 }
 
-unsigned open_sessions_wait(unsigned seconds)
-{
-    const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
-    for (unsigned moments = 50 * seconds; open_now > 0 && moments > 0; moments--)
-        nanosleep(&moment, NULL);
-    return open_now;
-}
-
 /* ---- what connections use up */
 
 /* The names in a folder of /proc; UINT_MAX where not even a descriptor to read it with is left. */

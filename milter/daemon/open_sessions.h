@@ -11,9 +11,6 @@ void open_sessions_remove(void);
 unsigned open_sessions_count(void);
 unsigned long open_sessions_total(void);
 
-/* Waits until none is open, for at most so many seconds. Returns how many are left. */
-unsigned open_sessions_wait(unsigned seconds);
-
 /* Logs, at most once a minute, if connections use up the descriptors or threads of the process, whether they have negotiated or
  * not. Cheap enough to be called every few seconds; does nothing where there is no /proc. */
 void open_sessions_watch(void);

@@ -9,6 +9,7 @@
 #include "daemon/service.h"
 #include "daemon/socket.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -55,24 +56,20 @@ static void reload(void)
     tell_systemd("READY=1");
 }
 
-/* Long enough for libmilter to accept what waits at the socket, and for a session to be counted. */
-static void give_a_moment(void)
-{
-    const struct timespec moment = {.tv_nsec = 100 * 1000 * 1000};
-    nanosleep(&moment, NULL);
-}
-
 /* smfi_stop() cuts sessions off, and its own way out can take 5 s more: with nothing left to
  * serve the process can end. */
 static void drain_and_exit(void)
 {
+    int left_ms = DRAIN_SECONDS * 1000;
     tell_systemd("STOPPING=1");
     log_line(LOG_NOTICE, "stopping: no new sessions, %d s for those that are open", DRAIN_SECONDS);
     socket_remove_milter();
-    give_a_moment();
+    (void)poll(NULL, 0, 100); /* libmilter accepts what waits at the socket */
     socket_stop_accepting();
-    give_a_moment();
-    unsigned left = open_sessions_wait(DRAIN_SECONDS);
+    (void)poll(NULL, 0, 100); /* the last session is counted */
+    for (; open_sessions_count() > 0 && left_ms > 0; left_ms -= 20)
+        (void)poll(NULL, 0, 20);
+    unsigned left = open_sessions_count();
     if (left > 0)
         log_line(LOG_WARNING, "%u sessions still open after %d s: cut off", left, DRAIN_SECONDS);
     socket_remove();
