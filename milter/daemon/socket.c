@@ -32,8 +32,7 @@
 /* A unix socket of our own; path "" where there is none. */
 struct bound_socket {
     char path[PATH_MAX];
-    dev_t device;
-    ino_t inode;
+    struct stat made;
 };
 static struct bound_socket milter_place, lookup_place;
 static int handed_milter = -1; /* what systemd hands over for the milter; -1: nothing */
@@ -177,24 +176,21 @@ static int check_made(const char *key, const char *path, const struct stat *made
 {
     char copy[PATH_MAX];
     const char *folder = folder_of(copy, path), *name = wanted_group(settings);
-    struct error why;
     if ((made->st_mode & 07777) != settings->socket_mode)
         return error_set(
             err, EX_CANTCREAT,
             "%s: '%s' gets the mode %04o, not %04o: take the default ACL from its folder", key,
             path, (unsigned)made->st_mode & 07777, settings->socket_mode);
-    if (made->st_gid == group)
+    bool is_set = *settings->socket_group != '\0';
+    if (made->st_gid == group || (!is_set && made->st_gid != getegid())) /* the folder's group */
         return 0;
-    error_set(&why, EX_NOPERM,
+    error_set(err, EX_NOPERM,
               "%s: '%s' does not get the group '%s': start milter-moved as root, or give the "
               "folder that group (chgrp %s %s; chmod g+s %s)",
               key, path, name, name, folder, folder);
-    if (*settings->socket_group != '\0') {
-        *err = why;
+    if (is_set)
         return -1;
-    }
-    if (made->st_gid == getegid()) /* then it is not the folder that says otherwise */
-        log_line(LOG_WARNING, "%s", why.text);
+    log_line(LOG_WARNING, "%s", err->text);
     return 0;
 }
 
@@ -308,8 +304,7 @@ static int open_unix(struct bound_socket *place, const char *key, const char *pa
         return -1;
     }
     snprintf(place->path, sizeof place->path, "%s", path);
-    place->device = status.st_dev;
-    place->inode = status.st_ino;
+    place->made = status;
     return 0;
 }
 
@@ -358,7 +353,7 @@ int socket_open(const struct settings *settings, const struct owner *owner, gid_
         return -1;
     }
     log_line(LOG_WARNING, "%s: no look-ups are answered",
-             err->text); /* and nobody asked for them */
+             err->text); /* the configuration does not ask for them */
     return 0;
 }
 
@@ -374,7 +369,7 @@ static void remove_place(struct bound_socket *place)
     struct stat status;
     name_old(old, place->path);
     bool is_ours = place->path[0] != '\0' && lstat(place->path, &status) == 0 &&
-                   status.st_dev == place->device && status.st_ino == place->inode;
+                   status.st_dev == place->made.st_dev && status.st_ino == place->made.st_ino;
     if (is_ours && (!is_answered(old) || rename(old, place->path) != 0)) {
         (void)unlink(place->path);
         (void)unlink(old);
