@@ -382,13 +382,11 @@ void settings_free(struct settings *settings)
     free(settings);
 }
 
-void settings_warn(const struct settings *settings, void (*say)(const char *line, void *data),
-                   void *data)
+void settings_warn(const struct settings *settings, void (*say)(const char *line))
 {
     bool limits = settings->limit > 0 || settings->network_limit > 0 || settings->total_limit > 0;
-    texts_warn(&settings->texts, &settings->texts_by_domain, say, data);
+    texts_warn(&settings->texts, &settings->texts_by_domain, say);
     if (settings->conceal && limits && settings->over_limit == OVER_LIMIT_DEFER)
         say("disclosure.over_limit: \"defer\" tells that a mailbox has moved, which conceal hides: "
-            "write \"withhold\"",
-            data);
+            "write \"withhold\"");
 }

@@ -120,7 +120,6 @@ void settings_free(struct settings *settings);
 
 /* Warns of settings that are valid but probably wrong, such as a reply from which programs cannot
  * read the new address. Calls say with one line for each. */
-void settings_warn(const struct settings *settings, void (*say)(const char *line, void *data),
-                   void *data);
+void settings_warn(const struct settings *settings, void (*say)(const char *line));
 
 #endif

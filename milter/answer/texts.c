@@ -156,17 +156,17 @@ static bool lacks_try(const char *text)
     "address"
 
 void texts_warn(const struct texts *texts, const struct conf_groups *by_domain,
-                void (*say)(const char *line, void *data), void *data)
+                void (*say)(const char *line))
 {
     const struct domain_texts *items = by_domain->items;
     const char *general = texts->of[TEXT_MOVED];
     if (lacks_try(general))
-        say("replies." NO_TRY, data);
+        say("replies." NO_TRY);
     for (size_t i = 0; i < by_domain->count; i++) {
         const char *text = items[i].texts.of[TEXT_MOVED];
         char line[512];
         snprintf(line, sizeof line, PATH ": %s: " NO_TRY, items[i].domain);
         if (strcmp(text, general) != 0 && lacks_try(text))
-            say(line, data);
+            say(line);
     }
 }

@@ -50,7 +50,7 @@ const struct texts *texts_find(const struct texts *texts, const struct conf_grou
 
 /* Calls say with a line for each text moved from which programs cannot read the new address. */
 void texts_warn(const struct texts *texts, const struct conf_groups *by_domain,
-                void (*say)(const char *line, void *data), void *data);
+                void (*say)(const char *line));
 
 /* Makes *text, a domain on the heap, its A-labels in lower case; a dot in front of it, if it may have one, is kept. Returns 0, or -1
  * with err (EX_CONFIG). */

@@ -108,9 +108,8 @@ static void raise_open_files(void)
 
 /* ---- -t */
 
-static void warn(const char *line, void *data)
+static void warn(const char *line)
 {
-    (void)data;
     fprintf(stderr, "milter-moved: warning: %s\n", line);
 }
 
@@ -126,7 +125,7 @@ static int check(const struct settings *settings, const struct owner *owner)
         pid_file_check(settings->pid_file, &err) != 0 ||
         privileges_drop(owner, owner->gid, &err) != 0 || privileges_settle(owner, &err) != 0)
         return fail(&err);
-    settings_warn(settings, warn, NULL);
+    settings_warn(settings, warn);
     if (service_open_table(&table, settings, &err) != 0)
         return fail(&err);
     int rc = table_count(table, &count, &err);
@@ -222,10 +221,9 @@ static void warn_at_start(const struct settings *settings, bool foreground)
     service_describe(&state);
     if (!foreground && log_is_here)
         warn("log.target: \"stderr\" is read by nobody from now on: write \"syslog\", or start "
-             "with -f",
-             NULL);
+             "with -f");
     if (!(foreground && log_is_here) && state.table_error.text[0] != '\0')
-        warn(state.table_error.text, NULL);
+        warn(state.table_error.text);
 }
 
 static int serve(struct settings *settings, const struct owner *owner, bool foreground)

@@ -154,9 +154,8 @@ static void *tend(void *unused)
 
 /* ---- settings */
 
-static void warn(const char *line, void *data)
+static void warn(const char *line)
 {
-    (void)data;
     log_line(LOG_WARNING, "%s", line);
 }
 
@@ -217,7 +216,7 @@ int service_reload(struct error *err)
                     "user, pid_file");
     say_needs_start(old->memory != new->memory, "disclosure.memory");
     settings_free(old);
-    settings_warn(new, warn, NULL);
+    settings_warn(new, warn);
     return 0;
 }
 
@@ -237,7 +236,7 @@ int service_start(struct settings *settings, struct error *err)
     if (service.limit == NULL)
         return error_set(err, EX_OSERR, "disclosure.memory: no %d MiB are left: write less",
                          settings->memory);
-    settings_warn(settings, warn, NULL);
+    settings_warn(settings, warn);
     if (service_open_table(&service.table, settings, &service.table_error) != 0) {
         if (service.table_error.status == EX_CONFIG) {
             *err = service.table_error;

@@ -582,35 +582,37 @@ START_TEST(no_file_and_a_folder)
 }
 END_TEST
 
-static void count_warning(const char *line, void *data)
+static int warnings;
+
+static void count_warning(const char *line)
 {
     (void)line;
-    ++*(int *)data;
+    warnings++;
 }
 
 START_TEST(a_text_that_programs_cannot_read_is_warned_of)
 {
     struct settings *settings;
     struct error err;
-    int count = 0;
+    warnings = 0;
     ck_assert_int_eq(
         read_text(&settings, "replies: { moved = \"551 5.1.6 now at ${new}\"; };", &err), 0);
-    settings_warn(settings, count_warning, &count);
-    ck_assert_int_eq(count, 1);
+    settings_warn(settings, count_warning);
+    ck_assert_int_eq(warnings, 1);
     settings_free(settings);
     ck_assert_int_eq(
         read_text(&settings, "disclosure: { conceal = true; over_limit = \"defer\"; };", &err), 0);
     ck_assert(settings->conceal);
-    settings_warn(settings, count_warning, &count);
-    ck_assert_int_eq(count, 2);
+    settings_warn(settings, count_warning);
+    ck_assert_int_eq(warnings, 2);
     settings_free(settings);
     ck_assert_int_eq(read_text(&settings,
                                "disclosure: { conceal = true; over_limit = \"defer\"; limit = 0; "
                                "total_limit = 1; };",
                                &err),
                      0);
-    settings_warn(settings, count_warning, &count);
-    ck_assert_int_eq(count, 3);
+    settings_warn(settings, count_warning);
+    ck_assert_int_eq(warnings, 3);
     settings_free(settings);
 }
 END_TEST
@@ -665,11 +667,11 @@ START_TEST(texts_that_hide_the_new_address_are_warned_of)
     char text[512];
     struct settings *settings;
     struct error err;
-    int count = 0;
+    warnings = 0;
     snprintf(text, sizeof text, "replies: { %s; };", hidden[_i].text);
     ck_assert_msg(read_text(&settings, text, &err) == 0, "%s", err.text);
-    settings_warn(settings, count_warning, &count);
-    ck_assert_msg(count == hidden[_i].warnings, "%s: %d", hidden[_i].text, count);
+    settings_warn(settings, count_warning);
+    ck_assert_msg(warnings == hidden[_i].warnings, "%s: %d", hidden[_i].text, warnings);
     settings_free(settings);
 }
 END_TEST
