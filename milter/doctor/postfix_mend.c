@@ -25,7 +25,7 @@ static char *written_value(const struct exam *exam, const char *name)
     const struct postfix_view *view = exam->view;
     const char *own = own_value(exam, name);
     struct error err;
-    return own != NULL ? strdup(own) : postfix_value(view->postfix.dir, name, false, &err);
+    return own != NULL ? strdup(own) : postfix_lines(view->postfix.dir, "-h", name, &err);
 }
 
 /* postconf -P takes no blanks in a value: between items, and within braces, a comma is the same. */

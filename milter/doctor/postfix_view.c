@@ -21,35 +21,27 @@ const char *const postfix_lists[POSTFIX_LISTS] = {[POSTFIX_LOCAL] = "local_recip
 
 /* ---- parameters */
 
-static const char *value_in(const struct text_lines *parameters, const char *name)
-{
-    char begins[256];
-    size_t at = 0;
-    snprintf(begins, sizeof begins, "%s =", name);
-    const char *value = text_lines_next(parameters, &at, begins);
-    return value == NULL ? "" : value + (*value == ' ');
-}
-
 const char *postfix_of_server(const struct exam *exam, const char *name)
 {
     const struct postfix_view *view = exam->view;
-    return view == NULL ? "" : value_in(&view->server, name);
+    return view == NULL ? "" : postconf_find(&view->postfix.main, name, "");
 }
 
 const char *postfix_of_service(const struct exam *exam, const char *name)
 {
     const struct postfix_view *view = exam->view;
-    return view == NULL || exam->service < 0 ? postfix_of_server(exam, name)
-                                             : value_in(&view->of_services[exam->service], name);
+    return view == NULL || exam->service < 0
+               ? postfix_of_server(exam, name)
+               : postconf_find(&view->of_services[exam->service], name, "");
 }
 
 bool postfix_asks(const struct exam *exam, const char *map)
 {
     const struct postfix_view *view = exam->view;
-    size_t at = 0;
-    for (const char *line;
-         (line = text_lines_next(&view->of_services[exam->service], &at, "")) != NULL;)
-        if (strncmp(line, "moved_", 6) != 0 && strstr(line, map) != NULL)
+    const struct postconf *all = &view->of_services[exam->service];
+    for (size_t i = 0; i < all->count; i++)
+        if (strncmp(all->lines[i].name, "moved_", 6) != 0 &&
+            strstr(all->lines[i].value, map) != NULL)
             return true;
     return false;
 }
@@ -201,8 +193,8 @@ static int find_door(struct exam *exam)
 /* ---- reading */
 
 /* All parameters as the service has them: main.cf's lists may refer to what master.cf sets. */
-static int read_service(struct text_lines *out, const struct postfix_view *view,
-                        const char *service, struct error *err)
+static int read_service(struct postconf *out, const struct postfix_view *view, const char *service,
+                        struct error *err)
 {
     char begins[160];
     size_t count = 0, at = 0;
@@ -212,9 +204,10 @@ static int read_service(struct text_lines *out, const struct postfix_view *view,
     snprintf(begins, sizeof begins, "%s/", service);
     while ((options[count] = text_lines_next(&view->own, &at, begins)) != NULL)
         count++;
-    *out = text_lines_of(postfix_values(view->postfix.dir, (char *const *)options, count, err));
+    int rc = postconf_split(
+        out, postfix_values(view->postfix.dir, (char *const *)options, count, err), err);
     free(options);
-    return out->text == NULL ? -1 : 0;
+    return rc;
 }
 
 static int read_all(struct postfix_view *view, const struct exam *exam, struct error *err)
@@ -225,16 +218,15 @@ static int read_all(struct postfix_view *view, const struct exam *exam, struct e
         postfix_find(&view->postfix, exam->request->config_dir, err) != 0)
         return -1;
     const char *dir = view->postfix.dir;
-    view->server = text_lines_of(postfix_values(dir, NULL, 0, err));
-    if (view->server.text == NULL)
-        return -1;
-    view->services = plan_services(dir, &view->service_count, err);
+    struct postconf own;
+    view->services = plan_services(dir, &view->postfix.main, &own, &view->service_count, err);
+    postconf_free(&own);
     if (view->services == NULL)
         return -1;
-    view->master = text_lines_of(postfix_services(dir, err));
+    view->master = text_lines_of(postfix_lines(dir, "-M", NULL, err));
     if (view->master.text == NULL)
         return -1;
-    view->own = text_lines_of(postfix_overrides(dir, false, err));
+    view->own = text_lines_of(postfix_lines(dir, "-P", NULL, err));
     if (view->own.text == NULL)
         return -1;
     view->of_services = calloc(view->service_count + 1, sizeof *view->of_services);
@@ -265,9 +257,8 @@ void postfix_look_free(void *looked_at)
 {
     struct postfix_view *view = looked_at;
     for (size_t i = 0; view->of_services != NULL && i < view->service_count; i++)
-        free(view->of_services[i].text);
+        postconf_free(&view->of_services[i]);
     free(view->of_services);
-    free(view->server.text);
     free(view->services);
     free(view->master.text);
     free(view->own.text);

@@ -13,8 +13,7 @@
 
 struct postfix_view {
     struct postfix postfix;
-    /* All parameters, expanded, "name = value": as main.cf alone has them; and as each service has them. */
-    struct text_lines server, *of_services;
+    struct postconf *of_services; /* all parameters, expanded, as each service has them */
     struct service *services;
     size_t service_count;
     struct text_lines master; /* as postconf -M prints it */

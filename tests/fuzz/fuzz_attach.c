@@ -38,8 +38,9 @@ static struct service services[] = {{.name = "smtp/inet", .attached = true},
 static enum postfix_class classes[] = {POSTFIX_LOCAL, POSTFIX_ALIAS, POSTFIX_VIRTUAL,
                                        POSTFIX_RELAY};
 #define ROWS(table) (sizeof(table) / sizeof *(table))
+static const struct postconf main_cf = {.lines = values, .count = ROWS(values)};
 static const struct plan plan = {
-    .main = {.lines = values, .count = ROWS(values)},
+    .main = &main_cf,
     .own = {.lines = own, .count = ROWS(own)},
     .defaults = {.lines = defaults, .count = ROWS(defaults)},
     .services = services,

@@ -36,34 +36,10 @@ static const char *postconf_program(void)
     return "postconf";
 }
 
-char *postfix_value(const char *dir, const char *name, bool expanded, struct error *err)
-{
-    const char *const as_written[] = {postconf_program(), "-c", dir, "-h", name, NULL};
-    const char *const all[] = {postconf_program(), "-c", dir, "-x", "-h", name, NULL};
-    return process_read(expanded ? all : as_written, err);
-}
-
-/* postconf with one or two options; second may be NULL. */
-static char *run_postconf(const char *dir, const char *option, const char *second,
-                          struct error *err)
+char *postfix_lines(const char *dir, const char *option, const char *second, struct error *err)
 {
     const char *const argv[] = {postconf_program(), "-c", dir, option, second, NULL};
     return process_read(argv, err);
-}
-
-char *postfix_defaults(const char *dir, struct error *err)
-{
-    return run_postconf(dir, "-d", NULL, err);
-}
-
-char *postfix_services(const char *dir, struct error *err)
-{
-    return run_postconf(dir, "-M", NULL, err);
-}
-
-char *postfix_overrides(const char *dir, bool expanded, struct error *err)
-{
-    return run_postconf(dir, "-P", expanded ? "-x" : NULL, err);
 }
 
 int postconf_split(struct postconf *out, char *text, struct error *err)
@@ -100,15 +76,20 @@ const char *postconf_find(const struct postconf *in, const char *name, const cha
 
 char *postfix_values(const char *dir, char *const *options, size_t count, struct error *err)
 {
-    const char **argv = calloc(2 * count + 5, sizeof *argv);
+    const char **argv = calloc(2 * count + 5, sizeof *argv), **end = argv;
     if (argv == NULL) {
         error_no_memory(err);
         return NULL;
     }
-    memcpy(argv, (const char *[]){postconf_program(), "-c", dir, "-x"}, 4 * sizeof *argv);
+    *end++ = postconf_program();
+    *end++ = "-x";
+    if (dir != NULL) {
+        *end++ = "-c";
+        *end++ = dir;
+    }
     for (size_t i = 0; i < count; i++) {
-        argv[2 * i + 4] = "-o";
-        argv[2 * i + 5] = options[i];
+        *end++ = "-o";
+        *end++ = options[i];
     }
     char *values = process_read(argv, err);
     free(argv);
@@ -122,26 +103,27 @@ bool postfix_is_blank(const char *list)
 
 int postfix_find(struct postfix *out, const char *dir, struct error *err)
 {
-    const char *const own[] = {postconf_program(), "-h", "config_directory", NULL};
-    *out = (struct postfix){.dir = dir == NULL ? process_read(own, err) : realpath(dir, NULL)};
-    if (out->dir == NULL)
-        return dir == NULL ? error_at(err, "no Postfix here (--config-dir names its folder)", 0)
-                           : error_set(err, EX_NOINPUT, "--config-dir: no such folder '%s'", dir);
-
-    out->programs = postfix_value(out->dir, "command_directory", true, err);
-    if (out->programs != NULL)
-        out->queue = postfix_value(out->dir, "queue_directory", true, err);
-    if (out->queue != NULL)
-        return 0;
-    postfix_free(out);
-    return -1;
+    *out = (struct postfix){.dir = dir == NULL ? NULL : realpath(dir, NULL)};
+    if (dir != NULL && out->dir == NULL)
+        return error_set(err, EX_NOINPUT, "--config-dir: no such folder '%s'", dir);
+    int rc = postconf_split(&out->main, postfix_values(out->dir, NULL, 0, err), err);
+    if (rc != 0 && dir == NULL)
+        error_at(err, "no Postfix here (--config-dir names its folder)", 0);
+    if (rc == 0 && dir == NULL)
+        out->dir = strdup(postconf_find(&out->main, "config_directory", ""));
+    if (rc == 0 && out->dir == NULL)
+        rc = error_no_memory(err);
+    out->programs = postconf_find(&out->main, "command_directory", "");
+    out->queue = postconf_find(&out->main, "queue_directory", "");
+    if (rc != 0)
+        postfix_free(out);
+    return rc;
 }
 
 void postfix_free(struct postfix *postfix)
 {
     free(postfix->dir);
-    free(postfix->programs);
-    free(postfix->queue);
+    postconf_free(&postfix->main);
     *postfix = (struct postfix){.dir = NULL};
 }
 
@@ -389,21 +371,15 @@ static int match_list(struct matching *m, char *list, int says, unsigned depth, 
     return rc;
 }
 
-static bool names_relay_domains(const struct postfix *postfix)
-{
-    struct error err;
-    char *names = postfix_value(postfix->dir, "parent_domain_matches_subdomains", true, &err);
-    bool does = names != NULL && strstr(names, "relay_domains") != NULL;
-    free(names);
-    return does;
-}
-
 static int match_class(struct matching *m, enum postfix_class kind, struct error *err)
 {
-    char *list = postfix_value(m->postfix->dir, words[kind].domains, true, err);
+    const struct postconf *main = &m->postfix->main;
+    bool all = strstr(postconf_find(main, "parent_domain_matches_subdomains", ""),
+                      "relay_domains") != NULL;
+    char *list = strdup(postconf_find(main, words[kind].domains, ""));
     if (list == NULL)
-        return -1;
-    m->below = !words[kind].has_subdomains ? NONE : names_relay_domains(m->postfix) ? ALL : DOTTED;
+        return error_no_memory(err);
+    m->below = !words[kind].has_subdomains ? NONE : all ? ALL : DOTTED;
     memset(m->matches, 0, m->count);
     int rc = match_list(m, list, 1, 0, err);
     free(list);

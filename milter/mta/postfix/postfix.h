@@ -19,11 +19,38 @@ enum postfix_class {
 };
 #define POSTFIX_CLASSES 4 /* with a list of mailboxes */
 
+/* What postconf(1) prints: "name = value" a line; for what master.cf sets for its services "smtp/inet/name = value". */
+struct postconf {
+    char *text; /* which the lines point into */
+    struct postconf_line {
+        const char *name, *value;
+    } * lines;
+    size_t count;
+};
+
+/* Takes over what one of the two functions below returned; NULL: err says why. Returns 0, or -1 with err. Free it in either
+ * case. */
+int postconf_split(struct postconf *out, char *text, struct error *err);
+void postconf_free(struct postconf *postconf);
+
+/* The value of the parameter; missing, such as NULL, if it is not there. Borrowed. */
+const char *postconf_find(const struct postconf *in, const char *name, const char *missing);
+
+/* All parameters of the configuration folder (NULL: the host's own), expanded, as a service with these options, "name = value"
+ * each, has them. On the heap; NULL with err. */
+char *postfix_values(const char *dir, char *const *options, size_t count, struct error *err);
+
+/* What postconf prints with an option, or two (second may be NULL): with -d all parameters as written where main.cf does not
+ * set them, with -M the services of master.cf, with -P the parameters that it sets for them, with -h and a name the value
+ * of one, each as written; with -x expanded. On the heap; NULL with err. */
+char *postfix_lines(const char *dir, const char *option, const char *second, struct error *err);
+
 /* An installation. */
 struct postfix {
-    char *dir;      /* its configuration folder */
-    char *programs; /* the folder of postfix, postmap and the like */
-    char *queue;    /* its queue folder, to which a chrooted service is confined */
+    char *dir;            /* its configuration folder */
+    struct postconf main; /* all parameters of main.cf, expanded */
+    const char *programs; /* the folder of postfix, postmap and the like */
+    const char *queue;    /* its queue folder, to which a chrooted service is confined */
 };
 
 /* Finds the installation with this configuration folder; NULL: the host's own. Returns 0 with *out, to be
@@ -40,36 +67,6 @@ void postfix_await_reload(const struct postfix *postfix, const char *before);
 
 /* Whether Postfix runs, and main.cf or master.cf was changed after it last read them. */
 bool postfix_is_unread(const struct postfix *postfix);
-
-/* The value of a parameter in the configuration folder dir, expanded or as written; the default if main.cf
- * does not set it. On the heap; NULL with err. */
-char *postfix_value(const char *dir, const char *name, bool expanded, struct error *err);
-
-/* What postconf(1) prints: "name = value" a line; for what master.cf sets for its services "smtp/inet/name = value". */
-struct postconf {
-    char *text; /* which the lines point into */
-    struct postconf_line {
-        const char *name, *value;
-    } * lines;
-    size_t count;
-};
-
-/* Takes over what one of the functions below returned; NULL: err says why. Returns 0, or -1 with err. Free it in either
- * case. */
-int postconf_split(struct postconf *out, char *text, struct error *err);
-void postconf_free(struct postconf *postconf);
-
-/* The value of the parameter; missing, such as NULL, if it is not there. Borrowed. */
-const char *postconf_find(const struct postconf *in, const char *name, const char *missing);
-
-/* All parameters, expanded, as a service with these options, "name = value" each, has them. On the heap; NULL with err. */
-char *postfix_values(const char *dir, char *const *options, size_t count, struct error *err);
-
-/* All parameters as written where main.cf does not set them; the services of master.cf (postconf -M); and the parameters
- * that master.cf sets for them, expanded or as written. On the heap; NULL with err. */
-char *postfix_defaults(const char *dir, struct error *err);
-char *postfix_services(const char *dir, struct error *err);
-char *postfix_overrides(const char *dir, bool expanded, struct error *err);
 
 /* Whether a list has no items. */
 bool postfix_is_blank(const char *list);

@@ -27,6 +27,7 @@ struct postfix_attachment {
     char paths[FILES][PATH_MAX];
     struct cf files[FILES]; /* without us, and then with what is planned */
     char scratch[32];       /* a folder with both as they are without us; "" before it is made */
+    struct postconf main;   /* the parameters of main.cf there */
     struct plan plan;       /* unserved and raise_limits: asked for now or in an earlier run */
     /* Our sockets, as our configuration has or will have them */
     char socket[ENDPOINT_TEXT_SIZE], lookups[ENDPOINT_TEXT_SIZE];
@@ -40,7 +41,7 @@ struct postfix_attachment {
  * (so would the lookup socket, "" for attach), or accept what milter-moved no longer refuses. */
 static int read_files(struct postfix_attachment *a, const char *socket, struct error *err)
 {
-    if (postconf_split(&a->plan.defaults, postfix_defaults(a->postfix.dir, err), err) != 0)
+    if (postconf_split(&a->plan.defaults, postfix_lines(a->postfix.dir, "-d", NULL, err), err) != 0)
         return -1;
     for (int i = 0; i < FILES; i++) {
         struct cf *cf = &a->files[i];
@@ -80,7 +81,11 @@ static int read_services(struct postfix_attachment *a, struct error *err)
         /* Postfix's programs wait until a file is a second or two old before they read it. */
         (void)utime(copy, &(struct utimbuf){.modtime = time(NULL) - 60});
     }
-    if (plan_read(plan, scratch, err) != 0)
+    if (postconf_split(&a->main, postfix_values(scratch, NULL, 0, err), err) != 0)
+        return -1;
+    plan->main = &a->main;
+    plan->services = plan_services(scratch, plan->main, &plan->own, &plan->service_count, err);
+    if (plan->services == NULL)
         return -1;
     for (size_t i = 0; i < plan->service_count; i++)
         if (plan->services[i].attached)
@@ -116,7 +121,7 @@ static void free_attachment(struct postfix_attachment *a)
         cf_free(&a->files[i]);
     }
     (void)rmdir(a->scratch);
-    postconf_free(&a->plan.main);
+    postconf_free(&a->main);
     postconf_free(&a->plan.own);
     postconf_free(&a->plan.defaults);
     free(a->plan.classes);
@@ -181,8 +186,8 @@ static void say_limits(const struct postfix_attachment *a)
         "before each reply, after %s it ends the session with 421, and the sender has to\n"
         "try good recipients again too. This table has %zu %s: mail to a list\n"
         "with many of them meets these limits. attach --raise-limits raises them.\n",
-        postconf_find(&a->plan.main, "smtpd_soft_error_limit", ""),
-        postconf_find(&a->plan.main, "smtpd_hard_error_limit", ""), a->common.request->entries,
+        postconf_find(a->plan.main, "smtpd_soft_error_limit", ""),
+        postconf_find(a->plan.main, "smtpd_hard_error_limit", ""), a->common.request->entries,
         a->common.request->entries == 1 ? "entry" : "entries");
 }
 
@@ -218,7 +223,7 @@ static bool has_word(const struct postconf *in, const char *word)
 static void say_effects(const struct postfix_attachment *a)
 {
     const struct mta_request *request = a->common.request;
-    const struct postconf *main = &a->plan.main;
+    const struct postconf *main = a->plan.main;
     const char *others = postconf_find(main, "multi_instance_directories", "");
     const char *theirs = postconf_find(main, "recipient_delimiter", "");
     const char *ours = request->settings->delimiters;

@@ -22,7 +22,7 @@
 void ours_define(struct cf *main, bool unserved);
 
 /* Adds a reference to one of our parameters to the end of a list in main.cf, behind a long line as a line of its own. A list
- * that main.cf does not set gets its default first: defaults is those of postfix_defaults. A list that has the reference
+ * that main.cf does not set gets its default first: defaults is what postconf -d prints. A list that has the reference
  * already is left alone. */
 void ours_add_to_main(struct cf *main, const struct postconf *defaults, const char *list,
                       const char *name);

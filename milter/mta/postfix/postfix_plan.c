@@ -78,30 +78,22 @@ static bool read_service(struct service *out, const char *line, const struct pos
     return true;
 }
 
-int plan_read(struct plan *out, const char *dir, struct error *err)
+struct service *plan_services(const char *dir, const struct postconf *main, struct postconf *own,
+                              size_t *count, struct error *err)
 {
-    if (postconf_split(&out->main, postfix_values(dir, NULL, 0, err), err) != 0 ||
-        postconf_split(&out->own, postfix_overrides(dir, true, err), err) != 0)
-        return -1;
-    char *text = postfix_services(dir, err), *rest = text;
+    *count = 0;
+    if (postconf_split(own, postfix_lines(dir, "-P", "-x", err), err) != 0)
+        return NULL;
+    char *text = postfix_lines(dir, "-M", NULL, err), *rest = text;
     if (text == NULL)
-        return -1;
-    out->services = calloc(strlen(text) / 16 + 1, sizeof *out->services); /* eight fields */
-    for (char *line; out->services != NULL && (line = strsep(&rest, "\n")) != NULL;)
-        out->service_count +=
-            read_service(&out->services[out->service_count], line, &out->main, &out->own);
+        return NULL;
+    struct service *services = calloc(strlen(text) / 16 + 1, sizeof *services); /* eight fields */
+    for (char *line; services != NULL && (line = strsep(&rest, "\n")) != NULL;)
+        *count += read_service(&services[*count], line, main, own);
     free(text);
-    return out->services != NULL ? 0 : error_no_memory(err);
-}
-
-struct service *plan_services(const char *dir, size_t *count, struct error *err)
-{
-    struct plan plan = {.services = NULL};
-    (void)plan_read(&plan, dir, err);
-    postconf_free(&plan.main);
-    postconf_free(&plan.own);
-    *count = plan.service_count;
-    return plan.services;
+    if (services == NULL)
+        error_no_memory(err);
+    return services;
 }
 
 /* ---- the plan */
@@ -135,7 +127,7 @@ void plan_main(const struct plan *plan, struct cf *main)
     ours_define(main, plan->unserved);
     for (int i = -1; i < POSTFIX_CLASSES; i++) {
         const char *list = i < 0 ? "smtpd_milters" : postfix_class_maps((enum postfix_class)i);
-        const char *name = find_reference_for(plan, list, postconf_find(&plan->main, list, ""));
+        const char *name = find_reference_for(plan, list, postconf_find(plan->main, list, ""));
         if (name != NULL)
             ours_add_to_main(main, &plan->defaults, list, name);
     }

@@ -23,9 +23,9 @@ struct service {
 
 /* What a plan is made from. */
 struct plan {
-    /* Of a configuration without us: main.cf, expanded; what master.cf sets for its services, expanded; and the defaults
-     * as written */
-    struct postconf main, own, defaults;
+    const struct postconf *main; /* the parameters of main.cf without us, expanded */
+    struct postconf own;         /* what master.cf sets for its services without us, expanded */
+    struct postconf defaults;    /* as postconf -d prints them */
     struct service *services;
     size_t service_count;
     enum postfix_class *classes; /* of each domain of the table */
@@ -37,11 +37,11 @@ struct plan {
     bool raise_limits; /* raise the limits of errors in a session */
 };
 
-/* Reads the smtpd services of the configuration folder dir, and main and own, with postconf. Returns 0, or -1 with err. */
-int plan_read(struct plan *out, const char *dir, struct error *err);
-
-/* The services alone: *count of them, on the heap; or NULL with err. */
-struct service *plan_services(const char *dir, size_t *count, struct error *err);
+/* Reads the smtpd services of the configuration folder dir with postconf; main has the parameters of main.cf, expanded. *own
+ * becomes what master.cf sets for its services, expanded. Returns *count services, on the heap; or NULL with err. Free own in
+ * either case. */
+struct service *plan_services(const char *dir, const struct postconf *main, struct postconf *own,
+                              size_t *count, struct error *err);
 
 /* Add to main.cf and master.cf what they lack. */
 void plan_main(const struct plan *plan, struct cf *main);

@@ -55,12 +55,8 @@ int postfix_name_milter(char *out, const struct postfix *postfix, const char *so
 int postfix_check_socket(const struct postfix *postfix, const char *socket, struct error *err)
 {
     const char *path = endpoint_path(socket);
-    if (path == NULL)
-        return 0;
-    char *owner = postfix_value(postfix->dir, "mail_owner", true, err);
-    int rc = owner == NULL ? -1 : reach_check(path, owner, err);
-    free(owner);
-    return rc;
+    return path == NULL ? 0
+                        : reach_check(path, postconf_find(&postfix->main, "mail_owner", ""), err);
 }
 
 /* ---- moving it */
