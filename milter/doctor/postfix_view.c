@@ -270,13 +270,14 @@ int postfix_classify_domains(struct exam *exam, struct error *err)
 {
     const struct postfix_view *view = exam->view;
     const char *names[DOMAINS_MAX];
-    enum postfix_class classes[DOMAINS_MAX];
     for (size_t i = 0; i < exam->domain_count; i++)
         names[i] = exam->domains[i].name;
-    if (postfix_classify(&view->postfix, names, exam->domain_count, classes, err) != 0)
+    enum postfix_class *classes = postfix_classify(&view->postfix, names, exam->domain_count, err);
+    if (classes == NULL)
         return -1;
     for (size_t i = 0; i < exam->domain_count; i++)
         exam->domains[i].kind = (int)classes[i];
+    free(classes);
     return 0;
 }
 

@@ -15,7 +15,7 @@
 
 /* ---- carrying it out */
 
-/* Before the mail server asks us: otherwise our first answers would be refusals. */
+/* To be called before the mail server asks us: otherwise our first answers would be refusals. */
 static void reload_daemon(const struct mta_request *request)
 {
     char command[UNIT_COMMAND_SIZE];
@@ -73,10 +73,10 @@ int attachment_carry_out(struct attachment *a,
             request->warn("the change was taken back");
         (void)activate(data, true, &second);
         if (request->observe)
-            reload_daemon(request); /* it observes, and its configuration no longer says so */
+            reload_daemon(request); /* its configuration no longer says that it observes */
         return -1;
     }
-    if (attachment_unsets(a, "mode = ")) /* likewise: no sooner */
+    if (attachment_unsets(a, "mode = ")) /* only now: the mail server no longer asks it */
         reload_daemon(request);
     file_changes_settle(&a->changes);
     for (size_t i = 0; i < a->changes.count; i++)

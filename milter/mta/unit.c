@@ -120,7 +120,7 @@ bool unit_can_follow(const struct settings *settings)
     return is_of_units(settings) && has_systemd() && has_unit(UNIT_FOLLOW ".service");
 }
 
-/* The sockets that attach has moved are known to systemd after this. */
+/* Makes systemd read where attach has moved the sockets. */
 #define LOAD_AND_RESTART "systemctl daemon-reload; systemctl restart " SOCKETS " " SERVICE
 /* systemd gives up after some failed starts, and then starts nothing before this. */
 #define START_AGAIN                                                                                \
@@ -140,7 +140,7 @@ static const char *name_unit_command(enum unit_action action)
                : "systemctl start " SERVICE;
 }
 
-/* Another program may listen where our socket should be: it is not to be told anything. */
+/* Another program may listen where our socket should be: it must not get a signal. */
 pid_t unit_find_daemon(const struct settings *settings)
 {
     pid_t pid = probe_listener(settings->lookup_socket);

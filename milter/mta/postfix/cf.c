@@ -105,7 +105,7 @@ size_t cf_parameter(const struct cf *cf, const char *name, struct setting *out)
     return count;
 }
 
-/* Where the braces end that begin here. */
+/* The place of the brace that closes the one here. */
 static size_t braces_end(const struct cf *cf, size_t at, size_t end)
 {
     int depth = 0;

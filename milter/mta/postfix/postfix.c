@@ -409,16 +409,19 @@ static char *write_domains(const char *const *domains, size_t count, bool parent
     return NULL;
 }
 
-int postfix_classify(const struct postfix *postfix, const char *const *domains, size_t count,
-                     enum postfix_class *classes, struct error *err)
+enum postfix_class *postfix_classify(const struct postfix *postfix, const char *const *domains,
+                                     size_t count, struct error *err)
 {
     char *input = write_domains(domains, count, false);
     char *parents = write_domains(domains, count, true);
+    enum postfix_class *classes = calloc(count + 1, sizeof *classes);
     struct matching m = {
         .postfix = postfix, .domains = domains, .count = count, .input = input, .parents = parents};
     m.matches = calloc(count + 1, sizeof *m.matches);
-    int rc = input == NULL || parents == NULL || m.matches == NULL ? error_no_memory(err) : 0;
-    for (size_t i = 0; i < count; i++)
+    int rc = input == NULL || parents == NULL || classes == NULL || m.matches == NULL
+                 ? error_no_memory(err)
+                 : 0;
+    for (size_t i = 0; rc == 0 && i < count; i++)
         classes[i] = POSTFIX_NONE;
     /* In the order of trivial-rewrite(8): the first class with the domain counts. */
     for (int kind = 0; kind < POSTFIX_CLASSES && rc == 0; kind++) {
@@ -430,5 +433,8 @@ int postfix_classify(const struct postfix *postfix, const char *const *domains, 
     free(m.matches);
     free(input);
     free(parents);
-    return rc;
+    if (rc == 0)
+        return classes;
+    free(classes);
+    return NULL;
 }

@@ -76,8 +76,8 @@ bool postfix_is_blank(const char *list);
 const char *postfix_class_name(enum postfix_class kind);
 const char *postfix_class_maps(enum postfix_class kind);
 
-/* Sets classes[count] for these domains (A-labels), as trivial-rewrite(8) would. Returns 0, or -1 with err. */
-int postfix_classify(const struct postfix *postfix, const char *const *domains, size_t count,
-                     enum postfix_class *classes, struct error *err);
+/* The class of each of these domains (A-labels), as trivial-rewrite(8) finds it: count of them, on the heap; NULL with err. */
+enum postfix_class *postfix_classify(const struct postfix *postfix, const char *const *domains,
+                                     size_t count, struct error *err);
 
 #endif

@@ -100,17 +100,6 @@ static int read_services(struct postfix_attachment *a, struct error *err)
                      a->paths[MASTER]);
 }
 
-static int classify(struct postfix_attachment *a, struct error *err)
-{
-    const struct mta_request *request = a->common.request;
-    a->plan.domain_count = request->domain_count;
-    a->plan.classes = calloc(request->domain_count + 1, sizeof *a->plan.classes);
-    if (a->plan.classes == NULL)
-        return error_no_memory(err);
-    return postfix_classify(&a->postfix, request->domains, request->domain_count, a->plan.classes,
-                            err);
-}
-
 static void free_attachment(struct postfix_attachment *a)
 {
     char path[PATH_MAX];
@@ -191,7 +180,7 @@ static void say_limits(const struct postfix_attachment *a)
         a->common.request->entries == 1 ? "entry" : "entries");
 }
 
-/* What the server will do otherwise than before, or go on doing. */
+/* What the server then does differently, or still does. */
 static const struct {
     const char *word;      /* in a list of restrictions */
     const char *parameter; /* or this is yes; NULL: nothing else */
@@ -341,7 +330,11 @@ static int attach(struct postfix_attachment *a, struct error *err)
 {
     const struct mta_request *request = a->common.request;
     if (attachment_check_lookups(&a->common, "Postfix", err) != 0 || read_files(a, "", err) != 0 ||
-        read_services(a, err) != 0 || classify(a, err) != 0 || place_sockets(a, err) != 0)
+        read_services(a, err) != 0)
+        return -1;
+    a->plan.domain_count = request->domain_count;
+    a->plan.classes = postfix_classify(&a->postfix, request->domains, request->domain_count, err);
+    if (a->plan.classes == NULL || place_sockets(a, err) != 0)
         return -1;
     bool by_hand = is_by_hand(a);
     if (make_plan(a, err) != 0 || add_changes(a, err) != 0 ||
@@ -398,9 +391,8 @@ int postfix_serves(bool *served, const char *config_dir, const char *const *doma
     struct postfix postfix;
     if (postfix_find(&postfix, config_dir, err) != 0)
         return -1;
-    enum postfix_class *classes = calloc(count + 1, sizeof *classes);
-    int rc = classes == NULL ? error_no_memory(err)
-                             : postfix_classify(&postfix, domains, count, classes, err);
+    enum postfix_class *classes = postfix_classify(&postfix, domains, count, err);
+    int rc = classes == NULL ? -1 : 0;
     for (size_t i = 0; rc == 0 && i < count; i++)
         served[i] = classes[i] != POSTFIX_NONE;
     free(classes);

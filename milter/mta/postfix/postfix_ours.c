@@ -14,7 +14,7 @@
 
 static const char *const names[] = {OURS_MILTER, OURS_LISTED, OURS_UNSERVED};
 
-/* They refuse to relay, or pass what is not refused behind them. */
+/* Restrictions that refuse to relay, or that accept before the refusal behind them is reached. */
 static const char *const refusals[] = {"reject_unauth_destination", "defer_unauth_destination",
                                        "permit_auth_destination"};
 
@@ -53,22 +53,18 @@ static bool ends_item(char c)
 static bool find_reference(const struct cf *cf, struct span list, const char *name,
                            struct span *out)
 {
-    char forms[3][32];
+    const char *bare = cf->bare;
     int depth = 0;
-    snprintf(forms[0], sizeof forms[0], "$%s", name);
-    snprintf(forms[1], sizeof forms[1], "${%s}", name);
-    snprintf(forms[2], sizeof forms[2], "$(%s)", name);
     for (size_t at = list.start; at < list.end; at++) {
-        for (size_t i = 0; depth == 0 && i < COUNT(forms); i++) {
-            size_t end = at + strlen(forms[i]);
-            if (end <= list.end && memcmp(cf->bare + at, forms[i], end - at) == 0 &&
-                (at == list.start || strchr(", \t\n=", cf->bare[at - 1]) != NULL) &&
-                ends_item(cf->bare[end])) {
-                *out = (struct span){at, end};
-                return true;
-            }
+        bool braces = bare[at] == '$' && (bare[at + 1] == '{' || bare[at + 1] == '(');
+        if (depth == 0 && bare[at] == '$' && is_word_at(cf, list, at + 1 + braces, name, out) &&
+            (!braces || bare[out->end] == '}' || bare[out->end] == ')') &&
+            (at == list.start || strchr(", \t\n=", bare[at - 1]) != NULL) &&
+            ends_item(bare[out->end + braces])) {
+            *out = (struct span){at, out->end + braces};
+            return true;
         }
-        depth += cf->bare[at] == '{' ? 1 : cf->bare[at] == '}' ? -1 : 0;
+        depth += bare[at] == '{' ? 1 : bare[at] == '}' ? -1 : 0;
     }
     return false;
 }
@@ -224,7 +220,7 @@ static bool is_ours(const struct cf *cf, const struct setting *setting, bool is_
                           cf_is(cf, setting->value, OURS_HARD_LIMIT)));
 }
 
-/* What a reference goes with: its line where it is alone there, or the blank or comma before it. */
+/* Where the removal of a reference begins: with the line, if nothing else is in it, or with the blank or comma before it. */
 static size_t start_with(const struct cf *cf, struct span reference)
 {
     size_t at = reference.start;
@@ -248,8 +244,8 @@ static bool find_in_list(const struct cf *cf, const struct setting *setting, str
     return true;
 }
 
-/* Takes the reference out of a line of main.cf; and the line, if attach has set this list: then it stands after our own
- * parameters, and has the default. */
+/* Removes the reference from a line of main.cf that stands after our own parameters; and the whole line if attach has added
+ * it: then the list has its default. */
 static void strip_line(struct cf *main, const struct setting *setting, struct span reference,
                        const struct postconf *defaults)
 {
@@ -292,7 +288,7 @@ void ours_strip(struct cf *cf, const struct postconf *defaults)
         } else {
             cf_replace(cf, reference, "");
         }
-        /* Look at the line again, or at that which is now in its place. */
+        /* Read the same line again, or the one that has taken its place. */
         size_t before = at.line.start - (at.line.start > 0);
         at.line = at.whole = (struct span){before, before};
     }

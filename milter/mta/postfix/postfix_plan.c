@@ -65,8 +65,8 @@ static bool read_service(struct service *out, const char *line, const struct pos
         return false;
     *out = (struct service){.chroot = *chroot == 'y'};
     snprintf(out->name, sizeof out->name, "%s/%s", name, type);
-    if (*chroot ==
-        '-') /* the default depends on the compatibility level since Postfix 3.0 (master(5)) */
+    /* The default depends on the compatibility level since Postfix 3.0 (master(5)). */
+    if (*chroot == '-')
         out->chroot = strcmp(postconf_find(main, "compatibility_level", ""), "0") == 0;
     out->why = find_exemption(out->name, main, own);
     out->attached = out->why == NULL;
@@ -107,8 +107,8 @@ static bool has_class(const struct plan *plan, int kind)
     return false;
 }
 
-/* The parameter of ours to which this list shall refer; NULL for none. Not where an administrator has put our milter in. With
- * an empty list of maps every recipient is accepted, so the milter is asked already: with our map as its only item all
+/* The parameter of ours to which this list shall refer; NULL for none: if an administrator has put our milter in. With an
+ * empty list of maps every recipient is accepted, so the milter is asked already: with our map as its only item all
  * others would be unknown. With empty virtual_alias_maps every recipient is refused. */
 static const char *find_reference_for(const struct plan *plan, const char *list, const char *value)
 {
@@ -170,7 +170,7 @@ static size_t extend_own(const struct plan *plan, struct cf *master, struct span
     return at.line.end;
 }
 
-/* Lines that set our parameters for a service. default_action independently of milter_default_action: without our answer no
+/* Lines that set our parameters for a service. default_action is set whatever milter_default_action is: without our answer no
  * recipient may be accepted. The paths are relative to the queue folder, where smtpd works, with chroot and without. */
 static void write_options(char *out, size_t size, const struct plan *plan, bool with_maps)
 {

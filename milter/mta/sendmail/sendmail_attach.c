@@ -214,25 +214,28 @@ static char *add_blocks(const struct sendmail_attachment *a, const char *m4_path
     return mc;
 }
 
-/* The makefile has to make the sendmail.cf that was shown. */
+/* The makefile, if there is one, has to make the sendmail.cf that was shown. */
 static int rebuild(void *data, bool taken_back, struct error *err)
 {
     const struct sendmail_attachment *a = data;
     size_t length;
-    bool by_makefile = false;
     if (!a->changes_cf || taken_back)
         return 0;
-    if (a->made != NULL &&
-        sendmail_make(&by_makefile, a->dir, a->source.path, a->cf_path, err) != 0)
-        return -1;
-    char *text = by_makefile ? file_read(a->cf_path, err) : NULL;
-    int rc = by_makefile && text == NULL ? -1 : 0;
-    const char *differs = text == NULL ? NULL : sendmail_differs(text, a->made, &length);
-    if (differs != NULL)
-        rc = error_set(err, EX_CONFIG, "%s/Makefile makes another sendmail.cf than m4 does: %.*s",
-                       a->dir, (int)length, differs);
-    free(text);
-    return rc == 0 ? sendmail_try(a->cf_path, err) : -1;
+    const char *target =
+        a->made == NULL ? NULL : sendmail_target(a->dir, a->source.path, a->cf_path);
+    if (target != NULL) {
+        char *text =
+            sendmail_make(a->dir, target, a->cf_path, err) == 0 ? file_read(a->cf_path, err) : NULL;
+        const char *differs = text == NULL ? NULL : sendmail_differs(text, a->made, &length);
+        if (differs != NULL)
+            error_set(err, EX_CONFIG, "%s/Makefile makes another sendmail.cf than m4 does: %.*s",
+                      a->dir, (int)length, differs);
+        bool same = text != NULL && differs == NULL;
+        free(text);
+        if (!same)
+            return -1;
+    }
+    return sendmail_try(a->cf_path, err);
 }
 
 static int carry_out(struct sendmail_attachment *a, struct error *err)
@@ -284,17 +287,16 @@ static void say_unserved(const struct sendmail_attachment *a)
     const struct mta_request *request = a->common.request;
     size_t count = request->domain_count < DOMAINS_MAX ? request->domain_count : DOMAINS_MAX;
     size_t first = count, others = 0;
-    bool denied[DOMAINS_MAX];
+    bool served[DOMAINS_MAX];
     struct error err;
     if (request->unserved)
         return;
-    if (sendmail_ask(denied, SENDMAIL_DENIES, a->cf_path, "Basic_check_rcpt", "postmaster@",
-                     request->domains, count, &err) != 0) {
+    if (sendmail_serves(served, a->dir, request->domains, count, &err) != 0) {
         request->warn("%s", err.text);
         return;
     }
     for (size_t i = count; i-- > 0;)
-        if (denied[i]) {
+        if (!served[i]) {
             others += first < count;
             first = i;
         }

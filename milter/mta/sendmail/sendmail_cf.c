@@ -27,23 +27,17 @@ int sendmail_find_mc(struct sendmail_source *out, const char *dir, struct error 
                      host);
 }
 
-/* What is in cf behind this text, up to the next blank; "" if there is none. */
-static void read_word(char *out, size_t size, const char *cf, const char *behind)
-{
-    const char *at = strstr(cf, behind);
-    at = at == NULL ? "" : at + strlen(behind);
-    snprintf(out, size, "%.*s", (int)strcspn(at, " \n"), at);
-}
-
 /* Sendmail's m4 files write where they are into each sendmail.cf, as a path from the folder where m4 ran. Returns whether
  * cf.m4 is there. */
 static bool find_cf_dir(struct sendmail_source *source)
 {
-    char ran_in[PATH_MAX], dir[PATH_MAX], path[2 * PATH_MAX + 16];
-    read_word(ran_in, sizeof ran_in, source->cf, "\n##### in ");
-    read_word(dir, sizeof dir, source->cf, "\n##### using ");
-    if (*dir == '\0')
+    char ran_in[PATH_MAX] = "", dir[PATH_MAX], path[2 * PATH_MAX + 16];
+    const char *in = strstr(source->cf, "\n##### in ");
+    const char *using = strstr(source->cf, "\n##### using ");
+    if (using == NULL || sscanf(using, " ##### using %4095s", dir) != 1)
         return false;
+    if (in != NULL)
+        (void)sscanf(in, " ##### in %4095s", ran_in);
     snprintf(path, sizeof path, "%s%s%sm4/cf.m4", *dir == '/' ? "" : ran_in, *dir == '/' ? "" : "/",
              dir);
     if (access(path, R_OK) != 0 || strlen(path) >= sizeof source->cf_dir)
@@ -205,7 +199,7 @@ static bool blames_not(const char *cf, const char *word)
     return false;
 }
 
-/* One folder, by its mode. */
+/* Whether Sendmail counts a folder with this mode as one that others may write to. */
 static bool is_open_to_others(const char *cf, mode_t mode)
 {
     if ((mode & S_ISVTX) != 0 && blames_not(cf, "TrustStickyBit"))

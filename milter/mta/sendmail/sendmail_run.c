@@ -54,13 +54,8 @@ const char *sendmail_target(const char *folder, const char *mc_path, const char 
     return target;
 }
 
-int sendmail_make(bool *made, const char *folder, const char *mc_path, const char *cf_path,
-                  struct error *err)
+int sendmail_make(const char *folder, const char *target, const char *cf_path, struct error *err)
 {
-    const char *target = sendmail_target(folder, mc_path, cf_path);
-    *made = target != NULL;
-    if (!*made)
-        return 0;
     const char *const argv[] = {"make", "-s", "-C", folder, target, NULL};
     if (utime(cf_path, &(struct utimbuf){.modtime = 0}) != 0)
         return error_set(err, EX_UNAVAILABLE, "%s: %s", cf_path, strerror(errno));

@@ -13,10 +13,9 @@
  * if there is none with a rule for it. */
 const char *sendmail_target(const char *folder, const char *mc_path, const char *cf_path);
 
-/* Makes this sendmail.cf, even if it is up to date, of the .mc with the Makefile in the folder.
- * *made becomes false if that has no rule for it. Returns 0, or -1 with err (EX_UNAVAILABLE). */
-int sendmail_make(bool *made, const char *folder, const char *mc_path, const char *cf_path,
-                  struct error *err);
+/* Makes this sendmail.cf, even if it is up to date, with this target of the Makefile in the folder. Returns 0, or -1 with err
+ * (EX_UNAVAILABLE). */
+int sendmail_make(const char *folder, const char *target, const char *cf_path, struct error *err);
 
 /* Checks that Sendmail reads it (-bt). Returns 0, or -1 with err (EX_UNAVAILABLE) and the first line of its
  * complaint. */
