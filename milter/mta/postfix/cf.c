@@ -163,13 +163,6 @@ bool cf_is(const struct cf *cf, struct span part, const char *text)
     return part.end - part.start == length && memcmp(cf->bare + part.start, text, length) == 0;
 }
 
-bool cf_is_blank(const struct cf *cf, struct span part)
-{
-    while (part.start < part.end && (is_blank(cf->bare[part.start]) || cf->bare[part.start] == ','))
-        part.start++;
-    return part.start == part.end;
-}
-
 char *cf_copy(const struct cf *cf, struct span part)
 {
     part = trimmed(cf, part);

@@ -53,9 +53,6 @@ size_t cf_parameter(const struct cf *cf, const char *name, struct setting *out);
 /* Whether the part has this text, and no more. */
 bool cf_is(const struct cf *cf, struct span part, const char *text);
 
-/* Whether the part has no items of a list. */
-bool cf_is_blank(const struct cf *cf, struct span part);
-
 /* The part without its newlines and comments, on the heap; NULL if memory is out. */
 char *cf_copy(const struct cf *cf, struct span part);
 

@@ -168,17 +168,6 @@ static void grow(struct setting *setting, size_t by)
     setting->value.end += by;
 }
 
-void ours_add_to_option(struct cf *master, struct setting *option, const char *name)
-{
-    char item[32];
-    struct span there, end = {option->value.end, option->value.end};
-    if (find_reference(master, option->value, name, &there))
-        return;
-    /* Without braces the value of an option has no blanks. */
-    snprintf(item, sizeof item, "%s$%s", cf_is_blank(master, option->value) ? "" : ",", name);
-    grow(option, cf_replace(master, end, item));
-}
-
 /* Puts it before the first refusal in the value, unless it is there. */
 static void add_before_refusal(struct cf *cf, struct setting *setting, const char *item)
 {
@@ -187,16 +176,26 @@ static void add_before_refusal(struct cf *cf, struct setting *setting, const cha
         grow(setting, cf_replace(cf, (struct span){word.start, word.start}, item));
 }
 
+void ours_add_to_option(struct cf *master, struct setting *option, const char *name, bool unserved)
+{
+    char item[32];
+    struct span there, end = {option->value.end, option->value.end};
+    if (name != NULL && !find_reference(master, option->value, name, &there)) {
+        size_t length = option->value.end - option->value.start;
+        bool is_blank = strspn(master->bare + option->value.start, ", \t\n") >= length;
+        /* Without braces the value of an option has no blanks. */
+        snprintf(item, sizeof item, "%s$%s", is_blank ? "" : ",", name);
+        grow(option, cf_replace(master, end, item));
+    }
+    if (unserved)
+        add_before_refusal(master, option, "$" OURS_UNSERVED ",");
+}
+
 void ours_add_unserved_to_main(struct cf *main, const struct postconf *defaults)
 {
     set_default(main, defaults, "smtpd_relay_restrictions");
     for (struct setting at = {.line = {0, 0}}; cf_setting(main, &at);)
         add_before_refusal(main, &at, "$" OURS_UNSERVED ", ");
-}
-
-void ours_add_unserved_to_option(struct cf *master, struct setting *option)
-{
-    add_before_refusal(master, option, "$" OURS_UNSERVED ",");
 }
 
 void ours_define(struct cf *main, bool unserved)

@@ -27,13 +27,12 @@ void ours_define(struct cf *main, bool unserved);
 void ours_add_to_main(struct cf *main, const struct postconf *defaults, const char *list,
                       const char *name);
 
-/* Adds it to the list that an option of a service sets; option->line and option->whole grow with it. */
-void ours_add_to_option(struct cf *master, struct setting *option, const char *name);
-
-/* Put OURS_UNSERVED before each restriction that refuses to relay: in every list of main.cf, whatever its name, and in an
- * option of a service. */
+/* Puts OURS_UNSERVED before each restriction that refuses to relay, in every list of main.cf, whatever its name. */
 void ours_add_unserved_to_main(struct cf *main, const struct postconf *defaults);
-void ours_add_unserved_to_option(struct cf *master, struct setting *option);
+
+/* Does both with the list that an option of a service sets: name may be NULL for none. option->line and option->whole grow
+ * with it. */
+void ours_add_to_option(struct cf *master, struct setting *option, const char *name, bool unserved);
 
 /* Takes out what is ours, of main.cf with the defaults, of master.cf with NULL. */
 void ours_strip(struct cf *cf, const struct postconf *defaults);

@@ -162,10 +162,7 @@ static size_t extend_own(const struct plan *plan, struct cf *master, struct span
                  master->bare + at.name.start);
         const char *value = find_own(&plan->own, service, list);
         const char *name = value == NULL ? NULL : find_reference_for(plan, list, value);
-        if (name != NULL)
-            ours_add_to_option(master, &at, name);
-        if (plan->unserved)
-            ours_add_unserved_to_option(master, &at);
+        ours_add_to_option(master, &at, name, plan->unserved);
     }
     return at.line.end;
 }
