@@ -216,6 +216,7 @@ struct reading {
     size_t count;
     const char *ignored; /* a group; NULL: none */
     struct conf_spot *spots;
+    struct conf_list *files;
     const struct conf_text *text;
 };
 
@@ -249,7 +250,8 @@ static int read_groups(const struct reading *reading, const struct conf_key *key
     for (int i = 0; i < count; i++) {
         const config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
         void *item = (char *)groups->items + groups->count++ * group->size;
-        const struct reading inner = {item, group->keys, group->count, NULL, NULL, reading->text};
+        const struct reading inner = {
+            .settings = item, .keys = group->keys, .count = group->count, .text = reading->text};
         conf_defaults(item, group->keys, group->count);
         if (!config_setting_is_group(element)) {
             wrong_type(err, key->path, GROUPS_RIGHT);
@@ -353,12 +355,11 @@ static int refuse_syntax(const struct conf_text *text, const config_t *config, s
     return error_at(err, spot.file, spot.line);
 }
 
-static int read_file(struct reading *reading, const char *file, struct conf_list *files,
-                     struct error *err)
+static int read_file(struct reading *reading, const char *file, struct error *err)
 {
     struct conf_text text;
     config_t config;
-    if (conf_text_read(&text, file, files, err) != 0)
+    if (conf_text_read(&text, file, reading->files, err) != 0)
         return -1;
     config_init(&config);
     reading->text = &text;
@@ -379,20 +380,19 @@ static int is_part(const struct dirent *at)
 }
 
 static int read_part(struct reading *reading, const char *folder, const char *name,
-                     struct conf_list *files, struct error *err)
+                     struct error *err)
 {
     char *path;
     if (asprintf(&path, "%s/%s", folder, name) < 0)
         return error_no_memory(err);
-    int rc = read_file(reading, path, files, err);
+    int rc = read_file(reading, path, err);
     if (rc != 0 && err->status == EX_NOINPUT)
         err->status = EX_CONFIG; /* a dangling link */
     free(path);
     return rc;
 }
 
-static int read_parts(struct reading *reading, const char *folder, struct conf_list *files,
-                      struct error *err)
+static int read_parts(struct reading *reading, const char *folder, struct error *err)
 {
     struct dirent **parts;
     int rc = 0;
@@ -406,7 +406,7 @@ static int read_parts(struct reading *reading, const char *folder, struct conf_l
     }
     for (int i = 0; i < count; i++) {
         if (rc == 0)
-            rc = read_part(reading, folder, parts[i]->d_name, files, err);
+            rc = read_part(reading, folder, parts[i]->d_name, err);
         free(parts[i]);
     }
     free(parts);
@@ -416,12 +416,17 @@ static int read_parts(struct reading *reading, const char *folder, struct conf_l
 int conf_read(void *settings, const struct conf_key *keys, size_t count, const char *ignored,
               const char *file, struct conf_list *files, struct conf_spot *spots, struct error *err)
 {
-    struct reading reading = {settings, keys, count, ignored, spots, NULL};
+    struct reading reading = {.settings = settings,
+                              .keys = keys,
+                              .count = count,
+                              .ignored = ignored,
+                              .spots = spots,
+                              .files = files};
     char *folder = NULL;
-    int rc = asprintf(&folder, "%s.d", file) < 0 ? error_no_memory(err)
-                                                 : read_file(&reading, file, files, err);
+    int rc =
+        asprintf(&folder, "%s.d", file) < 0 ? error_no_memory(err) : read_file(&reading, file, err);
     if (rc == 0)
-        rc = read_parts(&reading, folder, files, err);
+        rc = read_parts(&reading, folder, err);
     free(folder);
     return rc;
 }

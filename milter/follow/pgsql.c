@@ -387,27 +387,19 @@ int pgsql_copy_send(struct store *store, const char *data, int length, struct er
     int rc;
     if (store->conn == NULL)
         return error_set(err, EX_UNAVAILABLE, "store: the connection was lost");
-    while ((rc = PQputCopyData(store->conn, data, length)) == 0)
+    while ((rc = data == NULL ? PQputCopyEnd(store->conn, NULL)
+                              : PQputCopyData(store->conn, data, length)) == 0)
         if (flush(store, err) != 0)
             return -1;
     if (rc != 1)
         return lost(store, PQerrorMessage(store->conn), err);
     store->unsent += (size_t)length;
-    if (store->unsent < UNSENT_MAX)
+    if (data != NULL && store->unsent < UNSENT_MAX)
         return 0;
     store->unsent = 0;
-    return flush(store, err);
-}
-
-int pgsql_copy_end(struct store *store, struct error *err)
-{
-    int rc;
-    while ((rc = PQputCopyEnd(store->conn, NULL)) == 0)
-        if (flush(store, err) != 0)
-            return -1;
-    if (rc != 1)
-        return lost(store, PQerrorMessage(store->conn), err);
-    return flush(store, err) == 0 ? pgsql_drain(store, err) : -1;
+    if (flush(store, err) != 0)
+        return -1;
+    return data == NULL ? pgsql_drain(store, err) : 0;
 }
 
 /* ---- columns */

@@ -55,11 +55,8 @@ int pgsql_run(struct store *store, const char *statement, struct error *err);
 /* Reads a line of COPY ... TO STDOUT, to be freed with PQfreemem. Returns its length, 0 at the end, or -1 with err. */
 int pgsql_copy_line(struct store *store, char **line, struct error *err);
 
-/* Sends octets of COPY ... FROM STDIN. Returns 0, or -1 with err. */
+/* Sends octets of COPY ... FROM STDIN; NULL ends it. Returns 0, or -1 with err, then also if the server refuses the rows. */
 int pgsql_copy_send(struct store *store, const char *data, int length, struct error *err);
-
-/* Ends COPY ... FROM STDIN. Returns 0, or -1 with err if the server refuses the rows. */
-int pgsql_copy_end(struct store *store, struct error *err);
 
 /* Reads to the end of the results of a statement. Returns 0, or -1 with err. */
 int pgsql_drain(struct store *store, struct error *err);

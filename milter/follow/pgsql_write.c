@@ -69,19 +69,6 @@ static void put_moment(FILE *line, int64_t moment)
     put_field(line, text, '\t');
 }
 
-static int begin_copy(struct store *store, struct error *err)
-{
-    int rc = 0;
-    if (store->copying)
-        return 0;
-    if (pgsql_send(store, "COPY pg_temp.moved_put FROM STDIN", 0, NULL, err) != 0)
-        return -1;
-    PGresult *result = pgsql_next(store, &rc, err);
-    PQclear(result);
-    store->copying = result != NULL;
-    return result == NULL ? -1 : 0;
-}
-
 int store_write_row(struct store *store, const struct entry *entry, bool gone, struct error *err)
 {
     char old[ADDRESS_TEXT_SIZE], line[4 * (ADDRESS_TEXT_SIZE + ENTRY_NOTE_MAX)];
@@ -100,7 +87,13 @@ int store_write_row(struct store *store, const struct entry *entry, bool gone, s
     put_field(file, gone ? "t" : "f", '\n');
     long length = ftell(file);
     fclose(file);
-    return begin_copy(store, err) == 0 ? pgsql_copy_send(store, line, (int)length, err) : -1;
+    if (!store->copying) {
+        int rc = pgsql_send(store, "COPY pg_temp.moved_put FROM STDIN", 0, NULL, err);
+        PGresult *result = rc == 0 ? pgsql_next(store, &rc, err) : NULL;
+        PQclear(result);
+        store->copying = result != NULL;
+    }
+    return store->copying ? pgsql_copy_send(store, line, (int)length, err) : -1;
 }
 
 /* ---- carrying it out */
@@ -148,7 +141,7 @@ int store_write_apply(struct store *store, bool replace, struct store_written *o
     *out = (struct store_written){0, 0, 0, 0};
     if (store->copying) {
         store->copying = false;
-        if (pgsql_copy_end(store, err) != 0)
+        if (pgsql_copy_send(store, NULL, 0, err) != 0)
             return -1;
     }
     if (count(store,
