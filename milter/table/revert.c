@@ -54,12 +54,14 @@ static int undo_item(struct table_edit *edit, const struct change *change,
                   after = value_of(item->after, item->after_length);
     MDB_val there, key = value_of(item->key, item->key_length);
     int rc = mdb_get(edit->txn, edit->table->entries, &key, &there);
-    if (rc == 0 ? item->after == NULL || !table_same(&there, &after)
-                : rc == MDB_NOTFOUND && item->after != NULL)
-        return refuse(item, change, err);
-    if (rc == 0 || rc == MDB_NOTFOUND)
+    if (rc == 0 || rc == MDB_NOTFOUND) {
+        bool is_as_left =
+            item->after == NULL ? rc == MDB_NOTFOUND : rc == 0 && table_same(&there, &after);
+        if (!is_as_left)
+            return refuse(item, change, err);
         rc = table_edit_change(edit, &key, item->after == NULL ? NULL : &after,
                                item->before == NULL ? NULL : &before);
+    }
     return rc == 0 ? 0 : table_lmdb_error(err, edit->table, rc);
 }
 
