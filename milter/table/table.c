@@ -251,7 +251,7 @@ void table_free(struct table *table)
     int rc = 0;
     if (table == NULL)
         return;
-    pool_free(table);
+    table_free_views(table);
     if (table->env != NULL)
         GUARDED(rc, (mdb_env_close(table->env), 0)); /* gives back slots of lock.mdb last of all */
     (void)rc;                                        /* a fault leaves them behind */

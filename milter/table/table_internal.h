@@ -46,8 +46,9 @@ struct table {
     atomic_bool lost;          /* lock.mdb is damaged: do not access it any more */
     pthread_mutex_t beginning; /* held while a read transaction takes a slot */
 
-    pthread_mutex_t lock;    /* protects idle */
-    struct table_view *idle; /* closed views, see pool_take */
+    pthread_mutex_t lock; /* protects idle */
+    struct table_view
+        *idle; /* closed views, to be used again: they keep their slot, but hold no snapshot */
 
     atomic_llong size;    /* of the data file when it was last found complete, in octets */
     atomic_llong checked; /* the clock tick of that check; 0: none */
@@ -136,12 +137,8 @@ int table_check_size(struct table *table, struct error *err);
 /* Checks that every page in use is in the data file. Returns 0, or -1 with err. Not guarded. */
 int table_check_whole(const struct table *table, MDB_txn *txn, struct error *err);
 
-/* Closed views that can be used again. They keep their reader slot, but hold no snapshot. pool_take returns one, to be
- * renewed, or NULL; pool_put stores one that has been reset; pool_free frees all of them. */
-struct table_view *pool_take(struct table *table);
-void pool_put(struct table_view *view);
-void pool_free(struct table *table);
-void view_free(struct table_view *view);
+/* Frees the closed views of the table. */
+void table_free_views(struct table *table);
 
 /* The number of readers. The first process that opens the table fixes it; the default of LMDB is 126. */
 #define READERS_MAX 4096

@@ -60,6 +60,25 @@ static int check_each_tick(struct table *table, struct error *err)
     return rc;
 }
 
+static void view_free(struct table_view *view)
+{
+    if (view->cursor != NULL)
+        mdb_cursor_close(view->cursor);
+    if (view->seeker != NULL)
+        mdb_cursor_close(view->seeker);
+    table_end_read(view->txn);
+    free(view);
+}
+
+void table_free_views(struct table *table)
+{
+    while (table->idle != NULL) {
+        struct table_view *view = table->idle;
+        table->idle = view->next;
+        view_free(view);
+    }
+}
+
 static struct table_view *new_view(struct table *table, struct error *err)
 {
     struct table_view *view = calloc(1, sizeof *view);
@@ -84,7 +103,11 @@ struct table_view *table_view_open(struct table *table, struct error *err)
 {
     if (check_each_tick(table, err) != 0)
         return NULL;
-    struct table_view *view = pool_take(table);
+    pthread_mutex_lock(&table->lock);
+    struct table_view *view = table->idle;
+    if (view != NULL)
+        table->idle = view->next;
+    pthread_mutex_unlock(&table->lock);
     int rc = 0;
     if (view != NULL)
         SLOT_GUARDED(rc, table, mdb_txn_renew(view->txn));
@@ -104,11 +127,16 @@ void table_view_close(struct table_view *view)
     int rc;
     if (view == NULL)
         return;
-    SLOT_GUARDED(rc, view->table, (mdb_txn_reset(view->txn), 0));
-    if (rc == 0)
-        pool_put(view);
-    else
+    struct table *table = view->table;
+    SLOT_GUARDED(rc, table, (mdb_txn_reset(view->txn), 0));
+    if (rc != 0) {
         view_free(view);
+        return;
+    }
+    pthread_mutex_lock(&table->lock);
+    view->next = table->idle;
+    table->idle = view;
+    pthread_mutex_unlock(&table->lock);
 }
 
 /* ---- looking up */
