@@ -16,7 +16,8 @@
 static struct {
     pthread_rwlock_t lock;
     struct settings *settings;
-    struct table *table; /* NULL: table_error says why */
+    const struct settings *started; /* those of the start, never freed */
+    struct table *table;            /* NULL: table_error says why */
     struct error table_error;
     struct limit *limit;
 } service;
@@ -191,6 +192,7 @@ static int change_table(const struct settings *new, struct error *err)
 int service_reload(struct error *err)
 {
     struct settings *new, *old = service.settings; /* only this thread changes it */
+    const struct settings *started = service.started;
     if (settings_read_for_daemon(&new, old->file, err) != 0)
         return -1;
 
@@ -207,15 +209,17 @@ int service_reload(struct error *err)
         say_table_error();
     pthread_rwlock_unlock(&service.lock);
 
-    say_needs_start(strcmp(old->socket, new->socket) != 0 ||
-                        strcmp(old->lookup_socket, new->lookup_socket) != 0 ||
-                        old->socket_mode != new->socket_mode ||
-                        strcmp(old->socket_group, new->socket_group) != 0,
+    say_needs_start(strcmp(started->socket, new->socket) != 0 ||
+                        strcmp(started->lookup_socket, new->lookup_socket) != 0 ||
+                        started->socket_mode != new->socket_mode ||
+                        strcmp(started->socket_group, new->socket_group) != 0,
                     "socket, lookup_socket, socket_group, socket_mode");
-    say_needs_start(strcmp(old->user, new->user) != 0 || strcmp(old->pid_file, new->pid_file) != 0,
+    say_needs_start(strcmp(started->user, new->user) != 0 ||
+                        strcmp(started->pid_file, new->pid_file) != 0,
                     "user, pid_file");
-    say_needs_start(old->memory != new->memory, "disclosure.memory");
-    settings_free(old);
+    say_needs_start(started->memory != new->memory, "disclosure.memory");
+    if (old != started)
+        settings_free(old);
     settings_warn(new, warn);
     return 0;
 }
@@ -231,7 +235,7 @@ int service_start(struct settings *settings, struct error *err)
     pthread_rwlock_init(&service.lock, &attributes);
     pthread_rwlockattr_destroy(&attributes);
 
-    service.settings = settings;
+    service.started = service.settings = settings;
     service.limit = limit_new(&settings->limits);
     if (service.limit == NULL)
         return error_set(err, EX_OSERR, "disclosure.memory: no %d MiB are left: write less",

@@ -172,6 +172,17 @@ class Disclosure(Alone):
         self.daemon.reload()
         self.assertEqual(self.ask_all(STRANGER)[3:], [DEFERRED] * 2)
 
+    def test_each_reload_says_what_waits_for_the_next_start_and_no_more(self):
+        socket = self.daemon.settings["socket"]
+        self.daemon.configure(socket="inet:9@127.0.0.1", user="root")
+        for times in (1, 2):
+            self.daemon.reload()
+            self.assertEqual(self.daemon.count("socket_mode: changed; in force from the next start on"), times)
+        self.daemon.configure(socket=socket)
+        self.daemon.reload()
+        self.assertEqual(self.daemon.count("socket_mode: changed; in force from the next start on"), 2)
+        self.assertEqual(self.daemon.count("user, pid_file: changed; in force from the next start on"), 3)
+
     def test_a_reload_reads_the_folder_beside_the_file_too(self):
         parts = self.daemon.conf.with_name("milter-moved.conf.d")
         parts.mkdir()
