@@ -136,18 +136,12 @@ static int check_trusted(struct settings *s, struct error *err)
     s->trusted = calloc(s->trusted_text.count + 1, sizeof *s->trusted);
     if (s->trusted == NULL)
         return error_no_memory(err);
-    for (size_t i = 0; i < s->trusted_text.count; i++) {
-        if (network_parse(&s->trusted[i], s->trusted_text.items[i], err) != 0) {
+    for (; s->trusted_count < s->trusted_text.count; s->trusted_count++)
+        if (network_parse(&s->trusted[s->trusted_count], s->trusted_text.items[s->trusted_count],
+                          err) != 0) {
             err->status = EX_CONFIG;
             return error_at(err, "disclosure.trusted_networks", 0);
         }
-        s->trusted_count++;
-    }
-    return 0;
-}
-
-static int check_trusted_domains(struct settings *s, struct error *err)
-{
     for (size_t i = 0; i < s->trusted_domains.count; i++)
         if (texts_make_domain(&s->trusted_domains.items[i], false, err) != 0)
             return error_at(err, "disclosure.trusted_domains", 0);
@@ -220,7 +214,8 @@ static int check_path(const char *path, struct error *err)
 {
     if (*path != '/')
         return error_set(err, EX_CONFIG, "'%s' is no absolute path: write unix:/PATH", path);
-    if (strlen(path) > 100) /* sun_path has 108 octets, and a new socket is made beside it first */
+    if (strlen(path) >
+        100) /* sun_path has 108 octets, and the socket is made under a longer name first */
         return error_set(err, EX_CONFIG, "the path is over 100 octets: write a shorter one");
     return 0;
 }
@@ -289,7 +284,7 @@ static int check(struct settings *s, struct error *err)
 {
     bool right = check_sockets(s, err) == 0 && check_socket_mode(s, err) == 0 &&
                  check_addresses(s, err) == 0 && check_trusted(s, err) == 0 &&
-                 check_trusted_domains(s, err) == 0 && check_limits(s, err) == 0 &&
+                 check_limits(s, err) == 0 &&
                  texts_check(&s->texts, &s->texts_by_domain, err) == 0 &&
                  check_paths(s, err) == 0 && check_schema(s, err) == 0;
     return right ? 0 : -1;

@@ -67,7 +67,7 @@ static int check_text(struct texts *texts, enum text_kind kind, const char *usua
     snprintf(path, sizeof path, "%s%s", group, kinds[kind].name);
     if (reply_check(texts->of[kind], kinds[kind].class, kind == TEXT_MOVED, err) != 0)
         return error_at(err, path, 0);
-    /* Whoever may not know the new address must not read it in the text that says so. */
+    /* A client that may not know the new address must not read it in the reply. */
     if (kind != TEXT_MOVED && strstr(texts->of[kind], "${new}") != NULL)
         return error_set(err, EX_CONFIG,
                          "%s: ${new} would disclose the new address: write a text without it",

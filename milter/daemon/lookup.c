@@ -125,8 +125,8 @@ static void serve(struct peer *peer, uint32_t events)
 
 /* ---- all of them */
 
-/* One connection a turn. With no descriptor left the one that was silent longest goes: its MTA
- * connects again. */
+/* Accepts one connection a turn. If no descriptor is left, closes the connection that was silent longest: its MTA connects
+ * again. */
 static void accept_one(void)
 {
     int fd = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC);
@@ -137,11 +137,11 @@ static void accept_one(void)
     else if ((errno == EMFILE || errno == ENFILE) && !TAILQ_EMPTY(&server.peers))
         close_peer(TAILQ_FIRST(&server.peers));
     else if (errno == EMFILE || errno == ENFILE)
-        sleep(1); /* nothing to give up: whoever has the descriptors has to */
+        sleep(1); /* milter sessions have the descriptors: wait until some end */
 }
 
-/* A request that stays half, or an answer that nobody takes; silence between requests is as it
- * should be. */
+/* Closes connections with an incomplete request, or an answer that the client does not take. Silence between requests is
+ * normal. */
 static void close_stuck(void)
 {
     time_t now = seconds();

@@ -113,7 +113,7 @@ static void warn(const char *line)
     fprintf(stderr, "milter-moved: warning: %s\n", line);
 }
 
-/* As the user that the daemon becomes: what root can read says nothing of that. */
+/* Checks as the user that the daemon becomes, because root can read everything. */
 static int check(const struct settings *settings, const struct owner *owner)
 {
     struct error err;
@@ -140,8 +140,8 @@ static int check(const struct settings *settings, const struct owner *owner)
 
 /* ---- background */
 
-/* Forks; in the parent waits for the child's word that it is ready, and exits with its status.
- * In the child returns the descriptor to say it on. */
+/* Forks. The parent waits until the child reports that it is ready, and exits with its status. The child gets the descriptor
+ * for that report. */
 static int go_into_background(void)
 {
     int ends[2];
@@ -160,7 +160,7 @@ static int go_into_background(void)
     close(ends[1]);
     while (read(ends[0], &status, 1) < 0 && errno == EINTR)
         continue;
-    _exit(status); /* nothing said: the child died, and status is as it was */
+    _exit(status); /* without a report the child has died, and status is unchanged */
 }
 
 static void say_ready(int ready_fd, int status)
@@ -213,7 +213,7 @@ static int start(struct settings *settings, const struct owner *owner, struct er
     return -1;
 }
 
-/* What an administrator should see at once, who may not look into the log. */
+/* Prints what an administrator should see at once, without looking into the log. */
 static void warn_at_start(const struct settings *settings, bool foreground)
 {
     bool log_is_here = settings->log_target == LOG_TARGET_STDERR;
@@ -235,7 +235,7 @@ static int serve(struct settings *settings, const struct owner *owner, bool fore
         rc = error_set(&err, EX_OSERR, "cannot go into the background: %s", strerror(errno));
     signals_block();
     if (rc != 0 || start(settings, owner, &err) != 0) {
-        if (settings->log_target != LOG_TARGET_STDERR) /* there it is said below */
+        if (settings->log_target != LOG_TARGET_STDERR) /* fail() prints it there */
             log_line(LOG_ERR, "not started: %s", err.text);
         log_stop();
         fail(&err);
@@ -255,8 +255,8 @@ static int serve(struct settings *settings, const struct owner *owner, bool fore
     return EX_SOFTWARE;
 }
 
-/* The daemon leaves this folder, and reads the file again on HUP. Links are not followed: FILE.d is beside
- * the name that was given. */
+/* Makes the name of the file absolute, because the daemon leaves the present folder and reads the file again on HUP. Does not
+ * follow links: FILE.d is next to the name that was given. */
 static int read_settings(struct settings **out, const char *given, struct error *err)
 {
     const char *file = settings_path(given, NULL);

@@ -254,7 +254,8 @@ static void name_old(char *out, const char *path)
     snprintf(out, PATH_MAX, "%.*s.old", PATH_MAX - 5, path);
 }
 
-/* Moves fresh to path, without a moment in which nothing is there. What somebody listens on there is kept beside it. */
+/* Moves fresh to path, without a moment in which nothing is there. If another process listens on the socket there, that is kept
+ * as PATH.old. */
 static int put(const char *key, const char *fresh, const char *path)
 {
     char old[PATH_MAX];
