@@ -12,8 +12,8 @@ struct attachment {
     const struct mta_request *request;
     const char *server; /* its name in struct mta, "postfix" */
     bool is_step;       /* more follows: nothing is said to be done yet */
-    bool
-        is_unread; /* nothing changes, and the server has not read its files since they were changed */
+    /* Nothing changes, and the server has not read its files since they were changed */
+    bool is_unread;
     struct file_changes changes;
 };
 

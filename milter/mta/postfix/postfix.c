@@ -206,23 +206,23 @@ static double qmgr_began(const struct postfix *postfix)
     return began;
 }
 
-/* master(8) has the queue manager begin again at each reload. */
+/* master(8) starts a new queue manager at each reload. */
 bool postfix_is_unread(const struct postfix *postfix)
 {
     static const char *const names[] = {"main.cf", "master.cf"};
     struct timespec now, since_boot;
     struct stat status;
     char path[PATH_MAX];
-    bool unread = false;
     double began = qmgr_began(postfix);
     clock_gettime(CLOCK_REALTIME, &now);
     clock_gettime(CLOCK_BOOTTIME, &since_boot);
     for (size_t i = 0; i < sizeof names / sizeof *names && began > 0; i++) {
         snprintf(path, sizeof path, "%s/%s", postfix->dir, names[i]);
-        unread = unread || (stat(path, &status) == 0 &&
-                            seconds(now) - seconds(status.st_mtim) < seconds(since_boot) - began);
+        if (stat(path, &status) == 0 &&
+            seconds(now) - seconds(status.st_mtim) < seconds(since_boot) - began)
+            return true;
     }
-    return unread;
+    return false;
 }
 
 /* ---- lists of domains: strings, patterns with '!', files, tables (postconf(5), mydestination) */
