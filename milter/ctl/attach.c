@@ -6,6 +6,7 @@
 #include "mta/mta.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +27,8 @@ static int confirm(const char *diff, void *data, struct error *err)
         if (fgets(line, sizeof line, stdin) == NULL || (*line != 'y' && *line != 'Y'))
             return error_set(err, EX_TEMPFAIL, "these changes were not made");
     }
-    interrupt_ignore(); /* a change that is half made would look complete to the next run */
+    interrupt_ignore();       /* a change that is half made would look complete to the next run */
+    signal(SIGPIPE, SIG_IGN); /* the reader of the output may end first */
     return 0;
 }
 

@@ -212,6 +212,23 @@ class StockPostfix(Case):
         self.assertEqual(self.postfix.files(), files)
         self.assertEqual(sorted(self.postfix.conf.iterdir()), there)
 
+    def test_the_reader_of_the_output_may_end_first(self):
+        self.start()
+        ours, theirs = os.openpty()
+        command = [*place.program("movedctl"), "-c", self.daemon.conf, "attach", "--config-dir", self.postfix.conf, "postfix"]
+        with subprocess.Popen(command, env=self.postfix.env, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            os.close(theirs)
+            shown = b""
+            while not shown.endswith(b"[y/N] ") and (more := process.stdout.read1()):
+                shown += more
+            process.stdout.close()
+            os.write(ours, b"y\n")
+            said = process.stderr.read().decode()
+            self.assertEqual(process.wait(place.PATIENCE), 74, said)
+        os.close(ours)
+        self.assertIn("movedctl: standard output: Broken pipe\n", said)
+        self.assertIn("nothing to change", self.ctl("attach", "--dry-run", "postfix").stdout)
+
     def test_the_diff_controls_no_terminal(self):
         self.start()
         with (self.postfix.conf / "main.cf").open("a", encoding="utf-8") as file:
