@@ -92,7 +92,7 @@ static void from_json(struct follow_state *out, const json_t *object)
     out->held_version = number(object, "held_version");
     json_t *rows = json_object_get(object, "skipped");
     int64_t count = number(object, "skipped_count"), listed = (int64_t)json_object_size(rows);
-    out->skipped = (struct skipped){json_is_object(rows) ? json_incref(rows) : NULL,
+    out->skipped = (struct skipped){listed > 0 ? json_incref(rows) : NULL,
                                     (size_t)(count > listed ? count : listed)};
 }
 
