@@ -48,13 +48,14 @@ void limit_adapt(struct limit *limit, const struct limit_rules *rules);
 /* NULL is fine. */
 void limit_free(struct limit *limit);
 
-/* Decides whether the client may be told the new address at the moment now (seconds since 1970), and if so counts it. An address
- * that the client was told within the last period, in whatever form, is not counted again. One that another client of its
- * network was told is not counted for the network.
+/* Decides whether the client may be told the new address at the moment now (seconds since 1970), and if so counts it.
+ * An address that the client was told within the last period, in whatever form, is not counted again. One that another
+ * client of its network was told is not counted for the network.
  *
- * If there are more clients than memory, a new client takes the place of the one that was told least, and starts with its count.
- * So a client gains nothing by being replaced, and one that has reached its limit is not replaced before its period ends. An
- * address whose record was dropped counts once more. Too little memory thus makes the limit stricter, first for new clients. */
+ * If there are more clients than memory, a new client takes the place of the one that was told least, and starts with
+ * its count. So a client gains nothing by being replaced, and one that has reached its limit is not replaced before
+ * its period ends. An address whose record was dropped counts once more. Too little memory thus makes the limit
+ * stricter, first for new clients. */
 void limit_ask(struct limit_outcome *out, struct limit *limit, const struct ip *client,
                const struct address *new, int64_t now);
 

@@ -38,9 +38,9 @@ const char *texts_fallback(enum text_kind kind);
 /* "moved", "withheld" and so on: the keys of the group replies. */
 const char *texts_name(enum text_kind kind);
 
-/* Checks the texts and the list of struct domain_texts as configured, and sorts the list by domain. A general text that is
- * missing becomes the default one, and a text that a domain lacks the general one. Returns 0; or -1 with err (EX_CONFIG, EX_OSERR), which begins
- * with the key. */
+/* Checks the texts and the list of struct domain_texts as configured, and sorts the list by domain. A general text
+ * that is missing becomes the default one, and a text that a domain lacks the general one. Returns 0; or -1 with err
+ * (EX_CONFIG, EX_OSERR), which begins with the key. */
 int texts_check(struct texts *texts, struct conf_groups *by_domain, struct error *err);
 
 /* The texts for an old address in this domain (A-labels, lower case): those of the domain or its nearest parent,
@@ -52,8 +52,8 @@ const struct texts *texts_find(const struct texts *texts, const struct conf_grou
 void texts_warn(const struct texts *texts, const struct conf_groups *by_domain,
                 void (*say)(const char *line));
 
-/* Makes *text, a domain on the heap, its A-labels in lower case; a dot in front of it, if it may have one, is kept. Returns 0, or -1
- * with err (EX_CONFIG). */
+/* Makes *text, a domain on the heap, its A-labels in lower case; a dot in front of it, if it may have one, is kept.
+ * Returns 0, or -1 with err (EX_CONFIG). */
 int texts_make_domain(char **text, bool may_have_dot, struct error *err);
 
 #endif

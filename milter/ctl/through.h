@@ -33,8 +33,8 @@ int through_begin(struct through *through, const struct ctl *ctl, bool replace, 
 int through_put(struct through *through, const struct entry *entry, struct error *err);
 int through_del(struct through *through, const struct entry *old, struct error *err);
 
-/* Writes the change in the transaction. Returns 0 with through->written; or -1 with err, EX_NOPERM if this host may not write to
- * the store. */
+/* Writes the change in the transaction. Returns 0 with through->written; or -1 with err, EX_NOPERM if this host may
+ * not write to the store. */
 int through_apply(struct through *through, struct error *err);
 
 /* Commits, and waits up to two seconds until the change is in force on this host; after that it warns. Returns 0, or -1 with

@@ -91,9 +91,9 @@ static char *in_brackets(const char *mailbox, size_t length)
     return rc < 0 ? NULL : path;
 }
 
-/* Keeps the parameters of RCPT that also count for the new address. Postfix always gets an ORCPT. Sendmail without DSN would refuse
- * the new address for it, and the end of the message too; if a client gave an ORCPT, Sendmail offers DSN. Returns -1 if memory
- * is out; in any case the caller frees the recipient. */
+/* Keeps the parameters of RCPT that also count for the new address. Postfix always gets an ORCPT. Sendmail without DSN
+ * would refuse the new address for it, and the end of the message too; if a client gave an ORCPT, Sendmail offers DSN.
+ * Returns -1 if memory is out; in any case the caller frees the recipient. */
 static int recipient_read(struct recipient *out, char **args, bool postfix)
 {
     size_t length = envelope_path_length(args[0]), notify_length = 0, orcpt_length = 0;
@@ -246,7 +246,8 @@ static int add_all(const struct forwards *forwards, SMFICTX *ctx)
     return rc;
 }
 
-/* sendmail(1) of Postfix may have been given a name without a domain. Postfix shows it with a domain, but compares it without. */
+/* sendmail(1) of Postfix may have been given a name without a domain. Postfix shows it with a domain, but compares it
+ * without. */
 static int delete_bare_name(const struct forward *forward, SMFICTX *ctx)
 {
     const char *path = forward->recipient.path, *at = strrchr(path, '@');
@@ -270,9 +271,10 @@ static int delete_all(const struct forwards *forwards, SMFICTX *ctx)
     return rc;
 }
 
-/* First all are added, then all deleted: whatever fails in between, none is lost. Sendmail may take an old and a new address for
- * one mailbox: then the first round adds nothing, and the second deletes it. The third round brings it back, and changes
- * nothing else. Postfix compares text, and would deliver twice when its memory of duplicates is full. */
+/* First all are added, then all deleted: whatever fails in between, none is lost. Sendmail may take an old and a new
+ * address for one mailbox: then the first round adds nothing, and the second deletes it. The third round brings it
+ * back, and changes nothing else. Postfix compares text, and would deliver twice when its memory of duplicates is
+ * full. */
 int forward_carry_out(const struct forwards *forwards, SMFICTX *ctx)
 {
     int rc = add_all(forwards, ctx);

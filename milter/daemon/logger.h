@@ -22,8 +22,8 @@ bool log_wants(int level);
 /* Queues one line; control characters in it become '?'. Never blocks for long and never fails. */
 void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Writes what is queued and ends the thread, but waits for a log that blocks no longer than a second. Without log_start, what is
- * queued is lost. */
+/* Writes what is queued and ends the thread, but waits for a log that blocks no longer than a second. Without
+ * log_start, what is queued is lost. */
 void log_stop(void);
 
 /* How many lines were lost since the start. */

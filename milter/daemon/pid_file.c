@@ -31,8 +31,8 @@ static int cannot_write(const char *path, struct error *err)
     return error_set(err, EX_CANTCREAT, "pid_file: '%s': %s", path, strerror(errno));
 }
 
-/* Returns the descriptor that holds the lock. It is opened for reading only, so that an attacker who takes over the daemon later
- * cannot write another number with it. */
+/* Returns the descriptor that holds the lock. It is opened for reading only, so that an attacker who takes over the
+ * daemon later cannot write another number with it. */
 static int lock_in(int folder, const char *name, const char *path, struct error *err)
 {
     struct stat status;

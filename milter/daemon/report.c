@@ -39,8 +39,8 @@ static size_t quoted_length(const char *text, size_t left)
     return 0;
 }
 
-/* Copies what a client wrote without its brackets, such that it ends where the grammar of milter-moved(8) ends it: blanks, brackets
- * and quotes that are not part of a quoted string become '?'. */
+/* Copies what a client wrote without its brackets, such that it ends where the grammar of milter-moved(8) ends it:
+ * blanks, brackets and quotes that are not part of a quoted string become '?'. */
 static void copy_path(char out[ADDRESS_TEXT_SIZE], const char *text, size_t length)
 {
     if (length >= 2 && text[0] == '<' && text[length - 1] == '>') {

@@ -26,8 +26,8 @@ struct report {
 bool report_wants(const struct answer *answer);
 void report_answer(const struct report *report);
 
-/* Logs and counts that a limit is reached, if this answer is the first one in the period of the client or network that the limit
- * decides. host is the client's name as the MTA knows it. */
+/* Logs and counts that a limit is reached, if this answer is the first one in the period of the client or network that
+ * the limit decides. host is the client's name as the MTA knows it. */
 void report_limit(const struct answer *answer, const struct client *client, const char *host);
 
 /* Logs a look-up: in reply and relocated at the level of an answer, since it decides what a sender reads; in the other maps

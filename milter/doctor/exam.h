@@ -252,8 +252,8 @@ bool exam_daemon_differs(struct exam *exam);
 
 /* ---- ask.c */
 
-/* Takes the recipients of the request, at most DOMAINS_MAX; without any, chooses of each domain some entries, and a mailbox that
- * cannot exist. Returns 0, or -1 with err. */
+/* Takes the recipients of the request, at most DOMAINS_MAX; without any, chooses of each domain some entries, and a
+ * mailbox that cannot exist. Returns 0, or -1 with err. */
 int exam_choose(struct exam *exam, struct error *err);
 
 /* Opens the first session with the mail server, as the client of --as, and closes it. */

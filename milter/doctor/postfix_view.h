@@ -50,8 +50,8 @@ const char *postfix_of_service(const struct exam *exam, const char *name);
 /* The next item of a list, which may be in braces, and its length; *at goes behind it. NULL behind the last. */
 const char *postfix_item(const char **at, size_t *length);
 
-/* Whether it is an item of a list that names one of our maps in its own words, "socketmap:unix:milter-moved/lookup.sock:listed";
- * or our milter. */
+/* Whether it is an item of a list that names one of our maps in its own words,
+ * "socketmap:unix:milter-moved/lookup.sock:listed"; or our milter. */
 bool postfix_is_our_map(const struct exam *exam, const char *item);
 bool postfix_is_our_milter(const struct exam *exam, const char *item);
 

@@ -249,8 +249,8 @@ int pgsql_send(struct store *store, const char *statement, int count, const char
     return sent(store, is_sent, err);
 }
 
-/* A server that stopped after its last answer is to be noticed within the timeout from that answer. So the time since then, up to
- * half of the timeout, is subtracted, and a little for reporting it. */
+/* A server that stopped after its last answer is to be noticed within the timeout from that answer. So the time since
+ * then, up to half of the timeout, is subtracted, and a little for reporting it. */
 static int await_input(struct store *store, struct error *err)
 {
     int timeout = store->address.timeout * 1000, unheard = store->idle + timeout / 50;

@@ -33,8 +33,8 @@ int pgsql_connect(struct store *store, struct error *err);
 /* Closes the connection, whatever state it is in. */
 void pgsql_close(struct store *store);
 
-/* Sends one statement, in which "@." stands for the schema, with count parameters as text. Connects first if necessary, unless a
- * transaction is open. Returns 0, or -1 with err. */
+/* Sends one statement, in which "@." stands for the schema, with count parameters as text. Connects first if
+ * necessary, unless a transaction is open. Returns 0, or -1 with err. */
 int pgsql_send(struct store *store, const char *statement, int count, const char *const *values,
                struct error *err);
 

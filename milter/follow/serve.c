@@ -180,8 +180,8 @@ static void conclude(struct following *session, enum step_result result)
     }
 }
 
-/* Never synced stays never synced, whatever the reason: nobody may read the table. is_last: the caller ends with this error, and
- * so it is not said here. */
+/* Never synced stays never synced, whatever the reason: nobody may read the table. is_last: the caller ends with this
+ * error, and so it is not said here. */
 static void conclude_failure(struct following *session, const struct error *err, bool is_last)
 {
     struct mark mark = {.version = 1};

@@ -24,9 +24,9 @@ struct follow {
     void (*alive)(void);           /* called from time to time, since all is well */
 };
 
-/* Takes one step, and writes the state. compare: all rows are read. accepts: however many entries would go. Returns 0 with *out,
- * which the caller clears; or -1 with err: EX_UNAVAILABLE not reachable, EX_NOPERM, EX_CONFIG, EX_CANTCREAT, or an error of
- * the table. */
+/* Takes one step, and writes the state. compare: all rows are read. accepts: however many entries would go. Returns 0
+ * with *out, which the caller clears; or -1 with err: EX_UNAVAILABLE not reachable, EX_NOPERM, EX_CONFIG,
+ * EX_CANTCREAT, or an error of the table. */
 int follow_once(const struct follow *follow, bool compare, bool accepts, struct follow_state *out,
                 struct error *err);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* follow/skipped.h: rows of the store that cannot be entries, and why. Each is reported once, and listed until it is corrected. */
+/* follow/skipped.h: rows of the store that cannot be entries, and why. Each is reported once, and listed until it is
+ * corrected. */
 #ifndef FOLLOW_SKIPPED_H
 #define FOLLOW_SKIPPED_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* follow/state.h: the state of movedctl follow, which it writes into a file in the table's folder. Whoever may read the table may
- * read it. */
+/* follow/state.h: the state of movedctl follow, which it writes into a file in the table's folder. Whoever may read
+ * the table may read it. */
 #ifndef FOLLOW_STATE_H
 #define FOLLOW_STATE_H
 

@@ -44,8 +44,8 @@ enum step_result {
     STEP_FAILED,
 };
 
-/* Takes a step. compare: all rows are read, whatever has changed. accepts: however much would go. STEP_FAILED comes with err, and
- * the table is then as it was, or at a version between. */
+/* Takes a step. compare: all rows are read, whatever has changed. accepts: however much would go. STEP_FAILED comes
+ * with err, and the table is then as it was, or at a version between. */
 enum step_result step_take(const struct step_work *work, bool compare, bool accepts,
                            struct error *err);
 

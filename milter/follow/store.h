@@ -94,8 +94,8 @@ struct entry;
 int store_write_begin(struct store *store, const char *author, const char *program,
                       struct error *err);
 
-/* Whether a movedctl of this host ("@mx1.example", the end of its author) made a change after the version. Returns 0 with *out, or
- * -1 with err. */
+/* Whether a movedctl of this host ("@mx1.example", the end of its author) made a change after the version. Returns 0
+ * with *out, or -1 with err. */
 int store_write_has_newer(struct store *store, int64_t version, const char *host, bool *out,
                           struct error *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mail/reply.h: one SMTP reply: code, enhanced status code, one or more lines of text. RFC 5321 section 4.2, RFC 3463. A template
- * is a reply with ${old}, ${new} and ${recipient} in its text. Its lines are separated by line feeds, and only the first has the
- * codes. No I/O. */
+/* mail/reply.h: one SMTP reply: code, enhanced status code, one or more lines of text. RFC 5321 section 4.2, RFC 3463.
+ * A template is a reply with ${old}, ${new} and ${recipient} in its text. Its lines are separated by line feeds, and
+ * only the first has the codes. No I/O. */
 #ifndef MAIL_REPLY_H
 #define MAIL_REPLY_H
 

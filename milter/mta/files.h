@@ -54,10 +54,10 @@ int file_changes_add(struct file_changes *changes, const char *path, const char 
 /* The changes as diff -u prints them, on the heap; NULL with err. */
 char *file_changes_diff(const struct file_changes *changes, struct error *err);
 
-/* Makes the changes. Each file is replaced as a whole (fsync, rename; a mount point is written over), keeps its owner, group and mode, and is
- * copied to PATH.DATE (2026-09-01T060000Z) before, with one date for all. If one cannot be replaced, or is no
- * longer what it was when the change was planned, those already made are taken back. Returns 0, or -1 with
- * err. */
+/* Makes the changes. Each file is replaced as a whole (fsync, rename; a mount point is written over), keeps its owner,
+ * group and mode, and is copied to PATH.DATE (2026-09-01T060000Z) before, with one date for all. If one cannot be
+ * replaced, or is no longer what it was when the change was planned, those already made are taken back. Returns 0, or
+ * -1 with err. */
 int file_changes_apply(struct file_changes *changes, struct error *err);
 
 /* Takes back what file_changes_apply made, and removes the copies. Returns 0; or -1 with err, which names the

@@ -12,8 +12,8 @@
 #include <sys/types.h>
 
 /* Plans the drop-in with which milter-moved.socket listens on both sockets, "unix:PATH" or "inet:PORT@HOST", and makes
- * the folder, which the user of the settings and the group own, before it does. Without that unit it plans nothing. Returns 0, or -1
- * with err. */
+ * the folder, which the user of the settings and the group own, before it does. Without that unit it plans nothing.
+ * Returns 0, or -1 with err. */
 int unit_plan_sockets(struct file_changes *changes, const char *const sockets[2],
                       const char *folder, const char *group, const struct settings *settings,
                       struct error *err);

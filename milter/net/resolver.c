@@ -182,7 +182,7 @@ static bool ask_some(struct resolver *resolver)
 /* Waits until a name server answers or times out. */
 static void wait_for_some(struct resolver *resolver)
 {
-    fd_set reads, writes;
+    fd_set reads, writes; /* movedctl opens few files: their numbers are far below FD_SETSIZE */
     struct timeval most = {.tv_sec = 1}, left[CHANNELS], *first = &most;
     int fds = 0;
 

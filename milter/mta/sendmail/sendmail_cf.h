@@ -21,8 +21,8 @@ struct sendmail_source {
     char *warnings;
 };
 
-/* Finds the .mc in this folder: sendmail.mc; where there is none HOST.mc, as FreeBSD's makefile takes it. Sets out->path and returns
- * 0, or -1 with err (EX_NOINPUT). */
+/* Finds the .mc in this folder: sendmail.mc; where there is none HOST.mc, as FreeBSD's makefile takes it. Sets
+ * out->path and returns 0, or -1 with err (EX_NOINPUT). */
 int sendmail_find_mc(struct sendmail_source *out, const char *dir, struct error *err);
 
 /* The sendmail.cf that m4 makes from mc, the text of a .mc. A .mc that does not include cf.m4 leaves that to m4's command
