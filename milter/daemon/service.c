@@ -113,7 +113,7 @@ static void say_table_error(void)
 }
 
 /* Opens a table that was missing. A table that was replaced or truncated is closed and reopened; if no other process uses
- * lock.mdb, that makes it anew. */
+ * lock.mdb, that creates a new one. */
 static void tend_table(void)
 {
     struct error err;

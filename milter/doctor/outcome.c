@@ -212,7 +212,7 @@ static void print_one(FILE *out, const struct exam *exam, const struct asked *as
     asked_join_lines(got, sizeof asked->got.text,
                      asked->got.code == 0 ? "not asked" : asked->got.text);
     if (asked->in_mail)
-        strcat(got, " (to MAIL)");
+        snprintf(got + strlen(got), sizeof got - strlen(got), " (to MAIL)");
     memcpy(recipient, asked->recipient, sizeof recipient);
     printable_make(recipient);
 

@@ -81,7 +81,10 @@ static void put_drop(FILE *out, const struct exam *exam, const char *name, mend_
             used = last;
         if (!meant) {
             last = used;
-            used += (size_t)sprintf(rest + used, "%s%.*s", used > 0 ? " " : "", (int)length, item);
+            if (used > 0)
+                rest[used++] = ' '; /* where value has one separator or more */
+            memcpy(rest + used, item, length);
+            used += length;
         }
         rest[used] = '\0';
         free(copy);
