@@ -88,7 +88,10 @@ START_TEST(a_connection_string_is_read_with_all_that_libpq_adds)
     setenv("PGSERVICEFILE", "/nonexistent", 1); /* it is not read again */
     for (size_t i = 0; info != NULL && i < conninfo_hosts(info); i++) {
         PGconn *conn = conninfo_start(info, i, false);
+        char service[64] = "";
         ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
+        add(service, sizeof service, conn, "service", "");
+        ck_assert_str_eq(service, getenv("PGSERVICE") == NULL ? "" : getenv("PGSERVICE"));
         add(said, sizeof said, conn, "host", ":");
         add(said, sizeof said, conn, "hostaddr", ":");
         add(said, sizeof said, conn, "port", ":");
