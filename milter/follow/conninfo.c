@@ -198,7 +198,8 @@ size_t conninfo_hosts(const struct conninfo *info)
     return info->count;
 }
 
-/* Of two values of a parameter libpq takes the last, and it ignores one that is NULL or "". */
+/* Of two values of a parameter libpq takes the last, and it ignores one that is NULL or "". The service, which
+ * a newer libpq may name among the parameters, is not handed on: its file was read already. */
 PGconn *conninfo_start(const struct conninfo *info, size_t host, bool writes)
 {
     const char *keywords[PARAMS_MAX + LISTS + 5] = {"fallback_application_name"};

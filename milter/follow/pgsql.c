@@ -173,7 +173,8 @@ static int check_format(struct store *store, struct error *err)
     return rc;
 }
 
-int pgsql_connect(struct store *store, struct error *err)
+/* Connects, unless it is connected. Returns 0, or -1 with err. */
+static int connect_to_any(struct store *store, struct error *err)
 {
     size_t hosts = conninfo_hosts(store->info);
     if (store->conn != NULL)
@@ -237,7 +238,7 @@ int pgsql_send(struct store *store, const char *statement, int count, const char
 {
     if (store->conn == NULL && store->writing)
         return error_set(err, EX_UNAVAILABLE, "store: the connection was lost");
-    if (pgsql_connect(store, err) != 0)
+    if (connect_to_any(store, err) != 0)
         return -1;
     char *text = put_schema(store, statement);
     if (text == NULL)
@@ -331,7 +332,7 @@ PGresult *pgsql_ask(struct store *store, const char *statement, int count,
 /* Its name is the schema: through a pool it may be another host's statement, which is the same. */
 static int prepare(struct store *store, const char *statement, struct error *err)
 {
-    if (pgsql_connect(store, err) != 0)
+    if (connect_to_any(store, err) != 0)
         return -1;
     if (store->has_prepared)
         return 0;

@@ -27,9 +27,6 @@ struct store {
     int idle;                /* milliseconds since the server last sent something, at most */
 };
 
-/* Connects, unless it is connected. Returns 0, or -1 with err. */
-int pgsql_connect(struct store *store, struct error *err);
-
 /* Closes the connection, whatever state it is in. */
 void pgsql_close(struct store *store);
 
