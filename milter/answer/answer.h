@@ -64,8 +64,8 @@ struct answer {
     struct reply reply;  /* VERDICT_REPLY */
     enum text_kind text; /* VERDICT_REPLY: what it says */
     struct address old;  /* the recipient; domain "" where it is no address, or has none */
-    struct chain
-        chain; /* the entries found; if the table was not asked, met and steps are 0, the rest is unset */
+    /* the entries found; if the table was not asked, met and steps are 0, the rest is unset */
+    struct chain chain;
     char new[ADDRESS_TEXT_SIZE]; /* where to, disclosed or not: not for clients; "" for none */
     enum trust trust;
     /* The strictest on the way; ENTRY_DEFAULT where nothing has moved. */

@@ -11,8 +11,8 @@
 
 struct added {
     struct name name; /* the old address */
-    unsigned char
-        *value; /* the row as hit_row_encode wrote it: decoded it is fifty times as large */
+    /* the row as hit_row_encode wrote it: decoded it is fifty times as large */
+    unsigned char *value;
     size_t length;
     bool given; /* with the row of this host */
 };

@@ -43,8 +43,8 @@ struct about {
     /* For lint_dns.c */
     enum resolver_result mx;
     const char *why; /* RESOLVER_FAILED */
-    struct host *
-        *hosts; /* heap, count of them, best first; of a domain without MX the domain itself */
+    /* heap, count of them, best first; of a domain without MX the domain itself */
+    struct host **hosts;
     size_t count;
 };
 

@@ -128,9 +128,8 @@ static void tend_table(void)
         log_line(LOG_WARNING, "table: %s: reopening it", err.text);
 
     pthread_rwlock_wrlock(&service.lock);
-    table_free(
-        service
-            .table); /* before the new one is opened: LMDB's locks are the process's, not the handle's */
+    /* Before the new one is opened: LMDB's locks are the process's, not the handle's. */
+    table_free(service.table);
     if (service_open_table(&service.table, service.settings, &err) == 0) {
         log_line(LOG_NOTICE, "table: %s is open", service.settings->table);
         service.table_error.text[0] = '\0';

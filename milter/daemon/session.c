@@ -18,8 +18,8 @@
 #include <time.h>
 
 #define HOST_SIZE 256 /* RFC 1035: 255 octets */
-#define SENDER_SIZE                                                                                \
-    512 /* for the log: a path has 256 octets (RFC 5321 section 4.5.3.1.3), a longer one is cut */
+/* for the log: a path has 256 octets (RFC 5321 section 4.5.3.1.3), a longer one is cut */
+#define SENDER_SIZE 512
 
 /* What the callbacks need. Of these, only what the MTA offers is negotiated. */
 #define ACTIONS (SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_SETSYMLIST)

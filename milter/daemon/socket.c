@@ -26,8 +26,8 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-#define BACKLOG                                                                                    \
-    1024 /* sessions that an MTA opens at once after a pause; the kernel cuts it to somaxconn */
+/* sessions that an MTA opens at once after a pause; the kernel cuts it to somaxconn */
+#define BACKLOG 1024
 
 /* A unix socket of our own; path "" where there is none. */
 struct bound_socket {

@@ -12,8 +12,8 @@
 
 /* Start with {0}: none. Free it with skipped_clear. */
 struct skipped {
-    json_t *
-        rows; /* {old: why, ...}; NULL: none. Octets of old that are not UTF-8 are written as \xff */
+    /* {old: why, ...}; NULL: none. Octets of old that are not UTF-8 are written as \xff */
+    json_t *rows;
     size_t count;
 };
 

@@ -26,8 +26,8 @@ struct step_work {
     unsigned max_remove; /* per cent */
     size_t memory;       /* octets, for sorting all rows */
     const char *folder;  /* for what does not fit */
-    struct follow_state
-        *state; /* of before; its version, held and skipped rows are kept up to date */
+    /* of before; its version, held and skipped rows are kept up to date */
+    struct follow_state *state;
 
     /* alive is called from time to time while a step takes long. NULL is allowed */
     void (*alive)(void);

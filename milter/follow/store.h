@@ -22,8 +22,8 @@ struct store; /* holds one connection at most; for one thread at a time */
 /* The strings are borrowed, and must outlive the store. */
 struct store_address {
     const char *key; /* of the configuration, for errors: "source.connect" */
-    const char
-        *connect; /* a connection string or URI of libpq; several hosts are tried in their order */
+    /* a connection string or URI of libpq; several hosts are tried in their order */
+    const char *connect;
     const char *passfile; /* "": libpq's own */
     const char *schema;
     int timeout; /* seconds */

@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-#define LINES_MAX                                                                                  \
-    (64 * 1024) /* octets of a line with its continuation lines; a valid one has up to 4,000 */
+/* octets of a line with its continuation lines; a valid one has up to 4,000 */
+#define LINES_MAX (64 * 1024)
 
 struct lines {
     FILE *file;                 /* owned by the caller, as in */

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #define TIMESTAMP_NONE 0 /* "no moment": an entry without a limit */
-#define TIMESTAMP_LAST                                                                             \
-    253402300799 /* 9999-12-31T23:59:59Z: RFC 3339 has four digits for the year */
+/* 9999-12-31T23:59:59Z: RFC 3339 has four digits for the year */
+#define TIMESTAMP_LAST      253402300799
 #define TIMESTAMP_TEXT_SIZE sizeof "9999-12-31T23:59:59Z"
 
 /* Parses an RFC 3339 date ("2026-09-01", 00:00 of it) or date-time ("2026-09-01T06:00:00+02:00"; a blank may stand for

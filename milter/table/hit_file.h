@@ -33,8 +33,8 @@ struct hit_state {
     uint64_t paused; /* 1: answers are not counted, because hits.enabled is false */
     uint64_t lost, lost_last; /* mails that were not counted; the last day of that, 0: none */
     uint64_t log_next; /* the first change of the change log that was not read yet; 0: none was */
-    uint64_t
-        unknown; /* the last day on which entries were added that the change log does not name; 0: none */
+    /* the last day on which entries were added that the change log does not name; 0: none */
+    uint64_t unknown;
     uint64_t today, today_pairs; /* the day of the pairs that are in no filter yet; their number */
     uint64_t chunks, current,
         since[3];    /* of the filters: size, the one being filled, the first day of each */

@@ -20,8 +20,8 @@
 struct hit_slot {
     char domain[ADDRESS_DOMAIN_MAX + 1];
     uint64_t mails; /* since the slot was made */
-    uint32_t days,
-        last; /* the number of days on which it wrote, the first one included; the last one */
+    /* the number of days on which it wrote, the first one included; the last one */
+    uint32_t days, last;
 };
 
 /* Holds its own bytes. All zero: no mail yet. */

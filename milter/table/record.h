@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_KEY_MAX                                                                             \
-    511 /* LMDB's; '.', 253 octets of domain (RFC 1035), '@' and 255 of local-part fit */
+/* LMDB's; '.', 253 octets of domain (RFC 1035), '@' and 255 of local-part fit */
+#define RECORD_KEY_MAX   511
 #define RECORD_VALUE_MAX (3 + 3 * 8 + 2 + ADDRESS_NEW_MAX + ENTRY_NOTE_MAX)
 
 /* Writes the key of an old address to key[RECORD_KEY_MAX] and returns its length; 0 if it is too long, which that of an

@@ -33,8 +33,8 @@ struct sort {
 
     FILE *file; /* NULL: all records are in the buffer */
     size_t written;
-    struct run *
-        runs; /* while they are merged, the first `left` of them are a heap: the lowest record is in runs[0] */
+    /* while they are merged, the first `left` of them are a heap: the lowest record is in runs[0] */
+    struct run *runs;
     size_t run_count, left;
 
     bool reads;      /* sort_rewind was called: no record can be added any more */

@@ -47,8 +47,8 @@ struct table {
     pthread_mutex_t beginning; /* held while a read transaction takes a slot */
 
     pthread_mutex_t lock; /* protects idle */
-    struct table_view
-        *idle; /* closed views, to be used again: they keep their slot, but hold no snapshot */
+    /* closed views, to be used again: they keep their slot, but hold no snapshot */
+    struct table_view *idle;
 
     atomic_llong size;    /* of the data file when it was last found complete, in octets */
     atomic_llong checked; /* the clock tick of that check; 0: none */

@@ -12,8 +12,8 @@
 
 /* Where a sendmail.cf comes from. */
 struct sendmail_source {
-    const char
-        *cf; /* the sendmail.cf made of the .mc before, borrowed: a comment in it names cf_dir */
+    /* the sendmail.cf made of the .mc before, borrowed: a comment in it names cf_dir */
+    const char *cf;
     char path[PATH_MAX]; /* of the .mc, absolute; m4 runs in its folder */
     /* Of Sendmail's m4 files, where cf.m4 has to be on m4's command line; else "" */
     char cf_dir[PATH_MAX];
