@@ -258,7 +258,7 @@ static int parse(struct address *out, const char *text, size_t length,
     size_t written, left = length;
     const char *mailbox = envelope_mailbox(text, &left), *end = mailbox + left;
 
-    if (length > 0 && *mailbox == '<')
+    if (left > 0 && *mailbox == '<')
         return refuse(err, text, length, "no closing '>': write <user@domain>");
     const char *at = read_local(out->written, &written, mailbox, end);
     if (at == NULL)

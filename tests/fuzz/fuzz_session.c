@@ -4,6 +4,7 @@
  * or all octets go out as they are. */
 #include "daemon.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -120,9 +121,9 @@ static void talk(int fd)
     }
     shutdown(fd, SHUT_WR);
     while (got > 0 && used < sizeof in) {
-        if (poll(&ready, 1, PATIENCE) != 1)
-            abort(); /* it hangs */
-        got = read(fd, in + used, sizeof in - used);
+        if (TEMP_FAILURE_RETRY(poll(&ready, 1, PATIENCE)) != 1) /* libFuzzer has an alarm */
+            abort();                                            /* it hangs */
+        got = TEMP_FAILURE_RETRY(read(fd, in + used, sizeof in - used));
         used += got > 0 ? (size_t)got : 0;
     }
     close(fd);
