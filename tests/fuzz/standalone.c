@@ -20,6 +20,18 @@ static struct {
 } inputs[INPUTS];
 static size_t count;
 
+/* In memory that ends with the input, so that AddressSanitizer sees whatever is read behind it. */
+static void run(const uint8_t *input, size_t size)
+{
+    uint8_t *exact = malloc(size);
+    if (exact == NULL && size > 0)
+        abort();
+    if (size > 0)
+        memcpy(exact, input, size);
+    LLVMFuzzerTestOneInput(exact, size);
+    free(exact);
+}
+
 static void read_input(const char *path)
 {
     FILE *in = fopen(path, "rb");
@@ -29,7 +41,7 @@ static void read_input(const char *path)
     }
     inputs[count].size = fread(inputs[count].data, 1, INPUT_MAX, in);
     fclose(in);
-    LLVMFuzzerTestOneInput(inputs[count].data, inputs[count].size);
+    run(inputs[count].data, inputs[count].size);
     count++;
 }
 
@@ -98,10 +110,8 @@ int main(int argc, char **argv)
     name = strncmp(name, "lt-", 3) == 0 ? name + 3 : name;
     snprintf(folder, sizeof folder, "%s/tests/fuzz/corpus/%s", source == NULL ? "." : source, name);
     read_corpus(folder);
-    for (int i = 0; i < MUTATIONS; i++) {
-        size_t size = mutate(data);
-        LLVMFuzzerTestOneInput(data, size);
-    }
+    for (int i = 0; i < MUTATIONS; i++)
+        run(data, mutate(data));
     printf("%zu inputs, %d mutations\n", count, MUTATIONS);
     return EXIT_SUCCESS;
 }
