@@ -2,9 +2,13 @@
 #include "base/conf_text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #define FILES_MAX  10        /* nested includes, as in libconfig */
 #define SCOPES_MAX 32        /* nested groups and lists; our deepest key has three */
@@ -273,19 +277,34 @@ static int include(struct assembly *assembly, struct source *in)
 
 /* ---- a file */
 
+/* A FIFO or a terminal could keep its reader waiting. /dev/null is an empty file. */
+static bool can_be_read_at_once(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 &&
+           (S_ISREG(status.st_mode) ||
+            (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3))); /* null(4) */
+}
+
 /* Reads all of a file, on the heap; or returns NULL with err. */
 static char *read_octets(const char *file, size_t *length, struct error *err)
 {
     char *text = malloc(OCTETS_MAX + 1);
-    FILE *in = fopen(file, "re");
-    *length = text == NULL || in == NULL ? 0 : fread(text, 1, OCTETS_MAX, in);
-    int reason = in == NULL || ferror(in) ? errno : 0, status = error_status(reason);
-    if (in != NULL)
-        fclose(in);
+    int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a FIFO without a writer too */
+    bool is_file = fd < 0 ? errno != ENXIO /* a socket */ : can_be_read_at_once(fd);
+    ssize_t got = fd < 0 ? -1 : 1;
+    *length = 0;
+    while (text != NULL && is_file && got > 0) {
+        got = read(fd, text + *length, OCTETS_MAX - *length);
+        *length += got > 0 ? (size_t)got : 0;
+    }
+    int reason = got < 0 ? errno : 0, status = error_status(reason);
+    if (fd >= 0)
+        close(fd);
     if (text == NULL)
         error_no_memory(err);
-    else if (reason == EISDIR)
-        error_set(err, EX_CONFIG, "is a folder: write the path of a configuration file");
+    else if (!is_file)
+        error_set(err, EX_CONFIG, "not a regular file: write the path of a configuration file");
     else if (reason != 0)
         error_set(err, status, "%s: %s", strerror(reason),
                   status == EX_NOPERM ? "let this user read it"

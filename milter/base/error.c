@@ -40,7 +40,8 @@ int error_at(struct error *err, const char *file, unsigned long line)
 int error_status(int errno_value)
 {
     switch (errno_value) {
-    case ENOENT: return EX_NOINPUT;
+    case ENOENT:
+    case ENOTDIR: return EX_NOINPUT;
     case EACCES:
     case EPERM:
     case EROFS: return EX_NOPERM;

@@ -90,8 +90,7 @@ struct way {
 
 static int cannot(const struct way *way, struct error *err)
 {
-    int status = errno == ENOTDIR ? EX_NOINPUT : error_status(errno);
-    return error_set(err, status, "%s: %s", way->path, strerror(errno));
+    return error_set(err, error_status(errno), "%s: %s", way->path, strerror(errno));
 }
 
 static int work_as(struct way *way, uid_t owner, struct error *err)

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -192,6 +194,8 @@ static const struct {
     {"IPv4 with inet6", "socket = \"inet6:9550@127.0.0.1\";\n", 1, "socket"},
     {"no scheme", "socket = \"/run/x\";\n", 1, "socket"},
     {"no absolute path", "socket = \"unix:x\";\n", 1, "socket"},
+    {"one place for both sockets", "socket = \"unix:/s\";\nlookup_socket = \"unix:/s\";\n", 2,
+     "lookup_socket: 'unix:/s' is socket too"},
     {"lookup over TCP", "lookup_socket = \"inet:1@127.0.0.1\";\n", 1, "lookup_socket"},
     {"no mode", "socket_mode = \"rw\";\n", 1, "socket_mode"},
     {"no IP address", "disclosure: { trusted_networks = [ \"300.1.2.3\" ]; };\n", 1,
@@ -239,7 +243,7 @@ static const struct {
     {"an @ in the middle", "mode = @include \"x\";\n", 1, "'@' that begins no include"},
     {"an include without an end", "\n @include \"x\n", 2, "@include: the path has no end"},
     {"a missing include", "\n@include \"no.conf\"\n", 2, "@include: /tmp/"},
-    {"an include of a folder", "@include \"/tmp\"\n", 1, "@include: /tmp: is a folder"},
+    {"an include of a folder", "@include \"/tmp\"\n", 1, "@include: /tmp: not a regular file"},
     {"an include of itself", "@include \"milter-moved.conf\"\n", 1, "@include: deeper than"},
     {"out of range on a line of its own", "disclosure:\n{\n  limit =\n    4294967296;\n};\n", 3,
      "disclosure.limit: 4294967296 is out of range: write 0 to 1000000 addresses"},
@@ -491,7 +495,7 @@ START_TEST(a_part_that_cannot_be_read_is_an_error)
     ck_assert_int_eq(mkdir(path, 0755), 0);
     ck_assert_int_eq(read_text(&settings, "", &err), -1);
     ck_assert_int_eq(err.status, EX_CONFIG);
-    ck_assert_ptr_nonnull(strstr(err.text, "milter-moved.conf.d/x.conf: is a folder"));
+    ck_assert_ptr_nonnull(strstr(err.text, "milter-moved.conf.d/x.conf: not a regular file"));
 }
 END_TEST
 
@@ -571,14 +575,55 @@ START_TEST(remote_clients_want_a_word)
 }
 END_TEST
 
-START_TEST(no_file_and_a_folder)
+static void refused(const char *path, int status, const char *words)
 {
     struct settings *settings;
     struct error err;
-    ck_assert_int_eq(settings_read(&settings, "/nonexistent/x.conf", &err), -1);
-    ck_assert_int_eq(err.status, EX_NOINPUT);
-    ck_assert_int_eq(settings_read(&settings, scratch, &err), -1);
-    ck_assert_int_eq(err.status, EX_CONFIG);
+    ck_assert_int_eq(settings_read(&settings, path, &err), -1);
+    ck_assert_int_eq(err.status, status);
+    ck_assert_msg(strstr(err.text, words) != NULL, "%s", err.text);
+}
+
+/* Whether it is named, included, or in the folder FILE.d. */
+static void refused_anywhere(const char *path)
+{
+    char part[160];
+    struct settings *settings;
+    struct error err;
+    refused(path, EX_CONFIG, "not a regular file: write the path of a configuration file");
+    snprintf(part, sizeof part, "@include \"%s\"", path);
+    ck_assert_int_eq(read_text(&settings, part, &err), -1);
+    refused(file, EX_CONFIG, ":1: @include: ");
+    ck_assert_int_eq(read_text(&settings, "", &err), 0);
+    settings_free(settings);
+    snprintf(part, sizeof part, "%s.d/x.conf", file);
+    ck_assert_int_eq(symlink(path, part), 0);
+    refused(file, EX_CONFIG, "milter-moved.conf.d/x.conf: not a regular file");
+    ck_assert_int_eq(unlink(part), 0);
+}
+
+START_TEST(what_is_no_file_is_refused_at_once)
+{
+    char path[128];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct settings *settings;
+    struct error err;
+    refused("/nonexistent/x.conf", EX_NOINPUT, "No such file");
+    refused("/dev/null/x.conf", EX_NOINPUT, "Not a directory");
+    snprintf(path, sizeof path, "%s/milter-moved.conf.d", scratch);
+    ck_assert_int_eq(mkdir(path, 0755), 0);
+    refused_anywhere(scratch);
+    refused_anywhere("/dev/zero");
+    snprintf(path, sizeof path, "%s/fifo", scratch);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    refused_anywhere(path);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", scratch);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+    refused_anywhere(address.sun_path);
+    ck_assert_msg(settings_read(&settings, "/dev/null", &err) == 0, "%s", err.text);
+    settings_free(settings);
 }
 END_TEST
 
@@ -730,7 +775,7 @@ Suite *settings_suite(void)
     tcase_add_test(tcase, a_nul_byte_is_named);
     tcase_add_test(tcase, the_environment_names_the_file);
     tcase_add_test(tcase, remote_clients_want_a_word);
-    tcase_add_test(tcase, no_file_and_a_folder);
+    tcase_add_test(tcase, what_is_no_file_is_refused_at_once);
     tcase_add_test(tcase, a_text_that_programs_cannot_read_is_warned_of);
     tcase_add_test(tcase, a_domain_has_its_own_texts_and_else_those_of_its_parent_or_all);
     tcase_add_loop_test(tcase, texts_that_hide_the_new_address_are_warned_of, 0, ROWS(hidden));
