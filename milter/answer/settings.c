@@ -4,10 +4,12 @@
 #include "base/endpoint.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 static const char *const modes[] = {"enforce", "observe", NULL};
 static const char *const table_errors[] = {"tempfail", "accept", NULL};
@@ -246,6 +248,9 @@ static int check_sockets(struct settings *s, struct error *err)
             s->lookup_socket);
     if (lookup != NULL && check_path(lookup, err) != 0)
         return error_at(err, "lookup_socket", 0);
+    if (strcmp(s->socket, s->lookup_socket) == 0)
+        return error_set(err, EX_CONFIG, "lookup_socket: '%s' is socket too: write another path",
+                         s->lookup_socket);
     return check_milter_socket(s, err) == 0 ? 0 : error_at(err, "socket", 0);
 }
 
@@ -292,16 +297,15 @@ static int check(struct settings *s, struct error *err)
 
 /* ---- reading */
 
-/* A value that is refused after all files were read gets the place of the key that the error's text begins with. */
-static int locate(const struct settings *s, struct error *err)
+int settings_locate(const struct settings *s, struct error *err)
 {
-    for (size_t i = 0; err != NULL && i < KEYS; i++) {
+    for (size_t i = 0; err != NULL && err->status == EX_CONFIG && i < KEYS; i++) {
+        const struct conf_spot *spot = &s->spots[i];
         size_t length = strlen(keys[i].path);
-        if (strncmp(err->text, keys[i].path, length) == 0 && err->text[length] == ':' &&
-            s->spots[i].file != NULL)
-            return error_at(err, s->spots[i].file, s->spots[i].line);
+        if (strncmp(err->text, keys[i].path, length) == 0 && err->text[length] == ':')
+            return error_at(err, spot->file == NULL ? s->file : spot->file, spot->line);
     }
-    return error_at(err, s->file, 0);
+    return -1;
 }
 
 /* ---- made and freed */
@@ -340,7 +344,7 @@ static int read_settings(struct settings **out, const char *file, const char *ig
         if (strcmp(keys[i].path, "lookup_socket") == 0)
             s->lookup_socket_is_set = s->spots[i].file != NULL;
     if (rc == 0 && (rc = check(s, err)) != 0)
-        locate(s, err);
+        settings_locate(s, err);
     if (rc != 0) {
         settings_free(s);
         return -1;
@@ -379,7 +383,15 @@ void settings_free(struct settings *settings)
 
 void settings_warn(const struct settings *settings, void (*say)(const char *line))
 {
+    char line[PATH_MAX + 100];
     bool limits = settings->limit > 0 || settings->network_limit > 0 || settings->total_limit > 0;
+    for (size_t i = 0; i < settings->files.count; i++) {
+        snprintf(line, sizeof line,
+                 "%s: the daemon's user may not read it, and a reload will be refused: let it",
+                 settings->files.items[i]);
+        if (access(settings->files.items[i], R_OK) != 0)
+            say(line);
+    }
     texts_warn(&settings->texts, &settings->texts_by_domain, say);
     if (settings->conceal && limits && settings->over_limit == OVER_LIMIT_DEFER)
         say("disclosure.over_limit: \"defer\" tells that a mailbox has moved, which conceal hides: "

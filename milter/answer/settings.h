@@ -118,8 +118,11 @@ void settings_hide_passwords(char *text);
 /* NULL is fine. */
 void settings_free(struct settings *settings);
 
+/* Puts the file and the line of the key that the text of an EX_CONFIG error begins with in front of it. Always -1. */
+int settings_locate(const struct settings *settings, struct error *err);
+
 /* Warns of settings that are valid but probably wrong, such as a reply from which programs cannot
- * read the new address. Calls say with one line for each. */
+ * read the new address, and of files that this user could not read again. Calls say with one line for each. */
 void settings_warn(const struct settings *settings, void (*say)(const char *line));
 
 #endif

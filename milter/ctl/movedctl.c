@@ -32,6 +32,8 @@ static int run_command(struct ctl *ctl, const struct command *command, char **ar
                    command->opens == TABLE_TO_WRITE ? TABLE_WRITE : TABLE_READ, settings->fold_case,
                    err) == 0)
         status = command->run(ctl, args, err);
+    if (status < 0)
+        settings_locate(settings, err);
     table_free(ctl->table);
     settings_free(settings);
     return status;

@@ -114,28 +114,27 @@ static void warn(const char *line)
 }
 
 /* Checks as the user that the daemon becomes, because root can read everything. */
-static int check(const struct settings *settings, const struct owner *owner)
+static int check(const struct settings *settings, const struct owner *owner, struct error *err)
 {
-    struct error err;
     struct table *table;
     size_t count;
     gid_t group;
 
-    if (socket_find_group(&group, settings, owner, &err) != 0 ||
-        pid_file_check(settings->pid_file, &err) != 0 ||
-        privileges_drop(owner, owner->gid, &err) != 0 || privileges_settle(owner, &err) != 0)
-        return fail(&err);
+    if (socket_find_group(&group, settings, owner, err) != 0 ||
+        pid_file_check(settings->pid_file, err) != 0 ||
+        privileges_drop(owner, owner->gid, err) != 0 || privileges_settle(owner, err) != 0)
+        return -1;
     settings_warn(settings, warn);
-    if (service_open_table(&table, settings, &err) != 0)
-        return fail(&err);
-    int rc = table_count(table, &count, &err);
+    if (service_open_table(&table, settings, err) != 0)
+        return -1;
+    int rc = table_count(table, &count, err);
     table_free(table);
     if (rc != 0)
-        return fail(&err);
+        return -1;
     for (size_t i = 0; i < settings->files.count; i++)
         printf("configuration: %s: good\n", settings->files.items[i]);
     printf("table: %s: good, %zu %s\n", settings->table, count, entry_noun(count));
-    return printed();
+    return 0;
 }
 
 /* ---- background */
@@ -235,6 +234,7 @@ static int serve(struct settings *settings, const struct owner *owner, bool fore
         rc = error_set(&err, EX_OSERR, "cannot go into the background: %s", strerror(errno));
     signals_block();
     if (rc != 0 || start(settings, owner, &err) != 0) {
+        settings_locate(settings, &err);
         if (settings->log_target != LOG_TARGET_STDERR) /* fail() prints it there */
             log_line(LOG_ERR, "not started: %s", err.text);
         log_stop();
@@ -283,7 +283,11 @@ int main(int argc, char **argv)
     int rc = privileges_find(&owner, settings->user, &err);
     if (rc == 0 && !options.check_only)
         return serve(settings, &owner, options.foreground); /* the settings are the service's now */
-    rc = rc == 0 ? check(settings, &owner) : fail(&err);
+    if (rc == 0)
+        rc = check(settings, &owner, &err);
+    if (rc != 0)
+        settings_locate(settings, &err);
+    rc = rc == 0 ? printed() : fail(&err);
     settings_free(settings);
     return rc;
 }

@@ -4,6 +4,7 @@
 #include "daemon/logger.h"
 #include "daemon/open_sessions.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,7 +95,8 @@ int service_open_table(struct table **out, const struct settings *settings, stru
         return 0;
     *out = NULL;
     const struct error why = *err;
-    if (why.status == EX_NOPERM)
+    /* EROFS: the owner would change nothing. */
+    if (why.status == EX_NOPERM && (access(settings->table, W_OK) == 0 || errno != EROFS))
         error_set(err, why.status,
                   "%s: who reads a table writes its locks: it has to be the daemon's user's (chown "
                   "-R %s %s)",
@@ -198,6 +200,7 @@ int service_reload(struct error *err)
     pthread_rwlock_wrlock(&service.lock);
     if (change_table(new, err) != 0) {
         pthread_rwlock_unlock(&service.lock);
+        settings_locate(new, err);
         settings_free(new);
         return -1;
     }

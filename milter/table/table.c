@@ -96,7 +96,7 @@ static int check_meta(struct table *table, MDB_txn *txn, bool fold_case, struct 
     table->fold_case = folded != 0;
     if (table->fold_case != fold_case)
         return error_set(err, EX_CONFIG,
-                         "%s: made with addresses.fold_case = %s: set it so, or "
+                         "addresses.fold_case: %s was made with fold_case = %s: set it so, or "
                          "export, init and import to change it",
                          table->path, folded ? "true" : "false");
     return 0;

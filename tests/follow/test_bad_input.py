@@ -44,7 +44,9 @@ class BadInput(FollowCase):
         source = {"poll": 100, **(source or {"connect": self.store.connect("moved_follow")})}
         self.mx.configure(source=source, **settings)
         done = self.mx.ctl("follow", "--once", env=env)
-        self.assertEqual((done.returncode, done.stderr), (status, f"movedctl: {line}\n"))
+        key = line.partition(":")[0]
+        spot = f"{self.mx.spot(key)}: " if status == 78 and "." in key else ""
+        self.assertEqual((done.returncode, done.stderr), (status, f"movedctl: {spot}{line}\n"))
         if status != 69:
             self.mx.follow(env={**os.environ, **(env or {})})
             self.assertEqual((self.mx.follower.wait(), self.mx.follower.printed()), (status, done.stderr))
@@ -95,7 +97,7 @@ class BadInput(FollowCase):
             path = self.passfile("*:*:*:*:right\n", mode)
             self.check(78, f"source.passfile: {path}: others may read it: chmod 600 it", {"connect": connect, "passfile": path})
         self.check(78, f"source.passfile: {self.mx.folder}: not a file: write the path of one", {"connect": connect, "passfile": str(self.mx.folder)})
-        self.check(78, f"{self.mx.conf}:15: source.passfile: 'pass' is no absolute path: write one", {"connect": connect, "passfile": "pass"})
+        self.check(78, "source.passfile: 'pass' is no absolute path: write one", {"connect": connect, "passfile": "pass"})
 
     def test_a_password_file_that_is_another_user_s(self):
         if os.geteuid() != 0:
@@ -132,7 +134,8 @@ class BadInput(FollowCase):
                 self.check(78, line, {"connect": self.store.connect("moved_follow", database), **more})
 
     def test_another_rule_of_case(self):
-        self.check(78, f"{self.mx.table}: made with addresses.fold_case = true: set it so, or export, init and import to change it", addresses={"fold_case": False})
+        self.check(78, f"addresses.fold_case: {self.mx.table} was made with fold_case = true: set it so, or export, init and import to change it",
+                   addresses={"fold_case": False})
 
     def test_a_store_that_is_not_there(self):
         port, = place.free_ports(1)

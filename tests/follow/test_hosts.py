@@ -54,4 +54,5 @@ class Hosts(FollowCase):
         self.assertEqual(host.ctl("follow", "--once").returncode, 0)
         host = self.host(connect=self.hosts(*[self.third.port] * 17), write=False)
         done = host.ctl("follow", "--once")
-        self.assertEqual((done.returncode, done.stderr), (78, "movedctl: source.connect: 17 hosts: write 16 at most\n"))
+        self.assertEqual((done.returncode, done.stderr),
+                         (78, f"movedctl: {host.spot('source.connect')}: source.connect: 17 hosts: write 16 at most\n"))

@@ -89,6 +89,12 @@ class Daemon:
         self.settings = {key: value for key, value in self.settings.items() if value is not None}
         self.conf.write_text(write(self.settings))
 
+    def spot(self, key):
+        """Where the configuration sets the key, as messages have it."""
+        lines = self.conf.read_text().splitlines()
+        name = key.rpartition(".")[2]
+        return f"{self.conf}:{1 + [line.split()[:1] for line in lines].index([name])}"
+
     # ---- movedctl
 
     def ctl(self, *args, stdin="", env=None):

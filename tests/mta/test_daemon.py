@@ -459,7 +459,7 @@ class Starting(Alone):
 
     def test_in_the_background_its_exit_status_says_why_it_is_not(self):
         for status, words, settings in ((73, "cannot make the folder .*: make it, for ", {"socket": "unix:/proc/none/milter.sock"}),
-                                        (78, "no such group 'nosuch'", {"socket": self.daemon.socket.ours, "socket_group": "nosuch"}),
+                                        (78, r"conf:\d+: socket_group: no such group 'nosuch'", {"socket": self.daemon.socket.ours, "socket_group": "nosuch"}),
                                         (78, "unknown key", {"sokcet": 1})):
             self.daemon.configure(**settings)
             for foreground in ((), ("-f",)):
@@ -477,7 +477,8 @@ class Starting(Alone):
     def test_check_finds_a_group_that_is_not_there(self):
         self.daemon.configure(socket_group="nosuch")
         done = self.run_with("-t", "-c", str(self.daemon.conf))
-        self.assertEqual((done.returncode, done.stderr), (78, "milter-moved: socket_group: no such group 'nosuch': write one of this host\n"))
+        self.assertEqual((done.returncode, done.stderr),
+                         (78, f"milter-moved: {self.daemon.spot('socket_group')}: socket_group: no such group 'nosuch': write one of this host\n"))
         self.daemon.configure(socket_group=None)
         for count, said in enumerate(("0 entries", "1 entry", "2 entries")):
             self.daemon.hold(*((f"u{number}@old.example", "u@new.example") for number in range(count)))

@@ -203,6 +203,13 @@ class Unreadable(Alone):
                 place.until(lambda: not os.path.exists(f"/proc/{pid}"), "it ends")
             self.mend()
 
+    def test_of_a_read_only_mount_no_other_owner_is_asked(self):
+        enter = [*place.mounting(), "sh", "-c", 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"', str(self.daemon.table)]
+        check = subprocess.run([*enter, *self.daemon.command(), "-t"], capture_output=True, text=True, timeout=place.PATIENCE)
+        self.assertEqual((check.returncode, check.stderr),
+                         (77, f"milter-moved: {self.daemon.table}/lock.mdb: cannot be written, and readers must lock: "
+                              "mount it read-write (systemd: ReadWritePaths)\n"))
+
 
 if __name__ == "__main__":
     unittest.main()
