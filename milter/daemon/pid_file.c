@@ -13,17 +13,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Returns the folder's descriptor, or -1 with err. */
+static const char *name_of(char copy[PATH_MAX], const char *path)
+{
+    snprintf(copy, PATH_MAX, "%s", path);
+    return basename(copy);
+}
+
+/* Returns the folder's descriptor, or -1 with err. What is there in place of a file stays there, because only root can
+ * affect the folder. */
 static int open_folder(const char *path, struct error *err)
 {
     char copy[PATH_MAX];
+    struct stat status;
     snprintf(copy, sizeof copy, "%s", path);
     if (geteuid() != 0)
         return error_set(err, EX_CONFIG,
                          "pid_file: only root writes it: take the key out (systemd needs none), or "
                          "start as root");
     int folder = place_open_of_root(dirname(copy), err);
-    return folder < 0 ? error_at(err, "pid_file", 0) : folder;
+    if (folder < 0)
+        return error_at(err, "pid_file", 0);
+    if (fstatat(folder, name_of(copy, path), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        S_ISREG(status.st_mode))
+        return folder;
+    close(folder);
+    return error_set(err, EX_CANTCREAT,
+                     "pid_file: '%s' is there and is no file: write another path", path);
 }
 
 static int cannot_write(const char *path, struct error *err)
@@ -35,20 +50,14 @@ static int cannot_write(const char *path, struct error *err)
  * daemon later cannot write another number with it. */
 static int lock_in(int folder, const char *name, const char *path, struct error *err)
 {
-    struct stat status;
-    int fd = openat(folder, name, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+    int fd = openat(folder, name, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
         return cannot_write(path, err);
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-        error_set(err, EX_CANTCREAT, "pid_file: '%s' is there and is no file: write another path",
-                  path);
-    else if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
-    else
-        error_set(err, EX_TEMPFAIL,
-                  "pid_file: '%s' is held by a milter-moved that runs: stop it first", path);
     close(fd);
-    return -1;
+    return error_set(err, EX_TEMPFAIL,
+                     "pid_file: '%s' is held by a milter-moved that runs: stop it first", path);
 }
 
 int pid_file_write(const char *path, struct error *err)
@@ -57,8 +66,7 @@ int pid_file_write(const char *path, struct error *err)
     int rc = -1, fd = -1;
     if (*path == '\0')
         return 0;
-    snprintf(copy, sizeof copy, "%s", path);
-    const char *name = basename(copy);
+    const char *name = name_of(copy, path);
     int folder = open_folder(path, err);
     if (folder < 0)
         return -1;

@@ -50,8 +50,11 @@ int privileges_drop(const struct owner *owner, gid_t socket_group, struct error 
 
 int privileges_settle(const struct owner *owner, struct error *err)
 {
-    if (owner->name == NULL && owner->uid != 0)
+    if (owner->name == NULL && owner->uid != 0) {
+        /* Ambient ones. The unit of systemd, where there are none, refuses the call. */
+        (void)drop_capabilities();
         return 0;
+    }
     if (setresgid(owner->gid, owner->gid, owner->gid) != 0)
         return error_set(err, EX_OSERR, "user: cannot give up the socket's group: %s",
                          strerror(errno));

@@ -65,6 +65,21 @@ class AsRoot(unittest.TestCase):
         self.assertTrue(process.lives(), self.daemon.log())
         self.assertEqual(ask(self.daemon.address, "<alice@old.example>"), NEW)
 
+    def threads(self, process):
+        """What each thread of the daemon is (proc(5), status); none has a capability."""
+        found = []
+        self.assertIn(str(process.pid), os.listdir(f"/proc/{process.pid}/task"))
+        for task in os.listdir(f"/proc/{process.pid}/task"):
+            try:
+                with open(f"/proc/{process.pid}/task/{task}/status") as lines:
+                    found.append({name: value.split() for name, value in (line.split(":", 1) for line in lines)})
+            except (FileNotFoundError, ProcessLookupError):
+                self.assertNotEqual(task, str(process.pid))
+                continue  # one of libmilter's threads has ended
+            for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                self.assertEqual(int(found[-1][kind][0], 16), 0, kind)
+        return found
+
 
 class Rights(AsRoot):
     def test_once_it_answers_it_is_its_user_alone(self):
@@ -78,19 +93,10 @@ class Rights(AsRoot):
         self.answers(process)
         uid, gid = self.user.pw_uid, self.user.pw_gid
         own = {gid, 54321, *(group.gr_gid for group in grp.getgrall() if USER in group.gr_mem)}
-        self.assertIn(str(process.pid), os.listdir(f"/proc/{process.pid}/task"))
-        for task in os.listdir(f"/proc/{process.pid}/task"):
-            try:
-                with open(f"/proc/{process.pid}/task/{task}/status") as lines:
-                    status = {name: value.split() for name, value in (line.split(":", 1) for line in lines)}
-            except (FileNotFoundError, ProcessLookupError):
-                self.assertNotEqual(task, str(process.pid))
-                continue  # one of libmilter's threads has ended
+        for status in self.threads(process):
             self.assertEqual(status["Uid"], [str(uid)] * 4)
             self.assertEqual(status["Gid"], [str(gid)] * 4)
             self.assertEqual(set(map(int, status["Groups"])), own)
-            for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
-                self.assertEqual(int(status[kind][0], 16), 0, kind)
 
     def test_the_sockets_have_their_group_and_mode_whatever_the_umask_is(self):
         for umask, mode in ((0, 0o660), (0o777, 0o660), (0o077, 0o666), (0, 0o600), (0o022, 0o777)):
@@ -128,8 +134,34 @@ class Rights(AsRoot):
                                               "give the folder to the daemon's user\n"))
 
 
+class Files(AsRoot):
+    def test_a_file_that_the_user_cannot_read_again_is_said(self):
+        self.daemon.conf.chmod(0o600)
+        said = f"{self.daemon.conf}: the daemon's user may not read it, and a reload will be refused: let it\n"
+        self.assertEqual(self.refusal(*self.daemon.command(), "-t"), (0, f"milter-moved: warning: {said}"))
+        self.daemon.start()
+        self.daemon.logged(said)
+
+    def test_a_user_that_is_not_there(self):
+        self.daemon.configure(user="nosuch")
+        for option in ((), ("-t",)):
+            status, words = self.refusal(*self.daemon.command(), *option)
+            self.assertEqual((status, words), (78, f"milter-moved: {self.daemon.spot('user')}: user: no such user 'nosuch': make it "
+                                                   "(useradd --system nosuch) or set another\n"))
+
+
 class Unprivileged(AsRoot):
     """As under systemd's User=."""
+
+    def test_what_systemd_lets_it_keep_it_gives_up(self):
+        """AmbientCapabilities=."""
+        self.daemon.configure(socket_group=None)
+        command = self.as_user()
+        command[1:1] = ["--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"]
+        process = place.Process(command, self.daemon.folder / "log")
+        self.addCleanup(process.end)
+        self.answers(process)
+        self.threads(process)
 
     def test_a_setgid_folder_gives_the_group(self):
         os.chown(self.daemon.folder, -1, grp.getgrnam(GROUP).gr_gid)
@@ -289,14 +321,16 @@ class PidFile(AsRoot):
         for make in (lambda: self.path.symlink_to(self.folder / "precious"), lambda: self.path.symlink_to(self.folder / "none"),
                      lambda: os.mkfifo(self.path), self.path.mkdir):
             make()
-            self.assertEqual(self.refusal()[0], 73)
+            for option in ((), ("-t",)):
+                self.assertEqual(self.refusal(*self.daemon.command(), *option),
+                                 (73, f"milter-moved: pid_file: '{self.path}' is there and is no file: write another path\n"))
             self.path.rmdir() if self.path.is_dir() and not self.path.is_symlink() else self.path.unlink()
         self.assertEqual((self.folder / "precious").read_text(), "precious")
         self.assertFalse((self.folder / "none").exists())
 
     def test_who_is_not_root_cannot_have_one(self):
         self.daemon.configure(socket_group=None)
-        self.assertEqual(self.refusal(*self.as_user()), (78, "milter-moved: pid_file: only root writes it: take the key out "
+        self.assertEqual(self.refusal(*self.as_user()), (78, f"milter-moved: {self.daemon.spot('pid_file')}: pid_file: only root writes it: take the key out "
                                                              "(systemd needs none), or start as root\n"))
 
 
