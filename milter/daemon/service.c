@@ -114,15 +114,17 @@ static void say_table_error(void)
                  : service.settings->texts.of[TEXT_TABLE_ERROR]);
 }
 
-/* Opens a table that was missing. A table that was replaced or truncated is closed and reopened; if no other process uses
- * lock.mdb, that creates a new one. */
+/* Opens a table that was missing. A table that was replaced, truncated or overwritten is closed and reopened; if no other
+ * process uses lock.mdb, that creates a new one. */
 static void tend_table(void)
 {
     struct error err;
+    size_t entries;
 
     pthread_rwlock_rdlock(&service.lock);
     bool is_open = service.table != NULL;
-    bool well = is_open && table_check(service.table, &err) == 0;
+    bool well = is_open && table_check(service.table, &err) == 0 &&
+                (table_count(service.table, &entries, &err) == 0 || err.status != EX_DATAERR);
     pthread_rwlock_unlock(&service.lock);
     if (well)
         return;

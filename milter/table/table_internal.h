@@ -59,8 +59,6 @@ struct table_view {
     MDB_txn *txn;
     MDB_cursor *cursor;      /* of the walk */
     MDB_cursor *seeker;      /* of look-ups beside it */
-    size_t checked;          /* the last transaction in which the format was checked; 0: none */
-    bool has_subdomains;     /* an entry of ENTRY_SUBDOMAINS, in that transaction */
     struct table_view *next; /* in table->idle */
 };
 

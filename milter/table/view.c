@@ -9,22 +9,11 @@
 
 #define DEPTH_MAX 32 /* LMDB's own limit (CURSOR_STACK) */
 
-/* Most tables have no entry for subdomains. Then the parents of a domain need no look-ups. */
-static int find_subdomains(struct table_view *view)
-{
-    MDB_val value, key = {.mv_size = 1, .mv_data = (void *)"."}; /* only read */
-    int rc = mdb_cursor_get(view->seeker, &key, &value, MDB_SET_RANGE);
-    view->has_subdomains = rc == 0 && *(const char *)key.mv_data == '.';
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-/* Another program may have changed the table to a newer format, which is checked once for each transaction. It may
- * also have overwritten the file with something in which no mailbox has moved: a tree that cannot be a table's
- * shows that. */
+/* Another program may have changed the table to a newer format, or written another file over this one, in which no
+ * mailbox seems to have moved: a tree that cannot be a table's shows that. */
 static int make_ready(struct table_view *view)
 {
     struct table *table = view->table;
-    size_t id = mdb_txn_id(view->txn);
     MDB_stat tree;
     int format;
     int rc = mdb_cursor_renew(view->txn, view->cursor);
@@ -35,15 +24,7 @@ static int make_ready(struct table_view *view)
     if (rc == 0 &&
         (tree.ms_depth == 0 || tree.ms_depth > DEPTH_MAX || tree.ms_entries < META_COUNT))
         rc = MDB_CORRUPTED;
-    if (rc != 0 || view->checked == id)
-        return rc;
-    view->checked = 0;
-    rc = table_check_format(table, view->txn, &format);
-    if (rc == 0)
-        rc = find_subdomains(view);
-    if (rc == 0)
-        view->checked = id;
-    return rc;
+    return rc == 0 ? table_check_format(table, view->txn, &format) : rc;
 }
 
 /* Checks the size of the file at each tick of the clock, every few milliseconds. At each view that would take a
@@ -168,8 +149,6 @@ enum table_result table_find(struct table_view *view, enum entry_scope scope, co
     char text[RECORD_KEY_MAX];
     MDB_val key = {.mv_data = text};
     int rc;
-    if (scope == ENTRY_SUBDOMAINS && !view->has_subdomains)
-        return TABLE_ABSENT;
     key.mv_size = record_key(text, scope, local, domain);
     if (key.mv_size == 0)
         return TABLE_ABSENT;

@@ -668,6 +668,13 @@ class Table(Alone):
         with self.data().open("r+b") as file:
             file.write(b"old,new\n" * (self.data().stat().st_size // 8))
 
+    def another_lmdb(self):
+        """Another program's LMDB file, written over ours."""
+        hits = self.daemon.table / "hits/data.mdb"
+        place.until(hits.exists, "the daemon counts hits")
+        with self.data().open("r+b") as file:
+            file.write(hits.read_bytes())
+
     def unreadable(self):
         self.data().chmod(0)
 
@@ -784,12 +791,25 @@ class Table(Alone):
         rows = [(f"m{n}@old.example", f"m{n}@new.example") for n in range(2000)]
         self.daemon.hold(("alice@old.example", "alice@new.example"), *rows)
         shutil.copytree(self.daemon.table, good)
-        for name in ("cut_short", "empty", "missing", "not_lmdb", "overwritten"):
+        for name in ("cut_short", "empty", "missing", "not_lmdb", "overwritten", "another_lmdb"):
             getattr(self, name)()
-            place.until(lambda: self.ask("<m1999@old.example>") == UNAVAILABLE, f"the daemon notices: {name}")
+            said = set()
+
+            def notices():
+                said.add(self.ask("<m1999@old.example>"))
+                return UNAVAILABLE in said
+            place.until(notices, f"the daemon notices: {name}")
+            self.assertNotIn("continue", said, name)
             self.put_back(good)
             place.until(lambda: self.ask() == NEW, f"the table is taken up after: {name}")
             self.assertTrue(self.daemon.process.lives())
+
+    def test_a_copy_that_is_written_over_the_table_is_taken_up(self):
+        for turn in range(2):  # of LMDB's two metadata pages, each is the newest one once
+            self.daemon.movedctl("backup", self.folder / f"backup{turn}")
+            self.daemon.movedctl("add", f"m{turn}@old.example", "m@new.example")
+            self.data().write_bytes((self.folder / f"backup{turn}/data.mdb").read_bytes())
+            place.until(lambda: self.ask() == NEW and self.ask(f"<m{turn}@old.example>") == "continue", f"the copy is taken up, turn {turn}")
 
 
 if __name__ == "__main__":
