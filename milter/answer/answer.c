@@ -225,8 +225,6 @@ static void ask_table(struct answer *out, const struct question *question,
         if (from->table == NULL && from->table_error != NULL)
             out->error = *from->table_error;
         out->chain.rule = RULE_TABLE_ERROR;
-        out->chain.forward = false;
-        out->chain.met = out->chain.steps = 0;
         return;
     }
     const struct chain_question way = {

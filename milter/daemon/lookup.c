@@ -68,12 +68,11 @@ static void open_peer(int fd)
 
 /* ---- one connection's turn */
 
-/* Reads what is there and has room. Returns -1 where the connection is over. */
+/* Reads what is there. There is room: a part of a request leaves some, and while an answer waits nothing is read. Returns -1
+ * where the connection is over. */
 static int fill(int fd, struct dialogue *dialogue)
 {
     size_t room = sizeof dialogue->input - dialogue->in;
-    if (room == 0)
-        return 0;
     ssize_t got = recv(fd, dialogue->input + dialogue->in, room, MSG_DONTWAIT);
     if (got <= 0)
         return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;

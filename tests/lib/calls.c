@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/lib/calls.c: calls of the C library that a test wants to see or to fail (LD_PRELOAD). Each call named below counts, those
+/* tests/lib/calls.c: calls of the C library and of libmilter that a test wants to see or to fail (LD_PRELOAD). Each call named below counts, those
  * that LMDB makes too.
  *
  * CALLS_LOG  a file, which gets a line for each: its name, and the last part of the path that it is about
- * CALLS_FAIL the name of those of which one fails, or "write" for all that bring octets to a file or to the disk
+ * CALLS_FAIL the name of those of which one fails, or "write" for all that bring octets to a file or to the disk; a send that
+ *            fails takes one octet
  * CALLS_AT   which of them: 1 is the first
  * CALLS_KILL if it is set, the process is killed in place of that call */
 #define _GNU_SOURCE
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -88,6 +90,12 @@ ssize_t writev(int fd, const struct iovec *from, int count)
     return fails("write") ? -1 : NEXT(writev)(fd, from, count);
 }
 
+/* A stream socket may take a part of what it is given. */
+ssize_t send(int fd, const void *from, size_t length, int flags)
+{
+    return NEXT(send)(fd, from, fails("send") ? 1 : length, flags);
+}
+
 void *realloc(void *old, size_t size)
 {
     errno = ENOMEM;
@@ -104,4 +112,25 @@ int renameat2(int from, const char *old, int to, const char *new, unsigned flags
 {
     note("rename", new);
     return NEXT(renameat2)(from, old, to, new, flags);
+}
+
+/* ---- of libmilter */
+
+int smfi_setreply(void *session, char *code, char *enhanced, char *text);
+int smfi_addrcpt_par(void *session, char *recipient, char *parameters);
+int smfi_delrcpt(void *session, char *recipient);
+
+int smfi_setreply(void *session, char *code, char *enhanced, char *text)
+{
+    return fails("smfi_setreply") ? -1 : NEXT(smfi_setreply)(session, code, enhanced, text);
+}
+
+int smfi_addrcpt_par(void *session, char *recipient, char *parameters)
+{
+    return fails("smfi_addrcpt_par") ? -1 : NEXT(smfi_addrcpt_par)(session, recipient, parameters);
+}
+
+int smfi_delrcpt(void *session, char *recipient)
+{
+    return fails("smfi_delrcpt") ? -1 : NEXT(smfi_delrcpt)(session, recipient);
 }

@@ -46,6 +46,12 @@ class Alone(unittest.TestCase):
         self.addCleanup(daemon.__exit__, None, None, None)
         return daemon
 
+    def fails(self, call, at):
+        """Restarts the daemon, and from then on one of these calls fails."""
+        self.daemon.stop()
+        self.daemon.env = {**place.preloading("calls", self.folder), "CALLS_FAIL": call, "CALLS_AT": str(at)}
+        self.daemon.start()
+
     def ask(self, recipient="<alice@old.example>", client=STRANGER, *parameters, **who):
         return ask(self.daemon.address, recipient, client, *parameters, **who)
 
@@ -104,6 +110,12 @@ class Negotiation(Alone):
             self.assertEqual(done.stderr, "")
             # '%%': as the mail server gets it, who makes '%' of it
             self.assertEqual(done.stdout.splitlines(), [NEW, MOVED.format("a%%b@new.example"), "c", NEW])
+
+
+class Failing(Alone):
+    def test_a_reply_that_libmilter_does_not_take_refuses_nobody_for_good(self):
+        self.fails("smfi_setreply", 1)
+        self.assertEqual([self.ask(), self.ask()], ["451 4.3.0 Internal error", NEW])
 
 
 class Addresses(Alone):
@@ -265,6 +277,15 @@ class Forward(Alone):
             self.assertRegex(said[0], r"^451 4\.3\.0 ")
             self.assertEqual(said[1], "continue")
             self.assertEqual(changes, [])
+
+    def test_where_a_step_fails_at_the_end_the_message_is_put_off_and_none_is_deleted_that_was_not_added(self):
+        al, eva = ("add", "<al@new.example>"), ("add", "<eva@new.example>")
+        self.daemon.hold(("al@old.example", "al@new.example", "forward"), ("eva@old.example", "eva@new.example", "forward"))
+        for call, at, made in (("smfi_addrcpt_par", 1, []), ("smfi_addrcpt_par", 2, [al]), ("smfi_delrcpt", 1, [al, eva])):
+            self.fails(call, at)
+            said, end, changes = self.forward(("<al@old.example>",), ("<eva@old.example>",))
+            self.assertEqual((said, changes), (["continue"] * 2, made), call)
+            self.assertEqual(end, "451 4.3.0 Cannot forward this message now; try again later")
 
     def test_nothing_is_left_of_it_for_the_next_message(self):
         with Milter(self.daemon.address) as milter:

@@ -102,6 +102,15 @@ class Lookups(unittest.TestCase):
             client.send(one[sent % len(one):])
             self.assertEqual(client.receive(), expected)
 
+    def test_an_answer_that_the_socket_takes_in_parts(self):
+        self.session.close()
+        self.daemon.stop()
+        self.daemon.env = {**place.preloading("calls", self.folder), "CALLS_FAIL": "send", "CALLS_AT": "1"}
+        self.daemon.start()
+        client = self.client()
+        client.send(frame("relocated alice@old.example") + frame("relocated bob@bulk.example"))
+        self.assertEqual([client.receive(), client.receive()], ["OK alice@new.example", "OK bob@new.example"])
+
     def test_a_request_too_long_for_an_address_is_not_found_and_the_next_one_is_answered(self):
         client = self.client()
         for length in (1990, 2048, 5000, 99_990):

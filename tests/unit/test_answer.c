@@ -754,6 +754,37 @@ START_TEST(a_damaged_new_address_is_no_address)
 }
 END_TEST
 
+/* Entries whose records cannot be read, where each look-up meets one: whatever else the table has, the answer is not known. */
+static const char *const unreadable[] = {
+    "<torn@torn.example>",      "<torn+x@torn.example>", "<torn+x+y@torn.example>",
+    "<x@all.torn.example>",     "<x@a.b.torn.example>",  "<totorn@good.torn.example>",
+    "<wild@step.torn.example>",
+};
+
+static void put_torn(enum entry_scope scope, const char *local, const char *domain)
+{
+    struct entry entry = {.scope = scope, .action = ENTRY_STAY + 1};
+    snprintf(entry.local, sizeof entry.local, "%s", local);
+    snprintf(entry.domain, sizeof entry.domain, "%s", domain);
+    scratch_put_entry(&entry);
+}
+
+START_TEST(an_entry_that_cannot_be_read_is_never_not_moved)
+{
+    put_torn(ENTRY_MAILBOX, "torn", "torn.example");
+    put_torn(ENTRY_DOMAIN, "", "all.torn.example");
+    put_torn(ENTRY_SUBDOMAINS, "", "b.torn.example");
+    put((struct entry_text){.old = "@torn.example", .new = "@new.example"});
+    put((struct entry_text){.old = "@.torn.example", .new = "@new.example"});
+    put((struct entry_text){.old = "totorn@good.torn.example", .new = "torn@torn.example"});
+    put((struct entry_text){.old = "@step.torn.example", .new = "@all.torn.example"});
+    struct answer answer = ask(unreadable[_i], stranger, NOW);
+    ck_assert_int_eq(answer.rule, RULE_TABLE_ERROR);
+    ck_assert_str_eq(line_of(&answer), TABLE_ERROR);
+    ck_assert_int_eq(answer.error.status, EX_DATAERR);
+}
+END_TEST
+
 /* Which entries an address leads through, and how that ends. */
 static const struct {
     const char *from, *way;
@@ -807,6 +838,8 @@ Suite *answer_suite(void)
     tcase_set_timeout(tcase, 30);
     tcase_add_loop_test(tcase, a_stranger_is_answered, 0, ROWS(rows));
     tcase_add_loop_test(tcase, a_damaged_new_address_is_no_address, 0, ROWS(damages));
+    tcase_add_loop_test(tcase, an_entry_that_cannot_be_read_is_never_not_moved, 0,
+                        ROWS(unreadable));
     tcase_add_test(tcase, time_decides);
     tcase_add_test(tcase, the_mail_server_is_asked_only_about_what_is_not_listed);
     tcase_add_test(tcase, trusted_clients_are_told_more);

@@ -407,7 +407,7 @@ END_TEST
 /* ---- what something else writes */
 
 /* In a process of its own: LMDB must not be open twice in one. */
-static void write_raw(const char *key, size_t length, const char *value)
+static void write_octets(const void *key, size_t length, const void *value, size_t value_length)
 {
     int status;
     pid_t child = fork();
@@ -415,13 +415,25 @@ static void write_raw(const char *key, size_t length, const char *value)
         MDB_env *env;
         MDB_txn *txn;
         MDB_dbi entries;
-        MDB_val name = {length, (void *)key}, octets = {strlen(value), (void *)value};
+        MDB_val name = {length, (void *)key}, octets = {value_length, (void *)value};
         _exit(mdb_env_create(&env) != 0 || mdb_env_open(env, scratch_table, 0, 0660) != 0 ||
               mdb_txn_begin(env, NULL, 0, &txn) != 0 || mdb_dbi_open(txn, NULL, 0, &entries) != 0 ||
               mdb_put(txn, entries, &name, &octets, 0) != 0 || mdb_txn_commit(txn) != 0);
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
+}
+
+static void write_raw(const char *key, size_t length, const char *value)
+{
+    write_octets(key, length, value, strlen(value));
+}
+
+/* A record of the first change: 0 is its head. */
+static void write_log(unsigned char record, const void *value, size_t length)
+{
+    const unsigned char key[] = {0, 'l', 'o', 'g', 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, record};
+    write_octets(key, sizeof key, value, length);
 }
 
 #define FORMAT "\0format"
@@ -455,6 +467,46 @@ START_TEST(what_the_log_does_not_know_is_not_undone)
     del("a");
     undo();
     ck_assert_str_eq(changes(), "4(3) a:->x\n3 a:x>-\n2 b:->x\n1 a:->x\n");
+}
+END_TEST
+
+/* Whoever follows the numbers would go round for ever. */
+START_TEST(a_head_with_the_number_of_another_change_is_damage)
+{
+    unsigned char head[CHANGE_HEAD_MAX];
+    struct error err;
+    put("a", "x");
+    struct change change = last_change();
+    change.number = 2;
+    write_log(0, head, change_encode_head(head, &change));
+    ck_assert_int_eq(changelog_each(table, keep_first, &change, &err), -1);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+}
+END_TEST
+
+static const size_t no_items[] = {1, CHANGELOG_ITEMS_MAX + 1};
+
+START_TEST(items_that_cannot_be_read_are_damage)
+{
+    static const unsigned char octets[CHANGELOG_ITEMS_MAX + 1] = {0xff};
+    struct error err;
+    put("a", "x");
+    write_log(1, octets, no_items[_i]);
+    undo_refused("damaged");
+    ck_assert_int_eq(changelog_each_entry(table, 1, tell_change_entry, NULL, &err), -1);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+}
+END_TEST
+
+START_TEST(a_value_that_is_longer_than_that_of_an_entry_is_damage)
+{
+    static const char octets[100 * RECORD_VALUE_MAX];
+    struct error err;
+    write_octets("old.example@a", 13, octets, sizeof octets);
+    struct table_view *view = table_view_open(table, &err);
+    ck_assert_int_eq(table_each(view, NULL, tell_entry, NULL, &err), -1);
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    table_view_close(view);
 }
 END_TEST
 
@@ -523,6 +575,10 @@ Suite *changelog_suite(void)
     tcase_add_test(tcase, the_oldest_changes_make_room);
     tcase_add_test(tcase, great_changes_make_room_for_each_other);
     tcase_add_test(tcase, what_the_log_does_not_know_is_not_undone);
+    tcase_add_test(tcase, a_head_with_the_number_of_another_change_is_damage);
+    tcase_add_loop_test(tcase, items_that_cannot_be_read_are_damage, 0,
+                        sizeof no_items / sizeof *no_items);
+    tcase_add_test(tcase, a_value_that_is_longer_than_that_of_an_entry_is_damage);
     tcase_add_test(tcase, the_first_change_of_an_older_table_makes_it_one_of_this_format);
     tcase_add_test(tcase, a_table_that_has_become_newer_is_neither_written_nor_read);
     tcase_add_test(tcase, a_table_that_is_none_any_more_is_neither_written_nor_read);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -120,6 +121,79 @@ START_TEST(a_link_of_proc_leads_to_what_is_open)
 }
 END_TEST
 
+/* ---- root among folders of others; who is not root has no part in this */
+
+#define NOBODY  65534 /* has an account */
+#define NO_ONE  54321 /* has none */
+#define REFUSED (-1)
+
+static const struct {
+    const char *why;
+    uid_t user;
+    gid_t group;
+    mode_t mode; /* of the folder; what is in it is NO_ONE's */
+    const char *path;
+    long owner;
+} owned[] = {
+    {"root's alone", 0, 0, 0755, "folder/inner", 0},
+    {"of root's group", 0, 0, 0775, "folder/inner", 0},
+    {"another's", NOBODY, 0, 0755, "folder/file", NOBODY},
+    {"of another group", 0, NOBODY, 0775, "folder/file", REFUSED},
+    {"everyone's", 0, 0, 0777, "folder/file", REFUSED},
+    {"everyone's, to make something there", 0, 0, 0777, "folder/new", REFUSED},
+    {"each his own", 0, 0, 01777, "folder/file", NO_ONE},
+    {"each his own, the folder itself", 0, 0, 01777, "folder", REFUSED},
+    {"each his own, through a link of his", 0, 0, 01777, "folder/to-file", NO_ONE},
+};
+
+START_TEST(who_may_write_in_a_folder_is_who_works_there)
+{
+    struct place place;
+    struct error err;
+    if (geteuid() != 0)
+        return;
+    ck_assert_int_eq(chmod(scratch, 0755), 0);
+    ck_assert_int_eq(chown("folder/file", NO_ONE, NO_ONE), 0);
+    ck_assert_int_eq(lchown("folder/to-file", NO_ONE, NO_ONE), 0);
+    ck_assert_int_eq(chown("folder", owned[_i].user, owned[_i].group), 0);
+    ck_assert_int_eq(chmod("folder", owned[_i].mode), 0);
+    if (owned[_i].owner == REFUSED) {
+        ck_assert_msg(place_find(&place, owned[_i].path, &err) == -1, "%s", owned[_i].why);
+        ck_assert_int_eq(err.status, EX_NOPERM);
+        return;
+    }
+    ck_assert_msg(place_find(&place, owned[_i].path, &err) == 0, "%s", err.text);
+    ck_assert_msg((long)place.owner == owned[_i].owner, "%s: %lu", owned[_i].why,
+                  (unsigned long)place.owner);
+    ck_assert_int_eq(geteuid(), 0);
+    place_free(&place);
+}
+END_TEST
+
+static const uid_t users[] = {NOBODY, NO_ONE};
+
+START_TEST(root_works_with_the_groups_of_the_owner_and_gets_his_own_back)
+{
+    const struct place place = {.folder = -1, .owner = users[_i]};
+    const gid_t roots[] = {0, NO_ONE};
+    gid_t groups[64];
+    struct error err;
+    if (geteuid() != 0)
+        return;
+    ck_assert_int_eq(setgroups(2, roots), 0);
+    ck_assert_msg(place_enter(&place, &err) == 0, "%s", err.text);
+    ck_assert_int_eq(geteuid(), users[_i]);
+    ck_assert_int_ne(getegid(), 0);
+    for (int i = getgroups(64, groups); i-- > 0;)
+        ck_assert(groups[i] != 0 && groups[i] != NO_ONE);
+    place_leave(&place);
+    ck_assert_int_eq(geteuid(), 0);
+    ck_assert_int_eq(getegid(), 0);
+    ck_assert_int_eq(getgroups(64, groups), 2);
+    ck_assert(groups[0] == roots[0] && groups[1] == roots[1]);
+}
+END_TEST
+
 Suite *place_suite(void)
 {
     Suite *suite = suite_create("place");
@@ -128,6 +202,9 @@ Suite *place_suite(void)
     tcase_add_loop_test(tcase, a_path_leads_to_a_place, 0, ROWS(found));
     tcase_add_loop_test(tcase, a_path_leads_nowhere, 0, ROWS(lost));
     tcase_add_test(tcase, a_link_of_proc_leads_to_what_is_open);
+    tcase_add_loop_test(tcase, who_may_write_in_a_folder_is_who_works_there, 0, ROWS(owned));
+    tcase_add_loop_test(tcase, root_works_with_the_groups_of_the_owner_and_gets_his_own_back, 0,
+                        ROWS(users));
     suite_add_tcase(suite, tcase);
     return suite;
 }
