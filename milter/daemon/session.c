@@ -154,7 +154,6 @@ static sfsistat on_mail(SMFICTX *ctx, char **args)
     size_t length;
     if (session == NULL)
         return SMFIS_TEMPFAIL;
-    forward_forget(&session->forwards);
     copy_sender(session->sender, args[0]);
 
     const char *user = smfi_getsymval(ctx, (char *)"{auth_authen}");

@@ -2,10 +2,15 @@
 """The lookup socket: what the maps say, to Postfix and on the socket itself, and what clients can do to each other."""
 
 import contextlib
+import fcntl
 import json
 import re
+import resource
+import select
 import signal
 import socket
+import sys
+import termios
 import unittest
 
 from lib import classes, place
@@ -16,6 +21,11 @@ from lib.postfix import Postfix
 from lib.socketmap import Socketmap, frame
 
 MOVED = "551 5.1.6 User not local; please try <{}>"
+
+
+def unread(client):
+    """The octets that wait for this client."""
+    return int.from_bytes(fcntl.ioctl(client.socket, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 class Lookups(unittest.TestCase):
@@ -132,17 +142,20 @@ class Lookups(unittest.TestCase):
         place.until(lambda: self.daemon.count("'liste alice@old.example'") == 1, "the name in the log")
 
     def test_half_a_request_and_answers_nobody_takes_are_given_up_and_silence_between_requests_is_not(self):
-        half, greedy, silent = self.client(), self.client(timeout=60), self.client()
-        silent.ask("listed alice@old.example")
+        half, greedy, silent = self.client(), self.client(), self.client()
         half.send(b"24:listed ali")
-        greedy.socket.setblocking(False)
-        with contextlib.suppress(BlockingIOError, BrokenPipeError):
-            while True:  # until its answers fill every buffer on the way
-                greedy.socket.send(frame("listed alice@old.example") * 100)
+        before = -1
+        while (waiting := unread(greedy)) > before:  # until one of its answers fits into no buffer
+            before = waiting
+            greedy.send(frame("listed alice@old.example"))
+            for _ in range(2):  # the second is answered after it
+                silent.ask("listed alice@old.example")
         with Load(lambda: self.client().ask("listed alice@old.example")) as load:
             load.goes_on(50)
-        half.socket.settimeout(60)
         self.assertTrue(half.is_closed())
+        hung_up = select.poll()
+        hung_up.register(greedy.socket, 0)
+        self.assertEqual(hung_up.poll(1000 * place.PATIENCE), [(greedy.socket.fileno(), select.POLLHUP)])
         self.assertEqual(silent.ask("listed alice@old.example"), "OK alice@old.example")
 
     def test_so_many_connections_as_a_large_mail_server_opens(self):
@@ -155,6 +168,22 @@ class Lookups(unittest.TestCase):
         for client in clients[:300]:
             client.socket.close()
         self.assertEqual(clients[-1].ask("listed alice@old.example"), "OK alice@old.example")
+
+    def test_above_4096_connections_the_one_that_was_silent_longest_is_closed(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < 5000:
+            place.lacking("no process may open 5000 files")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 5000), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        clients = [self.client() for _ in range(2)]
+        for client in reversed(clients):
+            client.ask("listed alice@old.example")
+        for _ in range(4095):
+            clients.append(self.client())
+            clients[-1].ask("listed alice@old.example")
+        self.assertTrue(clients[1].is_closed())
+        for client in (clients[0], clients[2], clients[-1]):
+            self.assertEqual(client.ask("listed alice@old.example"), "OK alice@old.example")
 
     def test_clients_that_vanish_at_every_moment(self):
         request = frame("listed alice@old.example")

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -154,6 +155,23 @@ START_TEST(a_table_that_is_lost_stays_so)
 }
 END_TEST
 
+/* Its slots can still be used, but no other program sees them. */
+START_TEST(a_lock_file_under_another_name)
+{
+    struct error err;
+    char old[128];
+    scratch_fill(some);
+    struct table *table = scratch_open();
+    snprintf(old, sizeof old, "%s/lock.old", scratch_table);
+    ck_assert_int_eq(rename(scratch_file("lock.mdb"), old), 0);
+    ck_assert_int_eq(table_check(table, &err), -1);
+    ck_assert_int_eq(err.status, EX_TEMPFAIL);
+    ck_assert_int_eq(link(old, scratch_file("lock.mdb")), 0);
+    ck_assert_int_eq(table_check(table, &err), 0);
+    table_free(table);
+}
+END_TEST
+
 /* Until it is told to end. */
 static void use_table(int may, int ready)
 {
@@ -203,6 +221,7 @@ Suite *damage_suite(void)
     tcase_add_loop_test(tcase, a_lock_file_that_is_damaged_while_it_is_open, 0, ROWS(lock_damages));
     tcase_add_loop_test(tcase, no_slot_is_asked_of_a_damaged_lock_file, 0, ROWS(lock_damages));
     tcase_add_test(tcase, a_table_that_is_lost_stays_so);
+    tcase_add_test(tcase, a_lock_file_under_another_name);
     tcase_add_loop_test(tcase, a_damaged_lock_file_that_another_program_uses, 0,
                         ROWS(lock_damages));
     suite_add_tcase(suite, tcase);

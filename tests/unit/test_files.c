@@ -5,6 +5,8 @@
 #include "mta/files.h"
 #include "scratch.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +37,17 @@ static void has(const char *path, const char *text)
     ck_assert_msg(got != NULL, "%s", err.text);
     ck_assert_str_eq(got, text);
     free(got);
+}
+
+/* In the scratch folder. */
+static int count_files(void)
+{
+    int count = 0;
+    DIR *folder = opendir(scratch);
+    for (const struct dirent *file; (file = readdir(folder)) != NULL;)
+        count += file->d_name[0] != '.';
+    closedir(folder);
+    return count;
 }
 
 static void plan(struct file_changes *changes, const char *name, const char *text)
@@ -130,6 +143,36 @@ START_TEST(a_folder_that_is_exchanged_for_a_link_is_not_left)
     ck_assert_msg(file_changes_apply(&changes, &err) == 0, "%s", err.text);
     has(at("other/a"), "old\n");
     has(at("moved/a"), "new\n");
+    file_changes_free(&changes);
+}
+END_TEST
+
+/* The linker gives fsync this name (--wrap). */
+int __wrap_fsync(int fd);
+int __real_fsync(int fd);
+
+static bool disk_fails;
+
+int __wrap_fsync(int fd)
+{
+    errno = EIO;
+    return disk_fails ? -1 : __real_fsync(fd);
+}
+
+START_TEST(what_is_not_on_the_disk_is_not_in_place)
+{
+    struct file_changes changes = {.count = 0};
+    struct error err;
+    put("a", "old\n");
+    plan(&changes, "b", "made\n");
+    plan(&changes, "a", "new\n");
+    disk_fails = true;
+    ck_assert_int_eq(file_changes_apply(&changes, &err), -1);
+    disk_fails = false;
+    ck_assert_int_eq(err.status, EX_IOERR);
+    has(at("a"), "old\n");
+    ck_assert_int_eq(access(at("b"), F_OK), -1);
+    ck_assert_int_eq(count_files(), 1);
     file_changes_free(&changes);
 }
 END_TEST
@@ -243,6 +286,7 @@ Suite *files_suite(void)
     tcase_add_test(tests, a_link_in_the_path_is_followed_when_it_is_planned);
     tcase_add_test(tests, a_link_that_is_put_there_later_is_not_followed);
     tcase_add_test(tests, a_folder_that_is_exchanged_for_a_link_is_not_left);
+    tcase_add_test(tests, what_is_not_on_the_disk_is_not_in_place);
     tcase_add_test(tests, what_is_no_regular_file_is_refused_at_once);
     tcase_add_test(tests, an_existing_file_is_not_written_over);
     tcase_add_test(tests, the_diff_shows_new_changed_and_removed_files);

@@ -92,6 +92,31 @@ START_TEST(damage_is_an_error)
 }
 END_TEST
 
+/* One octet more than there is room for. */
+static const struct {
+    const char *why;
+    size_t local, domain, new, note;
+} too_long[] = {
+    {"mailbox name", ADDRESS_LOCAL_MAX + 1, 1, 0, 0},
+    {"domain", 1, ADDRESS_DOMAIN_MAX + 1, 0, 0},
+    {"new address", 1, 1, ADDRESS_NEW_MAX + 1, 0},
+    {"note", 1, 1, 0, ENTRY_NOTE_MAX + 1},
+};
+START_TEST(a_text_that_is_too_long_is_an_error)
+{
+    char key[2 * RECORD_KEY_MAX];
+    unsigned char value[2 * RECORD_VALUE_MAX] = {0};
+    struct entry entry;
+    struct error err;
+    memset(key, 'a', sizeof key);
+    key[too_long[_i].domain] = '@';
+    record_put_number(value + 3, too_long[_i].new, 2);
+    ck_assert_msg(record_decode(&entry, key, too_long[_i].domain + 1 + too_long[_i].local, value,
+                                5 + too_long[_i].new + too_long[_i].note, &err) == -1,
+                  "%s", too_long[_i].why);
+}
+END_TEST
+
 Suite *record_suite(void)
 {
     Suite *suite = suite_create("record");
@@ -100,6 +125,7 @@ Suite *record_suite(void)
     tcase_add_test(tcase, a_domain_stands_together_its_wildcard_first);
     tcase_add_test(tcase, the_longest_key_fits);
     tcase_add_loop_test(tcase, damage_is_an_error, 0, ROWS(damaged));
+    tcase_add_loop_test(tcase, a_text_that_is_too_long_is_an_error, 0, ROWS(too_long));
     suite_add_tcase(suite, tcase);
     return suite;
 }
