@@ -70,6 +70,17 @@ class Backup(MovedctlCase):
         (self.copy / "data.mdb").write_bytes(whole)
         self.assertEqual(self.ctl("restore", self.copy).returncode, 78)
 
+    def test_a_copy_with_an_entry_that_cannot_be_read_changes_nothing(self):
+        for name in "abc":
+            self.movedctl("add", f"{name}@old.example", f"{name}@new.example")
+        self.movedctl("backup", self.copy)
+        before, data = self.movedctl("export"), (self.copy / "data.mdb").read_bytes()
+        record = b"\0\0\0\x0d\0b@new.example"
+        self.assertIn(record, data)
+        (self.copy / "data.mdb").write_bytes(data.replace(record, b"\x09" + record[1:]))
+        self.refused(65, "a damaged one", "restore", self.copy)
+        self.assertEqual(self.movedctl("export"), before)
+
     def test_a_dry_run(self):
         self.movedctl("add", "a@old.example", "--gone")
         self.movedctl("backup", self.copy)

@@ -67,6 +67,15 @@ class WriterLock:
         self.call("mdb_txn_begin", self.env, None, 0, ctypes.byref(self.txn))
         return self
 
+    def delete(self, key):
+        """Takes this record out, and lets go of the lock."""
+        dbi, octets = ctypes.c_uint(), ctypes.create_string_buffer(key)
+        value = (ctypes.c_size_t * 2)(len(key), ctypes.addressof(octets))  # MDB_val
+        self.call("mdb_dbi_open", self.txn, None, 0, ctypes.byref(dbi))
+        self.call("mdb_del", self.txn, dbi, ctypes.byref(value), None)
+        txn, self.txn = self.txn, ctypes.c_void_p()
+        self.call("mdb_txn_commit", txn)
+
     def __exit__(self, *_):
         self.lmdb.mdb_txn_abort(self.txn)
         self.lmdb.mdb_env_close(self.env)
@@ -185,6 +194,17 @@ class Interrupted(Long):
             self.assertEqual(process.wait(place.PATIENCE), -signal.SIGINT)
             terminal.close()
             self.assertTrue(terminal.text().endswith("movedctl: interrupted: nothing is changed\r\n"), terminal.text())
+        self.stays()
+
+    def test_what_another_has_changed_meanwhile_is_compared_again(self):
+        with WriterLock(self.daemon.table) as other, Terminal() as terminal:
+            process = self.begin("import", "-", stderr=terminal.theirs)
+            process.stdin.write("old,new\na@old.example,a@new.example\n")
+            process.stdin.close()
+            process.stdin = None
+            place.until(lambda: "waiting for another process to finish changing the table" in terminal.text(), "it says that it waits")
+            other.delete(b"old.example@a")
+            self.assertEqual(process.communicate(timeout=place.PATIENCE)[0], "1 added, 0 changed, 0 removed, 0 unchanged\n")
         self.stays()
 
     def test_one_whose_errors_nobody_reads_holds_nobody_up(self):
