@@ -2,11 +2,12 @@
 #include "ctl/apply.h"
 
 #include "ctl/interrupt.h"
+#include "ctl/progress.h"
 #include "table/changelog.h"
 
 #include <stdio.h>
 
-#define LONG_COMMIT 100000 /* entries: it takes a second or more on a slow disk */
+#define LONG_STEP 100000 /* entries: to sort or to commit them can take a second or more */
 
 static int on_difference(const struct entry *before, const struct entry *after, void *data,
                          struct error *err)
@@ -17,8 +18,11 @@ static int on_difference(const struct entry *before, const struct entry *after, 
 
 static void on_progress(size_t done, size_t all, void *data)
 {
-    struct apply *apply = data;
-    progress_tell(&apply->progress, done, (double)done, (double)all);
+    (void)data;
+    if (done > 0)
+        progress_tell(done, (double)done, (double)all);
+    else if (all >= LONG_STEP) /* they are sorted first */
+        progress_show();
 }
 
 int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
@@ -38,9 +42,9 @@ int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
 
 static int compare(struct apply *apply, struct table_view *view, struct error *err)
 {
-    progress_begin(&apply->progress, apply->through.ctl != NULL ? "sending" : "comparing", 0);
+    progress_begin(apply->through.ctl != NULL ? "sending" : "comparing", "entries", 0);
     int rc = merge_compare(apply->merge, view, &apply->counts, err);
-    progress_clear(&apply->progress);
+    progress_clear();
     return rc;
 }
 
@@ -70,9 +74,9 @@ static int change(struct apply *apply, struct error *err)
     struct table_view *view = table_view_open(apply->ctl->table, err);
     int rc = view == NULL ? -1 : compare(apply, view, err);
     if (rc == 0) {
-        progress_begin(&apply->progress, "writing", 0);
+        progress_begin("writing", "entries", 0);
         rc = merge_write(apply->merge, view, edit, err);
-        progress_clear(&apply->progress);
+        progress_clear();
     }
     table_view_close(view);
     if (rc != 0) {
@@ -82,11 +86,11 @@ static int change(struct apply *apply, struct error *err)
     interrupt_ignore();
     merge_free(apply->merge); /* its temporary file need not be written to the disk */
     apply->merge = NULL;
-    progress_begin(&apply->progress, "waiting for the disk", 0);
-    if (counts->added + counts->changed + counts->removed >= LONG_COMMIT)
-        progress_show(&apply->progress);
+    progress_begin("waiting for the disk", "", 0);
+    if (counts->added + counts->changed + counts->removed >= LONG_STEP)
+        progress_show();
     rc = table_edit_commit(edit, err);
-    progress_clear(&apply->progress);
+    progress_clear();
     return rc;
 }
 
@@ -108,8 +112,8 @@ static int change_store(struct apply *apply, struct error *err)
     apply->watch.difference = send_one;
     apply->watch.tells_same = through->store != NULL;
     if (rc == 0 && (rc = show(apply, err)) == 0) {
-        progress_begin(&apply->progress, "waiting for the store", 0);
-        progress_show(&apply->progress);
+        progress_begin("waiting for the store", "", 0);
+        progress_show();
         rc = through_apply(through, err);
     }
     if (rc == 0) {
@@ -120,7 +124,7 @@ static int change_store(struct apply *apply, struct error *err)
         interrupt_ignore();
         rc = through_commit(through, err);
     }
-    progress_clear(&apply->progress);
+    progress_clear();
     through_end(through);
     return rc;
 }

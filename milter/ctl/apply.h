@@ -5,7 +5,6 @@
 #define CTL_APPLY_H
 
 #include "ctl/ctl.h"
-#include "ctl/progress.h"
 #include "ctl/through.h"
 #include "table/merge.h"
 
@@ -14,7 +13,6 @@ struct apply {
     struct merge *merge;
     struct merge_watch watch;
     struct merge_counts counts;
-    struct progress progress;
     struct through through;
 
     /* Both may be NULL. repeated is called for an old address that occurs twice, with this struct as data. may is called

@@ -10,13 +10,12 @@ static int backup(struct ctl *ctl, char **args, struct error *err)
 {
     const char *folder = args[0];
     size_t entries;
-    struct progress progress;
     interrupt_says("no copy was made, and nothing is changed", table_copy_remove);
-    progress_begin(&progress, "copying", 0);
-    progress_show(&progress); /* LMDB copies in one go, and does not say how far it is */
+    progress_begin("copying", "", 0);
+    progress_show(); /* LMDB copies in one go, and does not say how far it is */
     int rc = table_backup(ctl->table, folder, interrupt_ignore, &entries, err);
     interrupt_ignore();
-    progress_clear(&progress);
+    progress_clear();
     if (rc == 0)
         print_say("%s: a copy of %zu %s\n", folder, entries, entry_noun(entries));
     return rc;

@@ -4,6 +4,7 @@
 
 #include "base/guess.h"
 #include "base/printable.h"
+#include "ctl/progress.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,6 +22,7 @@ void ctl_warn(const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     printable_make(text);
+    progress_clear();
     fprintf(stderr, "movedctl: warning: %s\n", text);
 }
 

@@ -16,22 +16,21 @@ struct export
 {
     const struct format *format;
     const char *domain; /* only its entries; NULL: all */
+    bool shows;         /* on a terminal */
     struct format_out out;
     size_t less, refused;
-    struct progress progress;
 };
 
 static int write_one(const struct entry *entry, void *data, struct error *err)
 {
     struct export *export = data;
     char old[ADDRESS_TEXT_SIZE];
-    progress_step(&export->progress);
+    progress_step();
     enum format_result result = export->format->write(&export->out, entry, err);
     if (result == FORMAT_WHOLE || result == FORMAT_FAILED)
         return result == FORMAT_WHOLE ? 0 : -1;
     export->less += result == FORMAT_LESS;
     export->refused += result == FORMAT_REFUSED;
-    progress_clear(&export->progress);
     entry_format_old(old, sizeof old, entry);
     ctl_warn("%s: %s: %s", old, result == FORMAT_LESS ? "written without" : "left out", err->text);
     return 0;
@@ -46,13 +45,14 @@ static int write_all(const struct ctl *ctl, struct export *export, struct error 
     export->out.view = table_view_open(ctl->table, err);
     if (export->out.view == NULL)
         return -1;
-    progress_begin(&export->progress, "exporting", all);
+    if (!export->shows)
+        progress_begin("exporting", "entries", all);
     if (export->format->write_head != NULL)
         rc = export->format->write_head(export->out.file, err);
     if (rc == 0)
         rc = table_each(export->out.view, export->domain, write_one, export, err);
     table_view_close(export->out.view);
-    progress_clear(&export->progress);
+    progress_clear();
     return rc;
 }
 
@@ -68,10 +68,10 @@ static int export_table(struct ctl *ctl, char **args, struct error *err)
 {
     const struct settings *settings = ctl->settings;
     const char *file = args[0] == NULL || strcmp(args[0], "-") == 0 ? NULL : args[0];
-    bool shows = file == NULL && print_is_terminal();
     char domain[ADDRESS_DOMAIN_MAX + 1];
     struct export export = {
         .format = format_find(ctl->options.format, file, err),
+        .shows = file == NULL && print_is_terminal(),
         .out = {.local_domain = settings->addresses.local_domain,
                 .fold_case = settings->fold_case,
                 .disclose = ENTRY_ANYONE + settings->disclose},
@@ -84,15 +84,16 @@ static int export_table(struct ctl *ctl, char **args, struct error *err)
     if (file != NULL)
         interrupt_says("the file is not written", outfile_remove);
     export.out.file = file != NULL ? outfile_open(file, err)
-                      : shows      ? fopencookie(NULL, "w", (cookie_io_functions_t){.write = show})
-                                   : stdout;
+                      : export.shows
+                          ? fopencookie(NULL, "w", (cookie_io_functions_t){.write = show})
+                          : stdout;
     if (export.out.file == NULL)
         return file != NULL ? -1 : error_no_memory(err);
-    if (shows)
+    if (export.shows)
         setvbuf(export.out.file, NULL, _IOLBF, LINE_SIZE);
 
     int rc = write_all(ctl, &export, err);
-    if (shows)
+    if (export.shows)
         fclose(export.out.file);
     if (rc != 0 && file == NULL)
         return error_at(err, "standard output", 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/import.c: put the entries of a file, in one transaction */
 #include "ctl/apply.h"
+#include "ctl/progress.h"
 #include "format/columns.h"
 #include "format/format.h"
 #include "table/merge.h"
@@ -35,7 +36,7 @@ static int on_bad(const struct error *why, unsigned long line, void *data)
     struct import *import = data;
     struct error err = *why;
     error_at(&err, import->in.name, line);
-    progress_clear(&import->apply.progress);
+    progress_clear();
     if (why->status == EX_DATAERR) {
         fprintf(stderr, "movedctl: %s\n", err.text);
         import->bad++;
@@ -67,7 +68,6 @@ static void on_repeated(const struct entry *entry, unsigned long line, unsigned 
         error_set(&err, EX_DATAERR, "old: '%s' is already on line %lu: write it once", old, first);
         on_bad(&err, line, import);
     } else if (!has_two_forms(entry)) { /* postmap(1) warns, and goes on */
-        progress_clear(&import->apply.progress);
         ctl_warn("%s:%lu: old: '%s' is already on line %lu, with the same new address",
                  import->in.name, line, old, first);
     }
@@ -77,8 +77,7 @@ static int on_entry(const struct entry *entry, unsigned long line, void *data)
 {
     struct import *import = data;
     if (++import->entries % TELL_EACH == 0)
-        progress_tell(&import->apply.progress, import->entries, (double)ftello(import->file),
-                      (double)import->size);
+        progress_tell(import->entries, (double)ftello(import->file), (double)import->size);
     struct entry ending;
     if (import->lasts > 0) {
         ending = *entry;
@@ -123,9 +122,9 @@ static int import_stream(struct import *import)
         return -1;
     if (fstat(fileno(import->file), &status) == 0 && S_ISREG(status.st_mode))
         import->size = status.st_size;
-    progress_begin(&apply->progress, "reading", 0);
+    progress_begin("reading", "entries", 0);
     int rc = import->format->read(import->file, &import->in, import->err);
-    progress_clear(&apply->progress);
+    progress_clear();
     if (rc == 0)
         rc = apply_run(apply, import->err);
     if (rc == 0) {

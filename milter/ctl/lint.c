@@ -3,6 +3,7 @@
 #include "ctl/lint.h"
 
 #include "answer/chain.h"
+#include "ctl/progress.h"
 #include "mta/mta.h"
 #include "table/hit_file.h"
 
@@ -204,7 +205,7 @@ static int walk_one(const struct entry *entry, void *data, struct error *err)
     lint->entry = entry;
     lint->entries++;
     int rc = check(lint, err);
-    progress_step(&lint->report.progress);
+    progress_step();
     return rc;
 }
 
@@ -213,9 +214,9 @@ static int walk_all(struct lint *lint, struct error *err)
     size_t all;
     if (table_count(lint->table, &all, err) != 0)
         return -1;
-    progress_begin(&lint->report.progress, "looking", all);
+    progress_begin("looking", "entries", all);
     int rc = ctl_each(lint->table, NULL, walk_one, lint, err);
-    progress_clear(&lint->report.progress);
+    progress_clear();
     return rc;
 }
 

@@ -6,7 +6,6 @@
 
 #include "ctl/ctl.h"
 #include "ctl/names.h"
-#include "ctl/progress.h"
 #include "net/resolver.h"
 
 /* Each has its row in lint_report.c. */
@@ -31,7 +30,6 @@ enum finding {
 struct lint_report {
     struct list list; /* of the findings */
     size_t warnings, notes;
-    struct progress progress; /* the bar that a finding wipes */
 };
 
 /* What a finding is about. */

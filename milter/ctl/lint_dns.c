@@ -4,6 +4,7 @@
 #include "ctl/lint.h"
 
 #include "base/network.h"
+#include "ctl/progress.h"
 
 #include <ifaddrs.h>
 #include <stdlib.h>
@@ -23,7 +24,6 @@ struct dns {
     struct ip *ours;    /* heap, ours_count addresses of this host */
     size_t ours_count;
     bool out_of_memory;
-    struct progress *progress;
     const struct name *next; /* to be asked for, with this type */
     enum resolver_type type;
 };
@@ -95,7 +95,7 @@ static void on_mx(const struct resolver_question *question, const struct resolve
     struct about *domain = question->data;
     const char *itself = domain->name.text;
 
-    progress_step(dns->progress);
+    progress_step();
     domain->mx = answer->result;
     domain->why = answer->why;
     if (answer->result == RESOLVER_FOUND)
@@ -109,7 +109,7 @@ static void on_address(const struct resolver_question *question,
 {
     struct dns *dns = data;
     struct host *host = question->data;
-    progress_step(dns->progress);
+    progress_step();
     if (answer->result == RESOLVER_FAILED)
         host->why = answer->why;
     if (answer->result != RESOLVER_FOUND)
@@ -137,10 +137,9 @@ static int ask(struct dns *dns, struct resolver *resolver, const struct names *n
                                          dns};
     dns->next = names->first;
     dns->type = type;
-    progress_begin(dns->progress, what, names->count);
-    dns->progress->unit = "questions";
+    progress_begin(what, "questions", names->count);
     int rc = resolver_ask(resolver, &asker, err);
-    progress_clear(dns->progress);
+    progress_clear();
     return rc == 0 && dns->out_of_memory ? error_no_memory(err) : rc;
 }
 
@@ -200,7 +199,7 @@ static int judge(const struct about *domain, struct lint_report *report, struct 
 int lint_dns(struct resolver *resolver, const struct names *domains, struct lint_report *report,
              struct error *err)
 {
-    struct dns dns = {.progress = &report->progress};
+    struct dns dns = {.next = NULL};
     int rc = read_interfaces(&dns) != 0 ? error_no_memory(err) : 0;
     if (rc == 0)
         rc = ask(&dns, resolver, domains, RESOLVER_MX, "asking for MX", err);

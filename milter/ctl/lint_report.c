@@ -2,6 +2,8 @@
 /* ctl/lint_report.c: prints the findings of lint */
 #include "ctl/lint.h"
 
+#include "ctl/progress.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +68,7 @@ int report_add(struct lint_report *report, enum finding finding, const struct ab
     if (rc < 0)
         return error_no_memory(err);
 
-    progress_clear(&report->progress);
+    progress_clear();
     list_next(&report->list);
     rc = report->list.json ? print_object(finding, about, what, err)
                            : print_finding(finding, about, what, err);

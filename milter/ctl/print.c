@@ -3,6 +3,7 @@
 #include "ctl/ctl.h"
 
 #include "base/printable.h"
+#include "ctl/progress.h"
 #include "format/fields.h"
 #include "format/format.h"
 #include "format/json.h"
@@ -167,6 +168,7 @@ int print_difference(const struct entry *before, const struct entry *after, stru
                *part = "";
     bool colour = print_has_colour();
 
+    progress_clear();
     fields_spell(&fields, shown);
     printf("%s%c ", colour ? paint : "", sign);
     print_text(fields.old);

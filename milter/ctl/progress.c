@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/progress.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,14 @@
 #define EACH_MS  200
 #define BAR_MAX  40 /* columns, as many as show_bar has */
 
+static struct {
+    const char *what, *unit;
+    size_t done, all; /* for progress_step */
+    int64_t started,
+        told; /* milliseconds of the monotonic clock: the first unit, and the last update */
+    bool terminal, colour, shown;
+} bar;
+
 static int64_t now_ms(void)
 {
     struct timespec now;
@@ -19,14 +29,15 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void progress_begin(struct progress *progress, const char *what, size_t all)
+void progress_begin(const char *what, const char *unit, size_t all)
 {
     const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    *progress = (struct progress){.what = what, .unit = "entries", .all = all, .started = now_ms()};
-    progress->told = progress->started + QUIET_MS - EACH_MS;
-    progress->terminal =
-        isatty(STDERR_FILENO) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
-    progress->colour = no_colour == NULL || *no_colour == '\0';
+    memset(&bar, 0, sizeof bar);
+    bar.what = what;
+    bar.unit = unit;
+    bar.all = all;
+    bar.terminal = isatty(STDERR_FILENO) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
+    bar.colour = no_colour == NULL || *no_colour == '\0';
 }
 
 static int columns(void)
@@ -48,66 +59,74 @@ static const char *grouped(char out[32], size_t number)
     return at;
 }
 
-static void show_bar(const struct progress *progress, double part, int width)
+static void show_bar(double part, int width)
 {
     static const char full[] = "########################################",
                       rest[] = "----------------------------------------";
-    const char *on = progress->colour ? "\033[32m" : "", *off = progress->colour ? "\033[0m" : "";
+    const char *on = bar.colour ? "\033[32m" : "", *off = bar.colour ? "\033[0m" : "";
     int done = (int)(part * width);
     fprintf(stderr, " [%s%.*s%s%.*s%s]", on, done, full, off, width - done, rest, off);
 }
 
-static void show(const struct progress *progress, size_t done, double part, int64_t passed_ms)
+/* A line that does not fit would be wrapped, and the next one could not wipe it: the rate goes, and then what is over. */
+static void show(size_t done, double part, int64_t passed_ms)
 {
-    char digits[2][32], left[32] = "";
+    char digits[2][32], percent[16] = "", left[32] = "", text[256];
     const char *count = grouped(digits[0], done),
                *rate = grouped(digits[1], (size_t)((double)done * 1000 / (double)passed_ms));
-    long seconds = part > 0 ? (long)((double)passed_ms / 1000 * (1 - part) / part + 0.5) : 0;
-    if (part > 0)
+    int room = columns() - (int)strlen(bar.what) - 1; /* one column is the cursor's */
+    if (part > 0) {
+        long seconds = (long)((double)passed_ms / 1000 * (1 - part) / part + 0.5);
+        snprintf(percent, sizeof percent, " %3d%%", (int)(part * 100));
         snprintf(left, sizeof left, ", %ld:%02ld left", seconds / 60, seconds % 60);
+    }
+    int length = snprintf(text, sizeof text, "%s %s %s, %s a second%s", percent, count, bar.unit,
+                          rate, left);
+    if (length > room)
+        snprintf(text, sizeof text, "%s %s %s%s", percent, count, bar.unit, left);
+    int width = room - length - (int)strlen(" []");
 
-    fprintf(stderr, "\r%s", progress->what);
-    int width =
-        columns() - (int)(strlen(progress->what) + strlen(count) + strlen(rate) + strlen(left) +
-                          strlen(progress->unit) + sizeof " [] 100% of  ,  a second");
+    fprintf(stderr, "\r%s", bar.what);
     if (part > 0 && width >= 4)
-        show_bar(progress, part, width > BAR_MAX ? BAR_MAX : width);
-    if (part > 0)
-        fprintf(stderr, " %3d%%", (int)(part * 100));
-    fprintf(stderr, " %s %s, %s a second%s\033[K", count, progress->unit, rate, left);
+        show_bar(part, width > BAR_MAX ? BAR_MAX : width);
+    fprintf(stderr, "%.*s\033[K", room > 0 ? room : 0, text);
     fflush(stderr);
 }
 
-void progress_tell(struct progress *progress, size_t done, double at, double all)
+void progress_tell(size_t done, double at, double all)
 {
-    if (!progress->terminal)
+    if (!bar.terminal)
         return;
     int64_t now = now_ms();
-    if (now - progress->told < EACH_MS)
+    if (bar.started == 0) {
+        bar.started = now;
+        bar.told = now + QUIET_MS - EACH_MS;
+    }
+    if (now - bar.told < EACH_MS)
         return;
-    progress->told = now;
-    progress->shown = true;
-    show(progress, done, all <= 0 ? 0 : at >= all ? 1 : at / all, now - progress->started);
+    bar.told = now;
+    bar.shown = true;
+    show(done, all <= 0 ? 0 : at >= all ? 1 : at / all, now - bar.started);
 }
 
-void progress_step(struct progress *progress)
+void progress_step(void)
 {
-    progress->done++;
-    progress_tell(progress, progress->done, (double)progress->done, (double)progress->all);
+    bar.done++;
+    progress_tell(bar.done, (double)bar.done, (double)bar.all);
 }
 
-void progress_show(struct progress *progress)
+void progress_show(void)
 {
-    if (!progress->terminal)
+    if (!bar.terminal)
         return;
-    progress->shown = true;
-    fprintf(stderr, "\r%s\033[K", progress->what);
+    bar.shown = true;
+    fprintf(stderr, "\r%s\033[K", bar.what);
     fflush(stderr);
 }
 
-void progress_clear(struct progress *progress)
+void progress_clear(void)
 {
-    if (progress->shown)
+    if (bar.shown)
         fputs("\r\033[K", stderr);
-    progress->shown = false;
+    bar.shown = false;
 }

@@ -2,6 +2,7 @@
 /* ctl/restore.c: make the table what a copy of it is */
 #include "ctl/apply.h"
 #include "ctl/interrupt.h"
+#include "ctl/progress.h"
 #include "table/copy.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 static int add_entry(const struct entry *entry, void *data, struct error *err)
 {
     struct apply *apply = data;
-    progress_step(&apply->progress);
+    progress_step();
     return merge_add(apply->merge, entry, 0, err);
 }
 
@@ -22,9 +23,9 @@ static int replace(struct ctl *ctl, struct table *copy, struct error *err)
         return -1;
     /* The whole copy is read, so that a damaged one is refused before anything changes. */
     struct table_view *view = table_view_open(copy, err);
-    progress_begin(&apply.progress, "reading", all);
+    progress_begin("reading", "entries", all);
     int rc = view == NULL ? -1 : table_each(view, NULL, add_entry, &apply, err);
-    progress_clear(&apply.progress);
+    progress_clear();
     table_view_close(view);
     if (rc == 0)
         rc = apply_run(&apply, err);

@@ -2,6 +2,7 @@
 #include "ctl/through.h"
 
 #include "base/printable.h"
+#include "ctl/progress.h"
 #include "follow/state.h"
 #include "format/fields.h"
 #include "net/io.h"
@@ -166,6 +167,7 @@ static void print_literal(const char *text, const char *end)
 
 static void print_table(const struct through *through, const char *before, const char *behind)
 {
+    progress_clear();
     fprintf(stderr, "%s \"", before);
     for (const char *at = through->ctl->settings->source.schema; *at != '\0'; at++)
         fputs(*at == '"' ? "\"\"" : (const char[]){*at, '\0'}, stderr);

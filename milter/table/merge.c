@@ -193,7 +193,11 @@ static int pass(struct merge *merge, struct table_view *view, struct table_edit 
     merge->all = merge->lines + there;
     if (rc == 0)
         rc = table_view_seek(view, NULL, &merge->there);
-    if (stepped(merge, view, rc, err) != 0 || sort_rewind(merge->sort, err) != 0)
+    if (stepped(merge, view, rc, err) != 0)
+        return -1;
+    if (watch->progress != NULL)
+        watch->progress(0, merge->all, watch->data);
+    if (sort_rewind(merge->sort, err) != 0)
         return -1;
     rc = next_of_file(merge, err);
     while (rc == 0 && (merge->ours.key != NULL || merge->there.key.mv_data != NULL)) {

@@ -5,8 +5,10 @@ import contextlib
 import ctypes
 import os
 import pty
+import re
 import signal
 import subprocess
+import termios
 import threading
 
 from lib import place
@@ -123,12 +125,13 @@ class Progress(Long):
         self.assertRegex(text, r"\rreading [\d,]+ entries, [\d,]+ a second\x1b\[K")
         self.assertTrue(text.endswith("\r\x1b[K"), text[-100:])
 
-    def bar(self, environment):
+    def bar(self, environment, columns=80):
         """What an export shows whose reader takes his time."""
         self.movedctl("import", "-", stdin="old,new\n" + rows(0, 30000))
         with Terminal() as terminal:
+            termios.tcsetwinsize(terminal.theirs, (24, columns))
             process = self.begin("export", stderr=terminal.theirs, env={**os.environ, "TERM": "xterm", **environment})
-            place.until(lambda: [process.stdout.read(4096)] and "left" in terminal.text(), "a bar is shown")
+            place.until(lambda: [process.stdout.read(4096)] and "exporting" in terminal.text(), "a bar is shown")
             process.stdout.read()
             self.assertEqual(process.wait(place.PATIENCE), 0)
             terminal.close()
@@ -141,6 +144,39 @@ class Progress(Long):
 
     def test_no_colour_where_none_is_wanted(self):
         self.assertRegex(self.bar({"NO_COLOR": "1"}), r"\rexporting \[#+-+\] +\d+% ")
+
+    def test_a_narrow_terminal_wraps_none_of_it(self):
+        for columns in (45, 30, 12):
+            with self.subTest(columns):
+                frames = re.findall(r"\r([^\r]+)\x1b\[K", self.bar({"NO_COLOR": "1"}, columns))
+                self.assertEqual({len(frame) < columns for frame in frames}, {True}, frames)
+
+    def slowly(self, *args):
+        """What the command shows on a terminal that takes its time."""
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        process = self.begin(*args, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"})
+        os.close(theirs)
+        text = b""
+
+        def more():
+            nonlocal text
+            with contextlib.suppress(OSError):  # EIO: the command has ended
+                text += os.read(ours, 4096)
+                return False
+            return True
+        place.until(more, "it has ended")
+        self.assertEqual(process.wait(place.PATIENCE), 0)
+        return text.decode()
+
+    def test_what_is_printed_has_lines_of_its_own(self):
+        file = self.folder / "moved.csv"
+        file.write_text("old,new\n" + rows(0, 30000))
+        text = self.slowly("import", "--dry-run", file)
+        self.assertIn("\rcomparing [", text)
+        self.assertNotRegex(text, r"left\x1b\[K[^\r]")
+        self.movedctl("import", file)
+        self.assertEqual(self.slowly("export").replace("\r\n", "\n"), self.movedctl("export"))
 
     def test_nothing_on_a_dumb_terminal(self):
         with Terminal() as terminal:
