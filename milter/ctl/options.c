@@ -64,7 +64,7 @@ static int refuse(const struct command *command, char **argv, bool lacks, struct
         return error_set(err, EX_USAGE, "'%s' is not an option of %s: %s%s%s%s%s", word,
                          command->name, meant == NULL ? "" : "did you mean --",
                          meant == NULL ? "" : meant, meant == NULL ? "" : "? ", see, usage);
-    if (meant != NULL)
+    if (meant != NULL && strncmp(word + 2, meant, strlen(meant)) == 0)
         return error_set(err, EX_USAGE, "'%s' must come after the command: movedctl COMMAND --%s",
                          word, meant);
     return error_set(err, EX_USAGE, "'%s' is not an option: %s", word, see);

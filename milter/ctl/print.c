@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <uniwidth.h>
 
-#define COLUMN_MIN 32
+#define COLUMN_MIN 24 /* with two of these, a date fits into 80 columns */
 #define COLUMN_MAX 64
 
 /* Why the first write failed. What is done before the command ends has an errno too. */

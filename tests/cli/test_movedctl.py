@@ -127,7 +127,8 @@ class Commands(MovedctlCase):
                             (["list", "-n"], "'-n' is not an option of list: usage: "),
                             (["--json", "list"], "'--json' must come after the command: movedctl COMMAND --json"),
                             (["list", "-c"], "'-c' requires an argument: usage: movedctl list"),
-                            (["-d"], "'-d' requires an argument: see movedctl help"), (["-xc"], "'-x' is not an option: ")):
+                            (["-d"], "'-d' requires an argument: see movedctl help"), (["-xc"], "'-x' is not an option: "),
+                            (["--foo"], "'--foo' is not an option: see movedctl help")):
             self.refused(64, words, *args)
 
     def test_c_and_d_may_stand_behind_the_command_and_the_last_counts(self):
@@ -287,6 +288,8 @@ class BadInput(MovedctlCase):
         for words, args in (("from: ", ["--from", "soon"]), ("until: ", ["--until", "2026-02-30"]), ("disclose: ", ["--disclose", "all"]),
                             ("until: ", ["--from", "2026-02-02", "--until", "2026-02-01"]), ("action: ", ["--stay"]), ("note: ", ["--note", "a\nb"])):
             self.refused(65, words, "add", "a@old.example", "a@new.example", *args)
+        for word in ("gone", "stay"):
+            self.refused(65, f"action: '{word}' with forward_until: ", "add", "a@old.example", f"--{word}", "--forward-until", "+1d")
         for words, args in (("--at: ", ["--at", "soon"]), ("--client: ", ["--client", "localhost"])):
             self.refused(65, words, "test", "a@old.example", *args)
 
@@ -533,10 +536,14 @@ class Terminal(MovedctlCase):
             self.movedctl("add", old, "new@new.example", "--note", "in May")
         self.movedctl("add", "bob@old.example", "--gone")
         wide = {"東京@old.example": 2}  # each of the two takes two columns
-        gap = " " * (32 - len("new@new.example")) + "  note in May"
+        gap = " " * (24 - len("new@new.example")) + "  note in May"
         self.assertEqual(self.shown(NO_COLOR="1"),
                          [f"{longest}  new@new.example{gap}", f"{'bob@old.example':{len(longest)}}  (gone)",
                           *(f"{old:{len(longest) - wide.get(old, 0)}}  new@new.example{gap}" for old in ("jörg@old.example", "zoe@old.example", *wide))])
+
+    def test_a_date_fits_into_80_columns(self):
+        self.movedctl("add", "christopher@old.example", "christopher@new.example", "--until", "2099-09-01")
+        self.assertEqual([len(line) for line in self.shown(NO_COLOR="1")], [78])
 
     def test_in_colour_unless_that_is_not_wanted(self):
         self.movedctl("add", "bob@old.example", "--gone")
