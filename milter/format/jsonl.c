@@ -9,6 +9,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#define BLANKS " \t\r"
+
 /* ---- reading */
 
 /* Explains an error of jansson. */
@@ -59,12 +61,10 @@ static int parse_line(struct entry *out, const struct lines *lines, struct error
 
     if (lines_unreadable(lines, err))
         return -1;
+    if (lines->text[strspn(lines->text, BLANKS)] != '{')
+        return error_set(err, EX_DATAERR, "no JSON object: write {\"old\": \"…\", \"new\": \"…\"}");
     json_t *object = json_loadb(lines->text, lines->length, JSON_REJECT_DUPLICATES, &why);
-    int rc =
-        object == NULL ? bad_json(&why, err)
-        : !json_is_object(object)
-            ? error_set(err, EX_DATAERR, "no JSON object: write {\"old\": \"…\", \"new\": \"…\"}")
-            : read_object(&text, object, err);
+    int rc = object == NULL ? bad_json(&why, err) : read_object(&text, object, err);
     if (rc == 0)
         rc = entry_parse(out, &text, lines->in->rules, err);
     json_decref(object);
@@ -75,7 +75,7 @@ static int take_line(struct lines *lines)
 {
     struct entry entry;
     struct error err;
-    return lines->length == strspn(lines->text, " \t\r")
+    return lines->length == strspn(lines->text, BLANKS)
                ? 0
                : lines_tell(lines, parse_line(&entry, lines, &err), &entry, &err);
 }

@@ -33,6 +33,8 @@ enum format_result plain_check(const struct entry *entry, const struct format_ou
     enum entry_disclose told = entry->disclose == ENTRY_DEFAULT ? out->disclose : entry->disclose;
     bool has_note = entry->note[0] != '\0', has_disclose = entry->disclose != ENTRY_DEFAULT;
     const char *what = NULL, *limit = "";
+    char new[ADDRESS_TEXT_SIZE];
+    plain_new(new, entry);
     if (entry->action == ENTRY_STAY)
         what = "it stays", limit = "has only what has moved";
     else if (entry->action == ENTRY_FORWARD)
@@ -41,6 +43,8 @@ enum format_result plain_check(const struct entry *entry, const struct format_ou
         what = "from or until", limit = "has no dates";
     else if (told != ENTRY_ANYONE && entry->new[0] != '\0')
         what = "disclose", limit = "tells everyone";
+    else if (strlen(new) > ADDRESS_NEW_MAX)
+        what = "a full new address of over 254 octets", limit = "would tell it";
     else if (!out->fold_case && has_capitals(entry))
         what = "capital letters", limit = "finds the name in any case";
     if (what != NULL) {

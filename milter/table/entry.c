@@ -110,8 +110,8 @@ static int parse_new(struct entry *out, const char *new, const struct address_ru
         return error_set(err, EX_DATAERR,
                          "%zu octets are too long: write at most %d (RFC 5321 4.5.3.1.3)",
                          strlen(new), ADDRESS_NEW_MAX);
-    if (out->scope == (*new == '@' ? ENTRY_DOMAIN : ENTRY_MAILBOX) &&
-        strcmp(address.local, out->local) == 0 && strcmp(address.domain, out->domain) == 0)
+    bool same_name = *new == '@' || strcmp(address.local, out->local) == 0;
+    if (same_name && out->scope != ENTRY_SUBDOMAINS && strcmp(address.domain, out->domain) == 0)
         return error_set(err, EX_DATAERR, "'%s' is the old address itself: write another one", new);
     memcpy(out->new, text, strlen(text) + 1);
     return 0;
@@ -159,8 +159,9 @@ static int check_whole(struct entry *out, bool asks_gone, struct error *err)
     if (out->forward_until != TIMESTAMP_NONE && out->action == ENTRY_REJECT && !asks_gone)
         out->action = ENTRY_FORWARD;
     if (has_new && (out->action == ENTRY_STAY || asks_gone))
-        return error_set(err, EX_DATAERR, "action: '%s' with a new address: write one or the other",
-                         asks_gone ? "gone" : "stay");
+        return error_set(err, EX_DATAERR, "action: '%s' with %s: write one or the other",
+                         asks_gone ? "gone" : "stay",
+                         out->new[0] != '\0' ? "a new address" : "forward_until");
     if (out->action == ENTRY_FORWARD && out->new[0] == '\0')
         return error_set(err, EX_DATAERR, "new: nothing to forward to: write a new address");
     return 0;

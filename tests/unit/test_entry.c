@@ -89,6 +89,7 @@ static const struct {
     {"new", {.old = "a@o.example", .new = "a@o.example"}},
     {"new", {.old = "A@o.example", .new = "a@O.example."}},
     {"new", {.old = "@o.example", .new = "@O.example"}},
+    {"new", {.old = "a@o.example", .new = "@O.example"}},
     {"new", {.old = "a@o.example", .new = "a\r\n@n.example"}},
     {"new", {.old = "a@o.example", .new = A100 A100 "@" A100}},
     {"new",

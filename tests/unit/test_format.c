@@ -54,6 +54,7 @@ static const struct {
      "from: no string"},
     {&format_jsonl, "an array", "{\"old\":\"a@b.example\",\"new\":\"\"}\n[]\n",
      "1:a@b.example> 2! ", "no JSON object"},
+    {&format_jsonl, "a text", " \"a@b.example\"\n", "1! ", "no JSON object: write {\"old\": "},
     {&format_jsonl, "two on a line", "{\"old\":\"a@b.example\",\"new\":\"\"} {}\n", "1! ",
      "no JSON object"},
     {&format_jsonl, "one over two lines", "{\"old\":\"a@b.example\",\n\"new\":\"\"}\n", "1! 2! ",
@@ -371,8 +372,9 @@ START_TEST(no_name_is_not_every_name)
 }
 END_TEST
 
-#define A .old = "a@old.example"
-#define B .new = "b@new.example"
+#define A   .old = "a@old.example"
+#define B   .new = "b@new.example"
+#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 static const struct {
     const struct format *format;
     const struct entry_text entry;
@@ -410,6 +412,10 @@ static const struct {
      {A, .new = "@new.example"},
      "a@old.example\ta@new.example\n",
      "a full address"},
+    {&format_relocated,
+     {.old = X50 X50 X50 X50 X50 "@old.example", .new = "@new.example"},
+     NULL,
+     "a full new address of over 254 octets"},
     {&format_relocated, {.old = "#a@old.example", B}, NULL, "such a first letter"},
 
 #define TO_A(text) "To:a@old.example\tERROR:5.1.6:\"" text "\"\n"
