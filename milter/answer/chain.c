@@ -50,18 +50,6 @@ static enum table_result match_wildcard(const struct search *search, const struc
     return result;
 }
 
-/* The domain's own entries: user+ext@domain, user@domain, @domain. */
-static enum table_result match_domain(const struct search *search, const struct address *address,
-                                      struct entry *out, bool *without_extension)
-{
-    enum table_result result = find(search, ENTRY_MAILBOX, address->local, address->domain, out);
-    if (result == TABLE_ABSENT)
-        result = match_without_extension(search, address, out, without_extension);
-    if (result == TABLE_ABSENT)
-        result = match_wildcard(search, address, ENTRY_DOMAIN, address->domain, out);
-    return result;
-}
-
 /* @.parent, from the nearest parent up. */
 static enum table_result match_parents(const struct search *search, const struct address *address,
                                        struct entry *out)
@@ -73,18 +61,17 @@ static enum table_result match_parents(const struct search *search, const struct
     return result;
 }
 
-/* Finds the first entry in force in the order of look-up. Sets without_extension if the address has an extension
- * and the entry has none. The table has no entry of the domain of most new addresses, and one look-up tells that. */
+/* Finds the first entry in force in the order of look-up: user+ext@domain, user@domain, @domain, @.parent. Sets
+ * without_extension if the address has an extension and the entry has none. */
 static enum table_result match(const struct search *search, const struct address *address,
-                               bool is_new, struct entry *out, bool *without_extension)
+                               struct entry *out, bool *without_extension)
 {
-    enum table_result result =
-        is_new ? table_find_domain(search->question->view, address->domain, search->err)
-               : TABLE_FOUND;
-
+    enum table_result result = find(search, ENTRY_MAILBOX, address->local, address->domain, out);
     *without_extension = false;
-    if (result == TABLE_FOUND)
-        result = match_domain(search, address, out, without_extension);
+    if (result == TABLE_ABSENT)
+        result = match_without_extension(search, address, out, without_extension);
+    if (result == TABLE_ABSENT)
+        result = match_wildcard(search, address, ENTRY_DOMAIN, address->domain, out);
     if (result == TABLE_ABSENT)
         result = match_parents(search, address, out);
     return result;
@@ -198,7 +185,7 @@ static void follow(struct chain *chain, const struct search *search, const struc
 {
     struct entry later, *entry = &chain->first;
     bool without_extension;
-    enum table_result result = match(search, from, false, entry, &without_extension);
+    enum table_result result = match(search, from, entry, &without_extension);
 
     chain->rule = RULE_NOT_LISTED;
     chain->forward = false;
@@ -207,7 +194,7 @@ static void follow(struct chain *chain, const struct search *search, const struc
     while (result == TABLE_FOUND && take(chain, search, from, entry, without_extension)) {
         from = &chain->end;
         entry = &later;
-        result = match(search, from, true, entry, &without_extension);
+        result = match(search, from, entry, &without_extension);
     }
     if (result == TABLE_FAILED)
         chain->rule = RULE_TABLE_ERROR;

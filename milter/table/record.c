@@ -9,8 +9,6 @@ size_t record_key(char *key, enum entry_scope scope, const char *local, const ch
     size_t domain_length = strlen(domain);
     size_t dot = scope == ENTRY_SUBDOMAINS ? 1 : 0;
 
-    if (dot + domain_length + 1 + local_length > RECORD_KEY_MAX)
-        return 0;
     if (dot == 1)
         key[0] = '.';
     memcpy(key + dot, domain, domain_length);

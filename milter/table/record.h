@@ -16,12 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* LMDB's; '.', 253 octets of domain (RFC 1035), '@' and 255 of local-part fit */
+/* LMDB's: 255 octets of local-part, '@' and 255 of domain just fit. */
 #define RECORD_KEY_MAX   511
 #define RECORD_VALUE_MAX (3 + 3 * 8 + 2 + ADDRESS_NEW_MAX + ENTRY_NOTE_MAX)
 
-/* Writes the key of an old address to key[RECORD_KEY_MAX] and returns its length; 0 if it is too long, which that of an
- * entry never is. local is used for ENTRY_MAILBOX only. */
+/* Writes the key of an old address to key[RECORD_KEY_MAX] and returns its length. local is used for ENTRY_MAILBOX only. */
 size_t record_key(char *key, enum entry_scope scope, const char *local, const char *domain);
 
 /* Compares two keys as LMDB does: as unsigned octets, and a prefix comes before a longer key. Returns a number below, equal to

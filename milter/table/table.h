@@ -86,10 +86,6 @@ void table_view_close(struct table_view *view);
 enum table_result table_find(struct table_view *view, enum entry_scope scope, const char *local,
                              const char *domain, struct entry *out, struct error *err);
 
-/* Finds out whether any entry has this domain (A-labels): a mailbox's, or the domain's own. One look-up, in place of
- * one for each entry that might match. */
-enum table_result table_find_domain(struct table_view *view, const char *domain, struct error *err);
-
 /* What is called for an entry of a walk, which goes on if it returns 0. */
 typedef int table_visit(const struct entry *entry, void *data, struct error *err);
 

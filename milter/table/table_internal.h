@@ -57,8 +57,7 @@ struct table {
 struct table_view {
     struct table *table;
     MDB_txn *txn;
-    MDB_cursor *cursor;      /* of the walk */
-    MDB_cursor *seeker;      /* of look-ups beside it */
+    MDB_cursor *cursor;      /* of a walk */
     struct table_view *next; /* in table->idle */
 };
 

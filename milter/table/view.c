@@ -18,8 +18,6 @@ static int make_ready(struct table_view *view)
     int format;
     int rc = mdb_cursor_renew(view->txn, view->cursor);
     if (rc == 0)
-        rc = mdb_cursor_renew(view->txn, view->seeker);
-    if (rc == 0)
         rc = mdb_stat(view->txn, table->entries, &tree);
     if (rc == 0 &&
         (tree.ms_depth == 0 || tree.ms_depth > DEPTH_MAX || tree.ms_entries < META_COUNT))
@@ -45,8 +43,6 @@ static void view_free(struct table_view *view)
 {
     if (view->cursor != NULL)
         mdb_cursor_close(view->cursor);
-    if (view->seeker != NULL)
-        mdb_cursor_close(view->seeker);
     table_end_read(view->txn);
     free(view);
 }
@@ -71,8 +67,6 @@ static struct table_view *new_view(struct table *table, struct error *err)
     int rc = table_begin_read(table, &view->txn);
     if (rc == 0)
         rc = mdb_cursor_open(view->txn, table->entries, &view->cursor);
-    if (rc == 0)
-        rc = mdb_cursor_open(view->txn, table->entries, &view->seeker);
     if (rc == 0)
         return view;
     table_lmdb_error(err, table, rc);
@@ -119,12 +113,6 @@ void table_view_close(struct table_view *view)
 
 /* ---- looking up */
 
-static bool begins_with(const MDB_val *key, const MDB_val *prefix)
-{
-    return key->mv_size >= prefix->mv_size &&
-           memcmp(key->mv_data, prefix->mv_data, prefix->mv_size) == 0;
-}
-
 static int decode(struct entry *out, const MDB_val *key, const MDB_val *value, struct error *err)
 {
     return record_decode(out, key->mv_data, key->mv_size, value->mv_data, value->mv_size, err) == 0
@@ -144,11 +132,8 @@ enum table_result table_find(struct table_view *view, enum entry_scope scope, co
                              const char *domain, struct entry *out, struct error *err)
 {
     char text[RECORD_KEY_MAX];
-    MDB_val key = {.mv_data = text};
+    MDB_val key = {record_key(text, scope, local, domain), text};
     int rc;
-    key.mv_size = record_key(text, scope, local, domain);
-    if (key.mv_size == 0)
-        return TABLE_ABSENT;
     GUARDED(rc, get_entry(view, &key, out, err));
     return table_result_of(view->table, rc, err);
 }
@@ -173,23 +158,6 @@ enum table_result table_look_up(struct table *table, const struct entry *old, st
     enum table_result result = table_find(view, old->scope, old->local, old->domain, out, err);
     table_view_close(view);
     return result;
-}
-
-/* Goes to the first key that begins with the prefix. */
-static int seek_prefix(MDB_cursor *cursor, const MDB_val *prefix)
-{
-    MDB_val value, key = *prefix;
-    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    return rc == 0 && !begins_with(&key, prefix) ? MDB_NOTFOUND : rc;
-}
-
-enum table_result table_find_domain(struct table_view *view, const char *domain, struct error *err)
-{
-    char text[RECORD_KEY_MAX];
-    const MDB_val prefix = {record_key(text, ENTRY_DOMAIN, "", domain), text};
-    int rc;
-    GUARDED(rc, seek_prefix(view->seeker, &prefix));
-    return table_result_of(view->table, rc, err);
 }
 
 /* ---- records as they are */
@@ -234,6 +202,12 @@ enum walk {
     WALK_WITHIN,  /* while the keys have the prefix */
     WALK_DOMAINS, /* to the last entry, but only the first of each domain */
 };
+
+static bool begins_with(const MDB_val *key, const MDB_val *prefix)
+{
+    return key->mv_size >= prefix->mv_size &&
+           memcmp(key->mv_data, prefix->mv_data, prefix->mv_size) == 0;
+}
 
 /* Walks from the key on. WALK_DOMAINS changes the key. */
 static int walk(struct table_view *view, MDB_val *from, enum walk how, table_visit *each,

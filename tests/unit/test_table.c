@@ -51,30 +51,6 @@ START_TEST(entries_are_found_by_scope)
 }
 END_TEST
 
-static const struct {
-    const char *why, *old, *domain;
-    enum table_result result;
-} domains[] = {
-    {"a mailbox in it", "a@old.example", "old.example", TABLE_FOUND},
-    {"its own wildcard", "@old.example", "old.example", TABLE_FOUND},
-    {"the wildcard of its subdomains alone", "@.old.example", "old.example", TABLE_ABSENT},
-    {"a longer domain", "a@old.examples", "old.example", TABLE_ABSENT},
-    {"a shorter domain", "a@old.example", "old.example.org", TABLE_ABSENT},
-    {"behind the last entry", "a@old.example", "zzz.example", TABLE_ABSENT},
-};
-START_TEST(a_domain_with_entries_is_known)
-{
-    struct error err;
-    scratch_fill((const char *const[]){domains[_i].old, "b@new.example", NULL});
-    struct table *table = scratch_open();
-    struct table_view *view = table_view_open(table, &err);
-    ck_assert_msg(table_find_domain(view, domains[_i].domain, &err) == domains[_i].result, "%s",
-                  domains[_i].why);
-    table_view_close(view);
-    table_free(table);
-}
-END_TEST
-
 START_TEST(what_is_committed_is_seen_by_the_next_view)
 {
     static const char *const nothing[] = {NULL};
@@ -713,7 +689,6 @@ Suite *table_suite(void)
     tcase_add_checked_fixture(tcase, scratch_setup, scratch_teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, entries_are_found_by_scope);
-    tcase_add_loop_test(tcase, a_domain_with_entries_is_known, 0, sizeof domains / sizeof *domains);
     tcase_add_test(tcase, what_is_committed_is_seen_by_the_next_view);
     tcase_add_test(tcase, entries_are_walked_by_domain);
     tcase_add_test(tcase, each_domain_is_walked_once);
