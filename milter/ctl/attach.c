@@ -151,5 +151,6 @@ const struct command command_detach = {
     .operands = "postfix sendmail",
     .takes = "config-dir mc dry-run yes all",
     .args = {0, 1},
+    .needs_no_conf = true,
     .run = detach,
 };

@@ -112,6 +112,7 @@ struct command {
         int least, most; /* operands; most -1: any number */
     } args;
     enum command_opens opens;
+    bool needs_no_conf; /* the defaults will do where the configuration cannot be read */
     /* args is NULL-terminated. Returns an exit status of 0 or 1; or -1 with err. */
     int (*run)(struct ctl *ctl, char **args, struct error *err);
 };

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* In the order in which help lists them. */
@@ -23,8 +24,13 @@ static int run_command(struct ctl *ctl, const struct command *command, char **ar
     int status = -1;
     if (command == &command_help || command == &command_version)
         return command->run(ctl, args, err); /* with a bad configuration too */
-    if (ctl_read_settings(&settings, ctl->options.file, err) != 0)
-        return -1;
+    if (ctl_read_settings(&settings, ctl->options.file, err) != 0) {
+        if (!command->needs_no_conf || err->status == EX_NOINPUT ||
+            (settings = settings_new()) == NULL)
+            return -1;
+        ctl_warn("%s: %s goes on with the defaults", err->text, command->name);
+        settings->file = strdup(settings_path(ctl->options.file, NULL));
+    }
     ctl->settings = settings;
     ctl->path = ctl->options.path == NULL ? settings->table : ctl->options.path;
     if (command->opens == TABLE_NONE ||

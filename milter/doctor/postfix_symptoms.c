@@ -144,8 +144,8 @@ static bool looks_up_elsewhere(struct exam *exam)
 {
     const struct postfix_view *view = exam->view;
     char name[PATH_MAX];
-    const char *list, *relative = postfix_queue_path(&view->postfix, view->lookups);
-    snprintf(name, sizeof name, "%s:listed", relative == NULL ? view->lookups : relative);
+    const char *list;
+    snprintf(name, sizeof name, "%s:listed", postfix_see_path(&view->postfix, view->lookups));
     for (int kind = 0; (list = next_listed(exam, &kind)) != NULL; kind++)
         if (strstr(list, name) == NULL) {
             fact_set(&exam->facts, "maps", "%s", postfix_lists[kind]);
@@ -157,18 +157,19 @@ static bool looks_up_elsewhere(struct exam *exam)
 
 /* Looks for what is ours in a file of the configuration: there names the first of it, and unknown what detach refuses to
  * take out. */
-static void find_left(const struct postfix_view *view, const char *name, const char *socket,
-                      struct error *there, struct error *unknown)
+static void find_left(const struct postfix_view *view, const char *name, struct error *there,
+                      struct error *unknown)
 {
     char path[PATH_MAX];
     struct error err;
     struct cf cf = {.text = NULL};
     snprintf(path, sizeof path, "%s/%s", view->postfix.dir, name);
     char *text = file_read(path, &err);
-    if (text != NULL && cf_read(&cf, text) == 0 && ours_check_gone(&cf, path, socket, there) != 0) {
+    if (text != NULL && cf_read(&cf, text) == 0 &&
+        ours_check_gone(&cf, path, view->lookups, there) != 0) {
         static const struct postconf unknown_defaults = {.count = 0};
         ours_strip(&cf, strcmp(name, "main.cf") == 0 ? &unknown_defaults : NULL);
-        (void)ours_check_gone(&cf, path, socket, unknown);
+        (void)ours_check_gone(&cf, path, view->lookups, unknown);
     }
     free(text);
     cf_free(&cf);
@@ -178,8 +179,6 @@ static void find_left(const struct postfix_view *view, const char *name, const c
 static bool leaves_ours_behind(struct exam *exam)
 {
     const struct postfix_view *view = exam->view;
-    const char *relative = postfix_queue_path(&view->postfix, view->lookups);
-    const char *socket = relative == NULL ? view->lookups : relative;
     struct error there = {.text = ""}, unknown = {.text = ""};
     bool asked = false;
     for (exam->service = 0; exam->service < exam->services && !asked; exam->service++)
@@ -187,8 +186,8 @@ static bool leaves_ours_behind(struct exam *exam)
     exam->service = exam->door;
     if (asked)
         return false;
-    find_left(view, "master.cf", socket, &there, &unknown);
-    find_left(view, "main.cf", socket, &there, &unknown);
+    find_left(view, "master.cf", &there, &unknown);
+    find_left(view, "main.cf", &there, &unknown);
     const struct error *found = *unknown.text == '\0' ? &there : &unknown;
     const char *end = strstr(found->text, " stands ");
     fact_set(&exam->facts, "left", "%.*s", end == NULL ? 0 : (int)(end - found->text), found->text);

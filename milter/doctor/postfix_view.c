@@ -3,11 +3,9 @@
 
 #include "mta/postfix/postfix_socket.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 const char *const postfix_lists[POSTFIX_LISTS] = {[POSTFIX_LOCAL] = "local_recipient_maps",
                                                   [POSTFIX_ALIAS] = "virtual_alias_maps",
@@ -59,30 +57,10 @@ const char *postfix_item(const char **at, size_t *length)
 
 /* ---- our socket, as Postfix sees it */
 
-/* Where smtpd looks for a socket: its working directory is the queue folder, which is also its root with chroot. */
-static bool leads_to_us(const struct exam *exam, const char *address)
-{
-    const struct postfix_view *view = exam->view;
-    bool chroot = exam->service >= 0 && view->services[exam->service].chroot;
-    char path[PATH_MAX];
-    struct endpoint endpoint;
-    struct stat theirs, ours;
-    if (!endpoint_parse_postfix(&endpoint, address))
-        return false;
-    if (endpoint.kind != ENDPOINT_UNIX || view->milter.kind != ENDPOINT_UNIX)
-        return endpoint_is_same(&endpoint, &view->milter);
-    bool below = *endpoint.name != '/' || chroot;
-    snprintf(path, sizeof path, "%s/%s", below ? view->postfix.queue : "",
-             endpoint.name + (*endpoint.name == '/'));
-    return strcmp(path, view->milter.name) == 0 ||
-           (stat(path, &theirs) == 0 && stat(view->milter.name, &ours) == 0 &&
-            theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino);
-}
-
 bool postfix_find_us(const struct exam *exam, const char *list, struct postfix_milter *out)
 {
     const struct postfix_view *view = exam->view;
-    bool found = false;
+    bool chroot = exam->service >= 0 && view->services[exam->service].chroot, found = false;
     size_t length;
     for (const char *item; (item = postfix_item(&list, &length)) != NULL;) {
         struct postfix_milter milter;
@@ -94,7 +72,7 @@ bool postfix_find_us(const struct exam *exam, const char *list, struct postfix_m
         item += words;
         snprintf(milter.options, sizeof milter.options, "%.*s", end > item ? (int)(end - item) : 0,
                  item);
-        milter.is_exact = leads_to_us(exam, milter.address);
+        milter.is_exact = postfix_leads_to(&view->postfix, milter.address, &view->milter, chroot);
         /* We are meant, even if nobody listens there. */
         if (milter.is_exact || strstr(milter.address, "milter-moved") != NULL ||
             (view->milter.kind == ENDPOINT_UNIX &&

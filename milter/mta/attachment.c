@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "mta/attachment.h"
 
+#include "base/endpoint.h"
 #include "mta/unit.h"
 #include "net/probe.h"
 
@@ -83,7 +84,8 @@ int attachment_carry_out(struct attachment *a,
         say_copies(a, &a->changes.files[i]);
     request->say("%s\n", a->is_step ? ""
                          : a->request->detaches
-                             ? "Detached. milter-moved itself can be stopped now."
+                             ? "Detached. Unless another mail server asks it, milter-moved can be "
+                               "stopped now."
                              : "Attached. movedctl doctor shows what a sender now gets.");
     return 0;
 }
@@ -103,26 +105,39 @@ static size_t find_key(const char *line)
     return key;
 }
 
-/* Copies a line, "socket = "..."; # postfix sendmail": it tells which servers need it, and goes with the last of them. */
-static void copy_line(FILE *out, char *line, const char *value, const struct attachment *a)
+/* Copies a line, "socket = "..."; # postfix sendmail": it tells which servers need it, and goes with the last of them. Another
+ * value is for a server that has the line to itself: the others would lose us. */
+static int copy_line(FILE *out, const char *line, const char *value, const struct attachment *a,
+                     struct error *err)
 {
-    char servers[64] = "", *list = strstr(line, "; #");
-    bool ends = list != NULL || value != NULL;
-    char *rest = list == NULL ? NULL : list + strlen("; #");
-    for (const char *name; (name = strsep(&rest, " ")) != NULL;)
-        if (*name != '\0' && strcmp(name, a->server) != 0)
-            snprintf(servers + strlen(servers), sizeof servers - strlen(servers), " %s", name);
-    if (!a->request->detaches)
-        snprintf(servers + strlen(servers), sizeof servers - strlen(servers), " %s", a->server);
-    if (*servers == '\0')
-        return;
-    if (list != NULL)
-        *list = '\0';
+    char set[ENDPOINT_TEXT_SIZE + 32], *others = NULL;
+    const char *list = strstr(line, "; #"), *text = value == NULL ? line : set;
+    size_t size, word, length = list == NULL ? strlen(line) : (size_t)(list - line);
+    int rc = 0;
+    FILE *names = open_memstream(&others, &size);
+    if (names == NULL)
+        return error_no_memory(err);
+    for (const char *at = list == NULL ? "" : list + strlen("; #"); *at != '\0'; at += word) {
+        at += strspn(at, " ");
+        word = strcspn(at, " ");
+        if (word > 0 && (strlen(a->server) != word || strncmp(at, a->server, word) != 0))
+            fprintf(names, " %.*s", (int)word, at);
+    }
+    fclose(names);
     if (value != NULL)
-        fprintf(out, "%s = \"%s\"", keys[find_key(line)], value);
-    else
-        fputs(line, out);
-    fprintf(out, "%s #%s\n", ends ? ";" : "", servers);
+        length = (size_t)snprintf(set, sizeof set, "%s = \"%s\"", keys[find_key(line)], value);
+    if (*others != '\0' && strncmp(text, line, length) != 0)
+        rc =
+            error_set(err, EX_CONFIG,
+                      "%.*s is there for%s: of the mail servers with one milter-moved only one may "
+                      "be chrooted: set chroot to n for this one in master.cf",
+                      (int)strcspn(line, ";"), line, others);
+    else if (*others != '\0' || !a->request->detaches)
+        fprintf(out, "%.*s%s #%s%s%s\n", (int)length, text,
+                list == NULL && value == NULL ? "" : ";", others, a->request->detaches ? "" : " ",
+                a->request->detaches ? "" : a->server);
+    free(others);
+    return rc;
 }
 
 /* Plans a new text of the part: its lines with or without this server, and with these values (NULL: none). */
@@ -143,17 +158,22 @@ static int change_part(struct attachment *a, const char *values[KEYS + 1], struc
         free(old);
         return error_no_memory(err);
     }
-    for (char *rest = old, *line; (line = strsep(&rest, "\n")) != NULL;)
+    int rc = 0;
+    for (char *rest = old, *line; rc == 0 && (line = strsep(&rest, "\n")) != NULL;)
         if (*line != '\0') {
             size_t key = find_key(line);
-            copy_line(out, line, values[key], a);
+            rc = copy_line(out, line, values[key], a, err);
             values[key] = NULL;
         }
     for (size_t key = 0; key < KEYS; key++)
         if (values[key] != NULL)
             fprintf(out, "%s = \"%s\"; # %s\n", keys[key], values[key], a->server);
-    int rc = fclose(out) != 0 ? error_no_memory(err)
-                              : file_changes_add(&a->changes, path, size == 0 ? NULL : text, err);
+    if (fclose(out) != 0)
+        rc = error_no_memory(err);
+    else if (rc == 0)
+        rc = file_changes_add(&a->changes, path, size == 0 ? NULL : text, err);
+    else
+        error_at(err, path, 0);
     free(old);
     free(text);
     return rc;

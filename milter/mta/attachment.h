@@ -10,8 +10,9 @@
 /* One run of attach or detach, or a step of it. Free the changes. */
 struct attachment {
     const struct mta_request *request;
-    const char *server; /* its name in struct mta, "postfix" */
-    bool is_step;       /* more follows: nothing is said to be done yet */
+    /* Its name in attach.conf, of which others may be there too, "postfix", "postfix:/etc/postfix-in". Borrowed */
+    const char *server;
+    bool is_step; /* more follows: nothing is said to be done yet */
     /* Nothing changes, and the server has not read its files since they were changed */
     bool is_unread;
     struct file_changes changes;
@@ -22,7 +23,7 @@ struct attachment {
 
 /* Plans that this server too needs the lines of that file; with mode = "observe" if --observe was given (not in a step), and
  * with these values of socket and lookup_socket (NULL: as they are). attachment_carry_out makes the daemon read it.
- * Returns 0, or -1 with err. */
+ * Returns 0, or -1 with err, also if another server needs another value. */
 int attachment_share(struct attachment *a, const char *socket, const char *lookups,
                      struct error *err);
 

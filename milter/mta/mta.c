@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "mta/mta.h"
 
+#include "mta/postfix/postfix.h"
+
 #include <string.h>
 
 const struct mta mtas[] = {
@@ -9,7 +11,7 @@ const struct mta mtas[] = {
         .title = "Postfix",
         .run = postfix_run,
         .serves = postfix_serves,
-        .dir = "/etc/postfix",
+        .dir = POSTFIX_DIR,
         .file = "main.cf",
     },
     {

@@ -296,7 +296,8 @@ class StockPostfix(Case):
         self.assertEqual(self.ctl("attach", "postfix").returncode, 64)  # nobody says yes
         self.assertFalse(socket.parent.exists())
         said = self.attach(status=75)
-        self.assertIn(f'+socket = "unix:{socket}"; # postfix\n+lookup_socket = "unix:{socket.with_name("lookup.sock")}"; # postfix\n', said)
+        name = f"postfix:{self.postfix.conf}"
+        self.assertIn(f'+socket = "unix:{socket}"; # {name}\n+lookup_socket = "unix:{socket.with_name("lookup.sock")}"; # {name}\n', said)
         self.assertEqual(self.postfix.files(), files)
         folder = socket.parent.stat()
         self.assertEqual((folder.st_mode & 0o7777, folder.st_uid, folder.st_gid),
@@ -774,13 +775,18 @@ class OddPostfix(Case):
 
     def test_a_milter_put_in_by_hand_is_not_put_in_twice(self):
         self.start("smtpd_milters = {{ unix:milter-moved/milter.sock, default_action=tempfail }}\n")
-        files = self.postfix.files()
-        self.assertIn("was added by hand, and is left as it is", self.attach())
-        self.assertEqual(self.postfix.files()["main.cf"].count(b"unix:milter-moved/milter.sock"), 1)
-        self.hears("gone@old.example", MOVED.format("gone@new.example"))
-        done = self.ctl("detach", "--yes", "postfix")
-        self.assertIn("was added by hand", done.stderr)
-        self.assertEqual((done.returncode, self.postfix.files()), (0, files))
+        before = self.postfix.files()["main.cf"]
+        for form in (b"unix:milter-moved/milter.sock", b"unix:/milter-moved/milter.sock"):
+            with self.subTest(form):
+                place.replace(self.postfix.conf / "main.cf", before.replace(b"unix:milter-moved/milter.sock", form))
+                files = self.postfix.files()
+                self.assertIn("was added by hand, and is left as it is", self.attach())
+                self.assertEqual(self.postfix.files()["main.cf"].count(form), 1)
+                self.assertNotIn(b"$moved_milter", self.postfix.files()["main.cf"])
+                self.hears("gone@old.example", MOVED.format("gone@new.example"))
+                done = self.ctl("detach", "--yes", "postfix")
+                self.assertIn("was added by hand", done.stderr)
+                self.assertEqual((done.returncode, self.postfix.files()), (0, files))
 
 
 if __name__ == "__main__":

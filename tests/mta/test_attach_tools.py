@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 from lib import place
+from lib.stock import Stock
 from mta.test_attach_postfix import MOVED, Case
 
 VIRTUAL = """\
@@ -180,6 +181,79 @@ class WhatIsNotOurs(Tools):
             self.write("main.cf", attached["main.cf"])
         self.detach()
 
+    def test_a_parameter_of_our_name_that_somebody_else_has_set_is_not_taken_over(self):
+        self.begin(answers=False)
+        before = self.postfix.files()
+        for line in ("moved_milter = inet:127.0.0.1:9\n", "moved_unserved = reject\n"):
+            self.write("main.cf", line.encode() + before["main.cf"])
+            files = self.postfix.files()
+            for command in ("attach", "detach"):
+                done = self.ctl(command, "--yes", "postfix")
+                self.assertEqual(done.returncode, 78, done.stdout)
+                self.assertEqual(done.stderr, f"movedctl: {self.postfix.conf}/main.cf:1: '{line.split()[0]}' stands where attach did not put it: "
+                                              "take it out, then run this again\n")
+            self.assertEqual(self.postfix.files(), files)
+
+    def test_detach_needs_no_configuration_of_ours(self):
+        """But the file that is named has to be there."""
+        self.begin(answers=False)
+        before = self.postfix.files()
+        good = self.daemon.conf.read_text()
+        for broken in ("socket = ;\n", "table = 7;\n", 'no_such_key = "x";\n'):
+            self.attach("--unserved")
+            self.daemon.conf.write_text(good + broken)
+            self.assertEqual(self.ctl("attach", "--yes", "postfix").returncode, 78)
+            attached = self.postfix.files()
+            self.postfix.run("postconf", "-e", "smtpd_data_restrictions = check_recipient_access socketmap:unix:milter-moved/lookup.sock:refused")
+            done = self.ctl("detach", "--yes", "postfix")
+            self.assertEqual(done.returncode, 78)
+            self.assertIn("'milter-moved/lookup.sock' stands where attach did not put it", done.stderr)
+            for name, text in attached.items():
+                self.write(name, text)
+            done = self.ctl("detach", "--yes", "postfix")
+            self.assertEqual((done.returncode, self.postfix.files()), (0, before), done.stderr)
+            self.assertRegex(done.stderr, f"^movedctl: warning: {self.daemon.conf}:[0-9]+: .*: detach goes on with the defaults\n")
+            self.daemon.conf.write_text(good)
+        self.daemon.conf.unlink()
+        self.assertEqual(self.ctl("detach", "--yes", "postfix").returncode, 66)
+        self.daemon.conf.write_text(good)
+
+    def test_instances_share_one_daemon(self):
+        """Only one of them can be chrooted to where the sockets are; each keeps what it needs when the other is detached."""
+        self.start(VIRTUAL, inside=False)
+        first = self.postfix
+        second = self.stack.enter_context(Stock(self.folder / "q", VIRTUAL.format(folder=self.folder / "q")))
+        folder = first.folder / "queue/milter-moved"
+        self.attach(status=75)
+        self.daemon.stop()
+        self.daemon.address, self.daemon.lookups = folder / "milter.sock", folder / "lookup.sock"
+        self.daemon.start()
+        self.attach()
+        self.hears(REMOVED, KNOWN)
+
+        self.postfix = second
+        before = second.files()
+        self.assertRegex(self.attach(status=78), f'attach.conf: socket = "unix:{folder}/milter.sock" is there for postfix:{first.conf}: .* chroot')
+        self.assertEqual(second.files(), before)
+        second.run("postconf", "-F", "*/*/chroot=n")
+        second.run("postfix", "reload")
+        before = second.files()
+        self.attach()
+        self.hears(REMOVED, KNOWN)
+        for one, other in ((first, second), (second, first)):
+            self.postfix = one
+            self.detach()
+            one.run("postfix", "reload")
+            self.daemon.stop()
+            self.daemon.start()
+            self.postfix = other
+            self.hears(REMOVED, KNOWN)
+            self.postfix = one
+            self.attach()
+        self.postfix = second
+        self.detach()
+        self.assertEqual(second.files(), before)
+
     def test_a_port_for_what_was_accepted_before_is_left_alone(self):
         port, = place.free_ports(1)
         self.begin(services=f"127.0.0.1:{port} inet n - n - - smtpd\n  -o receive_override_options=no_header_body_checks,no_unknown_recipient_checks\n")
@@ -200,6 +274,10 @@ class WhatIsNotOurs(Tools):
         self.assertIn("127.0.0.1:10025/inet has its content filter switched off in master.cf, and is left alone", done.stdout)
         self.assertEqual(done.stdout.count("left alone"), 1)
         self.assertEqual(done.stdout.count("+  -o { moved_milter"), 3)
+        self.postfix.run("postconf", "-P", f"{self.service()}/smtpd_proxy_filter=127.0.0.1:9")
+        done = self.ctl("attach", "--dry-run", "postfix")
+        self.assertIn("[::1]:10026/inet has its content filter switched off in master.cf, and is left alone", done.stdout)
+        self.assertEqual(done.stdout.count("+  -o { moved_milter"), 2)
 
     def test_a_host_whose_every_smtpd_is_left_alone_is_told_so(self):
         self.begin("receive_override_options = no_milters\n", answers=False)

@@ -69,6 +69,20 @@ START_TEST(an_option_of_a_service)
 }
 END_TEST
 
+START_TEST(an_item_takes_no_blank_of_an_empty_option)
+{
+    struct cf cf = {.text = NULL};
+    struct setting option = {.line = {0, 0}};
+    ck_assert_int_eq(cf_read(&cf, "smtp inet n - y - - smtpd -o { a = }\n"), 0);
+    ck_assert(cf_next(&cf, &option.line));
+    option.whole = (struct span){option.line.start, option.line.start};
+    ck_assert(cf_option(&cf, &option));
+    cf_replace(&cf, option.value, "$x");
+    ck_assert_str_eq(cf.text, "smtp inet n - y - - smtpd -o { a =$x }\n");
+    cf_free(&cf);
+}
+END_TEST
+
 static const char *const texts[] = {"a = b\n",     "a = b",           "a = b\n  c",
                                     "a = b\n\n\n", "# x\na = b\n# y", "a = b\nc = d\n  e\n"};
 START_TEST(what_is_added_and_removed_leaves_every_byte)
@@ -92,6 +106,7 @@ Suite *cf_suite(void)
     Suite *suite = suite_create("cf");
     TCase *tcase = tcase_create("cf");
     tcase_add_loop_test(tcase, a_parameter_of_main_cf, 0, ROWS(parameters));
+    tcase_add_test(tcase, an_item_takes_no_blank_of_an_empty_option);
     tcase_add_loop_test(tcase, an_option_of_a_service, 0, ROWS(options));
     tcase_add_loop_test(tcase, what_is_added_and_removed_leaves_every_byte, 0, ROWS(texts));
     suite_add_tcase(suite, tcase);

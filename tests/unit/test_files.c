@@ -232,7 +232,7 @@ END_TEST
 
 static const struct {
     const char *why;
-    char what;          /* sets the socket, adds a server, forgets one */
+    char what;          /* sets the socket (x: is refused), adds a server, forgets one */
     const char *server; /* as the value of a set socket too */
     bool observe;
     const char *text; /* then; "" for no file */
@@ -243,11 +243,24 @@ static const struct {
      "socket = \"postfix\"; # postfix sendmail\nmode = \"observe\"; # sendmail\n"},
     {"again", 'a', "sendmail", true,
      "socket = \"postfix\"; # postfix sendmail\nmode = \"observe\"; # sendmail\n"},
-    {"another value", 's', "sendmail", false,
-     "socket = \"sendmail\"; # postfix sendmail\nmode = \"observe\"; # sendmail\n"},
-    {"one goes", 'f', "sendmail", false, "socket = \"sendmail\"; # postfix\n"},
-    {"who is not there goes", 'f', "sendmail", false, "socket = \"sendmail\"; # postfix\n"},
-    {"the last goes", 'f', "postfix", false, ""},
+    {"another value, while another needs this one", 'x', "sendmail", false,
+     "socket = \"postfix\"; # postfix sendmail\nmode = \"observe\"; # sendmail\n"},
+    {"another instance", 'a', "postfix:/etc/postfix-in", false,
+     "socket = \"postfix\"; # postfix sendmail postfix:/etc/postfix-in\n"
+     "mode = \"observe\"; # sendmail postfix:/etc/postfix-in\n"},
+    {"one goes", 'f', "sendmail", false,
+     "socket = \"postfix\"; # postfix postfix:/etc/postfix-in\n"
+     "mode = \"observe\"; # postfix:/etc/postfix-in\n"},
+    {"one whose name begins alike goes", 'f', "postfix", false,
+     "socket = \"postfix\"; # postfix:/etc/postfix-in\n"
+     "mode = \"observe\"; # postfix:/etc/postfix-in\n"},
+    {"who is not there goes", 'f', "sendmail", false,
+     "socket = \"postfix\"; # postfix:/etc/postfix-in\n"
+     "mode = \"observe\"; # postfix:/etc/postfix-in\n"},
+    {"another value, for the only one", 's', "postfix:/etc/postfix-in", false,
+     "socket = \"postfix:/etc/postfix-in\"; # postfix:/etc/postfix-in\n"
+     "mode = \"observe\"; # postfix:/etc/postfix-in\n"},
+    {"the last goes", 'f', "postfix:/etc/postfix-in", false, ""},
 };
 
 START_TEST(settings_go_with_the_last_server_that_needs_them)
@@ -264,9 +277,9 @@ START_TEST(settings_go_with_the_last_server_that_needs_them)
         struct attachment a = {.request = &request, .server = server};
         struct error err;
         int rc = what == 'f' ? attachment_forget(&a, &err)
-                             : attachment_share(&a, what == 's' ? server : NULL, NULL, &err);
-        ck_assert_msg(rc == 0 && file_changes_apply(&a.changes, &err) == 0, "%s: %s", why,
-                      err.text);
+                             : attachment_share(&a, what == 'a' ? NULL : server, NULL, &err);
+        ck_assert_msg(rc == (what == 'x' ? -1 : 0), "%s", why);
+        ck_assert_msg(file_changes_apply(&a.changes, &err) == 0, "%s: %s", why, err.text);
         if (*settings_rows[i].text == '\0')
             ck_assert_msg(access(part, F_OK) != 0, "%s", why);
         else

@@ -117,12 +117,13 @@ static size_t braces_end(const struct cf *cf, size_t at, size_t end)
     return end;
 }
 
+/* What is all blank becomes empty at its start: an item that is put there and removed again takes no blank with it. */
 static struct span trimmed(const struct cf *cf, struct span part)
 {
-    while (part.start < part.end && is_blank(cf->bare[part.start]))
-        part.start++;
     while (part.end > part.start && is_blank(cf->bare[part.end - 1]))
         part.end--;
+    while (part.start < part.end && is_blank(cf->bare[part.start]))
+        part.start++;
     return part;
 }
 

@@ -45,9 +45,12 @@ char *postfix_values(const char *dir, char *const *options, size_t count, struct
  * of one, each as written; with -x expanded. On the heap; NULL with err. */
 char *postfix_lines(const char *dir, const char *option, const char *second, struct error *err);
 
+#define POSTFIX_DIR "/etc/postfix" /* the usual configuration folder */
+
 /* An installation. */
 struct postfix {
-    char *dir;            /* its configuration folder */
+    char *dir;      /* its configuration folder */
+    char *instance; /* its name in attach.conf: "postfix"; of another folder "postfix:FOLDER" */
     struct postconf main; /* all parameters of main.cf, expanded */
     const char *programs; /* the folder of postfix, postmap and the like */
     const char *queue;    /* its queue folder, to which a chrooted service is confined */

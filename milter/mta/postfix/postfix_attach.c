@@ -233,11 +233,19 @@ static void say_effects(const struct postfix_attachment *a)
 
 /* ---- planning and making the change */
 
+static int name_milter(struct plan *plan, const char *socket, struct error *err)
+{
+    if (endpoint_parse(&plan->socket, socket, err) != 0)
+        return -1;
+    postfix_name_milter(plan->milter, plan->postfix, &plan->socket);
+    return 0;
+}
+
 /* Whether an administrator put the milter in, before ours is planned. */
 static bool is_by_hand(const struct postfix_attachment *a)
 {
-    return strstr(a->files[MAIN].bare, a->plan.milter) != NULL ||
-           strstr(a->files[MASTER].bare, a->plan.milter) != NULL;
+    return postfix_names(&a->postfix, a->files[MAIN].bare, &a->plan.socket) ||
+           postfix_names(&a->postfix, a->files[MASTER].bare, &a->plan.socket);
 }
 
 /* Decides where our sockets are, and what Postfix calls them. */
@@ -258,7 +266,7 @@ static int place_sockets(struct postfix_attachment *a, struct error *err)
         return -1;
     snprintf(a->plan.lookups, sizeof a->plan.lookups, "%s",
              postfix_see_path(&a->postfix, endpoint_path(a->lookups)));
-    return postfix_name_milter(a->plan.milter, &a->postfix, a->socket, err);
+    return name_milter(&a->plan, a->socket, err);
 }
 
 static int make_plan(struct postfix_attachment *a, struct error *err)
@@ -358,9 +366,9 @@ static int detach(struct postfix_attachment *a, struct error *err)
     const struct mta_request *request = a->common.request;
     const struct settings *settings = request->settings;
     const char *lookups = endpoint_path(settings->lookup_socket);
-    if (read_files(a, lookups == NULL ? "" : postfix_see_path(&a->postfix, lookups), err) != 0 ||
-        postfix_name_milter(a->plan.milter, &a->postfix, settings->socket, err) != 0 ||
-        add_changes(a, err) != 0 || attachment_forget(&a->common, err) != 0)
+    if (read_files(a, lookups == NULL ? "" : lookups, err) != 0 ||
+        name_milter(&a->plan, settings->socket, err) != 0 || add_changes(a, err) != 0 ||
+        attachment_forget(&a->common, err) != 0)
         return -1;
     if (is_by_hand(a))
         request->warn("%s was added by hand, and stays: remove it before milter-moved is stopped",
@@ -376,9 +384,11 @@ static int detach(struct postfix_attachment *a, struct error *err)
 int postfix_run(const struct mta_request *request, struct error *err)
 {
     struct postfix_attachment a = {
-        .common = {.request = request, .server = "postfix"},
+        .common = {.request = request},
         .plan = {.unserved = request->unserved, .raise_limits = request->raise_limits}};
     int rc = postfix_find(&a.postfix, request->config_dir, err);
+    a.common.server = a.postfix.instance;
+    a.plan.postfix = &a.postfix;
     if (rc == 0)
         rc = request->detaches ? detach(&a, err) : attach(&a, err);
     free_attachment(&a);

@@ -126,6 +126,11 @@ static bool find_refusal(const struct cf *cf, struct span part, struct span *out
     return false;
 }
 
+static bool is_blank(const struct cf *cf, struct span part)
+{
+    return strspn(cf->bare + part.start, ", \t\n") >= part.end - part.start;
+}
+
 /* ---- adding */
 
 /* Sets the list to its default where nobody has set it. */
@@ -181,10 +186,8 @@ void ours_add_to_option(struct cf *master, struct setting *option, const char *n
     char item[32];
     struct span there, end = {option->value.end, option->value.end};
     if (name != NULL && !find_reference(master, option->value, name, &there)) {
-        size_t length = option->value.end - option->value.start;
-        bool is_blank = strspn(master->bare + option->value.start, ", \t\n") >= length;
         /* Without braces the value of an option has no blanks. */
-        snprintf(item, sizeof item, "%s$%s", is_blank ? "" : ",", name);
+        snprintf(item, sizeof item, "%s$%s", is_blank(master, option->value) ? "" : ",", name);
         grow(option, cf_replace(master, end, item));
     }
     if (unserved)
@@ -207,12 +210,12 @@ void ours_define(struct cf *main, bool unserved)
 
 /* ---- taking out */
 
-/* Whether all of it is ours, not only an item in a list. */
+/* Whether all of it is ours, not only an item in a list. A value in main.cf is somebody else's. */
 static bool is_ours(const struct cf *cf, const struct setting *setting, bool is_option)
 {
     for (size_t i = 0; i < COUNT(names); i++)
         if (cf_is(cf, setting->name, names[i]))
-            return true;
+            return is_option || is_blank(cf, setting->value);
     return is_option && ((cf_is(cf, setting->name, "smtpd_soft_error_limit") &&
                           cf_is(cf, setting->value, OURS_SOFT_LIMIT)) ||
                          (cf_is(cf, setting->name, "smtpd_hard_error_limit") &&
@@ -324,9 +327,12 @@ int ours_check_gone(const struct cf *cf, const char *path, const char *socket, s
 {
     static const char what[] = "stands where attach did not put it: take it out";
     struct span all = {0, strlen(cf->bare)}, found;
-    const char *at = *socket == '\0' ? NULL : strstr(cf->bare, socket);
+    const char *tail = strrchr(socket, '/');
+    while (tail != NULL && tail > socket && tail[-1] != '/')
+        tail--;
+    const char *at = tail == NULL ? NULL : strstr(cf->bare, tail);
     for (size_t i = 0; i < COUNT(names); i++)
         if (find_word(cf, all, names[i], &found))
             return refuse(cf, path, found.start, found.end - found.start, what, err);
-    return at == NULL ? 0 : refuse(cf, path, (size_t)(at - cf->bare), strlen(socket), what, err);
+    return at == NULL ? 0 : refuse(cf, path, (size_t)(at - cf->bare), strlen(tail), what, err);
 }

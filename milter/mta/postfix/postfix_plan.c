@@ -2,6 +2,7 @@
 #include "mta/postfix/postfix_plan.h"
 
 #include "mta/postfix/postfix_ours.h"
+#include "mta/postfix/postfix_socket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,16 @@ static const char *find_own(const struct postconf *own, const char *service, con
     return postconf_find(own, whole, NULL);
 }
 
+/* Whether main.cf sets this parameter, or master.cf for any service. */
+static bool is_set(const char *name, const struct postconf *main, const struct postconf *own)
+{
+    bool is = !postfix_is_blank(postconf_find(main, name, ""));
+    for (size_t i = 0; i < own->count && !is; i++)
+        is = strcmp(strrchr(own->lines[i].name, '/') + 1, name) == 0 &&
+             !postfix_is_blank(own->lines[i].value);
+    return is;
+}
+
 /* Whether a content filter on this host returns mail there, which then comes from loopback: a bounce would tell the sender
  * what only a trusted client may know. */
 static bool is_behind_filter(const char *service, const struct postconf *main,
@@ -28,8 +39,7 @@ static bool is_behind_filter(const char *service, const struct postconf *main,
         return false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = find_own(own, service, names[i]);
-        if (value != NULL && postfix_is_blank(value) &&
-            !postfix_is_blank(postconf_find(main, names[i], "")))
+        if (value != NULL && postfix_is_blank(value) && is_set(names[i], main, own))
             return true;
     }
     return false;
@@ -113,7 +123,7 @@ static bool has_class(const struct plan *plan, int kind)
 static const char *find_reference_for(const struct plan *plan, const char *list, const char *value)
 {
     if (strcmp(list, "smtpd_milters") == 0)
-        return strstr(value, plan->milter) == NULL ? OURS_MILTER : NULL;
+        return postfix_names(plan->postfix, value, &plan->socket) ? NULL : OURS_MILTER;
     for (int kind = 0; kind < POSTFIX_CLASSES; kind++)
         if (strcmp(list, postfix_class_maps((enum postfix_class)kind)) == 0)
             return has_class(plan, kind) && (kind == POSTFIX_ALIAS || !postfix_is_blank(value))

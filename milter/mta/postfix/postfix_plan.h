@@ -23,6 +23,7 @@ struct service {
 
 /* What a plan is made from. */
 struct plan {
+    const struct postfix *postfix;
     const struct postconf *main; /* the parameters of main.cf without us, expanded */
     struct postconf own;         /* what master.cf sets for its services without us, expanded */
     struct postconf defaults;    /* as postconf -d prints them */
@@ -30,7 +31,8 @@ struct plan {
     size_t service_count;
     enum postfix_class *classes; /* of each domain of the table */
     size_t domain_count;
-    /* Our socket in the form of smtpd_milters, "unix:milter-moved/milter.sock"; the path of the lookup socket, as smtpd
+    struct endpoint socket; /* ours */
+    /* The same in the form of smtpd_milters, "unix:milter-moved/milter.sock"; the path of the lookup socket, as smtpd
      * opens it */
     char milter[ENDPOINT_TEXT_SIZE], lookups[ENDPOINT_TEXT_SIZE];
     bool unserved;     /* also answer for domains of no class */

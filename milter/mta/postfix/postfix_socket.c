@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "mta/postfix/postfix_socket.h"
 
-#include "base/endpoint.h"
 #include "mta/attachment.h"
 #include "mta/reach.h"
 #include "mta/unit.h"
@@ -39,17 +38,44 @@ bool postfix_is_out_of_chroot(const struct postfix *postfix, const char *socket)
     return path != NULL && postfix_queue_path(postfix, path) == NULL;
 }
 
-int postfix_name_milter(char *out, const struct postfix *postfix, const char *socket,
-                        struct error *err)
+void postfix_name_milter(char *out, const struct postfix *postfix, const struct endpoint *socket)
 {
+    struct endpoint seen = *socket;
+    if (seen.kind == ENDPOINT_UNIX)
+        snprintf(seen.name, sizeof seen.name, "%s", postfix_see_path(postfix, socket->name));
+    endpoint_format_postfix(out, ENDPOINT_TEXT_SIZE, &seen);
+}
+
+bool postfix_leads_to(const struct postfix *postfix, const char *address,
+                      const struct endpoint *socket, bool chroot)
+{
+    char path[PATH_MAX];
     struct endpoint endpoint;
-    const char *path = endpoint_path(socket);
-    if (endpoint_parse(&endpoint, socket, err) != 0)
-        return -1;
-    if (path != NULL)
-        snprintf(endpoint.name, sizeof endpoint.name, "%s", postfix_see_path(postfix, path));
-    endpoint_format_postfix(out, ENDPOINT_TEXT_SIZE, &endpoint);
-    return 0;
+    struct stat theirs, ours;
+    if (!endpoint_parse_postfix(&endpoint, address))
+        return false;
+    if (endpoint.kind != ENDPOINT_UNIX || socket->kind != ENDPOINT_UNIX)
+        return endpoint_is_same(&endpoint, socket);
+    bool below = *endpoint.name != '/' || chroot;
+    snprintf(path, sizeof path, "%s/%s", below ? postfix->queue : "",
+             endpoint.name + (*endpoint.name == '/'));
+    return strcmp(path, socket->name) == 0 ||
+           (stat(path, &theirs) == 0 && stat(socket->name, &ours) == 0 &&
+            theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino);
+}
+
+bool postfix_names(const struct postfix *postfix, const char *text, const struct endpoint *socket)
+{
+    static const char ends[] = "{}=, \t\r\n";
+    char word[ENDPOINT_TEXT_SIZE];
+    for (size_t length; *(text += strspn(text, ends)) != '\0'; text += length) {
+        length = strcspn(text, ends);
+        snprintf(word, sizeof word, "%.*s", (int)length, text);
+        if (postfix_leads_to(postfix, word, socket, false) ||
+            postfix_leads_to(postfix, word, socket, true))
+            return true;
+    }
+    return false;
 }
 
 int postfix_check_socket(const struct postfix *postfix, const char *socket, struct error *err)
@@ -136,7 +162,7 @@ int postfix_move_sockets(char *milter, char *lookups, const struct mta_request *
 {
     char command[UNIT_COMMAND_SIZE];
     const struct settings *settings = request->settings;
-    struct attachment a = {.request = request, .server = "postfix", .is_step = true};
+    struct attachment a = {.request = request, .server = postfix->instance, .is_step = true};
     struct moving moving = {
         .settings = settings,
         .postfix = postfix,

@@ -4,6 +4,7 @@
 #ifndef MTA_POSTFIX_POSTFIX_SOCKET_H
 #define MTA_POSTFIX_POSTFIX_SOCKET_H
 
+#include "base/endpoint.h"
 #include "mta/mta.h"
 #include "mta/postfix/postfix.h"
 
@@ -19,9 +20,14 @@ const char *postfix_see_path(const struct postfix *postfix, const char *path);
 bool postfix_is_out_of_chroot(const struct postfix *postfix, const char *socket);
 
 /* Writes the socket into out[ENDPOINT_TEXT_SIZE] as smtpd_milters names it. A path in the queue folder becomes
- * relative to it, which is right with chroot and without. Returns 0, or -1 with err. */
-int postfix_name_milter(char *out, const struct postfix *postfix, const char *socket,
-                        struct error *err);
+ * relative to it, which is right with chroot and without. */
+void postfix_name_milter(char *out, const struct postfix *postfix, const struct endpoint *socket);
+
+/* Whether this milter is our socket, in whatever form, for a service in a chroot or outside: smtpd works in the queue folder,
+ * which with chroot is also its root. And whether a word of the text is, in or outside. */
+bool postfix_leads_to(const struct postfix *postfix, const char *address,
+                      const struct endpoint *socket, bool chroot);
+bool postfix_names(const struct postfix *postfix, const char *text, const struct endpoint *socket);
 
 /* Checks that Postfix's account can open the socket. Returns 0, or -1 with err. */
 int postfix_check_socket(const struct postfix *postfix, const char *socket, struct error *err);
