@@ -123,7 +123,7 @@ static int find_folder(struct copy *copy, struct error *err)
     memcpy(copy->name, above.name, sizeof copy->name);
     snprintf(above.name, sizeof above.name, "%.230s.%ld", copy->name, (long)getpid());
     copy->above = above;
-    return home_make(&copy->in, &copy->above, err) == 0 ? 0 : error_at(err, copy->path, 0);
+    return home_make(&copy->in, &copy->above, 0700, err) == 0 ? 0 : error_at(err, copy->path, 0);
 }
 
 /* Gives a backup to the owner and group of the table. */

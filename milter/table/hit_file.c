@@ -124,7 +124,8 @@ int hit_end(struct hit_file *file, int rc, struct error *err)
 
 /* ---- opening */
 
-/* Finds the folder hits/; creates it for TABLE_WRITE. */
+/* Finds the folder hits/; creates it for TABLE_WRITE, with the group of the table's folder, which is setgid. It stays as it is
+ * made: systemd's RestrictSUIDSGID= refuses a chmod(2) that would keep that bit. */
 static int find_folder(struct table *files, enum table_mode mode, struct error *err)
 {
     struct place above;
@@ -134,9 +135,7 @@ static int find_folder(struct table *files, enum table_mode mode, struct error *
     if (mode == TABLE_READ)
         return never(err, files);
     above = files->place;
-    int rc = home_make(&files->place, &above, err);
-    if (rc == 0)
-        rc = home_give(&files->place, "", (uid_t)-1, (gid_t)-1, 02770, err);
+    int rc = home_make(&files->place, &above, 0770, err);
     place_free(&above);
     return rc;
 }

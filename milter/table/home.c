@@ -21,12 +21,12 @@ int home_find(struct place *out, const char *path, struct error *err)
     return error_set(err, EX_NOINPUT, "%s: not a folder: write the folder of the table", path);
 }
 
-int home_make(struct place *out, const struct place *above, struct error *err)
+int home_make(struct place *out, const struct place *above, mode_t mode, struct error *err)
 {
     *out = (struct place){.folder = -1, .there = true, .owner = above->owner};
     if (place_enter(above, err) != 0)
         return -1;
-    if (mkdirat(above->folder, above->name, 0700) == 0)
+    if (mkdirat(above->folder, above->name, mode) == 0)
         out->folder =
             openat(above->folder, above->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int reason = errno;

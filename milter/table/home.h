@@ -14,9 +14,9 @@
  * missing name; or -1 with err and errno. */
 int home_find(struct place *out, const char *path, struct error *err);
 
-/* Creates the folder above->name with mode 0700 and opens it. Root works there as the same user as in the folder above.
- * Returns 0 with *out; or -1 with err (EX_CANTCREAT). */
-int home_make(struct place *out, const struct place *above, struct error *err);
+/* Creates the folder above->name with this mode, less the umask, and opens it. Root works there as the same user as in the
+ * folder above. Returns 0 with *out; or -1 with err (EX_CANTCREAT). */
+int home_make(struct place *out, const struct place *above, mode_t mode, struct error *err);
 
 /* Gives the folder (name "") or a file in it to this owner and group (-1: unchanged), with this mode. If it cannot be
  * given to the group, only the owner gets permissions. Root gives it to another owner only if nobody else could have

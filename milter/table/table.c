@@ -313,7 +313,7 @@ int table_create(const char *path, bool fold_case, const struct mark *mark, uid_
                   strerror(ENOENT));
     if (missing == 1) {
         above = table->place;
-        rc = home_make(&table->place, &above, err) == 0 ? 0 : error_at(err, path, 0);
+        rc = home_make(&table->place, &above, 0700, err) == 0 ? 0 : error_at(err, path, 0);
     }
     if (rc == 0)
         rc = home_settle(&table->place, missing == 1, owner, group, err);

@@ -56,6 +56,14 @@ class Installed(unittest.TestCase):
         self.check("after a reboot")
         self.assertEqual(self.owners(), own)
 
+    def test_a_member_of_the_tables_group_sees_who_has_written(self):
+        hits = "/var/lib/milter-moved/hits"
+        place.until(self.machine.path(f"{hits}/data.mdb").exists, "counting has begun")
+        self.assertEqual(self.machine.run("stat", "-c", "%U:%G %a", hits).stdout, "milter-moved:milter-moved 2770\n")
+        self.machine.run("useradd", "--groups", "milter-moved", "clerk")
+        for words in (["hits", "gone@mx.old.example"], ["hits", "--unused-for", "1d"]):
+            self.machine.run("runuser", "-u", "clerk", "--", "movedctl", *words)
+
     def test_a_reload_takes_the_configuration_up(self):
         conf = self.machine.path("/etc/milter-moved/milter-moved.conf")
         before = conf.read_text()
@@ -103,6 +111,7 @@ class Installed(unittest.TestCase):
         self.assertEqual(self.machine.run("stat", "-c", "%U:%G %a", f"{folder}/milter-moved.prom").stdout, "prometheus:postfix 644\n")
         self.assertIn("\nmilter_moved_up 1\n", written.read_text())
         self.assertIn("\nmilter_moved_table_entries 1\n", written.read_text())
+        self.assertIn("\nmilter_moved_follow_lag_seconds 0\n", written.read_text())
         self.assertEqual([path.name for path in written.parent.iterdir()], ["milter-moved.prom"])
         written.unlink()
         sooner = self.machine.path("/etc/systemd/system/milter-moved-metrics.timer.d/sooner.conf")
