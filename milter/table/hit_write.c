@@ -37,6 +37,14 @@ uint32_t hit_window(const struct hit_state *state, uint32_t days, uint32_t today
 
 /* ---- mails */
 
+/* Whether it may be the address of a client: an address literal, or one that lacks its brackets. No domain ends in a label of
+ * digits alone (RFC 1123 section 2.1). */
+static bool is_client(const char *domain)
+{
+    const char *dot = strrchr(domain, '.'), *last = dot == NULL ? domain : dot + 1;
+    return *domain == '[' || last[strspn(last, "0123456789")] == '\0';
+}
+
 /* Writes the domain in A-labels, or HIT_NULL_PATH or HIT_NO_DOMAIN, to out[ADDRESS_DOMAIN_MAX + 1]. */
 static void read_domain(char *out, const struct hit *hit)
 {
@@ -44,7 +52,8 @@ static void read_domain(char *out, const struct hit *hit)
                    memcmp(hit->domain, HIT_NULL_PATH, hit->domain_length) == 0;
     if (is_null)
         memcpy(out, HIT_NULL_PATH, sizeof HIT_NULL_PATH);
-    else if (address_domain_parse(out, hit->domain, hit->domain_length, NULL) != 0 || out[0] == '[')
+    else if (address_domain_parse(out, hit->domain, hit->domain_length, NULL) != 0 ||
+             is_client(out))
         memcpy(out, HIT_NO_DOMAIN, sizeof HIT_NO_DOMAIN);
 }
 

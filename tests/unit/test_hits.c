@@ -158,6 +158,9 @@ static const struct {
     {"<>", "<>"},
     {"", "(none)"},
     {"[192.0.2.7]", "(none)"},
+    {"192.0.2.7", "(none)"},
+    {"192.0.2.7.", "(none)"},
+    {"7.example.7a", "7.example.7a"},
     {"b\xc3\xbc"
      "cher.example",
      "xn--bcher-kva.example"},
