@@ -159,7 +159,8 @@ static int read_files(struct hits *hits, char **args, struct error *err)
                : error_set(err, EX_USAGE, "--add: no file: write the output of hits --json, or -");
 }
 
-static int show_entries(struct hits *hits, char **args, struct error *err)
+/* Calls each for these entries, also if they have had no mail. Returns 1 if one does not exist. */
+static int each_named(struct hits *hits, char **args, hits_use *each, struct error *err)
 {
     struct entry old, entry;
     struct hit_row row;
@@ -171,7 +172,8 @@ static int show_entries(struct hits *hits, char **args, struct error *err)
         case TABLE_FAILED: return -1;
         case TABLE_ABSENT: status = 1; break;
         case TABLE_FOUND:
-            if (hits_find(hits, &old, &row, err) != 0 || hits_print_row(hits, &old, &row, err) != 0)
+            if (hits_find(hits, &old, &row, err) != 0 ||
+                (hits_wants(hits, &old, &row) && each(hits, &old, &row, err) != 0))
                 return -1;
         }
     }
@@ -180,13 +182,12 @@ static int show_entries(struct hits *hits, char **args, struct error *err)
 
 static int show(struct hits *hits, char **args, struct error *err)
 {
-    if (*args != NULL)
-        return show_entries(hits, args, err);
-    if (hits->ctl->options.by_sender)
-        return hits_each(hits, hits_add_up, err) != 0 ? -1 : hits_print_senders(hits, err);
-    if (hits->top > 0)
-        return hits_each(hits, hits_keep_best, err) != 0 ? -1 : hits_print_best(hits, err);
-    return hits_each(hits, hits_print_row, err);
+    bool by_sender = hits->ctl->options.by_sender;
+    hits_use *use = by_sender ? hits_add_up : hits->top > 0 ? hits_keep_best : hits_print_row;
+    int status = *args != NULL ? each_named(hits, args, use, err) : hits_each(hits, use, err);
+    if (status < 0 || use == hits_print_row)
+        return status;
+    return (by_sender ? hits_print_senders : hits_print_best)(hits, err) != 0 ? -1 : status;
 }
 
 /* Reads the change log first: an entry that was added a moment ago is not unused. */

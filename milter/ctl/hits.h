@@ -38,6 +38,9 @@ void hits_add_others(const struct hits *hits, const struct entry *old, struct hi
 typedef int hits_use(struct hits *hits, const struct entry *old, struct hit_row *row,
                      struct error *err);
 
+/* Whether the row of this entry is asked for: --since, --domain. */
+bool hits_wants(const struct hits *hits, const struct entry *old, const struct hit_row *row);
+
 /* Calls each for the entries that have had mail, in the order of the table, then for those that only other hosts have. Stops
  * when it fails. Returns 0, or -1 with err. */
 int hits_each(struct hits *hits, hits_use *each, struct error *err);

@@ -56,8 +56,8 @@ static int print_object(const char *old, const struct hit_row *row, struct error
     json_t *senders = json_array();
     for (const struct hit_slot *slot = row->slot; slot < row->slot + row->slots; slot++)
         json_array_append_new(senders,
-                              json_pack("{s:s,s:I,s:i,s:o}", "domain", slot->domain, "mails",
-                                        (json_int_t)slot->mails, "days", (int)slot->days,
+                              json_pack("{s:s,s:I,s:I,s:o}", "domain", slot->domain, "mails",
+                                        (json_int_t)slot->mails, "days", (json_int_t)slot->days,
                                         "last_day", json_day(slot->last)));
     return print_json(json_pack("{s:s,s:I,s:o,s:o,s:I,s:o}", "old", old, "count",
                                 (json_int_t)row->count, "first_day", json_day(row->first),
@@ -230,10 +230,10 @@ static int print_sender(struct hits *hits, const struct sender *sender, uint32_t
     hits_day(last, sender->last);
     list_next(&hits->list);
     if (hits->list.json)
-        return print_json(json_pack("{s:s,s:I,s:I,s:i,s:s}", "domain", domain, "mails",
+        return print_json(json_pack("{s:s,s:I,s:I,s:I,s:o}", "domain", domain, "mails",
                                     (json_int_t)sender->mails, "entries",
-                                    (json_int_t)sender->entries, "days", (int)sender->days,
-                                    "last_day", last),
+                                    (json_int_t)sender->entries, "days", (json_int_t)sender->days,
+                                    "last_day", json_day(sender->last)),
                           JSON_COMPACT, err);
     if (!print_is_terminal()) {
         printf("%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu32 "\t%s\n", domain, sender->mails,

@@ -97,7 +97,8 @@ static int read_slot(struct hit_slot *out, json_t *object)
     json_int_t mails, days;
     if (json_unpack(object, "{s:s, s:I, s:I, s:o}", "domain", &domain, "mails", &mails, "days",
                     &days, "last_day", &last) != 0 ||
-        mails < 0 || days < 0 || !is_sender(domain) || !read_day(&out->last, last))
+        mails < 0 || days < 0 || days > UINT32_MAX || !is_sender(domain) ||
+        !read_day(&out->last, last))
         return -1;
     out->mails = (uint64_t)mails;
     out->days = (uint32_t)days;
@@ -191,13 +192,18 @@ int hits_read(struct hits *hits, const char *name, struct error *err)
 
 /* ---- going through them */
 
+bool hits_wants(const struct hits *hits, const struct entry *old, const struct hit_row *row)
+{
+    return row->last >= hits->since &&
+           (*hits->domain == '\0' || strcmp(old->domain, hits->domain) == 0);
+}
+
 /* Calls each if the row is asked for and has an entry. */
 static int give(struct hits *hits, const struct entry *old, struct hit_row *row, hits_use *each,
                 struct error *err)
 {
     struct entry entry;
-    if (row->count == 0 || (hits->since > 0 && row->last < hits->since) ||
-        (hits->domain[0] != '\0' && strcmp(old->domain, hits->domain) != 0))
+    if (row->count == 0 || !hits_wants(hits, old, row))
         return 0;
     switch (table_find(hits->view, old->scope, old->local, old->domain, &entry, err)) {
     case TABLE_FOUND: return each(hits, &entry, row, err);

@@ -64,10 +64,8 @@ int hits_unused(struct hits *hits, uint32_t days, struct error *err)
 {
     char began[HITS_DAY_SIZE], known[HITS_DAY_SIZE];
     struct unused unused = {.hits = hits};
-    if (hits->file == NULL) {
-        ctl_warn("nothing has been counted yet, so no entry is known to be unused");
+    if (hits->file == NULL)
         return 0;
-    }
     unused.since = hit_window(&hits->state, days, hits->today);
     if (unused.since == 0) {
         ctl_warn("counting began on %s: which entries are unused for %lud is known from %s on",

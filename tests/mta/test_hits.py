@@ -124,9 +124,9 @@ class Counted(HitsCase):
     def test_nothing_is_kept_but_the_domain(self):
         for day in range(2):
             self.day(day)
-            for sender in ("eva@client.example", "eva@[192.0.2.7]", "eva"):
+            for sender in ("eva@client.example", "eva@[192.0.2.7]", "eva@192.0.2.7", "eva"):
                 self.mail(sender, "al@old.example")
-            self.counted("al@old.example", 3 * day + 3)
+            self.counted("al@old.example", 4 * day + 4)
         domains = [sender["domain"] for sender in self.hits()["al@old.example"]["senders"]]
         self.assertEqual(domains, ["(none)", "client.example"])
         kept = (self.daemon.table / "hits/data.mdb").read_bytes()
@@ -176,6 +176,14 @@ class Counted(HitsCase):
         self.assertEqual([(row["domain"], row["mails"], row["entries"], row["days"]) for row in senders],
                          [("client.example", 4, 2, 3), ("other.example", 1, 1, 2)])
         self.assertEqual(self.ctl("hits", "--top", "1").split("\t")[:2], ["al@old.example", "4"])
+        # The same of entries that are named.
+        both = ("bo@old.example", "al@old.example")
+        self.assertEqual(list(self.hits(*both)), list(both))
+        self.assertEqual(list(self.hits(*both, "--top", "1")), ["al@old.example"])
+        self.assertEqual(list(self.hits(*both, "--since", "-2d")), ["bo@old.example"])
+        self.assertEqual(list(self.hits(*both, "--domain", "gone.example")), [])
+        senders = json.loads(self.ctl("hits", *both[:1], "none@old.example", "--by-sender", "--json", status=1))
+        self.assertEqual([(row["domain"], row["entries"]) for row in senders], [("client.example", 1)])
         for words in (("--top", "x"), ("--since", "x"), ("--unused-for", "5"), ("--until", "-1d"), ("--clear",), ("--unused-for", "999d")):
             self.assertIn(self.daemon.ctl("hits", *words).returncode, (64, 65), words)
 
@@ -199,7 +207,7 @@ class Counted(HitsCase):
             other.write_text(part)
             self.assertEqual(list(self.hits("--add", other)), ["al@old.example"])
         # An empty or a cut file is one of a host that could not be asked, and not of one to which nobody wrote.
-        for bad in ("", "[", both[:-1], both[:-1] + ",", both[:-1] + ",]", both * 2, "[]" + both, both[1:], both[1:-1], "[,]", "[{}]", "[{", "x", row % "a\\tb", row % "\\u001b[2J", row % "Client.example"):
+        for bad in ("", "[", both[:-1], both[:-1] + ",", both[:-1] + ",]", both * 2, "[]" + both, both[1:], both[1:-1], "[,]", "[{}]", "[{", "x", both.replace('"days": 2', '"days": 4294967296'), row % "a\\tb", row % "\\u001b[2J", row % "Client.example"):
             other.write_text(bad)
             self.assertEqual(self.daemon.ctl("hits", "--add", other).returncode, 65, bad)
         self.assertEqual(self.daemon.ctl("hits", "--add", self.folder / "none").returncode, 66)
