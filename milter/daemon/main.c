@@ -56,10 +56,11 @@ static int printed(void)
 static void usage(void)
 {
     fputs("Usage: milter-moved [-c FILE] [-f] [-t] [-V]\n"
-          "Answers mail to moved mailboxes with 551 and the new address, as a milter of Postfix or "
-          "Sendmail.\n"
+          "Answers mail to moved mailboxes with 551 and the new address, as a milter of\n"
+          "Postfix or Sendmail.\n"
           "\n"
-          "  -c FILE  configuration ($MILTER_MOVED_CONF, or " MILTER_MOVED_CONF ")\n"
+          "  -c FILE  configuration; the default is $MILTER_MOVED_CONF, or else\n"
+          "           " MILTER_MOVED_CONF "\n"
           "  -f       stay in the foreground\n"
           "  -t       check the configuration and the table, and exit\n"
           "  -V       print the version, and exit\n"

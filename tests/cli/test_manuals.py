@@ -109,9 +109,10 @@ class Commands(unittest.TestCase):
                 self.assertEqual(done.returncode, 0 if command in ("help", "version") else 66, done.stderr)  # 64: the words are wrong
 
     def test_no_line_of_help_is_broken_by_a_terminal(self):
-        for words in ((), *((command,) for command in commands())):
-            for line in help_of(*words).splitlines():
-                self.assertLessEqual(len(line), 80, words)
+        daemon = subprocess.run([*place.program("milter-moved"), "-h"], capture_output=True, text=True, timeout=place.PATIENCE, check=True).stdout
+        for text in (daemon, help_of(), *map(help_of, commands())):
+            for line in text.splitlines():
+                self.assertLessEqual(len(line), 80, text)
 
     def test_each_command_is_in_readme(self):
         for command in set(commands()) - {"help", "version", "get"}:
