@@ -103,7 +103,7 @@ const struct command command_add = {
                "for hours, d for days, w for weeks.\n"
                "If OLD already has an entry, nothing is changed and the exit status is 65.\n",
     .example = "movedctl add alice@old.example alice@new.example\n"
-               "movedctl add @old.example @new.example --from 2026-09-01",
+               "movedctl add @old.example @new.example --from 2099-09-01",
     .operands = "OLD",
     .takes = "gone stay forward forward-until from until for disclose note replace",
     .args = {1, 2},

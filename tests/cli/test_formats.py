@@ -11,8 +11,8 @@ from lib.daemon import Daemon
 HEAD = "old,new,action,from,until,forward_until,disclose,note\n"
 FULL = HEAD + ('@a.example,@new.example,reject,,,,,\n'
                '"""al ice""@a.example","""al ice""@new.example",reject,,,,nobody,\n'
-               'a@b.example,,reject,2026-01-01T00:00:00Z,2027-01-01T00:00:00Z,,trusted,"so, ""it"" is"\n'
-               'b@b.example,x@new.example,forward,,,2027-01-01T00:00:00Z,,Grüße\n'
+               'a@b.example,,reject,2026-01-01T00:00:00Z,2099-01-01T00:00:00Z,,trusted,"so, ""it"" is"\n'
+               'b@b.example,x@new.example,forward,,,2099-01-01T00:00:00Z,,Grüße\n'
                'c@b.example,,stay,,,,,\n')
 
 
@@ -168,7 +168,7 @@ class Losses(FormatCase):
     """What a format has no words for."""
 
     LOSSY = HEAD + ('@.a.example,x@new.example,,,,,,\n@a.example,@new.example,,,,,,\nfwd@b.example,x@new.example,forward,,,,,\n'
-                    'gone@b.example,,,,,,,\nlater@b.example,x@new.example,,2030-01-01,,,,\nnote@b.example,x@new.example,,,,,,since May\n'
+                    'gone@b.example,,,,,,,\nlater@b.example,x@new.example,,2099-01-01,,,,\nnote@b.example,x@new.example,,,,,,since May\n'
                     'plain@b.example,x@new.example,,,,,,\nshy@b.example,x@new.example,,,,,nobody,\nstay@b.example,,stay,,,,,\n')
 
     def setUp(self):

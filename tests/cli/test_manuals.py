@@ -142,6 +142,16 @@ class Configure(unittest.TestCase):
             self.assertIn("install libsystemd-dev", done.stderr)
 
 
+class Dates(unittest.TestCase):
+    """An end that is written down is not reached for long: what holds today holds for who reads or runs it in ten years."""
+
+    def test_no_date_is_reached_before_2099(self):
+        found = subprocess.run(["grep", "-rnE", "--exclude-dir=corpus", "--exclude-dir=__pycache__", "20(2[7-9]|[3-8][0-9]|9[0-8])-[01][0-9]",
+                                *(place.SOURCE / name for name in ("README", "NEWS", "etc", "milter", "tests", "contrib"))],
+                               capture_output=True, text=True, timeout=place.PATIENCE)
+        self.assertEqual((found.returncode, found.stdout, found.stderr), (1, "", ""), "write a date of 2099, or a relative one")
+
+
 class Pages(unittest.TestCase):
     def test_mandoc_has_nothing_to_say(self):
         for page in ("milter/ctl/movedctl.8", "milter/ctl/movedctl-follow.8", "milter/daemon/milter-moved.8", "milter/daemon/milter-moved.conf.5"):

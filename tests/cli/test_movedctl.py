@@ -54,7 +54,7 @@ class Commands(MovedctlCase):
         self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", ""))
 
     def test_options_stand_anywhere_and_a_dash_dash_ends_them(self):
-        self.movedctl("add", "--disclose=nobody", "a@old.example", "--until", "2027-01-01", "a@new.example")
+        self.movedctl("add", "--disclose=nobody", "a@old.example", "--until", "2099-01-01", "a@new.example")
         self.movedctl("add", "--", "-b@old.example", "-b@new.example")
         self.assertIn("-b@new.example", self.movedctl("get", "--", "-b@old.example"))
 
@@ -202,7 +202,7 @@ class Commands(MovedctlCase):
 
     def test_test_says_what_the_daemon_would_say_and_why(self):
         self.movedctl("add", "shy@old.example", "shy@new.example", "--disclose", "trusted")
-        self.movedctl("add", "soon@old.example", "s@new.example", "--from", "2030-01-01")
+        self.movedctl("add", "soon@old.example", "s@new.example", "--from", "2099-01-01")
         self.movedctl("add", "jörg@old.example", "jörg@new.example")
         withheld = "550 5.1.6 User not local; forwarding address withheld"
 
@@ -218,7 +218,7 @@ class Commands(MovedctlCase):
         self.assertEqual(line("shy@old.example", "--client", "2001:db8::1"), MOVED.format("shy@new.example"))
         self.daemon.configure(disclosure={"limit": 0})
         self.assertEqual(line("soon@old.example"), "continue")
-        self.assertEqual(line("soon@old.example", "--at", "2030-01-01"), MOVED.format("s@new.example"))
+        self.assertEqual(line("soon@old.example", "--at", "2099-01-01"), MOVED.format("s@new.example"))
         self.assertEqual(line("jörg@old.example"), withheld)
         self.assertEqual(line("jörg@old.example", "--smtputf8"), MOVED.format("jörg@new.example"))
         why = self.movedctl("test", "shy+x@old.example", "--authenticated")
@@ -409,8 +409,8 @@ class Csv(MovedctlCase):
     def test_there_and_back(self):
         text = HEAD + ('@a.example,@new.example,reject,,,,,\n'
                        '"""al ice""@a.example","""al ice""@new.example",reject,,,,nobody,\n'
-                       'a@b.example,,reject,2026-01-01T00:00:00Z,2027-01-01T00:00:00Z,,trusted,"so, ""it"" is"\n'
-                       'b@b.example,x@new.example,forward,,,2027-01-01T00:00:00Z,,Grüße\n'
+                       'a@b.example,,reject,2026-01-01T00:00:00Z,2099-01-01T00:00:00Z,,trusted,"so, ""it"" is"\n'
+                       'b@b.example,x@new.example,forward,,,2099-01-01T00:00:00Z,,Grüße\n'
                        'c@b.example,,stay,,,,,\n')
         self.assertEqual(self.movedctl("import", self.file(text)), "5 added, 0 changed, 0 removed, 0 unchanged\n")
         self.assertEqual(self.movedctl("export"), text)
@@ -433,9 +433,9 @@ class Csv(MovedctlCase):
         self.movedctl("add", "c@old.example", "c@new.example", "--note", "since May")
         self.movedctl("add", "d@old.example", "d@new.example")
         before = self.movedctl("export")
-        text = ("old,new,action,until,note\n@other.example,,stay,,\nd@old.example,d@new.example,,,\na@old.example,a@new.example,,2030-01-01,\n"
+        text = ("old,new,action,until,note\n@other.example,,stay,,\nd@old.example,d@new.example,,,\na@old.example,a@new.example,,2099-01-01,\n"
                 "c@old.example,x@new.example,forward,,since May\n")
-        shown = ["+ a@old.example a@new.example until 2030-01-01T00:00:00Z",
+        shown = ["+ a@old.example a@new.example until 2099-01-01T00:00:00Z",
                  "~ c@old.example new 'c@new.example' -> 'x@new.example', action 'reject' -> 'forward'",
                  "+ @other.example (stays)"]
         self.assertEqual(self.movedctl("import", "--dry-run", "-", stdin=text).splitlines(),

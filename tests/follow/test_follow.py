@@ -23,14 +23,14 @@ class Steps(FollowCase):
 
     def test_all_fields_come_as_they_are(self):
         self.store.sql("INSERT INTO moved VALUES "
-                       "('al@old.example', 'al@new.example', 'forward', '2026-01-01', '2030-01-01 02:03:04+02', '2027-06-01', 'trusted', E'it''s 5 \\\\ 6 \\u00fc'), "
+                       "('al@old.example', 'al@new.example', 'forward', '2026-01-01', '2099-12-01 02:03:04+02', '2099-06-01', 'trusted', E'it''s 5 \\\\ 6 \\u00fc'), "
                        "('@old.example', '@new.example', NULL, NULL, NULL, NULL, NULL, NULL), "
                        "('@.old.example', NULL, NULL, NULL, NULL, NULL, NULL, NULL), ('bo@old.example', '', 'stay', NULL, NULL, NULL, '', '')")
         host = self.host()
         self.assertEqual(self.once(host), 0)
         whole = json.loads(host.movedctl("list", "--json"))
         self.assertIn({"old": "al@old.example", "new": "al@new.example", "action": "forward", "from": "2026-01-01T00:00:00Z",
-                       "until": "2030-01-01T00:03:04Z", "forward_until": "2027-06-01T00:00:00Z", "disclose": "trusted",
+                       "until": "2099-12-01T00:03:04Z", "forward_until": "2099-06-01T00:00:00Z", "disclose": "trusted",
                        "note": "it's 5 \\ 6 ü"}, whole)
         self.assertEqual([entry["old"] for entry in whole], ["@.old.example", "@old.example", "al@old.example", "bo@old.example"])
         other = self.host("other")

@@ -36,11 +36,11 @@ class Writing(FollowCase):
         return done.stderr
 
     def test_what_add_and_del_do_is_in_force_when_they_end(self):
-        self.change("add", "Cy@old.example", "cy@new.example", "--note", "it's 5 \\ 6", "--until", "2030-01-02")
+        self.change("add", "Cy@old.example", "cy@new.example", "--note", "it's 5 \\ 6", "--until", "2099-01-02")
         self.assertEqual(json.loads(self.mx.movedctl("get", "--json", "cy@old.example"))["note"], "it's 5 \\ 6")
         self.assertEqual(self.store.sql("SELECT old_address, new_address, action, valid_until AT TIME ZONE 'UTC', note FROM moved "
                                         "WHERE old_address LIKE 'cy%'"),
-                         "cy@old.example|cy@new.example|reject|2030-01-02 00:00:00|it's 5 \\ 6")
+                         "cy@old.example|cy@new.example|reject|2099-01-02 00:00:00|it's 5 \\ 6")
         self.change("del", "AL@old.example", "cy@OLD.example")
         self.assertEqual(self.mx.has(), {"bo@old.example": "bo@new.example"})
         self.assertEqual(self.store.entries(), self.mx.has())

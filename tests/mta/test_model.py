@@ -11,7 +11,7 @@ from lib.daemon import Daemon
 from lib.milter import Milter
 
 STRANGER, FRIEND = "198.51.100.7", "192.0.2.7"
-PAST, FUTURE = "2020-01-01", "2090-01-01"
+PAST, FUTURE = "2020-01-01", "2099-01-01"
 DOMAINS = ("old.example", "sub.old.example", "a.sub.old.example", "moved.example", "new.example")
 NAMES = ("a", "b", "c", "a+x", "b+x+y", "postmaster", "postmaster+x", "mailer-daemon", "srs0+b+x")
 RESERVED = ("postmaster", "mailer-daemon", "double-bounce")
