@@ -253,8 +253,8 @@ int follow_serve(const struct follow *follow, struct error *err)
     srandom((unsigned)getpid() ^ (unsigned)time(NULL));
     store_listen(session.step.store);
     for (;;) {
-        bool is_due =
-            source->reconcile > 0 && session.state.compared + source->reconcile <= time(NULL);
+        bool is_due = source->reconcile > 0 && session.state.held == 0 &&
+                      session.state.compared + source->reconcile <= time(NULL);
         enum step_result result = take(&session, is_due, false, false, err);
         if (result == STEP_FAILED && is_final(err))
             break;

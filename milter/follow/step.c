@@ -301,9 +301,14 @@ static int write_rows(struct step *step, struct error *err)
     if (rc == 0 && !step->is_held)
         rc = merge_write(step->merge, view, step->edit, err);
     table_view_close(view);
-    if (rc != 0 || step->is_held)
+    /* If no version tells of what is held, forgetting the nonce keeps it held: all rows are compared again. */
+    bool is_untold = step->head.knows_mark && !step->head.whole;
+    if (rc != 0 || (step->is_held && !is_untold))
         return rc;
-    set_next(step, step->head.version, step->head.nonce);
+    if (step->is_held)
+        set_next(step, step->mark.version, "");
+    else
+        set_next(step, step->head.version, step->head.nonce);
     snprintf(step->author, sizeof step->author, "store");
     snprintf(step->program, sizeof step->program, FOLLOW_COMPARED);
     return commit(step, err);
@@ -354,7 +359,7 @@ static enum step_result take(struct step *step, bool compare, struct error *err)
         if (head.is_replica && head.version < step->mark.version)
             return STEP_BEHIND;
         if (state->held > 0 && state->held_version == head.version &&
-            strcmp(state->held_nonce, head.nonce) == 0 && !step->accepts)
+            strcmp(state->held_nonce, head.nonce) == 0 && !step->accepts && !compare)
             return STEP_HELD;
         if (take_changes(step, err) != 0)
             return STEP_FAILED;

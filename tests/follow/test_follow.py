@@ -14,6 +14,11 @@ from lib.postgresql import Pool, PostgreSQL, wait_for_lag
 ROWS = "INSERT INTO moved (old_address, new_address) SELECT 'u' || i || '@old.example', 'u' || i || '@new.example' FROM generate_series({}, {}) i"
 
 
+def untold(store, statement):
+    """A change of which no version tells: the owner of the table has its triggers disabled."""
+    store.script(f"BEGIN; ALTER TABLE moved DISABLE TRIGGER ALL; {statement}; COMMIT;" + schema())
+
+
 class Steps(FollowCase):
     def once(self, host, *args):
         done = host.ctl("follow", *(args or ("--once",)))
@@ -83,10 +88,10 @@ class Steps(FollowCase):
         self.store.sql(ROWS.format(1, 5))
         host = self.host()
         self.once(host)
-        host.configure(source=None)
-        host.ctl("add", "--replace", "u1@old.example", "wrong@new.example")
-        host.configure(source=host.source)
-        self.once(host, "--resync")
+        untold(self.store, "UPDATE moved SET new_address = 'other@new.example' WHERE old_address = 'u1@old.example'")
+        self.assertEqual(self.once(host), 0)
+        self.assertNotEqual(host.has(), self.store.entries())
+        self.assertEqual(self.once(host, "--resync"), 0)
         self.assertEqual(host.has(), self.store.entries())
 
     def test_detach_gives_the_table_back(self):
@@ -155,6 +160,46 @@ class Guard(FollowCase):
         self.store.sql("TRUNCATE moved")
         self.once(65)
         self.assertEqual(len(self.mx.has()), 100)
+
+    def test_what_a_comparison_holds_is_held_until_it_is_back_or_accepted(self):
+        """No version tells of it: what each step finds says no more than that the store has not changed."""
+        back = ROWS.format(1, 100)
+        for how, mend in (("back", lambda: self.store.sql(back)), ("back untold", lambda: untold(self.store, back)),
+                          ("accepted", lambda: self.once(0, "--accept")), ("accepted here", lambda: self.once(0, "--accept", "--here"))):
+            with self.subTest(how=how):
+                untold(self.store, "DELETE FROM moved")
+                for args in ((), ("--resync",), (), ("--resync",)):
+                    self.once(65 if "--resync" in args or self.mx.status()["state"] == "held" else 0, *args)
+                self.assertEqual(len(self.mx.has()), 100)
+                self.assertEqual((self.mx.status()["state"], self.mx.status()["held"]), ("held", 100))
+                mend()
+                self.once(0, "--resync" if how == "back untold" else "--once")
+                self.assertEqual(self.mx.has(), self.store.entries())
+                self.store.sql(back + " ON CONFLICT DO NOTHING")
+                self.once(0)
+
+    def test_the_service_holds_what_its_comparison_holds(self):
+        """It reads all rows once, and not with each poll; and what is done by hand beside it counts for it too."""
+        state = self.mx.table / "follow.json"
+        for how in ("--resync", "reconcile"):
+            with self.subTest(how=how):
+                untold(self.store, "DELETE FROM moved")
+                if how == "reconcile":  # it is due
+                    place.replace(state, json.dumps({**json.loads(state.read_text()), "compared": 1}))
+                self.mx.follow()
+                if how == "--resync":
+                    self.once(65, how)
+                contact = self.mx.until_state("held")["contact"]
+                place.until(lambda: self.mx.status()["contact"] > contact, "it asks again")
+                self.mx.until_state("held")
+                self.assertEqual(self.mx.follower.printed().count("comparing"), 1)
+                self.once(0, "--accept", *(("--here",) if how == "reconcile" else ()))
+                self.mx.until_state("in step")
+                self.assertEqual(self.mx.has(), {})
+                self.mx.follower.end(signal.SIGTERM)
+                self.mx.follower.log.unlink()
+                self.store.sql(ROWS.format(1, 100))
+                self.once(0)
 
     def test_an_older_backup_is_compared_and_guarded(self):
         dump = self.store.run("pg_dump", "-d", self.store.connect())
