@@ -152,7 +152,7 @@ static int take_octets(struct store *store, struct error *err)
 static int listen_to(struct store *store, struct error *err)
 {
     struct error unheard;
-    if (!store->listens || pgsql_run(store, "LISTEN moved", &unheard) == 0)
+    if (!store->address.listens || pgsql_run(store, "LISTEN moved", &unheard) == 0)
         return 0;
     return store->conn != NULL ? 0 : (*err = unheard, -1);
 }

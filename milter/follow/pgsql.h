@@ -20,7 +20,6 @@ struct store {
     PGconn *conn;            /* NULL: none */
     bool has_prepared;       /* this connection has the statement of pgsql_ask_often */
     bool is_pool;            /* the server changes from one transaction to the next */
-    bool listens;            /* for notifications */
     bool writing;            /* between store_write_begin and commit or abort */
     bool copying;            /* rows are being sent */
     size_t unsent;           /* octets of them, roughly */

@@ -208,11 +208,6 @@ int store_whole(struct store *store, const struct mark *mark, int64_t since, str
 
 /* ---- being told */
 
-void store_listen(struct store *store)
-{
-    store->listens = true;
-}
-
 static bool is_told(struct store *store)
 {
     PGnotify *told;
@@ -227,7 +222,7 @@ static bool is_told(struct store *store)
 void store_wait(struct store *store, int milliseconds)
 {
     const struct timespec end = io_deadline_ms(milliseconds);
-    if (store->conn == NULL) {
+    if (store == NULL || store->conn == NULL) {
         (void)poll(NULL, 0, milliseconds);
         return;
     }

@@ -14,6 +14,7 @@
 
 struct following {
     const struct follow *follow;
+    bool is_once; /* the caller ends after one step, and prints its error */
     struct step_work step;
     struct follow_state state;
     struct follow_state written;                        /* but for its skipped rows */
@@ -109,21 +110,16 @@ static int open_table(struct step_work *step, const struct follow *follow, struc
 
 /* ---- a session */
 
-static int begin(struct following *session, const struct follow *follow, struct error *err)
+static void begin(struct following *session, const struct follow *follow, bool is_once)
 {
-    const struct source_settings *source = &follow->settings->source;
-    const struct store_address address = {.key = "source.connect",
-                                          .connect = source->connect,
-                                          .passfile = follow->passfile,
-                                          .schema = source->schema,
-                                          .timeout = source->timeout,
-                                          .alive = follow->alive};
+    struct error err;
     size_t memory = (size_t)follow->settings->sort_buffer << 20;
     *session = (struct following){
         .follow = follow,
+        .is_once = is_once,
         .step = {.source = "pgsql",
                  .rules = &follow->settings->addresses,
-                 .max_remove = (unsigned)source->max_remove,
+                 .max_remove = (unsigned)follow->settings->source.max_remove,
                  .memory = memory < MEMORY_MAX ? memory : MEMORY_MAX,
                  .folder = follow->folder,
                  .state = &session->state,
@@ -132,15 +128,12 @@ static int begin(struct following *session, const struct follow *follow, struct 
                  .comparing = on_comparing,
                  .data = session},
     };
-    if (store_new(&session->step.store, &address, err) != 0)
-        return -1;
-    if (state_read(&session->state, follow->path, err) < 0)
-        follow->say(err->text);
+    if (state_read(&session->state, follow->path, &err) < 0)
+        follow->say(err.text);
     int64_t now = time(NULL);
     /* Otherwise it is a copy of another host's table, or the clock was wrong. */
     if (session->state.compared == 0 || session->state.compared > now)
         session->state.compared = now;
-    return 0;
 }
 
 static void end(struct following *session)
@@ -180,9 +173,14 @@ static void conclude(struct following *session, enum step_result result)
     }
 }
 
-/* Never synced stays never synced, whatever the reason: nobody may read the table. is_last: the caller ends with this
- * error, and so it is not said here. */
-static void conclude_failure(struct following *session, const struct error *err, bool is_last)
+/* Only what somebody has to mend ends the service. */
+static bool is_final(const struct error *err)
+{
+    return err->status == EX_NOPERM || err->status == EX_CONFIG || err->status == EX_CANTCREAT;
+}
+
+/* Never synced stays never synced, whatever the reason: nobody may read the table. */
+static void conclude_failure(struct following *session, const struct error *err)
 {
     struct mark mark = {.version = 1};
     struct error unheard;
@@ -192,25 +190,37 @@ static void conclude_failure(struct following *session, const struct error *err,
           err->status == EX_NOPERM || err->status == EX_CONFIG ? FOLLOW_REFUSED
           : mark.version == 0                                  ? FOLLOW_NEVER
                                                                : FOLLOW_DOWN,
-          err->text, !is_last);
+          err->text, !session->is_once && !is_final(err));
 }
 
-/* Only what somebody has to mend ends it. */
-static bool is_final(const struct error *err)
+/* Opens the table, and then the store: the state of one that cannot be used is beside the table. The table's files may have
+ * been replaced since the last step: by restore, by another disk. */
+static int open_both(struct following *session, struct error *err)
 {
-    return err->status == EX_NOPERM || err->status == EX_CONFIG || err->status == EX_CANTCREAT;
+    const struct follow *follow = session->follow;
+    const struct source_settings *source = &follow->settings->source;
+    const struct store_address address = {.key = "source.connect",
+                                          .connect = source->connect,
+                                          .passfile = follow->passfile,
+                                          .schema = source->schema,
+                                          .timeout = source->timeout,
+                                          .listens = !session->is_once,
+                                          .alive = follow->alive};
+    struct step_work *step = &session->step;
+    if ((step->table == NULL || table_check(step->table, err) != 0) &&
+        open_table(step, follow, err) != 0)
+        return -1;
+    return step->store != NULL ? 0 : store_new(&step->store, &address, err);
 }
 
-/* Takes a step. The table's files may have been replaced since the last one: by restore, by another disk. */
-static enum step_result take(struct following *session, bool compare, bool accepts, bool is_once,
+static enum step_result take(struct following *session, bool compare, bool accepts,
                              struct error *err)
 {
-    struct step_work *step = &session->step;
-    bool is_open = (step->table != NULL && table_check(step->table, err) == 0) ||
-                   open_table(step, session->follow, err) == 0;
-    enum step_result result = is_open ? step_take(step, compare, accepts, err) : STEP_FAILED;
+    enum step_result result = open_both(session, err) == 0
+                                  ? step_take(&session->step, compare, accepts, err)
+                                  : STEP_FAILED;
     if (result == STEP_FAILED)
-        conclude_failure(session, err, is_once || is_final(err));
+        conclude_failure(session, err);
     else
         conclude(session, result);
     return result;
@@ -223,11 +233,10 @@ int follow_once(const struct follow *follow, bool compare, bool accepts, struct 
 {
     struct following session;
     enum step_result result;
-    if (begin(&session, follow, err) != 0)
-        return -1;
+    begin(&session, follow, true);
     session.state.reason[0] = '\0'; /* whoever runs a command is told each time */
     do {
-        result = take(&session, compare, accepts, true, err);
+        result = take(&session, compare, accepts, err);
         if (result == STEP_BUSY)
             store_wait(session.step.store, RETRY_MS);
     } while (result == STEP_BUSY);
@@ -248,14 +257,12 @@ int follow_serve(const struct follow *follow, struct error *err)
     const struct source_settings *source = &follow->settings->source;
     struct following session;
     bool is_ready = false;
-    if (begin(&session, follow, err) != 0)
-        return -1;
+    begin(&session, follow, false);
     srandom((unsigned)getpid() ^ (unsigned)time(NULL));
-    store_listen(session.step.store);
     for (;;) {
         bool is_due = source->reconcile > 0 && session.state.held == 0 &&
                       session.state.compared + source->reconcile <= time(NULL);
-        enum step_result result = take(&session, is_due, false, false, err);
+        enum step_result result = take(&session, is_due, false, err);
         if (result == STEP_FAILED && is_final(err))
             break;
         if (result == STEP_DONE && !is_ready)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME       "follow.json"
@@ -122,12 +123,13 @@ static int replace_file(int folder, const char *text_of_file)
     char name[64];
     snprintf(name, sizeof name, NAME ".%ld", (long)getpid());
     (void)unlinkat(folder, name, 0);
-    int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+    int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
     size_t length = strlen(text_of_file);
     errno = ENOSPC; /* where only a part can be written */
     bool good = write(fd, text_of_file, length) == (ssize_t)length;
+    good = good && fchmod(fd, 0640) == 0; /* whatever the umask: the group reads the table too */
     good = close(fd) == 0 && good && renameat(folder, name, folder, NAME) == 0;
     int reason = errno;
     if (!good)

@@ -28,6 +28,7 @@ struct store_address {
     const char *schema;
     int timeout; /* seconds */
     bool writes;
+    bool listens; /* the store notifies of changes */
 
     void (*alive)(void); /* called before each wait for a server; NULL is allowed */
 };
@@ -80,10 +81,7 @@ int store_delta(struct store *store, const struct mark *mark, struct store_head 
 int store_whole(struct store *store, const struct mark *mark, int64_t since, struct store_head *out,
                 const struct store_reader *reader, struct error *err);
 
-/* From now on the store notifies of changes. */
-void store_listen(struct store *store);
-
-/* Waits for a notification, at most so many milliseconds. */
+/* Waits for a notification, at most so many milliseconds. NULL is allowed: then it only waits. */
 void store_wait(struct store *store, int milliseconds);
 
 /* ---- writing, all or nothing: begin, any number of rows, apply, commit. */

@@ -15,10 +15,6 @@ void store_free(struct store *store)
 {
 }
 
-void store_listen(struct store *store)
-{
-}
-
 void store_wait(struct store *store, int milliseconds)
 {
 }

@@ -51,6 +51,8 @@ class BadInput(FollowCase):
             self.mx.follow(env={**os.environ, **(env or {})})
             self.assertEqual((self.mx.follower.wait(), self.mx.follower.printed()), (status, done.stderr))
             self.mx.follower.log.unlink()
+            status = self.mx.status()
+            self.assertEqual((status["exit"], status.get("reason", line)), (78, line))
         self.assertEqual(ask(self.mx.address, "<al@old.example>"), "551 5.1.6 User not local; please try <al@new.example>")
 
     def test_a_host_that_is_not_here_without_verify_full(self):
@@ -98,6 +100,13 @@ class BadInput(FollowCase):
             self.check(78, f"source.passfile: {path}: others may read it: chmod 600 it", {"connect": connect, "passfile": path})
         self.check(78, f"source.passfile: {self.mx.folder}: not a file: write the path of one", {"connect": connect, "passfile": str(self.mx.folder)})
         self.check(78, "source.passfile: 'pass' is no absolute path: write one", {"connect": connect, "passfile": "pass"})
+
+    def test_a_host_that_was_never_in_step(self):
+        """It is refused too: who asks for its state learns what to mend."""
+        host = self.host("new", passfile=str(self.mx.folder / "missing"))
+        self.assertEqual(host.ctl("follow").returncode, 77)
+        self.assertRegex(host.status()["reason"], "^source.passfile: ")
+        self.assertEqual((host.status()["state"], host.status()["exit"], host.ctl("list").returncode), ("refused", 78, 66))
 
     def test_a_password_file_that_is_another_user_s(self):
         if os.geteuid() != 0:

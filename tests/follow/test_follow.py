@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import unittest
 
 from lib import place
@@ -93,6 +94,13 @@ class Steps(FollowCase):
         self.assertNotEqual(host.has(), self.store.entries())
         self.assertEqual(self.once(host, "--resync"), 0)
         self.assertEqual(host.has(), self.store.entries())
+
+    def test_whoever_may_read_the_table_may_read_the_state(self):
+        host = self.host()
+        command = [*place.program("movedctl"), "-c", host.conf, "follow", "--once"]
+        subprocess.run(["sh", "-c", 'umask 077; exec "$@"', "sh", *command], check=True, capture_output=True)
+        for name in ("data.mdb", "follow.json"):
+            self.assertEqual((host.table / name).stat().st_mode & 0o047, 0o040, name)
 
     def test_detach_gives_the_table_back(self):
         self.store.sql(ROWS.format(1, 5))
