@@ -11,6 +11,7 @@
 
 #define PARAMS_MAX 100 /* libpq 15 knows some 40 */
 #define HOSTS_MAX  16  /* they are tried one after another, for seconds each if they hang */
+#define INVALID    "milter-moved asks"
 
 /* The parameters that have a part for each host, separated by commas. */
 enum { HOST, ADDRESS, PORT, LISTS };
@@ -21,7 +22,7 @@ struct conninfo {
     const char *passfile;
     size_t count;                        /* of hosts */
     char *values[LISTS];                 /* heap, split into the parts */
-    const char *parts[LISTS][HOSTS_MAX]; /* NULL or "": not set */
+    const char *parts[LISTS][HOSTS_MAX]; /* NULL: not set */
 };
 
 /* ---- what libpq says of it */
@@ -66,19 +67,19 @@ static const char *value_of(PQconninfoOption *options, const char *keyword)
     return value == NULL ? "" : value;
 }
 
-/* Only a connection tells what libpq would use. This one is refused before it begins, because of the invalid parameter. */
+/* Only a connection tells what libpq would use. This one is refused before it begins, because of the invalid parameter, or of
+ * another one before it. */
 static PQconninfoOption *ask_libpq(const char *key, const char *text, const char *invalid,
                                    struct error *err)
 {
     const char *const keywords[] = {"dbname", invalid, NULL};
-    const char *const values[] = {text, "invalid", NULL};
+    const char *const values[] = {text, INVALID, NULL};
     PGconn *conn = PQconnectStartParams(keywords, values, 1);
     PQconninfoOption *options = PQconninfo(conn);
     const char *what = PQerrorMessage(conn);
     if (options == NULL) {
         error_no_memory(err);
-    } else if (strstr(what, "service file") != NULL ||
-               strstr(what, "definition of service") != NULL) {
+    } else if (strstr(what, INVALID) == NULL) {
         say(err, key, what);
         PQconninfoFree(options);
         options = NULL;
@@ -112,18 +113,20 @@ static int split(struct conninfo *info, const char *key, struct error *err)
         char *part, *rest = info->values[i] = strdup(value_of(info->options, lists[i]));
         if (rest == NULL)
             return error_no_memory(err);
-        for (; *info->values[i] != '\0' && (part = strsep(&rest, ",")) != NULL; counts[i]++)
+        if (*rest == '\0')
+            continue;
+        for (; (part = strsep(&rest, ",")) != NULL; counts[i]++) {
+            if (*part == '\0') /* libpq would take it from the environment, which is not checked here */
+                return error_set(err, EX_CONFIG, "%s: an empty part in %s: write one for each host",
+                                 key, lists[i]);
             if (counts[i] < HOSTS_MAX)
                 info->parts[i][counts[i]] = part;
+        }
     }
     info->count = counts[ADDRESS] > 0 ? counts[ADDRESS] : counts[HOST] > 0 ? counts[HOST] : 1;
     if (info->count > HOSTS_MAX)
         return error_set(err, EX_CONFIG, "%s: %zu hosts: write %d at most", key, info->count,
                          HOSTS_MAX);
-    for (int i = 0; i < LISTS; i++)
-        if (counts[i] > 0 && counts[i] != info->count && !(i == PORT && counts[i] == 1))
-            return error_set(err, EX_CONFIG, "%s: %zu in %s for %zu hosts: write one for each", key,
-                             counts[i], lists[i], info->count);
     for (size_t i = 1; counts[PORT] == 1 && i < info->count; i++)
         info->parts[PORT][i] = info->parts[PORT][0];
     return 0;
@@ -135,9 +138,9 @@ static int check_hosts(const struct conninfo *info, const char *key, struct erro
     const char *mode = value_of(info->options, "sslmode");
     for (size_t i = 0; strcmp(mode, "verify-full") != 0 && i < info->count; i++) {
         const char *host = info->parts[ADDRESS][i]; /* decides, if both are given */
-        if (host == NULL || *host == '\0')
+        if (host == NULL)
             host = info->parts[HOST][i];
-        if (host != NULL && *host != '\0' && *host != '/' && *host != '@' && !ip_is_loopback(host))
+        if (host != NULL && *host != '/' && *host != '@' && !ip_is_loopback(host))
             return error_set(err, EX_CONFIG,
                              "%s: host '%s' is another one, and sslmode is '%s': write "
                              "sslmode=verify-full",

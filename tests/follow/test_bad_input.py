@@ -75,7 +75,10 @@ class BadInput(FollowCase):
     def test_a_connection_string(self):
         for line, connect in (
             ("invalid connection option \"hots\": write it as libpq reads it, \"host=db.example ...\"", "hots=db.example"),
-            ("2 in port for 3 hosts: write one for each", "host=/a,/b,/c port=1,2"),
+            ("could not match 2 port numbers to 3 hosts: write it as libpq reads it, \"host=db.example ...\"", "host=/a,/b,/c port=1,2"),
+            ("invalid sslmode value: \"ferify\": write it as libpq reads it, \"host=db.example ...\"", "host=/a sslmode=ferify"),
+            ("an empty part in hostaddr: write one for each host", "host=localhost,localhost hostaddr=127.0.0.1, port=1,2"),
+            ("an empty part in host: write one for each host", "host=,/a port=1,2"),
             ("definition of service \"nowhere\" not found: write it as libpq reads it, \"host=db.example ...\"", "service=nowhere"),
         ):
             with self.subTest(connect=connect):
