@@ -54,8 +54,8 @@ static int del_through(struct ctl *ctl, char **names, size_t count, struct error
     if (rc == 0)
         rc = through_apply(&through, err);
     if (rc == 0)
-        rc = through.written.removed == count ? through_commit(&through, err)
-                                              : say_absent(ctl, names, count, err);
+        rc = through.written.absent == 0 ? through_commit(&through, err)
+                                         : say_absent(ctl, names, count, err);
     through_end(&through);
     return rc;
 }

@@ -138,7 +138,8 @@ static int replace_rows(struct store *store, struct store_written *out, struct e
 int store_write_apply(struct store *store, bool replace, struct store_written *out,
                       struct error *err)
 {
-    *out = (struct store_written){0, 0, 0, 0};
+    size_t all = 0;
+    *out = (struct store_written){0, 0, 0, 0, 0};
     if (store->copying) {
         store->copying = false;
         if (pgsql_copy_send(store, NULL, 0, err) != 0)
@@ -147,8 +148,11 @@ int store_write_apply(struct store *store, bool replace, struct store_written *o
     if (count(store,
               "DELETE FROM @.moved m USING pg_temp.moved_put p "
               "WHERE p.gone AND m.old_address = p.old_address",
-              &out->removed, err) != 0)
+              &out->removed, err) != 0 ||
+        count(store, "SELECT DISTINCT old_address FROM pg_temp.moved_put WHERE gone", &all, err) !=
+            0)
         return -1;
+    out->absent = all - out->removed;
     return replace ? replace_rows(store, out, err) : count(store, PUT, &out->added, err);
 }
 

@@ -100,9 +100,9 @@ int store_write_has_newer(struct store *store, int64_t version, const char *host
 /* The entry is to be there; or, with gone, no entry of its old address. Returns 0, or -1 with err. */
 int store_write_row(struct store *store, const struct entry *entry, bool gone, struct error *err);
 
-/* How many rows were written; removed counts those that existed. */
+/* How many rows were written; absent: that were to go and did not exist. */
 struct store_written {
-    size_t added, changed, removed, same;
+    size_t added, changed, removed, same, absent;
 };
 
 /* Writes all rows. Returns 0 with *out; or -1 with err, EX_DATAERR if replace is false and an old address is there already. */

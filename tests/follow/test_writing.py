@@ -41,7 +41,7 @@ class Writing(FollowCase):
         self.assertEqual(self.store.sql("SELECT old_address, new_address, action, valid_until AT TIME ZONE 'UTC', note FROM moved "
                                         "WHERE old_address LIKE 'cy%'"),
                          "cy@old.example|cy@new.example|reject|2099-01-02 00:00:00|it's 5 \\ 6")
-        self.change("del", "AL@old.example", "cy@OLD.example")
+        self.change("del", "AL@old.example", "cy@OLD.example", "al@old.example")
         self.assertEqual(self.mx.has(), {"bo@old.example": "bo@new.example"})
         self.assertEqual(self.store.entries(), self.mx.has())
 
