@@ -3,7 +3,7 @@
 #include "ctl/ctl.h"
 
 #include "base/printable.h"
-#include "table/change.h"
+#include "follow/origin.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -56,33 +56,15 @@ void ctl_sign(const struct ctl *ctl)
     table_set_author(ctl->table, &(struct table_author){user, behind, command});
 }
 
-#define PROGRAM "movedctl "
-
-/* "@mx1.example", so long that it fits behind a user where the change log has one user. */
-static void name_host(char out[CHANGE_USER_MAX])
-{
-    out[0] = '@';
-    gethostname(out + 1, CHANGE_USER_MAX - 1);
-    out[CHANGE_USER_MAX - 1] = '\0';
-}
-
 void ctl_author(const struct ctl *ctl, struct ctl_author *out)
 {
     char host[CHANGE_USER_MAX];
     const char *behind = user_behind();
-    name_host(host);
+    origin_host(host);
     snprintf(out->user, sizeof out->user, "%.*s%s", CHANGE_USER_MAX - (int)strlen(host),
              *behind == '\0' ? user_name() : behind, host);
     printable_make(out->user);
-    memcpy(out->program, PROGRAM, sizeof PROGRAM);
-    join(out->program + sizeof PROGRAM - 1, sizeof out->program - (sizeof PROGRAM - 1), ctl->words);
-}
-
-bool ctl_made_here(const char *author, const char *program)
-{
-    char host[CHANGE_USER_MAX];
-    const char *at = strrchr(author, '@');
-    name_host(host);
-    return at != NULL && strcmp(at, host) == 0 &&
-           strncmp(program, PROGRAM, sizeof PROGRAM - 1) == 0;
+    memcpy(out->program, ORIGIN_PROGRAM, sizeof ORIGIN_PROGRAM);
+    join(out->program + sizeof ORIGIN_PROGRAM - 1,
+         sizeof out->program - (sizeof ORIGIN_PROGRAM - 1), ctl->words);
 }

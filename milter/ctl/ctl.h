@@ -249,9 +249,6 @@ struct ctl_author {
 };
 void ctl_author(const struct ctl *ctl, struct ctl_author *out);
 
-/* Whether a change of the store, as the change log has it, was made by movedctl on this host. */
-bool ctl_made_here(const char *author, const char *program);
-
 /* ---- init.c */
 
 /* The owner of a new table: the daemon's user if root creates it; otherwise -1 for both. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ctl/undo.c: take a change of the table back */
 #include "ctl/through.h"
-#include "follow/state.h"
+#include "follow/origin.h"
 #include "table/changelog.h"
 #include "table/mark.h"
 
@@ -35,12 +35,12 @@ static int undo_here(const struct ctl *ctl, uint64_t number, bool keep, struct c
 static int is_ours(const struct change *change, void *data, struct error *err)
 {
     uint64_t *number = data;
-    if (strcmp(change->command, FOLLOW_COMPARED) == 0)
+    if (strcmp(change->command, ORIGIN_COMPARED) == 0)
         return error_set(err, EX_DATAERR,
                          "change %llu is of all rows, which may have been made on this host or on "
                          "others: see movedctl log, and undo NUMBER",
                          (unsigned long long)change->number);
-    if (!ctl_made_here(change->user, change->command))
+    if (!origin_is_here(change->user, change->command))
         return 0;
     *number = change->number;
     return 1;

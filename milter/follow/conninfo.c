@@ -115,8 +115,9 @@ static int split(struct conninfo *info, const char *key, struct error *err)
             return error_no_memory(err);
         if (*rest == '\0')
             continue;
+        /* libpq would take an empty part from the environment, which nobody has checked. */
         for (; (part = strsep(&rest, ",")) != NULL; counts[i]++) {
-            if (*part == '\0') /* libpq would take it from the environment, which is not checked here */
+            if (*part == '\0')
                 return error_set(err, EX_CONFIG, "%s: an empty part in %s: write one for each host",
                                  key, lists[i]);
             if (counts[i] < HOSTS_MAX)

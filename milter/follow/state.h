@@ -11,9 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The command that the change log has for a comparison of all rows. */
-#define FOLLOW_COMPARED "movedctl follow: all rows compared"
-
 enum follow_status {
     FOLLOW_NEVER,     /* never synced */
     FOLLOW_COMPARING, /* all rows are being read */

@@ -2,12 +2,12 @@
 #include "follow/step.h"
 
 #include "base/printable.h"
+#include "follow/origin.h"
 #include "table/merge.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* So many versions of this host get an edit of their own in one step: each waits for the disk. */
 #define OWN_MAX    100
@@ -176,14 +176,6 @@ static int on_gone(const char *old, void *data, struct error *err)
     return found == TABLE_FAILED ? -1 : 0;
 }
 
-static bool is_of_this_host(const char *author, const char *program)
-{
-    char host[256] = "";
-    const char *at = strrchr(author, '@');
-    return strncmp(program, "movedctl ", 9) == 0 && at != NULL &&
-           gethostname(host, sizeof host - 1) == 0 && strcmp(at + 1, host) == 0;
-}
-
 /* Of several authors the log has no room to name each. */
 static void sign(char *who, const char *name, bool is_first)
 {
@@ -206,7 +198,7 @@ static int on_version(int64_t version, const char *nonce, const char *author, co
     }
     if (step->is_held)
         return 0;
-    bool is_own = step->own < OWN_MAX && is_of_this_host(author, program);
+    bool is_own = step->own < OWN_MAX && origin_is_here(author, program);
     if ((is_own || step->is_own) && commit(step, err) != 0)
         return -1;
     bool is_first = step->edit == NULL;
@@ -310,7 +302,7 @@ static int write_rows(struct step *step, struct error *err)
     else
         set_next(step, step->head.version, step->head.nonce);
     snprintf(step->author, sizeof step->author, "store");
-    snprintf(step->program, sizeof step->program, FOLLOW_COMPARED);
+    snprintf(step->program, sizeof step->program, ORIGIN_COMPARED);
     return commit(step, err);
 }
 

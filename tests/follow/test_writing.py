@@ -5,8 +5,11 @@ import contextlib
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
+import subprocess
+from unittest import mock
 
 from lib import place
 from lib.follower import FollowCase, Store, schema
@@ -119,6 +122,21 @@ class Writing(FollowCase):
         self.mx.follower.end()
         self.mx.movedctl("add", "cy@old.example", "cy@new.example")
         self.refuses(75, "not yet in force here", "undo")
+
+    def test_undo_on_a_host_with_a_long_name(self):
+        """It is cut where the log of changes has a user, and known again all the same."""
+        named = ["unshare", "--uts", "sh", "-c", f'hostname {"h" * 64}; exec "$@"', "sh"]
+        if subprocess.run([*named, "true"], capture_output=True).returncode != 0:
+            place.lacking("no host names of its own here")
+        with mock.patch.dict(os.environ, MOVEDCTL=shlex.join(named + place.program("movedctl"))):
+            host = self.host("long")
+            host.movedctl("follow", "--once")
+            for name in ("cy", "dy"):
+                host.movedctl("add", f"{name}@old.example", f"{name}@new.example")
+            host.movedctl("follow", "--once")
+            host.movedctl("undo")
+        self.assertIn("cy@old.example", self.store.entries())
+        self.assertNotIn("dy@old.example", self.store.entries())
 
     def test_undo_does_not_pass_over_a_comparison_of_all_rows(self):
         """An import that is too large to be noted row by row comes that way."""
