@@ -69,6 +69,7 @@ int home_give(const struct place *place, const char *name, uid_t owner, gid_t gr
     return rc;
 }
 
+/* A file system of its own has lost+found (mke2fs(8)). */
 static bool is_empty(const struct place *place)
 {
     int fd = open_in(place, "");
@@ -76,8 +77,8 @@ static bool is_empty(const struct place *place)
     int count = 0;
     if (names == NULL)
         return finish(fd, 1, "", NULL) == 0;
-    while (readdir(names) != NULL)
-        count++;
+    for (const struct dirent *at; (at = readdir(names)) != NULL;)
+        count += strcmp(at->d_name, "lost+found") != 0;
     closedir(names);
     return count == 2; /* "." and ".." */
 }

@@ -300,7 +300,12 @@ class Allowed(HostileCase):
         empty = self.home / "empty"
         empty.mkdir()
         self.movedctl("-d", empty, "init")
-        self.assertEqual(self.owners(empty), self.of((self.account.pw_uid, self.account.pw_gid), "empty"))
+        user = self.account.pw_uid, self.account.pw_gid
+        self.assertEqual(self.owners(empty), self.of(user, "empty"))
+        mounted = self.home / "mounted"  # as mke2fs(8) leaves it
+        (mounted / "lost+found").mkdir(parents=True, mode=0o700)
+        self.movedctl("-d", mounted, "init")
+        self.assertEqual(self.owners(mounted), {**self.of(user, "mounted"), "lost+found": (0, 0, "0o700")})
         full = self.home / "full"
         full.mkdir(mode=0o755)
         (full / "passwd").write_text("root's\n")
