@@ -80,10 +80,12 @@ class Installed(unittest.TestCase):
     def test_a_reload_with_a_bad_configuration_fails_and_changes_nothing(self):
         part = self.machine.path("/etc/milter-moved/milter-moved.conf.d/bad.conf")
         self.addCleanup(part.unlink, missing_ok=True)
-        part.write_text("no_such_key = 1;\n")
-        self.assertNotEqual(self.machine.run("systemctl", "reload", "milter-moved", check=False).returncode, 0)
-        self.assertIn("bad.conf:1: no_such_key", self.machine.journal("milter-moved"))
-        self.assertTrue(self.machine.is_active("milter-moved"))
+        for text, mode, words in (("no_such_key = 1;\n", 0o644, "bad.conf:1: no_such_key"), ("", 0o600, "bad.conf: Permission denied")):
+            part.write_text(text)
+            part.chmod(mode)
+            self.assertNotEqual(self.machine.run("systemctl", "reload", "milter-moved", check=False).returncode, 0)
+            self.assertIn(words, self.machine.journal("milter-moved"))
+            self.assertTrue(self.machine.is_active("milter-moved"))
         self.check("the old configuration stays in force")
         part.unlink()
         self.machine.run("systemctl", "reload", "milter-moved")
