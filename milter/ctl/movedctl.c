@@ -28,7 +28,7 @@ static int run_command(struct ctl *ctl, const struct command *command, char **ar
         if (!command->needs_no_conf || err->status == EX_NOINPUT ||
             (settings = settings_new()) == NULL)
             return -1;
-        ctl_warn("%s: %s goes on with the defaults", err->text, command->name);
+        ctl_warn("%s; %s goes on with the defaults", err->text, command->name);
         settings->file = strdup(settings_path(ctl->options.file, NULL));
     }
     ctl->settings = settings;

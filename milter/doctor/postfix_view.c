@@ -275,9 +275,8 @@ static void tell_sockets(struct facts *facts, const struct postfix_view *view, c
 {
     fact_set(facts, "socket", "%s", socket);
     fact_set(facts, "lookups", "%s", view->lookups);
-    const char *relative = postfix_queue_path(&view->postfix, view->lookups);
-    fact_set(facts, "asked_at", "%ssocketmap:unix:%s", relative == NULL ? "proxy:" : "",
-             relative == NULL ? view->lookups : relative);
+    fact_set(facts, "asked_at", "socketmap:unix:%s",
+             postfix_see_path(&view->postfix, view->lookups));
     fact_set(facts, "pass", ": before it put 'check_recipient_access %s:refused', and reload",
              fact_get(facts, "asked_at"));
 }

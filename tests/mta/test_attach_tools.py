@@ -212,7 +212,7 @@ class WhatIsNotOurs(Tools):
                 self.write(name, text)
             done = self.ctl("detach", "--yes", "postfix")
             self.assertEqual((done.returncode, self.postfix.files()), (0, before), done.stderr)
-            self.assertRegex(done.stderr, f"^movedctl: warning: {self.daemon.conf}:[0-9]+: .*: detach goes on with the defaults\n")
+            self.assertRegex(done.stderr, f"^movedctl: warning: {self.daemon.conf}:[0-9]+: .*; detach goes on with the defaults\n")
             self.daemon.conf.write_text(good)
         self.daemon.conf.unlink()
         self.assertEqual(self.ctl("detach", "--yes", "postfix").returncode, 66)

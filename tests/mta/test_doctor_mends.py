@@ -497,6 +497,19 @@ class OutsideTheChroot(PostfixMends):
         self.content("socket-out-of-chroot")
 
 
+class WithoutAChroot(OutsideTheChroot):
+    """smtpd opens the sockets where they are: a map of proxymap that proxy_read_maps does not have would end it."""
+
+    test_the_socket_is_not_in_the_chroot = None
+
+    def test_a_port_of_its_own_that_verifies_recipients(self):
+        self.run_("postconf -F '*/*/chroot=n'; postfix reload; movedctl -c {c} attach --config-dir {d} postfix")
+        self.run_("postconf -e address_verify_poll_delay=1; postconf -P '{s}/smtpd_recipient_restrictions=permit_sasl_authenticated,"
+                  "reject_unverified_recipient,reject_unauth_destination'; postfix reload")
+        self.mends("recipients-verified", "--domain", "old.example")
+        self.hears("551 ")
+
+
 # Those that no test carries out, and why.
 ELSEWHERE = {"selinux": "it needs a kernel with SELinux and its programs"}
 NO_MEND = {"catch-all", "relays-for-us"}

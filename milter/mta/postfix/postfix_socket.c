@@ -19,23 +19,17 @@
 
 #define FOLDER "milter-moved" /* in the queue folder */
 
-const char *postfix_queue_path(const struct postfix *postfix, const char *path)
+const char *postfix_see_path(const struct postfix *postfix, const char *path)
 {
     size_t length = strlen(postfix->queue);
     return strncmp(path, postfix->queue, length) == 0 && path[length] == '/' ? path + length + 1
-                                                                             : NULL;
-}
-
-const char *postfix_see_path(const struct postfix *postfix, const char *path)
-{
-    const char *relative = postfix_queue_path(postfix, path);
-    return relative == NULL ? path : relative;
+                                                                             : path;
 }
 
 bool postfix_is_out_of_chroot(const struct postfix *postfix, const char *socket)
 {
     const char *path = endpoint_path(socket);
-    return path != NULL && postfix_queue_path(postfix, path) == NULL;
+    return path != NULL && postfix_see_path(postfix, path) == path;
 }
 
 void postfix_name_milter(char *out, const struct postfix *postfix, const struct endpoint *socket)

@@ -10,10 +10,8 @@
 
 #include <stdbool.h>
 
-/* The part of path below the queue folder; NULL if path is not in it. Borrowed from path. */
-const char *postfix_queue_path(const struct postfix *postfix, const char *path);
-
-/* The same; or path, if it is not in it. Every smtpd, in a chroot or not, works in the queue folder. */
+/* The part of path below the queue folder; or path, if it is not in it. Borrowed from path. Every smtpd, in a chroot or not,
+ * works in the queue folder. */
 const char *postfix_see_path(const struct postfix *postfix, const char *path);
 
 /* Whether a chrooted smtpd cannot see this socket, "unix:PATH" or "inet:PORT@HOST". */
