@@ -13,15 +13,19 @@ static int on_difference(const struct entry *before, const struct entry *after, 
                          struct error *err)
 {
     (void)data;
+    progress_clear();
     return print_difference(before, after, err);
 }
 
 static void on_progress(size_t done, size_t all, void *data)
 {
-    (void)data;
-    if (done > 0)
+    const struct apply *apply = data;
+    if (done > 0) {
         progress_tell(done, (double)done, (double)all);
-    else if (all >= LONG_STEP) /* they are sorted first */
+        return;
+    }
+    progress_begin(apply->doing, "entries", 0);
+    if (all >= LONG_STEP) /* they are sorted first */
         progress_show();
 }
 
@@ -42,7 +46,7 @@ int apply_begin(struct apply *apply, bool replaces_all, struct error *err)
 
 static int compare(struct apply *apply, struct table_view *view, struct error *err)
 {
-    progress_begin(apply->through.ctl != NULL ? "sending" : "comparing", "entries", 0);
+    apply->doing = apply->through.ctl != NULL ? "sending" : "comparing";
     int rc = merge_compare(apply->merge, view, &apply->counts, err);
     progress_clear();
     return rc;
@@ -74,7 +78,7 @@ static int change(struct apply *apply, struct error *err)
     struct table_view *view = table_view_open(apply->ctl->table, err);
     int rc = view == NULL ? -1 : compare(apply, view, err);
     if (rc == 0) {
-        progress_begin("writing", "entries", 0);
+        apply->doing = "writing";
         rc = merge_write(apply->merge, view, edit, err);
         progress_clear();
     }

@@ -14,6 +14,7 @@ struct apply {
     struct merge_watch watch;
     struct merge_counts counts;
     struct through through;
+    const char *doing; /* for the progress bar */
 
     /* Both may be NULL. repeated is called for an old address that occurs twice, with this struct as data. may is called
      * after the comparison, and decides whether to continue: it returns 0, or -1 with err. */

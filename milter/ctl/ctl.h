@@ -186,7 +186,10 @@ void list_end(struct list *list);
 
 bool print_is_terminal(void); /* standard output */
 
-/* Whether standard output is a terminal on which colour is wanted: NO_COLOR is not set, or empty. */
+/* Whether TERM says that a terminal obeys no escape sequences. */
+bool print_is_dumb(void);
+
+/* Whether standard output is a terminal that has colour, and NO_COLOR is not set, or empty. */
 bool print_has_colour(void);
 
 /* Prints untrusted text. On a terminal, characters that printable_length refuses become '?', except tabs and line

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/interrupt.h"
 
+#include "ctl/ctl.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +41,8 @@ static void handle(void (*handler)(int))
 
 void interrupt_says(const char *what, void (*undo)(void))
 {
-    const char *wipe = isatty(STDERR_FILENO) ? "\r\033[K" : ""; /* the progress bar */
+    /* The progress bar may be shown. */
+    const char *wipe = isatty(STDERR_FILENO) && !print_is_dumb() ? "\r\033[K" : "";
     snprintf(message, sizeof message, "%smovedctl: interrupted: %s\n", wipe, what);
     undoes = undo;
     handle(on_signal);

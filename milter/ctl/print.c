@@ -3,7 +3,6 @@
 #include "ctl/ctl.h"
 
 #include "base/printable.h"
-#include "ctl/progress.h"
 #include "format/fields.h"
 #include "format/format.h"
 #include "format/json.h"
@@ -36,10 +35,16 @@ bool print_is_terminal(void)
     return known != 0;
 }
 
+bool print_is_dumb(void)
+{
+    const char *terminal = getenv("TERM");
+    return terminal != NULL && strcmp(terminal, "dumb") == 0;
+}
+
 bool print_has_colour(void)
 {
     const char *no_colour = getenv("NO_COLOR");
-    return print_is_terminal() && (no_colour == NULL || *no_colour == '\0');
+    return print_is_terminal() && !print_is_dumb() && (no_colour == NULL || *no_colour == '\0');
 }
 
 void print_foreign(const char *text, size_t left)
@@ -168,7 +173,6 @@ int print_difference(const struct entry *before, const struct entry *after, stru
                *part = "";
     bool colour = print_has_colour();
 
-    progress_clear();
     fields_spell(&fields, shown);
     printf("%s%c ", colour ? paint : "", sign);
     print_text(fields.old);

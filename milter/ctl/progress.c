@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/progress.h"
 
+#include "ctl/ctl.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,9 +18,8 @@
 
 static struct {
     const char *what, *unit;
-    size_t done, all; /* for progress_step */
-    int64_t started,
-        told; /* milliseconds of the monotonic clock: the first unit, and the last update */
+    size_t done, all;      /* for progress_step */
+    int64_t started, told; /* milliseconds of the monotonic clock */
     bool terminal, colour, shown;
 } bar;
 
@@ -31,12 +32,14 @@ static int64_t now_ms(void)
 
 void progress_begin(const char *what, const char *unit, size_t all)
 {
-    const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    const char *no_colour = getenv("NO_COLOR");
     memset(&bar, 0, sizeof bar);
+    bar.started = now_ms();
+    bar.told = bar.started + QUIET_MS - EACH_MS;
     bar.what = what;
     bar.unit = unit;
     bar.all = all;
-    bar.terminal = isatty(STDERR_FILENO) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
+    bar.terminal = isatty(STDERR_FILENO) && !print_is_dumb();
     bar.colour = no_colour == NULL || *no_colour == '\0';
 }
 
@@ -98,10 +101,6 @@ void progress_tell(size_t done, double at, double all)
     if (!bar.terminal)
         return;
     int64_t now = now_ms();
-    if (bar.started == 0) {
-        bar.started = now;
-        bar.told = now + QUIET_MS - EACH_MS;
-    }
     if (now - bar.told < EACH_MS)
         return;
     bar.told = now;

@@ -67,7 +67,6 @@ static int tell_repeated(struct merge *merge, const struct sort_record *first,
                          const struct sort_record *record, struct error *err)
 {
     struct entry entry;
-    merge->counts.repeated++;
     if (merge->told || merge->watch->repeated == NULL)
         return 0;
     if (record_decode(&entry, record->key, record->key_length, record->value, record->value_length,
@@ -182,10 +181,15 @@ static int take(struct merge *merge, struct table_view *view, struct table_edit 
     return rc;
 }
 
+static void tell_progress(const struct merge *merge)
+{
+    if (merge->watch->progress != NULL)
+        merge->watch->progress(merge->done, merge->all, merge->watch->data);
+}
+
 static int pass(struct merge *merge, struct table_view *view, struct table_edit *edit,
                 struct error *err)
 {
-    const struct merge_watch *watch = merge->watch;
     size_t there = 0, steps = 0;
     merge->ours.key = NULL;
     merge->done = 0;
@@ -195,15 +199,15 @@ static int pass(struct merge *merge, struct table_view *view, struct table_edit 
         rc = table_view_seek(view, NULL, &merge->there);
     if (stepped(merge, view, rc, err) != 0)
         return -1;
-    if (watch->progress != NULL)
-        watch->progress(0, merge->all, watch->data);
+    tell_progress(merge);
     if (sort_rewind(merge->sort, err) != 0)
         return -1;
+    tell_progress(merge);
     rc = next_of_file(merge, err);
     while (rc == 0 && (merge->ours.key != NULL || merge->there.key.mv_data != NULL)) {
         rc = take(merge, view, edit, err);
-        if (++steps % TELL_EACH == 0 && watch->progress != NULL)
-            watch->progress(merge->done, merge->all, watch->data);
+        if (++steps % TELL_EACH == 0)
+            tell_progress(merge);
     }
     return rc;
 }

@@ -17,7 +17,6 @@ struct merge; /* used by one thread at a time */
 struct merge_counts {
     size_t added, changed, removed, same;
     size_t log_octets; /* the size of the differences in the change log (table/changelog.h) */
-    size_t repeated;   /* lines of the file whose old address is on an earlier line too */
 };
 
 /* Functions of the caller; each may be NULL. */
@@ -33,7 +32,7 @@ struct merge_watch {
                       struct error *err);
     bool tells_same;
 
-    /* From time to time: done of all entries have been read. */
+    /* From time to time: done of all entries have been read. 0 before and after they are sorted. */
     void (*progress)(size_t done, size_t all, void *data);
 
     void *data;

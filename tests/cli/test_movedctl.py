@@ -548,6 +548,7 @@ class Terminal(MovedctlCase):
     def test_in_colour_unless_that_is_not_wanted(self):
         self.movedctl("add", "bob@old.example", "--gone")
         self.movedctl("add", "eva@old.example", "--stay", "--note", "in May")
-        self.assertRegex("\n".join(self.shown(NO_COLOR="")),
+        self.assertRegex("\n".join(self.shown(NO_COLOR="", TERM="xterm")),
                          "^bob@old\\.example +\033\\[33m\\(gone\\)\033\\[0m\neva@old.example +\033\\[33m\\(stays\\)\033\\[0m +\033\\[2mnote\033\\[0m in May$")
-        self.assertNotIn("\033", "".join(self.shown(NO_COLOR="1")))
+        for plain in ({"NO_COLOR": "1"}, {"NO_COLOR": "", "TERM": "dumb"}):
+            self.assertNotIn("\033", "".join(self.shown(**plain)))
