@@ -4,6 +4,7 @@
 #include "scratch.h"
 
 #include <fcntl.h>
+#include <lmdb.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,70 @@ START_TEST(a_file_that_is_overwritten_while_it_is_open)
     free(good);
     free(bad);
     table_free(table);
+}
+END_TEST
+
+/* Its pages are sound, and no mailbox is in them. The view has read the table in the same transaction before. */
+START_TEST(a_file_without_records_over_one_that_is_open)
+{
+    char path[128], octets[2 * 4096];
+    MDB_env *env;
+    struct entry entry;
+    struct error err;
+    scratch_fill(some);
+    struct table *table = scratch_open();
+    ck_assert_int_eq(scratch_find(table, ENTRY_MAILBOX, "alice", "old.example", &entry),
+                     TABLE_FOUND);
+    ck_assert_int_eq(mkdir(scratch_file("empty"), 0700), 0);
+    ck_assert_int_eq(mdb_env_create(&env), 0);
+    ck_assert_int_eq(mdb_env_open(env, scratch_file("empty"), 0, 0600), 0);
+    mdb_env_close(env);
+    snprintf(path, sizeof path, "%s/empty/data.mdb", scratch_table);
+    int fd = open(path, O_RDONLY);
+    ck_assert_int_eq(read(fd, octets, sizeof octets), sizeof octets);
+    close(fd);
+    scratch_overwrite(0, octets, sizeof octets);
+    ck_assert_ptr_null(table_view_open(table, &err));
+    ck_assert_int_eq(err.status, EX_DATAERR);
+    table_free(table);
+}
+END_TEST
+
+/* Wherever the damage is, that there are entries for subdomains is not forgotten. */
+START_TEST(each_page_of_zeros)
+{
+    static const char zeros[4096];
+    char good[4096];
+    struct stat status;
+    struct entry entry;
+    struct error err;
+    struct table *table;
+    int failed = 0;
+    scratch_fill((const char *[]){"@.sub.example", "@new.example", NULL});
+    for (int i = 0; i < 60;
+         i++) /* the change log then has pages of its own, before those of the entries */
+        scratch_put(
+            &(struct entry_text){.old = "alice@old.example", .note = i % 2 == 0 ? "even" : "odd"});
+    ck_assert_int_eq(stat(scratch_file("data.mdb"), &status), 0);
+    int fd = open(scratch_file("data.mdb"), O_RDONLY);
+    for (off_t at = 2 * 4096; at < status.st_size; at += 4096) {
+        ck_assert_int_eq(pread(fd, good, sizeof good, at), sizeof good);
+        scratch_overwrite(at, zeros, sizeof zeros);
+        struct table_view *view = NULL;
+        if (table_open(&table, scratch_table, TABLE_READ, true, &err) == 0) {
+            view = table_view_open(table, &err);
+            enum table_result found =
+                view == NULL ? TABLE_FAILED
+                             : table_find(view, ENTRY_SUBDOMAINS, "", "sub.example", &entry, &err);
+            ck_assert_int_ne(found, TABLE_ABSENT);
+            failed += found == TABLE_FAILED;
+            table_view_close(view);
+            table_free(table);
+        }
+        scratch_overwrite(at, good, sizeof good);
+    }
+    close(fd);
+    ck_assert_int_gt(failed, 0);
 }
 END_TEST
 
@@ -218,6 +283,8 @@ Suite *damage_suite(void)
     tcase_add_checked_fixture(tcase, scratch_setup, scratch_teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_file_that_is_overwritten_while_it_is_open, 0, 40);
+    tcase_add_test(tcase, a_file_without_records_over_one_that_is_open);
+    tcase_add_test(tcase, each_page_of_zeros);
     tcase_add_loop_test(tcase, a_lock_file_that_is_damaged_while_it_is_open, 0, ROWS(lock_damages));
     tcase_add_loop_test(tcase, no_slot_is_asked_of_a_damaged_lock_file, 0, ROWS(lock_damages));
     tcase_add_test(tcase, a_table_that_is_lost_stays_so);

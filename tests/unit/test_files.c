@@ -129,6 +129,22 @@ START_TEST(a_link_that_is_put_there_later_is_not_followed)
 }
 END_TEST
 
+START_TEST(what_another_has_changed_since_it_was_planned_stays)
+{
+    struct file_changes changes = {.count = 0};
+    struct error err;
+    put("a", "old\n");
+    plan(&changes, "a", "new\n");
+    ck_assert_int_eq(unlink(at("a")), 0);
+    put("a", "another's\n");
+    ck_assert_int_eq(file_changes_apply(&changes, &err), -1);
+    ck_assert_int_eq(err.status, EX_TEMPFAIL);
+    has(at("a"), "another's\n");
+    ck_assert_int_eq(count_files(), 1);
+    file_changes_free(&changes);
+}
+END_TEST
+
 START_TEST(a_folder_that_is_exchanged_for_a_link_is_not_left)
 {
     struct file_changes changes = {.count = 0};
@@ -298,6 +314,7 @@ Suite *files_suite(void)
     tcase_add_test(tests, what_has_the_text_already_is_no_change);
     tcase_add_test(tests, a_link_in_the_path_is_followed_when_it_is_planned);
     tcase_add_test(tests, a_link_that_is_put_there_later_is_not_followed);
+    tcase_add_test(tests, what_another_has_changed_since_it_was_planned_stays);
     tcase_add_test(tests, a_folder_that_is_exchanged_for_a_link_is_not_left);
     tcase_add_test(tests, what_is_not_on_the_disk_is_not_in_place);
     tcase_add_test(tests, what_is_no_regular_file_is_refused_at_once);
