@@ -242,7 +242,7 @@ static int take_changes(struct step *step, struct error *err)
         .gone = on_gone, .version = on_version, .row = on_changed_row, .data = step};
     const struct mark mark = step->mark;
     int rc = store_delta(step->work->store, &mark, &step->head, &reader, err);
-    if (rc == 0 && !step->is_held)
+    if (rc == 0) /* if it is held, no edit was begun */
         rc = commit(step, err);
     if (rc == 0)
         step->work->state->store_version = step->head.version;

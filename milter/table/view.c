@@ -7,22 +7,13 @@
 #include <string.h>
 #include <time.h>
 
-#define DEPTH_MAX 32 /* LMDB's own limit (CURSOR_STACK) */
-
 /* Another program may have changed the table to a newer format, or written another file over this one, in which no
- * mailbox seems to have moved: a tree that cannot be a table's shows that. */
+ * mailbox seems to have moved. */
 static int make_ready(struct table_view *view)
 {
-    struct table *table = view->table;
-    MDB_stat tree;
     int format;
     int rc = mdb_cursor_renew(view->txn, view->cursor);
-    if (rc == 0)
-        rc = mdb_stat(view->txn, table->entries, &tree);
-    if (rc == 0 &&
-        (tree.ms_depth == 0 || tree.ms_depth > DEPTH_MAX || tree.ms_entries < META_COUNT))
-        rc = MDB_CORRUPTED;
-    return rc == 0 ? table_check_format(table, view->txn, &format) : rc;
+    return rc == 0 ? table_check_format(view->table, view->txn, &format) : rc;
 }
 
 /* Checks the size of the file at each tick of the clock, every few milliseconds. At each view that would take a

@@ -69,12 +69,18 @@ class WriterLock:
         self.call("mdb_txn_begin", self.env, None, 0, ctypes.byref(self.txn))
         return self
 
-    def delete(self, key):
-        """Takes this record out, and lets go of the lock."""
-        dbi, octets = ctypes.c_uint(), ctypes.create_string_buffer(key)
-        value = (ctypes.c_size_t * 2)(len(key), ctypes.addressof(octets))  # MDB_val
+    def change(self, key, value=None):
+        """Makes this the record of the key, or takes it out, and lets go of the lock."""
+        dbi, kept = ctypes.c_uint(), []
+
+        def octets(of):
+            kept.append(ctypes.create_string_buffer(of))
+            return ctypes.byref((ctypes.c_size_t * 2)(len(of), ctypes.addressof(kept[-1])))  # MDB_val
         self.call("mdb_dbi_open", self.txn, None, 0, ctypes.byref(dbi))
-        self.call("mdb_del", self.txn, dbi, ctypes.byref(value), None)
+        if value is None:
+            self.call("mdb_del", self.txn, dbi, octets(key), None)
+        else:
+            self.call("mdb_put", self.txn, dbi, octets(key), octets(value), 0)
         txn, self.txn = self.txn, ctypes.c_void_p()
         self.call("mdb_txn_commit", txn)
 
@@ -239,7 +245,7 @@ class Interrupted(Long):
             process.stdin.close()
             process.stdin = None
             place.until(lambda: "waiting for another process to finish changing the table" in terminal.text(), "it says that it waits")
-            other.delete(b"old.example@a")
+            other.change(b"old.example@a")
             self.assertEqual(process.communicate(timeout=place.PATIENCE)[0], "1 added, 0 changed, 0 removed, 0 unchanged\n")
         self.stays()
 

@@ -3,11 +3,14 @@
 
 import json
 import os
+import pathlib
 import shutil
 import signal
+import struct
 import subprocess
 import unittest
 
+from cli.test_import import WriterLock
 from lib import place
 from lib.follower import FollowCase, Store, schema
 from lib.postgresql import Pool, PostgreSQL, wait_for_lag
@@ -114,6 +117,27 @@ class Steps(FollowCase):
         host.configure(source=None)
         host.movedctl("add", "z@old.example", "z@new.example")
         self.assertEqual(len(host.has()), 6)
+
+
+class TwoAtOnce(FollowCase):
+    def waits_for_the_lock(self, process):
+        """It is in futex(2)."""
+        words = pathlib.Path(f"/proc/{process.pid}/syscall").read_text().split()
+        return words[0] == {"x86_64": "202", "aarch64": "98"}.get(os.uname().machine)
+
+    def test_what_another_has_taken_over_meanwhile_is_not_written_over(self):
+        self.store.put(al="al@new.example")
+        mx = self.host()
+        self.assertEqual(mx.ctl("follow", "--once").returncode, 0)
+        self.store.put(bo="bo@new.example")
+        with WriterLock(mx.table) as other:
+            process = subprocess.Popen(place.program("movedctl") + ["-c", str(mx.conf), "follow", "--once"], stderr=subprocess.PIPE, text=True)
+            with process:
+                self.addCleanup(process.kill)
+                place.until(lambda: self.waits_for_the_lock(process), "it has read the store")
+                other.change(b"\0mark", struct.pack("<q", 99) + b"nonce\0pgsql")
+                self.assertIn("another process has followed the store meanwhile", process.communicate(timeout=place.PATIENCE)[1])
+        self.assertEqual((process.returncode, mx.has()), (75, {"al@old.example": "al@new.example"}))
 
 
 class Guard(FollowCase):

@@ -65,7 +65,7 @@ START_TEST(a_file_that_is_overwritten_while_it_is_open)
 }
 END_TEST
 
-/* Its pages are sound, and no mailbox is in them. The view has read the table in the same transaction before. */
+/* Its pages are sound, and no mailbox is in them. */
 START_TEST(a_file_without_records_over_one_that_is_open)
 {
     char path[128], octets[2 * 4096];
@@ -91,7 +91,7 @@ START_TEST(a_file_without_records_over_one_that_is_open)
 }
 END_TEST
 
-/* Wherever the damage is, that there are entries for subdomains is not forgotten. */
+/* Wherever the damage is: absent is never the answer. */
 START_TEST(each_page_of_zeros)
 {
     static const char zeros[4096];
