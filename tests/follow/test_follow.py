@@ -233,7 +233,8 @@ class Guard(FollowCase):
                 self.store.sql(ROWS.format(1, 100))
                 self.once(0)
 
-    def test_an_older_backup_is_compared_and_guarded(self):
+    def restore_older_backup(self):
+        """Of 100 rows, in place of a store of 200."""
         dump = self.store.run("pg_dump", "-d", self.store.connect())
         self.store.sql(ROWS.format(101, 200))
         self.once(0)
@@ -245,7 +246,19 @@ class Guard(FollowCase):
         self.mx.configure(source=self.mx.source)
         self.once(65)
         self.assertEqual(len(self.mx.has()), 200)
+
+    def test_an_older_backup_is_compared_and_guarded(self):
+        self.restore_older_backup()
         self.once(0, "--accept")
+        self.once(0)
+        self.assertEqual(len(self.mx.has()), 100)
+
+    def test_an_acceptance_counts_since_the_older_backup_was_held(self):
+        self.restore_older_backup()
+        self.store.sql("SELECT moved_accept()", database="restored")
+        self.store.sql("DELETE FROM moved", database="restored")
+        self.once(65)
+        self.store.sql(ROWS.format(1, 100), database="restored")
         self.once(0)
         self.assertEqual(len(self.mx.has()), 100)
 
