@@ -79,16 +79,18 @@ static enum table_result match(const struct search *search, const struct address
 
 /* ---- the chain */
 
-/* Reads a new address. Returns -1 if it is none, since the table may be damaged. */
-static int read_new(struct address *out, const char *new, const struct settings *settings)
+/* Reads a new address. It is one, unless the table is damaged. */
+static enum rule read_new(struct address *out, const char *new, const struct search *search)
 {
     /* It is a mailbox of another server, so local_domain does not apply. */
-    const struct address_rules rules = {.fold_case = settings->addresses.fold_case,
-                                        .delimiters = ""};
+    const struct address_rules rules = {
+        .fold_case = search->question->settings->addresses.fold_case, .delimiters = ""};
     /* address_parse accepts angle brackets, but an entry has none. */
-    if (new[0] == '<' || address_parse(out, new, strlen(new), &rules, NULL) != 0)
-        return -1;
-    return out->domain[0] == '\0' ? -1 : 0;
+    if (new[0] != '<' && address_parse(out, new, strlen(new), &rules, NULL) == 0 &&
+        out->domain[0] != '\0')
+        return RULE_MOVED;
+    error_set(search->err, EX_DATAERR, "an entry of the table is damaged: restore a copy of it");
+    return RULE_TABLE_ERROR;
 }
 
 /* Writes local, extension and domain as a new address. Returns -1 if that is longer than a path may be (RFC 5321
@@ -108,33 +110,26 @@ static int join(char *out, const char *local, const char *extension, const char 
     return 0;
 }
 
-/* Writes the new address that the entry gives to the address. Returns -1 if it cannot be written. */
-static int write_new(char *out, const struct address *address, const struct entry *entry,
-                     bool without_extension, const struct settings *settings)
+/* Writes and reads the new address that the entry gives to address, which may be chain->end itself. Returns RULE_MOVED,
+ * RULE_UNWRITABLE or RULE_TABLE_ERROR. */
+static enum rule step(struct chain *chain, const struct search *search,
+                      const struct address *address, const struct entry *entry,
+                      bool without_extension)
 {
+    const struct address_rules *rules = &search->question->settings->addresses;
+    const char *extension = address->written + address_base_length(address->written, rules);
     struct address next;
 
-    if (entry->new[0] == '@')
-        return join(out, address->written, "", entry->new + 1);
-    memcpy(out, entry->new, strlen(entry->new) + 1);
-    if (!without_extension)
-        return 0;
-
-    size_t base = address_base_length(address->written, &settings->addresses);
-    if (read_new(&next, entry->new, settings) != 0)
-        return -1;
-    /* If that is too long, the address without the extension is still the right mailbox. */
-    (void)join(out, next.written, address->written + base, next.domain);
-    return 0;
-}
-
-/* Writes and reads the new address that the entry gives to address, which may be chain->end itself. */
-static int step(struct chain *chain, const struct address *address, const struct entry *entry,
-                bool without_extension, const struct settings *settings)
-{
-    return write_new(chain->new, address, entry, without_extension, settings) != 0
-               ? -1
-               : read_new(&chain->end, chain->new, settings);
+    if (entry->new[0] == '@') {
+        if (join(chain->new, address->written, "", entry->new + 1) != 0)
+            return RULE_UNWRITABLE;
+    } else {
+        memcpy(chain->new, entry->new, strlen(entry->new) + 1);
+        /* If it is too long with the extension, it is still the right mailbox without. */
+        if (without_extension && read_new(&next, entry->new, search) == RULE_MOVED)
+            (void)join(chain->new, next.written, extension, next.domain);
+    }
+    return read_new(&chain->end, chain->new, search);
 }
 
 static enum entry_disclose strictest(enum entry_disclose so_far, const struct entry *entry,
@@ -175,9 +170,7 @@ static bool take(struct chain *chain, const struct search *search, const struct 
         return false;
     }
     chain->steps++;
-    chain->rule = RULE_MOVED;
-    if (step(chain, address, entry, without_extension, search->question->settings) != 0)
-        chain->rule = RULE_UNWRITABLE;
+    chain->rule = step(chain, search, address, entry, without_extension);
     return chain->rule == RULE_MOVED;
 }
 

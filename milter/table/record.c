@@ -58,7 +58,8 @@ uint64_t record_take_number(struct record_input *in, int octets)
 
 void record_take_text(struct record_input *in, char *out, size_t max, size_t length)
 {
-    in->is_damaged = in->is_damaged || length > max || length > in->left;
+    in->is_damaged =
+        in->is_damaged || length > max || length > in->left || memchr(in->at, '\0', length) != NULL;
     length = in->is_damaged ? 0 : length;
     *record_put_octets((unsigned char *)out, in->at, length) = '\0';
     in->at += length;

@@ -44,7 +44,7 @@ uint64_t record_get_number(const unsigned char *at, int octets);
 struct record_input {
     const unsigned char *at;
     size_t left;
-    bool is_damaged; /* a value did not fit, and was read as 0 or "" */
+    bool is_damaged; /* a value did not fit, or a text has a NUL: it was read as 0 or "" */
 };
 
 /* Read a number; or copy length octets and a NUL to out[max + 1]. */

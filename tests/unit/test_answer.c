@@ -719,7 +719,7 @@ START_TEST(no_octet_breaks_a_reply)
 }
 END_TEST
 
-/* What entry_parse would not have let through: nobody is told it, and no mail is taken for it. */
+/* What entry_parse would not have let through: nobody is told it, no mail is taken for it, and none is refused for good. */
 static const struct {
     const char *new;
     enum entry_action action;
@@ -748,9 +748,11 @@ START_TEST(a_damaged_new_address_is_no_address)
     modern.smtputf8 = true;
     snprintf(entry.new, sizeof entry.new, "%s", damages[_i].new);
     scratch_put_entry(&entry);
-    expect("<damaged@old.example>", stranger, NOW, WITHHELD);
-    expect("<damaged@old.example>", modern, NOW, WITHHELD);
-    ck_assert_int_eq(ask("<damaged@old.example>", stranger, NOW).rule, RULE_UNWRITABLE);
+    expect("<damaged@old.example>", stranger, NOW, TABLE_ERROR);
+    expect("<damaged+x@old.example>", modern, NOW, TABLE_ERROR);
+    struct answer answer = ask("<damaged@old.example>", stranger, NOW);
+    ck_assert_int_eq(answer.rule, RULE_TABLE_ERROR);
+    ck_assert_int_eq(answer.error.status, EX_DATAERR);
 }
 END_TEST
 

@@ -80,6 +80,9 @@ static const struct {
     {"new cut short", "d@a", "\0\0\0\5\0abcd", 9},
     {"length cut short", "d@a", "\0\0\0\0", 4},
     {"new too long", "d@a", "\0\0\0\xff\xff", 5},
+    {"new overwritten with zeros", "d@a", "\0\0\0\3\0\0\0\0", 8},
+    {"the end of new overwritten with zeros", "d@a", "\0\0\0\3\0a@\0", 8},
+    {"a note overwritten with zeros", "d@a", "\0\0\0\0\0\0\0", 7},
 };
 START_TEST(damage_is_an_error)
 {
