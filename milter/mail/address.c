@@ -267,7 +267,7 @@ static int parse(struct address *out, const char *text, size_t length,
     if (normalise(out->local, out->written, written, rules->fold_case) != 0)
         return refuse(err, text, length, "the mailbox name is not UTF-8: write it in UTF-8");
     if (at == end) {
-        bool has_own = rules->local_domain == NULL || address_is_postmaster(out->written);
+        bool has_own = rules->local_domain == NULL || address_is_postmaster(out->local);
         /* <postmaster> is every server's own: RFC 5321 section 4.5.1 */
         snprintf(out->domain, sizeof out->domain, "%s", has_own ? "" : rules->local_domain);
         return 0;

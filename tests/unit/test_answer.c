@@ -641,8 +641,10 @@ START_TEST(the_local_domain_counts)
 {
     set(&settings->local_domain, "old.example");
     settings->addresses.local_domain = settings->local_domain;
+    put((struct entry_text){.old = "postmaster@old.example", .new = "pm@new.example"});
     expect("<alice>", stranger, NOW, MOVED("alice@new.example"));
     expect("<postmaster>", stranger, NOW, "continue");
+    expect("<po\xc5\xbftmaster>", stranger, NOW, "continue"); /* the same name, folded */
 }
 END_TEST
 
