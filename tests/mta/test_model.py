@@ -38,6 +38,11 @@ def random_entry(luck):
     return entry
 
 
+def leads_to_itself(entry):
+    old, new = entry["old"], entry["new"]
+    return old == new or (new.startswith("@") and old.endswith(new))
+
+
 class Model:
     """The entries by their old address; who asks is trusted or not."""
 
@@ -111,7 +116,7 @@ class RandomTables(unittest.TestCase):
             for seed in range(12):
                 luck = random.Random(seed)
                 entries = {entry["old"]: entry for entry in (random_entry(luck) for _ in range(luck.choice((15, 40, 70))))
-                           if entry["old"] != entry["new"]}
+                           if not leads_to_itself(entry)}
                 self.hold(entries.values())
                 model = Model(entries)
                 for client in (STRANGER, FRIEND):
