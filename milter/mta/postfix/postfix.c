@@ -111,7 +111,7 @@ int postfix_find(struct postfix *out, const char *dir, struct error *err)
         error_at(err, "no Postfix here (--config-dir names its folder)", 0);
     if (rc == 0 && dir == NULL)
         out->dir = strdup(postconf_find(&out->main, "config_directory", ""));
-    bool usual = out->dir != NULL && strcmp(out->dir, POSTFIX_DIR) == 0;
+    bool usual = dir == NULL || strcmp(out->dir, POSTFIX_DIR) == 0;
     if (rc == 0 && (out->dir == NULL || asprintf(&out->instance, "postfix%s%s", usual ? "" : ":",
                                                  usual ? "" : out->dir) < 0))
         rc = error_no_memory(err);

@@ -50,7 +50,7 @@ char *postfix_lines(const char *dir, const char *option, const char *second, str
 /* An installation. */
 struct postfix {
     char *dir;      /* its configuration folder */
-    char *instance; /* its name in attach.conf: "postfix"; of another folder "postfix:FOLDER" */
+    char *instance; /* its name in attach.conf: "postfix", the host's own; or "postfix:FOLDER" */
     struct postconf main; /* all parameters of main.cf, expanded */
     const char *programs; /* the folder of postfix, postmap and the like */
     const char *queue;    /* its queue folder, to which a chrooted service is confined */
