@@ -11,6 +11,7 @@
 
 #define FORMAT     "1"   /* of the schema, in moved_format */
 #define UNSENT_MAX 65536 /* octets of COPY: libpq would take any number into memory */
+#define ROW_RATE   1000  /* rows a second: a server that writes fewer is taken to stand still */
 #define FIRST_WAIT 1     /* second for a host to accept a connection; the least of a retry */
 
 /* ---- errors */
@@ -76,12 +77,18 @@ static int lost(struct store *store, const char *why, struct error *err)
     return error_at(err, store->address.key, 0);
 }
 
+/* Seconds to wait for an answer. */
+static int patience(const struct store *store)
+{
+    return store->address.timeout + (int)(store->rows / ROW_RATE);
+}
+
 static int lost_with_errno(struct store *store, struct error *err)
 {
     char text[96];
     if (errno != ETIMEDOUT)
         return lost(store, strerror(errno), err);
-    snprintf(text, sizeof text, "no answer within %d s (source.timeout)", store->address.timeout);
+    snprintf(text, sizeof text, "no answer within %d s (source.timeout)", patience(store));
     return lost(store, text, err);
 }
 
@@ -254,7 +261,7 @@ int pgsql_send(struct store *store, const char *statement, int count, const char
  * then, up to half of the timeout, is subtracted, and a little for reporting it. */
 static int await_input(struct store *store, struct error *err)
 {
-    int timeout = store->address.timeout * 1000, unheard = store->idle + timeout / 50;
+    int timeout = patience(store) * 1000, unheard = store->idle + timeout / 50;
     const struct timespec deadline =
         io_deadline_ms(timeout - (unheard < timeout / 2 ? unheard : timeout / 2));
     if (io_wait(PQsocket(store->conn), POLLIN, &deadline) != 0)

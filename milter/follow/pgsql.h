@@ -23,6 +23,7 @@ struct store {
     bool writing;            /* between store_write_begin and commit or abort */
     bool copying;            /* rows are being sent */
     size_t unsent;           /* octets of them, roughly */
+    size_t rows;             /* of this transaction: with many the server works for longer */
     int idle;                /* milliseconds since the server last sent something, at most */
 };
 

@@ -16,6 +16,7 @@ int store_write_begin(struct store *store, const char *author, const char *progr
     if (pgsql_run(store, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err) != 0)
         return -1;
     store->writing = true;
+    store->rows = 0;
     PGresult *result = pgsql_ask(store,
                                  "SELECT set_config('moved.author', $1, true), "
                                  "set_config('moved.program', $2, true)",
@@ -93,6 +94,7 @@ int store_write_row(struct store *store, const struct entry *entry, bool gone, s
         PQclear(result);
         store->copying = result != NULL;
     }
+    store->rows++;
     return store->copying ? pgsql_copy_send(store, line, (int)length, err) : -1;
 }
 

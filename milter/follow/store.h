@@ -2,11 +2,11 @@
 /* follow/store.h: the store that the table follows: PostgreSQL tables that schema.sql creates. The rest of the program sees
  * nothing else of it. Built without libpq, each function returns EX_CONFIG.
  *
- * No call waits longer than the timeout for a server. The status of an error says what is wrong: EX_UNAVAILABLE the server is
- * not reachable (or stopped answering, or its certificate is refused), EX_DATAERR a constraint or an existing entry refused
- * the rows, EX_TEMPFAIL the answer to COMMIT was lost, EX_NOPERM no login or no right, EX_CONFIG a connection string or a
- * schema that cannot be used. After EX_UNAVAILABLE and EX_TEMPFAIL the connection is closed, and the next call connects
- * again. */
+ * No call waits longer than the timeout for a server; writing, one second more for each 1000 rows. The status of an error
+ * says what is wrong: EX_UNAVAILABLE the server is not reachable (or stopped answering, or its certificate is refused),
+ * EX_DATAERR a constraint or an existing entry refused the rows, EX_TEMPFAIL the answer to COMMIT was lost, EX_NOPERM no
+ * login or no right, EX_CONFIG a connection string or a schema that cannot be used. After EX_UNAVAILABLE and EX_TEMPFAIL the
+ * connection is closed, and the next call connects again. */
 #ifndef FOLLOW_STORE_H
 #define FOLLOW_STORE_H
 

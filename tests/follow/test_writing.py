@@ -78,6 +78,16 @@ class Writing(FollowCase):
         self.refuses(65, "1 bad line", "import", "-", stdin=rows + "no-domain,x@new.example\n")
         self.refuses(65, "--max-remove", "import", "--replace-all", "-", stdin="old,new\nal@old.example,\n")
 
+    def test_a_store_that_works_on_a_large_import_is_waited_for(self):
+        """For longer than source.timeout: it has more to do than for a single entry."""
+        self.store.script("CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN NULL; END $$;"
+                          "CREATE TRIGGER dawdles AFTER INSERT ON moved FOR EACH STATEMENT EXECUTE FUNCTION dawdle();")
+        self.addCleanup(self.store.sql, "DROP FUNCTION dawdle CASCADE")
+        self.mx.configure(source={**self.mx.source, "timeout": 1})
+        self.refuses(69, r"no answer within 1 s \(source.timeout\)", "add", "cy@old.example", "cy@new.example")
+        rows = "old,new\n" + "".join(f"u{i}@old.example,u{i}@new.example\n" for i in range(30000))
+        self.assertEqual(self.change("import", "-", stdin=rows), "30000 added, 0 changed, 0 removed, 0 unchanged\n")
+
     def test_an_import_that_removes_much_is_held_until_it_is_accepted(self):
         rows = "old,new\n" + "".join(f"u{i}@old.example,u{i}@new.example\n" for i in range(50))
         self.change("import", "-", stdin=rows)
