@@ -219,6 +219,10 @@ BEGIN
             AND has_schema_privilege('moved_admin', current_schema(), 'USAGE')) THEN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO moved_follow, moved_admin', current_schema());
     END IF;
+    -- movedctl sends its rows into a temporary table.
+    IF NOT has_database_privilege('moved_admin', current_database(), 'TEMPORARY') THEN
+        EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO moved_admin', current_database());
+    END IF;
 END
 $$;
 GRANT SELECT ON moved, moved_format, moved_version, moved_key TO moved_follow, moved_admin;

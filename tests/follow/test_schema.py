@@ -165,6 +165,15 @@ class Servers(SchemaCase):
         self.server.sql("CREATE ROLE nobody_here LOGIN")
         self.assertIn("permission denied", self.server.attempt("SELECT * FROM moved", user="nobody_here").stderr)
 
+    def test_where_the_public_may_make_no_temporary_tables(self):
+        """movedctl writes through one, so moved_admin may, and nobody else."""
+        self.server.sql("CREATE DATABASE tight", "REVOKE TEMPORARY ON DATABASE tight FROM PUBLIC")
+        self.addCleanup(self.server.sql, "DROP DATABASE tight")
+        self.server.script(schema(), database="tight")
+        make = "CREATE TEMPORARY TABLE t (i integer)"
+        self.server.sql(make, user="moved_admin", database="tight")
+        self.assertIn("permission denied", self.server.attempt(make, user="moved_follow", database="tight").stderr)
+
     def test_the_owner_of_a_database_needs_no_other_right(self):
         """But to make the two roles, where they are missing."""
         self.server.sql("CREATE ROLE owner LOGIN", "CREATE DATABASE owned OWNER owner")
