@@ -94,7 +94,7 @@ const struct command command_add = {
                "  --forward-until T  forward until T, then reject\n"
                "  --from T           the entry is in force from T on\n"
                "  --until T          the entry is in force until T\n"
-               "  --for D            the entry ends D from now, such as 180d, 26w or 12h\n"
+               "  --for D            the entry ends D after now, or after --from: 180d, 26w, 12h\n"
                "  --disclose W       who is told NEW: anyone, trusted or nobody\n"
                "  --note S           your own comment, which is never sent\n"
                "  --replace          replace an existing entry\n"

@@ -106,8 +106,9 @@ const struct command command_stats = {
     .summary = "Print what the running daemon has answered since it started",
     .details = "Asks the daemon on lookup_socket. A counter is named GROUP.RULE. The group\n"
                "milter counts recipients that a mail server asked about, and observed counts\n"
-               "them in observe mode; listed, relocated and reply are the maps. Counters that\n"
-               "are 0 are not printed.\n"
+               "them in observe mode; listed, refused, relocated and reply are the maps.\n"
+               "limit_reached counts the clients that have reached a limit of disclosure.\n"
+               "Counters that are 0 are not printed.\n"
                "\n"
                "ending_30d is how many entries end within 30 days.\n"
                "\n"

@@ -69,6 +69,11 @@ class Stats(unittest.TestCase):
         self.assertNotIn("milter.loop", lines)
         self.assertEqual(lines["log_lines_lost"], "0")
 
+    def test_the_help_names_each_group_of_counters(self):
+        said = self.daemon.movedctl("help", "stats")
+        for group in {name.split(".")[0] for name in self.stats() if "." in name}:
+            self.assertRegex(said, rf"\b{group}\b")
+
     def test_without_the_daemon_one_line_says_so(self):
         self.daemon.stop()
         done = self.daemon.ctl("stats")
@@ -228,6 +233,7 @@ class Prometheus(unittest.TestCase):
             for target in panel["targets"]:
                 used = set(re.findall(r"\$\{?(\w+)", target["expr"] + target.get("legendFormat", "")))
                 self.assertLessEqual(used - {"__rate_interval"}, set(variables), panel["title"])
+
     def test_each_metric_of_the_alerts_and_the_dashboard_exists(self):
         known = {name.split("{")[0] for name in self.read()}
         for path in (RULES, BOARD):

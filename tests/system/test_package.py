@@ -5,6 +5,7 @@ import contextlib
 import re
 import shutil
 import smtplib
+import subprocess
 import unittest
 
 from lib import place
@@ -15,6 +16,16 @@ from lib.package import changed, package, rpm
 CONF = "/etc/milter-moved/milter-moved.conf"
 MOVED = "551 5.1.6 User not local; please try <gone@new.example>"
 SENDERS = 3
+
+
+class Contents(unittest.TestCase):
+    def test_what_is_for_other_programs_is_among_the_examples(self):
+        """README and the manual have it in contrib, which an installed package lacks."""
+        for command in (["dpkg-deb", "--contents", package()], ["rpm", "-qlp", rpm()]):
+            listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            for name in ("fail2ban/filter.d/milter-moved.conf", "fail2ban/jail.d/milter-moved.conf", "grafana/milter-moved.json",
+                         "icinga/milter-moved.conf", "prometheus/milter-moved.rules.yml"):
+                self.assertIn(f"/usr/share/doc/milter-moved/examples/{name}\n", listed)
 
 
 class Walk(unittest.TestCase):
