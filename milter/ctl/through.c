@@ -6,7 +6,6 @@
 #include "follow/state.h"
 #include "format/fields.h"
 #include "net/io.h"
-#include "table/change.h"
 #include "table/mark.h"
 
 #include <stdio.h>
