@@ -23,7 +23,8 @@ int privileges_find(struct owner *out, const char *user, struct error *err);
  * process that is not root keeps its own. Returns 0, or -1 with err (EX_OSERR). */
 int privileges_drop(const struct owner *owner, gid_t socket_group, struct error *err);
 
-/* Gives up socket_group, and the capabilities with which a process that is not root was started. Returns 0, or -1 with err (EX_OSERR). */
+/* Gives up socket_group, and the capabilities with which a process that is not root was started. Returns 0, or -1 with
+ * err (EX_OSERR). */
 int privileges_settle(const struct owner *owner, struct error *err);
 
 #endif
