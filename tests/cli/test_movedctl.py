@@ -145,6 +145,7 @@ class Commands(MovedctlCase):
         self.movedctl("add", "a@old.example", "--gone")
         for names in (("a@old.example", "b@old.example"), ("b@old.example", "a@old.example")):
             self.refused(1, "'b@old.example'", "del", *names)
+        self.refused(65, "standard input: a NUL", "del", "-", stdin="a@old.example\0\n")
         self.movedctl("add", "b@old.example", "--gone")
         self.movedctl("del", "a@old.example", "b@old.example", "A@old.example")  # one of them twice
         self.assertEqual(self.movedctl("export"), HEAD)

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import termios
+import time
 import unittest
 
 from lib import classes, place
@@ -220,6 +221,16 @@ class Lookups(unittest.TestCase):
         self.assertEqual(self.daemon.stop(signal.SIGTERM), 0)
         self.assertTrue(client.is_closed())
         self.assertFalse(self.daemon.lookups.exists())
+
+    def test_while_sessions_are_drained_a_new_connection_is_served(self):
+        self.daemon.process.kill(signal.SIGTERM)
+        self.daemon.logged("stopping")
+        end = time.monotonic() + 0.5  # more than the daemon takes until nobody can connect to the milter
+        while time.monotonic() < end:
+            with Socketmap(self.daemon.lookups) as client:
+                self.assertEqual(client.ask("listed alice@old.example"), "OK alice@old.example")
+        self.session.close()
+        self.assertEqual(self.daemon.process.wait(), 0)
 
     def test_a_restart_that_overlaps_leaves_the_new_socket(self):
         other = self.daemon.launch()
