@@ -64,6 +64,16 @@ class Steps(FollowCase):
         self.assertEqual(self.once(host), 0)
         self.assertEqual(len(json.loads(host.movedctl("log", "--json"))), 2)
 
+    def test_an_empty_table_of_before_cannot_be_read_until_it_is_synced(self):
+        host = self.host()
+        host.configure(source=None)
+        host.movedctl("init")
+        host.configure(source={**host.source, "connect": f"host={self.folder}/none"})
+        self.assertEqual(host.ctl("follow", "--once").returncode, 69)
+        done = host.ctl("list")
+        self.assertEqual(done.returncode, 66)
+        self.assertIn("never synced", done.stderr)
+
     def test_never_synced_cannot_be_read(self):
         with PostgreSQL(self.folder / "bare") as bare:
             host = self.host(connect=bare.connect())
