@@ -147,7 +147,7 @@ class HostileCase(unittest.TestCase):
                 "a FIFO": lambda: os.mkfifo(name), "a device": link("/dev/zero"), "a folder": lambda: os.mkdir(name)}
 
 
-class Planted(HostileCase):
+class PlantedCase(HostileCase):
     def try_all(self, names, keeps, commands=None):
         before = snapshot(self.outside)
         for what in self.planted(""):
@@ -167,6 +167,8 @@ class Planted(HostileCase):
                     self.run_one(*args)
                     self.assertEqual(snapshot(self.outside), before)
 
+
+class PlantedForTheTable(PlantedCase):
     def test_as_data_file(self):
         self.try_all(lambda: [self.table / "data.mdb"], True)
 
@@ -176,18 +178,29 @@ class Planted(HostileCase):
     def test_as_lock_file_of_no_table(self):
         self.try_all(lambda: [self.table / "lock.mdb"], False)
 
+
+class PlantedBesideIt(PlantedCase):
     def test_as_files_beside_the_table(self):
         for names in (["hits"], ["hits/data.mdb"], ["hits/lock.mdb"], ["follow.json"], ["made.prom"]):
             self.try_all(lambda names=names: [self.table / name for name in names], True, self.state_commands())
 
-    def test_where_files_grow(self):
-        def names():
-            made = ["made", "made.csv"]
-            for pid in range(os.getpid(), os.getpid() + 40):
-                made += [f"data.mdb.{pid}", f"sort-{pid}", f"made.{pid}", f"made.csv.{pid}", f"made.prom.{pid}", f"hits.{pid}", f"follow.json.{pid}"]
-            return [self.table / name for name in made]
-        self.try_all(names, True)
-        self.try_all(names, False)
+
+class GrowingCase(PlantedCase):
+    def names(self):
+        made = ["made", "made.csv"]
+        for pid in range(os.getpid(), os.getpid() + 40):
+            made += [f"data.mdb.{pid}", f"sort-{pid}", f"made.{pid}", f"made.csv.{pid}", f"made.prom.{pid}", f"hits.{pid}", f"follow.json.{pid}"]
+        return [self.table / name for name in made]
+
+
+class PlantedWhereFilesGrow(GrowingCase):
+    def test_beside_a_table(self):
+        self.try_all(self.names, True)
+
+
+class PlantedWhereATableGrows(GrowingCase):
+    def test_without_a_data_file(self):
+        self.try_all(self.names, False)
 
 
 class Racing(HostileCase):
