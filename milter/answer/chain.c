@@ -117,7 +117,6 @@ static enum rule step(struct chain *chain, const struct search *search,
                       bool without_extension)
 {
     const struct address_rules *rules = &search->question->settings->addresses;
-    const char *extension = address->written + address_base_length(address->written, rules);
     struct address next;
 
     if (entry->new[0] == '@') {
@@ -127,7 +126,9 @@ static enum rule step(struct chain *chain, const struct search *search,
         memcpy(chain->new, entry->new, strlen(entry->new) + 1);
         /* If it is too long with the extension, it is still the right mailbox without. */
         if (without_extension && read_new(&next, entry->new, search) == RULE_MOVED)
-            (void)join(chain->new, next.written, extension, next.domain);
+            (void)join(chain->new, next.written,
+                       address->written + address_base_length(address->written, rules),
+                       next.domain);
     }
     return read_new(&chain->end, chain->new, search);
 }

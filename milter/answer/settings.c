@@ -249,7 +249,8 @@ static int check_sockets(struct settings *s, struct error *err)
     if (lookup != NULL && check_path(lookup, err) != 0)
         return error_at(err, "lookup_socket", 0);
     if (strcmp(s->socket, s->lookup_socket) == 0)
-        return error_set(err, EX_CONFIG, "lookup_socket: '%s' is socket too: write another path",
+        return error_set(err, EX_CONFIG,
+                         "lookup_socket: '%s': socket has the same path: write another",
                          s->lookup_socket);
     return check_milter_socket(s, err) == 0 ? 0 : error_at(err, "socket", 0);
 }
@@ -385,13 +386,14 @@ void settings_warn(const struct settings *settings, void (*say)(const char *line
 {
     char line[PATH_MAX + 100];
     bool limits = settings->limit > 0 || settings->network_limit > 0 || settings->total_limit > 0;
-    for (size_t i = 0; i < settings->files.count; i++) {
-        snprintf(line, sizeof line,
-                 "%s: the daemon's user may not read it, and a reload will be refused: let it",
-                 settings->files.items[i]);
-        if (access(settings->files.items[i], R_OK) != 0)
+    for (size_t i = 0; i < settings->files.count; i++)
+        if (access(settings->files.items[i], R_OK) != 0) {
+            snprintf(line, sizeof line,
+                     "%s: a reload will be refused, since the daemon's user may not read it: let "
+                     "that user read it",
+                     settings->files.items[i]);
             say(line);
-    }
+        }
     texts_warn(&settings->texts, &settings->texts_by_domain, say);
     if (settings->conceal && limits && settings->over_limit == OVER_LIMIT_DEFER)
         say("disclosure.over_limit: \"defer\" tells that a mailbox has moved, which conceal hides: "

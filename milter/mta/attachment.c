@@ -127,11 +127,10 @@ static int copy_line(FILE *out, const char *line, const char *value, const struc
     if (value != NULL)
         length = (size_t)snprintf(set, sizeof set, "%s = \"%s\"", keys[find_key(line)], value);
     if (*others != '\0' && strncmp(text, line, length) != 0)
-        rc =
-            error_set(err, EX_CONFIG,
-                      "%.*s is there for%s: of the mail servers with one milter-moved only one may "
-                      "be chrooted: set chroot to n for this one in master.cf",
-                      (int)strcspn(line, ";"), line, others);
+        rc = error_set(err, EX_CONFIG,
+                       "%.*s is set for%s: of the mail servers with one milter-moved only one may "
+                       "be chrooted: set chroot to n for this one in master.cf",
+                       (int)strcspn(line, ";"), line, others);
     else if (*others != '\0' || !a->request->detaches)
         fprintf(out, "%.*s%s #%s%s%s\n", (int)length, text,
                 list == NULL && value == NULL ? "" : ";", others, a->request->detaches ? "" : " ",

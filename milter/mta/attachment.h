@@ -10,7 +10,7 @@
 /* One run of attach or detach, or a step of it. Free the changes. */
 struct attachment {
     const struct mta_request *request;
-    /* Its name in attach.conf, of which others may be there too, "postfix", "postfix:/etc/postfix-in". Borrowed */
+    /* Its name in attach.conf: "postfix", "postfix:/etc/postfix-in", "sendmail". Borrowed. */
     const char *server;
     bool is_step; /* more follows: nothing is said to be done yet */
     /* Nothing changes, and the server has not read its files since they were changed */

@@ -125,7 +125,7 @@ int hit_end(struct hit_file *file, int rc, struct error *err)
 /* ---- opening */
 
 /* Finds the folder hits/; creates it for TABLE_WRITE, with the group of the table's folder, which is setgid. It stays as it is
- * made: systemd's RestrictSUIDSGID= refuses a chmod(2) that would keep that bit. */
+ * made: under systemd's RestrictSUIDSGID= no mode with that bit can be set. */
 static int find_folder(struct table *files, enum table_mode mode, struct error *err)
 {
     struct place above;

@@ -121,8 +121,9 @@ static void talk(int fd)
     }
     shutdown(fd, SHUT_WR);
     while (got > 0 && used < sizeof in) {
-        if (TEMP_FAILURE_RETRY(poll(&ready, 1, PATIENCE)) != 1) /* libFuzzer has an alarm */
-            abort();                                            /* it hangs */
+        /* libFuzzer's alarm interrupts both. */
+        if (TEMP_FAILURE_RETRY(poll(&ready, 1, PATIENCE)) != 1)
+            abort(); /* it hangs */
         got = TEMP_FAILURE_RETRY(read(fd, in + used, sizeof in - used));
         used += got > 0 ? (size_t)got : 0;
     }

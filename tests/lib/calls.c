@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/lib/calls.c: calls of the C library and of libmilter that a test wants to see or to fail (LD_PRELOAD). Each call named below counts, those
- * that LMDB makes too.
+/* tests/lib/calls.c: calls of the C library and of libmilter that a test wants to see or to fail (LD_PRELOAD). Each call named
+ * below counts, those that LMDB makes too.
  *
  * CALLS_LOG  a file, which gets a line for each: its name, and the last part of the path that it is about
  * CALLS_FAIL the name of those of which one fails, or "write" for all that bring octets to a file or to the disk; a send that

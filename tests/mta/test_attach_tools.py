@@ -233,7 +233,7 @@ class WhatIsNotOurs(Tools):
 
         self.postfix = second
         before = second.files()
-        self.assertRegex(self.attach(status=78), f'attach.conf: socket = "unix:{folder}/milter.sock" is there for postfix:{first.conf}: .* chroot')
+        self.assertRegex(self.attach(status=78), f'attach.conf: socket = "unix:{folder}/milter.sock" is set for postfix:{first.conf}: .* chroot')
         self.assertEqual(second.files(), before)
         second.run("postconf", "-F", "*/*/chroot=n")
         second.run("postfix", "reload")

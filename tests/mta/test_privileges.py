@@ -137,7 +137,7 @@ class Rights(AsRoot):
 class Files(AsRoot):
     def test_a_file_that_the_user_cannot_read_again_is_said(self):
         self.daemon.conf.chmod(0o600)
-        said = f"{self.daemon.conf}: the daemon's user may not read it, and a reload will be refused: let it\n"
+        said = f"{self.daemon.conf}: a reload will be refused, since the daemon's user may not read it: let that user read it\n"
         self.assertEqual(self.refusal(*self.daemon.command(), "-t"), (0, f"milter-moved: warning: {said}"))
         self.daemon.start()
         self.daemon.logged(said)

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +154,26 @@ void scratch_overwrite(long at, const void *octets, size_t length)
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(pwrite(fd, octets, length, at), (ssize_t)length);
     close(fd);
+}
+
+/* In a process of its own: LMDB must not be open twice in one. */
+void scratch_put_octets(const void *key, size_t length, const void *value, size_t value_length)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        MDB_env *env;
+        MDB_txn *txn;
+        MDB_dbi entries;
+        MDB_val name = {length, (void *)key}, octets = {value_length, (void *)value};
+        _exit(mdb_env_create(&env) != 0 || mdb_env_open(env, scratch_table, 0, 0660) != 0 ||
+              mdb_txn_begin(env, NULL, 0, &txn) != 0 || mdb_dbi_open(txn, NULL, 0, &entries) != 0 ||
+              (value == NULL ? mdb_del(txn, entries, &name, NULL)
+                             : mdb_put(txn, entries, &name, &octets, 0)) != 0 ||
+              mdb_txn_commit(txn) != 0);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
 }
 
 void scratch_fill_many(int count)

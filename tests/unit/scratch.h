@@ -44,6 +44,9 @@ void scratch_refuses(int status, const char *text);
 /* Writes octets into its data file. */
 void scratch_overwrite(long at, const void *octets, size_t length);
 
+/* Writes a record of the table, whatever it is; value NULL deletes it. */
+void scratch_put_octets(const void *key, size_t length, const void *value, size_t value_length);
+
 /* Makes the table, with u000000@old.example and so on. */
 void scratch_fill_many(int count);
 

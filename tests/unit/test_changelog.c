@@ -406,34 +406,16 @@ END_TEST
 
 /* ---- what something else writes */
 
-/* In a process of its own: LMDB must not be open twice in one. */
-static void write_octets(const void *key, size_t length, const void *value, size_t value_length)
-{
-    int status;
-    pid_t child = fork();
-    if (child == 0) {
-        MDB_env *env;
-        MDB_txn *txn;
-        MDB_dbi entries;
-        MDB_val name = {length, (void *)key}, octets = {value_length, (void *)value};
-        _exit(mdb_env_create(&env) != 0 || mdb_env_open(env, scratch_table, 0, 0660) != 0 ||
-              mdb_txn_begin(env, NULL, 0, &txn) != 0 || mdb_dbi_open(txn, NULL, 0, &entries) != 0 ||
-              mdb_put(txn, entries, &name, &octets, 0) != 0 || mdb_txn_commit(txn) != 0);
-    }
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
-}
-
 static void write_raw(const char *key, size_t length, const char *value)
 {
-    write_octets(key, length, value, strlen(value));
+    scratch_put_octets(key, length, value, strlen(value));
 }
 
 /* A record of the first change: 0 is its head. */
 static void write_log(unsigned char record, const void *value, size_t length)
 {
     const unsigned char key[] = {0, 'l', 'o', 'g', 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, record};
-    write_octets(key, sizeof key, value, length);
+    scratch_put_octets(key, sizeof key, value, length);
 }
 
 #define FORMAT "\0format"
@@ -502,7 +484,7 @@ START_TEST(a_value_that_is_longer_than_that_of_an_entry_is_damage)
 {
     static const char octets[100 * RECORD_VALUE_MAX];
     struct error err;
-    write_octets("old.example@a", 13, octets, sizeof octets);
+    scratch_put_octets("old.example@a", 13, octets, sizeof octets);
     struct table_view *view = table_view_open(table, &err);
     ck_assert_int_eq(table_each(view, NULL, tell_entry, NULL, &err), -1);
     ck_assert_int_eq(err.status, EX_DATAERR);

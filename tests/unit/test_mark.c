@@ -9,7 +9,6 @@
 #include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct mark never = {.source = "store"};
@@ -191,26 +190,6 @@ static void says_format(const char *expected)
     mdb_env_close(env);
 }
 
-/* In a process of its own: LMDB must not be open twice in one. */
-static void write_mark(const char *octets, size_t length)
-{
-    int status;
-    pid_t child = fork();
-    if (child == 0) {
-        MDB_env *env;
-        MDB_txn *txn;
-        MDB_dbi entries;
-        MDB_val value = {length, (void *)octets}, key = {5, (void *)"\0mark"};
-        _exit(mdb_env_create(&env) != 0 || mdb_env_open(env, scratch_table, 0, 0660) != 0 ||
-              mdb_txn_begin(env, NULL, 0, &txn) != 0 || mdb_dbi_open(txn, NULL, 0, &entries) != 0 ||
-              (length == 0 ? mdb_del(txn, entries, &key, NULL)
-                           : mdb_put(txn, entries, &key, &value, 0)) != 0 ||
-              mdb_txn_commit(txn) != 0);
-    }
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
-}
-
 /* No mark at all; a version cut short, a nonce without its end, one that is too long. */
 static const size_t damaged[] = {0, 7, 8 + 1, 8 + MARK_NONCE_MAX + 1 + 1};
 
@@ -220,7 +199,7 @@ START_TEST(a_mark_that_cannot_be_read_is_damage)
     memset(octets, 'a', sizeof octets);
     octets[sizeof octets - 1] = '\0';
     create_with(&seventh);
-    write_mark(octets, damaged[_i]);
+    scratch_put_octets("\0mark", 5, damaged[_i] == 0 ? NULL : octets, damaged[_i]);
     scratch_refuses(EX_DATAERR, "damaged");
 }
 END_TEST

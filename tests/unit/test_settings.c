@@ -195,7 +195,7 @@ static const struct {
     {"no scheme", "socket = \"/run/x\";\n", 1, "socket"},
     {"no absolute path", "socket = \"unix:x\";\n", 1, "socket"},
     {"one place for both sockets", "socket = \"unix:/s\";\nlookup_socket = \"unix:/s\";\n", 2,
-     "lookup_socket: 'unix:/s' is socket too"},
+     "lookup_socket: 'unix:/s': socket has the same path: write another"},
     {"lookup over TCP", "lookup_socket = \"inet:1@127.0.0.1\";\n", 1, "lookup_socket"},
     {"no mode", "socket_mode = \"rw\";\n", 1, "socket_mode"},
     {"no IP address", "disclosure: { trusted_networks = [ \"300.1.2.3\" ]; };\n", 1,

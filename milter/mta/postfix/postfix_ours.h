@@ -41,8 +41,8 @@ void ours_strip(struct cf *cf, const struct postconf *defaults);
  * the line (EX_CONFIG). Returns 0, or -1 with err. */
 int ours_check_form(const struct cf *cf, const char *path, struct error *err);
 
-/* Checks that a stripped file has none of our names left, nor our lookup socket, "" or its absolute path, by the last two parts
- * of it, which are the same before and after attach moves it. Errors as above. Returns 0, or -1 with err. */
+/* Checks that a stripped file has none of our names left, nor our lookup socket. socket is its absolute path, or "" for none;
+ * it is known by the last two parts of that, since attach may have moved it. Errors as above. Returns 0, or -1 with err. */
 int ours_check_gone(const struct cf *cf, const char *path, const char *socket, struct error *err);
 
 #endif

@@ -21,10 +21,12 @@ bool postfix_is_out_of_chroot(const struct postfix *postfix, const char *socket)
  * relative to it, which is right with chroot and without. */
 void postfix_name_milter(char *out, const struct postfix *postfix, const struct endpoint *socket);
 
-/* Whether this milter is our socket, in whatever form, for a service in a chroot or outside: smtpd works in the queue folder,
- * which with chroot is also its root. And whether a word of the text is, in or outside. */
+/* Whether this address of a milter is our socket, in whatever form, to a service with or without chroot: smtpd works in the
+ * queue folder, which with chroot is also its root. */
 bool postfix_leads_to(const struct postfix *postfix, const char *address,
                       const struct endpoint *socket, bool chroot);
+
+/* Whether a word of the text is such an address, with chroot or without. */
 bool postfix_names(const struct postfix *postfix, const char *text, const struct endpoint *socket);
 
 /* Checks that Postfix's account can open the socket. Returns 0, or -1 with err. */
